@@ -123,11 +123,11 @@ def compensate_exponents(program: Program) -> Program:
 
     def rule(old: Node, args: tuple[Node, ...]) -> Node:
         if old.op == "exp":
-            hi, lo = word(args[0])
+            hi, lo = word(old.args[0])
             value = make("exp", hi)
             return value if lo is None else make("add", value, make("mul", value, lo))
         if old.op == "softplus":
-            hi, lo = word(make("softplus", *args))
+            hi, lo = word(old)
             return hi if lo is None else make("add", hi, lo)
         return make(old.op, *args, attr=old.attr)
 
