@@ -3,42 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
-from s6flow.numeric.weights.layer import S6Layer, WithheldLayer
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
+from s6flow.numeric.weights.locate import locate
+from s6flow.numeric.weights.plan import LayerPlan, plan_layers
+from s6flow.numeric.weights.readers import TensorStore
+from s6flow.numeric.weights.spellings import PATTERNS, guess_family
+from s6flow.numeric.weights.stored import StoredTensor
+from s6flow.symbolic.errors import AssumptionError, FormatError, S6FlowError, SourceError
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 
 
-@dataclass
 class Checkpoint:
     """Names and shapes are read when it is opened, values only layer by layer.
 
     Args:
         source: what the user named.
-        format: the reader that opened it, such as ``safetensors``.
-        family: the naming that its tensors follow (a guess, for the report only).
-        layer_names: layers whose names and shapes make them S6, in depth order.
-        tensors_seen: every tensor name in the checkpoint.
+        store: the open file or files.
+        plans: what `plan_layers` made of their tensors.
+        family: the naming that the tensors follow (a guess, for the report only).
     """
 
-    source: str
-    format: str
-    family: str
-    layer_names: tuple[str, ...]
-    tensors_seen: tuple[str, ...]
+    def __init__(
+        self, source: str, store: TensorStore, plans: list[LayerPlan | WithheldLayer], family: str
+    ) -> None:
+        self.source = source
+        self.family = family
+        self._store = store
+        self._plans = plans
+        self._refused: dict[str, WithheldLayer] = {}
+
+    @property
+    def format(self) -> str:
+        """The reader that opened it, such as ``safetensors``."""
+        return self._store.format
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Layers whose names and shapes make them S6, in depth order."""
+        return tuple(plan.name for plan in self._plans if isinstance(plan, LayerPlan))
+
+    @property
+    def tensors_seen(self) -> tuple[str, ...]:
+        """Every tensor name in the checkpoint."""
+        return tuple(self._store.infos)
 
     @property
     def withheld(self) -> tuple[WithheldLayer, ...]:
-        """Withheld layers; those refused for their values join once they have been read by `layers`."""
-        raise NotImplementedError
+        """Withheld layers in depth order; those refused for their values join once they have been read."""
+        found = (
+            plan if isinstance(plan, WithheldLayer) else self._refused.get(plan.name) for plan in self._plans
+        )
+        return tuple(entry for entry in found if entry is not None)
 
     def __len__(self) -> int:
+        """Number of layers that names and shapes make S6."""
         return len(self.layer_names)
 
     def entries(self) -> Iterator[S6Layer | WithheldLayer]:
         """Every layer in depth order, read one at a time, the withheld ones in their places."""
-        raise NotImplementedError
+        for plan in self._plans:
+            yield plan if isinstance(plan, WithheldLayer) else self._read(plan)
 
     def layers(self) -> Iterator[S6Layer]:
         """The readable layers in depth order, one in memory at a time."""
@@ -49,9 +79,136 @@ class Checkpoint:
 
         Raises: SourceError: if there is no such layer, or it is withheld.
         """
-        raise NotImplementedError
+        for plan in self._plans:
+            if plan.name == name:
+                entry = plan if isinstance(plan, WithheldLayer) else self._read(plan)
+                if isinstance(entry, WithheldLayer):
+                    raise SourceError(f"layer {name} is withheld ({entry.kind})", entry.reason, self.source)
+                return entry
+        known = ", ".join(self.layer_names[:3]) or "none"
+        raise SourceError("the layer must be in the checkpoint", name, self.source, f"It has: {known}, ...")
+
+    def _read(self, plan: LayerPlan) -> S6Layer | WithheldLayer:
+        """A layer's values, or the reason why they are refused; damage to the file itself is an error."""
+        try:
+            arguments = _arguments(self._store, plan)
+        except AssumptionError as error:
+            return self._refuse(plan, error)
+        try:
+            return S6Layer(**arguments)
+        except (AssumptionError, FormatError) as error:
+            return self._refuse(plan, error)
+
+    def _refuse(self, plan: LayerPlan, error: S6FlowError) -> WithheldLayer:
+        self._refused[plan.name] = WithheldLayer(plan.name, "values", str(error))
+        return self._refused[plan.name]
 
 
 def open_checkpoint(source: str) -> Checkpoint:
-    """Open a path, a hub id or the name of an installed package that ships weights."""
-    raise NotImplementedError
+    """Open a path, a hub id ``org/name`` or the name of an installed package that ships weights.
+
+    Paths win over the others. Nothing of the checkpoint is executed, and only headers are read here.
+
+    Args:
+        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package.
+    Raises: SourceError: if it is missing or holds no S6 layer; FormatError: if it is damaged;
+        MissingDependencyError: if an extra is needed.
+    """
+    located = locate(source)
+    infos = located.store.infos
+    plans = plan_layers(infos, located.config)
+    if not plans:
+        seen = ", ".join(list(infos)[:5]) or "no tensor at all"
+        more = f" and {len(infos) - 5} more" if len(infos) > 5 else ""
+        looked = f"Looked for {'; '.join(PATTERNS)}."
+        raise SourceError("a checkpoint must hold an S6 layer", f"{seen}{more}", source, looked)
+    return Checkpoint(source, located.store, plans, guess_family(infos, located.config))
+
+
+def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
+    """The arguments of `S6Layer`, from the tensors of one layer.
+
+    Numerics: values are promoted to float64 exactly; exp(A_log) and the folded bias are computed there.
+    Raises: FormatError: if the file is damaged; AssumptionError: if an a_n is no positive float32.
+    """
+    flags = list(plan.flags)
+
+    def fetch(name: str) -> tuple[StoredTensor, Float64[np.ndarray, "*shape"]]:
+        stored = store.read(name, plan.head)
+        count = stored.subnormals()
+        if count:
+            text = f"{count} of {stored.bits.size} entries of {name} are subnormal in {stored.dtype}"
+            flags.append(Flag("subnormal", text))
+        return stored, stored.float64()
+
+    def matrix(name: str) -> Float64[np.ndarray, "row column"]:
+        values = fetch(name)[1]
+        return values.T if plan.spelling.transposed else values
+
+    stored, a_log = fetch(plan.a_log)
+    states = a_log.shape[1]
+    a = _decay_rates(a_log, f"{plan.name} {plan.a_log}")
+    x_proj, dt_out = matrix(plan.x_proj), matrix(plan.dt_proj)
+    rank = x_proj.shape[0] - 2 * states
+    x_bias = fetch(plan.x_bias)[1] if plan.x_bias else np.zeros(x_proj.shape[0])
+    dt_bias = fetch(plan.dt_bias)[1] if plan.dt_bias else np.zeros(a.shape[0])
+    skip = fetch(plan.skip)[1] if plan.skip else None
+    rows = {"dt": slice(0, rank), "B": slice(rank, rank + states), "C": slice(rank + states, None)}
+    if _untrained(a_log, stored.format.epsilon) and (skip is None or bool((skip == 1).all())):
+        ones = "" if skip is None else " and D = 1"
+        flags.append(
+            Flag("at-initialisation", f"A_log = log(1..N) in every channel{ones}, as before training")
+        )
+    for key in ("B", "C"):
+        if not x_proj[rows[key]].any():
+            flags.append(Flag("zero-projection", f"S_{key} is zero, so every mu_n is"))
+    return dict(
+        name=plan.name,
+        a=a,
+        S_B=x_proj[rows["B"]],
+        S_C=x_proj[rows["C"]],
+        beta_B=x_bias[rows["B"]],
+        beta_C=x_bias[rows["C"]],
+        dt_in=x_proj[rows["dt"]],
+        dt_out=dt_out,
+        b=_folded_bias(plan, dt_bias, dt_out, x_bias[rows["dt"]]),
+        floor=plan.spelling.floor,
+        D=skip,
+        flags=tuple(flags),
+    )
+
+
+def _folded_bias(
+    plan: LayerPlan,
+    dt_bias: Float64[np.ndarray, " channel"],
+    dt_out: Float64[np.ndarray, "channel rank"],
+    x_bias: Float64[np.ndarray, " rank"],
+) -> Float64[np.ndarray, " channel"]:
+    """Constant part of the step: dt_proj's bias, as often as it is added, and x_proj's through dt_out."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        folded: Float64[np.ndarray, " channel"] = plan.spelling.bias_times * dt_bias + dt_out @ x_bias
+    return folded
+
+
+def _decay_rates(
+    a_log: Float64[np.ndarray, "channel state"], where: str
+) -> Float64[np.ndarray, "channel state"]:
+    """exp(A_log), refused where the float32 of the models would make it 0 or Inf."""
+    with np.errstate(over="ignore"):
+        a: Float64[np.ndarray, "channel state"] = np.exp(a_log)
+    with np.errstate(over="ignore", under="ignore"):
+        single = a.astype(np.float32)
+    bad = ~np.isfinite(single) | (single <= 0)
+    if bad.any():
+        channel, state = np.argwhere(bad)[0]
+        value = f"exp({a_log[channel, state]:.6g})"
+        raise AssumptionError(
+            "decay rates a_n = exp(A_log) must be positive float32", value, f"{where}[{channel}, {state}]"
+        )
+    return a
+
+
+def _untrained(a_log: Float64[np.ndarray, "channel state"], epsilon: float) -> bool:
+    """Whether every channel has A_log = log(1..N) up to one rounding of the storage format."""
+    start = np.log(np.arange(1, a_log.shape[1] + 1))
+    return bool((np.abs(a_log - start) <= epsilon * np.maximum(start, epsilon)).all())

@@ -18,7 +18,8 @@ class Flag:
     """Something about a layer that a reader of its verdicts should know.
 
     Args:
-        kind: a stable slug: at-initialisation, subnormal, zero-projection, bidirectional, shared-head-input, no-config, ...
+        kind: a stable slug: at-initialisation, subnormal, zero-projection, bidirectional, step-bias-twice,
+            no-config.
         text: one sentence with the tensor and the numbers.
     """
 
@@ -35,8 +36,8 @@ class WithheldLayer:
 
     Args:
         name: the tensor-name prefix.
-        kind: a stable slug: mamba-2, normed-projections, shape, values, missing-tensor, dtype.
-        reason: one line saying why.
+        kind: a stable slug: mamba-2, scalar-decay, normed-projections, missing-tensor, dtype, shape, values.
+        reason: one line that says why.
     """
 
     name: str
@@ -52,7 +53,7 @@ class S6Layer:
     A = -a, and channel d scans h = exp(-a_d Delta_d) h + Delta_d B x_d, y_d = C^T h (+ D_d x_d).
 
     Args:
-        name: the tensor-name prefix, such as ``backbone.layers.3.mixer``; a head or direction is appended in brackets.
+        name: the tensor-name prefix, such as ``backbone.layers.3.mixer``; then a head or direction in brackets.
         a: decay rates exp(A_log) > 0 [1/time of the scan].
         S_B, S_C: input projections of B and C.
         beta_B, beta_C: their biases; zeros when the checkpoint has none.
@@ -61,20 +62,20 @@ class S6Layer:
         floor: constant >= 0 added to the step after the softplus.
         D: skip coefficients, or None when the layer has none.
         flags: what a reader of the verdicts should know.
-    Raises: FormatError: on inconsistent shapes or NaN/Inf; AssumptionError: if an a_n <= 0 or the floor is negative.
+    Raises: FormatError: on inconsistent shapes or NaN/Inf; AssumptionError: on an a_n <= 0 or a floor < 0.
     """
 
     name: str
     a: Float64[np.ndarray, "channel state"]
     S_B: Float64[np.ndarray, "state channel"]
     S_C: Float64[np.ndarray, "state channel"]
-    beta_B: Float64[np.ndarray, "state"]
-    beta_C: Float64[np.ndarray, "state"]
+    beta_B: Float64[np.ndarray, " state"]
+    beta_C: Float64[np.ndarray, " state"]
     dt_in: Float64[np.ndarray, "rank channel"]
     dt_out: Float64[np.ndarray, "channel rank"]
-    b: Float64[np.ndarray, "channel"]
+    b: Float64[np.ndarray, " channel"]
     floor: float = 0.0
-    D: Float64[np.ndarray, "channel"] | None = None
+    D: Float64[np.ndarray, " channel"] | None = None
     flags: tuple[Flag, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -130,9 +131,10 @@ class S6Layer:
         return int(self.dt_in.shape[0])
 
     @cached_property
-    def s(self) -> Float64[np.ndarray, "channel"]:
+    def s(self) -> Float64[np.ndarray, " channel"]:
         """Diagonal of S_Delta: the slope of each channel's step on its own axis (theory 3)."""
-        return np.einsum("cr,rc->c", self.dt_out, self.dt_in)
+        slope: Float64[np.ndarray, " channel"] = np.einsum("cr,rc->c", self.dt_out, self.dt_in)
+        return slope
 
     @cached_property
     def mu_n(self) -> Float64[np.ndarray, "channel state"]:

@@ -1,0 +1,188 @@
+"""From the words a user typed to an open store of tensors: a path, a hub id, or an installed package."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s6flow.numeric.weights.readers import READERS, ShardedStore, TensorStore, open_file
+from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
+
+__all__ = ["Located", "locate"]
+
+#: What to look for in a directory, best first: an index of shards, or files of one kind.
+LAYOUTS: tuple[str, ...] = (
+    "model.safetensors.index.json",
+    "*.safetensors.index.json",
+    "*.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model*.bin",
+    "*.npz",
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+    "*.bin",
+)
+#: Only these kinds of several files are shards of one model; of the others one has to be named.
+SHARDED = {"*.safetensors", "pytorch_model*.bin"}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "config.json"]
+
+
+@dataclass(frozen=True)
+class Located:
+    """An open store and the model's config.json, when there is one beside it."""
+
+    store: TensorStore
+    config: Mapping[str, Any] | None
+
+
+def locate(source: str) -> Located:
+    """Open what `source` names: an existing path, else a hub id ``org/name``, else an installed package.
+
+    Raises: SourceError: if it names nothing that holds weights; FormatError: if a file is damaged;
+        MissingDependencyError: if an extra is needed.
+    """
+    path = Path(source).expanduser()
+    if not source.strip():
+        raise SourceError("SOURCE must name a checkpoint", repr(source))
+    try:
+        if path.is_dir():
+            return Located(_open_directory(path), _config(path))
+        if path.exists():
+            return Located(open_file(path), _config(path.parent))
+    except OSError as error:
+        raise SourceError("SOURCE must be readable", error.strerror or error, source) from error
+    if _HUB_ID.fullmatch(source) and path.suffix.lower() not in READERS and source[0] not in "./~":
+        return _open_hub(source)
+    if source.isidentifier():
+        return Located(_open_package(source), None)
+    raise SourceError(
+        "SOURCE must be an existing file or directory, a hub id org/name, or an installed package",
+        f"{source!r}, which does not exist",
+        "",
+        "Check the spelling.",
+    )
+
+
+def _config(folder: Path) -> Mapping[str, Any] | None:
+    file = folder / "config.json"
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise FormatError("config.json must be a JSON object", error, str(file)) from error
+    return content if isinstance(content, dict) else None
+
+
+def _open_directory(folder: Path) -> TensorStore:
+    for pattern in LAYOUTS:
+        files = sorted(folder.glob(pattern))
+        if not files:
+            continue
+        if pattern.endswith(".json"):
+            files = _shards(files[0])
+        elif len(files) > 1 and pattern not in SHARDED:
+            names = ", ".join(file.name for file in files[:4])
+            raise SourceError("a directory must hold one model", names, str(folder), "Name one of the files.")
+        stores = [open_file(file) for file in files]
+        return stores[0] if len(stores) == 1 else ShardedStore(stores, str(folder))
+    seen = ", ".join(sorted(file.name for file in folder.iterdir())[:5]) or "nothing"
+    raise SourceError("a directory must hold weights", seen, str(folder), f"Looked for {', '.join(LAYOUTS)}.")
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        files = [index.parent / name for name in names]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise FormatError(
+            "an index of shards needs a weight_map", type(error).__name__, str(index)
+        ) from error
+    for file in files:
+        if file.parent.resolve() != index.parent.resolve():
+            raise FormatError("shards must lie beside their index", file.name, str(index))
+        if not file.is_file():
+            raise SourceError(
+                "every shard of the index must be there",
+                f"no {file.name}",
+                str(index.parent),
+                "Download it again.",
+            )
+    if not files:
+        raise FormatError("an index of shards must name a file", "an empty weight_map", str(index))
+    return files
+
+
+def _open_hub(repo: str) -> Located:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a hub id needs huggingface-hub (there is no such path either)",
+            repr(repo),
+            "",
+            "Install the extra `hub`, or give a path.",
+        ) from error
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=_HUB_FILES))
+    except (
+        Exception
+    ) as error:  # the client raises its transport's own classes, which differ between its versions
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SourceError(
+            "a hub id must be reachable or in the local cache (there is no such path either)",
+            f"{type(error).__name__}: {first}",
+            repo,
+            "Check the name and the network, or give a path.",
+        ) from error
+    try:
+        return Located(_open_directory(folder), _config(folder))
+    except SourceError as error:
+        raise SourceError(
+            "a hub repository must ship safetensors",
+            error.value,
+            repo,
+            "Download its other files and give their path.",
+        ) from error
+
+
+def _open_package(name: str) -> TensorStore:
+    try:
+        spec = importlib.util.find_spec(name)  # finds a top-level package without importing it
+    except (ImportError, ValueError):
+        spec = None
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
+    if not folders:
+        raise SourceError(
+            "SOURCE must be an existing file or directory, a hub id org/name, or an installed package",
+            repr(name),
+            "",
+            "Check the spelling, or install the package.",
+        )
+    files = sorted(
+        file for folder in folders for kind in (".npz", ".safetensors") for file in folder.rglob(f"*{kind}")
+    )
+    found: list[tuple[Path, TensorStore]] = []
+    for file in files:
+        try:
+            store = open_file(file)
+        except S6FlowError:
+            continue  # other data may share the suffix; if nothing is left, the error below says so
+        if any("A_log" in tensor for tensor in store.infos):
+            found.append((file, store))
+    if len(found) != 1:
+        names = ", ".join(str(file) for file, _ in found) or f"{len(files)} weight files and no A_log in them"
+        raise SourceError(
+            "a package must ship one npz or safetensors file with an A_log",
+            names,
+            f"package {name}",
+            "Name a file.",
+        )
+    return found[0][1]

@@ -1,0 +1,111 @@
+"""PyTorch files, opened so that a pickle can build tensors and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s6flow.numeric.weights.readers import TensorStore
+from s6flow.numeric.weights.stored import TensorInfo
+from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
+
+__all__ = ["TorchStore"]
+
+#: Keys under which training programs keep the weights beside optimiser state and counters.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "params", "weights")
+
+
+class TorchStore(TensorStore):
+    """A .pt/.pth/.ckpt/.bin file; new-style files are memory-mapped, so that reading stays lazy."""
+
+    format = "torch"
+
+    def __init__(self, path: Path) -> None:
+        self._tensors = _flatten(_unwrap(_load(path)))
+        names = {
+            "torch.float64": "F64",
+            "torch.float32": "F32",
+            "torch.float16": "F16",
+            "torch.bfloat16": "BF16",
+        }
+        self.infos = {
+            key: TensorInfo(tuple(tensor.shape), names.get(str(tensor.dtype), str(tensor.dtype)))
+            for key, tensor in self._tensors.items()
+        }
+
+    def bits(self, name: str, lead: int | None) -> np.ndarray:
+        import torch
+
+        tensor = self._tensors[name] if lead is None else self._tensors[name][lead]
+        signed = {8: torch.int64, 4: torch.int32, 2: torch.int16}[tensor.element_size()]
+        array: np.ndarray = tensor.detach().contiguous().view(signed).numpy()
+        return array.view(f"<u{tensor.element_size()}")
+
+
+def _load(path: Path) -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path.suffix} files need PyTorch",
+            None,
+            str(path),
+            "Install the extra `torch`, or convert the file to safetensors.",
+        ) from error
+    import zipfile
+
+    try:
+        # weights_only refuses every pickled callable outside PyTorch's own allow-list; the old tar and
+        # pickle layouts cannot be mapped.
+        mapped = zipfile.is_zipfile(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        text = str(error)
+        named = re.search(r"GLOBAL ([\w.]+)", text) or re.search(
+            r"Unsupported (?:operand|class)[^\n.]*", text
+        )
+        if named is None and "weights_only" not in text.lower():
+            raise _damaged(path, text) from error
+        found = named.group(0).replace("GLOBAL ", "a call of ") if named else text.strip().splitlines()[0]
+        raise SourceError(
+            "a checkpoint must hold tensors only, and this one would execute code when loaded",
+            found,
+            str(path),
+            "It was not loaded; convert it to safetensors where you trust it.",
+        ) from error
+    except (RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, text: str) -> FormatError:
+    first = (text.strip().splitlines() or ["no detail"])[0].split(". ")[0]
+    return FormatError(
+        "a PyTorch file must be whole and made by torch.save", first, str(path), "Save it again."
+    )
+
+
+def _unwrap(content: Any) -> Any:
+    """The innermost state dict under the usual wrapper keys."""
+    while isinstance(content, Mapping):
+        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None or any(hasattr(value, "element_size") for value in content.values()):
+            break
+        content = inner
+    return content
+
+
+def _flatten(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Every dense tensor of a nested state dict under its dotted name."""
+    if hasattr(content, "element_size"):
+        return {prefix: content} if str(content.layout) == "torch.strided" else {}
+    if not isinstance(content, Mapping):
+        return {}
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found.update(_flatten(value, f"{prefix}.{key}" if prefix else str(key)))
+    return found

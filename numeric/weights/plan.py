@@ -1,0 +1,190 @@
+"""Which tensors make which layer, and which layers the theory does not fit; from names and shapes alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from s6flow.numeric.weights.layer import Flag, WithheldLayer
+from s6flow.numeric.weights.spellings import SPELLINGS, Spelling
+from s6flow.numeric.weights.stored import FLOATS, TensorInfo
+
+__all__ = ["LayerPlan", "plan_layers"]
+
+_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_log")
+_NORM = re.compile(r"(?:dt|[bBcC])_?(?:layer|rms)?_?norm(?:_b)?\.(?:weight|scale)")
+#: The published Falcon-Mamba models, told without their config by the shape of the embedding.
+_FALCON_EMBEDDING = (65024, 4096)
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """Which tensors make one S6 layer; shapes are checked, nothing is read.
+
+    Args:
+        head: index along the leading axis of stacked tensors, else None.
+        x_bias, dt_bias, skip: None when the checkpoint has none.
+    """
+
+    name: str
+    spelling: Spelling
+    a_log: str
+    x_proj: str
+    dt_proj: str
+    x_bias: str | None
+    dt_bias: str | None
+    skip: str | None
+    head: int | None
+    flags: tuple[Flag, ...]
+
+
+def plan_layers(
+    infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+) -> list[LayerPlan | WithheldLayer]:
+    """Every layer marked by an A_log, in depth order (numbers in names compare as numbers)."""
+    markers = sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)
+    return [entry for marker in markers for entry in _plan(marker, infos, config)]
+
+
+def _depth(name: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _plan(
+    marker: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+) -> Iterator[LayerPlan | WithheldLayer]:
+    shape = infos[marker].shape
+    match = _MARKER.fullmatch(marker)
+    assert match is not None, "markers match by construction"
+    prefix = match["prefix"]
+    name = prefix.rstrip("./_") or marker
+    if len(shape) == 1:
+        yield WithheldLayer(name, *_scalar_decay(prefix, infos))
+        return
+    spelling, parts = _spell(marker, infos)
+    if spelling is None:
+        near = ", ".join(
+            key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker
+        )
+        yield WithheldLayer(
+            name,
+            "missing-tensor",
+            f"no x_proj beside A_log {shape}, so B and C are not linear in x; beside it: {near or 'nothing'}",
+        )
+        return
+    name += spelling.suffix
+    norms = _norms(prefix, infos, config)
+    if norms:
+        yield WithheldLayer(name, "normed-projections", norms)
+        return
+    wrong = _inconsistent(spelling, parts, infos)
+    if wrong:
+        yield WithheldLayer(name, *wrong)
+        return
+    flags = (*spelling.flags, *_unseen_norms(prefix, config))
+    for head in range(shape[0]) if spelling.stacked else (None,):
+        yield LayerPlan(
+            name=name if head is None or shape[0] == 1 else f"{name}[head {head}]",
+            spelling=spelling,
+            a_log=marker,
+            x_proj=parts["x_proj"],
+            dt_proj=parts["dt_proj"],
+            x_bias=parts.get("x_bias"),
+            dt_bias=parts.get("dt_bias"),
+            skip=parts.get("skip"),
+            head=head,
+            flags=flags,
+        )
+
+
+def _spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
+    for row in SPELLINGS:
+        match = re.fullmatch(row.marker, marker)
+        if match is None or (row.hint and match["prefix"] + row.hint not in infos):
+            continue
+        # The prefix may hold braces; only the names after it are templates.
+        tails = {key: getattr(row, key) for key in ("x_proj", "x_bias", "dt_proj", "dt_bias", "skip")}
+        names = {key: match["prefix"] + tail.format(**match.groupdict()) for key, tail in tails.items()}
+        if names["x_proj"] in infos:
+            present = {key: name for key, name in names.items() if name in infos or key == "dt_proj"}
+            return row, {"a_log": marker, **present}
+    return None, {}
+
+
+def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, str]:
+    if prefix + "D" in infos:
+        return (
+            "mamba-2",
+            "A_log has one axis (Mamba-2): B and C read another vector than the scanned x, so mu does not exist",
+        )
+    return (
+        "scalar-decay",
+        "A_log has one axis and there is no skip D (a gated linear attention): not an S6 layer",
+    )
+
+
+def _norms(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
+    """Why Delta, B and C are not the affine maps of x that the theory needs, or an empty string."""
+    found = [
+        key.removeprefix(prefix)
+        for key in infos
+        if key.startswith(prefix) and _NORM.fullmatch(key[len(prefix) :])
+    ]
+    means = "normalised before use, so they are not linear in x"
+    if found:
+        return f"{', '.join(found)}: Delta, B and C are {means}"
+    if config is not None and (config.get("model_type") == "falcon_mamba" or "mixer_rms_eps" in config):
+        return f"Falcon-Mamba (by config.json): Delta, B and C are RMS-{means}"
+    embedding = infos.get("backbone.embeddings.weight") or infos.get("model.backbone.embeddings.weight")
+    if embedding is not None and embedding.shape == _FALCON_EMBEDDING:
+        return f"Falcon-Mamba (by its embedding of shape {_FALCON_EMBEDDING}): Delta, B and C are RMS-{means}"
+    return ""
+
+
+def _unseen_norms(prefix: str, config: Mapping[str, Any] | None) -> tuple[Flag, ...]:
+    if config is None and re.search(r"backbone\.layers\.\d+\.mixer\.$", prefix):
+        text = (
+            "no config.json beside it; Falcon-Mamba has the same tensor names, and norms without parameters"
+        )
+        return (Flag("no-config", text),)
+    return ()
+
+
+def _inconsistent(
+    spelling: Spelling, parts: Mapping[str, str], infos: Mapping[str, TensorInfo]
+) -> tuple[str, str] | None:
+    """Kind and reason if the tensors do not fit together, else None."""
+    if parts["dt_proj"] not in infos:
+        return "missing-tensor", f"no {parts['dt_proj']} beside {parts['x_proj']}"
+    for name in parts.values():
+        if infos[name].dtype not in FLOATS:
+            return "dtype", f"{name} is stored as {infos[name].dtype}, not as one of {', '.join(FLOATS)}"
+    shapes = {key: infos[name].shape for key, name in parts.items()}
+    if len(shapes["a_log"]) != 2 + spelling.stacked or len(shapes["x_proj"]) != 2 + spelling.stacked:
+        return (
+            "shape",
+            f"A_log {shapes['a_log']} and x_proj {shapes['x_proj']} need {2 + spelling.stacked} axes each",
+        )
+    *lead, channels, states = shapes["a_log"]
+    rows = shapes["x_proj"][-1 if spelling.transposed else -2]
+    rank = rows - 2 * states
+    if min(*shapes["a_log"], rank) < 1:
+        return (
+            "shape",
+            f"x_proj has {rows} rows and A_log {states} states: the rank, rows - 2N = {rank}, must be >= 1",
+        )
+    matrices = {"x_proj": (rows, channels), "dt_proj": (channels, rank)}
+    wanted: dict[str, tuple[int, ...]] = {
+        key: (*lead, *(reversed(shape) if spelling.transposed else shape)) for key, shape in matrices.items()
+    }
+    wanted |= {"x_bias": (*lead, rows), "dt_bias": (*lead, channels), "skip": (*lead, channels)}
+    for key, shape in shapes.items():
+        if key in wanted and shape != wanted[key]:
+            return (
+                "shape",
+                f"{parts[key]} has shape {shape}; with A_log {shapes['a_log']} it must be {wanted[key]}",
+            )
+    return None

@@ -1,0 +1,87 @@
+"""Floating-point numbers as checkpoints store them, decoded without any tensor library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.symbolic.errors import FormatError
+
+__all__ = ["FLOATS", "FloatFormat", "StoredTensor", "TensorInfo"]
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """A binary floating-point format.
+
+    Args:
+        bits: the unsigned integer type that holds one number.
+        mantissa: bits of the stored fraction.
+        native: NumPy's name of it, or None where NumPy has none and the upper half of a float32 is meant.
+    """
+
+    bits: str
+    mantissa: int
+    native: str | None
+
+    @property
+    def epsilon(self) -> float:
+        """Spacing of numbers just above 1."""
+        return float(2.0**-self.mantissa)
+
+
+#: Format names are those of the safetensors header; anything else is withheld by name, never guessed.
+FLOATS: dict[str, FloatFormat] = {
+    "F64": FloatFormat("<u8", 52, "<f8"),
+    "F32": FloatFormat("<u4", 23, "<f4"),
+    "F16": FloatFormat("<u2", 10, "<f2"),
+    "BF16": FloatFormat("<u2", 7, None),
+}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Shape and storage format of a tensor that has not been read."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTensor:
+    """The bits of one tensor.
+
+    Args:
+        bits: unsigned integers of the format's width, in the tensor's shape.
+        dtype: a key of `FLOATS`.
+    Raises: FormatError: if the format is not a plain float.
+    """
+
+    bits: np.ndarray
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if self.dtype not in FLOATS:
+            raise FormatError(f"tensors must be stored as one of {', '.join(FLOATS)}", self.dtype)
+
+    @property
+    def format(self) -> FloatFormat:
+        """The format's row in the table."""
+        return FLOATS[self.dtype]
+
+    def float64(self) -> Float64[np.ndarray, "*shape"]:
+        """The exact values; every stored format embeds in float64."""
+        if self.format.native is None:
+            return (self.bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)
+        return self.bits.view(self.format.native).astype(np.float64)
+
+    def subnormals(self) -> int:
+        """How many entries are nonzero but below the smallest normal number of their format."""
+        unsigned = self.bits.dtype.type
+        width = 8 * self.bits.dtype.itemsize
+        magnitude = self.bits & unsigned((1 << (width - 1)) - 1)
+        # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
+        magnitude -= unsigned(1)
+        return int(np.count_nonzero(magnitude < unsigned((1 << self.format.mantissa) - 1)))
