@@ -115,6 +115,8 @@ class _Evaluator:
             "sqrt": lambda: ctx.sqrt(v[0]),
             "exp": lambda: ctx.exp(v[0]),
             "expm1": lambda: ctx.expm1(v[0]),
+            "sinh": lambda: ctx.sinh(v[0]),
+            "cosh": lambda: ctx.cosh(v[0]),
             "log": lambda: ctx.log(v[0]),
             "log1p": lambda: ctx.log1p(v[0]),
             "softplus": lambda: ctx.log1p(ctx.exp(v[0])),

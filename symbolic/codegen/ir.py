@@ -45,6 +45,8 @@ OPS: dict[str, Op] = {
     "sqrt": Op(1, "square root"),
     "exp": Op(1, "exponential"),
     "expm1": Op(1, "e^x - 1 without cancellation"),
+    "sinh": Op(1, "hyperbolic sine"),
+    "cosh": Op(1, "hyperbolic cosine"),
     "log": Op(1, "natural logarithm"),
     "log1p": Op(1, "ln(1 + x) without cancellation"),
     "softplus": Op(1, "ln(1 + e^x)"),

@@ -37,7 +37,16 @@ def _fold(op: str, unit: int) -> Callable[..., Node]:
 
 
 #: SymPy class -> IR operation with the same arity.
-_UNARY = {sp.exp: "exp", sp.log: "log", sp.Abs: "abs", sp.sign: "sign", nt.softplus: "softplus", sp.Not: "not"}
+_UNARY = {
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.Abs: "abs",
+    sp.sign: "sign",
+    nt.softplus: "softplus",
+    sp.Not: "not",
+}
 _FOLD = {sp.Max: "max", sp.Min: "min", sp.And: "and", sp.Or: "or"}
 _RELATION = {sp.Lt: ("lt", False), sp.Le: ("le", False), sp.Gt: ("lt", True), sp.Ge: ("le", True), sp.Eq: ("eq", False)}
 

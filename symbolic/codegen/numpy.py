@@ -78,6 +78,8 @@ NUMPY = ArrayDialect(
         "sqrt": "np.sqrt({0})",
         "exp": "np.exp({0})",
         "expm1": "np.expm1({0})",
+        "sinh": "np.sinh({0})",
+        "cosh": "np.cosh({0})",
         "log": "np.log({0})",
         "log1p": "np.log1p({0})",
         "sigmoid": "rt.sigmoid({0})",

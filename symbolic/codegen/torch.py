@@ -17,6 +17,8 @@ TORCH = ArrayDialect(
         "sqrt": "torch.sqrt({0})",
         "exp": "torch.exp({0})",
         "expm1": "torch.expm1({0})",
+        "sinh": "torch.sinh({0})",
+        "cosh": "torch.cosh({0})",
         "log": "torch.log({0})",
         "log1p": "torch.log1p({0})",
         "sigmoid": "torch.sigmoid({0})",
