@@ -43,3 +43,11 @@ Definition solution (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar)
        0 < t ->
        Rbar_lt t T ->
        is_derive (x l) t (x l t * growth_rate N a mu s b (fun k => x k t) l)).
+
+Definition sum_between (i m : nat) (g : nat -> R) : R :=
+  sum_below (m - i) (fun k => g (i + k)%nat).
+
+Definition attention (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l j : nat) : R :=
+  sum_below N (fun n =>
+    mu n * x l * x j * Delta s b (x j)
+    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))).

@@ -1,0 +1,23 @@
+(** The output of a layer with D channels is a causal attention.
+
+    Proves unrolled-attention in the form for D channels. *)
+
+From Coq Require Import Reals Lra Lia.
+From Coquelicot Require Import Coquelicot.
+From S6Flow Require Import Definitions Sums StatementsB StatementsLayer Recursion.
+Open Scope R_scope.
+
+Theorem unrolled_attention : unrolled_attention_statement.
+Proof.
+  intros N D a S_B S_C S_Delta b x d l. unfold layer_output, layer_attention.
+  rewrite (sum_below_ext N _ (fun n => sum_below (S l) (fun j =>
+    projection D S_C (x l) n * projection D S_B (x j) n * channel_step D S_Delta b (x j) d
+    * exp (- a d n * sum_between (S j) (S l) (fun k => channel_step D S_Delta b (x k) d)) * x j d))).
+  - rewrite (sum_below_swap N (S l)). apply sum_below_ext. intros j _.
+    now rewrite <- sum_below_scal_r.
+  - intros n _.
+    rewrite (recursion_solved (a d n) (fun k => channel_step D S_Delta b (x k) d)
+      (fun j => channel_step D S_Delta b (x j) d * projection D S_B (x j) n * x j d)
+      (fun k => layer_hidden D a S_B S_Delta b x d k n)) by reflexivity.
+    rewrite <- sum_below_scal. apply sum_below_ext. intros j _. ring.
+Qed.

@@ -1,0 +1,37 @@
+(** The statements of the registry's theorems, one definition a theorem.
+
+    Each is universally quantified; its assumptions are implications. *)
+
+From Coq Require Import Reals.
+From Coquelicot Require Import Coquelicot.
+From S6Flow Require Import Definitions.
+
+Local Open Scope R_scope.
+
+Definition linear_recursion_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
+  growth_rate N a mu s b x l =
+  sum_below N (fun n => sum_below (S l) (fun j =>
+    mu n * x j ^ 2 * Delta s b (x j)
+    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k))))).
+
+Definition unrolled_attention_channel_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
+  x l * growth_rate N a mu s b x l =
+  sum_below (S l) (fun j => attention N a mu s b x l j * x j).
+
+Definition sign_invariance_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  forall t : R,
+  0 <= t ->
+  Rbar_lt t T ->
+  (0 < x l 0 -> 0 < x l t) /\ (x l 0 < 0 -> x l t < 0) /\ (x l 0 = 0 -> x l t = 0).
+
+Definition scaling_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
+  0 < c ->
+  0 < k ->
+  solution N a mu s b L (Rbar_mult k T) x ->
+  solution N a (fun n => k / c ^ 2 * mu n) (s / c) b L T (fun l t => c * x l (k * t)).
