@@ -1,0 +1,245 @@
+"""`TokenReorder`: sort the tokens of an S6 layer by importance, between its convolution and its scan.
+
+Sorting looks at the whole sequence, so a causal language model would see its own future: use it where order
+carries no causality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from s6flow.numeric.refinements.layers import s6_layers, s6_shape
+from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs
+from s6flow.numeric.refinements.softsort import Reordering, reordering
+from s6flow.symbolic.errors import AssumptionError, FormatError
+
+__all__ = [
+    "Mode",
+    "ScoreInputs",
+    "TokenReorder",
+    "growth_score",
+    "published_reorder",
+    "reorder_tokens",
+    "restore_order",
+]
+
+Mode = Literal["hard", "soft", "straight-through"]
+
+
+@dataclass(frozen=True)
+class ScoreInputs:
+    """What a score may look at; every field is token-wise, none mixes tokens.
+
+    Args:
+        tokens: x [1] as they enter the S6 layer, shape (batch, token, channel).
+        step_input: S_Delta x [1], without the Delta bias.
+        step: Delta = softplus(S_Delta x + b) [1].
+        b, c: S_B x and S_C x [1], shape (batch, token, state).
+        a: decay rates a_n > 0 [1], shape (channel, state).
+    """
+
+    tokens: Float[Tensor, "batch token channel"]
+    step_input: Float[Tensor, "batch token channel"]
+    step: Float[Tensor, "batch token channel"]
+    b: Float[Tensor, "batch token state"]
+    c: Float[Tensor, "batch token state"]
+    a: Float[Tensor, "channel state"]
+
+
+Score = Callable[[ScoreInputs], Tensor]
+
+
+def growth_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
+    """A token's own growth rate, averaged over channels: (x^T S_C^T S_B x) mean_d Delta_d(x) [1/depth-time].
+
+    It is the rate at which a token grows on its own (the diagonal of the hidden attention), so it needs no
+    learning and depends on no
+    other token: negative scores mark tokens that their layer shrinks, large ones those that it blows up
+        first.
+    Source: theory sections 6 and 11, token 1.
+    """
+    return (inputs.c * inputs.b).sum(-1) * inputs.step.mean(-1)
+
+
+def random_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
+    """A fresh uniform score for every token and call: the control that shuffles."""
+    return torch.rand(inputs.tokens.shape[:2], device=inputs.tokens.device)
+
+
+class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+    """Importance score, sort, and what is undone afterwards.
+
+    Args:
+        channels: width of the S6 layer's tokens.
+        score: `linear` learns K in the score K S_Delta x; `growth` is `growth_score`, `random` shuffles; or
+            any callable from `ScoreInputs` to scores (batch, token).
+        mode: `hard` needs O(token) extra memory and gives the score no gradient; `soft` is SoftSort;
+            `straight-through` has the values of the hard sort and the gradient of SoftSort. The last two need
+            O(token^2).
+        tau, p: SoftSort's temperature and exponent.
+        unsort: apply the inverse permutation to the scan's output, so that gate and residual meet their own
+            token.
+        bias_twice: add the Delta bias twice after the sort, as the published form does.
+    Raises: FormatError: unknown mode or score, tau or p not positive.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        score: str | Score = "linear",
+        mode: Mode = "straight-through",
+        *,
+        tau: float = 1.0,
+        p: float = 1.0,
+        unsort: bool = True,
+        bias_twice: bool = False,
+    ) -> None:
+        super().__init__()
+        named: dict[str, Score] = {"growth": growth_score, "random": random_score}
+        if mode not in get_args(Mode):
+            raise FormatError(
+                f"a reordering's mode is one of {', '.join(get_args(Mode))}", repr(mode), "mode"
+            )
+        if isinstance(score, str) and score != "linear" and score not in named:
+            raise FormatError("a score is 'linear', 'growth', 'random' or a callable", repr(score), "score")
+        if not (tau > 0 and p > 0):
+            raise FormatError("SoftSort needs tau > 0 and p > 0", f"tau = {tau}, p = {p}", "TokenReorder")
+        self.channels, self.mode, self.tau, self.p = channels, mode, tau, p
+        self.unsort, self.bias_twice = unsort, bias_twice
+        self.score = nn.Linear(channels, 1, bias=False) if score == "linear" else None
+        self._rule: Score | None = (
+            None if score == "linear" else named[score] if isinstance(score, str) else score
+        )
+
+    def scores(
+        self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]
+    ) -> Float[Tensor, "batch token"]:
+        """Importance of every token [1]."""
+        step_input, b, c = s6_inputs(mixer, tokens)
+        if self.score is not None:
+            return self.score(step_input).squeeze(-1)  # type: ignore[no-any-return]
+        step = softplus(step_input.float() + mixer.dt_proj.bias.float())
+        rate = torch.exp(mixer.A_log.float())
+        assert self._rule is not None, "a reordering without a linear score has a rule"
+        found = self._rule(ScoreInputs(tokens.float(), step_input.float(), step, b.float(), c.float(), rate))
+        if found.shape != tokens.shape[:2]:
+            raise FormatError("a score has shape (batch, token)", str(tuple(found.shape)), "TokenReorder")
+        return found
+
+    def decide(
+        self,
+        mixer: nn.Module,
+        tokens: Float[Tensor, "batch token channel"],
+        mask: Bool[Tensor, "batch token"] | None = None,
+    ) -> Reordering:
+        """The sort of these tokens."""
+        return reordering(self.scores(mixer, tokens), self.mode, self.tau, self.p, mask)
+
+    def run(
+        self,
+        mixer: nn.Module,
+        tokens: Float[Tensor, "batch token channel"],
+        mask: Bool[Tensor, "batch token"] | None,
+        scan: Callable[[Tensor, bool], Tensor],
+    ) -> Float[Tensor, "batch token channel"]:
+        """Sort, scan (Delta, B and C are computed from the sorted tokens), and undo the order if asked."""
+        decided = self.decide(mixer, tokens, mask)
+        out = scan(decided.sort(tokens), self.bias_twice)
+        return decided.unsort(out) if self.unsort else out
+
+    def extra_repr(self) -> str:
+        """Shown when the model is printed."""
+        return (
+            f"{self.mode}, tau={self.tau:g}, p={self.p:g}, unsort={self.unsort}, bias_twice={self.bias_twice}"
+        )
+
+
+def published_reorder(channels: int) -> TokenReorder:
+    """The published form: SoftSort (tau = p = 1), order not undone, Delta bias added twice."""
+    return TokenReorder(channels, "linear", "soft", unsort=False, bias_twice=True)
+
+
+def _forward(
+    self: nn.Module,
+    hidden_states: Tensor,
+    cache_params: Any = None,
+    attention_mask: Tensor | None = None,
+    *,
+    inference_params: Any = None,
+    **_: Any,
+) -> Tensor:
+    """A reordered mixer's forward; takes the calls of Hugging Face's and of mamba-ssm's blocks."""
+    if cache_params is not None or inference_params is not None:
+        raise AssumptionError(
+            "reordering needs the whole sequence at once",
+            "a decoding cache",
+            type(self).__name__,
+            "Call with use_cache=False.",
+        )
+    mask = None if attention_mask is None else attention_mask.bool()
+    return mixer_forward(self, hidden_states, mask=mask, reorder=self.reorder)
+
+
+def reorder_tokens(
+    model: nn.Module,
+    make: Callable[[int], TokenReorder] = TokenReorder,
+    *,
+    where: Callable[[str], bool] | None = None,
+) -> list[str]:
+    """Reorder the tokens of every S6 layer of a model, in place.
+
+    The reordering becomes the mixer's submodule `reorder` and its forward is replaced; all other state_dict
+    keys stay.
+
+    Args:
+        model: any module that holds mamba-ssm or Hugging Face Mamba-1 mixers.
+        make: from the number of channels to a `TokenReorder`.
+        where: predicate on the mixer's dotted name.
+    Returns: the names of the layers wrapped.
+    Raises: AssumptionError: no S6 layer, or one that is wrapped already; FormatError: a mixer of another
+        layout.
+    """
+    layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
+    if not layers:
+        raise AssumptionError(
+            "where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it."
+        )
+    for name, mixer in layers.items():
+        missing = [part for part in ("in_proj", "conv1d", "out_proj", "D") if not hasattr(mixer, part)]
+        if missing:
+            raise FormatError(
+                "reordering wraps mamba-ssm and Hugging Face mixers", f"no {', '.join(missing)}", name
+            )
+        if hasattr(mixer, "reorder"):
+            raise AssumptionError(
+                "a mixer is reordered once", "a second reordering", name, "Call restore_order first."
+            )
+    for name, mixer in layers.items():
+        made = make(s6_shape(mixer, name).channels)
+        mixer.reorder = made.to(device=mixer.x_proj.weight.device, dtype=mixer.dt_proj.weight.dtype)
+        mixer.forward = MethodType(_forward, mixer)
+    return list(layers)
+
+
+def restore_order(model: nn.Module) -> list[str]:
+    """Remove what `reorder_tokens` added.
+
+    Returns: the names of the layers restored.
+    """
+    names = [
+        name
+        for name, mixer in s6_layers(model).items()
+        if isinstance(getattr(mixer, "reorder", None), TokenReorder)
+    ]
+    for name in names:
+        mixer = model.get_submodule(name)
+        del mixer.forward, mixer.reorder
+    return names
