@@ -16,7 +16,14 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.layer import ScanCell, axis_cell, flow_cell, layer_cell
 
-__all__ = ["asinh_axis_program", "asinh_layer_program", "growth_rate_program", "log_cell", "log_program", "log_scale"]
+__all__ = [
+    "asinh_axis_program",
+    "asinh_layer_program",
+    "growth_rate_program",
+    "log_cell",
+    "log_program",
+    "log_scale",
+]
 
 u = sp.IndexedBase("u", real=True)
 v = sp.IndexedBase("v", real=True)

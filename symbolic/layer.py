@@ -42,9 +42,7 @@ class ScanCell:
 
     def at(self, replace: dict[Any, Any]) -> ScanCell:
         """The same cell after a substitution in all three parts."""
-        gate, increment, readout = (
-            part.subs(replace) for part in (self.gate, self.increment, self.readout)
-        )
+        gate, increment, readout = (part.subs(replace) for part in (self.gate, self.increment, self.readout))
         return ScanCell(self.name, gate, increment, readout, self.meaning, self.source)
 
     @property

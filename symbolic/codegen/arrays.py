@@ -60,8 +60,10 @@ def print_arrays(program: Program, dialect: ArrayDialect) -> str:
     results = [text[id(node)] + _squeeze(node, axes) for _, node in program.outputs]
     body = "\n    ".join([*lines, f"return {', '.join(results)}"])
     arguments = ", ".join(inp.name for inp in program.inputs)
-    shapes = "; ".join(f"{inp.name} (*batch{''.join(', ' + axis for axis in inp.axes)})" for inp in program.inputs)
-    doc = f'"""{program.meaning}.\n\n    Shapes: {shapes}.\n    """'
+    shapes = "; ".join(
+        f"{inp.name} (*batch{''.join(', ' + axis for axis in inp.axes)})" for inp in program.inputs
+    )
+    doc = f'"""{program.meaning.rstrip(".")}.\n\n    Shapes: {shapes}.\n    """'
     return f"def {program.name}({arguments}):\n    {doc}\n    {body}\n"
 
 
@@ -115,9 +117,7 @@ def _spell(
 
 def _contract(node: Node, args: list[str], axes: tuple[str, ...], form: str) -> str:
     """einsum over exactly the axes that the two arguments have; then length-1 axes are put back."""
-    terms = [
-        "..." + "".join(_LETTERS[axis] for axis in axes if axis in arg.axes) for arg in node.args
-    ]
+    terms = ["..." + "".join(_LETTERS[axis] for axis in axes if axis in arg.axes) for arg in node.args]
     squeezed = [f"{text}{_squeeze(arg, axes)}" for text, arg in zip(args, node.args, strict=True)]
     out = "..." + "".join(_LETTERS[axis] for axis in axes if axis in node.axes)
     index = ", ".join(":" if axis in node.axes else "None" for axis in axes)

@@ -48,7 +48,13 @@ _UNARY = {
     sp.Not: "not",
 }
 _FOLD = {sp.Max: "max", sp.Min: "min", sp.And: "and", sp.Or: "or"}
-_RELATION = {sp.Lt: ("lt", False), sp.Le: ("le", False), sp.Gt: ("lt", True), sp.Ge: ("le", True), sp.Eq: ("eq", False)}
+_RELATION = {
+    sp.Lt: ("lt", False),
+    sp.Le: ("le", False),
+    sp.Gt: ("lt", True),
+    sp.Ge: ("le", True),
+    sp.Eq: ("eq", False),
+}
 
 
 def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node:
@@ -172,13 +178,19 @@ def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node
         if axis in ("state", "channel", "rank") and lower == 1 and upper == ranges[axis]:
             return contraction(e.function, axis, index)
         if axis == "source" and lower == 1:
-            mask = make("le" if upper == nt.l else "lt", make("position", attr="source"), make("position", attr="token"))
+            mask = make(
+                "le" if upper == nt.l else "lt",
+                make("position", attr="source"),
+                make("position", attr="token"),
+            )
             if upper not in (nt.l, nt.l - 1):
                 raise CodegenError("a sum over sources must end at l or l - 1", upper)
             return make("reduce_sum", make("where", mask, go(e.function), constant(0)), attr="source")
         if axis == "token":
             return between(e.function, index, lower, upper)
-        raise CodegenError("a sum must run over a whole axis, a prefix, or the sources", f"{lower}..{upper}", str(e)[:80])
+        raise CodegenError(
+            "a sum must run over a whole axis, a prefix, or the sources", f"{lower}..{upper}", str(e)[:80]
+        )
 
     def contraction(body: sp.Expr, axis: str, index: sp.Symbol) -> Node:
         factors = body.as_ordered_factors() if isinstance(body, sp.Mul) else [body]
@@ -229,12 +241,16 @@ def lower_program(
         if node.op == "input":
             label, axes = node.attr  # type: ignore[misc]
             if found.setdefault(label, axes) != axes:
-                raise CodegenError("an array must be used on the same axes everywhere", f"{found[label]}, {axes}", label)
+                raise CodegenError(
+                    "an array must be used on the same axes everywhere", f"{found[label]}, {axes}", label
+                )
     unused = [label for label in inputs if label not in found]
     order = [label for label in inputs if label in found] + sorted(set(found) - set(inputs))
     if unused:
         raise CodegenError("every named input must be used", ", ".join(unused), name)
-    return Program(name, tuple(Input(label, found[label]) for label in order), nodes, source, meaning, ("lower",))
+    return Program(
+        name, tuple(Input(label, found[label]) for label in order), nodes, source, meaning, ("lower",)
+    )
 
 
 def lower_cell(cell: ScanCell, inputs: Sequence[str] = ()) -> Program:

@@ -54,7 +54,9 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "numpy": Backend("numpy", lambda p: print_arrays(p, NUMPY), NUMPY.header, "accurate", ("numpy",)),
-    "torch": Backend("torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"),
+    "torch": Backend(
+        "torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"
+    ),
 }
 
 
@@ -115,7 +117,10 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             raise MissingDependencyError(
-                "this backend needs an optional package", f"no {package}", "", f"Run pip install 's6flow[{extra}]'."
+                "this backend needs an optional package",
+                f"no {package}",
+                "",
+                f"Run pip install 's6flow[{extra}]'.",
             ) from None
     key = hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:20]
     path = _cache_folder() / f"{name}_{key}.py"

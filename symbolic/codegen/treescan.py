@@ -23,7 +23,9 @@ def tree_scan(gate: Any, increment: Any, empty_like: Callable[[Any], Any]) -> An
     if length < 2:
         return increment
     odd = tree_scan(
-        gate[1::2] * gate[: length - 1 : 2], gate[1::2] * increment[: length - 1 : 2] + increment[1::2], empty_like
+        gate[1::2] * gate[: length - 1 : 2],
+        gate[1::2] * increment[: length - 1 : 2] + increment[1::2],
+        empty_like,
     )
     out = empty_like(increment)
     out[1::2] = odd
