@@ -104,3 +104,18 @@ Definition definite_diverges_statement : Prop :=
   square_norm D (fun d => x d 0) <> 0 ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rabs (x d u) <= Rabs (x d v)) /\
   is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty.
+
+(** ** The first token
+
+    Its growth rate sees the states through the sum of the mu_n alone. *)
+
+(** slow-first-token: |s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2) + o(1). *)
+Definition slow_first_token_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
+  0 < sum_below N mu ->
+  solution N a mu s b L p_infty x ->
+  (0 < L)%nat ->
+  s * x 0%nat 0 < 0 ->
+  is_lim (fun t => Rabs s * Rabs (x 0%nat t) / ln t) p_infty 1 /\
+  is_lim (fun t => Rabs s * Rabs (x 0%nat t) - ln t - 3 * ln (ln t)) p_infty
+    (ln (sum_below N mu * exp b / s ^ 2)).
