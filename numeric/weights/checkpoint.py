@@ -29,9 +29,7 @@ class Checkpoint:
         family: the naming that the tensors follow (a guess, for the report only).
     """
 
-    def __init__(
-        self, source: str, store: TensorStore, plans: list[LayerPlan | WithheldLayer], family: str
-    ) -> None:
+    def __init__(self, source: str, store: TensorStore, plans: list[LayerPlan | WithheldLayer], family: str) -> None:
         self.source = source
         self.family = family
         self._store = store
@@ -56,9 +54,7 @@ class Checkpoint:
     @property
     def withheld(self) -> tuple[WithheldLayer, ...]:
         """Withheld layers in depth order; those refused for their values join once they have been read."""
-        found = (
-            plan if isinstance(plan, WithheldLayer) else self._refused.get(plan.name) for plan in self._plans
-        )
+        found = (plan if isinstance(plan, WithheldLayer) else self._refused.get(plan.name) for plan in self._plans)
         return tuple(entry for entry in found if entry is not None)
 
     def __len__(self) -> int:
@@ -156,26 +152,24 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
     rows = {"dt": slice(0, rank), "B": slice(rank, rank + states), "C": slice(rank + states, None)}
     if _untrained(a_log, stored.format.epsilon) and (skip is None or bool((skip == 1).all())):
         ones = "" if skip is None else " and D = 1"
-        flags.append(
-            Flag("at-initialisation", f"A_log = log(1..N) in every channel{ones}, as before training")
-        )
+        flags.append(Flag("at-initialisation", f"A_log = log(1..N) in every channel{ones}, as before training"))
     for key in ("B", "C"):
         if not x_proj[rows[key]].any():
             flags.append(Flag("zero-projection", f"S_{key} is zero, so every mu_n is"))
-    return dict(
-        name=plan.name,
-        a=a,
-        S_B=x_proj[rows["B"]],
-        S_C=x_proj[rows["C"]],
-        beta_B=x_bias[rows["B"]],
-        beta_C=x_bias[rows["C"]],
-        dt_in=x_proj[rows["dt"]],
-        dt_out=dt_out,
-        b=_folded_bias(plan, dt_bias, dt_out, x_bias[rows["dt"]]),
-        floor=plan.spelling.floor,
-        D=skip,
-        flags=tuple(flags),
-    )
+    return {
+        "name": plan.name,
+        "a": a,
+        "S_B": x_proj[rows["B"]],
+        "S_C": x_proj[rows["C"]],
+        "beta_B": x_bias[rows["B"]],
+        "beta_C": x_bias[rows["C"]],
+        "dt_in": x_proj[rows["dt"]],
+        "dt_out": dt_out,
+        "b": _folded_bias(plan, dt_bias, dt_out, x_bias[rows["dt"]]),
+        "floor": plan.spelling.floor,
+        "D": skip,
+        "flags": tuple(flags),
+    }
 
 
 def _folded_bias(
@@ -190,9 +184,7 @@ def _folded_bias(
     return folded
 
 
-def _decay_rates(
-    a_log: Float64[np.ndarray, "channel state"], where: str
-) -> Float64[np.ndarray, "channel state"]:
+def _decay_rates(a_log: Float64[np.ndarray, "channel state"], where: str) -> Float64[np.ndarray, "channel state"]:
     """exp(A_log), refused where the float32 of the models would make it 0 or Inf."""
     with np.errstate(over="ignore"):
         a: Float64[np.ndarray, "channel state"] = np.exp(a_log)

@@ -53,7 +53,7 @@ class S6Layer:
     A = -a, and channel d scans h = exp(-a_d Delta_d) h + Delta_d B x_d, y_d = C^T h (+ D_d x_d).
 
     Args:
-        name: the tensor-name prefix, such as ``backbone.layers.3.mixer``; then a head or direction in brackets.
+        name: the tensor-name prefix (``backbone.layers.3.mixer``), with a head or direction in brackets.
         a: decay rates exp(A_log) > 0 [1/time of the scan].
         S_B, S_C: input projections of B and C.
         beta_B, beta_C: their biases; zeros when the checkpoint has none.

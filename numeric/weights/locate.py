@@ -102,9 +102,7 @@ def _shards(index: Path) -> list[Path]:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         files = [index.parent / name for name in names]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise FormatError(
-            "an index of shards needs a weight_map", type(error).__name__, str(index)
-        ) from error
+        raise FormatError("an index of shards needs a weight_map", type(error).__name__, str(index)) from error
     for file in files:
         if file.parent.resolve() != index.parent.resolve():
             raise FormatError("shards must lie beside their index", file.name, str(index))
@@ -132,9 +130,7 @@ def _open_hub(repo: str) -> Located:
         ) from error
     try:
         folder = Path(snapshot_download(repo, allow_patterns=_HUB_FILES))
-    except (
-        Exception
-    ) as error:  # the client raises its transport's own classes, which differ between its versions
+    except Exception as error:  # the client raises its transport's own classes, which differ between its versions
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(
             "a hub id must be reachable or in the local cache (there is no such path either)",
@@ -166,9 +162,7 @@ def _open_package(name: str) -> TensorStore:
             "",
             "Check the spelling, or install the package.",
         )
-    files = sorted(
-        file for folder in folders for kind in (".npz", ".safetensors") for file in folder.rglob(f"*{kind}")
-    )
+    files = sorted(file for folder in folders for kind in (".npz", ".safetensors") for file in folder.rglob(f"*{kind}"))
     found: list[tuple[Path, TensorStore]] = []
     for file in files:
         try:

@@ -19,6 +19,11 @@ __all__ = ["TorchStore"]
 #: Keys under which training programs keep the weights beside optimiser state and counters.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "params", "weights")
 
+#: How the weights-only unpickler says that it met a callable or class outside its allow-list.
+_CALLS = re.compile(
+    r"GLOBAL ([\w.]+)|unrecognized function[^\n.]*|Unsupported class[^\n.]*|Can only (?:build|create)[^\n.]*"
+)
+
 
 class TorchStore(TensorStore):
     """A .pt/.pth/.ckpt/.bin file; new-style files are memory-mapped, so that reading stays lazy."""
@@ -65,16 +70,12 @@ def _load(path: Path) -> Any:
         mapped = zipfile.is_zipfile(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        text = str(error)
-        named = re.search(r"GLOBAL ([\w.]+)", text) or re.search(
-            r"Unsupported (?:operand|class)[^\n.]*", text
-        )
-        if named is None and "weights_only" not in text.lower():
-            raise _damaged(path, text) from error
-        found = named.group(0).replace("GLOBAL ", "a call of ") if named else text.strip().splitlines()[0]
+        named = _CALLS.search(str(error))
+        if named is None:
+            raise _damaged(path, str(error)) from error
         raise SourceError(
             "a checkpoint must hold tensors only, and this one would execute code when loaded",
-            found,
+            f"a call of {named[1]}" if named[1] else named[0],
             str(path),
             "It was not loaded; convert it to safetensors where you trust it.",
         ) from error
@@ -83,10 +84,10 @@ def _load(path: Path) -> Any:
 
 
 def _damaged(path: Path, text: str) -> FormatError:
-    first = (text.strip().splitlines() or ["no detail"])[0].split(". ")[0]
-    return FormatError(
-        "a PyTorch file must be whole and made by torch.save", first, str(path), "Save it again."
-    )
+    # The unpickler wraps its one informative line in advice to load the file unsafely, which is not ours to repeat.
+    detail = text.split("WeightsUnpickler error:")[-1].strip() or "no detail"
+    first = detail.splitlines()[0].split(". ")[0]
+    return FormatError("a PyTorch file must be whole and made by torch.save", first, str(path), "Save it again.")
 
 
 def _unwrap(content: Any) -> Any:

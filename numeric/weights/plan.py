@@ -40,16 +40,14 @@ class LayerPlan:
     flags: tuple[Flag, ...]
 
 
-def plan_layers(
-    infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
-) -> list[LayerPlan | WithheldLayer]:
+def plan_layers(infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> list[LayerPlan | WithheldLayer]:
     """Every layer marked by an A_log, in depth order (numbers in names compare as numbers)."""
-    markers = sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)
+    markers = sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)  # forward before backward
     return [entry for marker in markers for entry in _plan(marker, infos, config)]
 
 
-def _depth(name: str) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", name)
+def _depth(marker: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", marker.replace("A_log", "A"))
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
@@ -66,9 +64,7 @@ def _plan(
         return
     spelling, parts = _spell(marker, infos)
     if spelling is None:
-        near = ", ".join(
-            key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker
-        )
+        near = ", ".join(key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker)
         yield WithheldLayer(
             name,
             "missing-tensor",
@@ -118,7 +114,7 @@ def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, st
     if prefix + "D" in infos:
         return (
             "mamba-2",
-            "A_log has one axis (Mamba-2): B and C read another vector than the scanned x, so mu does not exist",
+            "A_log has one axis (Mamba-2): B and C read another vector than the scanned x, so there is no mu",
         )
     return (
         "scalar-decay",
@@ -129,9 +125,7 @@ def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, st
 def _norms(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
     """Why Delta, B and C are not the affine maps of x that the theory needs, or an empty string."""
     found = [
-        key.removeprefix(prefix)
-        for key in infos
-        if key.startswith(prefix) and _NORM.fullmatch(key[len(prefix) :])
+        key.removeprefix(prefix) for key in infos if key.startswith(prefix) and _NORM.fullmatch(key[len(prefix) :])
     ]
     means = "normalised before use, so they are not linear in x"
     if found:
@@ -146,9 +140,7 @@ def _norms(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, An
 
 def _unseen_norms(prefix: str, config: Mapping[str, Any] | None) -> tuple[Flag, ...]:
     if config is None and re.search(r"backbone\.layers\.\d+\.mixer\.$", prefix):
-        text = (
-            "no config.json beside it; Falcon-Mamba has the same tensor names, and norms without parameters"
-        )
+        text = "no config.json beside it; Falcon-Mamba has the same tensor names, and norms without parameters"
         return (Flag("no-config", text),)
     return ()
 

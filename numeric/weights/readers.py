@@ -65,9 +65,7 @@ class SafetensorsStore(TensorStore):
                 raise self._broken(type(error).__name__, "the header is a table of tensors") from error
 
     def _broken(self, value: str, rule: str) -> FormatError:
-        return FormatError(
-            f"a safetensors file needs that {rule}", value, str(self.path), "Download it again."
-        )
+        return FormatError(f"a safetensors file needs that {rule}", value, str(self.path), "Download it again.")
 
     def _add(self, key: str, row: Any, base: int, size: int) -> None:
         shape, (begin, end) = tuple(int(n) for n in row["shape"]), row["data_offsets"]
@@ -75,13 +73,9 @@ class SafetensorsStore(TensorStore):
         if min((*shape, begin, end - begin)) < 0:
             raise ValueError("negative extent")
         if base + end > size:
-            raise self._broken(
-                f"{size} of {base + end} bytes", f"tensor {key} ends inside the file (truncated)"
-            )
+            raise self._broken(f"{size} of {base + end} bytes", f"tensor {key} ends inside the file (truncated)")
         if dtype in FLOATS and end - begin != prod(shape) * np.dtype(FLOATS[dtype].bits).itemsize:
-            raise self._broken(
-                f"{end - begin} bytes", f"tensor {key} of shape {shape} {dtype} fills its bytes"
-            )
+            raise self._broken(f"{end - begin} bytes", f"tensor {key} of shape {shape} {dtype} fills its bytes")
         self._infos[key] = TensorInfo(shape, dtype)
         self._begin[key] = base + begin
 
@@ -115,9 +109,7 @@ class NpzStore(TensorStore):
                         with archive.open(member) as handle:
                             found[member.removesuffix(".npy")] = _npy_info(handle)
         except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-            raise FormatError(
-                "an npz file must be a whole zip archive of arrays", error, str(path)
-            ) from error
+            raise FormatError("an npz file must be a whole zip archive of arrays", error, str(path)) from error
         self.infos = found
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:

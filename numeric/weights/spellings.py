@@ -1,8 +1,7 @@
 """How checkpoints spell an S6 layer.
 
-The rule: every tensor `*A_log` marks a layer. With a state axis and an x_proj beside it the layer is
-S6, and the rank of its step is the number of x_proj rows less 2N; with one axis a head has a single decay rate and
-the layer is no S6.
+The rule: every tensor `*A_log` marks a layer. With a state axis and an x_proj beside it the layer is S6, and
+the rank of its step is the number of x_proj rows less 2N; with one axis it is Mamba-2 or another gated scan.
 """
 
 from __future__ import annotations
@@ -60,12 +59,10 @@ _TWO_SCANS = Flag(
     "bidirectional",
     "the same weights also scan the reversed sequence and the outputs are added; this is the forward scan",
 )
-_TWICE = Flag(
-    "step-bias-twice", "the model's code adds the step bias in dt_proj and again in the scan; b is the sum"
-)
+_TWICE = Flag("step-bias-twice", "the model's code adds the step bias in dt_proj and again in the scan; b is the sum")
 
-#: Tried in order; the first whose marker, x_proj and hint are there wins. Hugging Face's `time_step_floor` and
-#: mamba-ssm's `dt_init_floor` bound the initialisation only, so they are no step floor.
+#: Tried in order; the first whose marker, x_proj and hint are there wins. Hugging Face calls
+#: `time_step_floor` and mamba-ssm `dt_init_floor` what bounds the initialisation only: no step floor.
 SPELLINGS: tuple[Spelling, ...] = (
     Spelling("MambaVision mixer", _A_LOG, hint="conv1d_x.weight", bias_times=2, flags=(_TWICE,)),
     Spelling("Vim mixer, forward", _A_LOG, hint="A_b_log", flags=(_TWO_WEIGHTS,)),
