@@ -12,9 +12,9 @@ has eps = 2^-8.
 
 *Squash (forward).* u is free and v |-> v kappa |u| / sqrt(|v|^2 + kappa^2 |u|^2), whose length is below kappa
 |u| for every v: the cone of the margin `floor` holds for any parameter values. The map is homogeneous of
-degree one, smooth away from u = 0, and a bijection from {u != 0} onto the open cone: all 2 N D numbers stay free, and no gradient direction dies (a
-projection used as the forward map would lose the direction normal to the boundary, and a layer that once left
-the feasible set could not come back in).
+degree one, smooth away from u = 0, and a bijection from {u != 0} onto the open cone: all 2 N D numbers stay
+free and no gradient direction dies. (A projection used as the forward map would lose the direction normal to
+the boundary, and a layer that once left the feasible set could not come back in.)
 
 *Nearest (right inverse).* The Euclidean projection of (b, c) onto the closed cone of the margin `margin` >
 `floor`. Only r = |u| and s = |v| matter (moving u or v off its own ray only adds distance), and in the (r, s)

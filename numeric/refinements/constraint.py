@@ -72,17 +72,11 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
     ) -> None:
         super().__init__()
         if scenario not in get_args(Scenario)[1:]:
-            raise FormatError(
-                "a constraint's scenario is positive, negative or mixed", repr(scenario), "scenario"
-            )
+            raise FormatError("a constraint's scenario is positive, negative or mixed", repr(scenario), "scenario")
         if form not in get_args(Form):
-            raise FormatError(
-                f"a constraint's form is one of {', '.join(get_args(Form))}", repr(form), "form"
-            )
+            raise FormatError(f"a constraint's form is one of {', '.join(get_args(Form))}", repr(form), "form")
         if offset is not None and form != "published":
-            raise FormatError(
-                "an offset belongs to the published form", f"form {form!r}", "offset", "Leave it out."
-            )
+            raise FormatError("an offset belongs to the published form", f"form {form!r}", "offset", "Leave it out.")
         if form == "published" and shape.channels < shape.d_state:
             raise AssumptionError(
                 "the published form needs at least as many channels as states",
@@ -94,9 +88,7 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
         self.floor = default_floor if floor is None else float(floor)
         self.margin = default_margin if margin is None else float(margin)
         if form != "published" and not 0.0 <= self.floor < self.margin < 1.0:
-            raise FormatError(
-                "margins need 0 <= floor < margin < 1", f"{self.floor}, {self.margin}", "floor, margin"
-            )
+            raise FormatError("margins need 0 <= floor < margin < 1", f"{self.floor}, {self.margin}", "floor, margin")
         self.offset = (0.0 if scenario == "mixed" else 0.7) if offset is None else float(offset)
         self.shape, self.scenario, self.form = shape, scenario, form
         size = shape.channels if form in ("channel", "entry") else shape.d_state
@@ -189,9 +181,7 @@ def constrain(
     """
     layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
     if not layers:
-        raise AssumptionError(
-            "where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it."
-        )
+        raise AssumptionError("where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it.")
     if scenario == "unconstrained":
         return []
     constraints = {}
@@ -203,9 +193,7 @@ def constrain(
                 name,
                 "Call bake(model) first, or exclude it.",
             )
-        made = ScenarioConstraint(
-            s6_shape(mixer, name), scenario, form, floor=floor, margin=margin, offset=offset
-        )
+        made = ScenarioConstraint(s6_shape(mixer, name), scenario, form, floor=floor, margin=margin, offset=offset)
         constraints[name] = made.to(mixer.x_proj.weight.device)
     for name, constraint in constraints.items():
         parametrize.register_parametrization(layers[name].x_proj, "weight", constraint)

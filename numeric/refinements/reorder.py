@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
@@ -105,9 +105,7 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         super().__init__()
         named: dict[str, Score] = {"growth": growth_score, "random": random_score}
         if mode not in get_args(Mode):
-            raise FormatError(
-                f"a reordering's mode is one of {', '.join(get_args(Mode))}", repr(mode), "mode"
-            )
+            raise FormatError(f"a reordering's mode is one of {', '.join(get_args(Mode))}", repr(mode), "mode")
         if isinstance(score, str) and score != "linear" and score not in named:
             raise FormatError("a score is 'linear', 'growth', 'random' or a callable", repr(score), "score")
         if not (tau > 0 and p > 0):
@@ -115,13 +113,9 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         self.channels, self.mode, self.tau, self.p = channels, mode, tau, p
         self.unsort, self.bias_twice = unsort, bias_twice
         self.score = nn.Linear(channels, 1, bias=False) if score == "linear" else None
-        self._rule: Score | None = (
-            None if score == "linear" else named[score] if isinstance(score, str) else score
-        )
+        self._rule: Score | None = None if score == "linear" else named[score] if isinstance(score, str) else score
 
-    def scores(
-        self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]
-    ) -> Float[Tensor, "batch token"]:
+    def scores(self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token"]:
         """Importance of every token [1]."""
         step_input, b, c = s6_inputs(mixer, tokens)
         if self.score is not None:
@@ -157,9 +151,7 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
 
     def extra_repr(self) -> str:
         """Shown when the model is printed."""
-        return (
-            f"{self.mode}, tau={self.tau:g}, p={self.p:g}, unsort={self.unsort}, bias_twice={self.bias_twice}"
-        )
+        return f"{self.mode}, tau={self.tau:g}, p={self.p:g}, unsort={self.unsort}, bias_twice={self.bias_twice}"
 
 
 def published_reorder(channels: int) -> TokenReorder:
@@ -209,23 +201,17 @@ def reorder_tokens(
     """
     layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
     if not layers:
-        raise AssumptionError(
-            "where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it."
-        )
+        raise AssumptionError("where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it.")
     for name, mixer in layers.items():
         missing = [part for part in ("in_proj", "conv1d", "out_proj", "D") if not hasattr(mixer, part)]
         if missing:
-            raise FormatError(
-                "reordering wraps mamba-ssm and Hugging Face mixers", f"no {', '.join(missing)}", name
-            )
+            raise FormatError("reordering wraps mamba-ssm and Hugging Face mixers", f"no {', '.join(missing)}", name)
         if hasattr(mixer, "reorder"):
-            raise AssumptionError(
-                "a mixer is reordered once", "a second reordering", name, "Call restore_order first."
-            )
+            raise AssumptionError("a mixer is reordered once", "a second reordering", name, "Call restore_order first.")
     for name, mixer in layers.items():
         made = make(s6_shape(mixer, name).channels)
         mixer.reorder = made.to(device=mixer.x_proj.weight.device, dtype=mixer.dt_proj.weight.dtype)
-        mixer.forward = MethodType(_forward, mixer)
+        mixer.forward = partial(_forward, mixer)
     return list(layers)
 
 
@@ -235,9 +221,7 @@ def restore_order(model: nn.Module) -> list[str]:
     Returns: the names of the layers restored.
     """
     names = [
-        name
-        for name, mixer in s6_layers(model).items()
-        if isinstance(getattr(mixer, "reorder", None), TokenReorder)
+        name for name, mixer in s6_layers(model).items() if isinstance(getattr(mixer, "reorder", None), TokenReorder)
     ]
     for name in names:
         mixer = model.get_submodule(name)

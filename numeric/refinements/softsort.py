@@ -49,9 +49,7 @@ def soft_permutation(
     ranked = scores.gather(-1, order)
     gap = (ranked.unsqueeze(-1) - scores.unsqueeze(-2)).abs()
     if p != 1.0:
-        gap = torch.where(gap > 0, gap, torch.ones_like(gap)) ** p * (
-            gap > 0
-        )  # 0^p has no gradient for p < 1
+        gap = torch.where(gap > 0, gap, torch.ones_like(gap)) ** p * (gap > 0)  # 0^p has no gradient for p < 1
     logits = -gap / tau
     if mask is None:
         return torch.softmax(logits, dim=-1)

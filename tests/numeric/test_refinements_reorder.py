@@ -1,0 +1,250 @@
+"""TokenReorder: what a sort may and may not change."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from s6flow.numeric.refinements import (
+    TokenReorder,
+    hard_order,
+    published_reorder,
+    reorder_tokens,
+    reordering,
+    restore_order,
+    s6_layers,
+    soft_permutation,
+)
+from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output, scan_reference
+from s6flow.symbolic.errors import AssumptionError, FormatError
+
+MODES = ["hard", "soft", "straight-through"]
+
+
+def tiny_mamba(seed: int = 0) -> nn.Module:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    torch.manual_seed(seed)
+    config = MambaConfig(
+        vocab_size=11, hidden_size=8, state_size=4, num_hidden_layers=2, expand=2, time_step_rank=2, conv_kernel=3
+    )
+    return MambaForCausalLM(config).eval()
+
+
+def first_mixer(seed: int = 0) -> nn.Module:
+    return next(iter(s6_layers(tiny_mamba(seed)).values()))
+
+
+@st.composite
+def distinct_scores(draw, least_gap=0.05):
+    token = draw(st.integers(1, 12))
+    gaps = draw(st.lists(st.floats(least_gap, 2.0), min_size=token, max_size=token))
+    order = draw(st.permutations(range(token)))
+    return torch.tensor(np.cumsum(gaps) - 3.0)[list(order)].float().unsqueeze(0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(scores=distinct_scores(), p=st.sampled_from([0.5, 1.0, 2.0]))
+def test_soft_tends_to_hard(scores, p):
+    values = torch.randn(1, scores.shape[1], 3)
+    hard = reordering(scores, "hard")
+    soft = reordering(scores, "soft", tau=1e-4, p=p)
+    torch.testing.assert_close(soft.sort(values), hard.sort(values))
+    torch.testing.assert_close(soft.unsort(values), hard.unsort(values))
+    warm = soft_permutation(scores, tau=1.0, p=p)
+    torch.testing.assert_close(warm.sum(-1), torch.ones_like(scores))
+    assert (warm.argmax(-1) == hard.order).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(scores=st.lists(st.integers(-3, 3), min_size=1, max_size=12))
+def test_unsort_is_the_inverse_also_with_ties(scores):
+    scores = torch.tensor([scores]).float()
+    values = torch.randn(1, scores.shape[1], 2)
+    for mode in ("hard", "straight-through"):
+        decided = reordering(scores, mode)
+        assert torch.equal(decided.unsort(decided.sort(values)), values)
+        assert torch.equal(decided.sort(decided.unsort(values)), values)
+        ranked = decided.sort(scores.unsqueeze(-1)).squeeze(-1)
+        assert (ranked.diff() >= 0).all()
+        for score in scores.unique():  # ties keep their order
+            places = decided.order[0][ranked[0] == score]
+            assert (places.diff() > 0).all()
+
+
+def test_soft_averages_ties():
+    scores = torch.tensor([[1.0, 0.0, 1.0]])
+    values = torch.tensor([[[2.0], [5.0], [4.0]]])
+    soft = reordering(scores, "soft", tau=1e-4).sort(values)
+    torch.testing.assert_close(soft, torch.tensor([[[5.0], [3.0], [3.0]]]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(scores=distinct_scores(), data=st.data(), mode=st.sampled_from(MODES))
+def test_permutation_equivariance(scores, data, mode):
+    token = scores.shape[1]
+    shuffle = torch.tensor(data.draw(st.permutations(range(token))))
+    values = torch.randn(1, token, 3)
+    plain, shuffled = reordering(scores, mode), reordering(scores[:, shuffle], mode)
+    torch.testing.assert_close(shuffled.sort(values[:, shuffle]), plain.sort(values))
+
+    def work(decided, x):
+        return decided.unsort(decided.sort(x).cumsum(1))  # any causal function of the sorted tokens
+
+    torch.testing.assert_close(work(shuffled, values[:, shuffle]), work(plain, values)[:, shuffle])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_padding_goes_last_and_mixes_with_nothing(mode):
+    torch.manual_seed(0)
+    scores, values = torch.randn(2, 6), torch.randn(2, 6, 3)
+    mask = torch.tensor([[True, False, True, True, False, True], [True] * 6])
+    decided = reordering(scores, mode, mask=mask)
+    short = reordering(scores[:1, mask[0]], mode)
+    torch.testing.assert_close(decided.sort(values)[:1, :4], short.sort(values[:1, mask[0]]))
+    assert torch.equal(decided.sort(values)[0, 4:], values[0, ~mask[0]])
+    torch.testing.assert_close(decided.unsort(values)[:1, mask[0]], short.unsort(values[:1, :4]))
+    changed = torch.where(mask.unsqueeze(-1), values, torch.full_like(values, 1e6))
+    torch.testing.assert_close(decided.sort(changed)[:1, :4], decided.sort(values)[:1, :4])
+
+
+def test_gradients_reach_the_score():
+    torch.manual_seed(1)
+    scores = torch.randn(1, 5, dtype=torch.float64)
+    values = torch.randn(1, 5, 2, dtype=torch.float64)
+    for p in (1.0, 2.0):
+        assert torch.autograd.gradcheck(
+            lambda s, v, p=p: reordering(s, "soft", p=p).sort(v),
+            (scores.clone().requires_grad_(), values.requires_grad_()),
+        )
+    grads = {}
+    for mode in MODES:
+        given_scores = scores.clone().requires_grad_()
+        out = (reordering(given_scores, mode).sort(values) ** 2).sum()
+        grads[mode] = torch.autograd.grad(out, given_scores, allow_unused=True)[0] if out.requires_grad else None
+    assert grads["hard"] is None
+    assert grads["straight-through"].abs().sum() > 0
+
+
+def test_hard_form_needs_no_square_memory():
+    scores = torch.randn(1, 200_000)  # a token x token matrix would take 160 GB
+    decided = reordering(scores, "hard")
+    assert torch.equal(decided.unsort(decided.sort(scores.unsqueeze(-1))).squeeze(-1), scores)
+
+
+def test_own_forward_is_hugging_face_forward():
+    mixer, hidden = first_mixer(), torch.randn(2, 7, 8)
+    torch.testing.assert_close(mixer_forward(mixer, hidden), mixer(hidden))
+    mask = torch.tensor([[1] * 7, [0, 0, 1, 1, 1, 1, 1]])
+    torch.testing.assert_close(mixer_forward(mixer, hidden, mask=mask.bool()), mixer(hidden, attention_mask=mask))
+    assert (mixer_forward(mixer, hidden, gate=False) - mixer(hidden)).abs().max() > 1e-3
+
+
+def test_scan_is_the_hidden_attention():
+    torch.manual_seed(2)
+    x, step = torch.randn(1, 1, 4), torch.rand(1, 1, 4)
+    a, b, c = torch.rand(1, 3), torch.randn(1, 3, 4), torch.randn(1, 3, 4)
+    expected = torch.zeros(4)
+    for l in range(4):
+        for j in range(l + 1):
+            decay = torch.exp(-a[0] * step[0, 0, j + 1 : l + 1].sum())
+            expected[l] += (c[0, :, l] * b[0, :, j] * decay).sum() * step[0, 0, j] * x[0, 0, j]
+    torch.testing.assert_close(scan_reference(x, step, a, b, c)[0, 0], expected)
+
+
+def test_unsorted_output_keeps_gate_and_residual_aligned():
+    """A shuffle of the sequence shuffles the output, conv aside; without unsort it does not."""
+    mixer = first_mixer()
+    with torch.no_grad():
+        mixer.conv1d.weight.zero_()
+        mixer.conv1d.weight[:, 0, -1] = 1.0  # the convolution looks at its own token only
+    hidden, shuffle = torch.randn(1, 6, 8), torch.tensor([3, 1, 5, 0, 2, 4])
+    for unsort in (True, False):
+        reorder = TokenReorder(16, "growth", "hard", unsort=unsort)
+        plain, shuffled = (mixer_forward(mixer, h, reorder=reorder) for h in (hidden, hidden[:, shuffle]))
+        assert torch.allclose(shuffled, plain[:, shuffle], atol=1e-6) == unsort
+
+
+def test_published_form_adds_the_bias_twice_and_undoes_nothing():
+    mixer, tokens = first_mixer(), torch.randn(1, 5, 16)
+    reorder = published_reorder(16)
+    decided = reorder.decide(mixer, tokens)
+    ordered = decided.sort(tokens)
+    twin = copy.deepcopy(mixer)
+    twin.dt_proj.bias.data.mul_(2)
+    out = reorder.run(mixer, tokens, None, lambda t, twice: s6_output(mixer, t, bias_twice=twice))
+    torch.testing.assert_close(out, s6_output(twin, ordered))
+    score = reorder.score(s6_inputs(mixer, tokens)[0]).squeeze(-1)
+    torch.testing.assert_close(ordered, soft_permutation(score, 1.0, 1.0) @ tokens)
+
+
+def test_growth_score_is_the_diagonal_of_the_hidden_attention():
+    mixer = first_mixer()
+    with torch.no_grad():
+        mixer.D.zero_()
+    token = torch.randn(1, 1, 16)
+    alone = s6_output(mixer, token)[0, 0] / token[0, 0]  # P_{d, l, l} of every channel
+    reorder = TokenReorder(16, "growth", "hard")
+    torch.testing.assert_close(reorder.scores(mixer, token)[0, 0], alone.mean())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_wrapping_a_model_trains_and_comes_off(mode):
+    model = tiny_mamba().train()
+    keys = set(model.state_dict())
+    tokens = torch.randint(0, 11, (2, 6))
+    before = model.eval()(tokens, use_cache=False).logits
+    assert len(reorder_tokens(model, lambda channels: TokenReorder(channels, mode=mode))) == 2
+    extra = set(model.state_dict()) - keys
+    assert len(extra) == 2
+    assert all(key.endswith("mixer.reorder.score.weight") for key in extra)
+    model.train()(tokens, labels=tokens, use_cache=False).loss.backward()
+    grads = [mixer.reorder.score.weight.grad for mixer in s6_layers(model).values()]
+    assert all((grad is None) == (mode == "hard") for grad in grads)
+    twin = pickle.loads(pickle.dumps(model)).eval()
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
+    torch.testing.assert_close(
+        twin(tokens, attention_mask=mask, use_cache=False).logits,
+        model.eval()(tokens, attention_mask=mask, use_cache=False).logits,
+    )
+    with pytest.raises(AssumptionError, match="use_cache=False"):
+        model(tokens, use_cache=True)
+    with pytest.raises(AssumptionError, match="reordered once"):
+        reorder_tokens(model)
+    assert len(restore_order(model)) == 2
+    assert set(model.state_dict()) == keys
+    torch.testing.assert_close(model(tokens, use_cache=False).logits, before)
+
+
+def test_custom_and_random_scores():
+    mixer, tokens = first_mixer(), torch.randn(2, 5, 16)
+    last = TokenReorder(16, lambda inputs: -inputs.tokens.norm(dim=-1), "hard")
+    ranked = last.decide(mixer, tokens).sort(tokens).norm(dim=-1)
+    assert (ranked.diff() <= 0).all()
+    shuffle = TokenReorder(16, "random", "hard")
+    torch.manual_seed(3)
+    assert not torch.equal(shuffle.decide(mixer, tokens).order, shuffle.decide(mixer, tokens).order)
+    with pytest.raises(FormatError, match="shape"):
+        TokenReorder(16, lambda inputs: inputs.tokens, "hard").scores(mixer, tokens)
+
+
+def test_bad_input():
+    for wrong in ({"mode": "warm"}, {"score": "beauty"}, {"tau": 0.0}, {"p": -1.0}):
+        with pytest.raises(FormatError):
+            TokenReorder(4, **wrong)
+    with pytest.raises(FormatError, match="tau"):
+        soft_permutation(torch.zeros(1, 2), tau=0.0)
+    with pytest.raises(AssumptionError, match="at least one S6 layer"):
+        reorder_tokens(nn.Linear(2, 2))
+    mixer = first_mixer()
+    del mixer.out_proj
+    with pytest.raises(FormatError, match="out_proj"):
+        reorder_tokens(mixer)
+    assert hard_order(torch.tensor([[0.0, float("nan"), -1.0]])).tolist() == [[2, 0, 1]]
