@@ -35,3 +35,25 @@ Definition scaling_statement : Prop :=
   0 < k ->
   solution N a mu s b L (Rbar_mult k T) x ->
   solution N a (fun n => k / c ^ 2 * mu n) (s / c) b L T (fun l t => c * x l (k * t)).
+
+Definition uniqueness_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x y : nat -> R -> R),
+  solution N a mu s b L T x ->
+  solution N a mu s b L T y ->
+  (forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->
+  forall l : nat,
+  (l < L)%nat ->
+  forall t : R,
+  0 <= t ->
+  Rbar_lt t T ->
+  x l t = y l t.
+
+Definition causality_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L L' m : nat) (T : Rbar) (x y : nat -> R -> R),
+  solution N a mu s b L T x ->
+  solution N a mu s b L' T y ->
+  (m <= L)%nat ->
+  (m <= L')%nat ->
+  (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
+  solution N a mu s b m T x /\
+  (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
