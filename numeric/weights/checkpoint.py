@@ -144,6 +144,9 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
     stored, a_log = fetch(plan.a_log)
     states = a_log.shape[1]
     a = _decay_rates(a_log, f"{plan.name} {plan.a_log}")
+    low = int(np.count_nonzero(a < np.finfo(np.float32).tiny))
+    if low:
+        flags.append(Flag("subnormal", f"{low} of {a.size} decay rates exp(A_log) are subnormal in float32"))
     x_proj, dt_out = matrix(plan.x_proj), matrix(plan.dt_proj)
     rank = x_proj.shape[0] - 2 * states
     x_bias = fetch(plan.x_bias)[1] if plan.x_bias else np.zeros(x_proj.shape[0])

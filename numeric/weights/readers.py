@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
@@ -17,6 +18,8 @@ from s6flow.symbolic.errors import FormatError, SourceError
 
 __all__ = ["READERS", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
 
+#: What zipfile, zlib and NumPy's header parser raise on damaged or encrypted archives.
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, SyntaxError, EOFError, OSError, RuntimeError, KeyError)
 _NATIVE = {row.native: name for name, row in FLOATS.items() if row.native}
 
 
@@ -61,14 +64,14 @@ class SafetensorsStore(TensorStore):
                 rows = {key: row for key, row in header.items() if key != "__metadata__"}
                 for key, row in rows.items():
                     self._add(key, row, 8 + length, size)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
                 raise self._broken(type(error).__name__, "the header is a table of tensors") from error
 
     def _broken(self, value: str, rule: str) -> FormatError:
         return FormatError(f"a safetensors file needs that {rule}", value, str(self.path), "Download it again.")
 
     def _add(self, key: str, row: Any, base: int, size: int) -> None:
-        shape, (begin, end) = tuple(int(n) for n in row["shape"]), row["data_offsets"]
+        shape, (begin, end) = tuple(map(int, row["shape"])), map(int, row["data_offsets"])
         dtype = str(row["dtype"])
         if min((*shape, begin, end - begin)) < 0:
             raise ValueError("negative extent")
@@ -108,7 +111,7 @@ class NpzStore(TensorStore):
                     if member.endswith(".npy"):
                         with archive.open(member) as handle:
                             found[member.removesuffix(".npy")] = _npy_info(handle)
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        except _BROKEN_ZIP as error:
             raise FormatError("an npz file must be a whole zip archive of arrays", error, str(path)) from error
         self.infos = found
 
@@ -116,7 +119,7 @@ class NpzStore(TensorStore):
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 array = archive[name]
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        except _BROKEN_ZIP as error:
             raise FormatError("an npz member must be a whole array", error, f"{self.path} {name}") from error
         row = FLOATS[self.infos[name].dtype]
         chosen = array if lead is None else array[lead]

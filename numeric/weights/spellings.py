@@ -101,7 +101,7 @@ SPELLINGS: tuple[Spelling, ...] = (
     ),
 )
 PATTERNS: tuple[str, ...] = (
-    "*A_log with " + ", ".join(dict.fromkeys(row.x_proj for row in SPELLINGS)),
+    "*A_log with " + ", ".join(dict.fromkeys(row.x_proj.format(sep="__") for row in SPELLINGS)),
     "*A_b_log",
 )
 

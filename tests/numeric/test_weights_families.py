@@ -175,6 +175,7 @@ def test_withheld_by_names_and_shapes(
         ("x_proj.weight", np.nan, "dt_in[1, 1]"),
         ("dt_proj.weight", np.inf, "dt_out[1, 1]"),
         ("D", -np.inf, "D[1]"),
+        ("dt_proj.bias", np.nan, "b[1]"),
     ],
 )
 def test_withheld_by_values(tmp_path: Path, key: str, value: float, word: str) -> None:
@@ -203,6 +204,10 @@ def test_flags(tmp_path: Path) -> None:
     content[PLAIN.format(2) + "x_proj.weight"][RANK : RANK + STATES] = 0
     found = [kinds(layer) for layer in open_checkpoint(write(tmp_path, content, "{}")).layers()]
     assert found == [["at-initialisation"], ["subnormal"], ["zero-projection"]]
+    slow = {key: value.copy() for key, value in content.items()}
+    slow[PLAIN.format(2) + "A_log"][0, 0] = -100  # exp(-100) is positive in float32, with few bits left
+    last = open_checkpoint(write(tmp_path, slow, "{}")).layer("backbone.layers.2.mixer")
+    assert kinds(last) == ["subnormal", "zero-projection"]
     without_config = tmp_path / "bare"
     without_config.mkdir()
     layers = open_checkpoint(write(without_config, content)).layers()

@@ -255,6 +255,30 @@ def test_damaged_archives(tmp_path: Path, name: str) -> None:
         assert str(file) in error_line(str(file), FormatError if content != b"garbage" * 9 else S6FlowError)
 
 
+@pytest.mark.parametrize("name", ["m.safetensors", "m.npz", "m.pt", "old.pt"])
+def test_random_damage_never_escapes_as_a_traceback(tmp_path: Path, name: str) -> None:
+    file, content = tmp_path / name, layer_tensors()
+    if name.endswith("safetensors"):
+        save_file(content, file)
+    elif name.endswith("npz"):
+        np.savez(file, **content)
+    else:
+        torch = pytest.importorskip("torch")
+        state = {key: torch.from_numpy(value) for key, value in content.items()}
+        torch.save(state, file, _use_new_zipfile_serialization=name == "m.pt")
+    whole, rng, refused = file.read_bytes(), np.random.default_rng(7), list[str]()
+    for _ in range(80):
+        data = np.frombuffer(whole, np.uint8).copy()
+        data[rng.integers(0, len(data), 12)] = rng.integers(0, 256, 12)
+        file.write_bytes(data[: rng.integers(1, 2 * len(data))].tobytes())
+        try:
+            list(open_checkpoint(str(file)).layers())
+        except S6FlowError as error:
+            refused.append(str(error))
+    assert len(refused) > 10
+    assert not any("\n" in line for line in refused)
+
+
 def test_missing_and_unknown_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "does not exist" in error_line(str(tmp_path / "none.safetensors"), SourceError)
     assert "does not exist" in error_line("out/none.safetensors", SourceError)
