@@ -119,3 +119,42 @@ Definition slow_first_token_statement : Prop :=
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) / ln t) p_infty 1 /\
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) - ln t - 3 * ln (ln t)) p_infty
     (ln (sum_below N mu * exp b / s ^ 2)).
+
+(** fast-blow-up-time: for s x_1(0) >= 0 the first token lives exactly until
+    T_1, the improper integral of 1/(mu r^3 softplus(|s| r + b)) from |x_1(0)|;
+    up to then t is the integral from |x_1(0)| to |x_1(t)|. *)
+Definition fast_blow_up_time_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b x0 : R),
+  0 < sum_below N mu ->
+  x0 <> 0 ->
+  0 <= s * x0 ->
+  exists T1 : R,
+  0 < T1 /\
+  is_lim (fun R => RInt (fun r => / (sum_below N mu * r ^ 3 * softplus (Rabs s * r + b)))
+                     (Rabs x0) R) p_infty T1 /\
+  (forall (L : nat) (T : Rbar) (x : nat -> R -> R),
+     solution N a mu s b L T x ->
+     (0 < L)%nat ->
+     x 0%nat 0 = x0 ->
+     Rbar_le T T1 /\
+     (forall t : R, 0 <= t -> Rbar_lt t T ->
+        RInt (fun r => / (sum_below N mu * r ^ 3 * softplus (Rabs s * r + b)))
+          (Rabs x0) (Rabs (x 0%nat t)) = t) /\
+     (T = Finite T1 ->
+        filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty))) /\
+  (exists x : nat -> R -> R, solution N a mu s b 1 T1 x /\ x 0%nat 0 = x0).
+
+(** blow-up-profile: how the first token reaches infinity at time T. *)
+Definition blow_up_profile_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 < sum_below N mu ->
+  solution N a mu s b L T x ->
+  (0 < L)%nat ->
+  0 < T ->
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
+  (0 < s * x 0%nat 0 ->
+     filterlim (fun t => (T - t) * Rabs (x 0%nat t) ^ 3) (at_left T)
+       (locally (1 / (3 * sum_below N mu * Rabs s)))) /\
+  (s = 0 -> x 0%nat 0 <> 0 ->
+     forall t : R, 0 <= t < T ->
+     (T - t) * x 0%nat t ^ 2 = 1 / (2 * sum_below N mu * softplus b)).
