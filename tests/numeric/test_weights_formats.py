@@ -194,6 +194,11 @@ def test_npz_pickles_are_not_run(tmp_path: Path) -> None:
     plain = layer_tensors() | {"other": np.array([Malicious(marker)], dtype=object)}
     np.savez(tmp_path / "evil.npz", **plain)
     assert len(list(open_checkpoint(str(tmp_path / "evil.npz")).layers())) == 1
+    np.savez(tmp_path / "swapped.npz", **layer_tensors())
+    opened = open_checkpoint(str(tmp_path / "swapped.npz"))
+    np.savez(tmp_path / "swapped.npz", **content)
+    with pytest.raises(FormatError, match="whole array"):
+        list(opened.layers())
     assert not marker.exists()
 
 
