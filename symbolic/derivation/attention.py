@@ -1,0 +1,103 @@
+"""From the S6 recurrence to its hidden attention, for symbolic L, by induction."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.derivation.step import Section, Step, drop_empty_sums, peel_last
+from s6flow.symbolic.layer import ScanCell, flow_cell, layer_cell
+
+__all__ = ["SECTION", "attention_kernel", "induction"]
+
+l, j, k, n, d = nt.l, nt.j, nt.k, nt.n, nt.d
+hidden = sp.IndexedBase("h", real=True)
+output = sp.IndexedBase("y", real=True)
+kernel = sp.IndexedBase("P", real=True)
+state = sp.IndexedBase("f", real=True)
+
+
+def exponent(cell: ScanCell, token: sp.Expr) -> sp.Expr:
+    """a Delta at `token`: minus the logarithm of the gate."""
+    return -cell.gate.args[0].subs(l, token)
+
+
+def written(cell: ScanCell, source: sp.Expr, token: sp.Expr) -> sp.Expr:
+    """What token `source` wrote into the state, as it is left at `token`."""
+    decay = sp.exp(-sp.Sum(exponent(cell, k), (k, source + 1, token)))
+    return cell.increment.subs(l, source) * decay
+
+
+def induction(cell: ScanCell) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """Residuals of f_l = sum_{j<=l} written(j, l): first token, sum over earlier tokens, own term.
+
+    With the claim at l - 1, gate_l f_{l-1} + increment_l equals the claim at l exactly when the second and third vanish.
+    """
+    first = cell.increment.subs(l, 1) - drop_empty_sums(written(cell, sp.Integer(1), sp.Integer(1)))
+    earlier = cell.gate * written(cell, j, l - 1) - peel_last(written(cell, j, l), l)
+    own = cell.increment - drop_empty_sums(written(cell, l, l))
+    return first, sp.Sum(earlier, (j, 1, l - 1)), own
+
+
+def attention_kernel(cell: ScanCell, token_value: sp.Expr) -> sp.Expr:
+    """P_{lj}: the weight of x_j in the output at l; `token_value` is x_j's factor in the increment."""
+    share = sp.cancel(cell.increment / token_value).subs(l, j)
+    decay = sp.exp(-sp.Sum(exponent(cell, k), (k, j + 1, l)))
+    return sp.Sum(cell.readout * share * decay, (n, 1, nt.N))
+
+
+def steps() -> tuple[Step, ...]:
+    """The recurrence, its unrolling, and the linear recursion of the 1-D flow."""
+    layer, flow = layer_cell(), flow_cell()
+    value = nt.x[l, d]
+    recurrence = sp.Eq(hidden[d, l, n], layer.gate * hidden[d, l - 1, n] + layer.increment)
+    read = sp.Eq(output[l, d], sp.Sum(layer.readout * hidden[d, l, n], (n, 1, nt.N)))
+    unrolled = sp.Eq(hidden[d, l, n], sp.Sum(written(layer, j, l), (j, 1, l)))
+    P = attention_kernel(layer, value)
+    exchange = layer.readout * written(layer, j, l) - P.function * nt.x[j, d]
+    return (
+        Step(
+            "s6-recurrence",
+            "The S6 recurrence",
+            (recurrence, read),
+            "This is what mamba-ssm's selective scan computes: the exact exponential for A = -a and an Euler step "
+            "for B, with $h_0 = 0$; biases of the projections and a floor of the step are kept.",
+            (recurrence.rhs.subs(hidden[d, l - 1, n], 0) - layer.increment,),
+        ),
+        Step(
+            "unrolled-state",
+            "The unrolled state",
+            (unrolled,),
+            "Induction on the token. For the first token the sum has one term. If it holds at $l-1$, multiplying by the "
+            "gate extends every decay by one factor, because the exponents add, and the new term has an empty sum in its "
+            "exponent. Residuals: first token; earlier tokens; own term.",
+            induction(layer),
+            ("unrolled-attention",),
+        ),
+        Step(
+            "hidden-attention",
+            "The hidden attention",
+            (
+                sp.Eq(output[l, d], sp.Sum(kernel[d, l, j] * nt.x[j, d], (j, 1, l))),
+                sp.Eq(kernel[d, l, j], P),
+            ),
+            "The two finite sums over states and tokens are exchanged; the residual compares them term by term.",
+            (exchange,),
+            ("unrolled-attention",),
+        ),
+        Step(
+            "linear-recursion",
+            "The quadratic sum is a linear recursion",
+            (
+                sp.Eq(state[l, n], flow.gate * state[l - 1, n] + flow.increment),
+                sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l))),
+            ),
+            "The same induction for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "
+            "by an associative scan instead of O(L^2). Residuals as above.",
+            induction(flow),
+            ("linear-recursion", "causality"),
+        ),
+    )
+
+
+SECTION = Section("Hidden attention", steps)

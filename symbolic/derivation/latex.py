@@ -1,0 +1,68 @@
+"""SymPy to LaTeX in the notation of the theory, and LaTeX to MathML without a network."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import sympy as sp
+
+from s6flow.symbolic.notation import NOTATION
+
+__all__ = ["display", "inline_parts", "math_html"]
+
+#: Identifiers that are not typeset as SymPy would.
+NAMES: dict[str, str] = {
+    **{row.name: row.latex.split("_")[0].rstrip("{") for row in NOTATION.values()},
+    "S_B": "S_B",
+    "S_C": "S_C",
+    "S_dt_in": r"S_\Delta^{\mathrm{in}}",
+    "S_dt_out": r"S_\Delta^{\mathrm{out}}",
+    "beta_B": r"\beta_B",
+    "beta_C": r"\beta_C",
+    "x0": "x_0",
+    "y0": "y_0",
+    "orientation": r"\sigma",
+    "gap": "m",
+    "decay": "a",
+    "log_t": r"\ln t",
+    "d_skip": "d",
+    "log_scale": r"\omega",
+    "gate": r"\mathrm{gate}",
+    "increment": r"\mathrm{increment}",
+    "readout": r"\mathrm{readout}",
+    "Delta": r"\Delta",
+    "phi": r"\phi",
+    "p(x)": "p(x)",
+    "Lambda": r"\Lambda",
+}
+
+
+@functools.cache
+def display(expression: sp.Basic) -> str:
+    """LaTeX of an expression or relation; equal expressions give equal text in every process."""
+    names: dict[sp.Basic, str] = {}
+    for symbol in expression.atoms(sp.Symbol, sp.Indexed):
+        label = symbol.base.label if isinstance(symbol, sp.Indexed) else symbol
+        if label.name in NAMES:
+            names[label] = NAMES[label.name]
+    return str(sp.latex(expression, symbol_names=names, ln_notation=True))
+
+
+def inline_parts(text: str) -> list[tuple[str, str]]:
+    """Split running text into ("text", ...), ("math", ...) and ("code", ...) pieces by $...$ and `...`."""
+    pieces = re.split(r"(\$[^$]+\$|`[^`]+`)", text)
+    kinds = {"$": "math", "`": "code"}
+    return [
+        (kinds[piece[0]], piece[1:-1]) if piece[:1] in kinds and len(piece) > 1 else ("text", piece)
+        for piece in pieces
+        if piece
+    ]
+
+
+@functools.cache
+def math_html(latex: str, block: bool) -> str:
+    """MathML of LaTeX, for HTML that needs no script."""
+    from latex2mathml.converter import convert
+
+    return str(convert(latex, display="block" if block else "inline"))

@@ -1,0 +1,189 @@
+"""What a conclusion may speak of besides the letters of the flow: observables, each a row of one table.
+
+A letter is given, an observable is measured (on a trajectory, near a blow-up, on a spectrum). The numeric side has
+one measurement a name in `Theorem.measurement`; it returns arrays for the names listed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.layer import ScanCell, flow_cell
+from s6flow.symbolic.notation import Notation
+
+__all__ = [
+    "LETTERS", "OBSERVABLES", "attention", "conclusion_latex", "decay", "decay_constant", "growth", "sharp", "unrolled",
+]
+
+#: A sharp constant of a conclusion, as a factor: 1 as stated; negative controls tighten it by one per cent.
+sharp = sp.Symbol("sharp", positive=True)
+decay = sp.Symbol("decay", positive=True)
+log_t = sp.Symbol("log_t", real=True)
+token_m = sp.Symbol("m", integer=True, positive=True)
+eps = sp.Symbol("eps", positive=True)
+d_skip = sp.Symbol("d_skip", real=True)
+y, y0, r = cr.y, cr.y0, cr.r
+
+x_copy = sp.IndexedBase("x_copy", real=True)
+x_t = sp.IndexedBase("x_t", real=True)
+x_s = sp.IndexedBase("x_s", real=True)
+u_t = sp.IndexedBase("u_t", real=True)
+u_s = sp.IndexedBase("u_s", real=True)
+P_t = sp.IndexedBase("P_t", real=True)
+gap = sp.IndexedBase("gap", real=True)
+kappa = sp.IndexedBase("kappa", real=True)
+weight = sp.IndexedBase("weight", real=True)
+previous = sp.IndexedBase("previous", real=True)
+fate = sp.IndexedBase("fate", real=True)
+predicted = sp.IndexedBase("predicted", real=True)
+ratio = sp.IndexedBase("ratio", real=True)
+T, T_end, T_first, T_prefix = sp.symbols("T T_end T_first T_prefix", positive=True)
+remaining = sp.Symbol("remaining", positive=True)
+slope, limit_value, root_count, sign_changes = sp.symbols("slope limit_value root_count sign_changes", real=True)
+error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
+eig_min, eig_max, count_positive, count_negative, matrix_rank = sp.symbols(
+    "eig_min eig_max count_positive count_negative matrix_rank", real=True
+)
+norm_0, norm_t, norm_s, form_0, form_t, cosine, delta_low = sp.symbols(
+    "norm_0 norm_t norm_s form_0 form_t cosine delta_low", real=True
+)
+spectrum = sp.IndexedBase("spectrum", real=True)
+small = sp.IndexedBase("small", real=True)
+
+
+def _rows(*rows: tuple[Any, ...]) -> dict[str, Notation]:
+    return {row[0]: Notation(*row) for row in rows}
+
+
+#: Letters of statements beyond `notation.NOTATION`; given, not measured.
+LETTERS: dict[str, Notation] = {
+    **nt.NOTATION,
+    **_rows(
+        ("decay", "a", (), "positive", "the decay rate that all states share"),
+        ("m", "m", (), "natural", "number of a token"),
+        ("y", "y", (), "real", "value of one token"),
+        ("y0", "y_0", (), "real", "initial value of one token"),
+        ("r", "r", (), "positive", "absolute value of one token"),
+        ("eps", r"\epsilon", (), "positive", "relative size of a perturbation or step"),
+        ("d_skip", "d", (), "real", "weight of the D skip"),
+        ("x_copy", r"\tilde x_{{{0}}}", ("token",), "real", "tokens of a second system"),
+        ("a_layer", "a_{{{0}}}", ("channel", "state"), "positive", "decay rates of a layer on D channels"),
+        ("channel", "d", (), "natural", "number of a channel"),
+    ),
+}
+
+#: What is measured.
+OBSERVABLES: dict[str, Notation] = _rows(
+    ("x_t", "x_{{{0}}}(t)", ("token",), "real", "token at depth-time t"),
+    ("x_s", "x_{{{0}}}(t')", ("token",), "real", "token at an earlier depth-time t' <= t"),
+    ("u_t", r"\ln|x_{{{0}}}(t)|", ("token",), "real", "log of a token at depth-time t"),
+    ("u_s", r"\ln|x_{{{0}}}(t')|", ("token",), "real", "log of a token at an earlier depth-time"),
+    ("log_t", r"\ln t", (), "real", "log of the depth-time"),
+    ("P_t", "P_{{{0},{1}}}(t)", ("token", "source"), "real", "hidden attention at depth-time t"),
+    ("gap", "m_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
+    ("previous", r"\ln|x_{{{0}^-}}(t)|", ("token",), "real", "log of the last nonzero token before"),
+    ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
+    ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
+    ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", "0: to zero, 1: stays, 2: slow, 3: fast divergence"),
+    ("predicted", r"\operatorname{{verdict}}_{{{0}}}", ("token",), "code", "the criteria's verdict, same codes"),
+    ("ratio", "R_{{{0}}}", ("token",), "positive", "x_l / x_1 at a much later depth-time"),
+    ("T", "T", (), "positive", "blow-up time of the system"),
+    ("T_end", r"\bar T", (), "positive", "upper enclosure of the blow-up time"),
+    ("T_first", "T_1", (), "positive", "blow-up time of token 1 by quadrature"),
+    ("T_prefix", r"T_{{p}}", (), "positive", "blow-up time of the first tokens alone"),
+    ("remaining", "T-t", (), "positive", "time left before blow-up"),
+    ("slope", r"\frac{d\ln|x_{m+1}|}{d\ln|x_m|}", (), "real", "relative growth of two tokens near the blow-up"),
+    ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
+    ("root_count", r"\#\{K=0\}", (), "natural", "certified number of roots of K"),
+    ("sign_changes", r"V(\mu)", (), "natural", "sign changes of mu_n in the order of a_n"),
+    ("error_h", "E(h)", (), "nonnegative", "distance of the residual stack from the flow"),
+    ("error_half", "E(h/2)", (), "nonnegative", "the same with half the step"),
+    ("eig_min", r"\lambda_{\min}", (), "real", "smallest eigenvalue of sym(S_C^T S_B)"),
+    ("eig_max", r"\lambda_{\max}", (), "real", "largest eigenvalue of sym(S_C^T S_B)"),
+    ("count_positive", "n_+", (), "natural", "number of positive eigenvalues of sym(S_C^T S_B)"),
+    ("count_negative", "n_-", (), "natural", "number of negative eigenvalues of sym(S_C^T S_B)"),
+    ("matrix_rank", r"\operatorname{rank}", (), "natural", "numerical rank of S_C^T S_B"),
+    ("spectrum", r"\lambda_{{{0}}}(S_C^\top S_B)", ("state",), "real", "power sums of the large matrix's eigenvalues"),
+    ("small", r"\lambda_{{{0}}}(S_B S_C^\top)", ("state",), "real", "power sums of the small matrix's eigenvalues"),
+    ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),
+    ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
+    ("norm_s", r"\|x(t')\|", (), "nonnegative", "norm of token 1 at an earlier depth-time"),
+    ("form_0", r"x(0)^\top M x(0)", (), "real", "quadratic form of token 1 at the start, over its squared norm"),
+    ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
+    ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
+    ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
+    ("sharp", r"\chi", (), "positive", "sharp factor, 1 as stated"),
+)
+
+
+def growth(base: sp.IndexedBase = nt.x0) -> sp.Expr:
+    """F_l of the tokens `base`, by the linear recursion."""
+    return flow_cell().at({nt.x[nt.l]: base[nt.l]}).formula
+
+
+def unrolled(cell: ScanCell) -> sp.Expr:
+    """sum_n readout_l sum_{j <= l} (prod_{k=j+1}^{l} gate_k) increment_j: what the recurrence unrolls to."""
+    front, term = _weight(cell)
+    return sp.Sum(front * sp.Sum(term, (nt.j, 1, nt.l)), (nt.n, 1, nt.N))
+
+
+def magnitude(cell: ScanCell) -> sp.Expr:
+    """The sum of the absolute values of the unrolled terms: the scale against which an identity's error is seen."""
+    front, term = _weight(cell)
+    return sp.Sum(sp.Abs(front) * sp.Sum(sp.Abs(term), (nt.j, 1, nt.l)), (nt.n, 1, nt.N))
+
+
+def _weight(cell: ScanCell) -> tuple[sp.Expr, sp.Expr]:
+    """What token l and state n put in front, and the term of source j: increment_j times its path to l."""
+    increment = cell.increment.subs(nt.l, nt.j)
+    own = nt.mu[nt.n] if increment.has(nt.mu) else sp.Integer(1)
+    rate = nt.a[nt.d, nt.n] if cell.gate.has(nt.d) else nt.a[nt.n]
+    step = sp.cancel(-cell.gate.args[0] / rate).subs(nt.l, nt.k)  # gate = exp(-a_n Delta_k)
+    path = sp.exp(-rate * sp.Sum(step, (nt.k, nt.j + 1, nt.l)))
+    return cell.readout * own, increment / own * path
+
+
+def attention(base: sp.IndexedBase = nt.x0) -> sp.Expr:
+    """P_{lj} of the 1-D flow: the unrolled weight of source j in x_l F_l, divided by x_j."""
+    front, term = _weight(flow_cell())
+    body = front * term * nt.x[nt.l] / nt.x[nt.j]
+    return sp.Sum(body, (nt.n, 1, nt.N)).replace(
+        lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices]
+    )
+
+
+def decay_constant() -> sp.Expr:
+    """c_l of theory 5 with the distance to the last nonzero token in place of a letter."""
+    return cr.decay_constant_single().subs(cr.gap, gap[nt.l])
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    def _print_Indexed(self, e: sp.Indexed) -> str:
+        name = str(e.base.label)
+        indices = [self._print(index) for index in e.indices]
+        known = OBSERVABLES.get(name) or LETTERS.get(name)
+        if known and "{0}" in known.latex:
+            return known.latex.format(*indices)
+        if name == "x0":
+            return f"x_{{{indices[0]}}}(0)"
+        inner = ",".join(indices)
+        return f"{self._print(e.base.label)}_{{{inner}}}" if "_" not in name else f"{{{name}}}_{{,{inner}}}"
+
+    def _print_Symbol(self, e: sp.Symbol, style: str = "plain") -> str:
+        known = OBSERVABLES.get(e.name) or (LETTERS.get(e.name) if e.name not in ("x", "mu", "a") else None)
+        return known.latex if known and "{0}" not in known.latex else super()._print_Symbol(e, style)
+
+    def _print_Implies(self, e: sp.Implies, altchar: str | None = None) -> str:
+        return rf"{self._print(e.args[0])} \;\Rightarrow\; {self._print(e.args[1])}"
+
+
+def conclusion_latex(expression: sp.Basic) -> str:
+    """LaTeX of a statement in the letters of theory.md."""
+    return str(_Printer({"mul_symbol": None}).doprint(expression))
+
+
