@@ -57,3 +57,19 @@ Definition causality_statement : Prop :=
   (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
   solution N a mu s b m T x /\
   (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
+
+Definition maximal_solution_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  exists (T : Rbar) (x : nat -> R -> R),
+  Rbar_lt 0 T /\
+  solution N a mu s b L T x /\
+  (forall l : nat, (l < L)%nat -> x l 0 = y0 l) /\
+  (forall (T' : Rbar) (y : nat -> R -> R),
+     solution N a mu s b L T' y ->
+     (forall l : nat, (l < L)%nat -> y l 0 = y0 l) ->
+     Rbar_le T' T /\
+     (forall l : nat, (l < L)%nat -> forall t : R, 0 <= t -> Rbar_lt t T' -> y l t = x l t)) /\
+  (T <> p_infty ->
+   exists l : nat,
+   (l < L)%nat /\
+   (forall B : R, exists t : R, 0 <= t /\ Rbar_lt t T /\ B < Rabs (x l t))).
