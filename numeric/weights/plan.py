@@ -64,11 +64,12 @@ def _plan(
         return
     spelling, parts = _spell(marker, infos)
     if spelling is None:
-        near = ", ".join(key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker)
+        near = [key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker]
+        beside = ", ".join(near[:6]) or "nothing"
         yield WithheldLayer(
             name,
             "missing-tensor",
-            f"no x_proj beside A_log {shape}, so B and C are not linear in x; beside it: {near or 'nothing'}",
+            f"no x_proj beside A_log {shape}, so B and C are not linear in x; beside it: {beside}",
         )
         return
     name += spelling.suffix

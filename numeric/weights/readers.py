@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +126,7 @@ class NpzStore(TensorStore):
         return np.ascontiguousarray(chosen, dtype=row.native).view(row.bits)
 
 
-def _npy_info(handle: IO[bytes]) -> TensorInfo:
+def _npy_info(handle: Any) -> TensorInfo:
     version = np.lib.format.read_magic(handle)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(handle)
