@@ -73,3 +73,68 @@ Definition maximal_solution_statement : Prop :=
    exists l : nat,
    (l < L)%nat /\
    (forall B : R, exists t : R, 0 <= t /\ Rbar_lt t T /\ B < Rabs (x l t))).
+
+Definition existence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  (forall n : nat, (n < N)%nat -> mu n <= 0) ->
+  exists x : nat -> R -> R,
+  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+
+Definition convergence_rate_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> mu n <= 0) ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (forall u v : R, 0 <= u <= v -> Rabs (x l v) <= Rabs (x l u)) /\
+  (x l 0 <> 0 ->
+   forall t : R,
+   0 <= t ->
+   Rabs (x l t) <=
+   / sqrt (/ x l 0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x l 0)) * t)) /\
+  (forall t : R,
+   0 < t ->
+   Rabs (x l t) <=
+   / sqrt (2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x l 0))) / sqrt t) /\
+  is_lim (x l) p_infty 0.
+
+Definition convergence_rate_first_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (0 < L)%nat ->
+  (forall u v : R, 0 <= u <= v -> Rabs (x O v) <= Rabs (x O u)) /\
+  (x O 0 <> 0 ->
+   forall t : R,
+   0 <= t ->
+   Rabs (x O t) <=
+   / sqrt (/ x O 0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x O 0)) * t)) /\
+  (forall t : R,
+   0 < t ->
+   Rabs (x O t) <=
+   / sqrt (2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x O 0))) / sqrt t) /\
+  is_lim (x O) p_infty 0.
+
+Definition divergence_monotone_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v)) /\
+  (T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
+
+Definition fast_bound_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  0 <= s * x l 0 ->
+  Rbar_le T (/ (2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2)) /\
+  (forall t : R,
+   0 <= t ->
+   Rbar_lt t T ->
+   x l 0 ^ 2 <= x l t ^ 2 * (1 - 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t)).
