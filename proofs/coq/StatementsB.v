@@ -158,3 +158,32 @@ Definition blow_up_profile_statement : Prop :=
   (s = 0 -> x 0%nat 0 <> 0 ->
      forall t : R, 0 <= t < T ->
      (T - t) * x 0%nat t ^ 2 = 1 / (2 * sum_below N mu * softplus b)).
+
+(** ** The residual stack
+
+    Layer i adds h times the layer's output to its input. *)
+
+Fixpoint residual_stack (N : nat) (a mu : nat -> R) (s b h : R) (x0 : nat -> R) (i : nat) : nat -> R :=
+  match i with
+  | O => x0
+  | S k => fun l =>
+      residual_stack N a mu s b h x0 k l
+      + h * (residual_stack N a mu s b h x0 k l
+             * growth_rate N a mu s b (residual_stack N a mu s b h x0 k) l)
+  end.
+
+(** euler-consistency: up to any time t0 before the solution ends, the stack
+    with small depth step h follows it within C h, in every token and layer. *)
+Definition euler_consistency_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (t0 : R),
+  solution N a mu s b L T x ->
+  0 <= t0 ->
+  Rbar_lt t0 T ->
+  exists C h0 : R,
+  0 < C /\
+  0 < h0 /\
+  (forall (h : R) (i l : nat),
+     0 < h < h0 ->
+     INR i * h <= t0 ->
+     (l < L)%nat ->
+     Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (INR i * h)) <= C * h).
