@@ -138,3 +138,30 @@ Definition fast_bound_statement : Prop :=
    0 <= t ->
    Rbar_lt t T ->
    x l 0 ^ 2 <= x l t ^ 2 * (1 - 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t)).
+
+Definition slow_existence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  (forall l : nat, (l < L)%nat -> y0 l = 0 \/ s * y0 l < 0) ->
+  exists x : nat -> R -> R,
+  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+
+Definition slow_log_rate_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
+  x l 0 <> 0 ->
+  (forall t : R,
+   0 <= t ->
+   Rbar_lt t T ->
+   / Rabs s
+   * ln (exp (Rabs s * Rabs (x l 0))
+         + Rabs s * sum_below N mu * Rabs (x l 0) ^ 3 * (exp b / (1 + exp b)) * t)
+   <= Rabs (x l t)) /\
+  (exists C : R,
+   0 <= C /\ (forall t : R, exp 1 <= t -> Rbar_lt t T -> Rabs (x l t) <= C * ln t)).
