@@ -13,6 +13,7 @@ from sympy.printing.latex import LatexPrinter
 
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.attention import attention_expression, unroll
 from s6flow.symbolic.layer import ScanCell, flow_cell
 from s6flow.symbolic.notation import Notation
 
@@ -29,6 +30,8 @@ eps = sp.Symbol("eps", positive=True)
 d_skip = sp.Symbol("d_skip", real=True)
 y, y0, r = cr.y, cr.y0, cr.r
 
+row = sp.IndexedBase("row", real=True)
+bias = sp.Symbol("bias", real=True)
 x_copy = sp.IndexedBase("x_copy", real=True)
 x_t = sp.IndexedBase("x_t", real=True)
 x_s = sp.IndexedBase("x_s", real=True)
@@ -72,7 +75,8 @@ LETTERS: dict[str, Notation] = {
         ("eps", r"\epsilon", (), "positive", "relative size of a perturbation or step"),
         ("d_skip", "d", (), "real", "weight of the D skip"),
         ("x_copy", r"\tilde x_{{{0}}}", ("token",), "real", "tokens of a second system"),
-        ("a_layer", "a_{{{0}}}", ("channel", "state"), "positive", "decay rates of a layer on D channels"),
+        ("row", r"\rho_{{{0}}}", ("rank",), "real", "the row of the step projection that all channels share"),
+        ("bias", "b", (), "real", "the step bias that all channels share"),
         ("channel", "d", (), "natural", "number of a channel"),
     ),
 }
@@ -123,38 +127,30 @@ OBSERVABLES: dict[str, Notation] = _rows(
 
 def growth(base: sp.IndexedBase = nt.x0) -> sp.Expr:
     """F_l of the tokens `base`, by the linear recursion."""
-    return flow_cell().at({nt.x[nt.l]: base[nt.l]}).formula
+    return _in(flow_cell().formula, base)
 
 
-def unrolled(cell: ScanCell) -> sp.Expr:
+def _in(expression: sp.Expr, base: sp.IndexedBase) -> sp.Expr:
+    return expression.replace(
+        lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices]
+    )
+
+
+def unrolled(cell: ScanCell, base: sp.IndexedBase = nt.x) -> sp.Expr:
     """sum_n readout_l sum_{j <= l} (prod_{k=j+1}^{l} gate_k) increment_j: what the recurrence unrolls to."""
-    front, term = _weight(cell)
-    return sp.Sum(front * sp.Sum(term, (nt.j, 1, nt.l)), (nt.n, 1, nt.N))
+    front, term = unroll(cell).as_independent(nt.j, as_Add=False)
+    return _in(sp.Sum(front * sp.Sum(term, (nt.j, 1, nt.l)), (nt.n, 1, nt.N)), base)
 
 
-def magnitude(cell: ScanCell) -> sp.Expr:
+def magnitude(cell: ScanCell, base: sp.IndexedBase = nt.x) -> sp.Expr:
     """The sum of the absolute values of the unrolled terms: the scale against which an identity's error is seen."""
-    front, term = _weight(cell)
-    return sp.Sum(sp.Abs(front) * sp.Sum(sp.Abs(term), (nt.j, 1, nt.l)), (nt.n, 1, nt.N))
-
-
-def _weight(cell: ScanCell) -> tuple[sp.Expr, sp.Expr]:
-    """What token l and state n put in front, and the term of source j: increment_j times its path to l."""
-    increment = cell.increment.subs(nt.l, nt.j)
-    own = nt.mu[nt.n] if increment.has(nt.mu) else sp.Integer(1)
-    rate = nt.a[nt.d, nt.n] if cell.gate.has(nt.d) else nt.a[nt.n]
-    step = sp.cancel(-cell.gate.args[0] / rate).subs(nt.l, nt.k)  # gate = exp(-a_n Delta_k)
-    path = sp.exp(-rate * sp.Sum(step, (nt.k, nt.j + 1, nt.l)))
-    return cell.readout * own, increment / own * path
+    front, term = unroll(cell).as_independent(nt.j, as_Add=False)
+    return _in(sp.Sum(sp.Abs(front) * sp.Sum(sp.Abs(term), (nt.j, 1, nt.l)), (nt.n, 1, nt.N)), base)
 
 
 def attention(base: sp.IndexedBase = nt.x0) -> sp.Expr:
-    """P_{lj} of the 1-D flow: the unrolled weight of source j in x_l F_l, divided by x_j."""
-    front, term = _weight(flow_cell())
-    body = front * term * nt.x[nt.l] / nt.x[nt.j]
-    return sp.Sum(body, (nt.n, 1, nt.N)).replace(
-        lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices]
-    )
+    """P_{lj} of the 1-D flow at the tokens `base`."""
+    return _in(attention_expression(), base)
 
 
 def decay_constant() -> sp.Expr:
@@ -172,7 +168,11 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         if name == "x0":
             return f"x_{{{indices[0]}}}(0)"
         inner = ",".join(indices)
-        return f"{self._print(e.base.label)}_{{{inner}}}" if "_" not in name else f"{{{name}}}_{{,{inner}}}"
+        if "_" in name:  # S_B[n] -> S_{B,n}
+            stem, rest = name.split("_", 1)
+            inner = rf"\mathrm{{{rest}}},".replace("_", " ") + inner
+            return f"{sp.latex(sp.Symbol(stem))}_{{{inner}}}"
+        return f"{self._print(e.base.label)}_{{{inner}}}"
 
     def _print_Symbol(self, e: sp.Symbol, style: str = "plain") -> str:
         known = OBSERVABLES.get(e.name) or (LETTERS.get(e.name) if e.name not in ("x", "mu", "a") else None)

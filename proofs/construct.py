@@ -1,0 +1,319 @@
+"""Data that satisfy a theorem's assumptions, built from a point of the unit cube.
+
+One map, two drivers: the public Hypothesis strategies draw the point with shrinking and targeting, `check` draws it
+with a NumPy generator. Nothing is rejected: every assumption of the vocabulary has an entry here that makes it true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s6flow.symbolic.errors import TheoremError
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["DEFAULT_RANGES", "Shape", "construct", "dimension"]
+
+Array = NDArray[np.float64]
+Data = dict[str, Any]
+
+#: Magnitudes, drawn log-uniformly; `b` uniformly. A theorem may narrow them for a finite check.
+DEFAULT_RANGES: dict[str, tuple[float, float]] = {
+    "mu": (1e-6, 1e3),
+    "x0": (1e-8, 1e3),
+    "x": (1e-4, 1e2),
+    "a": (1e-2, 20.0),
+    "s": (1e-3, 10.0),
+    "b": (-8.0, 8.0),
+    "floor": (1e-3, 1.0),
+    "t": (1e-6, 1e12),
+    "h": (1e-4, 10.0),
+    "y": (1e-8, 1e3),
+    "d_skip": (1e-3, 1e2),
+    "matrix": (1e-2, 3.0),
+    "beta": (1e-3, 3.0),
+    "zero": (0.0, 0.15),  # share of zero tokens, of s = 0 and of floor > 0
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Lengths of the axes of one batch of systems."""
+
+    token: int = 4
+    state: int = 2
+    channel: int = 4
+    rank: int = 2
+
+
+class _Cube:
+    """Hands out the coordinates of unit-cube points in order; without points it only counts them."""
+
+    def __init__(self, points: Array | None) -> None:
+        self.points, self.used = points, 0
+
+    def take(self, *shape: int) -> Array:
+        size = int(np.prod(shape, dtype=int))
+        if self.points is None:
+            self.used += size
+            return np.full((1, *shape), 0.5)
+        part = self.points[:, self.used : self.used + size]
+        self.used += size
+        return part.reshape(len(self.points), *shape)
+
+    def log(self, bounds: tuple[float, float], *shape: int) -> Array:
+        low, high = np.log(bounds[0]), np.log(bounds[1])
+        return np.exp(low + (high - low) * self.take(*shape))
+
+    def sign(self, *shape: int) -> Array:
+        return np.where(self.take(*shape) < 0.5, 1.0, -1.0)
+
+    def signed(self, bounds: tuple[float, float], *shape: int) -> Array:
+        return self.log(bounds, *shape) * self.sign(*shape)
+
+    def rare(self, share: float, *shape: int) -> NDArray[np.bool_]:
+        return self.take(*shape) > 1.0 - share
+
+
+def construct(theorem: Theorem, shape: Shape, points: Array | None) -> Data:
+    """Data for the letters of a theorem, one system a point.
+
+    Args:
+        shape: lengths of the axes.
+        points: in the unit cube, shape (system, dimension(theorem, shape)).
+    Returns: letter -> array, batch axis first.
+    """
+    cube = _Cube(points)
+    data = _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)
+    for key, build in _ADJUST.items():
+        if key in theorem.assumptions:
+            build(data)
+    missing = [key for key in theorem.assumptions if key not in _ADJUST]
+    if missing:
+        raise TheoremError("every assumption needs a construction", ", ".join(missing), theorem.id)
+    return data
+
+
+def dimension(theorem: Theorem, shape: Shape) -> int:
+    """How many unit-cube coordinates one system takes."""
+    cube = _Cube(None)
+    _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)
+    return cube.used
+
+
+def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]], shape: Shape, cube: _Cube) -> Data:
+    L, N, D, R = shape.token, shape.state, shape.channel, shape.rank
+    rare = ranges["zero"][1]
+    layer = "S_dt_in" in variables
+
+    def tokens() -> Array:
+        value = cube.signed(ranges["x0"], L)
+        return np.where(cube.rare(rare, L), 0.0, value)
+
+    def weights() -> Array:
+        total, share = cube.log(ranges["mu"]), cube.log((1e-3, 1.0), N)
+        return total[:, None] * share / share.max(axis=1, keepdims=True) * cube.sign(N)
+
+    def number(name: str) -> Callable[[], Array]:
+        return lambda: cube.signed(ranges[name])
+
+    def matrix(*axes: int) -> Callable[[], Array]:
+        return lambda: cube.signed(ranges["matrix"], *axes)
+
+    def bias(*axes: int) -> Callable[[], Array]:
+        return lambda: cube.signed(ranges["beta"], *axes)
+
+    def uniform(name: str, *axes: int) -> Array:
+        low, high = ranges[name]
+        return low + (high - low) * cube.take(*axes)
+
+    makers: dict[str, Callable[[], Array]] = {
+        "x0": tokens,
+        "x_copy": tokens,
+        "x": lambda: cube.signed(ranges["x"], L, D),
+        "mu": weights,
+        "a": lambda: cube.log(ranges["a"], D, N) if layer else cube.log(ranges["a"], N),
+        "b": lambda: uniform("b", D) if layer else uniform("b"),
+        "s": lambda: np.where(cube.rare(rare), 0.0, cube.signed(ranges["s"])),
+        "floor": lambda: np.where(cube.rare(rare), cube.log(ranges["floor"]), 0.0),
+        "t": lambda: cube.log(ranges["t"]),
+        "h": lambda: cube.log(ranges["h"]),
+        "y": number("y"),
+        "y0": number("y"),
+        "r": lambda: cube.log(ranges["y"]),
+        "d_skip": number("d_skip"),
+        "decay": lambda: cube.log(ranges["a"]),
+        "m": lambda: np.floor(1 + cube.take() * L).clip(1, L),
+        "channel": lambda: np.floor(1 + cube.take() * D).clip(1, D),
+        "eps": lambda: cube.log((1e-6, 1e-2)),
+        "S_B": matrix(N, D) if layer else matrix(N),
+        "S_C": matrix(N, D) if layer else matrix(N),
+        "S_dt_in": matrix(R, D),
+        "S_dt_out": matrix(D, R),
+        "beta_B": bias(N),
+        "beta_C": bias(N),
+        "row": matrix(R),
+        "bias": lambda: uniform("b"),
+    }
+    data: Data = {}
+    for name in variables:
+        if name not in makers:
+            raise TheoremError("a variable needs a construction", name, remedy="Add it to proofs.construct.")
+        data[name] = makers[name]()
+    data["N"], data["D"], data["L"] = float(N), float(D), float(L)
+    return data
+
+
+def _total(data: Data, sign: float) -> None:
+    """Make sum mu_n have the given sign and be no smaller than a tenth of the largest |mu_n|."""
+    mu = data["mu"]
+    total, largest = mu.sum(axis=1), np.abs(mu).max(axis=1)
+    flip = np.where(total * sign < 0, -1.0, 1.0)
+    mu *= flip[:, None]
+    short = np.abs(mu.sum(axis=1)) < 0.1 * largest
+    pick = np.argmax(np.abs(mu) * (mu * sign > 0), axis=1)  # enlarge the leading state of the wanted sign
+    rows = np.arange(len(mu))
+    fixed = mu.copy()
+    fixed[rows, pick] = sign * np.abs(fixed[rows, pick])
+    need = sign * 0.1 * largest - fixed.sum(axis=1)
+    fixed[rows, pick] += np.where(sign * need > 0, 1.5 * need, 0.0)
+    data["mu"] = np.where(short[:, None], fixed, mu)
+
+
+def _tokens_not_zero(data: Data) -> None:
+    data["x0"] = np.where(data["x0"] == 0, 1.0, data["x0"])
+
+
+def _first(data: Data, sign: float) -> None:
+    """Give token 1 the sign of sign * s; where s = 0 it keeps its own."""
+    x0 = data["x0"]
+    first = np.where(x0[:, 0] == 0, 1.0, np.abs(x0[:, 0]))
+    x0[:, 0] = first * np.where(data["s"] == 0, np.where(x0[:, 0] < 0, -1.0, 1.0), sign * np.sign(data["s"]))
+
+
+def _later(data: Data, sign: float) -> None:
+    later = data["x0"][:, 1:]
+    later = np.where(later == 0, 1.0, np.abs(later))
+    data["x0"][:, 1:] = later * sign * np.sign(data["s"])[:, None]
+
+
+def _token_m(data: Data) -> None:
+    rows, column = np.arange(len(data["x0"])), data["m"].astype(int) - 1
+    value = data["x0"][rows, column]
+    data["x0"][rows, column] = np.where(value == 0, 1.0, np.abs(value)) * np.sign(data["s"])
+
+
+def _prefix(data: Data) -> None:
+    same = np.arange(data["x0"].shape[1]) < data["m"][:, None]
+    data["x_copy"] = np.where(same, data["x0"], data["x_copy"])
+
+
+def _set(name: str, change: Callable[[Array], Array]) -> Callable[[Data], None]:
+    def apply(data: Data) -> None:
+        data[name] = change(data[name])
+
+    return apply
+
+
+def _carried_negative(data: Data) -> None:
+    """Two leading states a_1 < a_2 with mu_1 = -mu_2 sqrt(q_2 / q_1): then mu > 0 and mu K(0) < 0."""
+    a = np.sort(data["a"], axis=1)
+    if a.shape[1] < 2:
+        raise TheoremError("K(0) < 0 needs at least two states", a.shape[1])
+    delta0 = np.logaddexp(0.0, data["b"]) + data["floor"]
+    a[:, 0] = np.minimum(a[:, 0], 0.3 * a[:, -1])
+    span = (a[:, -1] - a[:, 0]) * delta0
+    stretch = np.maximum(1.0, 0.5 / span)  # a gap too small to see would put K(0) within rounding of 1
+    a = a * stretch[:, None]
+    root = np.exp(-(a[:, -1] - a[:, 0]) * delta0 / 2)
+    lead = np.abs(data["mu"]).max(axis=1)
+    mu = np.zeros_like(data["mu"])
+    mu[:, 0], mu[:, -1] = -lead * root, lead
+    data["a"], data["mu"] = a, mu
+
+
+def _definite(sign: float) -> Callable[[Data], None]:
+    def apply(data: Data) -> None:
+        """S_C = sign (G G^T + 1) S_B + (skew) S_B: then x^T S_C^T S_B x has the sign for every x != 0."""
+        S_B, G = data["S_B"], data["S_C"]
+        N, D = S_B.shape[1:]
+        S_B = S_B.copy()
+        S_B[:, :D, :] += np.sign(S_B[:, :D, :]) * 0.0 + 3.0 * np.abs(S_B).max(axis=(1, 2))[:, None, None] * np.eye(D)
+        square = G @ np.swapaxes(G, 1, 2) / max(D, 1)
+        skew = np.triu(square, 1) - np.swapaxes(np.triu(square, 1), 1, 2)
+        P = sign * (square + np.eye(N)) + skew
+        data["S_B"], data["S_C"] = S_B, P @ S_B
+
+    return apply
+
+
+def _indefinite(data: Data) -> None:
+    """Two rows of S_C are the matching rows of S_B, the second with its sign changed, others zero."""
+    S_B = data["S_B"]
+    S_C = np.zeros_like(S_B)
+    S_C[:, 0] = S_B[:, 0]
+    if S_B.shape[1] > 1:
+        S_C[:, 1] = -S_B[:, 1]
+    data["S_C"] = S_C
+
+
+def _equal_steps(data: Data) -> None:
+    D = data["S_dt_out"].shape[1]
+    data["S_dt_out"] = np.repeat(data["row"][:, None, :], D, axis=1)
+    data["b"] = np.repeat(data["bias"][:, None], D, axis=1)
+
+
+def _axis(data: Data) -> None:
+    D = data["x"].shape[2]
+    data["x"] = np.where(np.arange(1, D + 1) == data["channel"][:, None, None], data["x"], 0.0)
+
+
+def _nothing(data: Data) -> None:
+    """True by the lengths of the axes, which the caller chose."""
+
+
+def _skip(data: Data) -> None:
+    _total(data, -1.0)
+    data["d_skip"] = np.abs(data["d_skip"])
+
+
+#: assumption -> what makes it true, in the order of application.
+_ADJUST: dict[str, Callable[[Data], None]] = {
+    "no-floor": _set("floor", np.zeros_like),
+    "floor-positive": _set("floor", lambda v: np.where(v > 0, v, 0.1)),
+    "s-zero": _set("s", np.zeros_like),
+    "s-nonzero": _set("s", lambda v: np.where(v == 0, 1.0, v)),
+    "one-decay": lambda data: data.update(a=np.repeat(data["decay"][:, None], data["a"].shape[1], axis=1)),
+    "states-nonpositive": _set("mu", lambda v: -np.abs(v)),
+    "states-nonnegative": _set("mu", np.abs),
+    "states-zero": _set("mu", np.zeros_like),
+    "mu-negative": lambda data: _total(data, -1.0),
+    "mu-positive": lambda data: _total(data, 1.0),
+    "skip-against-mu": _skip,
+    "carried-negative": _carried_negative,
+    "tokens-nonzero": _tokens_not_zero,
+    "first-token-nonzero": lambda data: data["x0"].__setitem__(
+        (slice(None), 0), np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
+    ),
+    "slow-starts": lambda data: data.update(x0=-np.abs(data["x0"]) * np.sign(data["s"])[:, None]),
+    "first-token-fast": lambda data: _first(data, 1.0),
+    "first-token-not-slow": lambda data: _first(data, 1.0),
+    "later-tokens-slow": lambda data: _later(data, -1.0),
+    "later-tokens-fast": lambda data: _later(data, 1.0),
+    "some-token-fast": _token_m,
+    "same-prefix": _prefix,
+    "y-nonzero": _nothing,
+    "no-read-bias": _set("beta_C", np.zeros_like),
+    "no-projection-bias": lambda data: data.update(beta_B=data["beta_B"] * 0, beta_C=data["beta_C"] * 0),
+    "on-axis": _axis,
+    "form-negative": _definite(-1.0),
+    "form-positive": _definite(1.0),
+    "form-indefinite": _indefinite,
+    "equal-steps": _equal_steps,
+    "wide": _nothing,
+    "wider": _nothing,
+}

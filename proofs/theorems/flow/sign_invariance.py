@@ -1,0 +1,42 @@
+"""Signs never change, zero tokens stay zero (theory 4, 8b)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.observables import x_t
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+l = nt.l
+
+THEOREM = Theorem(
+    id="sign-invariance",
+    title="Tokens keep their signs, and zero tokens stay zero",
+    section="4, 8b",
+    source="paper (bilinear flow); ours (with a bias of B and a floor)",
+    kind="invariance",
+    variables=("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor", "x0"),
+    assumptions=("no-read-bias",),
+    conclusion=sp.And(
+        sp.Implies(sp.Ne(nt.x0[l], 0), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)),
+        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), 0, evaluate=False)),
+    ),
+    measurement="axis",
+    ranges={"x0": (1e-3, 3.0), "a": (0.1, 5.0), "b": (-2.0, 2.0), "s": (0.1, 3.0), "matrix": (0.1, 2.0), "zero": (0, 0.3)},
+    evidence="symbolic",
+    witness={
+        "S_B": [1.0], "S_C": [-1.0], "beta_B": [0.5], "beta_C": [0.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0,
+        "x0": [1.0, -0.5, 0.0, 2.0],
+    },
+    counterexamples=(
+        Counterexample(
+            "no-read-bias",
+            {
+                "S_B": [1.0], "S_C": [1.0], "beta_B": [0.0], "beta_C": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0,
+                "x0": [1.0, 0.0],
+            },
+            "A zero second token moves at once: x_2' = beta_C gate f_1 != 0.",
+        ),
+    ),
+    notes="Integrated in asinh coordinates, where a token is free to change its sign; log coordinates would prove nothing. "
+    "With a bias of C only token 1 keeps its sign.",
+)  # fmt: skip

@@ -1,0 +1,129 @@
+"""The vocabulary of assumptions: each a relation in notation letters, used three ways.
+
+The relation typesets the statement, is lowered to a predicate that tests data, and tells the constructive
+strategies what to build. Theorems name entries by key, so that one assumption has one spelling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.codegen.ir import Program
+from s6flow.symbolic.codegen.lower import lower_program
+from s6flow.symbolic.errors import TheoremError
+
+__all__ = ["ASSUMPTIONS", "Assumption", "assumption", "predicate"]
+
+l, n = nt.l, nt.n
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One assumption.
+
+    Args:
+        key: permanent kebab-case name.
+        relation: what must hold, for every value of the index letters that occur.
+        words: the same in words.
+    """
+
+    key: str
+    relation: sp.Basic
+    words: str
+
+    @property
+    def latex(self) -> str:
+        """The relation in the letters of theory.md."""
+        return ob.conclusion_latex(self.relation)
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Names of the arrays and numbers that the relation speaks of."""
+        return letters_of(self.relation)
+
+
+def letters_of(expression: sp.Basic) -> frozenset[str]:
+    """Names of arrays and numbers in an expression; index letters and axis lengths are not among them."""
+    indexed = expression.atoms(sp.Indexed)
+    bases = {str(term.base.label) for term in indexed}
+    hidden = set(nt.AXIS_OF_INDEX) | set(nt.axis_ranges().values())
+    labels = {term.base.label for term in indexed}
+    free = {s.name for s in expression.free_symbols if isinstance(s, sp.Symbol) and s not in hidden | labels}
+    return frozenset(bases | free - {b for b in bases if sp.Symbol(b) in labels})
+
+
+def _first(condition: sp.Basic) -> sp.Basic:
+    return sp.Implies(sp.Eq(l, 1, evaluate=False), condition)
+
+
+_product = nt.s * nt.x0[l]
+_zero = sp.Eq(nt.x0[l], 0)
+_K0 = cr.carried(sp.Integer(0))
+_ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
+    ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),
+    ("states-nonpositive", nt.mu[n] <= 0, "every mu_n is nonpositive"),
+    ("states-nonnegative", nt.mu[n] >= 0, "every mu_n is nonnegative"),
+    ("states-zero", sp.Eq(nt.mu[n], 0), "every mu_n is zero"),
+    ("mu-negative", cr.mu_total < 0, "mu = sum mu_n is negative"),
+    ("mu-positive", cr.mu_total > 0, "mu = sum mu_n is positive"),
+    ("tokens-nonzero", sp.Ne(nt.x0[l], 0), "no token starts at zero"),
+    ("first-token-nonzero", _first(sp.Ne(nt.x0[l], 0)), "token 1 does not start at zero"),
+    ("slow-starts", sp.Or(_zero, _product < 0), "s x_l(0) < 0 for every nonzero token"),
+    ("first-token-fast", _first(_product > 0), "s x_1(0) > 0"),
+    ("first-token-not-slow", _first(_product >= 0), "s x_1(0) >= 0"),
+    ("later-tokens-slow", sp.Or(sp.Eq(l, 1, evaluate=False), _product < 0), "s x_l(0) < 0 for l >= 2"),
+    ("later-tokens-fast", sp.Or(sp.Eq(l, 1, evaluate=False), _product > 0), "s x_l(0) > 0 for l >= 2"),
+    ("some-token-fast", sp.Implies(sp.Eq(l, ob.token_m), _product > 0), "s x_m(0) > 0 for some token m"),
+    ("s-zero", sp.Eq(nt.s, 0), "the step does not depend on the token, s = 0"),
+    ("s-nonzero", sp.Ne(nt.s, 0), "s is not zero"),
+    ("no-floor", sp.Eq(nt.floor, 0), "the step has no floor"),
+    ("floor-positive", nt.floor > 0, "the step has a positive floor"),
+    ("no-read-bias", sp.Eq(nt.beta_C[n], 0), "the projection to C has no bias"),
+    ("carried-negative", _K0 < 0, "K(0) < 0"),
+    ("y-nonzero", sp.Ne(ob.y, 0), "the token is not zero"),
+    ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),
+    ("same-prefix", sp.Implies(l <= ob.token_m, sp.Eq(ob.x_copy[l], nt.x0[l])), "the first m tokens agree"),
+    ("on-axis", sp.Implies(sp.Ne(nt.d, sp.Symbol("channel", integer=True, positive=True)),
+                           sp.Eq(nt.x[l, nt.d], 0)), "every token lies on the axis of one channel"),
+    ("no-projection-bias", sp.And(sp.Eq(nt.beta_B[n], 0), sp.Eq(nt.beta_C[n], 0)), "B and C have no bias"),
+    ("form-negative", ob.eig_max < 0, "sym(S_C^T S_B) is negative definite"),
+    ("form-positive", ob.eig_min > 0, "sym(S_C^T S_B) is positive definite"),
+    ("form-indefinite", sp.And(ob.eig_min < 0, ob.eig_max > 0), "sym(S_C^T S_B) is indefinite"),
+    ("equal-steps", sp.And(sp.Eq(nt.S_dt_out[nt.d, nt.r], ob.row[nt.r]), sp.Eq(nt.b_channel[nt.d], ob.bias)),
+     "all channels have the same step"),
+    ("wide", 2 * nt.N <= nt.D, "twice the state size is at most the width"),
+    ("wider", nt.N < nt.D, "the state size is below the width"),
+)  # fmt: skip
+
+#: key -> assumption.
+ASSUMPTIONS: dict[str, Assumption] = {row[0]: Assumption(*row) for row in _ROWS}
+
+
+def assumption(key: str) -> Assumption:
+    """The entry `key`.
+
+    Raises: TheoremError: listing near keys, if there is none.
+    """
+    if key not in ASSUMPTIONS:
+        import difflib
+
+        near = difflib.get_close_matches(key, ASSUMPTIONS, 3, 0.4) or list(ASSUMPTIONS)
+        raise TheoremError("an assumption must be in the vocabulary", key, remedy=f"Near: {', '.join(near)}.")
+    return ASSUMPTIONS[key]
+
+
+@cache
+def predicate(key: str) -> Program:
+    """The program that says where data satisfy the assumption; its inputs are the relation's letters."""
+    entry = assumption(key)
+    name = "assume_" + key.replace("-", "_")
+    decided = entry.relation.replace(
+        lambda e: isinstance(e, sp.Implies), lambda e: sp.Or(sp.Not(e.args[0]), e.args[1])
+    )
+    return lower_program(name, {name: decided}, key, entry.words)
