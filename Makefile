@@ -1,0 +1,49 @@
+# On a fresh machine `make demo` and `make test` do the whole set-up themselves, in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test nightly lint prove figures bench clean
+.DELETE_ON_ERROR:
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e '.[rigorous,cpu,demo]'
+	touch $@
+
+# torch comes first and pinned, so that no other requirement chooses a build of it
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[torch,rigorous,cpu,experiments,test,dev]'
+	touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m s6flow.commands.demo
+
+test: $(VENV)/.test lint
+	$(PYTEST)
+
+nightly: $(VENV)/.test
+	$(BIN)/python -m s6flow check --examples 20000 --json proofs/nightly.json
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+prove: $(VENV)/.demo
+	$(BIN)/s6flow prove
+
+figures: $(VENV)/.demo
+	$(BIN)/s6flow figures
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/cpu_flow.py
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

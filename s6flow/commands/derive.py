@@ -1,0 +1,31 @@
+"""s6flow derive: the derivation as Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from s6flow.symbolic.files import write_atomic
+
+__all__ = ["derive"]
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/derivation"), show_default=True)
+@click.option("--figures/--no-figures", default=False, help="Include the figures (draws those that are not cached).")
+@click.option("--theorems/--no-theorems", default=True, help="Include the theorem library with statuses.")
+def derive(out: Path, figures: bool, theorems: bool) -> None:
+    """Regenerate the derivation: numbered steps, each with its justification and a residual reduced to zero."""
+    from s6flow.paper import paper_blocks
+    from s6flow.symbolic.derivation import TITLE, all_steps
+    from s6flow.symbolic.derivation.document import RENDERERS, render
+
+    blocks = paper_blocks(theorems=theorems, figures=out if figures else None)
+    pages = {out / f"derivation{suffix}": render(TITLE, blocks, form) for form, (suffix, *_) in RENDERERS.items()}
+    for path, text in pages.items():
+        write_atomic(path, text)
+        click.echo(f"wrote {path}")
+    steps = list(all_steps())
+    residuals = sum(len(step.residuals) for _, _, step in steps)
+    click.echo(f"{len(steps)} steps, {residuals} residuals, all reduced to 0")
