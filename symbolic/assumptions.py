@@ -123,7 +123,5 @@ def predicate(key: str) -> Program:
     """The program that says where data satisfy the assumption; its inputs are the relation's letters."""
     entry = assumption(key)
     name = "assume_" + key.replace("-", "_")
-    decided = entry.relation.replace(
-        lambda e: isinstance(e, sp.Implies), lambda e: sp.Or(sp.Not(e.args[0]), e.args[1])
-    )
+    decided = entry.relation.replace(lambda e: isinstance(e, sp.Implies), lambda e: sp.Or(sp.Not(e.args[0]), e.args[1]))
     return lower_program(name, {name: decided}, key, entry.words)

@@ -88,6 +88,4 @@ def asinh_layer_program() -> Program:
         )
 
     formula = in_asinh(cell.formula) / sp.cosh(v[nt.l, nt.d])
-    return _program(
-        cell, formula, ("v", "S_B", "S_C", "beta_B", "beta_C", "S_dt_in", "S_dt_out", "a", "b", "floor")
-    )
+    return _program(cell, formula, ("v", "S_B", "S_C", "beta_B", "beta_C", "S_dt_in", "S_dt_out", "a", "b", "floor"))

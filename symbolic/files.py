@@ -38,9 +38,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; outputs are ordinary ones
         temporary.replace(target)
     except OSError as error:
-        raise FormatError(
-            "output must be a writable file", error.strerror, str(target), "Choose another."
-        ) from error
+        raise FormatError("output must be a writable file", error.strerror, str(target), "Choose another.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -120,18 +120,12 @@ def _drop_channel(part: sp.Expr) -> sp.Expr:
     """Name the numbers of one channel: S_B[n,d] -> S_B[n], a[d,n] -> a[n], S_Delta[d,d] -> s, b[d] -> b."""
     piecewise = {p: p.args[0][0] for p in part.atoms(sp.Piecewise)}  # 1 <= d <= D holds for a channel
     part = part.xreplace(piecewise)
-    low_rank = {
-        term: nt.s * nt.x[nt.l]
-        for term in part.atoms(sp.Sum)
-        if term.has(nt.S_dt_out) or term.has(nt.S_dt_in)
-    }
+    low_rank = {term: nt.s * nt.x[nt.l] for term in part.atoms(sp.Sum) if term.has(nt.S_dt_out) or term.has(nt.S_dt_in)}
     part = part.xreplace(low_rank)
     return part.replace(
         lambda term: isinstance(term, sp.Indexed) and nt.d in term.indices,
         lambda term: (
-            nt.b
-            if term.base == nt.b_channel
-            else term.base[tuple(index for index in term.indices if index != nt.d)]
+            nt.b if term.base == nt.b_channel else term.base[tuple(index for index in term.indices if index != nt.d)]
         ),
     )
 

@@ -40,7 +40,9 @@ def margin(claim: Boolean, scale: sp.Expr | None = None) -> sp.Expr:
         return sp.Piecewise((margin(claim.args[1], scale), claim.args[0]), (_IDLE, True), evaluate=False)
     if isinstance(claim, sp.Or):
         return sp.Max(*(margin(part, scale) for part in _ordered(claim)), evaluate=False)
-    raise TheoremError("a conclusion must be built of relations, and, or, implies", type(claim).__name__, str(claim)[:80])
+    raise TheoremError(
+        "a conclusion must be built of relations, and, or, implies", type(claim).__name__, str(claim)[:80]
+    )
 
 
 def _ordered(claim: Boolean) -> list[Boolean]:
@@ -61,4 +63,6 @@ def margin_program(theorem: Theorem, core: bool = False, factor: sp.Rational = s
     scale = None if theorem.scale is None else theorem.scale
     expression = margin(claim, None if core and theorem.measurement != "pointwise" else scale).subs(sharp, factor)
     name = "margin_" + theorem.id.replace("-", "_")
-    return lower_program(name, {name: expression}, theorem.id, f"Signed margin of {theorem.id}: at least 0 where it holds")
+    return lower_program(
+        name, {name: expression}, theorem.id, f"Signed margin of {theorem.id}: at least 0 where it holds"
+    )

@@ -143,9 +143,7 @@ NOTATION: dict[str, Notation] = {
         Notation("beta_C", r"\beta_{C,n}", ("state",), "real", "bias of the projection to C"),
         Notation("S_B", "S_{B,n}", ("state",), "real", "input projection of B"),
         Notation("S_C", "S_{C,n}", ("state",), "real", "input projection of C"),
-        Notation(
-            "S_dt_in", r"S_{\Delta}^{\mathrm{in}}", ("rank", "channel"), "real", "x_proj rows of the step"
-        ),
+        Notation("S_dt_in", r"S_{\Delta}^{\mathrm{in}}", ("rank", "channel"), "real", "x_proj rows of the step"),
         Notation("S_dt_out", r"S_{\Delta}^{\mathrm{out}}", ("channel", "rank"), "real", "dt_proj weight"),
         Notation("t", "t", (), "positive", "depth-time: layer index made continuous", "depth-time"),
         Notation("h", "h", (), "positive", "depth-time of one layer", "depth-time"),

@@ -18,7 +18,15 @@ from s6flow.symbolic.layer import ScanCell, flow_cell
 from s6flow.symbolic.notation import Notation
 
 __all__ = [
-    "LETTERS", "OBSERVABLES", "attention", "conclusion_latex", "decay", "decay_constant", "growth", "sharp", "unrolled",
+    "LETTERS",
+    "OBSERVABLES",
+    "attention",
+    "conclusion_latex",
+    "decay",
+    "decay_constant",
+    "growth",
+    "sharp",
+    "unrolled",
 ]
 
 #: A sharp constant of a conclusion, as a factor: 1 as stated; negative controls tighten it by one per cent.
@@ -131,9 +139,7 @@ def growth(base: sp.IndexedBase = nt.x0) -> sp.Expr:
 
 
 def _in(expression: sp.Expr, base: sp.IndexedBase) -> sp.Expr:
-    return expression.replace(
-        lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices]
-    )
+    return expression.replace(lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices])
 
 
 def unrolled(cell: ScanCell, base: sp.IndexedBase = nt.x) -> sp.Expr:
@@ -185,5 +191,3 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 def conclusion_latex(expression: sp.Basic) -> str:
     """LaTeX of a statement in the letters of theory.md."""
     return str(_Printer({"mul_symbol": None}).doprint(expression))
-
-

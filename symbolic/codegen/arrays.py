@@ -60,9 +60,7 @@ def print_arrays(program: Program, dialect: ArrayDialect) -> str:
     results = [text[id(node)] + _squeeze(node, axes) for _, node in program.outputs]
     body = "\n    ".join([*lines, f"return {', '.join(results)}"])
     arguments = ", ".join(inp.name for inp in program.inputs)
-    shapes = "; ".join(
-        f"{inp.name} (*batch{''.join(', ' + axis for axis in inp.axes)})" for inp in program.inputs
-    )
+    shapes = "; ".join(f"{inp.name} (*batch{''.join(', ' + axis for axis in inp.axes)})" for inp in program.inputs)
     doc = f'"""{program.meaning.rstrip(".")}.\n\n    Shapes: {shapes}.\n    """'
     return f"def {program.name}({arguments}):\n    {doc}\n    {body}\n"
 
@@ -79,9 +77,7 @@ def _token_length(program: Program) -> tuple[str, str]:
     return "1", "None"
 
 
-def _spell(
-    node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDialect, tokens: tuple[str, str]
-) -> str:
+def _spell(node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDialect, tokens: tuple[str, str]) -> str:
     table = dialect.table
     length, like = tokens
     if node.op == "const":

@@ -112,7 +112,9 @@ def _sum(e: sp.Sum) -> Text:
         function = body.base.name
     else:
         function = f"(fun {index} => {print_real(body)[0]})"
-    count = high.name if high in (nt.N, nt.D, nt.R) else _wrap((f"S {_wrap(print_natural(high), ATOM)}", APPLICATION), ATOM)
+    count = (
+        high.name if high in (nt.N, nt.D, nt.R) else _wrap((f"S {_wrap(print_natural(high), ATOM)}", APPLICATION), ATOM)
+    )
     if low == 1:
         return f"sum_below {count} {function}", APPLICATION
     start = _wrap(print_natural(low), ATOM)  # index j + 1 of the theory is S j from 0
@@ -126,7 +128,10 @@ def _power(e: sp.Pow) -> Text:
     if exponent == sp.Rational(1, 2):
         return f"sqrt {_wrap(print_real(base), ATOM)}", APPLICATION
     if exponent.is_Integer or exponent.is_integer:
-        return f"{_wrap(print_real(base), APPLICATION)} ^ {_wrap(print_natural(exponent), ATOM).removesuffix('%nat')}", POWER
+        return (
+            f"{_wrap(print_real(base), APPLICATION)} ^ {_wrap(print_natural(exponent), ATOM).removesuffix('%nat')}",
+            POWER,
+        )
     raise CodegenError("the coq printer knows integer powers and square roots", exponent, str(e)[:80])
 
 
@@ -196,7 +201,9 @@ def print_formula(f: fm.Formula, depth: int = 0) -> Text:
         case fm.Limit(variable, body, value, point):
             function = f"(fun {variable} => {print_real(body)[0]})"
             if isinstance(body, AppliedUndef) and body.args and body.args[-1].name == variable:
-                function = f"({print_real(body.func(*body.args[:-1]))[0]})" if len(body.args) > 1 else body.func.__name__
+                function = (
+                    f"({print_real(body.func(*body.args[:-1]))[0]})" if len(body.args) > 1 else body.func.__name__
+                )
             target = "p_infty" if value == sp.oo else _wrap(print_real(value), ATOM)
             if point == "p_infty":
                 return f"is_lim {function} p_infty {target}", APPLICATION
@@ -240,7 +247,14 @@ def _argument(argument: fm.Argument) -> str:
     return _wrap(print_real(argument), ATOM)
 
 
-_SIGNS: tuple[tuple[type, str], ...] = ((sp.Eq, "="), (sp.Ne, "<>"), (sp.Le, "<="), (sp.Lt, "<"), (sp.Ge, ">="), (sp.Gt, ">"))
+_SIGNS: tuple[tuple[type, str], ...] = (
+    (sp.Eq, "="),
+    (sp.Ne, "<>"),
+    (sp.Le, "<="),
+    (sp.Lt, "<"),
+    (sp.Ge, ">="),
+    (sp.Gt, ">"),
+)
 
 
 def _relation(relation: sp.Basic, domain: str) -> str:

@@ -18,9 +18,7 @@ from s6flow.symbolic.errors import CodegenError
 __all__ = ["interpret_reference"]
 
 
-def interpret_reference(
-    program: Program, arrays: Mapping[str, Any], context: Any = None
-) -> dict[str, np.ndarray]:
+def interpret_reference(program: Program, arrays: Mapping[str, Any], context: Any = None) -> dict[str, np.ndarray]:
     """Evaluate `program` for one system.
 
     Args:
@@ -39,9 +37,7 @@ def interpret_reference(
     for inp in program.inputs:
         for axis, length in zip(inp.axes, values[inp.name].shape, strict=True):
             if size.setdefault(axis, length) != length:
-                raise CodegenError(
-                    "inputs must agree on the length of an axis", f"{size[axis]}, {length}", axis
-                )
+                raise CodegenError("inputs must agree on the length of an axis", f"{size[axis]}, {length}", axis)
     size.setdefault("source", size.get("token", 1))
     evaluator = _Evaluator(values, size, context)
     out = {}
@@ -56,9 +52,7 @@ def interpret_reference(
 
 def _exact(value: Any) -> Any:
     """Machine numbers as Python numbers, which every arithmetic takes exactly."""
-    return (
-        value.astype(float) if isinstance(value, np.ndarray | np.generic) and value.dtype != object else value
-    )
+    return value.astype(float) if isinstance(value, np.ndarray | np.generic) and value.dtype != object else value
 
 
 class _Evaluator:
@@ -84,11 +78,7 @@ class _Evaluator:
             case "input":
                 name, axes = attr  # type: ignore[misc]
                 value = self.values[name][tuple(index[axis] for axis in axes)]
-                return (
-                    ctx.mpf(value.numerator) / value.denominator
-                    if isinstance(value, Fraction)
-                    else ctx.mpf(value)
-                )
+                return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.mpf(value)
             case "reduce_sum" | "reduce_max":
                 terms = [self.at(node.args[0], {**index, attr: i}) for i in range(self.size[attr])]  # type: ignore[dict-item, index]
                 return ctx.fsum(terms) if node.op == "reduce_sum" else max(terms)
@@ -98,9 +88,7 @@ class _Evaluator:
                 return ctx.fsum(self.at(left, where) * self.at(right, where) for where in at)
             case "scan":
                 gate, increment = (self.at(arg, index) for arg in node.args)
-                before = (
-                    self.at(node, {**index, "token": index["token"] - 1}) if index["token"] else ctx.mpf(0)
-                )
+                before = self.at(node, {**index, "token": index["token"] - 1}) if index["token"] else ctx.mpf(0)
                 return gate * before + increment
             case "shift":
                 last = index["token"] - 1

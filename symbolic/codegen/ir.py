@@ -99,9 +99,7 @@ def make(op: str, *args: Node, attr: object = None) -> Node:
     Raises: CodegenError: if the operation is unknown, its arity is wrong or an axis is missing.
     """
     if op not in OPS:
-        raise CodegenError(
-            "an IR operation must be one of OPS", op, remedy="Add it to ir.OPS and to the printers."
-        )
+        raise CodegenError("an IR operation must be one of OPS", op, remedy="Add it to ir.OPS and to the printers.")
     spec = OPS[op]
     if spec.arity != len(args):
         raise CodegenError(f"IR operation {op} takes {spec.arity} arguments", len(args))
@@ -124,9 +122,7 @@ def _axes(op: str, args: tuple[Node, ...], attr: object, rule: str) -> frozenset
         return frozenset({str(attr)})
     if rule == "drop":
         if attr not in union:
-            raise CodegenError(
-                f"{op} needs an argument on the axis it reduces", sorted(union), f"axis {attr}"
-            )
+            raise CodegenError(f"{op} needs an argument on the axis it reduces", sorted(union), f"axis {attr}")
         return union - {str(attr)}
     if rule == "keep":
         return union | {"token"}

@@ -248,9 +248,7 @@ def lower_program(
     order = [label for label in inputs if label in found] + sorted(set(found) - set(inputs))
     if unused:
         raise CodegenError("every named input must be used", ", ".join(unused), name)
-    return Program(
-        name, tuple(Input(label, found[label]) for label in order), nodes, source, meaning, ("lower",)
-    )
+    return Program(name, tuple(Input(label, found[label]) for label in order), nodes, source, meaning, ("lower",))
 
 
 def lower_cell(cell: ScanCell, inputs: Sequence[str] = ()) -> Program:

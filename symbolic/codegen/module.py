@@ -25,6 +25,8 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
 from s6flow.symbolic.codegen.torch import TORCH
+from s6flow.symbolic.codegen.triton import HEADER as TRITON_HEADER
+from s6flow.symbolic.codegen.triton import print_triton
 from s6flow.symbolic.errors import CodegenError, FormatError, MissingDependencyError
 from s6flow.symbolic.files import write_atomic
 
@@ -54,9 +56,8 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "numpy": Backend("numpy", lambda p: print_arrays(p, NUMPY), NUMPY.header, "accurate", ("numpy",)),
-    "torch": Backend(
-        "torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"
-    ),
+    "torch": Backend("torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"),
+    "triton": Backend("triton", print_triton, TRITON_HEADER, "accurate", ("triton", "torch"), "gpu"),
 }
 
 

@@ -17,9 +17,7 @@ Array = np.ndarray[Any, Any]
 def scan(gate: Array, increment: Array, axis: int) -> Array:
     """f_l = gate_l f_{l-1} + increment_l along `axis`, in O(length) work and logarithmic depth."""
     gate, increment = np.broadcast_arrays(gate, increment)
-    return np.moveaxis(
-        tree_scan(np.moveaxis(gate, axis, 0), np.moveaxis(increment, axis, 0), np.empty_like), 0, axis
-    )
+    return np.moveaxis(tree_scan(np.moveaxis(gate, axis, 0), np.moveaxis(increment, axis, 0), np.empty_like), 0, axis)
 
 
 def shift(x: Array, axis: int) -> Array:
@@ -61,9 +59,7 @@ def _high(x: Array) -> Array:
 def _constant(attr: object) -> str:
     if isinstance(attr, tuple):
         return f"({attr[0]} / {attr[1]})"
-    return (
-        str(float(attr)) if isinstance(attr, str) else f"{attr}.0"
-    )  # python floats take the arrays' precision
+    return str(float(attr)) if isinstance(attr, str) else f"{attr}.0"  # python floats take the arrays' precision
 
 
 NUMPY = ArrayDialect(

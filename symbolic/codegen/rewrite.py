@@ -49,9 +49,7 @@ def gather_products(program: Program) -> Program:
             return node
         groups: dict[frozenset[str], Node] = {}
         for factor in factors(node):
-            groups[factor.axes] = (
-                make("mul", groups[factor.axes], factor) if factor.axes in groups else factor
-            )
+            groups[factor.axes] = make("mul", groups[factor.axes], factor) if factor.axes in groups else factor
         ordered = sorted(groups.values(), key=lambda f: len(f.axes))
         return reduce(lambda left, right: make("mul", left, right), ordered)
 
@@ -106,9 +104,7 @@ def compensate_exponents(program: Program) -> Program:
         return memo[id(node)]
 
     def split(node: Node) -> tuple[Node, Node | None]:
-        parts = (
-            [word(arg) for arg in node.args] if node.op in ("neg", "add", "sub", "mul", "softplus") else []
-        )
+        parts = [word(arg) for arg in node.args] if node.op in ("neg", "add", "sub", "mul", "softplus") else []
         match node.op, parts:
             case "neg", [(hi, lo)]:
                 return make("neg", hi), None if lo is None else make("neg", lo)
@@ -122,9 +118,7 @@ def compensate_exponents(program: Program) -> Program:
                 return make("mul", x, y), plus(make("product_error", x, y), times(y, dx), times(x, dy))
             case "softplus", [(z, dz)]:
                 head, tail = make("max", z, ZERO), _softplus_tail(z)
-                return make("add", head, tail), plus(
-                    make("sum_error", head, tail), times(make("sigmoid", z), dz)
-                )
+                return make("add", head, tail), plus(make("sum_error", head, tail), times(make("sigmoid", z), dz))
         return node, None
 
     def rule(old: Node, args: tuple[Node, ...]) -> Node:

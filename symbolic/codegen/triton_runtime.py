@@ -82,7 +82,9 @@ def sign(x):
 def log1p(x):
     """ln(1 + x): the rounding of 1 + x is divided out again."""
     one = 1.0 + x
-    return tl.where(tl.abs(x) < 0.5, tl.where(one == 1.0, x, tl.log(one) * (x / tl.where(one == 1.0, 1.0, one - 1.0))), tl.log(one))
+    return tl.where(
+        tl.abs(x) < 0.5, tl.where(one == 1.0, x, tl.log(one) * (x / tl.where(one == 1.0, 1.0, one - 1.0))), tl.log(one)
+    )
 
 
 @triton.jit
@@ -191,7 +193,10 @@ def launch(
     device = require_device()
     tensors, native = _tensors(arrays, device)
     size, batch = _sizes(tensors, inputs)
-    flat = [t.broadcast_to(*batch, *(size[a] for a in own)).contiguous() for t, own in zip(tensors, inputs.values(), strict=True)]
+    flat = [
+        t.broadcast_to(*batch, *(size[a] for a in own)).contiguous()
+        for t, own in zip(tensors, inputs.values(), strict=True)
+    ]
     systems = int(np.prod(batch, dtype=np.int64))
     lengths = [size.get(axis, 1) for axis in axes]
     blocks = {axis: next_power(size.get(axis, 1)) for axis in axes}
@@ -210,15 +215,22 @@ def launch(
     dtype = flat[0].dtype
     grid = -(-systems // together)
     if margin:
-        results = [torch.empty(max(grid, 1), dtype=dtype, device=device), torch.empty(max(grid, 1), dtype=torch.int64, device=device)]
+        results = [
+            torch.empty(max(grid, 1), dtype=dtype, device=device),
+            torch.empty(max(grid, 1), dtype=torch.int64, device=device),
+        ]
     else:
         results = [torch.empty(shape, dtype=dtype, device=device) for shape in shapes]
     if systems and all(lengths):
         warps = min(8, max(1, together * block // 256))
         constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
+        if chunked:
+            constants["CHUNKS"] = -(-size["token"] // blocks["token"])
         kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps)
     elif margin:
-        raise AssumptionError("a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty.")
+        raise AssumptionError(
+            "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."
+        )
     if margin:
         which = torch.argmin(results[0])
         return results[0][which].item(), int(results[1][which])
@@ -248,7 +260,9 @@ def _sizes(
         batches.append(tensor.shape[:split])
         for axis, length in zip(own, tensor.shape[split:], strict=True):
             if size.setdefault(axis, length) != length:
-                raise FormatError("inputs must agree on the length of an axis", f"{size[axis]}, {length}", f"{name}, axis {axis}")
+                raise FormatError(
+                    "inputs must agree on the length of an axis", f"{size[axis]}, {length}", f"{name}, axis {axis}"
+                )
     try:
         return size, tuple(torch.broadcast_shapes(*batches))
     except RuntimeError:

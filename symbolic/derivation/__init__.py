@@ -54,7 +54,9 @@ def _residual(step: Step) -> str:
     example = min(shown, key=len, default="")
     formula = f", e.g. ${example} = 0$" if example and len(example) < 120 else ""
     theorems = ", ".join(f"`{theorem}`" for theorem in step.theorems)
-    return f"{len(step.residuals)} {plural} reduced to {zeros}{formula}." + (f" Used by {theorems}." if theorems else "")
+    return f"{len(step.residuals)} {plural} reduced to {zeros}{formula}." + (
+        f" Used by {theorems}." if theorems else ""
+    )
 
 
 def _notation() -> Table:

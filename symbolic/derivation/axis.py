@@ -104,7 +104,8 @@ def steps() -> tuple[Step, ...]:
             "The readout is $S_{C,n} x_l$. A weight that is constant along tokens commutes with the recurrence, so "
             "$S_{C,n}$ moves into the increment, where it meets $S_{B,n}$. Residuals: commutation; increment; readout.",
             (
-                weight * (flow.gate * state + bilinear.increment) - (flow.gate * (weight * state) + weight * bilinear.increment),
+                weight * (flow.gate * state + bilinear.increment)
+                - (flow.gate * (weight * state) + weight * bilinear.increment),
                 weight * bilinear.increment - flow.increment.subs(merged),
                 bilinear.readout - weight * nt.x[l],
             ),
@@ -113,7 +114,10 @@ def steps() -> tuple[Step, ...]:
         Step(
             "paper-setting",
             "The paper's setting is a special case",
-            tuple(sp.Eq(sp.Symbol(name), part.subs(paper)) for name, part in zip(("gate", "increment", "readout"), general, strict=True)),
+            tuple(
+                sp.Eq(sp.Symbol(name), part.subs(paper))
+                for name, part in zip(("gate", "increment", "readout"), general, strict=True)
+            ),
             "One decay rate, no bias, no floor: $\\Delta(x) = \\ln(1 + e^{s x})$.",
             (
                 axis.gate.subs(paper) - sp.exp(-nt.a[1] * nt.softplus(nt.s * nt.x[l])),

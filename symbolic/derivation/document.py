@@ -95,7 +95,9 @@ def _markdown(block: Block) -> str:
 
 
 # LaTeX ---------------------------------------------------------------------------------------------------------------
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: f"\\{c}" for c in "#$%&_{}"}
+_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    c: f"\\{c}" for c in "#$%&_{}"
+}
 _TEX_UNICODE = {"≤": r"$\le$", "≥": r"$\ge$", "→": r"$\to$", "∞": r"$\infty$", "−": "-", "×": r"$\times$"}
 _SECTIONS = {1: "section*", 2: "section", 3: "subsection", 4: "paragraph"}
 
@@ -117,7 +119,11 @@ def _latex(block: Block) -> str:
             return rf"{{\small {_tex_text(text)}}}" + "\n" if kind else _tex_text(text) + "\n"
         case Display():
             body = " \\\\\n".join(f"&\\;{line}" for line in block.latex)
-            return "\\begin{adjustbox}{max width=\\linewidth}\n$\\begin{aligned}\n" + body + "\n\\end{aligned}$\n\\end{adjustbox}\n"
+            return (
+                "\\begin{adjustbox}{max width=\\linewidth}\n$\\begin{aligned}\n"
+                + body
+                + "\n\\end{aligned}$\n\\end{adjustbox}\n"
+            )
         case Table(header, rows):
             form = "l" * len(header)
             lines = [" & ".join(map(_tex_text, row)) + r" \\" for row in rows]

@@ -92,8 +92,7 @@ def convergence() -> tuple[Step, ...]:
             "With a_n = a the shares sum to one, so kappa_l is q = exp(-a delta_0) to the power of the distance to the last "
             "nonzero token before l; the first nonzero token has none before it and c = 1/(2|mu| delta_0).",
             (
-                single
-                - constant_below.subs(kappa, sp.exp(-decay * zero_step) ** gap).subs(delta0, zero_step),
+                single - constant_below.subs(kappa, sp.exp(-decay * zero_step) ** gap).subs(delta0, zero_step),
                 sp.limit(single.subs(zero_step, delta0), gap, sp.oo) - 1 / (2 * mu_abs * delta0),
             ),
             ("convergence-constants", "attention-decay"),
@@ -134,7 +133,14 @@ def divergence() -> tuple[Step, ...]:
             (sp.Le(sp.Symbol("T_l"), cr.blow_up_bound()),),
             "If all mu_n >= 0 then $F_l \\ge h(x_l)$ and Delta only grows along the token; comparison with the case of constant Delta, "
             "whose time is the bound.",
-            (cr.blow_up_bound().subs(s, 0).subs(cr.delta(sp.Integer(0)), delta0).subs(cr.mu_total, mu).subs(cr.y0, x_start) - time,),
+            (
+                cr.blow_up_bound()
+                .subs(s, 0)
+                .subs(cr.delta(sp.Integer(0)), delta0)
+                .subs(cr.mu_total, mu)
+                .subs(cr.y0, x_start)
+                - time,
+            ),
             ("fast-bound",),
         ),
         Step(
@@ -211,7 +217,10 @@ def states() -> tuple[Step, ...]:
             "Affine projections: token 1 has a phase line",
             (
                 sp.Eq(sp.Derivative(X(t), t), X(t) * sp.Symbol("Delta") * sp.Symbol("p(x)")),
-                *(sp.Eq(sp.Symbol(name), value) for name, value in zip(("mu", "nu", "lambda"), coefficients, strict=True)),
+                *(
+                    sp.Eq(sp.Symbol(name), value)
+                    for name, value in zip(("mu", "nu", "lambda"), coefficients, strict=True)
+                ),
             ),
             "Readout times increment is x Delta(x) times a quadratic, whose real roots and zero are the equilibria; with its biases zero it "
             "is mu x^2. Residual: the product minus x Delta p, state by state.",
