@@ -32,12 +32,14 @@ class Scenario(IntEnum):
 k, l, n = nt.k, nt.l, nt.n
 
 
-def _count(condition: sp.Basic) -> sp.Expr:
-    return sp.Sum(sp.Piecewise((1, condition), (0, True)), (k, 1, l))
+def _count(indicator: sp.Expr) -> sp.Expr:
+    return sp.Sum(indicator, (k, 1, l))
 
 
-nonzero = _count(sp.Ne(nt.x[k], 0))
-outward = _count(sp.And(sp.Ne(nt.x[k], 0), sp.Ge(nt.s * nt.x[k], 0)))
+# Indicators by signs: a sum of piecewise terms inside a condition would be turned inside out by SymPy.
+present = sp.Abs(sp.sign(nt.x[k]))
+nonzero = _count(present)
+outward = _count(present * sp.Max(0, 1 + sp.sign(nt.s) * sp.sign(nt.x[k])))
 magnitude = sp.Sum(sp.Abs(nt.mu[n]), (n, 1, nt.N))
 
 
