@@ -1,0 +1,78 @@
+"""python -m s6flow.numeric.experiments {lm,reorder,prepare} ..."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from s6flow.numeric.experiments.commands import prepare, run_experiment
+from s6flow.symbolic.errors import S6FlowError
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m s6flow.numeric.experiments", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for kind in ("lm", "reorder"):
+        run = commands.add_parser(kind, help=f"run or resume the {kind} grid")
+        run.add_argument("--config", help="shipped name or TOML file (default: by device)")
+        run.add_argument("--out", required=True, help="folder of the grid; the same folder resumes")
+        run.add_argument("--data", help="folder of prepared data")
+        run.add_argument("--device", choices=("cpu", "cuda"))
+        run.add_argument("--workers", type=int, help="training processes per GPU")
+        run.add_argument("--minutes", type=float, help="stop cleanly after so long")
+        run.add_argument("--seeds", help="comma-separated, instead of the configuration's")
+        run.add_argument("--conditions", help="comma-separated, instead of the configuration's")
+        run.add_argument("--weights", help="copy the shipped checkpoints to this folder")
+        run.add_argument("--archive", help="write results and logs to this tar.gz")
+    make = commands.add_parser("prepare", help="write classification data for another machine")
+    make.add_argument("--config", required=True)
+    make.add_argument("--data", required=True)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; 0 when the grid is finished, 3 when time ran out first, 1 for an error."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.command == "prepare":
+            print(prepare(args.config, args.data).name)
+            return 0
+        words = ["--config", args.config or "default", "--workers", str(args.workers or "default")]
+        result = run_experiment(
+            args.command,
+            args.config,
+            args.out,
+            data=args.data,
+            device=args.device,
+            workers=args.workers,
+            minutes=args.minutes,
+            seeds=[int(seed) for seed in args.seeds.split(",")] if args.seeds else None,
+            conditions=args.conditions.split(",") if args.conditions else None,
+            weights=args.weights,
+            archive=args.archive,
+            command=" ".join(["python -m s6flow.numeric.experiments", args.command, *words]),
+        )
+    except S6FlowError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    if os.environ.get("RANK", "0") != "0":
+        return 0
+    if result is None or result["missing"]:
+        print(
+            "stopped; the same command resumes:", "nothing finished" if result is None else ", ".join(result["missing"])
+        )
+        return 3
+    for name, condition in result["conditions"].items():
+        key = "test.bits_per_byte" if result["experiment"] == "lm" else "test.accuracy"
+        print(f"{name:32s} {key} {condition['metrics'][key]['mean']:.4f} {condition['metrics'][key]['interval']}")
+    for claim in result["claims"]:
+        print(f"{claim['source']:8s} {claim['id']:44s} {claim['verdict']}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,166 @@
+"""From the runs of a grid to results.json: means with intervals, paired differences, and a verdict per
+claim."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s6flow.numeric.experiments.claims import CLAIMS, Claim
+from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.run import finished, load_source, run_folder
+from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, paired
+from s6flow.symbolic.errors import FormatError
+from s6flow.symbolic.files import atomic_path, write_atomic
+
+__all__ = ["SHIPPED", "gather", "pack", "ship", "summarise"]
+
+# shipped name -> condition of the language-modelling grid; one per scenario, ours
+SHIPPED = {
+    "unconstrained": "unconstrained",
+    "positive": "channel-positive",
+    "negative": "channel-negative",
+    "mixed": "channel-mixed",
+}
+
+
+def _metric(run: dict[str, Any], key: str) -> float | None:
+    value: Any = run["metrics"]
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return None if value is None else float(value)
+
+
+def gather(config: Config, out: Path) -> dict[str, dict[int, dict[str, Any]]]:
+    """Finished runs by condition and seed."""
+    runs: dict[str, dict[int, dict[str, Any]]] = {}
+    for condition in config.conditions:
+        for seed in config.seeds:
+            result = finished(config, out, condition, seed)
+            if result is not None:
+                runs.setdefault(condition, {})[seed] = result
+    return runs
+
+
+def _judge(claim: Claim, runs: dict[str, dict[int, dict[str, Any]]]) -> dict[str, Any]:
+    """A claim's paired differences, interval and verdict."""
+    first = runs.get(claim.first, {})
+    second = runs.get(claim.second, {}) if claim.second is not None else first
+    values = {}
+    for seed in sorted(set(first) & set(second)):
+        mine = _metric(first[seed], claim.metric)
+        other = claim.bound if claim.second is None else _metric(second[seed], claim.metric)
+        if mine is not None and other is not None:
+            values[seed] = mine - other
+    verdict: dict[str, Any] = {**asdict(claim), "differences": {str(seed): round(d, 6) for seed, d in values.items()}}
+    if not values:
+        return {**verdict, "verdict": "undecided", "why": "no seed has both conditions"}
+    interval = paired(claim.sign * np.array(list(values.values())))
+    ends = sorted([claim.sign * interval.low, claim.sign * interval.high])
+    bounds = [None if not np.isfinite(end) else round(float(end), 6) for end in ends]
+    return {
+        **verdict,
+        "mean_difference": round(claim.sign * interval.mean, 6),
+        "interval": bounds,
+        "seeds": interval.count,
+        "verdict": decide(interval, claim.band),
+    }
+
+
+def _condition(runs: dict[int, dict[str, Any]], keys: list[str]) -> dict[str, Any]:
+    """Means with bootstrap intervals over the seeds of one condition."""
+    some = next(iter(runs.values()))
+    found: dict[str, Any] = {
+        "seeds": sorted(runs),
+        "parameters": some["parameters"],
+        "diverged": sorted(seed for seed, run in runs.items() if run["status"] == "diverged"),
+        "seconds_per_run": round(float(np.mean([run["seconds"] for run in runs.values()])), 1),
+        "metrics": {},
+    }
+    for key in keys:
+        values = np.array([value for seed in sorted(runs) if (value := _metric(runs[seed], key)) is not None])
+        if len(values):
+            interval = bootstrap_interval(values)
+            found["metrics"][key] = {
+                "mean": round(interval.mean, 6),
+                "interval": [round(interval.low, 6), round(interval.high, 6)],
+                "values": [round(float(value), 6) for value in values],
+            }
+    return found
+
+
+def _keys(run: dict[str, Any]) -> list[str]:
+    return [f"{group}.{key}" for group, part in run["metrics"].items() for key in part]
+
+
+def summarise(config: Config, out: Path, folder: Path | None = None, command: str = "") -> dict[str, Any]:
+    """Write results.json from the runs that are finished.
+
+    Args:
+        config: the grid.
+        out: its folder.
+        folder: prepared data, for its description.
+        command: how the grid was run, for the record.
+    Returns: what was written: provenance, data, conditions, claims with verdicts, and the runs still missing.
+    Raises: FormatError: no run is finished.
+    """
+    runs = gather(config, out)
+    if not runs:
+        raise FormatError("a summary needs at least one finished run", "none", "out", "Run the experiment first.")
+    everything = [run for seeds in runs.values() for run in seeds.values()]
+    sources = {
+        json.dumps({k: v for k, v in run["provenance"].items() if k != "date"}, sort_keys=True) for run in everything
+    }
+    trainable = Counter(run["parameters"]["trainable"] for run in everything)
+    content = {
+        "experiment": config.kind,
+        "config": json.loads(json.dumps(asdict(config))),
+        "config_digest": config.digest(),
+        "command": command,
+        "dates": sorted({run["provenance"]["date"] for run in everything}),
+        "provenance": [json.loads(source) for source in sorted(sources)],
+        "data": load_source(config, folder).describe(),
+        "equal_parameter_counts": len(trainable) == 1,
+        "missing": [f"{c}-s{s}" for c in config.conditions for s in config.seeds if s not in runs.get(c, {})],
+        "conditions": {name: _condition(seeds, _keys(next(iter(seeds.values())))) for name, seeds in runs.items()},
+        "rule": RULE,
+        "claims": [_judge(claim, runs) for claim in CLAIMS[config.kind]],
+        "measurements": {
+            f"{name}-s{seed}": run["after"]
+            for name, seeds in runs.items()
+            for seed, run in seeds.items()
+            if run["after"]
+        },
+    }
+    write_atomic(out / "results.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    return content
+
+
+def ship(config: Config, out: Path, target: Path) -> list[Path]:
+    """Copy the weights that ship with the package: the first seed of unconstrained and of our form's scenarios."""
+    copied = []
+    for name, condition in SHIPPED.items():
+        source = run_folder(out, condition, config.seeds[0]) / "model.safetensors"
+        if source.exists():
+            with atomic_path(target / f"{name}.safetensors") as temporary:
+                shutil.copyfile(source, temporary)
+            copied.append(target / f"{name}.safetensors")
+    return copied
+
+
+def pack(out: Path, archive: Path) -> Path:
+    """One small tar.gz with results.json and every run's result and log; no weights, no resume states."""
+    wanted = [out / "results.json", *sorted(out.glob("runs/*/result.json")), *sorted(out.glob("runs/*/log.jsonl"))]
+    wanted += [*sorted(out.glob("runs/*/config.digest")), out / "errors.log"]
+    with atomic_path(archive) as temporary, tarfile.open(temporary, "w:gz") as tar:
+        for path in wanted:
+            if path.exists():
+                tar.add(path, path.relative_to(out).as_posix())
+    return archive

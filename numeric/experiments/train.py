@@ -1,0 +1,281 @@
+"""Training one model: deterministic data order, resumable, stops on a loss that is not finite."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from s6flow.numeric.experiments.classes import Labelled
+from s6flow.numeric.experiments.conditions import apply_condition
+from s6flow.numeric.experiments.config import Config, TrainConfig
+from s6flow.numeric.experiments.model import S6Stack
+from s6flow.numeric.experiments.text import Corpus
+from s6flow.numeric.refinements.mixer import kernel_scan
+from s6flow.symbolic.errors import FormatError, SourceError
+from s6flow.symbolic.files import atomic_path, write_atomic
+
+__all__ = ["Batch", "Data", "Outcome", "build_model", "learning_rate", "train_model"]
+
+Progress = Callable[[int, int], None]
+
+
+class Batch(NamedTuple):
+    """Token ids, what to predict, and a mask of real tokens (None: all)."""
+
+    tokens: Tensor
+    targets: Tensor
+    mask: Tensor | None
+
+
+class Outcome(NamedTuple):
+    """How a training ended: `done`, `stopped` (out of time; resumes) or `diverged` (last good state kept)."""
+
+    status: str
+    step: int
+    message: str
+
+
+class Data:
+    """Batches of a corpus or of labelled sequences; a batch depends on (seed, step) only."""
+
+    def __init__(self, source: Corpus | Labelled, config: Config, device: torch.device) -> None:
+        self.source, self.device = source, device
+        self.batch, self.window = config.train.batch, config.data.tokens
+        self.sequences = config.train.eval_sequences
+        if isinstance(source, Corpus):
+            self.vocabulary, self.classes = 256, None
+            self.held = {
+                name: torch.from_numpy(getattr(source, name).copy()).to(device) for name in ("train", "valid", "test")
+            }
+            shortest = min(len(part) for part in self.held.values())
+            if shortest <= self.window:
+                raise FormatError("every split must be longer than a sequence", f"{shortest} bytes", "data.tokens")
+        else:
+            self.vocabulary, self.classes = source.vocabulary, source.classes
+            self.tokens = torch.from_numpy(source.tokens).to(device)
+            self.lengths = torch.from_numpy(source.lengths).to(device)
+            self.labels = torch.from_numpy(source.labels).to(device)
+
+    def _windows(self, part: Tensor, starts: np.ndarray) -> Batch:
+        index = torch.from_numpy(starts).to(self.device).unsqueeze(1) + torch.arange(
+            self.window + 1, device=self.device
+        )
+        text = part[index].long()
+        return Batch(text[:, :-1], text[:, 1:], None)
+
+    def _rows(self, rows: np.ndarray) -> Batch:
+        index = torch.from_numpy(rows).to(self.device)
+        tokens, lengths = self.tokens[index].long(), self.lengths[index]
+        full = int(self.source.lengths.min()) == tokens.shape[1]  # type: ignore[union-attr]
+        mask = None if full else torch.arange(tokens.shape[1], device=self.device) < lengths.unsqueeze(1)
+        return Batch(tokens, self.labels[index], mask)
+
+    def training(self, seed: int, step: int) -> Batch:
+        """The training batch of one step."""
+        if isinstance(self.source, Corpus):
+            starts = np.random.default_rng([seed, step]).integers(0, len(self.source.train) - self.window, self.batch)
+            return self._windows(self.held["train"], starts)
+        rows = self.source.split("train").stop
+        first = step * self.batch
+        wanted = np.arange(first, first + self.batch)
+        epochs = {
+            int(epoch): np.random.default_rng([seed, int(epoch)]).permutation(rows)
+            for epoch in np.unique(wanted // rows)
+        }
+        return self._rows(np.array([epochs[int(place // rows)][place % rows] for place in wanted]))
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """Fixed batches of validation or test data, in order, at most `eval_sequences` sequences."""
+        if isinstance(self.source, Corpus):
+            part = self.held[split]
+            starts = np.arange(0, len(part) - self.window, self.window)
+            starts = starts[np.linspace(0, len(starts) - 1, min(self.sequences, len(starts))).astype(np.int64)]
+            for low in range(0, len(starts), self.batch):
+                yield self._windows(part, starts[low : low + self.batch])
+            return
+        chosen = np.arange(len(self.source.labels))[self.source.split(split)][: self.sequences]
+        for low in range(0, len(chosen), self.batch):
+            yield self._rows(chosen[low : low + self.batch])
+
+
+def build_model(config: Config, condition: str, seed: int, data: Data) -> S6Stack:
+    """A condition's model: the weights before the condition depend on the seed only, so conditions are paired."""
+    cuda = data.device.type == "cuda"
+    if cuda and kernel_scan() is None:
+        warnings.warn("mamba-ssm is not importable: scanning in plain torch, dozens of times slower", stacklevel=2)
+    torch.manual_seed(seed)
+    model = S6Stack(config.model, data.vocabulary, data.classes, cuda)
+    torch.manual_seed(seed + 1_000_003)
+    apply_condition(model, config.kind, condition)
+    return model.to(data.device)
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then cosine to a tenth."""
+    if step < config.warmup:
+        return config.lr * (step + 1) / config.warmup
+    share = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.lr * (0.55 + 0.45 * math.cos(math.pi * min(1.0, share)))
+
+
+def _optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    plain = {
+        id(p) for name, p in model.named_parameters() if p.dim() < 2 or name.endswith(("A_log", "embedding.weight"))
+    }
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) not in plain], "weight_decay": config.weight_decay},
+        {"params": [p for p in model.parameters() if id(p) in plain], "weight_decay": 0.0},
+    ]
+    fused = next(model.parameters()).is_cuda
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=fused)
+
+
+def _autocast(device: torch.device) -> AbstractContextManager[None]:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")  # type: ignore[no-any-return]
+
+
+def _loss(model: S6Stack, batch: Batch) -> tuple[Tensor, Tensor]:
+    logits = model(batch.tokens, batch.mask).float()
+    return logits, cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
+
+
+@torch.no_grad()
+def evaluate(model: S6Stack, data: Data, split: str) -> dict[str, float]:
+    """Mean loss over a split's fixed batches: bits per byte, or cross entropy and accuracy."""
+    model.eval()
+    torch.manual_seed(0)  # a random shuffle is the same at every evaluation
+    total = torch.zeros(3, dtype=torch.float64, device=data.device)
+    for batch in data.evaluation(split):
+        with _autocast(data.device):
+            logits, loss = _loss(model, batch)
+        right = (logits.argmax(-1) == batch.targets).sum()
+        count = batch.targets.numel()
+        total += torch.stack([loss.double() * count, right.double(), torch.full_like(loss, count).double()])
+    model.train()
+    loss, right, count = total.tolist()
+    if data.classes is None:
+        return {"bits_per_byte": loss / count / math.log(2.0)}
+    return {"loss": loss / count, "accuracy": right / count}
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def _set_random_state(device: torch.device, states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+
+
+def _trim_log(path: Path, step: int) -> None:
+    """Drop log lines past the state that a resumed run starts from."""
+    if path.exists():
+        lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["step"] <= step]
+        write_atomic(path, "".join(lines))
+
+
+def _load_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location=device, weights_only=True)  # type: ignore[no-any-return]
+    except Exception as error:
+        raise SourceError("a resume state must be readable", type(error).__name__, path.name, "Delete it.") from error
+
+
+def train_model(
+    model: S6Stack,
+    data: Data,
+    config: TrainConfig,
+    seed: int,
+    folder: Path,
+    deadline: float = math.inf,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train to the end, to the deadline, or to the last good state before a loss that is not finite.
+
+    Args:
+        model: freshly built; changed in place.
+        data: batches.
+        config: optimiser and lengths.
+        seed: decides the order of the data and the random shuffles.
+        folder: holds log.jsonl and, while unfinished, state.pt; an existing state is resumed.
+        deadline: time.monotonic() at which to stop after saving.
+        progress: called with (step, steps).
+    Returns: how it ended. A resumed run repeats an uninterrupted one exactly on the CPU; on CUDA up to the
+        order of atomic additions.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state_path, log_path = folder / "state.pt", folder / "log.jsonl"
+    optimiser, first = _optimiser(model, config), 0
+    torch.manual_seed(seed)
+    if state_path.exists():
+        state = _load_state(state_path, data.device)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        first = int(state["step"])
+        _set_random_state(data.device, [part.cpu() for part in state["random"]])
+    _trim_log(log_path, first)
+
+    def save(step: int) -> None:
+        content = {
+            "model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
+            "random": _random_state(data.device),
+        }  # fmt: skip
+        with atomic_path(state_path) as temporary:
+            torch.save(content, temporary)
+
+    def log(**line: Any) -> None:
+        with log_path.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    model.train()
+    good = {key: value.clone() for key, value in model.state_dict().items()}
+    good_step, running, since = first, torch.zeros((), device=data.device), 0
+    for step in range(first, config.steps):
+        batch = data.training(seed, step)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(config, step)
+        with _autocast(data.device):
+            _, loss = _loss(model, batch)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        # a gradient that is not finite would spoil the weights one step before the loss shows it
+        optimiser.step()
+        running, since = running + loss.detach() + 0.0 * norm.detach(), since + 1
+        done = step + 1
+        last = done == config.steps
+        if done % config.log_every == 0 or last:
+            mean = float(running) / since
+            running, since = torch.zeros((), device=data.device), 0
+            if not math.isfinite(mean):
+                model.load_state_dict(good)
+                message = f"the loss stopped being finite after step {good_step}; kept the weights of that step"
+                log(step=done, event="diverged", kept=good_step)
+                return Outcome("diverged", good_step, message)
+            log(step=done, loss=round(mean, 6), lr=round(learning_rate(config, step), 8))
+            good, good_step = {key: value.clone() for key, value in model.state_dict().items()}, done
+            if progress is not None:
+                progress(done, config.steps)
+        if done % config.eval_every == 0 or last:
+            kept = _random_state(data.device)
+            log(step=done, **{f"valid_{key}": round(value, 6) for key, value in evaluate(model, data, "valid").items()})
+            _set_random_state(data.device, kept)
+        if not last and done % config.log_every == 0 and time.monotonic() > deadline:
+            save(done)
+            return Outcome("stopped", done, f"out of time at step {done} of {config.steps}; the same command resumes")
+        if not last and done % config.save_every == 0:
+            save(done)
+    return Outcome("done", config.steps, "")
