@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         status = cli.main(args=arguments, prog_name="s6flow", standalone_mode=False)
     except S6FlowError as error:
         _fail(f"{type(error).__name__}: {error}", 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        raise SystemExit(0) from None
     except click.UsageError as error:
         hint = f" Try s6flow {error.ctx.info_name} --help." if error.ctx and error.ctx.parent else " Try s6flow --help."
         _fail(f"UsageError: {error.format_message()}{hint}", 2)

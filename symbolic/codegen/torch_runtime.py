@@ -57,6 +57,8 @@ def minimum(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
 
 def where(condition: torch.Tensor | bool, x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
     """Choice by condition; the arguments may be numbers."""
+    if not isinstance(x, torch.Tensor) and not isinstance(y, torch.Tensor):
+        x = torch.full_like(torch.as_tensor(condition), x, dtype=torch.float64)
     x, y = _pair(x, y)
     return torch.where(torch.as_tensor(condition, device=x.device), x, y)
 
