@@ -1,0 +1,160 @@
+"""What an integration backend is given, and what it returns; and the table of backends.
+
+A backend is one function `solve(problem) -> Run` that advances every system of the batch to its end. Compiled
+backends replace `driver.solve` whole; `integrate` prepares the problem and reads the run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s6flow.numeric.flow.coordinates import Coordinates
+from s6flow.symbolic.errors import FormatError, MissingDependencyError
+
+__all__ = ["BACKENDS", "Problem", "Run", "Status", "load_backend"]
+
+Float = NDArray[np.float64]
+
+
+class Status(IntEnum):
+    """How a system ended.
+
+    HORIZON: the last depth-time was reached. BLOW_UP: a token exceeded the limit at a finite time.
+    STEP_LIMIT: max_steps attempted. UNDERFLOW: rates or steps left the range of float64.
+    OVERFLOW: a token exceeded the limit, growing too slowly to reach infinity in finite time.
+    """
+
+    HORIZON = 0
+    BLOW_UP = 1
+    STEP_LIMIT = 2
+    UNDERFLOW = 3
+    OVERFLOW = 4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of systems in integration coordinates.
+
+    Args:
+        coordinates: the entry of `COORDINATES`.
+        start: states at depth-time 0, shape (system, component).
+        arrays: inputs of the velocity besides the state, by name.
+        per_system: names of the arrays whose first axis is the system; the others are shared.
+        targets: ln t to stop at, ascending, the horizon last, shape (time,).
+        rtol: tolerated local error of ln|x| (log), of asinh x relative to min(1, |asinh x|) (asinh), and of ln t.
+        atol: for asinh: further tolerated error relative to min(1, largest |asinh x| of the system).
+        log_limit: ln |x| at which a system has blown up.
+        max_steps: attempts a system.
+        progress: called with the number of finished systems.
+    """
+
+    coordinates: Coordinates
+    start: Float
+    arrays: dict[str, Float]
+    per_system: frozenset[str]
+    targets: Float
+    rtol: float
+    atol: float
+    log_limit: float
+    max_steps: int
+    progress: Callable[[int], None] | None = None
+
+    def part(self, systems: slice) -> Problem:
+        """The problem of some of the systems."""
+        arrays = {k: v[systems] if k in self.per_system else v for k, v in self.arrays.items()}
+        return Problem(
+            self.coordinates,
+            self.start[systems],
+            arrays,
+            self.per_system,
+            self.targets,
+            self.rtol,
+            self.atol,
+            self.log_limit,
+            self.max_steps,
+            self.progress,
+        )
+
+
+@dataclass
+class Run:
+    """What became of every system.
+
+    Args:
+        status: `Status` codes, shape (system,).
+        states: the state at every target, shape (system, time, component); meaningless where not reached.
+        reached: which targets were reached, shape (system, time).
+        end: last state, shape (system, component).
+        end_log_time: its ln t, shape (system,).
+        end_velocity: velocity there over the largest one, shape (system, component).
+        log_pace: ln of the largest |d state / d ln t| there; -inf where nothing moves, shape (system,).
+        log_remaining: ln of the time from the end to the blow-up; -inf where there is none, shape (system,).
+        steps: accepted steps; attempts: accepted and rejected; evaluations: of the velocity, shape (system,).
+        settled: whether the system was stopped at an equilibrium, shape (system,).
+    """
+
+    status: NDArray[np.int64]
+    states: Float
+    reached: NDArray[np.bool_]
+    end: Float
+    end_log_time: Float
+    end_velocity: Float
+    log_pace: Float
+    log_remaining: Float
+    steps: NDArray[np.int64]
+    attempts: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
+    settled: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, systems: int, times: int, components: int) -> Run:
+        """A run of which nothing is known yet."""
+        return cls(
+            np.full(systems, Status.STEP_LIMIT, dtype=np.int64),
+            np.zeros((systems, times, components)),
+            np.zeros((systems, times), dtype=bool),
+            np.zeros((systems, components)),
+            np.full(systems, -np.inf),
+            np.zeros((systems, components)),
+            np.full(systems, -np.inf),
+            np.full(systems, -np.inf),
+            *(np.zeros(systems, dtype=np.int64) for _ in range(3)),
+            np.zeros(systems, dtype=bool),
+        )
+
+    def put(self, systems: Any, part: Run) -> None:
+        """Store the run of some of the systems."""
+        for name, value in vars(part).items():
+            getattr(self, name)[systems] = value
+
+
+#: name -> "module:function" of a solver, imported when it is asked for.
+BACKENDS: dict[str, str] = {
+    "numpy": "s6flow.numeric.flow.driver:solve",
+    "numba": "s6flow.numeric.kernels.flow_numba:solve",
+    "triton": "s6flow.numeric.kernels.flow_triton:solve",
+}
+
+
+def load_backend(name: str) -> Callable[[Problem], Run]:
+    """The solver of a backend.
+
+    Raises: FormatError: no such backend. MissingDependencyError: its library is not installed.
+    """
+    if name not in BACKENDS:
+        raise FormatError("a flow backend must be one of " + ", ".join(BACKENDS), name, "backend")
+    module, function = BACKENDS[name].split(":")
+    try:
+        solver: Callable[[Problem], Run] = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the {name} flow backend needs its library", error, "backend", "Use backend='numpy'."
+        ) from None
+    return solver
