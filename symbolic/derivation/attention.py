@@ -15,6 +15,9 @@ hidden = sp.IndexedBase("h", real=True)
 output = sp.IndexedBase("y", real=True)
 kernel = sp.IndexedBase("P", real=True)
 state = sp.IndexedBase("f", real=True)
+step_width = sp.IndexedBase("Delta", positive=True)
+into = sp.IndexedBase("B", real=True)
+out_of = sp.IndexedBase("C", real=True)
 
 
 def exponent(cell: ScanCell, token: sp.Expr) -> sp.Expr:
@@ -41,9 +44,29 @@ def induction(cell: ScanCell) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 def attention_kernel(cell: ScanCell, token_value: sp.Expr) -> sp.Expr:
     """P_{lj}: the weight of x_j in the output at l; `token_value` is x_j's factor in the increment."""
-    share = sp.cancel(cell.increment / token_value).subs(l, j)
+    share = (cell.increment / token_value).subs(l, j)
     decay = sp.exp(-sp.Sum(exponent(cell, k), (k, j + 1, l)))
     return sp.Sum(cell.readout * share * decay, (n, 1, nt.N))
+
+
+def abbreviate(expression: sp.Expr) -> sp.Expr:
+    """The layer's step, B and C by their letters, for reading; residuals are computed with the whole expressions."""
+    layer, flow = layer_cell(), flow_cell()
+    for index in (l, j, k):
+        at = {l: index}
+        for cell, letter in ((layer, step_width[d, index]), (flow, step_width[index])):
+            rate = nt.a[d, n] if cell is layer else nt.a[n]
+            expression = expression.xreplace({sp.cancel(-cell.gate.args[0] / rate).subs(at): letter})
+        expression = expression.xreplace(
+            {input_map().subs(at): into[n, index], layer.readout.subs(at): out_of[n, index]}
+        )
+    return expression
+
+
+def input_map() -> sp.Expr:
+    """B_n(x_l): the increment without the step and the token."""
+    layer = layer_cell()
+    return sp.cancel(layer.increment / (nt.x[l, d] * sp.cancel(-layer.gate.args[0] / nt.a[d, n])))
 
 
 def steps() -> tuple[Step, ...]:
@@ -59,7 +82,13 @@ def steps() -> tuple[Step, ...]:
         Step(
             "s6-recurrence",
             "The S6 recurrence",
-            (recurrence, read),
+            (
+                sp.Eq(step_width[d, l], sp.cancel(-layer.gate.args[0] / nt.a[d, n])),
+                sp.Eq(into[n, l], input_map()),
+                sp.Eq(out_of[n, l], layer.readout),
+                abbreviate(recurrence),
+                abbreviate(read),
+            ),
             "This is what mamba-ssm's selective scan computes: the exact exponential for A = -a and an Euler step "
             "for B, with $h_0 = 0$; biases of the projections and a floor of the step are kept.",
             (recurrence.rhs.subs(hidden[d, l - 1, n], 0) - layer.increment,),
@@ -67,7 +96,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             "unrolled-state",
             "The unrolled state",
-            (unrolled,),
+            (abbreviate(unrolled),),
             "Induction on the token. For the first token the sum has one term. If it holds at $l-1$, multiplying by the "
             "gate extends every decay by one factor, because the exponents add, and the new term has an empty sum in its "
             "exponent. Residuals: first token; earlier tokens; own term.",
@@ -79,7 +108,7 @@ def steps() -> tuple[Step, ...]:
             "The hidden attention",
             (
                 sp.Eq(output[l, d], sp.Sum(kernel[d, l, j] * nt.x[j, d], (j, 1, l))),
-                sp.Eq(kernel[d, l, j], P),
+                abbreviate(sp.Eq(kernel[d, l, j], P)),
             ),
             "The two finite sums over states and tokens are exchanged; the residual compares them term by term.",
             (exchange,),
@@ -89,8 +118,9 @@ def steps() -> tuple[Step, ...]:
             "linear-recursion",
             "The quadratic sum is a linear recursion",
             (
-                sp.Eq(state[l, n], flow.gate * state[l - 1, n] + flow.increment),
-                sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l))),
+                sp.Eq(step_width[l], sp.cancel(-flow.gate.args[0] / nt.a[n])),
+                abbreviate(sp.Eq(state[l, n], flow.gate * state[l - 1, n] + flow.increment)),
+                abbreviate(sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l)))),
             ),
             "The same induction for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "
             "by an associative scan instead of O(L^2). Residuals as above.",

@@ -45,7 +45,10 @@ def steps() -> tuple[Step, ...]:
         Step(
             "local-error",
             "The local error is of second order",
-            (sp.Eq(taylor(0), stack.subs(h, 0)), sp.Eq(taylor(1).subs(flow), sp.diff(stack, h))),
+            (
+                sp.Eq(X(t + h), taylor(0) + taylor(1) * h + taylor(2) * h**2 + sp.Order(h**3), evaluate=False),
+                sp.Eq(taylor(2).subs(flow), (slope * V(X(t))).doit() / 2, evaluate=False),
+            ),
             "Taylor's expansion of the flow agrees with the stack in the orders 0 and 1; the first difference is "
             "$h^2 X''/2$ with $X'' = V'(X) V(X)$. Residuals: orders 0, 1 and the second derivative along the flow.",
             (
