@@ -187,3 +187,16 @@ Definition euler_consistency_statement : Prop :=
      INR i * h <= t0 ->
      (l < L)%nat ->
      Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (INR i * h)) <= C * h).
+
+(** slow-ratios: in the slow regime every later token becomes a fixed multiple,
+    greater than 1, of the first. *)
+Definition slow_ratios_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L p_infty x ->
+  (0 < l)%nat ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  exists ratio : R, 1 < ratio /\ is_lim (fun t => x l t / x 0%nat t) p_infty ratio.
