@@ -165,3 +165,34 @@ Definition slow_log_rate_statement : Prop :=
    <= Rabs (x l t)) /\
   (exists C : R,
    0 <= C /\ (forall t : R, exp 1 <= t -> Rbar_lt t T -> Rabs (x l t) <= C * ln t)).
+
+Definition convergence_constants_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> a n = a0) ->
+  0 <= a0 ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  ((forall k : nat, (k < l)%nat -> x k 0 = 0) ->
+   is_lim (fun t => t * x l t ^ 2) p_infty (1 / (2 * - sum_below N mu * softplus b))) /\
+  (forall j : nat,
+   (j < l)%nat ->
+   x j 0 <> 0 ->
+   (forall k : nat, (j < k)%nat -> (k < l)%nat -> x k 0 = 0) ->
+   is_lim (fun t => t * x l t ^ 2) p_infty
+     ((1 - exp (- a0 * softplus b) ^ (l - j)) / (2 * - sum_below N mu * softplus b))).
+
+Definition attention_decay_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l j : nat) (cl cj : R),
+  (forall n : nat, (n < N)%nat -> a n = a0) ->
+  0 <= a0 ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (j <= l)%nat ->
+  is_lim (fun t => t * x l t ^ 2) p_infty cl ->
+  is_lim (fun t => t * x j t ^ 2) p_infty cj ->
+  is_lim (fun t => t * attention N a mu s b (fun k => x k t) l j) p_infty
+    (sum_below N mu * softplus b * sqrt (cl * cj) * exp (- a0 * softplus b) ^ (l - j)
+     * (sign (x l 0) * sign (x j 0))).
