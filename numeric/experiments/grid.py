@@ -48,11 +48,10 @@ def jobs_of_rank(config: Config) -> list[Job]:
 
 
 def _work(
-    config: Config, out: Path, folder: Path | None, device: str, seconds: float, todo: Any, said: Any, threads: int
+    config: Config, out: Path, folder: Path | None, device: str, deadline: float, todo: Any, said: Any, threads: int
 ) -> None:
     """A worker process: takes jobs until there are none or time is up."""
     torch.set_num_threads(threads)
-    deadline = time.monotonic() + seconds
     try:
         data = Data(load_source(config, folder), config, torch.device(device))
         while time.monotonic() < deadline:
@@ -113,8 +112,7 @@ def run_grid(
     Raises: S6FlowError: a run failed; the others keep their results.
     """
     device = pick_device(None) if device is None else device
-    seconds = math.inf if minutes is None else 60.0 * minutes
-    deadline = time.monotonic() + seconds
+    deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes  # one clock for all processes
 
     def missing() -> list[Job]:
         return [job for job in jobs_of_rank(config) if finished(config, out, *job) is None]
@@ -123,7 +121,7 @@ def run_grid(
     if jobs and workers <= 1:
         _in_process(config, out, folder, device, deadline, jobs, report)
     elif jobs:
-        _side_by_side(config, out, folder, device, seconds, jobs, min(workers, len(jobs)), report)
+        _side_by_side(config, out, folder, device, deadline, jobs, min(workers, len(jobs)), report)
     return missing()
 
 
@@ -132,7 +130,7 @@ def _side_by_side(
     out: Path,
     folder: Path | None,
     device: torch.device,
-    seconds: float,
+    deadline: float,
     jobs: list[Job],
     workers: int,
     report: Report,
@@ -145,7 +143,7 @@ def _side_by_side(
     threads = max(1, (os.cpu_count() or 1) // workers)
     processes = [
         context.Process(
-            target=_work, args=(config, out, folder, str(device), seconds, todo, said, threads), daemon=True
+            target=_work, args=(config, out, folder, str(device), deadline, todo, said, threads), daemon=True
         )
         for _ in range(workers)
     ]

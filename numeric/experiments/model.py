@@ -121,7 +121,8 @@ class S6Stack(nn.Module):  # type: ignore[misc]
     def __init__(self, config: ModelConfig, vocabulary: int, classes: int | None = None, cuda: bool = False) -> None:
         super().__init__()
         self.backbone = Backbone(config, vocabulary, cuda)
-        self.lm_head = self.classifier = None
+        self.lm_head: Any = None
+        self.classifier: Any = None
         if classes is None:
             self.lm_head = nn.Linear(config.width, vocabulary, bias=False)
             self.lm_head.weight = self.backbone.embedding.weight
@@ -140,7 +141,7 @@ class S6Stack(nn.Module):  # type: ignore[misc]
         share = mask.unsqueeze(-1).to(hidden.dtype)
         return self.classifier((hidden * share).sum(1) / share.sum(1))  # type: ignore[no-any-return]
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def depth_trace(
         self, tokens: Tensor, mask: Tensor | None = None, without: frozenset[str] = frozenset()
     ) -> list[Float[Tensor, "batch token model"]]:

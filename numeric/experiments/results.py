@@ -30,6 +30,8 @@ SHIPPED = {
     "mixed": "channel-mixed",
 }
 
+_LEARNT = 0.02  # accuracy above the commonest class below which a condition has not learnt the task
+
 
 def _metric(run: dict[str, Any], key: str) -> float | None:
     value: Any = run["metrics"]
@@ -49,7 +51,7 @@ def gather(config: Config, out: Path) -> dict[str, dict[int, dict[str, Any]]]:
     return runs
 
 
-def _judge(claim: Claim, runs: dict[str, dict[int, dict[str, Any]]]) -> dict[str, Any]:
+def _judge(claim: Claim, runs: dict[str, dict[int, dict[str, Any]]], majority: float | None) -> dict[str, Any]:
     """A claim's paired differences, interval and verdict."""
     first = runs.get(claim.first, {})
     second = runs.get(claim.second, {}) if claim.second is not None else first
@@ -59,18 +61,27 @@ def _judge(claim: Claim, runs: dict[str, dict[int, dict[str, Any]]]) -> dict[str
         other = claim.bound if claim.second is None else _metric(second[seed], claim.metric)
         if mine is not None and other is not None:
             values[seed] = mine - other
+    diverged = [run["seed"] for side in (first, second) for run in side.values() if run["status"] == "diverged"]
     verdict: dict[str, Any] = {**asdict(claim), "differences": {str(seed): round(d, 6) for seed, d in values.items()}}
     if not values:
         return {**verdict, "verdict": "undecided", "why": "no seed has both conditions"}
     interval = paired(claim.sign * np.array(list(values.values())))
     ends = sorted([claim.sign * interval.low, claim.sign * interval.high])
     bounds = [None if not np.isfinite(end) else round(float(end), 6) for end in ends]
+    learnt = (
+        majority is None
+        or not claim.metric.endswith("accuracy")
+        or majority + _LEARNT
+        <= max(float(np.mean([_metric(run, claim.metric) or 0.0 for run in side.values()])) for side in (first, second))
+    )
     return {
         **verdict,
+        "diverged_seeds": sorted(set(diverged)),
         "mean_difference": round(claim.sign * interval.mean, 6),
         "interval": bounds,
         "seeds": interval.count,
-        "verdict": decide(interval, claim.band),
+        "verdict": decide(interval, claim.band) if learnt else "undecided",
+        **({} if learnt else {"why": "neither condition learnt the task"}),
     }
 
 
@@ -119,6 +130,8 @@ def summarise(config: Config, out: Path, folder: Path | None = None, command: st
         json.dumps({k: v for k, v in run["provenance"].items() if k != "date"}, sort_keys=True) for run in everything
     }
     trainable = Counter(run["parameters"]["trainable"] for run in everything)
+    data = load_source(config, folder).describe()
+    majority: Any = data.get("majority_accuracy")
     content = {
         "experiment": config.kind,
         "config": json.loads(json.dumps(asdict(config))),
@@ -126,12 +139,12 @@ def summarise(config: Config, out: Path, folder: Path | None = None, command: st
         "command": command,
         "dates": sorted({run["provenance"]["date"] for run in everything}),
         "provenance": [json.loads(source) for source in sorted(sources)],
-        "data": load_source(config, folder).describe(),
+        "data": data,
         "equal_parameter_counts": len(trainable) == 1,
         "missing": [f"{c}-s{s}" for c in config.conditions for s in config.seeds if s not in runs.get(c, {})],
         "conditions": {name: _condition(seeds, _keys(next(iter(seeds.values())))) for name, seeds in runs.items()},
         "rule": RULE,
-        "claims": [_judge(claim, runs) for claim in CLAIMS[config.kind]],
+        "claims": [_judge(claim, runs, majority) for claim in CLAIMS[config.kind]],
         "measurements": {
             f"{name}-s{seed}": run["after"]
             for name, seeds in runs.items()

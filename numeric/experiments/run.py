@@ -107,7 +107,7 @@ def perform(
     mask = None if batch.mask is None else batch.mask[:_MEASURED]
     after = measure(model, batch.tokens[:_MEASURED], mask) if config.kind == "lm" else {"summary": {}}
     metrics["after"] = after.pop("summary")
-    result = _plain(
+    result: dict[str, Any] = _plain(
         {
             "condition": condition,
             "seed": seed,

@@ -15,7 +15,8 @@ RULE = (
     "so that the claim says d < 0. Interval: 95 %, the hull of the percentile bootstrap over seeds (10000 "
     "resamples) and Student's t. Fewer than 3 seeds: undecided. The whole interval within +-band: not reproduced "
     "(the difference, if any, is too small to matter). Else the whole interval below 0: reproduced; the whole "
-    "interval above 0: not reproduced; anything else: undecided at this scale."
+    "interval above 0: not reproduced; anything else: undecided at this scale. Also undecided: accuracies "
+    "that are nowhere 0.02 above always saying the commonest class."
 )
 
 

@@ -118,7 +118,8 @@ def build_model(config: Config, condition: str, seed: int, data: Data) -> S6Stac
     model = S6Stack(config.model, data.vocabulary, data.classes, cuda)
     torch.manual_seed(seed + 1_000_003)
     apply_condition(model, config.kind, condition)
-    return model.to(data.device)
+    model.to(data.device)
+    return model
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -150,7 +151,7 @@ def _loss(model: S6Stack, batch: Batch) -> tuple[Tensor, Tensor]:
     return logits, cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def evaluate(model: S6Stack, data: Data, split: str) -> dict[str, float]:
     """Mean loss over a split's fixed batches: bits per byte, or cross entropy and accuracy."""
     model.eval()

@@ -102,18 +102,19 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
             gain: L and T of the matrix form.
         Numerics: at least float32 inside, then rounded to the parameter's dtype.
         """
-        wide = raw if raw.dtype == torch.float64 else raw.float()
-        signs = self.signs.to(wide.dtype)
-        if self.form == "matrix":
-            s_b = wide[self.shape.dt_rank :]
-            s_c = psd_gain(gain[0].to(wide.dtype), gain[1].to(wide.dtype), signs) @ s_b
-        else:
-            _, b, c = split_rows(wide, self.shape)
-            if self.form == "published":
-                s_b, s_c = published_rows(b, c, signs, self.offset)
+        with torch.autocast(raw.device.type, enabled=False):  # G S_B in bfloat16 would lose the form
+            wide = raw if raw.dtype == torch.float64 else raw.float()
+            signs = self.signs.to(wide.dtype)
+            if self.form == "matrix":
+                s_b = wide[self.shape.dt_rank :]
+                s_c = psd_gain(gain[0].to(wide.dtype), gain[1].to(wide.dtype), signs) @ s_b
             else:
-                s_b, s_c = squash_pair(b, signs * c, self.floor, self.form == "entry")
-                s_c = signs * s_c
+                _, b, c = split_rows(wide, self.shape)
+                if self.form == "published":
+                    s_b, s_c = published_rows(b, c, signs, self.offset)
+                else:
+                    s_b, s_c = squash_pair(b, signs * c, self.floor, self.form == "entry")
+                    s_c = signs * s_c
         return torch.cat([raw[: self.shape.dt_rank], s_b.to(raw.dtype), s_c.to(raw.dtype)])
 
     def right_inverse(self, weight: Float[Tensor, "row channel"]) -> Tensor | tuple[Tensor, Tensor, Tensor]:

@@ -38,7 +38,9 @@ def s6_shape(mixer: nn.Module, where: str = "model") -> S6Shape:
         where: the layer's name, for the message.
     Raises: FormatError: if the three weights do not fit together.
     """
-    rows, channels = mixer.x_proj.weight.shape
+    linear = mixer.x_proj  # its sizes, not its weight's: reading a parametrised weight computes it
+    sized = hasattr(linear, "out_features") and hasattr(linear, "in_features")
+    rows, channels = (linear.out_features, linear.in_features) if sized else linear.weight.shape
     a_channels, d_state = mixer.A_log.shape
     out, dt_rank = mixer.dt_proj.weight.shape
     if a_channels != channels or out != channels or rows != dt_rank + 2 * d_state:

@@ -35,6 +35,10 @@ def kernel_scan() -> Callable[..., Tensor] | None:
     return selective_scan_fn  # type: ignore[no-any-return]
 
 
+def _kernel_for(tokens: Tensor) -> Callable[..., Tensor] | None:
+    return kernel_scan() if tokens.is_cuda else None
+
+
 def scan_reference(
     x: Float[Tensor, "batch channel token"],
     step: Float[Tensor, "batch channel token"],
@@ -91,7 +95,7 @@ def s6_output(
     if bias_twice:
         step = step + bias.to(step.dtype)
     rate = torch.exp(mixer.A_log.float())
-    kernel = kernel_scan() if tokens.is_cuda else None
+    kernel = _kernel_for(tokens)
     x = tokens.mT
     if kernel is not None:
         b, c = (part.to(x.dtype).mT.contiguous() for part in (b, c))
