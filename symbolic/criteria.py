@@ -81,6 +81,22 @@ def decay_constant_single() -> sp.Expr:
     return (1 - q**gap) / (2 * sp.Abs(mu_total) * delta(sp.Integer(0)))
 
 
+def decay_constant_first() -> sp.Expr:
+    """The same for a token with no nonzero token before it: the limit of a growing gap, 1 / (2 |mu| Delta(0))."""
+    step = sp.Symbol("step", positive=True)
+    zero_step = delta(sp.Integer(0))
+    return sp.limit(decay_constant_single().subs(zero_step, step), gap, sp.oo).subs(step, zero_step)
+
+
+def attention_limit() -> sp.Expr:
+    """lim t P_{lj} for mu < 0 and one decay rate: mu Delta(0) sqrt(c_l c_j) q^gap sign(x_l) sign(x_j), gap = l - j."""
+    c_l, c_j = sp.symbols("c_l c_j", nonnegative=True)
+    sign_l, sign_j = sp.symbols("sign_l sign_j", real=True)
+    decay = sp.Symbol("decay", positive=True)
+    q = gate(sp.Integer(0)).subs(nt.a[n], decay)
+    return mu_total * delta(sp.Integer(0)) * sp.sqrt(c_l * c_j) * q**gap * sign_l * sign_j
+
+
 def convergence_bound() -> sp.Expr:
     """|x_l(t)| <= (x_l(0)^-2 + 2 |mu| m t)^(-1/2), m = min(Delta(0), Delta(x_l(0)))."""
     slowest = sp.Min(delta(sp.Integer(0)), delta(y0))
@@ -101,6 +117,11 @@ def blow_up_profile() -> sp.Expr:
     """Limit of (T - t) |x_m|^3 for s x_m > 0: from dr/dt = r h(r) with Delta ~ |s| r."""
     leading = sp.limit(nt.softplus(r).rewrite(sp.log) / r, r, sp.oo)  # = 1
     return leading / (3 * mu_total * sp.Abs(nt.s))
+
+
+def blow_up_profile_flat() -> sp.Expr:
+    """(T - t) x_m^2 for s = 0, exactly: the blow-up bound is attained."""
+    return (blow_up_bound() * y0**2).subs(nt.s, 0)
 
 
 def slow_expansion() -> sp.Expr:
@@ -199,10 +220,15 @@ QUANTITIES: dict[str, Quantity] = {
     "share_after": Quantity(share_after, ("phi", "mu", "a", "b", "floor"), "8"),
     "decay_constant": Quantity(decay_constant, ("phi", "mu", "a", "b", "floor"), "8"),
     "decay_constant_single": Quantity(decay_constant_single, ("gap", "decay", "mu", "b", "floor"), "5"),
+    "decay_constant_first": Quantity(decay_constant_first, ("mu", "b", "floor"), "5"),
+    "attention_limit": Quantity(
+        attention_limit, ("c_l", "c_j", "sign_l", "sign_j", "gap", "decay", "mu", "b", "floor"), "5"
+    ),
     "convergence_bound": Quantity(convergence_bound, ("y0", "t", "mu", "s", "b", "floor"), "5"),
     "blow_up_bound": Quantity(blow_up_bound, ("y0", "mu", "s", "b", "floor"), "6"),
     "blow_up_integrand": Quantity(blow_up_integrand, ("r", "orientation", "mu", "s", "b", "floor"), "6"),
     "blow_up_profile": Quantity(blow_up_profile, ("mu", "s"), "6"),
+    "blow_up_profile_flat": Quantity(blow_up_profile_flat, ("mu", "b", "floor"), "6"),
     "slow_expansion": Quantity(slow_expansion, ("log_t", "mu", "s", "b"), "6"),
     "slow_lower_bound": Quantity(slow_lower_bound, ("y0", "t", "mu", "s", "b"), "6"),
     "phase_mu": Quantity(_phase(0), ("S_B", "S_C"), "8b"),

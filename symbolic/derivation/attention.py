@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.attention import unroll
 from s6flow.symbolic.derivation.step import Section, Step, drop_empty_sums, peel_last
 from s6flow.symbolic.layer import ScanCell, flow_cell, layer_cell
 
@@ -20,15 +23,9 @@ into = sp.IndexedBase("B", real=True)
 out_of = sp.IndexedBase("C", real=True)
 
 
-def exponent(cell: ScanCell, token: sp.Expr) -> sp.Expr:
-    """a Delta at `token`: minus the logarithm of the gate."""
-    return -cell.gate.args[0].subs(l, token)
-
-
 def written(cell: ScanCell, source: sp.Expr, token: sp.Expr) -> sp.Expr:
     """What token `source` wrote into the state, as it is left at `token`."""
-    decay = sp.exp(-sp.Sum(exponent(cell, k), (k, source + 1, token)))
-    return cell.increment.subs(l, source) * decay
+    return unroll(replace(cell, readout=sp.Integer(1))).subs({j: source, l: token}, simultaneous=True)
 
 
 def induction(cell: ScanCell) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
@@ -44,9 +41,7 @@ def induction(cell: ScanCell) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 def attention_kernel(cell: ScanCell, token_value: sp.Expr) -> sp.Expr:
     """P_{lj}: the weight of x_j in the output at l; `token_value` is x_j's factor in the increment."""
-    share = (cell.increment / token_value).subs(l, j)
-    decay = sp.exp(-sp.Sum(exponent(cell, k), (k, j + 1, l)))
-    return sp.Sum(cell.readout * share * decay, (n, 1, nt.N))
+    return sp.Sum(unroll(cell, token_value.subs(l, j)), (n, 1, nt.N))
 
 
 def abbreviate(expression: sp.Expr) -> sp.Expr:
