@@ -7,14 +7,15 @@ them together; the right-hand side itself is printed from the IR and nowhere els
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from s6flow.symbolic.codegen.ir import Node, Program, topological
-from s6flow.symbolic.codegen.triton import TABLE, spell
+from s6flow.symbolic.codegen.triton import spell
 from s6flow.symbolic.codegen.triton_rewrite import kernel_form, log1p_coefficients
 from s6flow.symbolic.errors import CodegenError
 
-__all__ = ["CellText", "print_cell"]
+__all__ = ["CellText", "print_cell", "print_rates"]
 
 _LOG2_E = 1.4426950408889634
 
@@ -90,7 +91,7 @@ class _Function:
             raise CodegenError("a register kernel has one scan and no other movement of data", node.op, str(node)[:60])
         if self.fast and node.op == "exp":
             return self.exp2(node.args[0])
-        if self.fast and node.op == "log1p" and _in_unit(node.args[0]):
+        if node.op == "log1p" and _in_unit(node.args[0]):
             return f"log1p_unit({args[0]})"
         if node.op == "max":
             return "tl.maximum({}, {})".format(*args)  # a NaN shows in the other term of softplus
@@ -119,14 +120,30 @@ def _wrapped(code: str) -> bool:
     return code.startswith("(")
 
 
+def _used(lines: list[str], results: list[str]) -> list[str]:
+    """The statements that the results need, in order."""
+    wanted = set(re.findall(r"\w+", " ".join(results)))
+    kept: list[str] = []
+    for line in reversed(lines):
+        name, value = line.split(" = ", 1)
+        if wanted & set(re.findall(r"\w+", name)):
+            kept.insert(0, line)
+            wanted |= set(re.findall(r"\w+", value))
+    return kept
+
+
 def _in_unit(node: Node) -> bool:
     """Whether the node is e^{-|z|}, so that it lies in [0, 1]."""
     return node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs"
 
 
-def _log1p_unit() -> str:
-    first, *rest = reversed(log1p_coefficients())
-    lines = [f"p = tl.zeros_like(y) + {first!r}", *(f"p = p * y + {c!r}" for c in rest)]
+#: Degree of the polynomial logarithm: errors 2e-7 and below 1e-16.
+_DEGREE = {True: 7, False: 20}
+
+
+def _log1p_unit(fast: bool) -> str:
+    first, second, *rest = log1p_coefficients(_DEGREE[fast])
+    lines = [f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)]
     body = "\n    ".join([*lines, "return y * p"])
     return f'@triton.jit\ndef log1p_unit(y):\n    """ln(1 + y) for y in [0, 1], without special functions."""\n    {body}\n'
 
@@ -136,7 +153,7 @@ def print_cell(program: Program, fast: bool) -> CellText:
 
     Args:
         program: one output and one scan, the first input is the integrated token variable.
-        fast: float32 kernels: powers of two and a polynomial logarithm instead of exact ones.
+        fast: float32 kernels: powers of two instead of exponentials, and a shorter polynomial logarithm.
     Raises: CodegenError: if the program is no scan cell.
     """
     form = kernel_form(program)
@@ -146,10 +163,13 @@ def print_cell(program: Program, fast: bool) -> CellText:
     tokens = tuple(inp.name for inp in form.inputs if inp.axes == ("token",))
     if len(scalars) + len(states) + len(tokens) != len(form.inputs):
         raise CodegenError("a register kernel takes arrays of tokens or of states", [i.axes for i in form.inputs])
-    functions = [_log1p_unit()] if fast else []
+    functions = [_log1p_unit(fast)]
 
     def function(name: str, doc: str, arguments: list[str], body: _Function, results: list[str]) -> None:
-        lines = [*body.lines, f"return {', '.join(results)}{',' if name == 'token_part' and len(results) == 1 else ''}"]
+        lines = [
+            *_used(body.lines, results),
+            f"return {', '.join(results)}{',' if name == 'token_part' and len(results) == 1 else ''}",
+        ]
         inner = "\n    ".join([f'"""{doc}."""', *lines])
         functions.append(f"@triton.jit\ndef {name}({', '.join(arguments)}):\n    {inner}\n")
 
@@ -181,7 +201,7 @@ def print_cell(program: Program, fast: bool) -> CellText:
     four = start((parts.total, "total"), *per_token)
     results = four.need([parts.output])
     four.lines = [*unpack, *four.lines]
-    function("rate", f"{form.meaning[0].upper()}{form.meaning[1:]}", ["total", "part"], four, results)
+    function("rate", f"From the sum over states: {form.meaning}", ["total", "part"], four, results)
     return CellText(
         "\n\n".join(functions), tokens[0], tokens[1:], scalars, states, program.digest, form.passes, form.source
     )
@@ -238,4 +258,54 @@ class _Parts:
         )
 
 
-_ = TABLE
+def print_rates(cell: CellText) -> str:
+    """The right-hand side of a block: PER_LANE consecutive tokens a lane, in registers, as tuples.
+
+    Each lane scans its own tokens in sequence, the lanes' totals are scanned associatively, and each lane then adds
+    what came before it.
+    """
+    tokens = "".join(f"{name}, " for name in cell.tokens)
+    each = "".join(f"{name}[i], " for name in cell.tokens)
+    scalars = "".join(f"{name}, " for name in cell.scalars)
+    pointers = "".join(f"{name}_ptr, " for name in cell.states)
+    loads = "\n        ".join(f"{name} = tl.load({name}_ptr + row * STATES + n)" for name in cell.states)
+    weights = [
+        name.strip() for name in re.search(r"def summand\(f(.*?)\)", cell.text).group(1).split(",") if name.strip()
+    ]  # type: ignore[union-attr]
+    made = "".join(f", {name}" for name in weights)
+    kept = f"({', '.join(weights)}{',' if len(weights) == 1 else ''})"
+    read = "".join(f", reads[i][{k}]" for k in range(len(weights)))
+    return f'''@triton.jit
+def rates({cell.state}, {tokens}{scalars}{pointers}row, lane, STATES: tl.constexpr, LANES: tl.constexpr, PER_LANE: tl.constexpr):
+    """The rate of every token, PER_LANE tokens a lane."""
+    parts, totals = (), ()
+    for i in tl.static_range(PER_LANE):
+        parts = parts + (token_part({cell.state}[i], {each}{scalars.removesuffix(", ")}),)
+        totals = totals + (tl.zeros_like({cell.state}[i]),)
+    for n in range(STATES):
+        {loads}
+        products, values, reads = (), (), ()
+        product, value = 1.0, 0.0
+        for i in tl.static_range(PER_LANE):
+            gate, increment{made} = state_part(parts[i], {", ".join(cell.states)})
+            if i == 0:
+                product, value = gate, increment
+            else:
+                product, value = rt.linear(product, value, gate, increment)
+            products = products + (product,)
+            values = values + (value,)
+            reads = reads + ({kept},)
+        sums = ()
+        if LANES > 1:
+            before = rt.before(product, value, lane)
+            for i in tl.static_range(PER_LANE):
+                sums = sums + (totals[i] + summand(products[i] * before + values[i]{read}),)
+        else:
+            for i in tl.static_range(PER_LANE):
+                sums = sums + (totals[i] + summand(values[i]{read}),)
+        totals = sums
+    out = ()
+    for i in tl.static_range(PER_LANE):
+        out = out + (rate(totals[i], parts[i]),)
+    return out
+'''

@@ -17,6 +17,7 @@ import triton.language as tl
 from s6flow.symbolic.errors import AssumptionError, FormatError, MissingDependencyError
 
 __all__ = [
+    "before",
     "cosh",
     "expm1",
     "interpreted",
@@ -55,6 +56,14 @@ def scan(gate, increment, carry, like, AXIS: tl.constexpr):
     gate, increment = gate + like, increment + like
     product, value = tl.associative_scan((gate, increment), AXIS, linear)
     return product * carry + value
+
+
+@triton.jit
+def before(gate, increment, lane):
+    """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
+    product, value = tl.associative_scan((gate, increment), 1, linear)
+    previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
+    return tl.where(lane == 0, 0.0, previous)
 
 
 @triton.jit
