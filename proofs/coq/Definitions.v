@@ -51,3 +51,18 @@ Definition attention (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l j :
   sum_below N (fun n =>
     mu n * x l * x j * Delta s b (x j)
     * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))).
+
+Fixpoint state_share (N : nat) (a mu : nat -> R) (b : R) (l n : nat) : R :=
+  match l with
+  | O => mu n / sum_below N mu
+  | S k =>
+      exp (- a n * softplus b) * state_share N a mu b k n
+      + mu n / sum_below N mu
+        * Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * state_share N a mu b k m))
+  end.
+
+Definition share_carried (N : nat) (a mu : nat -> R) (b : R) (l : nat) : R :=
+  match l with
+  | O => 0
+  | S k => sum_below N (fun m => exp (- a m * softplus b) * state_share N a mu b k m)
+  end.

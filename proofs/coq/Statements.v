@@ -196,3 +196,22 @@ Definition attention_decay_statement : Prop :=
   is_lim (fun t => t * attention N a mu s b (fun k => x k t) l j) p_infty
     (sum_below N mu * softplus b * sqrt (cl * cj) * exp (- a0 * softplus b) ^ (l - j)
      * (sign (x l 0) * sign (x j 0))).
+
+Definition state_existence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  sum_below N mu <= 0 ->
+  exists x : nat -> R -> R,
+  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+
+Definition state_convergence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> x k 0 <> 0) ->
+  is_lim (x l) p_infty 0 /\
+  is_lim (fun t => t * x l t ^ 2) p_infty
+    (Rmax 0 (1 - share_carried N a mu b l) / (2 * - sum_below N mu * softplus b)) /\
+  is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty (- (Rmax 1 (share_carried N a mu b l) / 2)).

@@ -1,0 +1,215 @@
+(** Convergence for states with their own decay rates and mu_n of any signs.
+
+    Proves state-convergence: with M = sum of mu_n < 0 and a_n >= 0 every nonzero
+    token tends to 0, t x_l^2 -> max(0, 1 - kappa_l) / (2 |M| delta0) and
+    ln|x_l| / ln t -> - max(1, kappa_l) / 2; and global existence for M <= 0. *)
+
+From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
+From Coquelicot Require Import Coquelicot.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Signs Existence Convergence Shares Vanish.
+Open Scope R_scope.
+
+(** ** Global existence: the growth rate is bounded above on bounded time intervals *)
+Theorem state_existence : state_existence_statement.
+Proof.
+  intros N a mu s b L y0 Ha HM. apply global_existence. intros T x HT Hs H0 l.
+  induction l as [l IH] using lt_wf_ind. intros Hl.
+  (* the earlier tokens share a bound, hence so do the inherited states *)
+  assert (HB : exists B, forall k t, (k < l)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x k t) <= B).
+  { apply (common_bound T x l). intros k Hk. exact (IH k Hk ltac:(lia)). }
+  destruct HB as [B HB].
+  destruct (inherited_box a mu s b (fun _ => B) N l) as (C & HC & Hbox).
+  set (K := sum_below N (fun _ => C)).
+  assert (HF : forall t, 0 < t -> t < T -> growth_rate N a mu s b (fun k => x k t) l <= K).
+  { intros t Ht HtT. rewrite growth_rate_split.
+    assert (Q1 : carried N a mu s b (fun k => x k t) l <= K).
+    { apply sum_below_le. intros n Hn.
+      assert (Hi : Rabs (inherited a mu s b (fun k => x k t) l n) <= C).
+      { apply Hbox; [exact Hn|]. intros k Hk. apply HB; [exact Hk|lra|exact HtT]. }
+      apply Rabs_le_between in Hi.
+      pose proof (decay_le_1 (a n) s b (x l t) (Ha n Hn)). pose proof (exp_pos (- a n * Delta s b (x l t))).
+      set (w := exp (- a n * Delta s b (x l t))) in *. apply Rle_trans with (w * C); [apply Rmult_le_compat_l; lra|nra]. }
+    pose proof (sq_Delta_nonneg s b (x l t)). rewrite Rmult_assoc. nra. }
+  assert (HK : 0 <= K) by (apply sum_below_nonneg; auto).
+  exists (Rabs (x l 0 * exp (K * T))). intros t Ht HtT. apply Rabs_le_of_sq.
+  pose proof (decr_on T _ _ 0 t (evolves_weighted T (x l) _ (- (2 * K))
+    (solution_evolves N a mu s b L T x l Hs Hl)) (Rle_refl 0) Ht HtT) as G. cbv beta in G.
+  assert (G' : x l t ^ 2 * exp (- (2 * K) * t) <= x l 0 ^ 2 * exp (- (2 * K) * 0)).
+  { apply G. intros u Hu. specialize (HF u ltac:(lra) ltac:(lra)).
+    assert (0 <= x l u ^ 2 * exp (- (2 * K) * u)) by (apply Rmult_le_pos; [apply pow2_ge_0|left; apply exp_pos]).
+    nra. }
+  rewrite Rmult_0_r, exp_0, Rmult_1_r in G'.
+  assert (E1 : x l t ^ 2 <= x l 0 ^ 2 * exp (2 * K * t)).
+  { apply (Rmult_le_reg_r (exp (- (2 * K) * t))); [apply exp_pos|].
+    rewrite (Rmult_assoc (x l 0 ^ 2)), <- exp_plus.
+    replace (2 * K * t + - (2 * K) * t) with 0 by ring. rewrite exp_0. lra. }
+  eapply Rle_trans; [exact E1|].
+  replace ((x l 0 * exp (K * T)) ^ 2) with (x l 0 ^ 2 * (exp (K * T) * exp (K * T))) by ring.
+  rewrite <- exp_plus. apply Rmult_le_compat_l; [apply pow2_ge_0|]. apply exp_le. nra.
+Qed.
+
+(** ** Slopes on a logarithmic scale *)
+Lemma antitone_from (f df : R -> R) t0 t :
+  (forall u, t0 <= u -> is_derive f u (df u)) -> (forall u, t0 <= u -> df u <= 0) -> t0 <= t -> f t <= f t0.
+Proof.
+  intros Hd Hn Ht.
+  destruct (MVT_gen f t0 t df) as (v & Hv & E).
+  - rewrite Rmin_left, Rmax_right by lra. intros v Hv. apply Hd. lra.
+  - rewrite Rmin_left, Rmax_right by lra. intros v Hv. apply derivable_continuous_pt.
+    exists (df v). apply is_derive_Reals, Hd. lra.
+  - rewrite Rmin_left, Rmax_right in Hv by lra. specialize (Hn v ltac:(lra)). nra.
+Qed.
+
+(** g' = h/t with h -> c gives g/ln t -> c. *)
+Lemma log_slope (g h : R -> R) (c : R) :
+  (forall t, 0 < t -> is_derive g t (h t / t)) -> is_lim h p_infty c ->
+  is_lim (fun t => g t / ln t) p_infty c.
+Proof.
+  intros Hg Hh. apply is_lim_spec. intros [eps Heps]. simpl.
+  apply is_lim_spec in Hh. assert (H2 : 0 < eps / 2) by lra.
+  destruct (Hh (mkposreal _ H2)) as [t1 Ht1]. simpl in Ht1.
+  set (t0 := Rmax 1 t1 + 1). assert (Ht0 : 1 < t0 /\ t1 < t0).
+  { unfold t0. pose proof (Rmax_l 1 t1). pose proof (Rmax_r 1 t1). lra. }
+  assert (Dl : forall k u, t0 <= u -> is_derive (fun t => g t - k * ln t) u ((h u - k) / u)).
+  { intros k u Hu. replace ((h u - k) / u) with (h u / u - k * / u) by (field; lra).
+    apply (is_derive_minus g (fun t => k * ln t)); [apply Hg; lra|].
+    apply (is_derive_scal ln u k (/ u)). apply is_derive_Reals, derivable_pt_lim_ln. lra. }
+  assert (Sgn : forall u v, 0 < u -> v <= 0 -> v / u <= 0).
+  { intros u v Hu Hv. unfold Rdiv. pose proof (Rinv_0_lt_compat u Hu). nra. }
+  assert (U : forall t, t0 <= t -> g t - (c + eps / 2) * ln t <= g t0 - (c + eps / 2) * ln t0).
+  { intros t Ht. apply (antitone_from (fun t => g t - (c + eps / 2) * ln t) _ t0 t (Dl (c + eps / 2))); [|exact Ht].
+    intros u Hu. apply Sgn; [lra|]. specialize (Ht1 u ltac:(lra)). apply Rabs_def2 in Ht1. lra. }
+  assert (V : forall t, t0 <= t -> - (g t - (c - eps / 2) * ln t) <= - (g t0 - (c - eps / 2) * ln t0)).
+  { intros t Ht. apply (antitone_from (fun t => - (g t - (c - eps / 2) * ln t))
+      (fun u => - ((h u - (c - eps / 2)) / u)) t0 t); [| |exact Ht].
+    - intros u Hu. apply (is_derive_opp (fun t => g t - (c - eps / 2) * ln t)). now apply Dl.
+    - intros u Hu. specialize (Ht1 u ltac:(lra)). apply Rabs_def2 in Ht1.
+      replace (- ((h u - (c - eps / 2)) / u)) with ((c - eps / 2 - h u) / u) by (field; lra). apply Sgn; lra. }
+  set (C := Rabs (g t0 - (c + eps / 2) * ln t0) + Rabs (g t0 - (c - eps / 2) * ln t0)).
+  assert (HC : 0 <= C) by (unfold C; pose proof (Rabs_pos (g t0 - (c + eps / 2) * ln t0));
+    pose proof (Rabs_pos (g t0 - (c - eps / 2) * ln t0)); lra).
+  exists (Rmax t0 (exp (2 * C / eps))). intros t Ht.
+  pose proof (Rmax_l t0 (exp (2 * C / eps))). pose proof (Rmax_r t0 (exp (2 * C / eps))).
+  assert (Lp : 0 < ln t) by (rewrite <- ln_1; apply ln_increasing; lra).
+  assert (Lt : 2 * C / eps < ln t).
+  { rewrite <- (ln_exp (2 * C / eps)). apply ln_increasing; [apply exp_pos|lra]. }
+  apply (Rmult_lt_compat_l (eps / 2)) in Lt; [|exact H2].
+  replace (eps / 2 * (2 * C / eps)) with C in Lt by (field; lra).
+  specialize (U t ltac:(lra)). specialize (V t ltac:(lra)).
+  pose proof (Rle_abs (g t0 - (c + eps / 2) * ln t0)).
+  pose proof (Rle_abs (- (g t0 - (c - eps / 2) * ln t0))) as Q. rewrite Rabs_Ropp in Q.
+  pose proof (Rabs_pos (g t0 - (c + eps / 2) * ln t0)). pose proof (Rabs_pos (g t0 - (c - eps / 2) * ln t0)).
+  replace (g t / ln t - c) with ((g t - c * ln t) / ln t) by (field; lra).
+  unfold Rdiv. rewrite Rabs_mult, (Rabs_pos_eq (/ ln t)) by (left; now apply Rinv_0_lt_compat).
+  apply (Rmult_lt_reg_r (ln t)); [exact Lp|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+  apply Rabs_def1; unfold C in *; lra.
+Qed.
+
+Section States.
+Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R).
+Notation F := (growth_rate N a mu s b).
+Notation M := (sum_below N mu).
+Notation D := (Delta s b).
+Notation delta0 := (softplus b).
+Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
+Hypothesis HM : M < 0.
+Hypothesis Hs : solution N a mu s b L p_infty x.
+
+(** The share that token l inherits. *)
+Definition inherited_share (l n : nat) : R :=
+  match l with O => 0 | S k => state_share N a mu b k n end.
+
+Lemma kappa_share l : kappa N a b (inherited_share l) = share_carried N a mu b l.
+Proof.
+  destruct l as [|k]; [|reflexivity]. unfold kappa, inherited_share, share_carried.
+  rewrite (sum_below_ext N _ (fun _ => 0)); [apply sum_below_zero|]. intros; ring.
+Qed.
+
+Lemma state_share_step l n : state_share N a mu b l n =
+  exp (- a n * softplus b) * inherited_share l n + mu n / M * Rmax 0 (1 - kappa N a b (inherited_share l)).
+Proof.
+  rewrite kappa_share. destruct l as [|k]; [|reflexivity].
+  unfold inherited_share, share_carried, state_share. rewrite Rmax_right by lra. ring.
+Qed.
+
+(** The shares of a token sum to max(kappa, 1). *)
+Lemma state_share_sum l : 0 < sum_below N (state_share N a mu b l).
+Proof.
+  rewrite (sum_below_ext N _ (fun n => exp (- a n * softplus b) * inherited_share l n
+    + mu n * (/ M * Rmax 0 (1 - kappa N a b (inherited_share l)))))
+    by (intros n _; rewrite state_share_step; unfold Rdiv; ring).
+  rewrite sum_below_plus, sum_below_scal_r. fold (kappa N a b (inherited_share l)).
+  set (k := kappa N a b (inherited_share l)).
+  replace (M * (/ M * Rmax 0 (1 - k))) with (Rmax 0 (1 - k)) by (field; lra).
+  unfold Rmax. destruct (Rle_dec 0 (1 - k)); lra.
+Qed.
+
+(** Token after token: the inherited shares converge, so the token tends to 0, so its shares converge. *)
+Lemma shares_converge l : (l < L)%nat -> (forall k, (k <= l)%nat -> x k 0 <> 0) ->
+  is_lim (x l) p_infty 0 /\
+  forall n, is_lim (fun t => -2 * t * inherited a mu s b (fun k => x k t) l n) p_infty (inherited_share l n).
+Proof.
+  induction l as [|l IH]; intros Hl Nz.
+  - split.
+    + now apply (convergence_rate_first N a mu s b L x HM Hs Hl).
+    + intros n. eapply is_lim_ext; [|apply is_lim_const]. intros t. simpl. ring.
+  - destruct (IH ltac:(lia) ltac:(intros; apply Nz; lia)) as [Hlim Hp].
+    assert (Hp' : forall n, is_lim (fun t => -2 * t * inherited a mu s b (fun k => x k t) (S l) n) p_infty
+                              (inherited_share (S l) n)).
+    { intros n. simpl inherited_share. rewrite state_share_step.
+      apply (share_nonzero N a mu s b L x l HM Hs ltac:(lia) Hlim (inherited_share l) Hp); apply Nz; lia. }
+    split; [|exact Hp'].
+    apply (token_vanishes N a mu s b L x (S l) Ha HM Hs Hl (Nz _ (le_n _)) (inherited_share (S l)) Hp').
+    apply state_share_sum.
+Qed.
+
+(** t F_l -> - max(1, kappa)/2. *)
+Lemma growth_lim l : (l < L)%nat -> (forall k, (k <= l)%nat -> x k 0 <> 0) ->
+  is_lim (fun t => t * F (fun k => x k t) l) p_infty (- (Rmax 1 (share_carried N a mu b l) / 2)).
+Proof.
+  intros Hl Nz. destruct (shares_converge l Hl Nz) as [Hlim Hp].
+  pose proof (carried_lim N a mu s b x l Hlim _ Hp) as LC. rewrite kappa_share in LC.
+  pose proof (square_lim N a mu s b L x l HM Hs Hl Hlim _ Hp (Nz l (le_n _))) as LS. rewrite kappa_share in LS.
+  pose proof (Delta_lim s b x l Hlim) as LD.
+  set (k := share_carried N a mu b l) in *. pose proof (softplus_pos b) as Dp.
+  apply (is_lim_ext (fun t => - / 2 * (-2 * t * carried N a mu s b (fun k => x k t) l)
+                              + M * D (x l t) * (t * x l t ^ 2))).
+  { intros t. rewrite growth_rate_split. field. }
+  replace (Finite (- (Rmax 1 k / 2))) with (Finite (- / 2 * k + M * delta0 * (Rmax 0 (1 - k) / (2 * - M * delta0)))).
+  - apply is_lim_plus'.
+    + exact (is_lim_scal_l _ (- / 2) p_infty k LC).
+    + refine (is_lim_mult _ _ p_infty (M * delta0) (Rmax 0 (1 - k) / (2 * - M * delta0)) _ LS I).
+      exact (is_lim_scal_l _ M p_infty delta0 LD).
+  - f_equal. replace (M * delta0 * (Rmax 0 (1 - k) / (2 * - M * delta0))) with (- (Rmax 0 (1 - k) / 2)) by (field; lra).
+    unfold Rmax. destruct (Rle_dec 0 (1 - k)); destruct (Rle_dec 1 k); lra.
+Qed.
+
+Lemma log_abs_derive l t : (l < L)%nat -> x l 0 <> 0 -> 0 < t ->
+  is_derive (fun t => ln (Rabs (x l t))) t (t * F (fun k => x k t) l / t).
+Proof.
+  intros Hl Nz Ht. destruct (abs_sign N a mu s b L p_infty x l Hs Hl Nz) as (e & He & Habs).
+  pose proof (token_nonzero N a mu s b L p_infty x l Hs Hl Nz t ltac:(lra) I) as Hx.
+  assert (P : 0 < e * x l t) by (rewrite <- Habs by (lra || exact I); now apply Rabs_pos_lt).
+  apply (is_derive_ext_loc (fun t => ln (e * x l t))).
+  { exists (mkposreal _ Ht). intros u Hu. open_ball Hu. rewrite <- Habs by (lra || exact I). reflexivity. }
+  destruct (evolves_scal p_infty e _ _ (solution_evolves N a mu s b L p_infty x l Hs Hl)) as [_ Dv].
+  specialize (Dv t Ht I).
+  replace (t * F (fun k => x k t) l / t) with (e * x l t * F (fun k => x k t) l * / (e * x l t))
+    by (field; repeat split; nra).
+  apply (is_derive_comp ln (fun t => e * x l t)); [|exact Dv].
+  apply is_derive_Reals, derivable_pt_lim_ln, P.
+Qed.
+End States.
+
+Theorem state_convergence : state_convergence_statement.
+Proof.
+  intros N a mu s b L x l Ha HM Hs Hl Nz.
+  destruct (shares_converge N a mu s b L x Ha HM Hs l Hl Nz) as [Hlim Hp].
+  split; [exact Hlim|]. split.
+  - pose proof (square_lim N a mu s b L x l HM Hs Hl Hlim _ Hp (Nz l (le_n _))) as H.
+    now rewrite kappa_share in H.
+  - apply (log_slope (fun t => ln (Rabs (x l t))) (fun t => t * growth_rate N a mu s b (fun k => x k t) l)).
+    + intros t Ht. apply (log_abs_derive N a mu s b L x Hs l t Hl (Nz l (le_n _)) Ht).
+    + exact (growth_lim N a mu s b L x Ha HM Hs l Hl Nz).
+Qed.
