@@ -200,3 +200,21 @@ Definition slow_ratios_statement : Prop :=
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R, 1 < ratio /\ is_lim (fun t => x l t / x 0%nat t) p_infty ratio.
+
+(** ** Coexistence
+
+    coexistence: with states of both signs the first token can blow up while
+    the second tends to 0; a concrete instance. *)
+Definition coexistence_statement : Prop :=
+  forall a mu : nat -> R,
+  a 0%nat = 1 / 5 ->
+  a 1%nat = 4 ->
+  mu 0%nat = -1 ->
+  mu 1%nat = 3 / 2 ->
+  exists (T : R) (x : nat -> R -> R),
+  0 < T /\
+  solution 2 a mu 1 1 2 T x /\
+  x 0%nat 0 = 1 /\
+  x 1%nat 0 = 1 / 2 /\
+  filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
+  filterlim (x 1%nat) (at_left T) (locally 0).
