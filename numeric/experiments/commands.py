@@ -95,21 +95,23 @@ def run_experiment(
     folder, target = None if data is None else Path(data), Path(out)
     if folder is not None and kind == "reorder":
         prepare_labelled(chosen.data, folder)
-    with _bar(chosen.name) as report:
-        run_grid(
-            chosen,
-            target,
-            folder=folder,
-            device=pick_device(device),
-            workers=(6 if found == "cuda" else 1) if workers is None else workers,
-            minutes=minutes,
-            report=report,
-        )
-    result = summarise(chosen, target, folder, command) if any(target.glob("runs/*/result.json")) else None
-    if weights is not None:
-        ship(chosen, target, Path(weights))
-    if archive is not None:
-        pack(target, Path(archive))
+    try:
+        with _bar(chosen.name) as report:
+            run_grid(
+                chosen,
+                target,
+                folder=folder,
+                device=pick_device(device),
+                workers=(6 if found == "cuda" else 1) if workers is None else workers,
+                minutes=minutes,
+                report=report,
+            )
+    finally:  # a failed run must not cost the results of the others
+        result = summarise(chosen, target, folder, command) if any(target.glob("runs/*/result.json")) else None
+        if weights is not None:
+            ship(chosen, target, Path(weights))
+        if archive is not None:
+            pack(target, Path(archive))
     return result
 
 

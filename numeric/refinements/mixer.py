@@ -8,8 +8,10 @@ installed, else a plain torch recurrence.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,10 +29,13 @@ __all__ = ["kernel_scan", "mixer_forward", "s6_inputs", "s6_output", "scan_refer
 
 @cache
 def kernel_scan() -> Callable[..., Tensor] | None:
-    """mamba-ssm's selective_scan_fn, or None where it cannot be imported."""
+    """mamba-ssm's selective_scan_fn, or None where it cannot be imported; a broken installation is said aloud."""
+    if find_spec("mamba_ssm") is None:
+        return None
     try:
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-    except Exception:  # a build against another torch fails with more than ImportError
+    except Exception as error:  # a build against another torch fails with more than ImportError
+        warnings.warn(f"mamba-ssm is installed but does not import ({type(error).__name__}: {error})", stacklevel=2)
         return None
     return selective_scan_fn  # type: ignore[no-any-return]
 

@@ -58,7 +58,7 @@ Score = Callable[[ScoreInputs], Tensor]
 
 
 def growth_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
-    """A token's own growth rate, averaged over channels: (x^T S_C^T S_B x) mean_d Delta_d(x) [1/depth-time].
+    """d ln|x_l| / dt of a token left alone: (x^T S_C^T S_B x) sum_d Delta_d x_d^2 / |x|^2 [1/depth-time].
 
     It is the rate at which a token grows on its own (the diagonal of the hidden attention), so it needs no
     learning and depends on no
@@ -66,7 +66,10 @@ def growth_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
         first.
     Source: theory sections 6 and 11, token 1.
     """
-    return (inputs.c * inputs.b).sum(-1) * inputs.step.mean(-1)
+    power = inputs.tokens.square()
+    size = power.sum(-1)
+    mean_step = (inputs.step * power).sum(-1) / torch.where(size > 0, size, torch.ones_like(size))
+    return (inputs.c * inputs.b).sum(-1) * mean_step
 
 
 def random_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:

@@ -54,7 +54,8 @@ def soft_permutation(
     if mask is None:
         return torch.softmax(logits, dim=-1)
     soft = torch.softmax(logits.masked_fill(~mask.unsqueeze(-2), torch.finfo(logits.dtype).min), dim=-1)
-    fixed = torch.nn.functional.one_hot(order, scores.shape[-1]).to(soft.dtype)
+    places = torch.arange(scores.shape[-1], device=scores.device)
+    fixed = (order.unsqueeze(-1) == places).to(soft.dtype)
     return torch.where(mask.gather(-1, order).unsqueeze(-1), soft, fixed)
 
 

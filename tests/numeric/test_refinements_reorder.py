@@ -185,14 +185,16 @@ def test_published_form_adds_the_bias_twice_and_undoes_nothing():
     torch.testing.assert_close(ordered, soft_permutation(score, 1.0, 1.0) @ tokens)
 
 
-def test_growth_score_is_the_diagonal_of_the_hidden_attention():
+def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token():
     mixer = first_mixer()
     with torch.no_grad():
         mixer.D.zero_()
-    token = torch.randn(1, 1, 16)
-    alone = s6_output(mixer, token)[0, 0] / token[0, 0]  # P_{d, l, l} of every channel
+    tokens = torch.randn(7, 1, 16)  # seven sequences of one token
+    push = s6_output(mixer, tokens)
+    alone = (tokens * push).sum(-1) / tokens.square().sum(-1)
     reorder = TokenReorder(16, "growth", "hard")
-    torch.testing.assert_close(reorder.scores(mixer, token)[0, 0], alone.mean())
+    torch.testing.assert_close(reorder.scores(mixer, tokens), alone)
+    assert (reorder.scores(mixer, torch.zeros(1, 2, 16)) == 0).all()
 
 
 @pytest.mark.parametrize("mode", MODES)
