@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from s6flow.symbolic.codegen.arrays import print_arrays
+from s6flow.symbolic.codegen.flint import FLINT
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
@@ -57,6 +58,7 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     "numpy": Backend("numpy", lambda p: print_arrays(p, NUMPY), NUMPY.header, "accurate", ("numpy",)),
     "torch": Backend("torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"),
+    "flint": Backend("flint", lambda p: print_arrays(p, FLINT), FLINT.header, "exact", ("python-flint",), "rigorous"),
     "triton": Backend("triton", print_triton, TRITON_HEADER, "accurate", ("triton", "torch"), "gpu"),
 }
 
