@@ -215,3 +215,26 @@ Definition state_convergence_statement : Prop :=
   is_lim (fun t => t * x l t ^ 2) p_infty
     (Rmax 0 (1 - share_carried N a mu b l) / (2 * - sum_below N mu * softplus b)) /\
   is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty (- (Rmax 1 (share_carried N a mu b l) / 2)).
+
+Definition fast_order_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  0 < T ->
+  solution N a mu s b L T x ->
+  (forall (T' : Rbar) (y : nat -> R -> R),
+     solution N a mu s b L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T) ->
+  exists m : nat,
+  (m < L)%nat /\
+  x m 0 <> 0 /\
+  (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t -> t < T -> Rabs (x l t) <= B) /\
+  (exists (T' : R) (y : nat -> R -> R),
+     T < T' /\ solution N a mu s b m T' y /\ (forall l : nat, (l < m)%nat -> y l 0 = x l 0)) /\
+  (forall (L' : nat) (T' : Rbar) (y : nat -> R -> R),
+     (m < L')%nat ->
+     solution N a mu s b L' T' y -> (forall l : nat, (l < L')%nat -> y l 0 = x l 0) -> Rbar_le T' T) /\
+  (forall l : nat,
+     (m <= l)%nat ->
+     (l < L)%nat ->
+     x l 0 <> 0 ->
+     forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
