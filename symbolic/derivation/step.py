@@ -88,10 +88,16 @@ def reduce_to_zero(residual: sp.Expr) -> sp.Expr:
         lambda e: sp.simplify(e.rewrite(sp.log) if e.has(nt.softplus) else e),
     )
     for rule in rules:
-        reduced = rule(residual)
-        if reduced == 0:
+        if _attempt(rule, residual) == 0:
             return sp.Integer(0)
-    return sp.simplify(residual)
+    return residual
+
+
+def _attempt(rule: Callable[[sp.Expr], sp.Expr], residual: sp.Expr) -> sp.Expr | None:
+    try:
+        return rule(residual)
+    except (StopIteration, NotImplementedError, ValueError, AttributeError):
+        return None  # SymPy's simplify gave up inside: unknown, which is not success
 
 
 def _termwise(expression: sp.Expr) -> sp.Expr:
