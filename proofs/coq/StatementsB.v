@@ -218,3 +218,59 @@ Definition coexistence_statement : Prop :=
   x 1%nat 0 = 1 / 2 /\
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
   filterlim (x 1%nat) (at_left T) (locally 0).
+
+(** ** Affine projections
+
+    The first token of a layer whose B and C carry a bias and whose step has a
+    floor eps:  x' = sum_n (S_C x + beta_C)_n (S_B x + beta_B)_n (Delta + eps) x. *)
+
+Definition affine_speed (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps x : R) : R :=
+  sum_below N (fun n =>
+    (S_C n * x + beta_C n) * ((S_B n * x + beta_B n) * (Delta s b x + eps) * x)).
+
+Definition affine_solution (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps : R) (T : Rbar)
+    (x : R -> R) : Prop :=
+  filterlim x (at_right 0) (locally (x 0)) /\
+  (forall t : R,
+     0 < t ->
+     Rbar_lt t T ->
+     is_derive x t (affine_speed N S_B S_C beta_B beta_C s b eps (x t))).
+
+(** affine-phase-line: the speed is x (Delta + eps) p(x) with a quadratic p; its
+    zeros are equilibria that no solution crosses; between them a solution is
+    strictly monotone, and if it is global it tends to the next zero or, if
+    there is none, to infinity. *)
+Definition affine_phase_line_statement : Prop :=
+  forall (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps : R) (T : Rbar) (x : R -> R),
+  0 <= eps ->
+  affine_solution N S_B S_C beta_B beta_C s b eps T x ->
+  (forall y : R,
+     affine_speed N S_B S_C beta_B beta_C s b eps y =
+     y * (Delta s b y + eps)
+     * (sum_below N (fun n => S_C n * S_B n) * y ^ 2
+        + sum_below N (fun n => S_C n * beta_B n + S_B n * beta_C n) * y
+        + sum_below N (fun n => beta_C n * beta_B n))) /\
+  (forall e : R,
+     affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
+     forall t : R, 0 <= t -> Rbar_lt t T ->
+     (x 0 = e -> x t = e) /\ (x 0 < e -> x t < e) /\ (e < x 0 -> e < x t)) /\
+  (0 < affine_speed N S_B S_C beta_B beta_C s b eps (x 0) ->
+     (forall u v : R, 0 <= u < v -> Rbar_lt v T -> x u < x v) /\
+     (T = p_infty ->
+        (forall e : R,
+           x 0 < e ->
+           affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
+           (forall y : R, x 0 <= y < e -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
+           is_lim x p_infty e) /\
+        ((forall y : R, x 0 <= y -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
+         is_lim x p_infty p_infty))) /\
+  (affine_speed N S_B S_C beta_B beta_C s b eps (x 0) < 0 ->
+     (forall u v : R, 0 <= u < v -> Rbar_lt v T -> x v < x u) /\
+     (T = p_infty ->
+        (forall e : R,
+           e < x 0 ->
+           affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
+           (forall y : R, e < y <= x 0 -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
+           is_lim x p_infty e) /\
+        ((forall y : R, y <= x 0 -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
+         is_lim x p_infty m_infty))).
