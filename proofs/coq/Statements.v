@@ -238,3 +238,42 @@ Definition fast_order_statement : Prop :=
      (l < L)%nat ->
      x l 0 <> 0 ->
      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
+
+Definition dichotomy_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> mu n <= 0) \/
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) \/
+  (exists a0 : R, forall n : nat, (n < N)%nat -> a n = a0) ->
+  exists (T : Rbar) (x : nat -> R -> R),
+  Rbar_lt 0 T /\
+  solution N a mu s b L T x /\
+  (forall l : nat, (l < L)%nat -> x l 0 = y0 l) /\
+  (forall (T' : Rbar) (y : nat -> R -> R),
+     solution N a mu s b L T' y ->
+     (forall l : nat, (l < L)%nat -> y l 0 = y0 l) ->
+     Rbar_le T' T /\
+     (forall l : nat, (l < L)%nat -> forall t : R, 0 <= t -> Rbar_lt t T' -> y l t = x l t)) /\
+  (sum_below N mu < 0 ->
+   T = p_infty /\ (forall l : nat, (l < L)%nat -> is_lim (x l) p_infty 0)) /\
+  (sum_below N mu = 0 ->
+   T = p_infty /\ (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> x l t = y0 l)) /\
+  (0 < sum_below N mu ->
+   (forall l : nat, (l < L)%nat -> y0 l = 0 \/ s * y0 l < 0) ->
+   T = p_infty /\
+   (forall l : nat,
+      (l < L)%nat ->
+      y0 l <> 0 ->
+      is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
+      (exists C : R, forall t : R, exp 1 <= t -> Rabs (x l t) <= C * ln t))) /\
+  (0 < sum_below N mu ->
+   (exists l : nat, (l < L)%nat /\ y0 l <> 0 /\ 0 <= s * y0 l) ->
+   exists (T0 : R) (m : nat),
+   T = Finite T0 /\
+   (m < L)%nat /\
+   y0 m <> 0 /\
+   (forall l : nat,
+      (m <= l)%nat ->
+      (l < L)%nat ->
+      y0 l <> 0 ->
+      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T0 /\ (forall t : R, t0 <= t -> t < T0 -> B < Rabs (x l t)))).
