@@ -35,6 +35,7 @@ _ORDERS: dict[str, Callable[[int], TokenReorder] | None] = {
     "unsorted": lambda channels: TokenReorder(channels, "linear", "soft"),
     "hard": lambda channels: TokenReorder(channels, "linear", "straight-through"),
     "growth": lambda channels: TokenReorder(channels, "growth", "hard"),
+    "axis-growth": lambda channels: TokenReorder(channels, "axis-growth", "hard"),
     "random": lambda channels: TokenReorder(channels, "random", "hard"),
 }
 

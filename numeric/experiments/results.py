@@ -92,6 +92,7 @@ def _condition(runs: dict[int, dict[str, Any]], keys: list[str]) -> dict[str, An
         "seeds": sorted(runs),
         "parameters": some["parameters"],
         "diverged": sorted(seed for seed, run in runs.items() if run["status"] == "diverged"),
+        "valid_last_change": [run["valid_last_change"] for _, run in sorted(runs.items())],
         "seconds_per_run": round(float(np.mean([run["seconds"] for run in runs.values()])), 1),
         "metrics": {},
     }

@@ -68,6 +68,15 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _last_change(log: Path) -> float | None:
+    """How much the validation metric still moved between the last two evaluations: whether the curve is flat."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    values = [
+        value for line in lines for key, value in line.items() if key in ("valid_bits_per_byte", "valid_accuracy")
+    ]
+    return None if len(values) < 2 else round(values[-1] - values[-2], 6)
+
+
 def perform(
     config: Config,
     data: Data,
@@ -118,6 +127,7 @@ def perform(
             "message": outcome.message,
             "parameters": counts,
             "metrics": metrics,
+            "valid_last_change": _last_change(folder / "log.jsonl"),
             "after": after,
             "seconds": round(time.monotonic() - start, 1),
             "provenance": provenance(data.device),

@@ -2,14 +2,8 @@
 
 from s6flow.numeric.refinements.constraint import ScenarioConstraint, bake, constrain, constrained_layers
 from s6flow.numeric.refinements.layers import S6Shape, channel_mu, s6_layers, s6_shape, split_rows
-from s6flow.numeric.refinements.reorder import (
-    ScoreInputs,
-    TokenReorder,
-    growth_score,
-    published_reorder,
-    reorder_tokens,
-    restore_order,
-)
+from s6flow.numeric.refinements.reorder import TokenReorder, published_reorder, reorder_tokens, restore_order
+from s6flow.numeric.refinements.scores import ScoreInputs, axis_growth_score, growth_score
 from s6flow.numeric.refinements.softsort import Reordering, hard_order, reordering, soft_permutation
 
 __all__ = [
@@ -18,6 +12,7 @@ __all__ = [
     "ScenarioConstraint",
     "ScoreInputs",
     "TokenReorder",
+    "axis_growth_score",
     "bake",
     "channel_mu",
     "constrain",

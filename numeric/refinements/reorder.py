@@ -7,7 +7,6 @@ carries no causality.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -16,65 +15,21 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from s6flow.numeric.refinements.layers import s6_layers, s6_shape
+from s6flow.numeric.refinements.layers import channel_mu, s6_layers, s6_shape
 from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs
+from s6flow.numeric.refinements.scores import SCORES, Score, ScoreInputs
 from s6flow.numeric.refinements.softsort import Reordering, reordering
 from s6flow.symbolic.errors import AssumptionError, FormatError
 
 __all__ = [
     "Mode",
-    "ScoreInputs",
     "TokenReorder",
-    "growth_score",
     "published_reorder",
     "reorder_tokens",
     "restore_order",
 ]
 
 Mode = Literal["hard", "soft", "straight-through"]
-
-
-@dataclass(frozen=True)
-class ScoreInputs:
-    """What a score may look at; every field is token-wise, none mixes tokens.
-
-    Args:
-        tokens: x [1] as they enter the S6 layer, shape (batch, token, channel).
-        step_input: S_Delta x [1], without the Delta bias.
-        step: Delta = softplus(S_Delta x + b) [1].
-        b, c: S_B x and S_C x [1], shape (batch, token, state).
-        a: decay rates a_n > 0 [1], shape (channel, state).
-    """
-
-    tokens: Float[Tensor, "batch token channel"]
-    step_input: Float[Tensor, "batch token channel"]
-    step: Float[Tensor, "batch token channel"]
-    b: Float[Tensor, "batch token state"]
-    c: Float[Tensor, "batch token state"]
-    a: Float[Tensor, "channel state"]
-
-
-Score = Callable[[ScoreInputs], Tensor]
-
-
-def growth_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
-    """d ln|x_l| / dt of a token left alone: (x^T S_C^T S_B x) sum_d Delta_d x_d^2 / |x|^2 [1/depth-time].
-
-    It is the rate at which a token grows on its own (the diagonal of the hidden attention), so it needs no
-    learning and depends on no
-    other token: negative scores mark tokens that their layer shrinks, large ones those that it blows up
-        first.
-    Source: theory sections 6 and 11, token 1.
-    """
-    power = inputs.tokens.square()
-    size = power.sum(-1)
-    mean_step = (inputs.step * power).sum(-1) / torch.where(size > 0, size, torch.ones_like(size))
-    return (inputs.c * inputs.b).sum(-1) * mean_step
-
-
-def random_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
-    """A fresh uniform score for every token and call: the control that shuffles."""
-    return torch.rand(inputs.tokens.shape[:2], device=inputs.tokens.device)
 
 
 class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
@@ -106,17 +61,17 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         bias_twice: bool = False,
     ) -> None:
         super().__init__()
-        named: dict[str, Score] = {"growth": growth_score, "random": random_score}
         if mode not in get_args(Mode):
             raise FormatError(f"a reordering's mode is one of {', '.join(get_args(Mode))}", repr(mode), "mode")
-        if isinstance(score, str) and score != "linear" and score not in named:
-            raise FormatError("a score is 'linear', 'growth', 'random' or a callable", repr(score), "score")
+        if isinstance(score, str) and score != "linear" and score not in SCORES:
+            names = ", ".join(["linear", *SCORES])
+            raise FormatError(f"a score is one of {names}, or a callable", repr(score), "score")
         if not (tau > 0 and p > 0):
             raise FormatError("SoftSort needs tau > 0 and p > 0", f"tau = {tau}, p = {p}", "TokenReorder")
         self.channels, self.mode, self.tau, self.p = channels, mode, tau, p
         self.unsort, self.bias_twice = unsort, bias_twice
         self.score = nn.Linear(channels, 1, bias=False) if score == "linear" else None
-        self._rule: Score | None = None if score == "linear" else named[score] if isinstance(score, str) else score
+        self._rule: Score | None = None if score == "linear" else SCORES[score] if isinstance(score, str) else score
 
     def scores(self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token"]:
         """Importance of every token [1]."""
@@ -126,7 +81,23 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         step = softplus(step_input.float() + mixer.dt_proj.bias.float())
         rate = torch.exp(mixer.A_log.float())
         assert self._rule is not None, "a reordering without a linear score has a rule"
-        found = self._rule(ScoreInputs(tokens.float(), step_input.float(), step, b.float(), c.float(), rate))
+        shape = s6_shape(mixer)
+        low = mixer.x_proj.weight[: shape.dt_rank].float()
+        slope = (mixer.dt_proj.weight.float() * low.mT).sum(-1)
+        mu = channel_mu(mixer.x_proj.weight, shape).mT.float()
+        found = self._rule(
+            ScoreInputs(
+                tokens.float(),
+                step_input.float(),
+                step,
+                b.float(),
+                c.float(),
+                rate,
+                mu,
+                slope,
+                mixer.dt_proj.bias.float(),
+            )
+        )
         if found.shape != tokens.shape[:2]:
             raise FormatError("a score has shape (batch, token)", str(tuple(found.shape)), "TokenReorder")
         return found
@@ -138,7 +109,9 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         mask: Bool[Tensor, "batch token"] | None = None,
     ) -> Reordering:
         """The sort of these tokens."""
-        return reordering(self.scores(mixer, tokens), self.mode, self.tau, self.p, mask)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.mode != "hard"):
+            scores = self.scores(mixer, tokens)
+        return reordering(scores, self.mode, self.tau, self.p, mask)
 
     def run(
         self,

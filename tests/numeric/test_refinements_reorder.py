@@ -197,6 +197,19 @@ def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token():
     assert (reorder.scores(mixer, torch.zeros(1, 2, 16)) == 0).all()
 
 
+def test_axis_growth_score_is_exact_on_a_channel_axis():
+    """On one channel's axis the layer is the 1-D flow, so both theory scores agree there."""
+    mixer = first_mixer()
+    tokens = torch.zeros(1, 6, 16)
+    tokens[0, :, 3] = torch.linspace(-2.0, 3.0, 6)
+    scores = [TokenReorder(16, score, "hard").scores(mixer, tokens) for score in ("growth", "axis-growth")]
+    torch.testing.assert_close(*scores)
+    assert scores[0].abs().max() > 0
+    spread = torch.randn(1, 6, 16)
+    scores = [TokenReorder(16, score, "hard").scores(mixer, spread) for score in ("growth", "axis-growth")]
+    assert not torch.allclose(*scores)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_wrapping_a_model_trains_and_comes_off(mode):
     model = tiny_mamba().train()
