@@ -13,11 +13,11 @@ from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.observables import sharp
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["margin", "margin_program"]
+__all__ = ["IDLE", "margin", "margin_program"]
 
 tolerance = sp.Symbol("tolerance", nonnegative=True)
 _FLOOR = sp.Rational(1, 10**30)  # keeps 0 <= 0 from being 0/0, in single precision too
-_IDLE = sp.Integer(2)  # a claim whose condition is not met; no decided margin reaches it
+IDLE = sp.Integer(2)  # a claim whose condition is not met; no decided margin reaches it
 
 
 def margin(claim: Boolean, scale: sp.Expr | None = None) -> sp.Expr:
@@ -37,7 +37,7 @@ def margin(claim: Boolean, scale: sp.Expr | None = None) -> sp.Expr:
     if isinstance(claim, sp.And):
         return sp.Min(*(margin(part, scale) for part in _ordered(claim)), evaluate=False)
     if isinstance(claim, sp.Implies):
-        return sp.Piecewise((margin(claim.args[1], scale), claim.args[0]), (_IDLE, True), evaluate=False)
+        return sp.Piecewise((margin(claim.args[1], scale), claim.args[0]), (IDLE, True), evaluate=False)
     if isinstance(claim, sp.Or):
         return sp.Max(*(margin(part, scale) for part in _ordered(claim)), evaluate=False)
     raise TheoremError(

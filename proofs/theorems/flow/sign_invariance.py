@@ -21,6 +21,7 @@ THEOREM = Theorem(
         sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), 0, evaluate=False)),
     ),
     measurement="axis",
+    options={"log_times": (-3.0, -1.0, 0.0, 1.0), "rtol": 1e-7, "max_steps": 600, "shapes": ((2, 1), (3, 2), (5, 3))},
     ranges={"x0": (1e-3, 3.0), "a": (0.1, 5.0), "b": (-2.0, 2.0), "s": (0.1, 3.0), "matrix": (0.1, 2.0), "zero": (0, 0.3)},
     evidence="symbolic",
     witness={
