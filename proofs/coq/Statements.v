@@ -277,3 +277,22 @@ Definition dichotomy_statement : Prop :=
       (l < L)%nat ->
       y0 l <> 0 ->
       forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T0 /\ (forall t : R, t0 <= t -> t < T0 -> B < Rabs (x l t)))).
+
+Definition fast_bound_attained_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (b x0 : R),
+  0 < sum_below N mu ->
+  x0 <> 0 ->
+  exists x : nat -> R -> R,
+  solution N a mu 0 b 1 (/ (2 * sum_below N mu * Delta 0 b x0 * x0 ^ 2)) x /\ x O 0 = x0.
+
+Definition convergence_rate_attained_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (b x0 : R),
+  sum_below N mu < 0 ->
+  x0 <> 0 ->
+  exists x : nat -> R -> R,
+  solution N a mu 0 b 1 p_infty x /\
+  x O 0 = x0 /\
+  (forall t : R,
+   0 <= t ->
+   Rabs (x O t) =
+   / sqrt (/ x0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta 0 b 0) (Delta 0 b x0) * t)).
