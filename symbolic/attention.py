@@ -19,7 +19,7 @@ from s6flow.symbolic.layer import ScanCell, axis_cell
 __all__ = ["attention_expression", "attention_program", "unroll"]
 
 
-def unroll(cell: ScanCell, weight_of_source: sp.Expr = sp.Integer(1)) -> sp.Expr:
+def unroll(cell: ScanCell, weight_of_source: sp.Expr = sp.S.One) -> sp.Expr:
     """What token l reads from source j <= l, for one state n, divided by `weight_of_source`.
 
     Args:

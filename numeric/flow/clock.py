@@ -3,7 +3,8 @@
 The state is carried together with theta = ln(1 + t / t0), t0 = 1 / (1 + largest initial velocity), as a function
 of sigma with
 
-    d y / d sigma = velocity / (1/(t + t0) + |velocity|),     d theta / d sigma = (1/(t + t0)) / (1/(t + t0) + |velocity|).
+    d y / d sigma = velocity / (1/(t + t0) + |velocity|),
+    d theta / d sigma = (1/(t + t0)) / (1/(t + t0) + |velocity|).
 
 Every component then moves at most by one a unit of sigma. |.| is the p-norm with p = 8: close to the maximum,
 whose kinks would cost rejected steps. Everything is scaled by e^{-log_scale}, so that nothing leaves the range of
@@ -63,6 +64,14 @@ class Clock:
         """The clock of some of the systems."""
         arrays = {k: v[index] if k in self.per_system else v for k, v in self.arrays.items()}
         return Clock(self.coordinates, arrays, self.per_system, self.log_t0[index])
+
+    def join(self, other: Clock) -> Clock:
+        """The clock of these systems and those of `other`, in this order."""
+        arrays = {
+            k: np.concatenate([v, other.arrays[k]]) if k in self.per_system else v for k, v in self.arrays.items()
+        }
+        log_t0 = np.concatenate([self.log_t0, other.log_t0])
+        return Clock(self.coordinates, arrays, self.per_system, log_t0)
 
     def slope(self, state: Float) -> Float:
         """d state / d sigma, shape (system, component + 1)."""

@@ -26,8 +26,8 @@ SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
 RESTING_STEPS, RESTING_CLOCK, RESTING_MOVE = 20, 0.1, 100.0
 #: Growth like |x|^p takes finite time to infinity for p > 0; measured exponents are 0, 1, 2 or 3.
 LEAST_POWER = 0.5
-#: Elements of a block: states, slopes and their temporaries stay in the cache.
-BLOCK = 1 << 16
+#: Elements (token times state) that run at a time: enough to hide the interpreter, few enough for the cache.
+POOL = 1 << 17
 #: Beyond this exponent 1/(t + t0) and the rates lose digits to denormal numbers.
 LOG_TINY = -690.0
 
@@ -36,21 +36,12 @@ def solve(problem: Problem) -> Run:
     """Advance every system to the horizon, to its blow-up, or to a reported failure.
 
     Args:
-        problem: the batch; systems are taken in blocks that fit the cache.
+        problem: the batch; as many systems run at a time as fit the cache, and new ones replace finished ones.
     Returns: the run of every system.
     Numerics: DOP853 in work time (`clock`), error control in the maximum norm, per system.
     """
-    systems, components = problem.start.shape
-    run = Run.empty(systems, len(problem.targets), components)
-    state_axis = max((v.shape[-1] for k, v in problem.arrays.items() if k in ("mu", "S_B", "a") and v.ndim), default=1)
-    size = max(1, BLOCK // max(1, components * state_axis))
-    for first in range(0, systems, size):
-        block = slice(first, min(first + size, systems))
-        with np.errstate(all="ignore"):  # trial stages may overflow; such steps are rejected
-            run.put(block, _Block(problem.part(block)).run())
-        if problem.progress:
-            problem.progress(block.stop)
-    return run
+    with np.errstate(all="ignore"):  # trial stages may overflow; such steps are rejected
+        return _Pool(problem).run()
 
 
 @dataclass
@@ -74,32 +65,49 @@ class _Live:
         for name, value in vars(self).items():
             setattr(self, name, value[mask])
 
+    def join(self, other: _Live) -> None:
+        for name, value in vars(self).items():
+            setattr(self, name, np.concatenate([value, getattr(other, name)]))
 
-class _Block:
+
+class _Pool:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        systems, components = problem.start.shape
-        self.result = Run.empty(systems, len(problem.targets), components)
-        velocity, log_scale = problem.coordinates.velocity(problem.start, problem.arrays)
+        self.systems, components = problem.start.shape
+        self.result = Run.empty(self.systems, len(problem.targets), components)
+        states = max((v.shape[-1] for k, v in problem.arrays.items() if k in ("mu", "S_B", "a") and v.ndim), default=1)
+        self.capacity = max(1, POOL // max(1, components * states))
+        self.admitted = 0
+        self.live, self.clock = self.admit()
+
+    def admit(self) -> tuple[_Live, Clock]:
+        """The next systems of the queue, as many as there is room for, at depth-time 0."""
+        room = self.capacity - (len(self.live.row) if self.admitted else 0)
+        row = np.arange(self.admitted, min(self.admitted + room, self.systems))
+        self.admitted += len(row)
+        problem = self.problem
+        start = problem.start[row]
+        arrays = {k: v[row] if k in problem.per_system else v for k, v in problem.arrays.items()}
+        velocity, log_scale = problem.coordinates.velocity(start, arrays)
         log_t0 = -np.logaddexp(0.0, log_norm(velocity) + log_scale)
-        self.clock = Clock(problem.coordinates, problem.arrays, problem.per_system, log_t0)
-        state = np.concatenate([problem.start, np.zeros((systems, 1))], axis=1)
-        slope, log_rate = self.clock.evaluate(state)
-        zero = np.zeros(systems, dtype=np.int64)
-        self.live = _Live(
-            np.arange(systems),
-            state,
-            slope,
-            log_rate,
-            np.full(systems, FIRST_STEP),
-            theta_of(problem.targets[None, :], log_t0[:, None]),
-            zero,
-            zero.astype(bool),
-            state.copy(),
-            zero.copy(),
-            zero.copy(),
-            zero.copy(),
+        clock = Clock(problem.coordinates, arrays, problem.per_system, log_t0)
+        state = np.concatenate([start, np.zeros((len(row), 1))], axis=1)
+        slope, log_rate = clock.evaluate(state)
+        live = _Live(
+            row=row,
+            state=state,
+            slope=slope,
+            log_rate=log_rate,
+            step=np.full(len(row), FIRST_STEP),
+            targets=theta_of(problem.targets[None, :], log_t0[:, None]),
+            pending=np.zeros(len(row), dtype=np.int64),
+            rejected=np.zeros(len(row), dtype=bool),
+            anchor=state.copy(),
+            resting=np.zeros(len(row), dtype=np.int64),
+            attempts=np.zeros(len(row), dtype=np.int64),
+            accepted=np.zeros(len(row), dtype=np.int64),
         )
+        return live, clock
 
     def run(self) -> Run:
         while len(self.live.row):
@@ -174,6 +182,7 @@ class _Block:
             mask = np.zeros(len(good), dtype=bool)
             mask[due[arrived]] = True
             self.finish(mask, whole_new, whole_slope, Status.HORIZON)
+            self.result.end_log_time[row[arrived]] = self.problem.targets[-1]
             live.pending[due] += 1
 
     def rest(self, good: Bool, new: Float, tolerance: Float) -> Bool:
@@ -233,5 +242,12 @@ class _Block:
         self.finish(mask & ~finite, new, new_slope, Status.OVERFLOW)
 
     def compact(self, keep: Bool) -> None:
+        """Drop finished systems; when the pool is half empty, refill it."""
         self.live.keep(keep)
         self.clock = self.clock.part(keep)
+        if 2 * len(self.live.row) <= self.capacity and self.admitted < self.systems:
+            live, clock = self.admit()
+            self.live.join(live)
+            self.clock = self.clock.join(clock)
+        if self.problem.progress:
+            self.problem.progress(self.admitted - len(self.live.row))

@@ -36,7 +36,7 @@ def integrate(
     rtol: float = 1e-10,
     atol: float | None = None,
     x_limit: float | None = None,
-    max_steps: int = 20_000,
+    max_steps: int = 5_000,
     backend: str = "numpy",
     progress: bool = False,
 ) -> FlowResult:
@@ -192,7 +192,7 @@ def _read(
     final_log_abs, final_sign = (part.reshape(count, *inner) for part in decode(run.end, problem.arrays))
     blown = run.status == Status.BLOW_UP
     log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
-    speed = np.abs(run.end_velocity).reshape(count, inner[0], -1).max(axis=2, initial=0.0)
+    speed = np.abs(run.end_velocity).reshape(count, inner[0], int(np.prod(inner[1:]))).max(axis=2, initial=0.0)
     token = np.where(blown, (speed >= _LEADING).argmax(axis=1) + 1, 0)
 
     pace = np.exp(np.minimum(run.log_pace, 700.0))

@@ -44,7 +44,7 @@ def _duration(low: float, high: float, sign: float, mu: float, s: float, b: floa
         edges = np.linspace(low, high, panels + 1)
         half = 0.5 * np.diff(edges)
         w = (0.5 * (edges[1:] + edges[:-1]))[:, None] + half[:, None] * _NODES
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             total = float((half[:, None] * _WEIGHTS / _rate(w, sign, mu, s, b, floor)).sum())
         if abs(total - previous) <= _TOLERANCE * abs(total) or panels >= _MOST_PANELS or not np.isfinite(total):
             return total
@@ -91,7 +91,9 @@ def token_one(t: float, x0: float, mu: float, s: float, b: float, floor: float =
 
     def excess(distance: float) -> float:
         took = _duration(start, start + np.sign(mu) * distance, *law)
-        return float(np.log(took) - np.log(t)) if took > 0 else -np.inf
+        if took == 0:
+            return -1e4  # distance below the spacing of float64
+        return float(np.log(took) - np.log(t)) if np.isfinite(took) else 1e4  # F underflows: far beyond t
 
     near, far = 0.0, 1e-3
     while excess(far) < 0:

@@ -10,7 +10,6 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,22 +65,6 @@ class Problem:
     max_steps: int
     progress: Callable[[int], None] | None = None
 
-    def part(self, systems: slice) -> Problem:
-        """The problem of some of the systems."""
-        arrays = {k: v[systems] if k in self.per_system else v for k, v in self.arrays.items()}
-        return Problem(
-            self.coordinates,
-            self.start[systems],
-            arrays,
-            self.per_system,
-            self.targets,
-            self.rtol,
-            self.atol,
-            self.log_limit,
-            self.max_steps,
-            self.progress,
-        )
-
 
 @dataclass
 class Run:
@@ -117,22 +100,19 @@ class Run:
     def empty(cls, systems: int, times: int, components: int) -> Run:
         """A run of which nothing is known yet."""
         return cls(
-            np.full(systems, Status.STEP_LIMIT, dtype=np.int64),
-            np.zeros((systems, times, components)),
-            np.zeros((systems, times), dtype=bool),
-            np.zeros((systems, components)),
-            np.full(systems, -np.inf),
-            np.zeros((systems, components)),
-            np.full(systems, -np.inf),
-            np.full(systems, -np.inf),
-            *(np.zeros(systems, dtype=np.int64) for _ in range(3)),
-            np.zeros(systems, dtype=bool),
+            status=np.full(systems, Status.STEP_LIMIT, dtype=np.int64),
+            states=np.zeros((systems, times, components)),
+            reached=np.zeros((systems, times), dtype=bool),
+            end=np.zeros((systems, components)),
+            end_log_time=np.full(systems, -np.inf),
+            end_velocity=np.zeros((systems, components)),
+            log_pace=np.full(systems, -np.inf),
+            log_remaining=np.full(systems, -np.inf),
+            steps=np.zeros(systems, dtype=np.int64),
+            attempts=np.zeros(systems, dtype=np.int64),
+            evaluations=np.zeros(systems, dtype=np.int64),
+            settled=np.zeros(systems, dtype=bool),
         )
-
-    def put(self, systems: Any, part: Run) -> None:
-        """Store the run of some of the systems."""
-        for name, value in vars(part).items():
-            getattr(self, name)[systems] = value
 
 
 #: name -> "module:function" of a solver, imported when it is asked for.

@@ -1,0 +1,131 @@
+"""How systems end: theory 8's witnesses, extreme horizons and sizes, equilibria, reported failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.flow import AxisParameters, Fate, FlowParameters, Status, classify, integrate
+
+ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
+E2 = FlowParameters([-2.8331, 1.7876, 0.7693, 0.5536], [0.1228, 2.8934, 0.5123, 0.3504], 1.1915, -1.265)
+E2_START = (-1.146, -0.1971, -1.444, -2.7645)
+
+
+def test_convergent_to_a_trillion() -> None:
+    """t x_l^2 -> c_l (theory 5); the first correction is O(x ln t)."""
+    result = integrate([1.0, -0.5, 0.2], FlowParameters([-1.0], [0.7], 1.3, 0.2), times=[1e12, 1e40])
+    delta0 = np.logaddexp(0, 0.2)
+    q = np.exp(-0.7 * delta0)
+    constants = np.array([1, 1 - q, 1 - q]) / (2 * delta0)
+    np.testing.assert_allclose(1e12 * np.asarray(result.x[0]) ** 2, constants, rtol=1e-4)
+    np.testing.assert_allclose(1e40 * np.asarray(result.x[1]) ** 2, constants, rtol=1e-9)
+    assert result.steps < 100
+    assert classify(result).systems == Fate.CONVERGENT
+
+
+def test_slow_to_log_t_600() -> None:
+    """|s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2) + o(1) (theory 6)."""
+    result = integrate([-1.0, -0.5, -2.0], ONE, log_times=[300.0, 600.0])
+    log_t = result.log_times
+    ahead = 1.3 * np.abs(np.asarray(result.x[:, 0])) - log_t - 3 * np.log(log_t) - np.log(np.exp(0.2) / 1.3**2)
+    assert abs(ahead[1]) < abs(ahead[0]) < 0.2
+    assert classify(result).tokens.tolist() == [Fate.SLOW] * 3
+
+
+def test_fast_reaches_1e100() -> None:
+    result = integrate([-1.0, 0.5, -2.0, 0.3, 0.0], ONE)
+    assert result.status == Status.BLOW_UP
+    assert result.blow_up_token == 2
+    assert result.final_log_abs[1] > np.log(1e100)
+    fates = classify(result)
+    assert fates.systems == Fate.FAST
+    assert fates.tokens.tolist() == [Fate.UNDECIDED, Fate.FAST, Fate.FAST, Fate.FAST, Fate.STATIONARY]
+
+
+def test_e1_mixed_signs_converge() -> None:
+    params = FlowParameters([-2.0, 0.7, 0.5], [0.2, 1.0, 3.0], 0.8, 0.1)
+    result = integrate([0.5, -1.0, 0.3, 2.0], params)
+    assert classify(result).systems == Fate.CONVERGENT
+
+
+def test_e1_frozen_start_needs_its_horizon() -> None:
+    params = FlowParameters([-1.0], [0.7], 1.0, 0.2)
+    short = integrate([-200.0, 1.0], params, log_horizon=150.0)
+    assert short.final_log_abs[0] == pytest.approx(np.log(200.0), abs=1e-12)
+    assert classify(short).systems == Fate.UNDECIDED
+    assert classify(integrate([-200.0, 1.0], params)).systems == Fate.CONVERGENT
+
+
+def test_e2_escapes_at_388() -> None:
+    result = integrate(E2_START, E2, log_times=[380.0, 384.0, 388.0, 389.0, 600.0])
+    token = np.asarray(result.log_abs[:, 3])
+    assert token.min() == pytest.approx(-193.0645, abs=1e-3)
+    assert token[2] < -190 < 0 < token[3], "token 4 escapes between ln t = 388 and 389"
+    assert classify(result).systems == Fate.SLOW
+    early = classify(integrate(E2_START, E2, log_horizon=300.0))
+    assert early.tokens.tolist() == [Fate.SLOW, Fate.SLOW, Fate.SLOW, Fate.UNDECIDED]
+    assert early.systems == Fate.UNDECIDED
+
+
+def test_e3_token_two_tends_to_zero() -> None:
+    result = integrate([1.0, 0.5], FlowParameters([-1.0, 1.5], [0.2, 4.0], 1.0, 1.0))
+    assert result.blow_up_time == pytest.approx(0.372229, abs=1e-6)
+    assert result.final_share[1] == pytest.approx(-1.52232, abs=5e-6) or result.final_share[1] == -1.0
+    assert result.final_share[1] / result.final_share[0] == pytest.approx(-1.52232, abs=5e-6)
+    assert classify(result).tokens.tolist() == [Fate.FAST, Fate.CONVERGENT]
+
+
+def test_stationary() -> None:
+    still = integrate([-200.0, 1.0], FlowParameters([0.0], [0.7], 1.0, 0.2), log_horizon=100.0)
+    assert classify(still).systems == Fate.STATIONARY
+    nothing = integrate([0.0, 0.0], ONE)
+    assert nothing.status == Status.HORIZON
+    assert (nothing.final_x == 0).all()
+    assert classify(nothing).systems == Fate.STATIONARY
+
+
+def test_affine_flow_settles_on_the_root() -> None:
+    """Token 1: x' = x Delta p(x), p = mu x^2 + nu x + lambda (theory 8b); the end is a root of p."""
+    params = AxisParameters([-1.0, 0.2], [1.0, 0.5], [0.3, 0.1], [0.2, 0.4], [0.5, 2.0], 0.7, 0.1)
+    mu, lam = -1.0 + 0.1, 0.3 * 0.2 + 0.1 * 0.4
+    nu = 0.3 * 1.0 + 0.1 * 0.5 + 0.2 * -1.0 + 0.4 * 0.2
+    roots = np.roots([mu, nu, lam])
+    result = integrate([[0.5, 1.0], [-0.5, 1.0]], params)
+    assert result.settled.all()
+    assert (result.status == Status.HORIZON).all()
+    np.testing.assert_allclose(np.sort(result.final_x[:, 0]), np.sort(roots), rtol=1e-8)
+
+
+def test_exponential_growth_is_no_blow_up() -> None:
+    """mu = nu = 0 < lambda with s x <= 0 grows like e^t: the limit is passed, but at no finite time to infinity."""
+    params = AxisParameters([0.0], [0.0], [0.5], [0.8], [1.0], -1.0, 0.1, 0.05)
+    result = integrate([0.3], params)
+    assert result.status == Status.OVERFLOW
+    assert np.isinf(result.blow_up_time)
+
+
+def test_step_limit_is_reported() -> None:
+    result = integrate([-1.0, -0.5], ONE, max_steps=5, log_times=[-8.0, 500.0])
+    assert result.status == Status.STEP_LIMIT
+    assert result.reached.tolist() == [True, False]
+    assert np.isfinite(result.final_log_abs).all()
+    assert classify(result).systems == Fate.UNDECIDED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_systems_end_without_nan(seed: int) -> None:
+    """Any size, sign and slope: an end that is named, finite numbers, all mu_n of one sign as predicted."""
+    rng = np.random.default_rng(seed)
+    batch = 40
+    sign = rng.choice([-1.0, 1.0], size=(batch, 1))
+    mu = sign * np.exp(rng.normal(scale=2, size=(batch, 3)))
+    s = rng.normal(size=batch) * np.exp(rng.normal(scale=3, size=batch))
+    x0 = rng.normal(size=(batch, 5)) * np.exp(rng.normal(scale=4, size=(batch, 5)))
+    params = FlowParameters(mu, np.exp(rng.normal(size=(batch, 3))), s, rng.normal(scale=3, size=batch))
+    result = integrate(x0, params, log_times=[0.0, 30.0])
+    assert np.isfinite(result.final_log_abs).all()
+    assert np.isfinite(result.log_abs.compressed()).all()
+    assert np.isin(result.status, [Status.HORIZON, Status.BLOW_UP]).all()
+    explodes = (sign[:, 0] > 0) & ((s[:, None] * x0) > 0).any(axis=1)
+    assert not (result.status == Status.BLOW_UP)[~explodes].any()
