@@ -1,0 +1,123 @@
+"""When a figure must be drawn again: the hash of all code that it runs, of its data and of the tools.
+
+The code is found by following the import statements of the figure's module through the package, so that no list
+of dependencies can go stale. Nothing is imported here: a second run with nothing to do stays fast.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import platform
+from pathlib import Path
+
+from s6flow.paper_figures.figure import Figure
+from s6flow.symbolic.errors import S6FlowError
+
+__all__ = ["ROOT", "code_of", "figure_digest", "result_files", "versions"]
+
+#: The package's folder, with `symbolic`, `numeric`, ... in it; and what lies beside it in a checkout.
+ROOT = Path(__file__).parent.parent
+_PACKAGE = "s6flow"
+_TOOLS = ("numpy", "scipy", "sympy", "matplotlib")
+#: Text of a statement and of a status that figures show is read through the registry, which finds its files itself.
+_REGISTRY = f"{_PACKAGE}.proofs.registry"
+
+
+@functools.cache
+def _file(module: str) -> Path | None:
+    """The source of a module of this package."""
+    parts = module.split(".")
+    if parts[0] != _PACKAGE:
+        return None
+    base = _package_root().joinpath(*parts[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.exists() and (len(parts) > 1 or path.name == "__init__.py"):
+            return path
+    return None
+
+
+@functools.cache
+def _package_root() -> Path:
+    import s6flow
+
+    assert s6flow.__file__ is not None, "the package is an ordinary one"
+    return Path(s6flow.__file__).parent
+
+
+@functools.cache
+def _imports(path: Path) -> frozenset[str]:
+    """Modules of this package that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in found if name.split(".")[0] == _PACKAGE)
+
+
+@functools.cache
+def code_of(module: str) -> dict[str, Path]:
+    """Module -> file of everything that `module` imports, itself and packages on the way included."""
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        waiting += _imports(path)
+        waiting += [name.rsplit(".", 1)[0]] if "." in name else []
+    return found
+
+
+def _statements(figure: Figure) -> list[Path]:
+    """Files of the theorems that the figure cites, and the record of what the kernel checked."""
+    folder = _package_root() / "proofs"
+    names = {key.replace("-", "_") + ".py" for key in figure.theorems}
+    files = sorted((folder / "theorems").glob("*/*.py"))
+    everything = figure.theorems == ("*",)
+    return [path for path in files if everything or path.name in names] + [folder / "coq" / "record.json"]
+
+
+def result_files(figure: Figure) -> list[Path]:
+    """Committed result files that the figure shows, those that exist."""
+    base = _package_root()
+    return sorted({path for pattern in figure.results for root in (base, base.resolve().parent) for path in root.glob(pattern)})
+
+
+def versions(figure: Figure) -> dict[str, str]:
+    """Versions of the tools that a picture's content depends on."""
+    found = {"s6flow": importlib.metadata.version("s6flow"), "python": platform.python_version()}
+    for name in (*_TOOLS, *figure.packages):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def figure_digest(figure: Figure) -> str:
+    """Hash of code, statements, results, style and versions.
+
+    Raises: S6FlowError: a file cannot be read.
+    """
+    whole = hashlib.sha256(repr((figure, sorted(versions(figure).items()))).encode())
+    modules = {**code_of(figure.path), **code_of("s6flow.paper_figures.render")}
+    listed = [(name, path) for name, path in sorted(modules.items())]
+    if _REGISTRY in modules:
+        listed += [(path.name, path) for path in _statements(figure)]
+    listed += [(path.name, path) for path in result_files(figure)]
+    listed.append(("style", Path(__file__).parent / "style.mplstyle"))
+    try:
+        for name, path in listed:
+            content = path.read_bytes() if path.exists() else b"absent"
+            whole.update(f"{name} {len(content)}\n".encode() + content)
+    except OSError as error:
+        raise S6FlowError("a source file must be readable", error.strerror, str(error.filename)) from error
+    return whole.hexdigest()[:20]

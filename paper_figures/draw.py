@@ -1,0 +1,199 @@
+"""Draw the figures that are not up to date, and say what became of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from s6flow.paper_figures.catalogue import FIGURES, chosen
+from s6flow.paper_figures.digest import figure_digest, versions
+from s6flow.paper_figures.figure import Figure, FigureUnavailable
+from s6flow.paper_figures.freshness import stale_results
+from s6flow.symbolic.errors import MissingDependencyError
+from s6flow.symbolic.files import write_atomic
+
+__all__ = ["Outcome", "Progress", "Report", "draw_figures", "read_record"]
+
+State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
+Progress = Callable[["Outcome", int, int], None]
+#: What the exit status says: all is well, something was skipped, something committed is stale.
+OK, SKIPPED, STALE = 0, 3, 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one figure.
+
+    Args:
+        state: drawn, unchanged, skipped; with `check` fresh or stale in place of the first two.
+        reason: why it was skipped or is stale.
+        seconds: wall time.
+    """
+
+    figure: Figure
+    state: State
+    reason: str = ""
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """One line of text."""
+        took = f"  {self.seconds:.1f} s" if self.state == "drawn" else ""
+        return f"{self.state:9}  {self.figure.name}{took}" + (f"  ({self.reason})" if self.reason else "")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All outcomes, and the folder that holds the files."""
+
+    out: Path
+    outcomes: tuple[Outcome, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0: everything is there; 3: a figure was skipped; 4: a committed result is stale (only with `check`)."""
+        states = {outcome.state for outcome in self.outcomes}
+        return STALE if "stale" in states else SKIPPED if "skipped" in states else OK
+
+    def lines(self) -> list[str]:
+        """One line a figure, and a last one that counts."""
+        counts: dict[str, int] = {}
+        for outcome in self.outcomes:
+            counts[outcome.state] = counts.get(outcome.state, 0) + 1
+        total = ", ".join(f"{number} {state}" for state, number in counts.items())
+        return [outcome.line() for outcome in self.outcomes] + [f"{total} in {self.out}"]
+
+
+def draw_figures(
+    names: Iterable[str] | None = None,
+    out: Path = Path("out/figures"),
+    check: bool = False,
+    progress: Progress | None = None,
+    reuse: Iterable[Path] = (),
+) -> Report:
+    """Draw figures as PDF, SVG, PNG and CSV with an index page; those that are up to date are left alone.
+
+    Args:
+        names: of figures; all by default.
+        out: folder for the files.
+        check: draw nothing; say which committed results that figures show no longer belong to the code.
+        progress: called after every figure with its outcome, its number and how many there are.
+        reuse: other folders that may hold up-to-date files, which are then copied.
+    Returns: what became of every figure; its `exit_code` is 0, 3 (skipped) or 4 (stale).
+    Raises: FormatError: an unknown figure, or a folder that cannot be written.
+    """
+    figures = chosen(None if names is None else tuple(names))
+    if not check:
+        write_atomic(Path(out) / ".writable", "").unlink()  # an unwritable folder is found before the work is done
+    outcomes = []
+    for number, figure in enumerate(figures, 1):
+        outcome = _check(figure) if check else _make(figure, Path(out), [Path(folder) for folder in reuse])
+        outcomes.append(outcome)
+        if progress:
+            progress(outcome, number, len(figures))
+    if not check:
+        from s6flow.paper_figures.page import index_page
+
+        write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
+    return Report(Path(out), tuple(outcomes))
+
+
+def _skips(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    return {outcome.figure.name: outcome.reason for outcome in outcomes if outcome.state == "skipped"}
+
+
+def _check(figure: Figure) -> Outcome:
+    reasons = stale_results(figure)
+    return Outcome(figure, "stale" if reasons else "fresh", "; ".join(reasons))
+
+
+def _make(figure: Figure, out: Path, reuse: list[Path]) -> Outcome:
+    start = time.perf_counter()
+    digest = figure_digest(figure)
+    for folder in (out, *reuse):
+        files = _current(figure, folder, digest)
+        if files is None:
+            continue
+        if folder != out:
+            _write(figure, out, files)
+        return Outcome(figure, "unchanged", seconds=time.perf_counter() - start)
+    try:
+        files = _content(figure, digest)
+    except (FigureUnavailable, MissingDependencyError) as error:
+        for path in _paths(figure, out):  # what an earlier run drew no longer belongs to these data
+            path.unlink(missing_ok=True)
+        return Outcome(figure, "skipped", str(error), time.perf_counter() - start)
+    _write(figure, out, files)
+    return Outcome(figure, "drawn", seconds=time.perf_counter() - start)
+
+
+def _content(figure: Figure, digest: str) -> dict[str, bytes]:
+    """Suffix -> content of every file of a figure, its record included."""
+    from s6flow.paper_figures.render import render
+    from s6flow.proofs.registry import REGISTRY, get, status
+
+    drawing = figure.drawing()
+    ids = tuple(REGISTRY) if figure.theorems == ("*",) else figure.theorems
+    about: dict[str, Any] = {
+        "figure": figure.name,
+        "parameters": json.loads(json.dumps(drawing.PARAMETERS, default=_plain)),
+        "theorems": {key: status(get(key)) for key in ids},
+        "digest": digest,
+        "versions": versions(figure),
+    }
+    data = drawing.data()
+    files = render(drawing, data, figure.title, about)
+    extra = getattr(drawing, "extra_files", None)
+    if extra is not None:
+        files |= {suffix: text.encode() for suffix, text in extra(data).items()}
+    hashes = {form: hashlib.sha256(content).hexdigest() for form, content in files.items()}
+    record = {**about, "title": figure.title, "caption": drawing.caption(data), "files": hashes}
+    files["json"] = (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+    return files
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+def _write(figure: Figure, out: Path, files: dict[str, bytes]) -> None:
+    for form, content in sorted(files.items(), key=lambda item: item[0] == "json"):  # the record is written last
+        write_atomic(out / f"{figure.name}.{form}", content)
+
+
+def read_record(name: str, out: Path) -> dict[str, Any] | None:
+    """The record of a figure in a folder: caption, digest, files; None if there is no readable one."""
+    try:
+        record = json.loads((out / f"{name}.json").read_bytes())
+        return record if {"digest", "caption", "files", "title"} <= record.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _paths(figure: Figure, out: Path) -> Iterator[Path]:
+    record = read_record(figure.name, out)
+    if record is not None and figure.name in FIGURES:
+        yield from (out / f"{figure.name}.{form}" for form in (*record["files"], "json"))
+
+
+def _current(figure: Figure, folder: Path, digest: str) -> dict[str, bytes] | None:
+    """The files of a figure if they are whole and belong to this digest."""
+    record = read_record(figure.name, folder)
+    if record is None or record["digest"] != digest:
+        return None
+    files = {}
+    try:
+        for form, expected in record["files"].items():
+            files[form] = (folder / f"{figure.name}.{form}").read_bytes()
+            if hashlib.sha256(files[form]).hexdigest() != expected:
+                return None
+        files["json"] = (folder / f"{figure.name}.json").read_bytes()
+    except OSError:
+        return None
+    return files

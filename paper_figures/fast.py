@@ -1,0 +1,128 @@
+"""Fast divergence: the exact blow-up time, the -1/3 profile and the iterated logarithms behind it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import quad
+
+from s6flow.numeric.flow import FlowParameters, integrate
+from s6flow.paper_figures import palette
+from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.theory import cite, evaluate, formula
+
+SIZE = (3.3, 4.7)
+PARAMETERS = {
+    "mu": [1.0],
+    "a": [0.5],
+    "s": 1.0,
+    "b": 0.0,
+    "floor": 0.0,
+    "x0": [1.0, 0.6, -0.5, 0.4],
+    "log10_remaining": [-0.3, -9.0, 34],
+    "attention_remaining": [0.3, 1e-3, 1e-8],
+    "log10_levels": [6.0, 100.0, 12],
+}
+
+
+def first_blow_up_time(start: float, params: dict[str, Any]) -> float:
+    """T_1: the integral of the generated integrand from |x_1(0)| to infinity, in v = 1/r^2."""
+    letters = {key: params[key] for key in ("mu", "s", "b", "floor")}
+
+    def integrand(v: float) -> float:
+        r = v**-0.5
+        return float(evaluate("blow_up_integrand", r=r, orientation=np.sign(start), **letters)) * r**3 / 2
+
+    return float(quad(integrand, 0.0, start**-2, epsabs=0.0, epsrel=1e-13, limit=200)[0])
+
+
+def inherited_log(values: NDArray[np.float64], params: dict[str, Any]) -> NDArray[np.float64]:
+    """G(r) = int^r dv / (v K(v)) from the smallest value on, K generated: the clock of a token behind a blow-up."""
+    letters = {key: params[key] for key in ("mu", "a", "s", "b", "floor")}
+
+    def integrand(log_r: float) -> float:
+        return 1 / float(evaluate("carried", y=np.exp(log_r) * np.sign(params["s"]), **letters))
+
+    ends = np.log(values)
+    pieces = [quad(integrand, low, high, epsrel=1e-10)[0] for low, high in pairwise(ends)]
+    return np.concatenate([[0.0], np.cumsum(pieces)])
+
+
+def data() -> Data:
+    """Tokens against T - t, tokens at |x_1| = 1e6 ... 1e100, and attention at three times before T."""
+    p: dict[str, Any] = PARAMETERS
+    params = FlowParameters(p["mu"], p["a"], p["s"], p["b"], p["floor"])
+    exact = first_blow_up_time(p["x0"][0], p)
+    high, low, count = p["log10_remaining"]
+    remaining = np.union1d(np.logspace(low, high, int(count)), p["attention_remaining"])[::-1] * exact
+    run = integrate(p["x0"], params, times=exact - remaining, horizon=2 * exact, rtol=1e-12)
+    place = [int(np.argmin(np.abs(remaining / exact - value))) for value in p["attention_remaining"]]
+    levels = np.logspace(*np.log10(p["log10_levels"][:2]), int(p["log10_levels"][2]))
+    ends = [integrate(p["x0"], params, horizon=2 * exact, x_limit=10.0**level) for level in levels]
+    log_abs = np.array([end.final_log_abs for end in ends])
+    return as_data(
+        remaining=remaining,
+        x=run.x,
+        profile=np.asarray(evaluate("blow_up_profile", mu=p["mu"], s=p["s"])),
+        blow_up_time=np.array([exact, float(run.blow_up_time)]),
+        log_abs=log_abs,
+        clock=np.stack([inherited_log(np.exp(log_abs[:, token]), p) for token in (1, 3)], axis=1),
+        attention_remaining=remaining[place] / exact,
+        attention=np.stack([run.attention(index) for index in place]),
+    )
+
+
+def draw(canvas: Canvas, data: Data) -> None:
+    """(a) profile against T - t, (b) the iterated logarithm, (c) attention."""
+    upper, middle, lower = canvas.subfigures(3, 1, height_ratios=(1.35, 1.05, 0.9))
+    top = upper.subplots()
+    remaining, x = data["remaining"], np.abs(data["x"])
+    for index in range(x.shape[1]):
+        sign = "+" if PARAMETERS["x0"][index] > 0 else "-"
+        top.loglog(remaining, x[:, index], **palette.token_style(index), label=rf"token {index + 1}, $s x_0{'>' if sign == '+' else '<'}0$")
+    top.loglog(remaining, (data["profile"] / remaining) ** (1 / 3), color="black", ls=(0, (1, 2)), lw=1.0, label="profile")
+    top.invert_xaxis()
+    top.legend(loc="upper left")
+    top.set_xlabel(r"time left, $T-t$")
+    top.set_ylabel(r"$|x_l|$")
+    palette.panel(top, "a", r"token 1 explodes like $(T-t)^{-1/3}$")
+    left, right = middle.subplots(1, 2, width_ratios=(1.25, 1))
+    log_abs, clock = data["log_abs"], data["clock"]
+    for column, (token, before) in enumerate(((1, 0), (3, 2))):
+        size = np.exp(log_abs[:, token])
+        left.semilogx(log_abs[:, 0], size, "o", **palette.token_style(token), label=f"token {token + 1}")
+        drive = log_abs[:, before] - log_abs[-1, before] + clock[-1, column]
+        left.plot(log_abs[:, 0], np.interp(drive, clock[:, column], size), color="black", ls=(0, (1, 2)), lw=1.0)
+    left.plot([], [], color="black", ls=(0, (1, 2)), lw=1.0, label="from $G$")
+    left.set_xlabel(r"$\ln|x_1|$")
+    left.set_ylabel(r"$|x_l|$")
+    left.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
+    left.minorticks_off()
+    left.set_ylim(0, 16)
+    left.legend(loc="center left", bbox_to_anchor=(0.3, 0.36))
+    palette.panel(left, "b", "iterated logarithms")
+    ratio = np.concatenate([x[:, 2] / x[:, 1], np.exp(log_abs[:, 2] - log_abs[:, 1])])
+    right.semilogx(np.concatenate([np.log(x[:, 0]), log_abs[:, 0]]), ratio, **palette.token_style(2))
+    right.axhline(ratio[-1], color="black", ls=(0, (1, 2)), lw=0.8)
+    right.set_xlim(0.2, 300)
+    right.set_xlabel(r"$\ln|x_1|$")
+    right.set_ylabel(r"$|x_3/x_2|$")
+    palette.panel(right, "c", "fixed ratio")
+    labels = [rf"$1-t/T={palette.power(value)}$" for value in data["attention_remaining"]]
+    palette.attention_row(lower, "d", "hidden attention", data["attention"], labels, relative=True)
+
+
+def caption(data: Data) -> str:
+    """What is seen."""
+    exact, measured = data["blow_up_time"]
+    return (
+        f"$\\mu>0$ and $s x_1(0)>0$. The blow-up time by quadrature of ${formula('blow_up_integrand')}$ is "
+        f"$T={exact:.12g}$, by integration of the flow {measured:.12g}. (a) $(T-t)|x_1|^3$ tends to "
+        f"${formula('blow_up_profile')}$ (dotted). (b) Tokens 2 and 4, with $s x_l>0$, follow $G(|x_l|)=\\ln|x_{{l-1}}|$ + a "
+        f"constant (dotted, matched at the last point), $G'(r)=1/(r K(r))$ with $K={formula('carried')}$: iterated "
+        f"logarithms, hence unequal rates. (c) Token 3, with $s x_3<0$, keeps a fixed ratio to token 2. (d) Hidden "
+        f"attention, relative to its largest entry. Theorems: {cite('fast-blow-up-time', 'blow-up-profile', 'iterated-logarithms')}."
+    )

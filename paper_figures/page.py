@@ -1,0 +1,63 @@
+"""The index page of a folder of figures, and the figures as blocks of a document."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+
+from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.draw import draw_figures, read_record
+from s6flow.symbolic.derivation.document import Block, Heading, Paragraph
+from s6flow.symbolic.derivation.document import Figure as Picture
+from s6flow.symbolic.derivation.latex import inline_parts, math_html
+
+__all__ = ["figure_blocks", "index_page"]
+
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+figure{margin:2.5rem 0;padding:0}img{width:100%;max-width:36rem;display:block}figcaption{max-width:46rem}
+.files a{margin-right:1em}.skipped{color:#777}code{font-size:.9em}nav li{margin:.1em 0}"""
+
+
+def index_page(out: Path, skipped: Mapping[str, str]) -> str:
+    """HTML with every figure in `out`, by relative links; text that depends on the records alone."""
+    entries, contents = [], []
+    for number, figure in enumerate(FIGURES.values(), 1):
+        record = read_record(figure.name, out)
+        title = f"{number}. {html.escape(figure.title)}"
+        if figure.name in skipped or record is None:
+            reason = html.escape(skipped.get(figure.name, "not drawn yet"))
+            contents.append(f'<li class="skipped">{title}: {reason}</li>')
+            continue
+        contents.append(f'<li><a href="#{figure.name}">{title}</a></li>')
+        links = "".join(f'<a href="{figure.name}.{form}">{form}</a>' for form in [*record["files"], "json"])
+        entries.append(
+            f'<figure id="{figure.name}"><h2>{title}</h2><img src="{figure.name}.png" alt="{html.escape(figure.title)}">'
+            f'<figcaption><p>{_inline(record["caption"])}</p><p class="files">{links}</p></figcaption></figure>'
+        )
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Figures</title><style>{_STYLE}</style>\n'
+        f"<h1>Figures</h1><nav><ul>{''.join(contents)}</ul></nav>\n" + "\n".join(entries) + "\n</html>\n"
+    )
+
+
+def _inline(text: str) -> str:
+    form = {"math": lambda t: math_html(t, False), "code": lambda t: f"<code>{html.escape(t)}</code>", "text": html.escape}
+    return "".join(form[kind](piece) for kind, piece in inline_parts(text))
+
+
+def figure_blocks(out: Path) -> list[Block]:
+    """The figures as blocks of a document whose files lie in `out`; draws there what is not up to date.
+
+    Figures in the neighbouring folder `figures` are taken from it where they are up to date.
+    """
+    report = draw_figures(out=out, reuse=[out.parent / "figures"])
+    blocks: list[Block] = [Heading("Figures")]
+    for outcome in report.outcomes:
+        figure = outcome.figure
+        record = read_record(figure.name, out)
+        if record is None:
+            blocks.append(Paragraph(f"{figure.title}: not shown. {outcome.reason}"))
+            continue
+        blocks.append(Picture(out / figure.name, f"{record['title']}. {record['caption']}"))
+    return blocks

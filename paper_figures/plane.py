@@ -1,0 +1,169 @@
+"""Two dimensions: phase portraits for every signature of sym(S_C^T S_B), and the cone of equilibria."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
+from s6flow.paper_figures import palette
+from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.theory import cite
+
+SIZE = (3.3, 3.75)
+_ANGLE = 0.5
+Panel = tuple[str, tuple[float, float], float, float, tuple[float, float]]
+#: title, eigenvalues of the symmetric S_C^T S_B along axes turned by an angle, slope and biases of the steps
+PANELS: tuple[Panel, ...] = (
+    ("two positive eigenvalues", (1.0, 0.4), _ANGLE, 0.7, (0.0, 0.0)),
+    ("one positive", (1.0, -0.6), _ANGLE, 0.0, (0.0, 0.0)),
+    ("two negative eigenvalues", (-1.0, -0.4), _ANGLE, 0.7, (0.0, 0.0)),
+    ("cone of equilibria", (1.0, -0.6), 0.0, 0.0, (-1.5, 1.0)),
+)
+PARAMETERS: dict[str, Any] = {
+    "panels": PANELS,
+    "decay": 1.0,
+    "starts": 28,
+    "radii": [0.45, 1.5],
+    "log10_clock": [-6.0, -7.0, 36],
+    "horizon": 3e4,
+    "window": 2.2,
+}
+#: Fate of a start: to zero, to a point of the cone, to infinity.
+FATES = ("converges to 0", "stops on the cone", "diverges")
+
+
+def layer(panel: Panel) -> LayerParameters:
+    """A layer on two channels with two states and S_C^T S_B = R diag(eigenvalues) R^T."""
+    _, eigenvalues, angle, slope, bias = panel
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    decay = PARAMETERS["decay"]
+    return LayerParameters(
+        S_B=turn.T,
+        S_C=np.diag(eigenvalues) @ turn.T,
+        S_dt_in=np.eye(2) * slope,
+        S_dt_out=np.eye(2),
+        a=np.full((2, 2), decay),
+        b=np.asarray(bias),
+    )
+
+
+def starts() -> NDArray[np.float64]:
+    """Points on two circles, shape (start, 1, channel): one token each."""
+    turn = 2 * np.pi * (np.arange(PARAMETERS["starts"]) + 0.25) / PARAMETERS["starts"]
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    inner, outer = PARAMETERS["radii"]
+    return np.concatenate([inner * circle[::2], outer * circle])[:, None, :]
+
+
+def fates(run: FlowResult, params: LayerParameters) -> NDArray[np.int64]:
+    """0: |x| is shrinking to zero at the end, 1: settled at a nonzero point, 2: blew up or still grows."""
+    end = run.final_x[:, 0]
+    size = np.linalg.norm(end, axis=-1)
+    form = np.einsum("...i,ij,...j->...", end, params.S_C.T @ params.S_B, end) / np.maximum(size, 1e-300) ** 2
+    fate = np.where(form > 0, 2, 0)
+    fate[np.abs(form) < 1e-6] = 1
+    fate[run.status == Status.BLOW_UP] = 2
+    return fate
+
+
+def data() -> Data:
+    """Trajectories and fates of all starts, panel by panel, and the matrices.
+
+    Multiplying S_C by a number divides all times by it; so each start runs on its own clock, on which its blow-up
+    (or, without one, its horizon) comes at time 1, and one list of times serves all.
+    """
+    early, late, count = PARAMETERS["log10_clock"]
+    clock = np.concatenate([np.logspace(early, -0.5, int(count)), 1 - np.logspace(-0.3, late, int(count))])
+    x, fate, matrix = [], [], []
+    for panel in PANELS:
+        params = layer(panel)
+        run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
+        unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["horizon"])
+        own = replace(params, S_C=params.S_C * unit[:, None, None])
+        paths = integrate(starts(), own, times=clock, rtol=1e-9)
+        x.append(np.ma.filled(paths.x[:, :, 0], np.nan))
+        fate.append(fates(run, params))
+        matrix.append(params.S_C.T @ params.S_B)
+    return as_data(x=np.array(x), fate=np.array(fate), matrix=np.array(matrix), start=starts()[:, 0])
+
+
+_COLOURS = (palette.BLUE, palette.GREEN, palette.VERMILION)
+
+
+def draw(canvas: Canvas, data: Data) -> None:
+    """Four portraits; the shade is the sign of x^T M x, the black lines are its zeros."""
+    axes = canvas.subplots(2, 2, sharex=True, sharey=True).ravel()
+    for index, (ax, panel, letter) in enumerate(zip(axes, PANELS, "abcd", strict=True)):
+        _portrait(ax, data["start"], data["x"][index], data["fate"][index], data["matrix"][index])
+        palette.panel(ax, letter, panel[0])
+        ax.title.set_fontsize(6.6)
+    for index, (name, colour) in enumerate(zip(FATES, _COLOURS, strict=True)):
+        if (data["fate"] == index).any():
+            axes[0].plot([], [], color=colour, label=name)
+    axes[0].plot([], [], color="black", label=r"$x^\top M x=0$")
+    for ax in axes[2:]:
+        ax.set_xlabel("channel 1")
+    for ax in axes[::2]:
+        ax.set_ylabel("channel 2")
+    canvas.legend(loc="outside lower center", ncol=2)
+
+
+def _portrait(
+    ax: Axes,
+    start: NDArray[np.float64],
+    paths: NDArray[np.float64],
+    fate: NDArray[np.int64],
+    matrix: NDArray[np.float64],
+) -> None:
+    window = PARAMETERS["window"]
+    grid = np.linspace(-window, window, 161)
+    first, second = np.meshgrid(grid, grid)
+    form = matrix[0, 0] * first**2 + 2 * matrix[0, 1] * first * second + matrix[1, 1] * second**2
+    ax.contourf(grid, grid, form, levels=[-1e9, 0, 1e9], colors=["#dfeaf4", "#fbe6d9"])
+    if form.min() < 0 < form.max():
+        ax.contour(grid, grid, form, levels=[0], colors="black", linewidths=0.8)
+    for point, path, kind in zip(start, paths, fate, strict=True):
+        whole = np.concatenate([point[None], path[np.isfinite(path).all(axis=-1)]])
+        outside = np.abs(whole).max(axis=1) > 1.5 * window
+        whole = whole[: int(np.argmax(outside)) + 1 if outside.any() else None]
+        ax.plot(whole[:, 0], whole[:, 1], color=_COLOURS[int(kind)], lw=0.6)
+        _arrow(ax, whole, _COLOURS[int(kind)])
+        if kind == 1:
+            ax.plot(*path[-1], "o", color=_COLOURS[1], ms=1.6)
+    ax.plot(start[:, 0], start[:, 1], ".", color="black", ms=1.4)
+    ax.set_xlim(-window, window)
+    ax.set_ylim(-window, window)
+    ax.set_aspect("equal")
+    ax.grid(False)
+    ax.set_xticks([-2, 0, 2])
+    ax.set_yticks([-2, 0, 2])
+
+
+def _arrow(ax: Axes, path: NDArray[np.float64], colour: str) -> None:
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    middle = min(0.3, 0.5 * float(length[-1]))
+    if middle < 0.05:
+        return
+    tail, head = (np.array([np.interp(at, length, path[:, axis]) for axis in (0, 1)]) for at in (middle, middle + 0.02))
+    ax.annotate("", head, tail, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0.4, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0})
+
+
+def caption(data: Data) -> str:
+    """What is seen."""
+    total = data["fate"].shape[1]
+    counts = [[int((row == index).sum()) for index in range(3)] for row in data["fate"]]
+    told = "; ".join(
+        f"({letter}) {panel[0]}: " + ", ".join(f"{number} of {total} {name}" for number, name in zip(row, FATES, strict=True) if number)
+        for letter, panel, row in zip("abcd", PANELS, counts, strict=True)
+    )
+    return (
+        f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6; shade: sign of $x^\\top M x$. {told}. "
+        f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal steps an open set of "
+        f"starts ends on the cone $x^\\top M x=0$, whose points are all equilibria. "
+        f"Theorems: {cite('definite-converges', 'definite-diverges', 'cone-of-equilibria', 'equal-steps-radial')}."
+    )

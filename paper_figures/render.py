@@ -1,0 +1,103 @@
+"""One figure as files: PDF, SVG, PNG and CSV with parameters, digest and versions inside, equal in every run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.style
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from s6flow.paper_figures.figure import Canvas, Data, Drawing
+
+__all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
+
+STYLE = Path(__file__).parent / "style.mplstyle"
+#: Pages embed the PNG; beyond this size [byte] it is reduced.
+LARGEST_PNG = 240_000
+FORMATS = ("pdf", "svg", "png", "csv")
+
+
+def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -> dict[str, bytes]:
+    """Format -> content.
+
+    Args:
+        about: what is embedded: parameters, digest, versions; anything that JSON can hold.
+    Numerics: matplotlib starts from its defaults and the style file, so that a user's settings change nothing; no
+        date is written.
+    """
+    description = json.dumps(about, sort_keys=True)
+    with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}):
+        canvas = Canvas(figsize=drawing.SIZE)
+        FigureCanvasAgg(canvas)
+        drawing.draw(canvas, data)
+        metadata: dict[str, dict[str, Any]] = {
+            "pdf": {"Title": title, "Subject": description, "Creator": "s6flow", "Producer": "matplotlib", "CreationDate": None},
+            "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},
+            "png": {"Title": title, "Description": description, "Software": "s6flow"},
+        }
+        files = {}
+        for form, entries in metadata.items():
+            buffer = io.BytesIO()
+            canvas.savefig(buffer, format=form, metadata=entries)
+            files[form] = buffer.getvalue()
+    files["png"] = _compact(files["png"])
+    return {**files, "csv": write_csv(data, description).encode()}
+
+
+def _compact(png: bytes) -> bytes:
+    """A picture too large to embed, with 256 colours: text and lines look the same at a third of the size."""
+    if len(png) <= LARGEST_PNG:
+        return png
+    picture = Image.open(io.BytesIO(png))
+    texts = PngInfo()
+    for key, value in picture.info.items():
+        if isinstance(value, str):
+            texts.add_text(key, value)
+    buffer = io.BytesIO()
+    reduced = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    reduced.save(buffer, "png", optimize=True, pnginfo=texts, dpi=picture.info["dpi"])
+    return buffer.getvalue()
+
+
+def write_csv(data: Data, description: str = "") -> str:
+    """Arrays in long form: name, indices from 0 separated by a blank, value; exact for float64."""
+    out = io.StringIO()
+    out.write(f"# {description}\n" if description else "")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("array", "index", "value"))
+    for name, values in data.items():
+        plain = np.asarray(values).tolist()
+        for index in np.ndindex(np.shape(values)):
+            item = plain
+            for position in index:
+                item = item[position]
+            writer.writerow((name, " ".join(map(str, index)), item))
+    return out.getvalue()
+
+
+def read_csv(text: str) -> Data:
+    """The arrays that `write_csv` wrote; text where not every value is a number."""
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    entries: dict[str, dict[tuple[int, ...], str]] = {}
+    for row in csv.DictReader(lines):
+        entries.setdefault(row["array"], {})[tuple(map(int, row["index"].split()))] = row["value"]
+    data: Data = {}
+    for name, cells in entries.items():
+        shape = tuple(1 + max(axis) for axis in zip(*cells, strict=True))
+        flat = list(cells.values())
+        try:
+            array: Any = np.array([float(value) for value in flat])
+        except ValueError:
+            array = np.array([{"True": "1", "False": "0"}.get(v, v) for v in flat])
+            array = array.astype(float) if set(array) <= {"0", "1"} else array
+        data[name] = array.reshape(shape)
+    return data
