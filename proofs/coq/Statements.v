@@ -296,3 +296,30 @@ Definition convergence_rate_attained_statement : Prop :=
    0 <= t ->
    Rabs (x O t) =
    / sqrt (/ x0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta 0 b 0) (Delta 0 b x0) * t)).
+
+Definition state_convergence_zeros_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (forall n : nat, p O n = 0) ->
+  (forall l n : nat,
+     (l < L)%nat -> x l 0 = 0 -> p (S l) n = exp (- a n * softplus b) * p l n) ->
+  (forall l n : nat,
+     (l < L)%nat ->
+     x l 0 <> 0 ->
+     p (S l) n =
+     exp (- a n * softplus b) * p l n
+     + mu n / sum_below N mu
+       * Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))) ->
+  (forall l : nat,
+     (l < L)%nat ->
+     x l 0 <> 0 ->
+     (forall k : nat, (k < l)%nat -> x k 0 = 0) \/ 0 < sum_below N (p l)) ->
+  forall l : nat,
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  is_lim (x l) p_infty 0 /\
+  is_lim (fun t => t * x l t ^ 2) p_infty
+    (Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))
+     / (2 * - sum_below N mu * softplus b)).
