@@ -1,0 +1,252 @@
+"""What every number of the audit means, and the assumption that it rests on.
+
+The terminal, the JSON schema, the HTML page and the documentation read these tables; nothing else describes a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from s6flow.numeric.audit.carried import EVIDENCE
+from s6flow.numeric.audit.numbers import KAPPA_TOKENS
+from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS, THEOREMS
+
+__all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: as in JSON and CSV.
+        kind: count, number, flag (true, false or unknown), word, or text.
+        meaning: one sentence for a stranger.
+        unit: "1" for a pure number.
+        assumption: what has to hold for the number to mean that.
+        source: theorem id or section of the theory.
+        nullable: whether it may be null, and the meaning says when.
+        words: the words that a column of kind `word` may hold.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    unit: str
+    assumption: str
+    source: str
+    nullable: bool = False
+    words: tuple[str, ...] = ()
+
+
+_NONE = "none: computed from the weights alone"
+_AXIS = "tokens lie on this channel's axis; pure S6 flow, see what the theory drops"
+_BILINEAR = "B and C have no bias"
+_SIDE = {
+    "positive": "every token is positive",
+    "negative": "every token is negative",
+    "mixed": "tokens of both signs",
+}
+
+_SCENARIO_COLUMNS = tuple(
+    column
+    for name in SIGNS
+    for column in (
+        Column(
+            f"scenario_{name}",
+            "word",
+            f"what nonzero tokens meet when {_SIDE[name]}"
+            + ("" if name == "mixed" else "; in a layer with projection biases, what token 1 meets"),
+            "1",
+            f"{_AXIS}; that of the theorem beside it",
+            "7, 8, 8b",
+            words=tuple(SCENARIOS),
+        ),
+        Column(
+            f"theorem_{name}",
+            "word",
+            f"the theorem that predicts scenario_{name}; none where nothing covers these tokens",
+            "1",
+            _AXIS,
+            "7, 8, 8b",
+            words=THEOREMS,
+        ),
+    )
+)
+
+CHANNEL_COLUMNS: tuple[Column, ...] = (
+    Column("channel", "count", "index of the channel, from 0", "1", _NONE, "3"),
+    Column(
+        "mu",
+        "number",
+        "S_C^T S_B on the channel's axis; its sign decides between convergence and divergence; 0 if within rounding of it",
+        "1/(token^2 depth-time)",
+        f"decides for every token only if {_BILINEAR} and the theorem beside it applies",
+        "0, 7",
+    ),
+    Column("mu_n_positive", "count", "states whose share mu_n of mu is positive", "states", _NONE, "0"),
+    Column("mu_n_negative", "count", "states whose share mu_n of mu is negative", "states", _NONE, "0"),
+    Column("mu_n_zero", "count", "states whose share mu_n of mu is zero", "states", _NONE, "0"),
+    Column("s", "number", "slope of the step's argument on the axis: Delta(x) = softplus(s x + b) + floor", "1/token", _NONE, "0, 3"),
+    Column("b", "number", "constant part of the step's argument", "1", _NONE, "0"),
+    Column("delta0", "number", "Delta(0), the step of a vanishing token", "1", _NONE, "0"),
+    Column(
+        "K0",
+        "number",
+        "share of the growth rate of the token before that a small token takes over; negative: it shrinks while that one "
+        "blows up; null where mu = 0",
+        "1",
+        f"{_BILINEAR}; of consequence where mu > 0",
+        "coexistence",
+        nullable=True,
+    ),
+    Column(
+        "kappa_2",
+        "number",
+        "loss of speed of token 2: t x_2^2 tends to (1 - kappa_2) / (2 |mu| Delta(0)); equals K0; null unless mu < 0",
+        "1",
+        f"{_BILINEAR}, mu < 0, no token is zero",
+        "state-convergence",
+        nullable=True,
+    ),
+    Column(
+        "kappa_max",
+        "number",
+        f"largest kappa of tokens 2 to {KAPPA_TOKENS}; above 1 that token decays like t^(-kappa/2), faster than 1/sqrt(t); "
+        "null unless mu < 0",
+        "1",
+        f"{_BILINEAR}, mu < 0, no token is zero",
+        "state-convergence",
+        nullable=True,
+    ),
+    Column(
+        "kappa_limit",
+        "number",
+        "fixed point of kappa along the tokens, from sum_n (mu_n/mu) q_n/(1-q_n); null if there is none below 1, or unless mu < 0",
+        "1",
+        f"{_BILINEAR}, mu < 0, no token is zero; kappa need not have come near it by any given token",
+        "state-convergence",
+        nullable=True,
+    ),
+    Column(
+        "nu", "number", "coefficient of x in p(x) = mu x^2 + nu x + lambda; 0 without projection biases", "1/(token depth-time)", _AXIS,
+        "affine-phase-line",
+    ),
+    Column(
+        "lambda", "number", "constant of p; 0 without projection biases; negative: small tokens die out", "1/depth-time", _AXIS,
+        "affine-phase-line",
+    ),
+    Column(
+        "root_low", "number", "the lower nonzero real root of p, an equilibrium of token 1; null if there is none", "token",
+        f"{_AXIS}; token 1 only", "affine-phase-line", nullable=True,
+    ),
+    Column(
+        "root_high", "number", "the upper one; null if p has no second nonzero real root", "token",
+        f"{_AXIS}; token 1 only", "affine-phase-line", nullable=True,
+    ),
+    *_SCENARIO_COLUMNS,
+    Column(
+        "one_rate", "flag", "whether all decay rates a_n of the channel are equal, as the paper has it", "1",
+        "equal to one part in a million", "8",
+    ),
+    Column("one_sign", "flag", "whether no two mu_n have opposite signs", "1", _NONE, "8"),
+    Column(
+        "paper_setting", "flag",
+        "whether the paper's own theorems apply: one decay rate or mu_n of one sign, and no projection bias or step floor",
+        "1", _AXIS, "8",
+    ),
+    Column(
+        "dichotomy_can_fail", "flag",
+        "whether some tokens can die out or stay finite while another blows up: mu > 0 and K < 0 at a token in reach; "
+        "null if undecided or if the layer has projection biases",
+        "1", f"{_AXIS}; {_BILINEAR}", "coexistence", nullable=True,
+    ),
+    Column(
+        "dichotomy_evidence", "word",
+        "what decided it; `partial sums` and `one sign` prove K >= 0 up to rounding, `scan` by bounded intervals, the others "
+        "show a negative value",
+        "1", "float64 arithmetic; --certify replaces it by interval arithmetic", "coexistence", words=EVIDENCE,
+    ),
+    Column(
+        "K_sign_changes", "count",
+        "sign changes of (mu_n) ordered by a_n, at least the number of roots of K (Descartes); null unless mu > 0",
+        "1", _BILINEAR, "coexistence", nullable=True,
+    ),
+    Column(
+        "K_negative_token", "number",
+        "a token at which K < 0, so that it shrinks while the one before blows up; may be immense; null if none was found",
+        "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "coexistence", nullable=True,
+    ),
+    Column(
+        "certified", "word", "verdict on the dichotomy in interval arithmetic; null unless asked for", "1",
+        "that of the certificate", "coexistence", nullable=True, words=("holds", "fails", "inconclusive"),
+    ),
+)  # fmt: skip
+
+_SIGNATURE = (
+    ("product", "S_C^T S_B, by real part", "rank-reduction", "the N x N matrix S_B S_C^T"),
+    ("symmetric", "the symmetric part of S_C^T S_B", "symmetric-signature", "a 2N x 2N matrix"),
+)
+LAYER_COLUMNS: tuple[Column, ...] = (
+    Column("name", "text", "prefix of the layer's tensors", "1", _NONE, "3"),
+    Column("channels", "count", "channels, each of which carries one 1-D system", "1", _NONE, "3"),
+    Column("states", "count", "state size N", "1", _NONE, "0"),
+    Column("rank", "count", "rank of the step's projection", "1", _NONE, "3"),
+    Column("floor", "number", "constant added to the step; positive: every divergence takes finite time", "1", _NONE, "8b"),
+    Column("affine", "flag", "whether B or C has a bias, so that mu alone gives the wrong verdict", "1", _NONE, "8b"),
+    Column("mu_negative_fraction", "number", "share of channels with mu < 0", "1", "misleads by itself: compare it with the control", "0"),
+    Column(
+        "control_mean", "number", "the same share when the columns of S_C are shuffled against those of S_B, on average", "1",
+        "all pairings of channels equally likely", "0",
+    ),
+    Column("control_sd", "number", "standard deviation of that share over the shuffles", "1", "as control_mean", "0"),
+    Column(
+        "control_z", "number", "(mu_negative_fraction - control_mean) / control_sd: what the pairing of channels adds; null if "
+        "the shuffles do not vary", "1", "as control_mean", "0", nullable=True,
+    ),
+    Column(
+        "control_p", "number", "share of shuffles at least as far out on either side, never below 1/(shuffles + 1)", "1",
+        "as control_mean; not corrected for the number of layers", "0",
+    ),
+    Column("control_shuffles", "count", "how many shuffles", "1", _NONE, "0"),
+    *(
+        Column(f"{key}_{part}", kind, f"{text} of {what}", "1", f"from {how}; zero within rounding", source)
+        for key, what, source, how in _SIGNATURE
+        for part, kind, text in (
+            ("positive", "count", "positive eigenvalues"),
+            ("negative", "count", "negative eigenvalues"),
+            ("zero", "count", "zero eigenvalues"),
+            ("largest", "number", "largest eigenvalue"),
+            ("smallest", "number", "smallest eigenvalue"),
+        )
+    ),
+    Column("product_complex", "count", "eigenvalues of S_C^T S_B that are not real", "1", "from the N x N matrix S_B S_C^T", "rank-reduction"),
+)  # fmt: skip
+
+COLUMNS: Mapping[str, tuple[Column, ...]] = {"channel": CHANNEL_COLUMNS, "layer": LAYER_COLUMNS}
+
+#: What the flow leaves out of the network that the weights come from; said in every report.
+DROPPED: tuple[tuple[str, str], ...] = (
+    ("conv1d", "the short causal convolution before the scan mixes neighbouring tokens"),
+    ("SiLU gate", "the gated branch multiplies the output and can switch it off"),
+    ("norms", "normalisation between layers rescales tokens, so none can really diverge"),
+    ("D skip", "the direct path x_l' = x_l (F_l + D) adds a growth rate of its own"),
+    ("in_proj and out_proj", "a channel of the scan is not a channel of the residual stream"),
+    (
+        "finite depth",
+        "the network takes a few finite steps of depth-time with other weights at each, no flow to infinity",
+    ),
+)
+
+#: How to read the report, for someone who has not read the theory.
+READING: tuple[str, ...] = (
+    "Each channel of each layer carries one system of tokens x_1..x_L on its axis that evolves in depth-time; it is an exact "
+    "part of the pure S6 flow, and its fate is what the scenarios name.",
+    "mu < 0: tokens tend to 0. mu > 0: they diverge, slowly (logarithmically) or in finite time, by the sign of s x.",
+    "The raw fraction of mu < 0 misleads: unrelated columns of S_B and S_C give either sign about equally often, a direction "
+    "that the columns share tilts it whichever columns are paired, and channels are not independent tosses of a coin. Read "
+    "control_z: how far the real pairing lies from shuffled pairings, in their own spread.",
+    "If S_B and S_C have 2N independent rows, the symmetric part of S_C^T S_B has N positive and N negative eigenvalues "
+    "whatever was learned (Sylvester's law), so no unconstrained layer with 2N <= channels is definite, nor semidefinite.",
+)

@@ -1,0 +1,139 @@
+"""The numbers of every channel: mu, the step, K(0), kappa and the phase line's coefficients, vectorised over channels."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from jaxtyping import Float64
+
+from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic import criteria, notation
+from s6flow.symbolic.codegen.lower import lower_program
+from s6flow.symbolic.codegen.module import Generated, generate
+
+__all__ = ["KAPPA_TOKENS", "channel_numbers", "evaluate", "inherited_limit", "prepare"]
+
+#: kappa_max looks at tokens 2..KAPPA_TOKENS.
+KAPPA_TOKENS = 8
+#: Decay rates count as one if they differ by no more than this: the rounding of a float32 A_log.
+ONE_RATE = 1e-6
+
+Column = Float64[np.ndarray, " channel"]
+
+
+def evaluate(name: str, **arguments: Any) -> Any:
+    """A quantity of `symbolic.criteria` on arrays, by name."""
+    function = generate(criteria.quantity(name), "numpy", "fast")
+    return function(*(arguments[key] for key in function.inputs))
+
+
+@cache
+def inherited_limit() -> Generated:
+    """Fixed point of kappa along nonzero tokens, solved from `criteria.share_after` on the branch kappa < 1.
+
+    phi_n = q_n phi_n + (mu_n / mu)(1 - kappa) and kappa = sum_n q_n phi_n give kappa = S / (1 + S) with
+    S = sum_n (mu_n / mu) q_n / (1 - q_n); 1 - q_n is expm1 in the generated code.
+    """
+    n = notation.n
+    kappa, share, total = sp.symbols("kappa share total")
+    after = criteria.share_after().subs(criteria.inherited(), kappa).replace(sp.Max, lambda *_: 1 - kappa)
+    (fixed,) = sp.solve(sp.Eq(share, after.subs(criteria.phi[n], share)), share)
+    per_state = sp.simplify(fixed * criteria.gate(sp.Integer(0)) / (1 - kappa))
+    summed = sp.Sum(per_state, (n, 1, notation.N))
+    (limit,) = sp.solve(sp.Eq(kappa, (1 - kappa) * total), kappa)
+    formula = limit.subs(total, summed)
+    program = lower_program(
+        "inherited_limit",
+        {"inherited_limit": formula, "room": 1 - formula},
+        "state-convergence",
+        "fixed point of kappa_l, and 1 minus it",
+        ("mu", "a", "b", "floor"),
+    )
+    return generate(program, "numpy", "fast")
+
+
+#: Quantities that `channel_numbers` may need.
+QUANTITIES = ("mu", "delta0", "carried_zero", "share_after", "inherited", "phase_nu", "phase_lambda")
+
+
+def prepare() -> None:
+    """Generate every function that a layer may need: importing generated modules is not safe across threads."""
+    for name in QUANTITIES:
+        generate(criteria.quantity(name), "numpy", "fast")
+    inherited_limit()
+
+
+def channel_numbers(layer: S6Layer) -> dict[str, np.ndarray]:
+    """Every number of every channel, by column name; NaN where a number is not defined.
+
+    Numerics: mu counts as zero where |mu| <= (N + 1) eps sum |mu_n|, below which its sign is a matter of rounding.
+    """
+    mu_n, a, s, b = layer.mu_n, layer.a, layer.s, layer.b
+    floor = np.full(layer.channels, layer.floor)
+    shared = {"mu": mu_n, "a": a, "b": b, "floor": floor}
+    mu = evaluate("mu", mu=mu_n)
+    size = np.abs(mu_n).sum(axis=1)
+    doubtful = np.abs(mu) <= (layer.states + 1) * np.finfo(np.float64).eps * size
+    mu = np.where(doubtful, 0.0, mu)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        carried = np.where(doubtful, np.nan, evaluate("carried_zero", **shared))
+    numbers: dict[str, np.ndarray] = {
+        "mu": mu,
+        "mu_n_positive": np.count_nonzero(mu_n > 0, axis=1),
+        "mu_n_negative": np.count_nonzero(mu_n < 0, axis=1),
+        "mu_n_zero": np.count_nonzero(mu_n == 0, axis=1),
+        "s": s,
+        "b": b,
+        "delta0": evaluate("delta0", b=b, floor=floor),
+        "K0": carried,
+        **_kappa(mu, carried, shared),
+        **_phase(layer, mu),
+        "one_rate": (np.ptp(a, axis=1) <= ONE_RATE * a.max(axis=1)).astype(np.int8),
+    }
+    one_sign = (numbers["mu_n_positive"] == 0) | (numbers["mu_n_negative"] == 0)
+    numbers["one_sign"] = one_sign.astype(np.int8)
+    return numbers
+
+
+def _kappa(mu: Column, carried: Column, shared: dict[str, Any]) -> dict[str, Column]:
+    """kappa_2, its largest value over the first tokens and its fixed point, for mu < 0 (theory 8, E1)."""
+    falling = np.flatnonzero(mu < 0)
+    second, largest, limit = (np.full(len(mu), np.nan) for _ in range(3))
+    if len(falling):
+        mine = {key: value[falling] for key, value in shared.items()}
+        phi = mine["mu"] / mu[falling, None]
+        top = kappa = carried[falling]
+        for _ in range(3, KAPPA_TOKENS + 1):
+            phi = evaluate("share_after", phi=phi, **mine)
+            kappa = evaluate("inherited", phi=phi, **{key: mine[key] for key in ("a", "b", "floor")})
+            top = np.maximum(top, kappa)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fixed, room = inherited_limit()(*(mine[key] for key in inherited_limit().inputs))
+        second[falling], largest[falling] = carried[falling], top
+        limit[falling] = np.where(np.isfinite(fixed) & (room > 0), fixed, np.nan)
+    return {"kappa_2": second, "kappa_max": largest, "kappa_limit": limit}
+
+
+def _phase(layer: S6Layer, mu: Column) -> dict[str, Column]:
+    """nu, lambda and the nonzero real roots of p(x) = mu x^2 + nu x + lambda, ascending (theory 8b).
+
+    Numerics: the root of larger size first, the other as lambda / (mu root), so that neither cancels.
+    """
+    if not layer.affine:
+        zero = np.zeros(layer.channels)
+        none = np.full(layer.channels, np.nan)
+        return {"nu": zero, "lambda": zero, "root_low": none, "root_high": none}
+    biases = {"beta_B": layer.beta_B, "beta_C": layer.beta_C}
+    nu = evaluate("phase_nu", S_B=layer.S_B.T, S_C=layer.S_C.T, **biases)
+    constant = np.full(layer.channels, evaluate("phase_lambda", **biases))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inner = np.sqrt(np.where(nu**2 >= 4 * mu * constant, nu**2 - 4 * mu * constant, np.nan))
+        half = -(nu + np.where(nu >= 0, inner, -inner)) / 2
+        roots = np.stack([half / mu, constant / half])
+    roots[~np.isfinite(roots) | (roots == 0)] = np.nan
+    roots = np.sort(roots, axis=0)  # NaN last
+    roots[1] = np.where(roots[1] == roots[0], np.nan, roots[1])
+    return {"nu": nu, "lambda": constant, "root_low": roots[0], "root_high": roots[1]}

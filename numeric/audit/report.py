@@ -1,0 +1,266 @@
+"""The audit of a checkpoint: every layer and channel judged, nothing dropped silently."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.numeric.audit.carried import exponential_sum
+from s6flow.numeric.audit.certificate import certified_column
+from s6flow.numeric.audit.control import Control, permutation_control
+from s6flow.numeric.audit.labels import Labels
+from s6flow.numeric.audit.numbers import channel_numbers, prepare
+from s6flow.numeric.audit.simulate import Simulation, simulate_layer
+from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
+from s6flow.numeric.audit.verdict import channel_verdicts
+from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
+from s6flow.symbolic.errors import AssumptionError, SourceError
+
+__all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
+
+Progress = Callable[[int, int, str], None]
+#: Layers in memory at a time: one being read, the others being judged.
+_WORKERS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class LayerAudit:
+    """One layer's verdicts.
+
+    Args:
+        name: prefix of its tensors.
+        channels, states, rank: its sizes.
+        floor: floor of its step.
+        affine: whether B or C has a bias.
+        flags: what a reader should know.
+        columns: the channel columns of `CHANNEL_COLUMNS` by name.
+        control: fraction of mu < 0 beside shuffled channels.
+        product, symmetric: eigenvalue signs of S_C^T S_B and of its symmetric part.
+        signs_by_rate: share of channels with mu_n > 0 for the slowest state, the next, ... of each channel.
+        simulation: predicted against observed fates, if asked for.
+    """
+
+    name: str
+    channels: int
+    states: int
+    rank: int
+    floor: float
+    affine: bool
+    flags: tuple[Flag, ...]
+    columns: dict[str, np.ndarray | Labels]
+    control: Control
+    product: Signature
+    symmetric: Signature
+    signs_by_rate: Float64[np.ndarray, " state"]
+    simulation: Simulation | None = None
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A column that holds numbers or flags."""
+        column = self.columns[name]
+        assert isinstance(column, np.ndarray), f"{name} holds words"
+        return column
+
+    def words(self, name: str) -> Labels:
+        """A column that holds words."""
+        column = self.columns[name]
+        assert isinstance(column, Labels), f"{name} holds numbers"
+        return column
+
+    def row(self) -> dict[str, object]:
+        """The layer columns of `LAYER_COLUMNS` by name."""
+        control = self.control
+        signatures = {
+            f"{key}_{part}": getattr(signature, part)
+            for key, signature in (("product", self.product), ("symmetric", self.symmetric))
+            for part in ("positive", "negative", "zero", "largest", "smallest")
+        }
+        return {
+            **{key: getattr(self, key) for key in ("name", "channels", "states", "rank", "floor", "affine")},
+            "mu_negative_fraction": control.fraction,
+            "control_mean": control.mean,
+            "control_sd": control.sd,
+            "control_z": control.z,
+            "control_p": control.p,
+            "control_shuffles": control.shuffles,
+            **signatures,
+            "product_complex": self.product.complex,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class AuditReport:
+    """The whole audit.
+
+    Args:
+        source: what the user named.
+        format, family: how the checkpoint is stored and spelled.
+        seed: of the shuffles and of the simulated starts.
+        layers: the audited layers in depth order.
+        withheld: layers that were found but not judged, each with its reason.
+        skipped: names of layers that were not asked for.
+    """
+
+    source: str
+    format: str
+    family: str
+    seed: int
+    layers: tuple[LayerAudit, ...]
+    withheld: tuple[WithheldLayer, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """Audited channels."""
+        return sum(layer.channels for layer in self.layers)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether fates were simulated."""
+        return any(layer.simulation is not None for layer in self.layers)
+
+    def totals(self, column: str) -> dict[str, int]:
+        """How many channels carry each word of a column."""
+        found: dict[str, int] = {}
+        for layer in self.layers:
+            for word, count in layer.words(column).counts().items():
+                found[word] = found.get(word, 0) + count
+        return found
+
+    def flagged(self, column: str) -> tuple[int, int]:
+        """How many channels have a flag column true, and how many unknown."""
+        values = [layer.numbers(column) for layer in self.layers]
+        return sum(int((v == 1).sum()) for v in values), sum(int((v < 0).sum()) for v in values)
+
+
+def audit_layer(
+    layer: S6Layer, *, simulate: bool = False, certify: bool = False, seed: int = 0, shuffles: int = 200
+) -> LayerAudit:
+    """Judge one layer that is in memory; arguments as `audit`."""
+    numbers = channel_numbers(layer)
+    columns: dict[str, np.ndarray | Labels] = {"channel": np.arange(layer.channels), **numbers}
+    columns |= channel_verdicts(layer, numbers)
+    definite = (numbers["one_sign"] | numbers["one_rate"]).astype(bool)
+    columns["paper_setting"] = (definite & (not layer.affine) & (layer.floor == 0)).astype(np.int8)
+    columns["certified"] = certified_column(layer, columns, certify)
+    judged = LayerAudit(
+        name=layer.name,
+        channels=layer.channels,
+        states=layer.states,
+        rank=layer.rank,
+        floor=layer.floor,
+        affine=layer.affine,
+        flags=layer.flags,
+        columns=columns,
+        control=permutation_control(layer, shuffles, seed),
+        product=product_signature(layer),
+        symmetric=symmetric_signature(layer),
+        signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0),
+    )
+    return replace(judged, simulation=simulate_layer(layer, columns, seed)) if simulate else judged
+
+
+def audit(
+    source: str,
+    *,
+    simulate: bool = False,
+    certify: bool = False,
+    layers: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    device: str = "cpu",
+    shuffles: int = 200,
+) -> AuditReport:
+    """Judge every channel of every S6 layer of a checkpoint.
+
+    Args:
+        source: a path, a hub id or the name of an installed package.
+        simulate: also integrate every channel's flow from random starts.
+        certify: also certify the dichotomy's verdicts in interval arithmetic.
+        layers: names, patterns with * and ?, or positions from 0, of the layers to judge; all by default.
+        seed: of the shuffles and of the starts, >= 0.
+        progress: called with (done, total, name) after every layer.
+        device: where to compute; `cpu` is what there is.
+        shuffles: permutations of the control, at least 2.
+    Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: if no layer is left to judge.
+        AssumptionError: a seed < 0, fewer than two shuffles, another device.
+    """
+    if seed < 0:
+        raise AssumptionError("the seed must be >= 0", seed, "seed")
+    if shuffles < 2:
+        raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
+    if device != "cpu":
+        raise AssumptionError("the audit runs on device cpu", device, "device", "Leave it out.")
+    checkpoint = open_checkpoint(source)
+    chosen = _choose(checkpoint, layers)
+    judged: list[LayerAudit] = []
+    options = {"simulate": simulate, "certify": certify, "seed": seed, "shuffles": shuffles}
+    prepare()
+    exponential_sum()
+    # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.
+    workers = 1 if simulate else min(_WORKERS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[LayerAudit]] = deque()
+
+        def collect() -> None:
+            judged.append(waiting.popleft().result())
+            if progress is not None:
+                progress(len(judged), len(chosen), judged[-1].name)
+
+        for layer in _read(checkpoint, chosen):
+            waiting.append(pool.submit(audit_layer, layer, **options))  # type: ignore[arg-type]
+            if len(waiting) >= workers:
+                collect()
+        while waiting:
+            collect()
+    withheld = checkpoint.withheld if layers is None else tuple(w for w in checkpoint.withheld if w.name in chosen)
+    if not judged:
+        reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in withheld[:3])
+        raise SourceError("a checkpoint must hold a layer that the theory fits", reasons, source)
+    skipped = tuple(name for name in _all_names(checkpoint) if name not in chosen)
+    return AuditReport(source, checkpoint.format, checkpoint.family, seed, tuple(judged), withheld, skipped)
+
+
+def _all_names(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Readable layers in depth order, then those withheld by name or shape."""
+    return tuple(dict.fromkeys((*checkpoint.layer_names, *(entry.name for entry in checkpoint.withheld))))
+
+
+def _choose(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, None]:
+    """The names asked for, as an ordered set.
+
+    Raises: SourceError: if a name, pattern or position matches no layer.
+    """
+    names = _all_names(checkpoint)
+    if layers is None:
+        return dict.fromkeys(names)
+    wanted: set[str] = set()
+    for word in layers:
+        found = [name for name in names if name == word or fnmatchcase(name, word)]
+        if not found and word.isdecimal() and int(word) < len(names):
+            found = [names[int(word)]]
+        if not found:
+            listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+            raise SourceError("--layers must match a layer", repr(word), checkpoint.source, f"It has: {listed}.")
+        wanted.update(found)
+    return dict.fromkeys(name for name in names if name in wanted)
+
+
+def _read(checkpoint: Checkpoint, chosen: dict[str, None]) -> Iterator[S6Layer]:
+    """The chosen layers one at a time; those whose values are refused show up in `checkpoint.withheld`."""
+    if len(chosen) == len(_all_names(checkpoint)):
+        yield from checkpoint.layers()
+        return
+    for name in checkpoint.layer_names:
+        if name not in chosen:
+            continue
+        try:
+            yield checkpoint.layer(name)
+        except SourceError:
+            assert any(entry.name == name for entry in checkpoint.withheld), f"{name} is neither read nor withheld"

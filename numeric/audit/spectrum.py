@@ -1,0 +1,72 @@
+"""Signs of the eigenvalues of S_C^T S_B and of its symmetric part, without a channel x channel matrix (theory 11).
+
+The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T. The symmetric part is W^T J W with
+W = [S_B; S_C] and J = [[0, I], [I, 0]] / 2, so its nonzero eigenvalues are those of R J R^T, of size 2N, with
+W^T = Q R. If the 2N rows of W are independent, Sylvester's law gives it the signature of J: N positive and N negative, whatever
+the weights. So an unconstrained layer is never definite, and never even semidefinite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.numeric.weights import S6Layer
+
+__all__ = ["Signature", "product_signature", "symmetric_signature"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How many eigenvalues have positive, negative and zero real part, and the extreme real parts.
+
+    Args:
+        positive, negative, zero: counts, which add up to the number of channels.
+        complex: eigenvalues that are not real.
+        largest, smallest: real parts, over the nonzero eigenvalues and the zeros.
+    """
+
+    positive: int
+    negative: int
+    zero: int
+    complex: int
+    largest: float
+    smallest: float
+
+
+def _count(values: np.ndarray, scale: float, channels: int) -> Signature:
+    """Signs beyond the rounding of a product of `channels` terms; channels - len(values) further zeros."""
+    tolerance = scale * np.finfo(np.float64).eps * channels
+    real = np.real(values)
+    positive = int(np.count_nonzero(real > tolerance))
+    negative = int(np.count_nonzero(real < -tolerance))
+    listed = np.append(real, 0.0) if channels > len(values) else real
+    return Signature(
+        positive,
+        negative,
+        channels - positive - negative,
+        int(np.count_nonzero(np.abs(np.imag(values)) > tolerance)),
+        float(listed.max()),
+        float(listed.min()),
+    )
+
+
+def product_signature(layer: S6Layer) -> Signature:
+    """Eigenvalue signs of S_C^T S_B from the N x N matrix S_B S_C^T (or the D x D one when D < N)."""
+    small = layer.S_B @ layer.S_C.T if layer.channels >= layer.states else layer.S_C.T @ layer.S_B
+    scale = float(np.linalg.norm(layer.S_B) * np.linalg.norm(layer.S_C))
+    return _count(np.linalg.eigvals(small), scale, layer.channels)
+
+
+def symmetric_signature(layer: S6Layer) -> Signature:
+    """Eigenvalue signs of the symmetric part of S_C^T S_B from a 2N x 2N matrix (or the D x D one when D < 2N)."""
+    scale = float(np.linalg.norm(layer.S_B) * np.linalg.norm(layer.S_C))
+    states, channels = layer.states, layer.channels
+    if channels < 2 * states:
+        product = layer.S_C.T @ layer.S_B
+        return _count(np.linalg.eigvalsh((product + product.T) / 2), scale, channels)
+    triangle: Float64[np.ndarray, "row row"] = np.linalg.qr(np.concatenate([layer.S_B, layer.S_C]).T, mode="r")
+    half = triangle[:, :states] @ triangle[:, states:].T
+    return _count(np.linalg.eigvalsh((half + half.T) / 2), scale, channels)

@@ -1,0 +1,169 @@
+"""The audit in the terminal: one line a layer, then the lines that a stranger needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from s6flow.numeric.audit.columns import DROPPED, READING
+from s6flow.numeric.audit.document import statuses, summary
+from s6flow.numeric.audit.report import AuditReport, LayerAudit
+from s6flow.numeric.audit.simulate import OBSERVED, agrees
+from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS
+
+__all__ = ["confusion", "render_table", "sentences"]
+
+#: More layers than this are thinned in the terminal; JSON, CSV and HTML have them all.
+_MOST_ROWS = 80
+_MOST_DISAGREEMENTS = 20
+
+
+def render_table(report: AuditReport) -> list[RenderableType]:
+    """What to print, in order.
+
+    Args:
+        report: the audit.
+    Returns: rich renderables: a table of layers, the simulated fates, and sentences.
+    """
+    parts: list[RenderableType] = [_layers(report)]
+    if report.simulated:
+        parts.append(_fates(report))
+    parts += [Text(line) for line in sentences(report)]
+    return parts
+
+
+def _layers(report: AuditReport) -> Table:
+    table = Table(title=f"{report.source}: {report.family}, {report.format}", title_justify="left")
+    table.add_column("layer", overflow="fold")
+    for name in ("channels", "mu < 0", "shuffled", "z", "K(0) < 0", "dichotomy\ncan fail", "paper's\nsetting"):
+        table.add_column(name, justify="right")
+    table.add_column("x > 0", overflow="fold")
+    table.add_column("x < 0", overflow="fold")
+    step = -(-len(report.layers) // _MOST_ROWS)
+    for layer in report.layers[::step]:
+        table.add_row(*_cells(layer))
+    if step > 1:
+        table.caption = f"every {step}th layer; --json, --csv and --html have them all"
+    return table
+
+
+def _cells(layer: LayerAudit) -> list[str]:
+    control = layer.control
+    z = "-" if control.sd == 0 else f"{control.z:+.1f}"
+    fails = layer.numbers("dichotomy_can_fail")
+    unknown = "?" if (fails < 0).any() else ""
+    return [
+        layer.name + (" +bias" if layer.affine else ""),
+        str(layer.channels),
+        f"{control.fraction:.3f}",
+        f"{control.mean:.3f} ± {control.sd:.3f}",
+        z,
+        str(int((layer.numbers("K0") < 0).sum())),
+        "-" if layer.affine else f"{int((fails == 1).sum())}{unknown}",
+        str(int(layer.numbers("paper_setting").sum())),
+        _shares(layer, "positive"),
+        _shares(layer, "negative"),
+    ]
+
+
+def _shares(layer: LayerAudit, name: str) -> str:
+    counts = layer.words(f"scenario_{name}").counts()
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{word} {count}" for word, count in ranked)
+
+
+def _fates(report: AuditReport) -> Table:
+    table = Table(title="predicted (rows) against simulated fate (columns)", title_justify="left")
+    counts = confusion(report)
+    seen = [word for word in OBSERVED if any(o == word for _, o in counts)]
+    table.add_column("predicted")
+    for word in seen:
+        table.add_column(word, justify="right")
+    for predicted in (word for word in SCENARIOS if any(p == word for p, _ in counts)):
+        cells = []
+        for word in seen:
+            count = counts.get((predicted, word), 0)
+            style = "bold red" if count and agrees(predicted, word) is False else ""
+            cells.append(Text(str(count) if count else "", style=style))
+        table.add_row(predicted, *cells)
+    return table
+
+
+def confusion(report: AuditReport) -> dict[tuple[str, str], int]:
+    """(predicted, observed) -> starts, over all layers."""
+    found: dict[tuple[str, str], int] = {}
+    for layer in report.layers:
+        for key, count in (layer.simulation.confusion if layer.simulation else {}).items():
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+def sentences(report: AuditReport) -> Iterator[str]:
+    """The audit in sentences; the HTML page prints the same."""
+    facts = summary(report)
+    total = facts["channels"]
+    yield (
+        f"{facts['layers']} layers, {total} channels; on each channel's axis the pure S6 flow is a 1-D system of its own."
+    )
+    if facts["affine_layers"]:
+        yield (
+            f"{facts['affine_layers']} layers have biases in B and C (+bias): mu alone would give the wrong verdict, so token 1 "
+            "is judged by its phase line; later tokens are not predicted."
+        )
+    for name in SIGNS:
+        words = ", ".join(f"{count} {word}" for word, count in facts["scenarios"][name].items())
+        yield f"Tokens {'of both signs' if name == 'mixed' else 'all ' + name}: {words}."
+    used = sorted({word for name in SIGNS for word in facts["theorems"][name]} - {"none"})
+    known = statuses()
+    if used:
+        yield (
+            "Verdicts rest on " + ", ".join(f"{word} ({known.get(word, 'not in the registry')})" for word in used) + "."
+        )
+    yield (
+        f"The paper's own setting (one decay rate, or mu_n of one sign; no bias, no floor) holds on "
+        f"{facts['paper_setting_channels']} of {total} channels."
+    )
+    judged = total - sum(layer.channels for layer in report.layers if layer.affine)
+    if judged:
+        unknown = facts["dichotomy_unknown_channels"] - (total - judged)
+        yield (
+            f"The dichotomy can fail on {facts['dichotomy_can_fail_channels']} of {judged} channels without biases"
+            + (f" ({unknown} undecided)" if unknown else "")
+            + ": there a token can die out or stay finite while another reaches infinity."
+        )
+    if report.simulated:
+        yield from _simulated(report)
+    yield READING[2]
+    if all(layer.symmetric.positive == layer.symmetric.negative == layer.states for layer in report.layers):
+        yield "In every layer the symmetric part of S_C^T S_B has N positive and N negative eigenvalues: no layer is definite."
+    for layer in report.layers:
+        for flag in layer.flags:
+            yield f"Flag, {layer.name}: {flag}."
+    for entry in report.withheld:
+        yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
+    yield "The theory drops: " + "; ".join(f"{part} ({effect})" for part, effect in DROPPED) + "."
+
+
+def _simulated(report: AuditReport) -> Iterator[str]:
+    counts = confusion(report)
+    decided = {key: count for key, count in counts.items() if agrees(*key) is not None}
+    right = sum(count for key, count in decided.items() if agrees(*key))
+    wrong = [row for layer in report.layers if layer.simulation for row in layer.simulation.disagreements]
+    open_ = {p: n for (p, o), n in counts.items() if o == "undecided" and p != "not predicted"}
+    yield (
+        f"Simulated {sum(counts.values())} starts: {right} predictions came true, {len(wrong)} did not, "
+        f"{sum(open_.values())} were undecided at the horizon, "
+        f"{sum(n for (p, _), n in counts.items() if p == 'not predicted')} had none."
+    )
+    if open_:
+        yield "Undecided, by prediction: " + ", ".join(f"{word} {count}" for word, count in sorted(open_.items())) + "."
+    for row in wrong[:_MOST_DISAGREEMENTS]:
+        start = ", ".join(f"{value!r}" for value in row.start)
+        yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): predicted {row.predicted}, observed {row.observed}."
+    if len(wrong) > _MOST_DISAGREEMENTS:
+        yield f"... and {len(wrong) - _MOST_DISAGREEMENTS} more, all of them in --json."
+    errors = [layer.simulation.reference_error for layer in report.layers if layer.simulation]
+    yield f"The flow's velocity equals the S6 recurrence on all channels to {max(errors):.1e}, relative to the largest."
