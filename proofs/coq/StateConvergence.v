@@ -7,7 +7,7 @@
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
-From S6Flow Require Import Signs Existence Convergence Shares Vanish.
+From S6Flow Require Import Signs Existence Convergence LogSlope Shares Vanish.
 Open Scope R_scope.
 
 (** ** Global existence: the growth rate is bounded above on bounded time intervals *)
@@ -47,63 +47,6 @@ Proof.
   eapply Rle_trans; [exact E1|].
   replace ((x l 0 * exp (K * T)) ^ 2) with (x l 0 ^ 2 * (exp (K * T) * exp (K * T))) by ring.
   rewrite <- exp_plus. apply Rmult_le_compat_l; [apply pow2_ge_0|]. apply exp_le. nra.
-Qed.
-
-(** ** Slopes on a logarithmic scale *)
-Lemma antitone_from (f df : R -> R) t0 t :
-  (forall u, t0 <= u -> is_derive f u (df u)) -> (forall u, t0 <= u -> df u <= 0) -> t0 <= t -> f t <= f t0.
-Proof.
-  intros Hd Hn Ht.
-  destruct (MVT_gen f t0 t df) as (v & Hv & E).
-  - rewrite Rmin_left, Rmax_right by lra. intros v Hv. apply Hd. lra.
-  - rewrite Rmin_left, Rmax_right by lra. intros v Hv. apply derivable_continuous_pt.
-    exists (df v). apply is_derive_Reals, Hd. lra.
-  - rewrite Rmin_left, Rmax_right in Hv by lra. specialize (Hn v ltac:(lra)). nra.
-Qed.
-
-(** g' = h/t with h -> c gives g/ln t -> c. *)
-Lemma log_slope (g h : R -> R) (c : R) :
-  (forall t, 0 < t -> is_derive g t (h t / t)) -> is_lim h p_infty c ->
-  is_lim (fun t => g t / ln t) p_infty c.
-Proof.
-  intros Hg Hh. apply is_lim_spec. intros [eps Heps]. simpl.
-  apply is_lim_spec in Hh. assert (H2 : 0 < eps / 2) by lra.
-  destruct (Hh (mkposreal _ H2)) as [t1 Ht1]. simpl in Ht1.
-  set (t0 := Rmax 1 t1 + 1). assert (Ht0 : 1 < t0 /\ t1 < t0).
-  { unfold t0. pose proof (Rmax_l 1 t1). pose proof (Rmax_r 1 t1). lra. }
-  assert (Dl : forall k u, t0 <= u -> is_derive (fun t => g t - k * ln t) u ((h u - k) / u)).
-  { intros k u Hu. replace ((h u - k) / u) with (h u / u - k * / u) by (field; lra).
-    apply (is_derive_minus g (fun t => k * ln t)); [apply Hg; lra|].
-    apply (is_derive_scal ln u k (/ u)). apply is_derive_Reals, derivable_pt_lim_ln. lra. }
-  assert (Sgn : forall u v, 0 < u -> v <= 0 -> v / u <= 0).
-  { intros u v Hu Hv. unfold Rdiv. pose proof (Rinv_0_lt_compat u Hu). nra. }
-  assert (U : forall t, t0 <= t -> g t - (c + eps / 2) * ln t <= g t0 - (c + eps / 2) * ln t0).
-  { intros t Ht. apply (antitone_from (fun t => g t - (c + eps / 2) * ln t) _ t0 t (Dl (c + eps / 2))); [|exact Ht].
-    intros u Hu. apply Sgn; [lra|]. specialize (Ht1 u ltac:(lra)). apply Rabs_def2 in Ht1. lra. }
-  assert (V : forall t, t0 <= t -> - (g t - (c - eps / 2) * ln t) <= - (g t0 - (c - eps / 2) * ln t0)).
-  { intros t Ht. apply (antitone_from (fun t => - (g t - (c - eps / 2) * ln t))
-      (fun u => - ((h u - (c - eps / 2)) / u)) t0 t); [| |exact Ht].
-    - intros u Hu. apply (is_derive_opp (fun t => g t - (c - eps / 2) * ln t)). now apply Dl.
-    - intros u Hu. specialize (Ht1 u ltac:(lra)). apply Rabs_def2 in Ht1.
-      replace (- ((h u - (c - eps / 2)) / u)) with ((c - eps / 2 - h u) / u) by (field; lra). apply Sgn; lra. }
-  set (C := Rabs (g t0 - (c + eps / 2) * ln t0) + Rabs (g t0 - (c - eps / 2) * ln t0)).
-  assert (HC : 0 <= C) by (unfold C; pose proof (Rabs_pos (g t0 - (c + eps / 2) * ln t0));
-    pose proof (Rabs_pos (g t0 - (c - eps / 2) * ln t0)); lra).
-  exists (Rmax t0 (exp (2 * C / eps))). intros t Ht.
-  pose proof (Rmax_l t0 (exp (2 * C / eps))). pose proof (Rmax_r t0 (exp (2 * C / eps))).
-  assert (Lp : 0 < ln t) by (rewrite <- ln_1; apply ln_increasing; lra).
-  assert (Lt : 2 * C / eps < ln t).
-  { rewrite <- (ln_exp (2 * C / eps)). apply ln_increasing; [apply exp_pos|lra]. }
-  apply (Rmult_lt_compat_l (eps / 2)) in Lt; [|exact H2].
-  replace (eps / 2 * (2 * C / eps)) with C in Lt by (field; lra).
-  specialize (U t ltac:(lra)). specialize (V t ltac:(lra)).
-  pose proof (Rle_abs (g t0 - (c + eps / 2) * ln t0)).
-  pose proof (Rle_abs (- (g t0 - (c - eps / 2) * ln t0))) as Q. rewrite Rabs_Ropp in Q.
-  pose proof (Rabs_pos (g t0 - (c + eps / 2) * ln t0)). pose proof (Rabs_pos (g t0 - (c - eps / 2) * ln t0)).
-  replace (g t / ln t - c) with ((g t - c * ln t) / ln t) by (field; lra).
-  unfold Rdiv. rewrite Rabs_mult, (Rabs_pos_eq (/ ln t)) by (left; now apply Rinv_0_lt_compat).
-  apply (Rmult_lt_reg_r (ln t)); [exact Lp|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-  apply Rabs_def1; unfold C in *; lra.
 Qed.
 
 Section States.
