@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; 0 when the grid is finished, 3 when time ran out first, 1 for an error."""
+    """Entry point; 0 when the grid is finished (or a rank's share of it), 3 when time ran out, 1 for an error."""
     args = _parser().parse_args(argv)
     try:
         if args.command == "prepare":
@@ -59,9 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except S6FlowError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    if os.environ.get("RANK", "0") != "0":
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    unfinished = result is None or result["missing"]
+    if ranks > 1 and unfinished:  # other ranks still run; a code other than 0 would make torchrun end them
         return 0
-    if result is None or result["missing"]:
+    if result is None or unfinished:
         print(
             "stopped; the same command resumes:", "nothing finished" if result is None else ", ".join(result["missing"])
         )

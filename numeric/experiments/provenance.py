@@ -6,6 +6,7 @@ import hashlib
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -25,8 +26,7 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        module = __import__("importlib").util.find_spec(package.replace("-", "_"))
-        return None if module is None else "present"
+        return None if find_spec(package.replace("-", "_")) is None else "present"
 
 
 def provenance(device: torch.device) -> dict[str, object]:
