@@ -25,6 +25,8 @@ __all__ = [
     "launch",
     "linear",
     "log1p",
+    "over_lanes_max",
+    "over_lanes_sum",
     "power",
     "product_error",
     "require_device",
@@ -64,6 +66,18 @@ def before(gate, increment, lane):
     product, value = tl.associative_scan((gate, increment), 1, linear)
     previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
     return tl.where(lane == 0, 0.0, previous)
+
+
+@triton.jit
+def over_lanes_sum(x):
+    """The sum of a system's lanes, in every lane."""
+    return tl.sum(x, 1, keep_dims=True) + tl.zeros_like(x)
+
+
+@triton.jit
+def over_lanes_max(x):
+    """The maximum of a system's lanes, in every lane."""
+    return tl.max(x, 1, keep_dims=True) + tl.zeros_like(x)
 
 
 @triton.jit

@@ -1,0 +1,199 @@
+"""Fused integration on the device: every system runs all of its steps in one launch, its tokens in registers.
+
+`solve` is a backend of `numeric.flow`; `flow_tensors` is the same on tensors that are on the device already.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from s6flow.numeric.flow.clock import log_time
+from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.gpu.kernels import PRECISIONS, load_flow
+from s6flow.numeric.gpu.tableau import pair
+from s6flow.symbolic.codegen.triton_runtime import next_power, require_device
+from s6flow.symbolic.errors import FormatError
+
+__all__ = ["DeviceRun", "Tile", "flow_tensors", "solve", "tile_of"]
+
+#: Threads of one program; more leave too few registers for a system's tokens and slopes.
+_THREADS = 512
+#: Tokens a lane by precision, measured by benchmarks/gpu_tiles.py.
+_PER_LANE = {"float32": 4, "float64": 4}
+_LARGEST_PER_LANE = 8
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How a program holds its systems: `systems` x `lanes` threads with `per_lane` tokens each."""
+
+    systems: int
+    lanes: int
+    per_lane: int
+
+    @property
+    def warps(self) -> int:
+        """Warps of a program."""
+        return max(1, self.systems * self.lanes // 32)
+
+
+def tile_of(tokens: int, precision: str) -> Tile:
+    """The tile for systems of `tokens` tokens.
+
+    Raises: FormatError: if a system does not fit the registers of one multiprocessor.
+    """
+    per_lane = min(_PER_LANE[precision], next_power(tokens))
+    while per_lane < _LARGEST_PER_LANE and next_power(-(-tokens // per_lane)) > _THREADS:
+        per_lane *= 2
+    lanes = next_power(-(-tokens // per_lane))
+    if lanes > _THREADS:
+        most = _THREADS * _LARGEST_PER_LANE
+        raise FormatError(f"a fused system holds at most {most} tokens", tokens, "token axis", "Use backend='numpy'.")
+    return Tile(max(1, 32 // lanes), lanes, per_lane)
+
+
+@dataclass
+class DeviceRun:
+    """What the kernel wrote, as tensors on the device; see `numeric.flow.problem.Run` for the meaning."""
+
+    states: torch.Tensor
+    reached: torch.Tensor
+    end: torch.Tensor
+    velocity: torch.Tensor
+    log_t0: torch.Tensor
+    numbers: torch.Tensor
+    counts: torch.Tensor
+
+
+def flow_tensors(
+    start: torch.Tensor,
+    arrays: dict[str, torch.Tensor],
+    log_targets: torch.Tensor,
+    *,
+    rtol: float,
+    log_limit: float = 230.0,
+    max_steps: int = 20_000,
+    method: str = "RK45",
+    tile: Tile | None = None,
+    zero: frozenset[str] | None = None,
+) -> DeviceRun:
+    """Integrate the bilinear flow of a batch in one launch.
+
+    Args:
+        start: ln|x(0)| (anything where x = 0), shape (system, token), float32 or float64.
+        arrays: sigma (system, token); mu, a (system, state); s, b, floor (system); contiguous, of start's type.
+        log_targets: ln t to stop at, ascending, the horizon last, shape (time).
+        rtol: tolerated local error of ln|x| and of ln t.
+        log_limit: ln|x| that counts as blown up; float32 rates allow 48.
+        method: a key of `tableau.PAIRS`.
+        tile: layout of a program; by length if absent.
+        zero: inputs known to be 0, which are left out of the kernel; found by looking if absent.
+    """
+    precision = str(start.dtype).removeprefix("torch.")
+    systems, tokens = start.shape
+    tile = tile or tile_of(tokens, precision)
+    if zero is None:
+        zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
+    sigma = arrays["sigma"]
+    masked = tile.lanes * tile.per_lane != tokens or not bool((sigma != 0).all())
+    new, times, states = start.new_empty, len(log_targets), arrays["mu"].shape[-1]
+    run = DeviceRun(
+        new((systems, times, tokens)),
+        torch.zeros((systems, times), dtype=torch.int32, device=start.device),
+        new((systems, tokens)),
+        new((systems, tokens)),
+        new(systems),
+        new((systems, 3)),
+        torch.empty((systems, 4), dtype=torch.int32, device=start.device),
+    )
+    if systems == 0:
+        return run
+    module = load_flow(method, precision, zero)
+    scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
+    module.flow_kernel[(-(-systems // tile.systems),)](
+        start, sigma, *scalars, arrays["mu"], arrays["a"],
+        log_targets, new((systems, times)), run.log_t0,
+        run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
+        systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
+        num_warps=tile.warps,
+    )  # fmt: skip
+    return run
+
+
+def solve(problem: Problem, *, precision: str = "float64", method: str | None = None) -> Run:
+    """Advance every system to the horizon, to its blow-up, or to a reported failure.
+
+    Args:
+        problem: the batch, in log coordinates.
+        precision: float64, or float32 for tolerances down to 1e-5 and |x| up to 1e20.
+        method: a key of `tableau.PAIRS`; by tolerance if absent.
+    Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
+    Numerics: as numeric.flow.driver, with the 2-norm in the clock; a batch that does not fit memory is halved.
+    """
+    device = require_device()
+    if problem.coordinates.name != "log":
+        raise FormatError("the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'.")
+    method = method or ("DOP853" if problem.rtol < 1e-7 else "RK45")
+    systems, tokens = problem.start.shape
+    run = Run.empty(systems, len(problem.targets), tokens)
+    size, first = systems, 0
+    while first < systems:
+        part = slice(first, min(first + size, systems))
+        try:
+            _put(run, part, _part(problem, part, device, precision, method), problem, method)
+        except torch.cuda.OutOfMemoryError:
+            if size == 1:
+                raise
+            size = -(-size // 2)
+            torch.cuda.empty_cache()
+            print(f"s6flow: out of device memory, going on with batches of {size} systems", file=sys.stderr)
+            continue
+        first = part.stop
+        if problem.progress:
+            problem.progress(first)
+    return run
+
+
+def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str) -> DeviceRun:
+    dtype = getattr(torch, precision)
+
+    def send(value: Any) -> torch.Tensor:
+        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device=device, dtype=dtype)
+
+    count = part.stop - part.start
+    arrays = {}
+    for name, value in problem.arrays.items():
+        own = value[part] if name in problem.per_system else np.broadcast_to(value, (count, *value.shape))
+        arrays[name] = send(own)
+    return flow_tensors(
+        send(problem.start[part]), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
+        max_steps=problem.max_steps, method=method,
+    )  # fmt: skip
+
+
+def _put(run: Run, part: slice, found: DeviceRun, problem: Problem, method: str) -> None:
+    """Read the device's tensors as the CPU driver reports its own."""
+    data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
+    theta, remaining, log_rate = data["numbers"].T
+    status, steps, attempts, settled = data["counts"].astype(np.int64).T
+    run.status[part], run.steps[part], run.attempts[part] = status, steps, attempts
+    run.evaluations[part] = attempts * pair(method).evaluations + 1
+    run.end[part], run.log_remaining[part], run.settled[part] = data["end"], remaining, settled != 0
+    velocity = data["velocity"] * (np.asarray(problem.arrays["sigma"])[part] != 0)
+    largest = np.abs(velocity).max(axis=1, initial=0.0)
+    run.end_velocity[part] = velocity / np.where(largest > 0, largest, 1.0)[:, None]
+    ended = log_time(theta, data["log_t0"])
+    with np.errstate(divide="ignore"):
+        run.log_pace[part] = np.log(largest) + log_rate + ended
+    reached = data["reached"] != 0
+    last = reached[:, -1] & (status == Status.HORIZON) | (settled != 0)
+    run.end_log_time[part] = np.where(last, problem.targets[-1], ended)
+    later = (settled != 0)[:, None] & ~reached
+    run.reached[part] = reached | later
+    run.states[part] = np.where(later[:, :, None], data["end"][:, None, :], data["states"])
