@@ -11,26 +11,28 @@ Open Scope R_scope.
 
 Theorem definite_converges : definite_converges_statement.
 Proof.
-  intros D M S_Delta b x lambda m Hl Hneg sol Hm Hstep.
+  intros D M S_Delta b T x lambda m Hl Hneg sol Hm Hstep.
   set (n := norm_at D x). set (n0 := n 0). set (k := 2 * lambda * m).
   assert (Hk : 0 < k) by (unfold k; pos).
   assert (Hform : forall t, form_at D M x t <= - lambda * n t) by (intros t; apply Hneg).
   assert (Hn : forall t, 0 <= n t) by (intros t; apply norm_at_nonneg).
   assert (Hf0 : forall t, form_at D M x t <= 0).
   { intros t. specialize (Hform t). specialize (Hn t). nra. }
-  assert (Mono : forall d u v, (d < D)%nat -> 0 <= u <= v -> Rabs (x d v) <= Rabs (x d u)).
-  { intros d u v Hd Huv.
-    exact (coordinate_decreasing D M S_Delta b p_infty x sol d u v Hd Hf0 Huv I). }
-  assert (Hstep_at : forall t, 0 <= t -> forall d, (d < D)%nat -> m <= step_at D S_Delta b x d t).
-  { intros t Ht d Hd. eapply Rle_trans; [apply (Hstep d Hd)|].
+  assert (Mono : forall d u v, (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+            Rabs (x d v) <= Rabs (x d u)).
+  { intros d u v Hd Huv HT.
+    exact (coordinate_decreasing D M S_Delta b T x sol d u v Hd Hf0 Huv HT). }
+  assert (Hstep_at : forall t, 0 <= t -> Rbar_lt t T -> forall d, (d < D)%nat ->
+            m <= step_at D S_Delta b x d t).
+  { intros t Ht HT d Hd. eapply Rle_trans; [apply (Hstep d Hd)|].
     apply (channel_step_lower D S_Delta b (fun e => x e t) (fun e => Rabs (x e 0)) d).
-    intros e He. apply Mono; [exact He|lra]. }
-  pose proof (norm_evolves D M S_Delta b p_infty x sol) as En. fold n in En.
-  assert (El : evolves p_infty (fun t => 1 + k * n0 * t) (fun _ => k * n0)).
+    intros e He. apply Mono; [exact He|lra|exact HT]. }
+  pose proof (norm_evolves D M S_Delta b T x sol) as En. fold n in En.
+  assert (El : evolves T (fun t => 1 + k * n0 * t) (fun _ => k * n0)).
   { apply evolves_nonneg. intros t _. auto_derive; [exact I|ring]. }
-  assert (Bound : forall t, 0 <= t -> n t * (1 + k * n0 * t) <= n0).
-  { intros t Ht.
-    apply (barrier p_infty _ _ n0 (evolves_mult _ _ _ _ _ En El)); [|intros|exact Ht|exact I].
+  assert (Bound : forall t, 0 <= t -> Rbar_lt t T -> n t * (1 + k * n0 * t) <= n0).
+  { intros t Ht HT.
+    apply (barrier T _ _ n0 (evolves_mult _ _ _ _ _ En El)); [|intros|exact Ht|exact HT].
     - fold n0. lra.
     - set (w := 1 + k * n0 * t0) in *.
       assert (Hw : 0 <= w).
@@ -38,7 +40,7 @@ Proof.
         assert (0 <= k * n0 * t0) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra). lra. }
       set (W := sum_below D (fun d => step_at D S_Delta b x d t0 * x d t0 ^ 2)).
       assert (HW : m * n t0 <= W).
-      { apply (weighted_sum_lower D S_Delta b x m t0). apply Hstep_at. lra. }
+      { apply (weighted_sum_lower D S_Delta b x m t0). apply Hstep_at; [lra|assumption]. }
       specialize (Hform t0). specialize (Hn t0).
       assert (0 <= m * n t0) by (apply Rmult_le_pos; lra).
       assert (Q : 2 * form_at D M x t0 * W <= - k * n t0 ^ 2).
@@ -51,13 +53,13 @@ Proof.
         assert (0 <= k * n t0 * (n t0 * w - n0)) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
         lra. }
   split; [exact Mono|]. split; [exact Bound|].
-  intros d Hd. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
+  intros -> d Hd. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
   exists (/ (k * eps ^ 2)). intros t Ht.
   assert (Pe : 0 < k * eps ^ 2) by (apply Rmult_lt_0_compat; [exact Hk|apply pow_lt; exact He]).
   assert (Pt : 0 < t) by (pose proof (Rinv_0_lt_compat _ Pe); lra).
   assert (Big : 1 < k * eps ^ 2 * t).
   { apply (Rmult_lt_compat_l _ _ _ Pe) in Ht. rewrite Rinv_r in Ht by lra. exact Ht. }
-  specialize (Bound t ltac:(lra)).
+  specialize (Bound t ltac:(lra) I).
   pose proof (square_le_norm_at D x d t Hd) as Hx. fold (n t) in Hx.
   rewrite Rminus_0_r. rewrite <- (Rabs_pos_eq eps) by lra. apply Rabs_lt_of_sq.
   eapply Rle_lt_trans; [exact Hx|].

@@ -11,24 +11,24 @@ Open Scope R_scope.
 
 Theorem definite_diverges : definite_diverges_statement.
 Proof.
-  intros D M S_Delta b x lambda Hl Hpos sol N0.
+  intros D M S_Delta b T x lambda Hl Hpos sol N0.
   set (n := norm_at D x). set (n0 := n 0).
   assert (Hform : forall t, lambda * n t <= form_at D M x t) by (intros t; apply Hpos).
   assert (Hn : forall t, 0 <= n t) by (intros t; apply norm_at_nonneg).
   assert (P0 : 0 < n0). { pose proof (Hn 0). unfold n0. unfold n, norm_at in *. lra. }
   assert (Hf0 : forall t, 0 <= form_at D M x t).
   { intros t. specialize (Hform t). specialize (Hn t). nra. }
-  pose proof (norm_evolves D M S_Delta b p_infty x sol) as En. fold n in En.
+  pose proof (norm_evolves D M S_Delta b T x sol) as En. fold n in En.
   assert (Hsum : forall t, 0 <= sum_below D (fun d => step_at D S_Delta b x d t * x d t ^ 2)).
   { intros t. apply sum_below_nonneg. intros d _.
     apply Rmult_le_pos; [left; apply step_at_pos|apply pow2_ge_0]. }
-  assert (Mono : forall u v, 0 <= u <= v -> n u <= n v).
-  { intros u v Huv. apply (incr_on p_infty _ _ u v En ltac:(lra) ltac:(lra) I). intros t _.
-    apply Rmult_le_pos; [specialize (Hf0 t); lra|apply Hsum]. }
   split.
-  - intros d u v Hd Huv.
-    exact (coordinate_increasing D M S_Delta b p_infty x sol d u v Hd Hf0 Huv I).
-  - apply is_lim_spec. intros K. change (Rbar_locally' p_infty (fun t => K < n t)).
+  - intros d u v Hd Huv HT.
+    exact (coordinate_increasing D M S_Delta b T x sol d u v Hd Hf0 Huv HT).
+  - intros ->. assert (Mono : forall u v, 0 <= u <= v -> n u <= n v).
+    { intros u v Huv. apply (incr_on p_infty _ _ u v En ltac:(lra) ltac:(lra) I). intros t _.
+      apply Rmult_le_pos; [specialize (Hf0 t); lra|apply Hsum]. }
+    apply is_lim_spec. intros K. change (Rbar_locally' p_infty (fun t => K < n t)).
     destruct (positive_minimum D
       (fun d => softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * (1 + Rmax 0 K))))
       ltac:(intros; apply softplus_pos)) as (m & Hm & Hstep).

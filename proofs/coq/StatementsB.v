@@ -80,30 +80,33 @@ Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R
 (** definite-converges: M negative definite.  The rate uses any lower bound m
     of the step widths on the box that the start spans. *)
 Definition definite_converges_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (x : nat -> R -> R)
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
     (lambda m : R),
   0 < lambda ->
   (forall v : nat -> R, quadratic_form D M v <= - lambda * square_norm D v) ->
-  vector_solution D M S_Delta b p_infty x ->
+  vector_solution D M S_Delta b T x ->
   0 < m ->
   (forall d : nat, (d < D)%nat ->
      m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))) ->
-  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rabs (x d v) <= Rabs (x d u)) /\
-  (forall t : R, 0 <= t ->
+  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+     Rabs (x d v) <= Rabs (x d u)) /\
+  (forall t : R, 0 <= t -> Rbar_lt t T ->
      square_norm D (fun d => x d t)
        * (1 + 2 * lambda * m * square_norm D (fun d => x d 0) * t)
      <= square_norm D (fun d => x d 0)) /\
-  (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
+  (T = p_infty -> forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
 (** definite-diverges: M positive definite and a nonzero start. *)
 Definition definite_diverges_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (x : nat -> R -> R) (lambda : R),
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
+    (lambda : R),
   0 < lambda ->
   (forall v : nat -> R, lambda * square_norm D v <= quadratic_form D M v) ->
-  vector_solution D M S_Delta b p_infty x ->
+  vector_solution D M S_Delta b T x ->
   square_norm D (fun d => x d 0) <> 0 ->
-  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rabs (x d u) <= Rabs (x d v)) /\
-  is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty.
+  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+     Rabs (x d u) <= Rabs (x d v)) /\
+  (T = p_infty -> is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty).
 
 (** ** The first token
 
