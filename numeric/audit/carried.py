@@ -99,7 +99,10 @@ class _Sorted:
             before = np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
             held = np.where(before >= 0, np.take_along_axis(total, np.maximum(before, 0), 1), 0.0)
             # Within a group of equal rates the sum of its weights stands at the end, zeros elsewhere.
-            weights = np.where(ends, np.where(before == np.arange(rates.shape[1]) - 1, weights, total - held), 0.0)
+            alone = before == np.arange(rates.shape[1]) - 1
+            merged = np.where(alone, weights, total - held)
+            noise = rates.shape[1] * _EPS * np.abs(weights).sum(axis=1, keepdims=True)
+            weights = np.where(ends & (alone | (np.abs(merged) > noise)), merged, 0.0)
         return cls(weights, rates - rates[:, :1])
 
     def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> _Sorted:
@@ -107,13 +110,15 @@ class _Sorted:
 
     def at(self, step: Column) -> Rows:
         """The summands at a step."""
-        return self.weights * np.exp(-self.rates * step[:, None])
+        summands: Rows = self.weights * np.exp(-self.rates * step[:, None])
+        return summands
 
     def sign_changes(self) -> Int64[np.ndarray, " channel"]:
         sign = np.sign(self.weights).astype(np.int8)
         index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
         filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
-        return np.count_nonzero(filled[:, 1:] * filled[:, :-1] < 0, axis=1).astype(np.int64)
+        changes: Int64[np.ndarray, " channel"] = np.count_nonzero(filled[:, 1:] * filled[:, :-1] < 0, axis=1)
+        return changes
 
     def leading(self) -> tuple[Column, Column]:
         """Weight and rate of the slowest state that counts."""
@@ -167,10 +172,9 @@ def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) 
     open_ = np.flatnonzero((above != NEGATIVE) & ((above == UNDECIDED) | (below == UNDECIDED)))
     if len(open_):
         part = sums.take(open_)
-        found = _scan(part, delta0[open_], floor, margin, flat[open_])
-        for side, result in ((below, found[0]), (above, found[1])):
+        sides, step[open_] = _scan(part, delta0[open_], floor, margin, flat[open_])
+        for side, result in zip((below, above), sides, strict=True):
             side[open_] = np.where(side[open_] == UNDECIDED, result, side[open_])
-        step[open_] = found[2]
         unsure = (below[open_] == UNDECIDED) | (above[open_] == UNDECIDED)
         evidence[open_] = np.where(unsure & np.isnan(step[open_]), code("undecided"), code("scan"))
     return CarriedSigns(bound, below, above, step, Labels(evidence, EVIDENCE))
@@ -178,16 +182,15 @@ def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) 
 
 def _partial_sums_hold(summands: Rows) -> Bool[np.ndarray, " channel"]:
     """Abel's test: no partial sum is negative. Merged zeros repeat a partial sum, so ties need no care."""
-    held: Bool[np.ndarray, " channel"] = (np.cumsum(summands, axis=1) >= 0).all(axis=1)
-    return held
+    return np.asarray((np.cumsum(summands, axis=1) >= 0).all(axis=1))
 
 
 def _scan(
     sums: _Sorted, delta0: Column, floor: float, margin: float, flat: Bool[np.ndarray, " channel"]
-) -> tuple[Int8[np.ndarray, " channel"], Int8[np.ndarray, " channel"], Column]:
-    """(below, above, step) by nodes and closed intervals; see the module's text."""
+) -> tuple[Int8[np.ndarray, "side channel"], Column]:
+    """Sides (below, above) and a step with K < 0, by nodes and closed intervals; see the module's text."""
     count = len(delta0)
-    last = np.maximum(sums.settled_after(), 2 * delta0)
+    last = np.maximum(np.maximum(sums.settled_after(), 2 * delta0), floor + 1e-300)
     top = sums.rates.max(axis=1)
     first = np.minimum(0.25 / np.maximum(top, 1e-300), 0.5 * (last - floor))
     power = np.linspace(0.0, 1.0, _NODES)
@@ -195,54 +198,49 @@ def _scan(
     steps = np.sort(np.concatenate([np.full((count, 1), floor), grid, delta0[:, None]], axis=1), axis=1)
     multiples = delta0[:, None] * np.arange(1.0, steps.shape[1] + 1)
     steps = np.where(flat[:, None], multiples, steps)
-    result = {side: np.full(count, NONNEGATIVE, dtype=np.int8) for side in ("below", "above")}
-    where = np.full(count, np.nan)
+    found = _Found(np.full((2, count), NONNEGATIVE, dtype=np.int8), np.full(count, np.nan), delta0)
+    found.note(sums, np.repeat(np.arange(count), steps.shape[1]), steps.ravel(), margin)
     rows = np.repeat(np.arange(count), steps.shape[1] - 1)
     low, high = steps[:, :-1].ravel(), steps[:, 1:].ravel()
     keep = (high > low) & ~flat[rows]
-    _note_negative(sums, np.repeat(np.arange(count), steps.shape[1]), steps.ravel(), margin, delta0, result, where)
     rows, low, high = rows[keep], low[keep], high[keep]
+    part = np.arange(_SPLIT + 1) / _SPLIT
     for depth in range(_DEPTH + 1):
-        open_ = ~_closed(sums, rows, low, high, margin) & np.isnan(where[rows])
+        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~_closed(sums, rows, low, high, margin)
         rows, low, high = rows[open_], low[open_], high[open_]
         if not len(rows) or depth == _DEPTH or len(rows) * _SPLIT > _MOST_INTERVALS:
             break
-        part = np.arange(_SPLIT + 1) / _SPLIT
         cuts = low[:, None] + (high - low)[:, None] * part
         cuts[:, -1] = high
-        inner = np.repeat(rows, _SPLIT - 1)
-        _note_negative(sums, inner, cuts[:, 1:-1].ravel(), margin, delta0, result, where)
+        found.note(sums, np.repeat(rows, _SPLIT - 1), cuts[:, 1:-1].ravel(), margin)
         rows, low, high = np.repeat(rows, _SPLIT), cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
-    for side, mine in (("below", low < delta0[rows]), ("above", high > delta0[rows])):
-        left = rows[mine]
-        result[side][left] = np.where(result[side][left] == NEGATIVE, NEGATIVE, UNDECIDED)
-    # A channel with a negative value is not refined further, so its other side stays open.
-    found = ~np.isnan(where)
-    for side in result.values():
-        side[found & (side != NEGATIVE)] = UNDECIDED
-    unproven = flat & ~found & (multiples[:, -1] < sums.settled_after())
-    result["above"][unproven] = UNDECIDED
-    return result["below"], result["above"], where
+    found.sides[found.side(rows, low), rows] = UNDECIDED
+    short = flat & (found.sides[1] != NEGATIVE) & (multiples[:, -1] < sums.settled_after())
+    found.sides[1, short] = UNDECIDED
+    return found.sides, found.step
 
 
-def _note_negative(
-    sums: _Sorted,
-    rows: Int64[np.ndarray, " node"],
-    steps: Float64[np.ndarray, " node"],
-    margin: float,
-    delta0: Column,
-    result: dict[str, Int8[np.ndarray, " channel"]],
-    where: Column,
-) -> None:
-    """Record nodes at which K is negative beyond rounding."""
-    weights = sums.weights[rows]
-    value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
-    bad = value < -margin * size
-    for side, mine in (("below", steps < delta0[rows]), ("above", steps >= delta0[rows])):
-        result[side][rows[bad & mine]] = NEGATIVE
-    chosen, first = np.unique(rows[bad], return_index=True)
-    fresh = np.isnan(where[chosen])
-    where[chosen[fresh]] = steps[bad][first[fresh]]
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What a scan knows so far: sides (below, above) of every channel, and a step at which K < 0."""
+
+    sides: Int8[np.ndarray, "side channel"]
+    step: Column
+    delta0: Column
+
+    def side(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """0 below Delta(0), 1 from there on."""
+        return (steps >= self.delta0[rows]).astype(np.int64)
+
+    def note(self, sums: _Sorted, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
+        """Record nodes at which K is negative beyond rounding."""
+        weights = sums.weights[rows]
+        value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
+        bad = np.flatnonzero(value < -margin * size)
+        self.sides[self.side(rows[bad], steps[bad]), rows[bad]] = NEGATIVE
+        chosen, first = np.unique(rows[bad], return_index=True)
+        fresh = np.isnan(self.step[chosen])
+        self.step[chosen[fresh]] = steps[bad][first[fresh]]
 
 
 def _closed(

@@ -11,7 +11,7 @@ from s6flow.numeric.audit.labels import Labels
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.errors import MissingDependencyError
 
-__all__ = ["CERTIFIER", "CERTIFIED", "certified_column"]
+__all__ = ["CERTIFIED", "CERTIFIER", "certified_column"]
 
 #: "module:function"; called as certify_K(mu=..., a=..., s=..., b=..., floor=...) for one channel with mu > 0, it
 #: returns "holds" (K >= 0 on every step in reach), "fails" (K < 0 somewhere) or "inconclusive".

@@ -64,8 +64,15 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
     scale = max(np.abs(layer.S_B).max(), 1e-300), max(np.abs(layer.S_C).max(), 1e-300)
     S_B, S_C = (np.ascontiguousarray((m / k).T, np.float32) for m, k in zip((layer.S_B, layer.S_C), scale, strict=True))
     orders = _permutations(layer.channels, shuffles, seed)
-    counts = [np.count_nonzero(np.einsum("cn,cn->c", S_C[order], S_B) < 0) for order in orders]
-    sample = np.einsum("cn,cn->c", S_C[orders[0]], S_B).astype(np.float64) * (scale[0] * scale[1])
+    paired, ones = np.empty_like(S_C), np.ones(layer.states, np.float32)
+    counts, sample = [], np.empty(0)
+    for order in orders:
+        np.take(S_C, order, axis=0, out=paired, mode="clip")
+        np.multiply(paired, S_B, out=paired)
+        mu = paired @ ones
+        counts.append(np.count_nonzero(mu < 0))
+        if len(counts) == 1:
+            sample = mu.astype(np.float64) * (scale[0] * scale[1])
     fractions = np.array(counts) / layer.channels
     mean, sd = float(fractions.mean()), float(fractions.std(ddof=1))
     # Counts are integers, so a tie is exact up to the rounding of the mean.

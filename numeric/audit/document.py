@@ -219,8 +219,8 @@ def schema() -> dict[str, Any]:
         "items": _closed(dict.fromkeys(("name", "kind", "meaning", "unit", "assumption", "source"), text)),
     }
     tally = {"type": "object", "additionalProperties": count}
-    totals = ("layers", "channels", "withheld", "affine_layers", "paper_setting_channels", "one_rate_channels")
-    totals += ("one_sign_channels", "dichotomy_can_fail_channels", "dichotomy_unknown_channels")
+    totals = ["layers", "channels", "withheld", "affine_layers", "paper_setting_channels", "one_rate_channels"]
+    totals += ["one_sign_channels", "dichotomy_can_fail_channels", "dichotomy_unknown_channels"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Audit of the S6 layers of a checkpoint, {SCHEMA}",

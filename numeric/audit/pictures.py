@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float64
@@ -63,7 +64,7 @@ def scenario_map(report: AuditReport) -> str:
         for index, layer in enumerate(report.layers):
             labels = layer.words(f"scenario_{name}")
             edges = np.linspace(0, layer.channels, min(_CELLS, layer.channels) + 1).astype(int)
-            parts = [labels.codes[first:last] for first, last in zip(edges[:-1], edges[1:], strict=True)]
+            parts = [labels.codes[first:last] for first, last in pairwise(edges.tolist())]
             cells = np.array([np.bincount(part).argmax() for part in parts])
             width = room / len(cells)
             y = top + (index + 0.5) * height
@@ -93,11 +94,10 @@ def control_chart(report: AuditReport) -> str:
     """Fraction of mu < 0 of every layer (dot) on the range of its shuffles (line) and their mean +- 2 sd (bar)."""
     height, top, room = _row_height(report), 18.0, _WIDTH - _LEFT - 20
     values = [v for layer in report.layers for v in (layer.control.fraction, *layer.control.fractions)]
-    low, high = min(values), max(values)
-    low, high = max(0.0, low - 0.05), min(1.0, high + 0.05)
+    low, high = max(0.0, float(min(values)) - 0.05), min(1.0, float(max(values)) + 0.05)
 
     def x(value: float) -> float:
-        return _LEFT + room * (min(max(value, low), high) - low) / (high - low)
+        return float(_LEFT + room * (min(max(value, low), high) - low) / (high - low))
 
     body = _layer_labels(report, top, height)
     bottom = top + len(report.layers) * height

@@ -17,7 +17,7 @@ from s6flow.numeric.audit.certificate import certified_column
 from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.labels import Labels
 from s6flow.numeric.audit.numbers import channel_numbers, prepare
-from s6flow.numeric.audit.simulate import Simulation, simulate_layer
+from s6flow.numeric.audit.simulate import Simulation, simulator
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
 from s6flow.numeric.audit.verdict import channel_verdicts
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
@@ -140,7 +140,13 @@ class AuditReport:
 
 
 def audit_layer(
-    layer: S6Layer, *, simulate: bool = False, certify: bool = False, seed: int = 0, shuffles: int = 200
+    layer: S6Layer,
+    *,
+    simulate: bool = False,
+    certify: bool = False,
+    seed: int = 0,
+    shuffles: int = 200,
+    device: str = "cpu",
 ) -> LayerAudit:
     """Judge one layer that is in memory; arguments as `audit`."""
     numbers = channel_numbers(layer)
@@ -163,7 +169,7 @@ def audit_layer(
         symmetric=symmetric_signature(layer),
         signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0),
     )
-    return replace(judged, simulation=simulate_layer(layer, columns, seed)) if simulate else judged
+    return replace(judged, simulation=simulator(device)(layer, columns, seed)) if simulate else judged
 
 
 def audit(
@@ -186,21 +192,21 @@ def audit(
         layers: names, patterns with * and ?, or positions from 0, of the layers to judge; all by default.
         seed: of the shuffles and of the starts, >= 0.
         progress: called with (done, total, name) after every layer.
-        device: where to compute; `cpu` is what there is.
+        device: where the simulation runs, a key of `simulate.SIMULATORS`; all else is computed on the CPU.
         shuffles: permutations of the control, at least 2.
     Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: if no layer is left to judge.
-        AssumptionError: a seed < 0, fewer than two shuffles, another device.
+        AssumptionError: a seed < 0, fewer than two shuffles, an unknown device.
+        MissingDependencyError: the device or the certificates need what is not there.
     """
     if seed < 0:
         raise AssumptionError("the seed must be >= 0", seed, "seed")
     if shuffles < 2:
         raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
-    if device != "cpu":
-        raise AssumptionError("the audit runs on device cpu", device, "device", "Leave it out.")
+    simulator(device)
     checkpoint = open_checkpoint(source)
     chosen = _choose(checkpoint, layers)
     judged: list[LayerAudit] = []
-    options = {"simulate": simulate, "certify": certify, "seed": seed, "shuffles": shuffles}
+    options = {"simulate": simulate, "certify": certify, "seed": seed, "shuffles": shuffles, "device": device}
     prepare()
     exponential_sum()
     # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.

@@ -8,6 +8,7 @@ which nothing is predicted. On some channels the velocity is compared with the S
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,18 @@ from s6flow.numeric.flow import AxisParameters, Fate, FlowParameters, FlowResult
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.coordinates import asinh_axis_program
+from s6flow.symbolic.errors import AssumptionError, MissingDependencyError
 
-__all__ = ["OBSERVED", "Disagreement", "Simulation", "agrees", "s6_reference", "simulate_layer"]
+__all__ = [
+    "OBSERVED",
+    "SIMULATORS",
+    "Disagreement",
+    "Simulation",
+    "agrees",
+    "s6_reference",
+    "simulate_layer",
+    "simulator",
+]
 
 #: Observed fates. "elsewhere": at rest, but at no equilibrium of the phase line.
 OBSERVED = ("convergent", "stationary", "slow", "fast", "coexistence", "root", "exponential", "elsewhere", "undecided")
@@ -80,6 +91,30 @@ def agrees(predicted: str, observed: str) -> bool | None:
     if predicted == "not predicted" or observed == "undecided":
         return None
     return observed == predicted or (predicted == "coexistence" and observed == "fast")
+
+
+#: Device -> "module:function", called as `simulate_layer`; imported when asked for.
+SIMULATORS: dict[str, str] = {
+    "cpu": "s6flow.numeric.audit.simulate:simulate_layer",
+    "cuda": "s6flow.numeric.gpu.simulate:simulate_layer",
+}
+
+
+def simulator(device: str) -> Callable[[S6Layer, Columns, int], Simulation]:
+    """The function that simulates a layer on a device.
+
+    Raises: AssumptionError: unknown device. MissingDependencyError: it needs what is not installed.
+    """
+    if device not in SIMULATORS:
+        raise AssumptionError("the device must be one of " + ", ".join(SIMULATORS), device, "device")
+    module, name = SIMULATORS[device].split(":")
+    try:
+        function: Callable[[S6Layer, Columns, int], Simulation] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise MissingDependencyError(
+            f"simulation on {device} needs its library", error, "device", "Leave --device out: it runs on the CPU."
+        ) from None
+    return function
 
 
 def simulate_layer(layer: S6Layer, columns: Columns, seed: int) -> Simulation:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from s6flow.numeric.weights import S6Layer
 
@@ -67,6 +66,6 @@ def symmetric_signature(layer: S6Layer) -> Signature:
     if channels < 2 * states:
         product = layer.S_C.T @ layer.S_B
         return _count(np.linalg.eigvalsh((product + product.T) / 2), scale, channels)
-    triangle: Float64[np.ndarray, "row row"] = np.linalg.qr(np.concatenate([layer.S_B, layer.S_C]).T, mode="r")
+    triangle = np.asarray(np.linalg.qr(np.concatenate([layer.S_B, layer.S_C]).T, mode="r"))
     half = triangle[:, :states] @ triangle[:, states:].T
     return _count(np.linalg.eigvalsh((half + half.T) / 2), scale, channels)

@@ -1,4 +1,4 @@
-"""From numbers to verdicts: the scenario that tokens of each sign meet, and the theorem that says so (theory 7, 8, 8b)."""
+"""From numbers to verdicts: the scenario that tokens of each sign meet, and the theorem that says so (theory 7-8b)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def channel_verdicts(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str
     growing = mu > 0
     found = _carried(layer, numbers, growing & ~definite, definite)
     fails, above = found["dichotomy_can_fail"], found.pop("above")
-    assert isinstance(fails, np.ndarray) and isinstance(above, np.ndarray)
+    assert isinstance(fails, np.ndarray), "a flag"
+    assert isinstance(above, np.ndarray), "a flag"
     verdicts: dict[str, np.ndarray | Labels] = dict(found)
     still = (numbers["mu_n_positive"] == 0) & (numbers["mu_n_negative"] == 0)
     for index, name in enumerate(SIGNS):
