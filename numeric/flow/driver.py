@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from s6flow.numeric.flow.clock import Clock, log_norm, log_time, theta_of
 from s6flow.numeric.flow.landing import land
 from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.flow.stiff import LARGEST_SYSTEM, carry
 from s6flow.numeric.flow.tableau import ORDER, STAGES, error_norm, stages
 
 __all__ = ["solve"]
@@ -24,6 +25,9 @@ SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
 #: A system rests when theta took at least this many steps to grow by this much (so an equilibrium holds the step
 #: down) while no component moved by more than this many tolerated errors.
 RESTING_STEPS, RESTING_CLOCK, RESTING_MOVE = 20, 0.1, 100.0
+#: A system is stiff when so many accepted steps in a row stay this short: nothing changes within them. After a stiff
+#: stretch the explicit method gets so many steps before it may be called stiff again.
+STIFF_STEPS, STIFF_STEP, PATIENCE = 300, 0.03, 100
 #: Growth like |x|^p takes finite time to infinity for p > 0; measured exponents are 0, 1, 2 or 3.
 LEAST_POWER = 0.5
 #: Elements (token times state) that run at a time: enough to hide the interpreter, few enough for the cache.
@@ -58,8 +62,10 @@ class _Live:
     rejected: Bool
     anchor: Float
     resting: NDArray[np.int64]
+    short: NDArray[np.int64]
     attempts: NDArray[np.int64]
     accepted: NDArray[np.int64]
+    evaluations: NDArray[np.int64]
 
     def keep(self, mask: Bool) -> None:
         for name, value in vars(self).items():
@@ -104,8 +110,10 @@ class _Pool:
             rejected=np.zeros(len(row), dtype=bool),
             anchor=state.copy(),
             resting=np.zeros(len(row), dtype=np.int64),
+            short=np.zeros(len(row), dtype=np.int64),
             attempts=np.zeros(len(row), dtype=np.int64),
             accepted=np.zeros(len(row), dtype=np.int64),
+            evaluations=np.ones(len(row), dtype=np.int64),
         )
         return live, clock
 
@@ -127,6 +135,7 @@ class _Pool:
         good &= error <= 1
         factor = np.clip(factor, SMALLEST_FACTOR, np.where(live.rejected | ~good, 1.0, LARGEST_FACTOR))
         live.attempts += 1
+        live.evaluations += STAGES
         live.accepted += good
         crossed = self.record(good, new, new_slope)
         exploded = good & (problem.coordinates.log_size(new[:, :-1], self.clock.arrays) >= problem.log_limit)
@@ -145,7 +154,15 @@ class _Pool:
         live.state = np.where(good[:, None], new, live.state)
         live.slope = np.where(good[:, None], new_slope, live.slope)
         live.log_rate = np.where(good, new_log_rate, live.log_rate)
+        live.short = np.where(
+            good & (live.step < STIFF_STEP),
+            live.short + 1,
+            np.where(good & (live.short >= 0), 0, live.short + (live.short < 0)),
+        )
         live.rejected, live.step = ~good, next_step
+        stiff = ~done & (live.short >= STIFF_STEPS)
+        for index in np.flatnonzero(stiff) if new.shape[1] <= LARGEST_SYSTEM else ():
+            done[index] = self.carry_stiff(int(index))
         if done.any():
             self.compact(~done)
 
@@ -214,7 +231,7 @@ class _Pool:
         passed = log_time(state[mask, -1], self.clock.log_t0[mask]) - state[mask, -1] - self.clock.log_t0[mask]
         result.log_pace[row] = np.log(largest) - np.log(slope[mask, -1]) + passed
         result.attempts[row], result.steps[row] = live.attempts[mask], live.accepted[mask]
-        result.evaluations[row] = live.attempts[mask] * STAGES + 1
+        result.evaluations[row] = live.evaluations[mask]
         if settled:  # an equilibrium keeps its state at all later times
             result.settled[row] = True
             later = np.arange(live.targets.shape[1])[None, :] >= live.pending[mask, None]
@@ -240,6 +257,33 @@ class _Pool:
         self.result.log_remaining[live.row[mask]] = np.where(finite, -growth - np.log(np.abs(power)), -np.inf)[mask]
         self.finish(mask & finite, new, new_slope, Status.BLOW_UP)
         self.finish(mask & ~finite, new, new_slope, Status.OVERFLOW)
+
+    def carry_stiff(self, index: int) -> bool:
+        """Carry one system over a stiff stretch; whether it reached the horizon."""
+        live, problem, one = self.live, self.problem, np.array([index])
+        clock = self.clock.part(one)
+        pending, left = int(live.pending[index]), int(problem.max_steps - live.attempts[index])
+        targets = live.targets[index, pending:]
+        budget = left * STAGES // 2  # LSODA takes about two evaluations a step
+        stretch = carry(clock, live.state[index], targets, problem.log_limit, problem.rtol, problem.atol, budget)
+        live.state[index] = live.anchor[index] = stretch.state
+        slope, log_rate = clock.evaluate(stretch.state[None])
+        live.slope[index], live.log_rate[index] = slope[0], log_rate[0]
+        live.attempts[index] += -(-stretch.evaluations // STAGES)
+        live.accepted[index] += stretch.steps
+        live.evaluations[index] += stretch.evaluations
+        live.short[index] = -PATIENCE
+        row, reached = live.row[index], pending + len(stretch.landed)
+        self.result.states[row, pending:reached] = np.reshape(stretch.landed, (-1, problem.start.shape[1]))
+        self.result.reached[row, pending:reached] = True
+        live.pending[index], live.resting[index] = reached, 0
+        arrived = stretch.settled or reached == live.targets.shape[1]
+        if arrived:
+            mask = np.zeros(len(live.row), dtype=bool)
+            mask[index] = True
+            self.finish(mask, live.state, live.slope, Status.HORIZON, settled=stretch.settled)
+            self.result.end_log_time[row] = problem.targets[-1]
+        return bool(arrived)
 
     def compact(self, keep: Bool) -> None:
         """Drop finished systems; when the pool is half empty, refill it."""
