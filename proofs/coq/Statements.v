@@ -323,3 +323,14 @@ Definition state_convergence_zeros_statement : Prop :=
   is_lim (fun t => t * x l t ^ 2) p_infty
     (Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))
      / (2 * - sum_below N mu * softplus b)).
+
+Definition state_convergence_critical_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  sum_below N mu < 0 ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> x k 0 <> 0) ->
+  (forall k : nat, (k < l)%nat -> share_carried N a mu b k <> 1) ->
+  share_carried N a mu b l = 1 ->
+  is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
