@@ -6,7 +6,7 @@ of sigma with
     d y / d sigma = velocity / (1/(t + t0) + |velocity|),
     d theta / d sigma = (1/(t + t0)) / (1/(t + t0) + |velocity|).
 
-Every component then moves at most by one a unit of sigma. |.| is the p-norm with p = 8: close to the maximum,
+Every component (but extinct ones, whose ln|x| may run to -1e300) then moves at most by one a unit of sigma. |.| is the p-norm with p = 8: close to the maximum,
 whose kinks would cost rejected steps. Everything is scaled by e^{-log_scale}, so that nothing leaves the range of
 float64 at |x| = 1e100 or ln t = 600.
 """
@@ -81,7 +81,9 @@ class Clock:
         """d state / d sigma, and ln(d sigma / dt), shape (system)."""
         velocity, log_scale = self.coordinates.velocity(state[:, :-1], self.arrays)
         log_clock = -(state[:, -1] + self.log_t0)
-        log_speed = log_norm(velocity)
+        # an extinct token acts on nothing, and time does not wait for it
+        extinct = self.coordinates.extinct(state[:, :-1], self.arrays)
+        log_speed = log_norm(np.where(extinct, 0.0, velocity))
         # ln(1/(t + t0) + |velocity|), from the exponents: neither term need be in range
         log_rate = np.logaddexp(log_clock - log_scale, log_speed)
         slope = np.empty_like(state)

@@ -39,6 +39,7 @@ class Coordinates:
         log_size: state -> ln of the largest |x|, to within ln 2.
         decode: state, arrays -> ln|x| (-inf at zero) and the sign of x.
         extinct: state, arrays -> where |x| is so small that it can act on nothing.
+        size: state -> what grows with |x|, component by component.
         relative: whether errors of the state are relative errors of x by themselves.
         log_limit: default ln |x| at which a system counts as blown up.
     """
@@ -51,6 +52,7 @@ class Coordinates:
     log_size: Callable[[Float, Arrays], Float]
     decode: Callable[[Float, Arrays], tuple[Float, Float]]
     extinct: Callable[[Float, Arrays], NDArray[np.bool_]]
+    size: Callable[[Float], Float]
     relative: bool
     log_limit: float
 
@@ -121,6 +123,10 @@ def _extinct_log(u: Float, arrays: Arrays) -> NDArray[np.bool_]:
     return np.asarray((u < _EXTINCT_LOG) | (arrays["sigma"] == 0))
 
 
+def _same(u: Float) -> Float:
+    return u
+
+
 def _extinct_asinh(v: Float, arrays: Arrays) -> NDArray[np.bool_]:
     return np.asarray(np.abs(v) < _EXTINCT_ASINH)
 
@@ -131,7 +137,17 @@ COORDINATES: dict[str, Coordinates] = {
     row.name: row
     for row in (
         Coordinates(
-            "log", log_program, 1, _encode_log, _velocity_log, _log_sizes, _decode_log, _extinct_log, True, _LOG_1E100
+            "log",
+            log_program,
+            1,
+            _encode_log,
+            _velocity_log,
+            _log_sizes,
+            _decode_log,
+            _extinct_log,
+            _same,
+            True,
+            _LOG_1E100,
         ),
         Coordinates(
             "asinh-axis",
@@ -142,6 +158,7 @@ COORDINATES: dict[str, Coordinates] = {
             _asinh_size,
             _decode_asinh,
             _extinct_asinh,
+            np.abs,
             False,
             _LOG_1E60,
         ),
@@ -154,6 +171,7 @@ COORDINATES: dict[str, Coordinates] = {
             _asinh_size,
             _decode_asinh,
             _extinct_asinh,
+            np.abs,
             False,
             _LOG_1E60,
         ),

@@ -170,7 +170,8 @@ class _Pool:
         """Tolerated local error of every component, theta last."""
         problem = self.problem
         if problem.coordinates.relative:
-            return np.full(new.shape, problem.rtol)
+            # ln|x| itself is the unit, until it is so low that x acts on nothing
+            return problem.rtol * np.maximum(1.0, np.maximum(np.abs(old), np.abs(new)) / 1000.0)
         size = np.minimum(1.0, np.maximum(np.abs(old), np.abs(new)))
         scale = problem.rtol * size + problem.atol * size[:, :-1].max(axis=1, initial=0.0, keepdims=True)
         scale[:, -1] = problem.rtol
@@ -212,6 +213,8 @@ class _Pool:
         due = good & (new[:, -1] - live.anchor[:, -1] >= RESTING_CLOCK)
         move = np.abs(new - live.anchor)[:, :-1]
         gone = self.problem.coordinates.extinct(new[:, :-1], self.clock.arrays)
+        size = self.problem.coordinates.size
+        gone &= size(new[:, :-1]) <= size(live.anchor[:, :-1])
         still = ((move <= RESTING_MOVE * tolerance[:, :-1]) | gone).all(axis=1)
         rested = due & still & (live.resting >= RESTING_STEPS)
         live.anchor = np.where(due[:, None], new, live.anchor)

@@ -32,7 +32,7 @@ RESTING_SPAN, RESTING_MOVE, STIFF_RATE = 0.5, 100.0, 200.0
 
 @dataclass(frozen=True)
 class Stretch:
-    """What became of one system: last state (theta last), states at the targets passed, whether it rests, and the cost."""
+    """What became of one system: last state (theta last), states at the targets passed, whether it rests, cost."""
 
     state: Float
     landed: list[Float]
