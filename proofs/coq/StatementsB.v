@@ -277,3 +277,35 @@ Definition affine_phase_line_statement : Prop :=
            is_lim x p_infty e) /\
         ((forall y : R, y <= x 0 -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
          is_lim x p_infty m_infty))).
+
+(** ** Closed forms for a constant step, s = 0
+
+    closed-form-first-token: the inverse square of the first token is linear. *)
+Definition closed_form_first_token_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (b : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  solution N a mu 0 b L T x ->
+  (0 < L)%nat ->
+  x 0%nat 0 <> 0 ->
+  forall t : R,
+  0 <= t ->
+  Rbar_lt t T ->
+  / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t.
+
+(** closed-form-two-tokens: with one decay rate, the inverse square of the
+    second is a linear term and a power of that of the first. *)
+Definition closed_form_two_tokens_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (b a0 q C : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  (forall n : nat, (n < N)%nat -> a n = a0) ->
+  0 < a0 ->
+  solution N a mu 0 b L T x ->
+  (1 < L)%nat ->
+  x 0%nat 0 <> 0 ->
+  x 1%nat 0 <> 0 ->
+  q = exp (- a0 * softplus b) ->
+  C = (/ x 1%nat 0 ^ 2 - / x 0%nat 0 ^ 2 / (1 - q)) / exp (q * ln (/ x 0%nat 0 ^ 2)) ->
+  forall t : R,
+  0 <= t ->
+  Rbar_lt t T ->
+  / x 1%nat t ^ 2 =
+  (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t) / (1 - q)
+  + C * exp (q * ln (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t)).
