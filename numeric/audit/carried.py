@@ -9,7 +9,8 @@ Four tests, cheapest first. (1) Abel summation: with the a_n ascending and parti
 sum_n mu_n e^{-a_n D} = sum_k C_k (e^{-a_k D} - e^{-a_{k+1} D}) + C_N e^{-a_N D}, so C_k >= 0 for all k proves K >= 0;
 weights mu_n e^{-a_n D0} prove it beyond D0, and sums from the other end before D0. (2) The sign of K(0).
 (3) The sign of the slowest state's mu_n, which K takes as Delta grows. (4) A scan whose intervals are closed by a
-bound: on [p, q] K is at least the smaller end less (q - p)^2/8 times the largest K''. Up to rounding (1) and (4) are proofs.
+bound: on [p, q] K is at least the smaller end less (q - p)^2/8 times the largest K''. Up to rounding (1) and (4)
+are proofs.
 """
 
 from __future__ import annotations
@@ -230,7 +231,7 @@ class _Found:
 
     def side(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """0 below Delta(0), 1 from there on."""
-        return (steps >= self.delta0[rows]).astype(np.int64)
+        return np.asarray(steps >= self.delta0[rows], dtype=np.int64)
 
     def note(self, sums: _Sorted, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
         """Record nodes at which K is negative beyond rounding."""

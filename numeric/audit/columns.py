@@ -80,7 +80,8 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     Column(
         "mu",
         "number",
-        "S_C^T S_B on the channel's axis; its sign decides between convergence and divergence; 0 if within rounding of it",
+        "S_C^T S_B on the channel's axis; its sign decides between convergence and divergence; 0 if within "
+        "rounding of it",
         "1/(token^2 depth-time)",
         f"decides for every token only if {_BILINEAR} and the theorem beside it applies",
         "0, 7",
@@ -88,13 +89,15 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     Column("mu_n_positive", "count", "states whose share mu_n of mu is positive", "states", _NONE, "0"),
     Column("mu_n_negative", "count", "states whose share mu_n of mu is negative", "states", _NONE, "0"),
     Column("mu_n_zero", "count", "states whose share mu_n of mu is zero", "states", _NONE, "0"),
-    Column("s", "number", "slope of the step's argument on the axis: Delta(x) = softplus(s x + b) + floor", "1/token", _NONE, "0, 3"),
+    Column("s", "number", "slope of the step's argument on the axis: Delta(x) = softplus(s x + b) + "
+    "floor", "1/token", _NONE, "0, 3"),
     Column("b", "number", "constant part of the step's argument", "1", _NONE, "0"),
     Column("delta0", "number", "Delta(0), the step of a vanishing token", "1", _NONE, "0"),
     Column(
         "K0",
         "number",
-        "share of the growth rate of the token before that a small token takes over; negative: it shrinks while that one "
+        "share of the growth rate of the token before that a small token takes over; negative: it shrinks while "
+        "that one "
         "blows up; null where mu = 0",
         "1",
         f"{_BILINEAR}; of consequence where mu > 0",
@@ -113,7 +116,8 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     Column(
         "kappa_max",
         "number",
-        f"largest kappa of tokens 2 to {KAPPA_TOKENS}; above 1 that token decays like t^(-kappa/2), faster than 1/sqrt(t); "
+        f"largest kappa of tokens 2 to {KAPPA_TOKENS}; above 1 that token decays like t^(-kappa/2), faster than "
+        f"1/sqrt(t); "
         "null unless mu < 0",
         "1",
         f"{_BILINEAR}, mu < 0, no token is zero",
@@ -123,22 +127,26 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     Column(
         "kappa_limit",
         "number",
-        "fixed point of kappa along the tokens, from sum_n (mu_n/mu) q_n/(1-q_n); null if there is none below 1, or unless mu < 0",
+        "fixed point of kappa along the tokens, from sum_n (mu_n/mu) q_n/(1-q_n); null if there is none below "
+        "1, or unless mu < 0",
         "1",
-        f"{_BILINEAR}, mu < 0, no token is zero; kappa need not have come near it by any given token",
+        f"{_BILINEAR}, mu < 0, no token is zero; the recursion may be slow to reach it, or be repelled by it",
         "state-convergence",
         nullable=True,
     ),
     Column(
-        "nu", "number", "coefficient of x in p(x) = mu x^2 + nu x + lambda; 0 without projection biases", "1/(token depth-time)", _AXIS,
+        "nu", "number", "coefficient of x in p(x) = mu x^2 + nu x + lambda; 0 without projection biases",
+        "1/(token depth-time)", _AXIS,
         "affine-phase-line",
     ),
     Column(
-        "lambda", "number", "constant of p; 0 without projection biases; negative: small tokens die out", "1/depth-time", _AXIS,
+        "lambda", "number", "constant of p; 0 without projection biases; negative: small tokens die out",
+        "1/depth-time", _AXIS,
         "affine-phase-line",
     ),
     Column(
-        "root_low", "number", "the lower nonzero real root of p, an equilibrium of token 1; null if there is none", "token",
+        "root_low", "number", "the lower nonzero real root of p, an equilibrium of token 1; null if there is "
+        "none", "token",
         f"{_AXIS}; token 1 only", "affine-phase-line", nullable=True,
     ),
     Column(
@@ -153,7 +161,8 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     Column("one_sign", "flag", "whether no two mu_n have opposite signs", "1", _NONE, "8"),
     Column(
         "paper_setting", "flag",
-        "whether the paper's own theorems apply: one decay rate or mu_n of one sign, and no projection bias or step floor",
+        "whether the paper's own theorems apply: one decay rate or mu_n of one sign, and no projection bias or "
+        "step floor",
         "1", _AXIS, "8",
     ),
     Column(
@@ -164,7 +173,8 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "dichotomy_evidence", "word",
-        "what decided it; `partial sums` and `one sign` prove K >= 0 up to rounding, `scan` by bounded intervals, the others "
+        "what decided it; `partial sums` and `one sign` prove K >= 0 up to rounding, `scan` by bounded "
+        "intervals, the others "
         "show a negative value",
         "1", "float64 arithmetic; --certify replaces it by interval arithmetic", "coexistence", words=EVIDENCE,
     ),
@@ -175,7 +185,8 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "K_negative_token", "number",
-        "a token at which K < 0, so that it shrinks while the one before blows up; may be immense; null if none was found",
+        "a token at which K < 0, so that it shrinks while the one before blows up; may be immense; null if none "
+        "was found",
         "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "coexistence", nullable=True,
     ),
     Column(
@@ -193,20 +204,25 @@ LAYER_COLUMNS: tuple[Column, ...] = (
     Column("channels", "count", "channels, each of which carries one 1-D system", "1", _NONE, "3"),
     Column("states", "count", "state size N", "1", _NONE, "0"),
     Column("rank", "count", "rank of the step's projection", "1", _NONE, "3"),
-    Column("floor", "number", "constant added to the step; positive: every divergence takes finite time", "1", _NONE, "8b"),
+    Column("floor", "number", "constant added to the step; positive: every divergence takes finite time",
+    "1", _NONE, "8b"),
     Column("affine", "flag", "whether B or C has a bias, so that mu alone gives the wrong verdict", "1", _NONE, "8b"),
-    Column("mu_negative_fraction", "number", "share of channels with mu < 0", "1", "misleads by itself: compare it with the control", "0"),
+    Column("mu_negative_fraction", "number", "share of channels with mu < 0", "1", "misleads by itself: compare "
+    "it with the control", "0"),
     Column(
-        "control_mean", "number", "the same share when the columns of S_C are shuffled against those of S_B, on average", "1",
+        "control_mean", "number", "the same share when the columns of S_C are shuffled against those of S_B, on "
+        "average", "1",
         "all pairings of channels equally likely", "0",
     ),
     Column("control_sd", "number", "standard deviation of that share over the shuffles", "1", "as control_mean", "0"),
     Column(
-        "control_z", "number", "(mu_negative_fraction - control_mean) / control_sd: what the pairing of channels adds; null if "
+        "control_z", "number", "(mu_negative_fraction - control_mean) / control_sd: what the pairing of "
+        "channels adds; null if "
         "the shuffles do not vary", "1", "as control_mean", "0", nullable=True,
     ),
     Column(
-        "control_p", "number", "share of shuffles at least as far out on either side, never below 1/(shuffles + 1)", "1",
+        "control_p", "number", "share of shuffles at least as far out on either side, never below 1/(shuffles + "
+        "1)", "1",
         "as control_mean; not corrected for the number of layers", "0",
     ),
     Column("control_shuffles", "count", "how many shuffles", "1", _NONE, "0"),
@@ -221,7 +237,8 @@ LAYER_COLUMNS: tuple[Column, ...] = (
             ("smallest", "number", "smallest eigenvalue"),
         )
     ),
-    Column("product_complex", "count", "eigenvalues of S_C^T S_B that are not real", "1", "from the N x N matrix S_B S_C^T", "rank-reduction"),
+    Column("product_complex", "count", "eigenvalues of S_C^T S_B that are not real", "1", "from the N x N "
+    "matrix S_B S_C^T", "rank-reduction"),
 )  # fmt: skip
 
 COLUMNS: Mapping[str, tuple[Column, ...]] = {"channel": CHANNEL_COLUMNS, "layer": LAYER_COLUMNS}
@@ -241,12 +258,17 @@ DROPPED: tuple[tuple[str, str], ...] = (
 
 #: How to read the report, for someone who has not read the theory.
 READING: tuple[str, ...] = (
-    "Each channel of each layer carries one system of tokens x_1..x_L on its axis that evolves in depth-time; it is an exact "
+    "Each channel of each layer carries one system of tokens x_1..x_L on its axis that evolves in depth-time; "
+    "it is an exact "
     "part of the pure S6 flow, and its fate is what the scenarios name.",
     "mu < 0: tokens tend to 0. mu > 0: they diverge, slowly (logarithmically) or in finite time, by the sign of s x.",
-    "The raw fraction of mu < 0 misleads: unrelated columns of S_B and S_C give either sign about equally often, a direction "
-    "that the columns share tilts it whichever columns are paired, and channels are not independent tosses of a coin. Read "
+    "The raw fraction of mu < 0 misleads: unrelated columns of S_B and S_C give either sign about equally "
+    "often, a direction "
+    "that the columns share tilts it whichever columns are paired, and channels are not independent tosses of a "
+    "coin. Read "
     "control_z: how far the real pairing lies from shuffled pairings, in their own spread.",
-    "If S_B and S_C have 2N independent rows, the symmetric part of S_C^T S_B has N positive and N negative eigenvalues "
-    "whatever was learned (Sylvester's law), so no unconstrained layer with 2N <= channels is definite, nor semidefinite.",
+    "If S_B and S_C have 2N independent rows, the symmetric part of S_C^T S_B has N positive and N negative "
+    "eigenvalues "
+    "whatever was learned (Sylvester's law), so no unconstrained layer with 2N <= channels is definite, nor "
+    "semidefinite.",
 )

@@ -1,4 +1,4 @@
-"""The numbers of every channel: mu, the step, K(0), kappa and the phase line's coefficients, vectorised over channels."""
+"""The numbers of every channel: mu, the step, K(0), kappa and the phase line's coefficients, all channels at once."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def _kappa(mu: Column, carried: Column, shared: dict[str, Any]) -> dict[str, Col
     if len(falling):
         mine = {key: value[falling] for key, value in shared.items()}
         phi = mine["mu"] / mu[falling, None]
-        top = kappa = carried[falling]
-        for _ in range(3, KAPPA_TOKENS + 1):
-            phi = evaluate("share_after", phi=phi, **mine)
-            kappa = evaluate("inherited", phi=phi, **{key: mine[key] for key in ("a", "b", "floor")})
-            top = np.maximum(top, kappa)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        top = carried[falling]
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            for _ in range(3, KAPPA_TOKENS + 1):
+                phi = evaluate("share_after", phi=phi, **mine)
+                kappa = evaluate("inherited", phi=phi, **{key: mine[key] for key in ("a", "b", "floor")})
+                top = np.maximum(top, kappa)
             fixed, room = inherited_limit()(*(mine[key] for key in inherited_limit().inputs))
         second[falling], largest[falling] = carried[falling], top
         limit[falling] = np.where(np.isfinite(fixed) & (room > 0), fixed, np.nan)

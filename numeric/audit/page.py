@@ -72,7 +72,8 @@ def _pictures(report: AuditReport) -> list[tuple[str, str]]:
     return [
         (
             pictures.scenario_map(report),
-            f"Predicted scenario by layer ({layers} rows) and channel. Where channels are more than cells, a cell shows the "
+            f"Predicted scenario by layer ({layers} rows) and channel. Where channels are more than cells, a "
+            f"cell shows the "
             "commonest scenario in it.",
         ),
         (
@@ -82,16 +83,19 @@ def _pictures(report: AuditReport) -> list[tuple[str, str]]:
         ),
         (
             pictures.mu_histogram(report),
-            "mu of all channels (bars; blue mu < 0, red mu > 0) and with the columns of S_C shuffled once (line), on an asinh axis.",
+            "mu of all channels (bars; blue mu < 0, red mu > 0) and with the columns of S_C shuffled once "
+            "(line), on an asinh axis.",
         ),
         (
             pictures.sign_structure(report),
-            "Share of channels whose mu_n is positive (red above one half, blue below; pale near one half), states ordered "
+            "Share of channels whose mu_n is positive (red above one half, blue below; pale near one half), "
+            "states ordered "
             "by decay rate. The order of signs along the rates is what K depends on.",
         ),
         (
             pictures.carried_histogram(report),
-            "K(0): the share of its predecessor's growth rate that a small token takes over (theorem coexistence; bilinear "
+            "K(0): the share of its predecessor's growth rate that a small token takes over (theorem "
+            "coexistence; bilinear "
             "part only). Negative where mu > 0: the dichotomy fails.",
         ),
     ]

@@ -54,7 +54,7 @@ def _row_height(report: AuditReport) -> float:
 
 
 def scenario_map(report: AuditReport) -> str:
-    """Layers (rows) by channels (columns), one panel a sign of the tokens; a cell has its commonest scenario's colour."""
+    """Layers (rows) by channels (columns), one panel a sign of tokens; a cell shows its commonest scenario."""
     height, body, top = _row_height(report), [], 16.0
     room = _WIDTH - _LEFT - 4
     for name in SIGNS:
@@ -191,7 +191,7 @@ def sign_structure(report: AuditReport) -> str:
             hue = COLOURS["fast"] if share > 0.5 else COLOURS["convergent"]
             depth = min(1.0, 2.5 * abs(share - 0.5) + 0.04)
             body.append(
-                f'<rect x="{_LEFT + state * width:.1f}" y="{y:.1f}" width="{width - 0.5:.1f}" height="{height - 0.5:.1f}" '
-                f'fill="{hue}" fill-opacity="{depth:.2f}"/>'
+                f'<rect x="{_LEFT + state * width:.1f}" y="{y:.1f}" width="{width - 0.5:.1f}" '
+                f'height="{height - 0.5:.1f}" fill="{hue}" fill-opacity="{depth:.2f}"/>'
             )
     return _svg(top + len(report.layers) * height + 4, "Signs of mu_n by state", body)

@@ -3,7 +3,7 @@
 A bilinear channel starts tokens that are all positive, all negative and of both signs, and runs to ln t = 600; theory 8
 (E2) has transients that last until ln t = 387, so what a horizon does not settle is undecided, never agreement. A
 channel with projection biases starts token 1 alone, whose phase line predicts every start, and several tokens, of
-which nothing is predicted. On some channels the velocity is compared with the S6 recurrence on all channels of the layer.
+which nothing is predicted. On some channels the velocity is compared with the S6 recurrence on the whole layer.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _MAX_STEPS = 3000
 _SYSTEMS_AT_ONCE = 6144
 #: A later token that moves like a power of the blow-up token below this one is shrinking (see flow.fates).
 _SHRINKING = -1e-7
+#: ln|x| below which a run at rest counts as gone to zero.
+_GONE = -10.0
 
 Columns = dict[str, "np.ndarray | Labels"]
 
@@ -242,28 +244,36 @@ def _affine(
 
 
 def _axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root channel"] | None) -> np.ndarray:
-    """Observed fates of runs in asinh tokens; rests are compared with the `roots` where there are some."""
-    size = result.final_log_abs
-    still = result.settled
-    small = (size < -10.0).all(axis=-1)
+    """Observed fates of runs in asinh tokens.
+
+    A run at rest is compared with the `roots`. A run on the move counts as convergent or slow only if no root lies
+    ahead, where it might still come to rest (a far root is approached like ln t); without `roots` it is undecided.
+    """
+    size, still = result.final_log_abs, result.settled
     late = np.ma.getdata(result.log_abs)
     with np.errstate(invalid="ignore"):
         slope = late[..., -1, :] - late[..., -2, :]  # d ln|x| / d ln t over the last unit of ln t
     ran = (result.status == Status.HORIZON) & result.reached.all(axis=-1)
-    decays = ran & ~still & (slope <= -0.4).all(axis=-1)
-    log_paced = slope * result.final_log_time[..., None]
-    grows = ran & ~still & ((log_paced >= 0.5) & (log_paced <= 2.0)).all(axis=-1)
-    grows &= (size > np.log(np.abs(result.x0))).all(axis=-1)
-    rest = np.full(size.shape[:-1], "root", dtype=object)
+    moves = ran & ~still & (roots is not None)
+    rest = np.full(still.shape, "root", dtype=object)
+    outside = inside = np.zeros(still.shape, dtype=bool)
     if roots is not None:
+        x = result.final_x[..., 0]
         with np.errstate(invalid="ignore"):
-            near = np.abs(result.final_x[..., 0] - roots[:, None]) <= 1e-3 * np.abs(roots[:, None])
+            near = np.abs(x - roots[:, None]) <= 1e-3 * np.abs(roots[:, None])
+            same = roots[:, None] * x > 0
+            outside = (same & (np.abs(roots[:, None]) > np.abs(x))).any(axis=0)
+            inside = (same & (np.abs(roots[:, None]) < np.abs(x))).any(axis=0)
         rest[~near.any(axis=0)] = "elsewhere"
+    decays = moves & ~inside & (slope <= -0.4).all(axis=-1)
+    log_paced = slope * result.final_log_time[..., None]
+    grows = moves & ~outside & ((log_paced >= 0.5) & (log_paced <= 2.0)).all(axis=-1)
+    grows &= (size > np.log(np.abs(result.x0))).all(axis=-1)
     word = np.select(
         [
             result.status == Status.BLOW_UP,
             result.status == Status.OVERFLOW,
-            ran & still & small,
+            ran & still & (size < _GONE).all(axis=-1),
             ran & still,
             decays,
             grows,
@@ -275,7 +285,7 @@ def _axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root channel"] |
 
 
 def s6_reference(layer: S6Layer, tokens: Float64[np.ndarray, "token channel"]) -> Float64[np.ndarray, "token channel"]:
-    """Output of the S6 recurrence on every channel of a layer, one token at a time (theory 1); the slow, obvious form."""
+    """Output of the S6 recurrence on every channel, one token at a time (theory 1): the slow, obvious form."""
     state = np.zeros_like(layer.a)
     outputs = []
     for x in tokens:

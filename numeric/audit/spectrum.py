@@ -1,9 +1,9 @@
 """Signs of the eigenvalues of S_C^T S_B and of its symmetric part, without a channel x channel matrix (theory 11).
 
 The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T. The symmetric part is W^T J W with
-W = [S_B; S_C] and J = [[0, I], [I, 0]] / 2, so its nonzero eigenvalues are those of R J R^T, of size 2N, with
-W^T = Q R. If the 2N rows of W are independent, Sylvester's law gives it the signature of J: N positive and N negative, whatever
-the weights. So an unconstrained layer is never definite, and never even semidefinite.
+W = [S_B; S_C] and J = [[0, I], [I, 0]] / 2, so its nonzero eigenvalues are those of R J R^T, of size 2N,
+with W^T = Q R. If the 2N rows of W are independent, Sylvester's law gives it the signature of J: N positive and N
+negative, whatever was learned. So an unconstrained layer with 2N <= D is never definite, and never even semidefinite.
 """
 
 from __future__ import annotations

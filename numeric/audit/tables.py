@@ -106,11 +106,13 @@ def sentences(report: AuditReport) -> Iterator[str]:
     facts = summary(report)
     total = facts["channels"]
     yield (
-        f"{facts['layers']} layers, {total} channels; on each channel's axis the pure S6 flow is a 1-D system of its own."
+        f"{facts['layers']} layers, {total} channels; on each channel's axis the pure S6 flow is a 1-D system "
+        f"of its own."
     )
     if facts["affine_layers"]:
         yield (
-            f"{facts['affine_layers']} layers have biases in B and C (+bias): mu alone would give the wrong verdict, so token 1 "
+            f"{facts['affine_layers']} layers have biases in B and C (+bias): mu alone would give the wrong "
+            f"verdict, so token 1 "
             "is judged by its phase line; later tokens are not predicted."
         )
     for name in SIGNS:
@@ -138,7 +140,8 @@ def sentences(report: AuditReport) -> Iterator[str]:
         yield from _simulated(report)
     yield READING[2]
     if all(layer.symmetric.positive == layer.symmetric.negative == layer.states for layer in report.layers):
-        yield "In every layer the symmetric part of S_C^T S_B has N positive and N negative eigenvalues: no layer is definite."
+        yield "In every layer the symmetric part of S_C^T S_B has N positive and N negative eigenvalues: no "
+        "layer is definite."
     for layer in report.layers:
         for flag in layer.flags:
             yield f"Flag, {layer.name}: {flag}."
@@ -162,7 +165,8 @@ def _simulated(report: AuditReport) -> Iterator[str]:
         yield "Undecided, by prediction: " + ", ".join(f"{word} {count}" for word, count in sorted(open_.items())) + "."
     for row in wrong[:_MOST_DISAGREEMENTS]:
         start = ", ".join(f"{value!r}" for value in row.start)
-        yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): predicted {row.predicted}, observed {row.observed}."
+        yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): predicted {row.predicted}, "
+        f"observed {row.observed}."
     if len(wrong) > _MOST_DISAGREEMENTS:
         yield f"... and {len(wrong) - _MOST_DISAGREEMENTS} more, all of them in --json."
     errors = [layer.simulation.reference_error for layer in report.layers if layer.simulation]
