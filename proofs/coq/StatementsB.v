@@ -309,3 +309,21 @@ Definition closed_form_two_tokens_statement : Prop :=
   / x 1%nat t ^ 2 =
   (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t) / (1 - q)
   + C * exp (q * ln (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t)).
+
+(** ** Attention in the slow regime
+
+    slow-attention: a later token's attention to the first is R_l/(t ln t) with
+    the limit R_l of their quotient. *)
+Definition slow_attention_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L p_infty x ->
+  (0 < l)%nat ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  exists ratio : R,
+  1 < ratio /\
+  is_lim (fun t => x l t / x 0%nat t) p_infty ratio /\
+  is_lim (fun t => t * ln t * attention N a mu s b (fun k => x k t) l 0) p_infty ratio.
