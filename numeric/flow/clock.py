@@ -6,9 +6,9 @@ of sigma with
     d y / d sigma = velocity / (1/(t + t0) + |velocity|),
     d theta / d sigma = (1/(t + t0)) / (1/(t + t0) + |velocity|).
 
-Every component (but extinct ones, whose ln|x| may run to -1e300) then moves at most by one a unit of sigma. |.| is the p-norm with p = 8: close to the maximum,
-whose kinks would cost rejected steps. Everything is scaled by e^{-log_scale}, so that nothing leaves the range of
-float64 at |x| = 1e100 or ln t = 600.
+Every component then moves at most by one a unit of sigma (but extinct ones, whose ln|x| may run to -1e300). |.| is
+the p-norm with p = 8: close to the maximum, whose kinks would cost rejected steps. Everything is scaled by
+e^{-log_scale}, so that nothing leaves the range of float64 at |x| = 1e100 or ln t = 600.
 """
 
 from __future__ import annotations

@@ -113,6 +113,24 @@ def test_step_limit_is_reported() -> None:
     assert classify(result).systems == Fate.UNDECIDED
 
 
+def test_stiff_stretch_is_carried() -> None:
+    """Sixteen states of both signs and mu slightly negative: tokens balance while token 1 decays like t^(-1/2).
+
+    Explicit steps alone would number in the millions. Outputs inside the stretch agree with a tighter run.
+    """
+    rng = np.random.default_rng(1)
+    x0 = rng.normal(size=(512, 128))[41, :16]
+    mu, a = rng.normal(size=(512, 16))[41], rng.uniform(0.1, 4, (512, 16))[41]
+    s, b = rng.normal(size=512)[41], rng.normal(size=512)[41]
+    params = FlowParameters(mu, a, s, b)
+    result = integrate(x0, params, log_times=[5.0, 9.5, 27.6])
+    assert result.status == Status.HORIZON
+    assert result.steps < 4000
+    assert classify(result).systems == Fate.CONVERGENT
+    first = integrate(x0[:8], params, log_times=[5.0, 9.5, 27.6], rtol=1e-12, max_steps=20_000)
+    np.testing.assert_allclose(result.log_abs[:, :8], first.log_abs, atol=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_systems_end_without_nan(seed: int) -> None:
     """Any size, sign and slope: an end that is named, finite numbers, all mu_n of one sign as predicted."""
