@@ -9,8 +9,70 @@ from s6flow.symbolic.errors import FormatError
 
 __all__ = ["FIGURES", "chosen"]
 
+_EXPERIMENTS = "numeric/experiments/results/*.json"
+_BENCHMARKS = "benchmarks/results/*.json"
+
 _ROWS = (
-    Figure("convergence", "Convergence: every token goes to zero like 1/sqrt(t)", "convergence", ("convergence-rate",)),
+    Figure(
+        "convergence",
+        "Convergence: bound, exact constants and fading attention",
+        "convergence",
+        ("convergence-rate", "convergence-constants", "attention-decay"),
+    ),
+    Figure(
+        "slow-divergence",
+        "Slow divergence: every token is of the order of ln t",
+        "slow",
+        ("slow-polylog-rate", "slow-log-rate", "slow-first-token", "slow-ratios", "slow-attention"),
+    ),
+    Figure(
+        "fast-divergence",
+        "Fast divergence: exact time, profile and iterated logarithms",
+        "fast",
+        ("fast-blow-up-time", "blow-up-profile", "iterated-log", "blow-up-ratio"),
+    ),
+    Figure(
+        "two-dimensions",
+        "Two dimensions: three signatures and the cone of equilibria",
+        "plane",
+        ("definite-converges", "definite-diverges", "radial", "cone-equilibria", "cone-attracts"),
+    ),
+    Figure(
+        "phase-diagram",
+        "Phase diagram in the scaled variables",
+        "phase",
+        ("scaling", "slow-log-rate", "fast-blow-up-time", "fast-bound", "coexistence"),
+    ),
+    Figure(
+        "coexistence",
+        "Coexistence: one token blows up while the next dies",
+        "coexistence",
+        ("coexistence", "carried-rate", "carried-limits"),
+        packages=("typeseg",),
+    ),
+    Figure(
+        "real-weights",
+        "Real weights: scenarios, signs, control and constants",
+        "weights",
+        ("affine-phase-line", "channel-invariance", "state-convergence"),
+        packages=("typeseg",),
+    ),
+    Figure(
+        "layers-to-limit",
+        "From layers to the limit: the residual stack against the flow",
+        "discretisation",
+        ("euler-consistency", "convergence-constants", "depth-contraction"),
+    ),
+    Figure(
+        "token-rates",
+        "Token rates: unequal growth and the attention near a blow-up",
+        "rates",
+        ("divergence-monotone", "causality-times", "iterated-log", "fast-order"),
+    ),
+    Figure("table-of-rates", "Table 1: scenarios, conditions and rates", "table", ("*",)),
+    Figure("theorem-graph", "The theorems, what they rest on and how they depend", "graph", ("*",)),
+    Figure("training", "Training: the refinements, with intervals over seeds", "training", (), results=(_EXPERIMENTS,)),
+    Figure("performance", "Performance against peers and the hardware limit", "performance", (), results=(_BENCHMARKS,)),
 )
 
 #: name -> figure.

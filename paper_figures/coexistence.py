@@ -11,7 +11,7 @@ from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite, evaluate, formula
+from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 4.2)
 PARAMETERS: dict[str, Any] = {
@@ -66,7 +66,7 @@ def data() -> Data:
     time = float(ends[-1].blow_up_time)
     low, high, early = p["early_times"]
     run = integrate(p["x0"], params, times=time * (1 - np.geomspace(1 - low, 1 - high, int(early))), rtol=1e-12)
-    log_abs = np.concatenate([np.asarray(run.log_abs), [end.final_log_abs for end in ends]])
+    log_abs = np.unique(np.concatenate([np.asarray(run.log_abs), [end.final_log_abs for end in ends]]), axis=0)
     return as_data(
         scaled=scaled,
         witness=evaluate("carried", y=scaled / p["s"], **witness),
@@ -91,8 +91,9 @@ def draw(canvas: Canvas, data: Data) -> None:
     colours = (palette.BLUE, palette.GREEN, palette.PURPLE, palette.SKY)
     for curve, name, colour in zip(data["real"], data["real_name"], colours, strict=False):
         ax.plot(scaled, curve, color=colour, label=_short(str(name)))
-    ax.fill_between(scaled, data["witness"].min() * 1.1, 0, color="#f3f3f3", zorder=0)
-    ax.set_ylim(data["witness"].min() * 1.1, 1.15)
+    lowest = 1.08 * min(data["witness"].min(), data["real"].min())
+    ax.axhspan(lowest, 0, color="#f3f3f3", zorder=0)
+    ax.set_ylim(lowest, 1.15)
     ax.set_xlim(scaled[0], scaled[-1])
     ax.set_xlabel("$s\\,x$ of the token behind")
     ax.set_ylabel("$K(x)$")
@@ -109,7 +110,6 @@ def draw(canvas: Canvas, data: Data) -> None:
     middle = 0.5 * (u[1:] + u[:-1])
     right.semilogx(middle, data["slope"], "o", color=palette.VERMILION, ms=2.2)
     right.axhline(float(data["k0"]), color="black", ls=(0, (1, 2)), lw=0.9)
-    right.axhline(0, color=palette.GREY, lw=0.6)
     right.set_xlabel(r"$\ln|x_1|$")
     right.set_ylabel(r"$d\ln|x_2|/d\ln|x_1|$")
     palette.panel(right, "c", "rate")
@@ -128,5 +128,5 @@ def caption(data: Data) -> str:
         f"channels of `{PARAMETERS['checkpoint']}` with $\\mu>0$, one a layer, smallest $K(0)$ first ({names}; biases of B "
         f"and C left out). (b) The witness blows up at $T={float(data['blow_up_time']):.6g}$ while its second token dies. (c) "
         f"Their relative rate tends to $K(0)={float(data['k0']):.5f}$; at the end {float(data['slope'][-1]):.5f}. "
-        f"Theorems: {cite('coexistence')}."
+        f"Theorems: {cited('coexistence')}."
     )

@@ -7,7 +7,7 @@ import numpy as np
 from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite, evaluate, formula
+from s6flow.paper_figures.theory import cited, decay_constants, evaluate, formula
 
 SIZE = (3.3, 4.3)
 PARAMETERS = {
@@ -38,21 +38,10 @@ def data() -> Data:
         t=run.times,
         x=run.x,
         bound=bound,
-        constant=constants(p["mu"], p["a"], p["b"], p["floor"], len(start)),
+        constant=decay_constants(p["mu"], p["a"], p["b"], p["floor"], len(start)),
         attention_t=run.times[place],
         attention=np.stack([run.attention(int(index)) for index in place]),
     )
-
-
-def constants(mu: list[float], a: list[float], b: float, floor: float, tokens: int) -> np.ndarray:
-    """lim t x_l^2 of every token, by the recursion over shares (all tokens nonzero)."""
-    phi = np.zeros(len(mu))
-    found = []
-    for _ in range(tokens):
-        letters = {"phi": phi, "mu": mu, "a": a, "b": b, "floor": floor}
-        found.append(float(evaluate("decay_constant", **letters)))
-        phi = evaluate("share_after", **letters)
-    return np.array(found)
 
 
 def draw(canvas: Canvas, data: Data) -> None:
@@ -89,5 +78,5 @@ def caption(data: Data) -> str:
         f"$\\mu<0$: all {data['x'].shape[1]} tokens converge. (a) $|x_l|$ (solid) stays below the bound "
         f"${formula('convergence_bound')}$ (dashed; largest quotient on these data {worst:.6f}) and meets "
         f"$\\sqrt{{c_l/t}}$ (dotted). (b) $t x_l^2/c_l$; at the last time it is within {last:.1e} of 1. "
-        f"(c) Hidden attention fades at the same pace. Theorems: {cite('convergence-rate', 'convergence-constants')}."
+        f"(c) Hidden attention fades at the same pace. Theorems: {cited('convergence')}."
     )

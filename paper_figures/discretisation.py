@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.flow import FlowParameters, growth_rate, integrate
 from s6flow.paper_figures import palette
-from s6flow.paper_figures.convergence import constants
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite
+from s6flow.paper_figures.theory import cited, decay_constants
 
 SIZE = (3.3, 4.2)
 PARAMETERS: dict[str, Any] = {
@@ -66,7 +65,7 @@ def data() -> Data:
         h=np.asarray(p["steps"]),
         error=np.array(errors),
         depth=depth,
-        progress=depth[:, None] * deep**2 / constants(p["mu"], p["a"], p["b"], p["floor"], len(start)),
+        progress=depth[:, None] * deep**2 / decay_constants(p["mu"], p["a"], p["b"], p["floor"], len(start)),
         **shown,
     )
 
@@ -120,5 +119,5 @@ def caption(data: Data) -> str:
         f"(a) The residual stack $x+h\\,\\mathrm{{S6}}(x)$ against the flow for $\\mu<0$. (b) The largest error up to "
         f"$t={PARAMETERS['end']:g}$; halving the smallest $h$ divides it by $2^{{{order[-1]:.3f}}}$. (c) $t x_l^2/c_l$ of the stack "
         f"with $h=1$: after {PARAMETERS['depths'][0]} layers tokens are at {way[0]} of their limit, after "
-        f"{PARAMETERS['depths'][1]} at {way[1]}. Theorems: {cite('euler-consistency', 'convergence-constants')}."
+        f"{PARAMETERS['depths'][1]} at {way[1]}. Theorems: {cited('layers-to-limit')}."
     ).replace("%", r" per cent")

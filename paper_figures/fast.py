@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from s6flow.numeric.flow import FlowParameters, integrate
+from s6flow.numeric.flow import FlowParameters, blow_up_quadrature, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite, evaluate, formula
+from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 4.7)
 PARAMETERS = {
@@ -26,17 +26,6 @@ PARAMETERS = {
     "attention_remaining": [0.3, 1e-3, 1e-8],
     "log10_levels": [6.0, 100.0, 12],
 }
-
-
-def first_blow_up_time(start: float, params: dict[str, Any]) -> float:
-    """T_1: the integral of the generated integrand from |x_1(0)| to infinity, in v = 1/r^2."""
-    letters = {key: params[key] for key in ("mu", "s", "b", "floor")}
-
-    def integrand(v: float) -> float:
-        r = v**-0.5
-        return float(evaluate("blow_up_integrand", r=r, orientation=np.sign(start), **letters)) * r**3 / 2
-
-    return float(quad(integrand, 0.0, start**-2, epsabs=0.0, epsrel=1e-13, limit=200)[0])
 
 
 def inherited_log(values: NDArray[np.float64], params: dict[str, Any]) -> NDArray[np.float64]:
@@ -55,7 +44,7 @@ def data() -> Data:
     """Tokens against T - t, tokens at |x_1| = 1e6 ... 1e100, and attention at three times before T."""
     p: dict[str, Any] = PARAMETERS
     params = FlowParameters(p["mu"], p["a"], p["s"], p["b"], p["floor"])
-    exact = first_blow_up_time(p["x0"][0], p)
+    exact = float(blow_up_quadrature(p["x0"][0], np.sum(p["mu"]), p["s"], p["b"], p["floor"]))
     high, low, count = p["log10_remaining"]
     remaining = np.union1d(np.logspace(low, high, int(count)), p["attention_remaining"])[::-1] * exact
     run = integrate(p["x0"], params, times=exact - remaining, horizon=2 * exact, rtol=1e-12)
@@ -124,5 +113,5 @@ def caption(data: Data) -> str:
         f"${formula('blow_up_profile')}$ (dotted). (b) Tokens 2 and 4, with $s x_l>0$, follow $G(|x_l|)=\\ln|x_{{l-1}}|$ + a "
         f"constant (dotted, matched at the last point), $G'(r)=1/(r K(r))$ with $K={formula('carried')}$: iterated "
         f"logarithms, hence unequal rates. (c) Token 3, with $s x_3<0$, keeps a fixed ratio to token 2. (d) Hidden "
-        f"attention, relative to its largest entry. Theorems: {cite('fast-blow-up-time', 'blow-up-profile', 'iterated-logarithms')}."
+        f"attention, relative to its largest entry. Theorems: {cited('fast-divergence')}."
     )

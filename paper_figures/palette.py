@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
-__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "SKY", "TOKENS", "VERMILION", "attention_row", "panel", "power", "stacked", "scenario_colours", "token_style"]
+__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "SKY", "STATUSES", "TOKENS", "VERMILION", "attention_row", "panel", "power", "shade", "stacked", "token_style"]
 
 # Okabe and Ito (2008), as in style.mplstyle
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#8c8c8c"
 TOKENS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
-#: One colour a scenario, the same in every figure.
-SCENARIOS: dict[str, str] = {"convergent": BLUE, "stationary": GREY, "slow divergence": ORANGE, "fast divergence": VERMILION}
-
-
-def scenario_colours(names: tuple[str, ...]) -> ListedColormap:
-    """A colour map with one colour a scenario."""
-    return ListedColormap([SCENARIOS[name] for name in names])
+#: One colour a status, strongest first.
+STATUSES: dict[str, str] = {
+    "kernel-checked": BLUE,
+    "symbolic": GREEN,
+    "certified": SKY,
+    "numeric": ORANGE,
+    "conjecture": VERMILION,
+}
 
 
 def token_style(index: int) -> dict[str, Any]:
@@ -79,3 +81,9 @@ def attention_row(
 def stacked(part: SubFigure, *ratios: float) -> list[Axes]:
     """Panels under each other that share their x axis."""
     return list(part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+
+
+def shade(part: float) -> tuple[float, float, float, float]:
+    """A colour between light and dark for the part 0 to 1 of a sequence."""
+    red, green, blue, alpha = colormaps["viridis_r"](0.12 + 0.8 * part)
+    return float(red), float(green), float(blue), float(alpha)

@@ -12,24 +12,26 @@ from numpy.typing import NDArray
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite
+from s6flow.paper_figures.theory import cited
 
 SIZE = (3.3, 3.75)
 _ANGLE = 0.5
 Panel = tuple[str, tuple[float, float], float, float, tuple[float, float]]
 #: title, eigenvalues of the symmetric S_C^T S_B along axes turned by an angle, slope and biases of the steps
 PANELS: tuple[Panel, ...] = (
-    ("two positive eigenvalues", (1.0, 0.4), _ANGLE, 0.7, (0.0, 0.0)),
-    ("one positive", (1.0, -0.6), _ANGLE, 0.0, (0.0, 0.0)),
-    ("two negative eigenvalues", (-1.0, -0.4), _ANGLE, 0.7, (0.0, 0.0)),
-    ("cone of equilibria", (1.0, -0.6), 0.0, 0.0, (-1.5, 1.0)),
+    ("eigenvalues $+,+$", (1.0, 0.4), _ANGLE, 0.7, (0.0, 0.0)),
+    ("eigenvalues $+,-$", (1.0, -0.6), _ANGLE, 0.0, (0.0, 0.0)),
+    ("eigenvalues $-,-$", (-1.0, -0.4), _ANGLE, 0.7, (0.0, 0.0)),
+    ("$+,-$: cone of equilibria", (1.0, -0.6), 0.0, 0.0, (-1.5, 1.0)),
 )
 PARAMETERS: dict[str, Any] = {
     "panels": PANELS,
     "decay": 1.0,
     "starts": 28,
     "radii": [0.45, 1.5],
-    "log10_clock": [-6.0, -7.0, 36],
+    "log10_clock": [-4.0, -1.2, 56],
+    "log10_late": [-0.3, -7.0, 28],
+    "path_horizon": 1e3,
     "horizon": 3e4,
     "window": 2.2,
 }
@@ -77,13 +79,13 @@ def data() -> Data:
     Multiplying S_C by a number divides all times by it; so each start runs on its own clock, on which its blow-up
     (or, without one, its horizon) comes at time 1, and one list of times serves all.
     """
-    early, late, count = PARAMETERS["log10_clock"]
-    clock = np.concatenate([np.logspace(early, -0.5, int(count)), 1 - np.logspace(-0.3, late, int(count))])
+    early, late = (np.logspace(low, high, int(count)) for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late")))
+    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 12)[1:], 1 - late])
     x, fate, matrix = [], [], []
     for panel in PANELS:
         params = layer(panel)
         run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
-        unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["horizon"])
+        unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])
         own = replace(params, S_C=params.S_C * unit[:, None, None])
         paths = integrate(starts(), own, times=clock, rtol=1e-9)
         x.append(np.ma.filled(paths.x[:, :, 0], np.nan))
@@ -101,7 +103,6 @@ def draw(canvas: Canvas, data: Data) -> None:
     for index, (ax, panel, letter) in enumerate(zip(axes, PANELS, "abcd", strict=True)):
         _portrait(ax, data["start"], data["x"][index], data["fate"][index], data["matrix"][index])
         palette.panel(ax, letter, panel[0])
-        ax.title.set_fontsize(6.6)
     for index, (name, colour) in enumerate(zip(FATES, _COLOURS, strict=True)):
         if (data["fate"] == index).any():
             axes[0].plot([], [], color=colour, label=name)
@@ -165,5 +166,5 @@ def caption(data: Data) -> str:
         f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6; shade: sign of $x^\\top M x$. {told}. "
         f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal steps an open set of "
         f"starts ends on the cone $x^\\top M x=0$, whose points are all equilibria. "
-        f"Theorems: {cite('definite-converges', 'definite-diverges', 'cone-of-equilibria', 'equal-steps-radial')}."
+        f"Theorems: {cited('two-dimensions')}."
     )

@@ -7,7 +7,7 @@ import numpy as np
 from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite, evaluate, formula, rate
+from s6flow.paper_figures.theory import cited, evaluate, formula, rate
 
 SIZE = (3.3, 4.5)
 PARAMETERS = {
@@ -42,7 +42,7 @@ def data() -> Data:
         x=run.x,
         expansion=np.where(log_times > 1, expansion, np.nan),
         lower_bound=evaluate("slow_lower_bound", y0=start[None, :], t=run.times[:, None], **letters),
-        paper_rate=np.stack([rate("slow-divergence", "paper", log_times, token) for token in p["powers"]]),
+        paper_rate=np.stack([rate("slow-polylog-rate", "paper", log_times, token) for token in p["powers"]]),
         ratio=run.x / run.x[:, :1],
         final_ratio=np.exp(run.final_log_abs - run.final_log_abs[0]),
         attention_log_t=log_times[place],
@@ -89,5 +89,5 @@ def caption(data: Data) -> str:
         f"$|s||x_1|={formula('slow_expansion')}+o(1)$ (dotted; {off:.2g} off at the end), every token stays above "
         f"${formula('slow_lower_bound')}$ (dashed) and far below the paper's rate $(\\ln t)^l$ (grey). "
         f"(b) $x_l/x_1$ settles (dotted: at $\\ln t={PARAMETERS['log_horizon']:g}$; within {settle:.1e} at the end). "
-        f"(c) Hidden attention. Theorems: {cite('slow-divergence', 'slow-log-rate', 'slow-ratios')}."
+        f"(c) Hidden attention. Theorems: {cited('slow-divergence')}."
     )

@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
+from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.proofs.registry import get, status
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
 from s6flow.symbolic.criteria import QUANTITIES, quantity
-from s6flow.symbolic.derivation.latex import display
+from s6flow.symbolic.errors import TheoremError
+from s6flow.symbolic.observables import conclusion_latex
 
-__all__ = ["cite", "evaluate", "formula", "rate", "short"]
+__all__ = ["abbreviated", "cite", "cited", "decay_constants", "evaluate", "formula", "latex", "rate", "short"]
+
+#: What the printer writes and what pictures show.
+_SPELLINGS = (
+    (r"\int\limits", r"\int"),
+    (r"\log", r"\ln"),
+    (r"\ln{\left(t \right)}^", r"(\ln t)^"),
+    (r"\ln{\left(t \right)}", r"\ln t"),
+    ("delta0", r"\delta_0"),
+    ("orientation", r"\sigma"),
+    (r"\delta_{0}", r"\delta_0"),
+)
+
 
 
 def evaluate(name: str, **inputs: Any) -> NDArray[np.float64]:
@@ -21,14 +38,61 @@ def evaluate(name: str, **inputs: Any) -> NDArray[np.float64]:
     return np.asarray(program(*(np.asarray(inputs[letter], dtype=float) for letter in program.inputs)))
 
 
+def decay_constants(mu: Any, a: Any, b: Any, floor: Any, tokens: int) -> NDArray[np.float64]:
+    """lim t x_l^2 of every token by the recursion over shares, all tokens nonzero; 0 where a token decays faster.
+
+    Args:
+        mu, a: shape (*batch, state).
+        b, floor: shape (*batch).
+        tokens: how many.
+    Returns: shape (*batch, token).
+    """
+    letters = {"mu": mu, "a": a, "b": b, "floor": floor}
+    phi = np.zeros(np.shape(mu))
+    found = []
+    for _ in range(tokens):
+        found.append(evaluate("decay_constant", phi=phi, **letters))
+        phi = evaluate("share_after", phi=phi, **letters)
+    return np.stack(found, axis=-1)
+
+
+#: Token -> the name that stands for the step there until it is printed; letters only, so that no printer splits it.
+_STEPS: dict[sp.Expr, str] = {
+    cr.y: "stepA", cr.y0: "stepB", cr.orientation * cr.r: "stepC", nt.x0[nt.l]: "stepD", nt.x[nt.l]: "stepE",
+}  # fmt: skip
+
+
+def abbreviated(expression: sp.Basic) -> sp.Basic:
+    """The expression with mu for sum_n mu_n, delta0 for Delta(0), and one name for the step at each token.
+
+    Captions say what the letters stand for; nothing else is changed.
+    """
+    letters = {cr.mu_total: sp.Symbol("mu"), cr.delta(sp.Integer(0)): sp.Symbol("delta0")}
+    return expression.subs(letters | {cr.delta(token): sp.Symbol(name) for token, name in _STEPS.items()})
+
+
 def formula(name: str) -> str:
-    """LaTeX of a quantity, as it is defined."""
-    return display(QUANTITIES[name].build())
+    """LaTeX of a quantity, as it is defined, abbreviated."""
+    return latex(QUANTITIES[name].build())
+
+
+def latex(expression: sp.Basic) -> str:
+    """LaTeX of an abbreviated expression, within what matplotlib's mathtext reads."""
+    text = conclusion_latex(abbreviated(expression))
+    steps = [(name, rf"\Delta({conclusion_latex(token)})") for token, name in _STEPS.items()]
+    for old, new in [*steps, *_SPELLINGS]:
+        text = text.replace(old, new)
+    return text
 
 
 def cite(*ids: str) -> str:
     """`id` (title; status) of every theorem, as captions name them."""
     return "; ".join(f"`{key}` ({get(key).title}; {status(get(key))})" for key in ids)
+
+
+def cited(figure: str) -> str:
+    """What `cite` gives for the theorems of a figure."""
+    return cite(*FIGURES[figure].theorems)
 
 
 def short(key: str) -> str:
@@ -41,11 +105,6 @@ def rate(key: str, whose: str, log_t: NDArray[np.float64], token: int) -> NDArra
 
     Raises: TheoremError: the theorem has no such row.
     """
-    import sympy as sp
-
-    from s6flow.symbolic import notation as nt
-    from s6flow.symbolic.errors import TheoremError
-
     rows = [row.rate for row in get(key).rates if row.whose == whose]
     if not rows:
         raise TheoremError(f"the theorem needs a row of the table of rates by {whose}", None, key)

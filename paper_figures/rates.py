@@ -1,0 +1,121 @@
+"""Unequal rates: who takes the attention near a blow-up, how token sizes spread, and what the order does to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s6flow.numeric.flow import FlowParameters, attention_matrix, integrate
+from s6flow.paper_figures import palette
+from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.theory import cited
+
+SIZE = (3.3, 4.2)
+PARAMETERS: dict[str, Any] = {
+    "mu": [0.5],
+    "a": [0.4],
+    "s": 1.0,
+    "b": 0.0,
+    "floor": 0.0,
+    "x0": [-0.4, 0.3, -0.8, 0.9, 0.2, -0.6, 0.5, 0.1, -0.3, 0.7],
+    "remaining": [1.0, 0.3, 0.03, 1e-3, 1e-6],
+    "sequences": 400,
+    "tokens": 8,
+    "seed": 7,
+}
+
+
+def _params() -> FlowParameters:
+    p = PARAMETERS
+    return FlowParameters(p["mu"], p["a"], p["s"], p["b"], p["floor"])
+
+
+def received(x: NDArray[np.float64], params: FlowParameters) -> NDArray[np.float64]:
+    """Share of all |P_lj| that each source j receives, shape (*batch, source)."""
+    size = np.abs(attention_matrix(x, params)).sum(axis=-2)
+    return np.asarray(size / size.sum(axis=-1, keepdims=True))
+
+
+def data() -> Data:
+    """Sizes and received attention of one sequence, and blow-up times of many sequences in three orders."""
+    p, params = PARAMETERS, _params()
+    start = np.asarray(p["x0"])
+    whole = integrate(start, params)
+    time = float(whole.blow_up_time)
+    remaining = np.asarray(p["remaining"])
+    run = integrate(start, params, times=time * (1 - remaining[1:]), horizon=2 * time, rtol=1e-12)
+    x = np.concatenate([start[None], np.asarray(run.x)])
+    rng = np.random.default_rng(p["seed"])
+    tokens = rng.normal(size=(p["sequences"], p["tokens"]))
+    score = p["s"] * tokens
+    ascending = np.take_along_axis(tokens, np.argsort(score, axis=1), 1)
+    orders = np.stack([tokens, ascending, ascending[:, ::-1]])
+    ends = integrate(orders, params, rtol=1e-8)
+    spread = ends.final_log_abs.max(axis=-1, keepdims=True) - 5.0
+    return as_data(
+        remaining=remaining,
+        x=x,
+        received=received(x, params),
+        blow_up_time=np.asarray(time),
+        blow_up_token=np.asarray(whole.blow_up_token),
+        order_time=ends.blow_up_time,
+        order_token=ends.blow_up_token,
+        order_leading=(ends.final_log_abs > spread).sum(axis=-1),
+        slow_sequences=np.isinf(ends.blow_up_time).sum(axis=1),
+    )
+
+
+_ORDERS = ("as given", "ascending $s\\,x$", "descending $s\\,x$")
+
+
+def draw(canvas: Canvas, data: Data) -> None:
+    """(a) sizes over the tokens, (b) attention received, (c) blow-up times by order."""
+    upper, lower = canvas.subfigures(2, 1, height_ratios=(1.7, 1))
+    top, middle = palette.stacked(upper, 1, 1)
+    token = np.arange(1, data["x"].shape[1] + 1)
+    shades = [palette.shade(k / (len(data["remaining"]) - 1)) for k in range(len(data["remaining"]))]
+    for left, size, share, colour in zip(data["remaining"], np.abs(data["x"]), data["received"], shades, strict=True):
+        label = "start" if left == 1 else rf"$1-t/T={palette.power(left)}$"
+        top.semilogy(token, size, "o-", color=colour, lw=0.9, ms=2.6, label=label)
+        middle.plot(token, share, "o-", color=colour, lw=0.9, ms=2.6)
+    for ax in (top, middle):
+        ax.axvline(float(data["blow_up_token"]), color=palette.VERMILION, lw=0.8, ls=(0, (4, 2)), zorder=0)
+    top.legend(ncol=2, loc="upper right", fontsize=6)
+    top.set_ylim(0.05, 3e3)
+    top.set_ylabel(r"$|x_l|$")
+    palette.panel(top, "a", f"token {int(data['blow_up_token'])} explodes, others follow at their own rates")
+    top.title.set_fontsize(7)
+    middle.set_xticks(token)
+    middle.set_xlabel("token")
+    middle.set_ylabel("attention received")
+    palette.panel(middle, "b", "and takes all the attention")
+    ax, bars = lower.subplots(1, 2, width_ratios=(1.35, 1))
+    count = data["order_time"].shape[1]
+    for times, name, colour in zip(data["order_time"], _ORDERS, palette.TOKENS, strict=False):
+        ax.semilogx(np.sort(times), np.arange(1, count + 1) / count, color=colour, label=name)
+    ax.set_xlabel("blow-up time $T$")
+    ax.set_ylabel("share of sequences")
+    ax.legend(loc="lower right", fontsize=6)
+    palette.panel(ax, "c", "when: hardly by order")
+    positions = np.arange(1, data["order_token"].max() + 1)
+    for index, (tokens, colour) in enumerate(zip(data["order_token"], palette.TOKENS, strict=False)):
+        heights = [(tokens == position).mean() for position in positions]
+        bars.bar(positions + 0.27 * (index - 1), heights, width=0.25, color=colour)
+    bars.set_xticks(positions)
+    bars.set_xlabel("first token to explode")
+    palette.panel(bars, "d", "who: by order")
+
+
+def caption(data: Data) -> str:
+    """What is seen."""
+    medians = [float(np.median(times)) for times in data["order_time"]]
+    return (
+        f"$\\mu>0$, tokens of both signs: token {int(data['blow_up_token'])} explodes at $T={float(data['blow_up_time']):.6g}$. (a) Later "
+        f"tokens follow, each at its own rate; earlier ones stay bounded. (b) Share of $\\sum|P_{{lj}}|$ that goes to source $j$: at the end "
+        f"{float(data['received'][-1].max()):.1%} to token {int(np.argmax(data['received'][-1])) + 1}. (c) {data['order_time'].shape[1]} random "
+        f"sequences in three orders: median $T$ is {medians[0]:.3g} as given, {medians[1]:.3g} ascending in $s x$, {medians[2]:.3g} "
+        f"descending. (d) Position of the first token to explode. "
+        f"Theorems: {cited('token-rates')}."
+    ).replace("%", " per cent")
