@@ -148,7 +148,7 @@ def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]],
         "d_skip": number("d_skip"),
         "decay": lambda: cube.log(ranges["a"]),
         "m": lambda: np.floor(1 + cube.take() * L).clip(1, L),
-        "channel": lambda: np.floor(1 + cube.take() * D).clip(1, D),
+        "on_axis": lambda: np.eye(D)[np.floor(cube.take() * D).clip(0, D - 1).astype(int)],
         "eps": lambda: cube.log((1e-6, 1e-2)),
         "S_B": matrix(N, D) if layer else matrix(N),
         "S_C": matrix(N, D) if layer else matrix(N),
@@ -261,6 +261,25 @@ def _indefinite(data: Data) -> None:
     data["S_C"] = S_C
 
 
+def _hyperbolic(data: Data) -> None:
+    """diag(1, -1) on two channels, constant steps in ascending order; starts off the axes."""
+    count = len(data["S_B"])
+    data["S_B"] = np.repeat(np.eye(2)[None], count, axis=0)
+    data["S_C"] = np.repeat(np.diag([1.0, -1.0])[None], count, axis=0)
+    data["S_dt_in"] = np.zeros_like(data["S_dt_in"])
+    b = np.sort(data["b"], axis=1)
+    b[:, 1] = np.maximum(b[:, 1], b[:, 0] + 0.5)
+    data["b"], data["floor"] = b, np.zeros(count)
+
+
+def _cone(data: Data) -> None:
+    """Project token 1 onto B_1 x = B_2 x, where the two squares of `_indefinite` cancel."""
+    _indefinite(data)
+    across = data["S_B"][:, 0] - data["S_B"][:, 1]
+    share = np.einsum("btd,bd->bt", data["x"], across) / (across**2).sum(axis=1)[:, None]
+    data["x"] = data["x"] - share[:, :, None] * across[:, None, :]
+
+
 def _equal_steps(data: Data) -> None:
     D = data["S_dt_out"].shape[1]
     data["S_dt_out"] = np.repeat(data["row"][:, None, :], D, axis=1)
@@ -268,8 +287,7 @@ def _equal_steps(data: Data) -> None:
 
 
 def _axis(data: Data) -> None:
-    D = data["x"].shape[2]
-    data["x"] = np.where(np.arange(1, D + 1) == data["channel"][:, None, None], data["x"], 0.0)
+    data["x"] = data["x"] * data["on_axis"][:, None, :]
 
 
 def _nothing(data: Data) -> None:
@@ -295,6 +313,9 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
     "mu-positive": lambda data: _total(data, 1.0),
     "skip-against-mu": _skip,
     "carried-negative": _carried_negative,
+    "one-sign": lambda data: data.update(
+        mu=np.abs(data["mu"]) * np.where(data["mu"].sum(axis=1) >= 0, 1.0, -1.0)[:, None]
+    ),
     "tokens-nonzero": _tokens_not_zero,
     "first-token-nonzero": lambda data: data["x0"].__setitem__(
         (slice(None), 0), np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
@@ -305,11 +326,16 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
     "later-tokens-slow": lambda data: _later(data, -1.0),
     "later-tokens-fast": lambda data: _later(data, 1.0),
     "some-token-fast": _token_m,
+    "later-tokens-tiny": lambda data: data["x0"].__setitem__(
+        (slice(None), slice(1, None)), np.where(data["x0"][:, 1:] == 0, 1.0, data["x0"][:, 1:]) * 1e-9
+    ),
     "same-prefix": _prefix,
     "y-nonzero": _nothing,
     "no-read-bias": _set("beta_C", np.zeros_like),
     "no-projection-bias": lambda data: data.update(beta_B=data["beta_B"] * 0, beta_C=data["beta_C"] * 0),
     "on-axis": _axis,
+    "form-hyperbolic": _hyperbolic,
+    "on-cone": _cone,
     "form-negative": _definite(-1.0),
     "form-positive": _definite(1.0),
     "form-indefinite": _indefinite,

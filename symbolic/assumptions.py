@@ -64,6 +64,10 @@ def _first(condition: sp.Basic) -> sp.Basic:
 
 _product = nt.s * nt.x0[l]
 _zero = sp.Eq(nt.x0[l], 0)
+_u = sp.Sum(nt.S_C[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
+_v = sp.Sum(nt.S_B[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
+_form = sp.Sum(_u * _v, (n, 1, nt.N))
+_form_size = sp.Sum(sp.Abs(_u) * sp.Abs(_v), (n, 1, nt.N))
 _K0 = cr.carried(sp.Integer(0))
 _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),
@@ -85,12 +89,17 @@ _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("no-floor", sp.Eq(nt.floor, 0), "the step has no floor"),
     ("floor-positive", nt.floor > 0, "the step has a positive floor"),
     ("no-read-bias", sp.Eq(nt.beta_C[n], 0), "the projection to C has no bias"),
+    ("one-sign", sp.And(nt.mu[n] * cr.mu_total >= 0, sp.Ne(cr.mu_total, 0)), "every mu_n has the sign of mu, which is not zero"),
+    ("later-tokens-tiny", sp.Or(sp.Eq(l, 1, evaluate=False), sp.And(sp.Ne(nt.x0[l], 0), sp.Abs(nt.x0[l]) <= sp.Rational(1, 10**6))),
+     "later tokens start at no more than 1e-6, and not at zero"),
+    ("form-hyperbolic", sp.And(sp.Eq(ob.form_gap, 0), ob.delta_first < ob.delta_second, sp.Eq(nt.S_dt_in[nt.r, nt.e], 0)),
+     "S_C^T S_B = diag(1, -1), constant steps, the first channel's being smaller"),
+    ("on-cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size), "token 1 lies on the cone, to rounding"),
     ("carried-negative", _K0 < 0, "K(0) < 0"),
     ("y-nonzero", sp.Ne(ob.y, 0), "the token is not zero"),
     ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),
     ("same-prefix", sp.Implies(l <= ob.token_m, sp.Eq(ob.x_copy[l], nt.x0[l])), "the first m tokens agree"),
-    ("on-axis", sp.Implies(sp.Ne(nt.d, sp.Symbol("channel", integer=True, positive=True)),
-                           sp.Eq(nt.x[l, nt.d], 0)), "every token lies on the axis of one channel"),
+    ("on-axis", sp.Implies(sp.Eq(ob.on_axis[nt.d], 0), sp.Eq(nt.x[l, nt.d], 0)), "every token lies on the axis of one channel"),
     ("no-projection-bias", sp.And(sp.Eq(nt.beta_B[n], 0), sp.Eq(nt.beta_C[n], 0)), "B and C have no bias"),
     ("form-negative", ob.eig_max < 0, "sym(S_C^T S_B) is negative definite"),
     ("form-positive", ob.eig_min > 0, "sym(S_C^T S_B) is positive definite"),

@@ -14,7 +14,7 @@ from sympy.printing.latex import LatexPrinter
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.attention import attention_expression, unroll
-from s6flow.symbolic.layer import ScanCell, flow_cell
+from s6flow.symbolic.layer import ScanCell, axis_cell, flow_cell
 from s6flow.symbolic.notation import Notation
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "growth",
     "sharp",
     "unrolled",
+    "velocity",
 ]
 
 #: A sharp constant of a conclusion, as a factor: 1 as stated; negative controls tighten it by one per cent.
@@ -45,17 +46,27 @@ x_t = sp.IndexedBase("x_t", real=True)
 x_s = sp.IndexedBase("x_s", real=True)
 u_t = sp.IndexedBase("u_t", real=True)
 u_s = sp.IndexedBase("u_s", real=True)
-P_t = sp.IndexedBase("P_t", real=True)
 gap = sp.IndexedBase("gap", real=True)
 kappa = sp.IndexedBase("kappa", real=True)
 weight = sp.IndexedBase("weight", real=True)
-previous = sp.IndexedBase("previous", real=True)
 fate = sp.IndexedBase("fate", real=True)
-predicted = sp.IndexedBase("predicted", real=True)
-ratio = sp.IndexedBase("ratio", real=True)
-T, T_end, T_first, T_prefix = sp.symbols("T T_end T_first T_prefix", positive=True)
+ratio = sp.IndexedBase("ratio", positive=True)
+ratio_before = sp.IndexedBase("ratio_before", positive=True)
+slope_of = sp.IndexedBase("slope_of", real=True)
+gate_slope = sp.IndexedBase("gate_slope", real=True)
+fast_tokens, rate_first, log_step, form_gap, delta_first, delta_second = sp.symbols(
+    "fast_tokens rate_first log_step form_gap delta_first delta_second", real=True
+)
+kappa_gap = sp.IndexedBase("kappa_gap", real=True)
+spectrum_size = sp.IndexedBase("spectrum_size", real=True)
+on_axis = sp.IndexedBase("on_axis", real=True)
+P_to = sp.IndexedBase("P_to", real=True)
+gap_m, x_m = sp.symbols("gap_m x_m", real=True)
+zeta_t, zeta_0 = sp.symbols("zeta_t zeta_0", positive=True)
+slow_constant, blow_token, log_remaining = sp.symbols("slow_constant blow_token log_remaining", real=True)
+T, T_first, T_prefix = sp.symbols("T T_first T_prefix", positive=True)
 remaining = sp.Symbol("remaining", positive=True)
-slope, limit_value, root_count, sign_changes = sp.symbols("slope limit_value root_count sign_changes", real=True)
+limit_value, root_count, sign_changes = sp.symbols("limit_value root_count sign_changes", real=True)
 error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
 eig_min, eig_max, count_positive, count_negative, matrix_rank = sp.symbols(
     "eig_min eig_max count_positive count_negative matrix_rank", real=True
@@ -85,7 +96,7 @@ LETTERS: dict[str, Notation] = {
         ("x_copy", r"\tilde x_{{{0}}}", ("token",), "real", "tokens of a second system"),
         ("row", r"\rho_{{{0}}}", ("rank",), "real", "the row of the step projection that all channels share"),
         ("bias", "b", (), "real", "the step bias that all channels share"),
-        ("channel", "d", (), "natural", "number of a channel"),
+        ("on_axis", "e_{{{0}}}", ("channel",), "0 or 1", "the unit vector of a channel axis"),
     ),
 }
 
@@ -96,20 +107,58 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("u_t", r"\ln|x_{{{0}}}(t)|", ("token",), "real", "log of a token at depth-time t"),
     ("u_s", r"\ln|x_{{{0}}}(t')|", ("token",), "real", "log of a token at an earlier depth-time"),
     ("log_t", r"\ln t", (), "real", "log of the depth-time"),
-    ("P_t", "P_{{{0},{1}}}(t)", ("token", "source"), "real", "hidden attention at depth-time t"),
+    ("P_to", "P_{{{0},m}}(t)", ("token",), "real", "hidden attention from a token to token m at depth-time t"),
+    ("gap_m", "m_m", (), "positive", "distance of token m to the last nonzero token before; large if none"),
+    ("x_m", "x_m(0)", (), "real", "token m at the start"),
     ("gap", "m_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
-    ("previous", r"\ln|x_{{{0}^-}}(t)|", ("token",), "real", "log of the last nonzero token before"),
     ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
     ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
     ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", "0: to zero, 1: stays, 2: slow, 3: fast divergence"),
-    ("predicted", r"\operatorname{{verdict}}_{{{0}}}", ("token",), "code", "the criteria's verdict, same codes"),
     ("ratio", "R_{{{0}}}", ("token",), "positive", "x_l / x_1 at a much later depth-time"),
+    ("ratio_before", "R'_{{{0}}}", ("token",), "positive", "x_l / x_1 at the output before"),
+    (
+        "slope_of",
+        r"\frac{{d\ln|x_{{{0}}}|}}{{d\ln|x_{{{0}^-}}|}}",
+        ("token",),
+        "real",
+        "relative growth of a token and its predecessor",
+    ),
+    (
+        "gate_slope",
+        r"\frac{{dG(|x_{{{0}}}|)}}{{d\ln|x_{{{0}^-}}|}}",
+        ("token",),
+        "real",
+        "growth of G(r) = int^r e^(a Delta(v)) dv/v",
+    ),
+    ("zeta_0", r"\zeta(0)", (), "positive", "inverse square of token 1 at the start"),
+    ("zeta_t", r"\zeta(t)", (), "positive", "inverse square of token 1 at depth-time t"),
+    ("slow_constant", "C", (), "real", "largest ln|s x_l| - l ln ln t at an early output"),
+    (
+        "fast_tokens",
+        r"\#\{l: s x_l(0) \ge 0 \ne x_l(0)\}",
+        (),
+        "natural",
+        "number of nonzero tokens with s x_l(0) >= 0",
+    ),
+    ("rate_first", "F_1", (), "real", "growth rate of token 1"),
+    ("log_step", r"\ln(t/t')", (), "positive", "log of the ratio of two outputs' times"),
+    (
+        "kappa_gap",
+        r"\min_{{j\le {0}}}|\kappa_j-1|",
+        ("token",),
+        "nonnegative",
+        "distance of the shares from the critical one",
+    ),
+    ("form_gap", r"\|S_C^\top S_B-\mathrm{diag}(1,-1)\|", (), "nonnegative", "distance of the form from diag(1, -1)"),
+    ("delta_first", r"\delta_1", (), "positive", "constant step of channel 1"),
+    ("delta_second", r"\delta_2", (), "positive", "constant step of channel 2"),
+    ("spectrum_size", r"\|M^{{{0}}}\|", ("state",), "nonnegative", "size of the power whose trace is compared"),
+    ("blow_token", "m", (), "natural", "first token that diverges at T"),
+    ("log_remaining", r"\ln(T-t)", (), "real", "log of the time left before blow-up"),
     ("T", "T", (), "positive", "blow-up time of the system"),
-    ("T_end", r"\bar T", (), "positive", "upper enclosure of the blow-up time"),
     ("T_first", "T_1", (), "positive", "blow-up time of token 1 by quadrature"),
     ("T_prefix", r"T_{{p}}", (), "positive", "blow-up time of the first tokens alone"),
     ("remaining", "T-t", (), "positive", "time left before blow-up"),
-    ("slope", r"\frac{d\ln|x_{m+1}|}{d\ln|x_m|}", (), "real", "relative growth of two tokens near the blow-up"),
     ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
     ("root_count", r"\#\{K=0\}", (), "natural", "certified number of roots of K"),
     ("sign_changes", r"V(\mu)", (), "natural", "sign changes of mu_n in the order of a_n"),
@@ -140,6 +189,11 @@ def growth(base: sp.IndexedBase = nt.x0) -> sp.Expr:
 
 def _in(expression: sp.Expr, base: sp.IndexedBase) -> sp.Expr:
     return expression.replace(lambda e: isinstance(e, sp.Indexed) and e.base == nt.x, lambda e: base[e.indices])
+
+
+def velocity(base: sp.IndexedBase = nt.x0) -> sp.Expr:
+    """x_l' on a channel axis with projection biases, at the tokens `base`."""
+    return _in(axis_cell().formula, base)
 
 
 def unrolled(cell: ScanCell, base: sp.IndexedBase = nt.x) -> sp.Expr:

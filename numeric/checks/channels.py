@@ -54,7 +54,7 @@ def trained_channels(theorem: Theorem, count: int) -> dict[str, Any] | None:
     projection biases, which its flow does not have.
     """
     from s6flow.numeric.checks.check import satisfied
-    from s6flow.proofs.construct import construct, Shape, dimension
+    from s6flow.proofs.construct import Shape, construct, dimension
 
     letters = set(theorem.variables)
     if not (letters <= _BILINEAR or letters <= _AFFINE) or "x0" not in letters:
@@ -66,7 +66,8 @@ def trained_channels(theorem: Theorem, count: int) -> dict[str, Any] | None:
     total = len(everything["s"])
     pick = generator.permutation(total)[: 40 * count]
     data = {key: everything[key][pick] for key in letters - {"x0"}}
-    shape = Shape(4, data["a"].shape[1])
+    wanted = theorem.options.get("shapes", ((4,),))
+    shape = Shape(min(tokens[0] for tokens in wanted), data["a"].shape[1])
     built = construct(theorem, shape, generator.random((len(pick), dimension(theorem, shape))))
     # tokens as built, their signs turned to the channel's own s
     turn = np.sign(data["s"]) * np.sign(np.where(built["s"] == 0, 1.0, built["s"]))

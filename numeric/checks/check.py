@@ -184,7 +184,15 @@ def judge_data(
     if not pointwise_only:
         program = margin_program(theorem, False, sp.nsimplify(factor))
         slack = tolerance(theorem, target, theorem.measurement == "pointwise")
-        parts.append(_margins(program, target, data, observed, slack if theorem.tolerance is None else tolerance(theorem, target, False)))
+        parts.append(
+            _margins(
+                program,
+                target,
+                data,
+                observed,
+                slack if theorem.tolerance is None else tolerance(theorem, target, False),
+            )
+        )
     if theorem.core is not None and factor == 1:
         parts.append(_margins(margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
     margins = np.full(count, np.inf)
@@ -198,7 +206,9 @@ def judge_data(
     return Judgement(margins, ok, where)
 
 
-def _margins(program: Any, target: Engine, data: Data, observed: Mapping[str, Any], slack: float) -> NDArray[np.float64]:
+def _margins(
+    program: Any, target: Engine, data: Data, observed: Mapping[str, Any], slack: float
+) -> NDArray[np.float64]:
     valid = observed.get("valid")
     steps = 1 if valid is None else valid.shape[1]
     names = [inp.name for inp in program.inputs]
@@ -302,9 +312,9 @@ def _report(
             index = int(np.where(mask, judged.margins, np.inf).argmin())
             if not judged.margins[index] >= margin:
                 margin = float(judged.margins[index])
-                where = {
-                    name: np.asarray(value)[index] for name, value in data.items() if np.ndim(value) > 0
-                } | {"moment": int(judged.moments[index])}
+                where = {name: np.asarray(value)[index] for name, value in data.items() if np.ndim(value) > 0} | {
+                    "moment": int(judged.moments[index])
+                }
     if decided == 0:
         verdict = Verdict.INCONCLUSIVE if undecided else Verdict.VACUOUS
     elif margin < 0:

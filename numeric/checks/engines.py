@@ -69,7 +69,7 @@ def applicable(theorem: Theorem, name: str) -> bool:
 def tolerance(theorem: Theorem, target: Engine, core: bool) -> float:
     """The rounding allowance of a theorem's margin on an engine."""
     if target.backend == "flint":
-        return target.pointwise
+        return max(target.pointwise, 0.0 if core else theorem.tolerance or 0.0)
     if core or theorem.measurement == "pointwise":
         return max(target.pointwise, 0.0 if core else theorem.tolerance or 0.0)
     own = target.measured if theorem.tolerance is None else theorem.tolerance

@@ -6,43 +6,21 @@ NaN marks what could not be settled, which is judged as undecided, never as succ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
-from s6flow.symbolic import criteria as cr
-from s6flow.symbolic.codegen.module import generate
+from s6flow.numeric.checks.blowup import blowup
+from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.vectors import roots, spectra, vector
+from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["MEASUREMENTS", "flow_parameters", "moments"]
 
-Array = NDArray[np.float64]
-Data = Mapping[str, Any]
-Observed = dict[str, Any]
-
 #: ln t of ordinary trajectories: from before anything moves to t = 1e12.
 LOG_TIMES = (-12.0, -7.0, -4.0, -2.0, -0.5, 1.0, 3.0, 6.0, 10.0, 16.0, 27.631021115928547)
-
-
-def flow_parameters(data: Data) -> FlowParameters:
-    """The bilinear flow of the data."""
-    return FlowParameters(data["mu"], data["a"], data["s"], data["b"], data["floor"])
-
-
-def moments(value: Any, count: int = 1) -> Any:
-    """Letters with a moment axis of length `count` behind the batch axis."""
-    array = np.asarray(value, dtype=np.float64)
-    return array if array.ndim == 0 else np.repeat(array[:, None], count, axis=1)
-
-
-def quantity(name: str, **values: Any) -> Array:
-    """A quantity of `criteria` in NumPy, at arrays with a batch axis."""
-    function = generate(cr.quantity(name))
-    with np.errstate(all="ignore"):
-        return np.asarray(function(*(values[key] for key in function.inputs)))
 
 
 def _pointwise(theorem: Theorem, data: Data) -> Observed:
@@ -95,13 +73,27 @@ def _late(theorem: Theorem, data: Data) -> Observed:
     result = _run(theorem, data, flow_parameters(data), (20.0, 40.0, 60.0))
     observed = _observe(result, data)
     count = len(result.log_times)
-    attention = np.stack([result.attention(index).data for index in range(count)], axis=1)
+    if "m" in data:
+        x0, rows, column = np.asarray(data["x0"]), np.arange(len(data["x0"])), np.asarray(data["m"]).astype(int) - 1
+        observed["P_to"] = attention_to(result, data)
+        observed["gap_m"] = moments(gaps(x0)[rows, column], count)
+        observed["x_m"] = moments(x0[rows, column], count)
+    kappa = shares(data)
+    observed["valid"] = observed["valid"] & (np.arange(count) >= int(theorem.options.get("skip", 0)))
     return {
         **observed,
-        "P_t": attention,
         "gap": moments(gaps(data["x0"]), count),
-        "kappa": moments(shares(data), count),
+        "kappa": moments(kappa, count),
+        "kappa_gap": moments(np.minimum.accumulate(np.abs(kappa - 1), axis=1), count),
+        "log_step": np.broadcast_to(np.diff(result.log_times, prepend=np.nan), observed["log_t"].shape),
     }
+
+
+def attention_to(result: FlowResult, data: Data) -> Array:
+    """P_{l m} at every output, from the hidden attention of the states reached."""
+    column = np.asarray(data["m"]).astype(int) - 1
+    rows = np.arange(len(column))
+    return np.stack([result.attention(index).data[rows, :, column] for index in range(len(result.log_times))], axis=1)
 
 
 def gaps(x0: Array) -> Array:
@@ -139,13 +131,81 @@ def _fate(theorem: Theorem, data: Data) -> Observed:
     with np.errstate(divide="ignore"):
         start = np.log(np.abs(x0))
     log_t = result.final_log_time[:, None]
-    still = np.where(nonzero, np.abs(final - start) < 1e-12, True).all(axis=1)
+    still = (np.abs(np.where(nonzero, final, 0.0) - np.where(nonzero, start, 0.0)) < 1e-12).all(axis=1)
     falls = np.where(nonzero, final < np.minimum(start, -0.05 * log_t), True).all(axis=1)
     s = np.abs(np.asarray(data["s"]))[:, None]
     with np.errstate(over="ignore"):
-        rises = np.where(nonzero, (final > start) & (s * np.exp(np.minimum(final, 700)) > 0.2 * log_t), True).all(axis=1)
+        rises = np.where(nonzero, (final > start) & (s * np.exp(np.minimum(final, 700)) > 0.2 * log_t), True).all(
+            axis=1
+        )
     code = np.select([result.status == Status.BLOW_UP, still, falls, rises], [3.0, 1.0, 0.0, 2.0], np.nan)
-    return {"valid": np.ones((len(x0), 1), dtype=bool), "fate": code[:, None, None] * np.ones((1, 1, x0.shape[1]))}
+    fast = (nonzero & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1)
+    return {
+        "valid": np.ones((len(x0), 1), dtype=bool),
+        "fast_tokens": fast[:, None].astype(float),
+        "fate": code[:, None, None] * np.ones((1, 1, x0.shape[1])),
+    }
+
+
+def _slow(theorem: Theorem, data: Data) -> Observed:
+    """Late times of slow divergence: ratios to token 1, and the constant of the first output."""
+    result = _run(theorem, data, flow_parameters(data), (100.0, 200.0, 300.0))
+    observed = _observe(result, data)
+    count = len(result.log_times)
+    u = observed["u_t"]
+    token = np.arange(1, u.shape[2] + 1)
+    s = np.abs(np.asarray(data["s"]))[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = np.log(s) + u[:, 0] - token * np.log(result.log_times[0])
+        ratio = np.exp(u - u[:, :, :1])
+    observed["slow_constant"] = np.repeat(
+        np.nanmax(np.where(np.isfinite(first), first, -np.inf), axis=1)[:, None], count, 1
+    )
+    observed["ratio"] = ratio
+    observed["ratio_before"] = np.concatenate([ratio[:, :1], ratio[:, :-1]], axis=1)
+    if "m" in data:
+        observed["P_to"] = attention_to(result, data)
+    skip = int(theorem.options.get("first", 0))  # outputs that serve only as the one before
+    observed["valid"] = observed["valid"] & (np.arange(count) >= skip)
+    return observed
+
+
+def _two_tokens(theorem: Theorem, data: Data) -> Observed:
+    """Trajectories with the inverse square of token 1 in closed form."""
+    observed = _trajectory(theorem, data)
+    x0, t = np.asarray(data["x0"]), observed["t"]
+    speed = 2 * quantity("mu", mu=data["mu"]) * quantity("delta0", b=data["b"], floor=data["floor"])
+    zeta_0 = x0[:, 0] ** -2
+    return {**observed, "zeta_0": moments(zeta_0, t.shape[1]), "zeta_t": zeta_0[:, None] - speed[:, None] * t}
+
+
+def _first_rate(theorem: Theorem, data: Data) -> Observed:
+    """F_1 at the start."""
+    return {"rate_first": growth_rate(data["x0"], flow_parameters(data))[:, :1]}
+
+
+def _stack(theorem: Theorem, data: Data) -> Observed:
+    """The residual stack against the flow, with a step and with half of it, at a fifth of the natural time."""
+    x0 = np.asarray(data["x0"])
+    params = flow_parameters(data)
+    rates = np.abs(growth_rate(x0, params)).max(axis=1)
+    span = 0.2 / np.maximum(rates, 1e-300)
+    # the flow runs to depth-time span: scaling time by mu (theory 4) makes it 1 for every system
+    scaled = FlowParameters(np.asarray(data["mu"]) * span[:, None], data["a"], data["s"], data["b"], data["floor"])
+    result = integrate(x0, scaled, log_times=(-1.0, 0.0), rtol=1e-13)
+    exact = result.x.data[:, -1]
+    layers = int(theorem.options.get("layers", 256))
+    errors = [np.abs(_stacked(x0, scaled, count) - exact).max(axis=1) for count in (layers, 2 * layers)]
+    size = np.abs(exact).max(axis=1)
+    seen = (errors[1] > 1e-9 * size) & (result.status == Status.HORIZON)  # else nothing but rounding is compared
+    return {"valid": seen[:, None], "error_h": errors[0][:, None], "error_half": errors[1][:, None]}
+
+
+def _stacked(x0: Array, params: FlowParameters, layers: int) -> Array:
+    x = x0.copy()
+    for _ in range(layers):
+        x = x + x * growth_rate(x, params) / layers
+    return x
 
 
 Measurement = Callable[[Theorem, Data], Observed]
@@ -155,4 +215,12 @@ MEASUREMENTS: dict[str, Measurement] = {
     "axis": _axis,
     "late": _late,
     "fate": _fate,
+    "slow": _slow,
+    "two_tokens": _two_tokens,
+    "stack": _stack,
+    "blowup": blowup,
+    "first_rate": _first_rate,
+    "roots": roots,
+    "spectra": spectra,
+    "vector": vector,
 }

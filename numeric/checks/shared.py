@@ -1,0 +1,37 @@
+"""What measurements share: parameters from data, moments, quantities of the criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s6flow.numeric.flow import FlowParameters
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic.codegen.module import generate
+
+__all__ = ["Array", "Data", "Observed", "flow_parameters", "moments", "quantity"]
+
+Array = NDArray[np.float64]
+Data = Mapping[str, Any]
+Observed = dict[str, Any]
+
+
+def flow_parameters(data: Data) -> FlowParameters:
+    """The bilinear flow of the data."""
+    return FlowParameters(data["mu"], data["a"], data["s"], data["b"], data["floor"])
+
+
+def moments(value: Any, count: int = 1) -> Any:
+    """Letters with a moment axis of length `count` behind the batch axis."""
+    array = np.asarray(value, dtype=np.float64)
+    return array if array.ndim == 0 else np.repeat(array[:, None], count, axis=1)
+
+
+def quantity(name: str, **values: Any) -> Array:
+    """A quantity of `criteria` in NumPy, at arrays with a batch axis."""
+    function = generate(cr.quantity(name))
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*(values[key] for key in function.inputs)))

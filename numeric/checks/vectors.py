@@ -1,0 +1,107 @@
+"""Measurements in D dimensions: spectra of S_C^T S_B, trajectories of vector tokens, roots of K."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s6flow.numeric.checks.shared import Array, Data, Observed
+from s6flow.numeric.flow import LayerParameters, integrate
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["roots", "spectra", "vector"]
+
+
+def forms(data: Data) -> Array:
+    """S_C^T S_B, formed on purpose: a check compares with it."""
+    return np.einsum("bnd,bne->bde", np.asarray(data["S_C"]), np.asarray(data["S_B"]))
+
+
+def _bounds(M: Array) -> Observed:
+    eigenvalues = np.linalg.eigvalsh((M + np.swapaxes(M, 1, 2)) / 2)
+    small = 1e-10 * np.abs(eigenvalues).max(axis=1, keepdims=True)
+    return {
+        "eig_min": eigenvalues[:, :1],
+        "eig_max": eigenvalues[:, -1:],
+        "count_positive": (eigenvalues > small).sum(axis=1, keepdims=True).astype(float),
+        "count_negative": (eigenvalues < -small).sum(axis=1, keepdims=True).astype(float),
+    }
+
+
+def spectra(theorem: Theorem, data: Data) -> Observed:
+    """Eigenvalues of the symmetric part, numerical rank, and power sums of the large and the small matrix."""
+    M = forms(data)
+    small = np.einsum("bnd,bmd->bnm", np.asarray(data["S_B"]), np.asarray(data["S_C"]))
+    N = small.shape[1]
+    large_power, small_power = np.eye(M.shape[1])[None], np.eye(N)[None]
+    sums: dict[str, list[Array]] = {"spectrum": [], "small": [], "spectrum_size": []}
+    for _ in range(N):
+        large_power, small_power = large_power @ M, small_power @ small
+        sums["spectrum"].append(np.trace(large_power, axis1=1, axis2=2))
+        sums["small"].append(np.trace(small_power, axis1=1, axis2=2))
+        sums["spectrum_size"].append(np.linalg.norm(large_power, axis=(1, 2)) * np.sqrt(M.shape[1]))
+    singular = np.linalg.svd(M, compute_uv=False)
+    rank = (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True)
+    return {
+        **_bounds(M),
+        "matrix_rank": rank.astype(float),
+        **{name: np.stack(values, axis=1)[:, None] for name, values in sums.items()},
+    }
+
+
+def vector(theorem: Theorem, data: Data) -> Observed:
+    """Vector tokens of the pure S6 flow: norms, the form, and the angle to the start."""
+    keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
+    params = LayerParameters(**{key: data[key] for key in keys})
+    x0 = np.asarray(data["x"])
+    log_times = np.asarray(theorem.options["log_times"])
+    steps = int(theorem.options.get("max_steps", 3000))
+    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps)
+    M = forms(data)
+    every = theorem.options.get("tokens") == "all"
+    x = np.asarray(result.x.data)
+    count = len(log_times)
+    failed = ~result.ended_well
+    flat = x.reshape(len(x), count, -1) if every else x[:, :, 0]
+    start = x0.reshape(len(x0), -1) if every else x0[:, 0]
+    norm_0, norm_t = np.linalg.norm(start, axis=1), np.linalg.norm(flat, axis=2)
+    norm_t[failed] = np.nan
+    first, first_t = x0[:, 0], x[:, :, 0]
+    s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))
+    b, floor = np.asarray(data["b"]), np.asarray(data["floor"])
+    low = b - np.einsum("bde,be->bd", np.abs(s_delta), np.abs(first))  # no |x_d| exceeds its start while all fall
+    step0 = np.logaddexp(0.0, b) + floor[:, None]
+    with np.errstate(all="ignore"):
+        form_t = np.einsum("btd,bde,bte->bt", first_t, M, first_t) / (first_t**2).sum(axis=2)
+        lengths = np.linalg.norm(first, axis=1)[:, None] * np.linalg.norm(first_t, axis=2)
+        cosine = np.einsum("bd,btd->bt", first, first_t) / lengths
+
+    def steady(value: Array) -> Array:
+        return np.repeat(value.reshape(len(x), 1), count, axis=1)
+
+    two = M.shape[1] == 2
+    return {
+        "valid": np.asarray(result.reached) | failed[:, None],
+        "t": np.broadcast_to(np.exp(log_times), norm_t.shape),
+        **{name: np.repeat(value, count, axis=1) for name, value in _bounds(M).items()},
+        "norm_0": steady(norm_0),
+        "norm_t": norm_t,
+        "norm_s": np.concatenate([norm_0[:, None], norm_t[:, :-1]], axis=1),
+        "form_0": steady(np.einsum("bd,bde,be->b", first, M, first) / (first**2).sum(axis=1)),
+        "form_t": form_t,
+        "cosine": cosine,
+        "delta_low": steady(np.logaddexp(0.0, low).min(axis=1) + floor),
+        "form_gap": steady(np.abs(M - np.diag([1.0, -1.0])).max(axis=(1, 2)) if two else np.full(len(x), 1.0)),
+        "delta_first": steady(step0[:, 0]),
+        "delta_second": steady(step0[:, min(1, step0.shape[1] - 1)]),
+    }
+
+
+def roots(theorem: Theorem, data: Data) -> Observed:
+    """Certified number of roots of K, and the sign changes that bound it."""
+    from s6flow.numeric.checks.certify import certify_K
+
+    letters = ("mu", "a", "s", "b", "floor")
+    certificates = [certify_K(*(np.asarray(data[key])[index] for key in letters)) for index in range(len(data["s"]))]
+    count = [float(len(c.roots)) if c.complete else np.nan for c in certificates]
+    changes = [float(c.descartes) for c in certificates]
+    return {"root_count": np.array(count)[:, None], "sign_changes": np.array(changes)[:, None]}

@@ -1,0 +1,51 @@
+"""Affine projections: token 1 moves on a phase line (theory 8b)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Theorem
+
+l = nt.l
+mu, nu, lam = cr.phase_coefficients()
+
+
+def p(x: sp.Expr) -> sp.Expr:
+    """The quadratic of the phase line."""
+    return mu * x**2 + nu * x + lam
+
+
+THEOREM = Theorem(
+    id="affine-phase-line",
+    title="With affine projections token 1 obeys x' = x Delta(x) p(x): zero and the roots of p are its equilibria",
+    section="8b",
+    source="ours (theory 8b)",
+    kind="classification",
+    variables=("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor", "x0"),
+    assumptions=(),
+    conclusion=sp.Implies(
+        sp.And(sp.Eq(l, 1, evaluate=False), sp.Ne(ob.x_s[l], 0)),
+        sp.And(
+            sp.Ge((sp.Abs(ob.x_t[l]) - sp.Abs(ob.x_s[l])) * sp.sign(p(ob.x_s[l])), -sp.Abs(ob.x_s[l]) / 10**5),
+            sp.Ge(p(ob.x_s[l]) * p(ob.x_t[l]), -sp.Rational(1, 10**5)),
+        ),
+    ),
+    core=sp.Implies(
+        sp.Eq(l, 1, evaluate=False),
+        sp.Eq(ob.velocity(nt.x0), nt.x0[l] * cr.delta(nt.x0[l]) * p(nt.x0[l]), evaluate=False),
+    ),
+    measurement="axis",
+    options={"log_times": (-3.0, -1.0, 0.0, 1.0), "rtol": 1e-8, "max_steps": 600, "shapes": ((1, 1), (1, 3), (1, 8))},
+    ranges={
+        "x0": (1e-2, 5.0),
+        "matrix": (0.1, 2.0),
+        "beta": (0.05, 1.5),
+        "a": (0.1, 5.0),
+        "b": (-2.0, 2.0),
+        "s": (0.1, 3.0),
+    },
+    evidence="symbolic",
+    notes="The fate of every start is exact: zero (lambda < 0), a root of p, or infinity (slow iff s x < 0 and floor = 0, and then only if "
+    "deg p >= 1; with mu = nu = 0 < lambda and s x <= 0 growth is exponential). Later tokens: by integration.",
+)

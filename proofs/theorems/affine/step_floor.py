@@ -1,0 +1,34 @@
+"""A floor of the step makes every divergence a blow-up (theory 8b)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Rate, Theorem
+
+l = nt.l
+bound = 1 / (2 * cr.mu_total * nt.floor * nt.x0[l] ** 2)
+
+THEOREM = Theorem(
+    id="step-floor",
+    title="With a floor of the step every divergence ends in finite time",
+    section="8b",
+    source="ours (theory 8b)",
+    kind="bound",
+    variables=("mu", "a", "s", "b", "floor", "x0", "m"),
+    assumptions=("states-nonnegative", "mu-positive", "floor-positive"),
+    conclusion=sp.Implies(sp.And(sp.Eq(l, ob.token_m), sp.Ne(nt.x0[l], 0)), sp.Le(ob.T_prefix, bound)),
+    measurement="blowup",
+    options={"shapes": ((1, 1), (3, 2), (6, 4))},
+    ranges={"x0": (1e-2, 30.0), "b": (-8.0, 2.0), "mu": (1e-2, 1e2)},
+    counterexamples=(
+        Counterexample(
+            "states-nonnegative",
+            {"mu": [3.0, -2.0], "a": [5.0, 0.01], "s": 1.0, "b": -8.0, "floor": 0.5, "x0": [2.0, 0.5], "m": 2.0},
+        ),
+    ),
+    rates=(Rate("fast divergence", "floor > 0, mu > 0", bound, "ours"),),
+    evidence="symbolic",
+    notes="For affine projections the same needs deg p >= 1: with mu = nu = 0 < lambda growth is exponential even with a floor.",
+)

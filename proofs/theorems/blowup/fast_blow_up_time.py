@@ -1,0 +1,34 @@
+"""Fast divergence: the exact time of token 1 (theory 6)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Rate, Sharpness, Theorem
+
+THEOREM = Theorem(
+    id="fast-blow-up-time",
+    title="Fast divergence: token 1 blows up at an explicit integral",
+    section="6",
+    source="paper (finite time); ours (integral)",
+    kind="identity",
+    variables=("mu", "a", "s", "b", "floor", "x0"),
+    assumptions=("mu-positive", "first-token-nonzero", "first-token-not-slow"),
+    conclusion=sp.Eq(ob.T, ob.T_first * ob.sharp, evaluate=False),
+    measurement="blowup",
+    options={"shapes": ((1, 1), (1, 3), (1, 8))},
+    ranges={"x0": (1e-4, 1e3)},
+    tolerance=1e-7,
+    sharpness=Sharpness("an equation", sp.Rational(101, 100)),
+    witness={"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]},
+    rates=(
+        Rate(
+            "fast divergence",
+            "token 1, s x_10 >= 0",
+            sp.Integral(cr.blow_up_integrand(), (cr.r, sp.Symbol("x_{10}"), sp.oo)),
+            "ours",
+        ),
+    ),
+    evidence="symbolic",
+    notes="For more tokens the system may blow up earlier, at a later token: T_L <= T_1.",
+)

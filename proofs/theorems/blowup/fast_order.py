@@ -1,0 +1,35 @@
+"""Fast divergence: who diverges at T (theory 6)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Theorem
+
+l = nt.l
+m = ob.blow_token
+
+THEOREM = Theorem(
+    id="fast-order",
+    title="Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it",
+    section="6",
+    source="ours (theory 6)",
+    kind="limit",
+    variables=("mu", "a", "s", "b", "floor", "x0"),
+    assumptions=("states-nonnegative", "mu-positive", "first-token-nonzero", "first-token-not-slow"),
+    conclusion=sp.And(
+        sp.Implies(l < m, sp.Lt(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T), sp.oo, evaluate=False)),
+        sp.Implies(
+            sp.And(l >= m, sp.Ne(nt.x0[l], 0)), sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T), sp.oo, evaluate=False)
+        ),
+    ),
+    finite=sp.And(
+        sp.Implies(sp.And(l < m, sp.Ne(nt.x0[l], 0)), sp.Le(ob.u_t[l] - ob.u_s[l], sp.Rational(1, 10**6))),
+        sp.Implies(sp.And(l >= m, sp.Ne(nt.x0[l], 0)), sp.Gt(ob.u_t[l], ob.u_s[l])),
+    ),
+    measurement="blowup",
+    options={"bare_limit": True, "approach": True},
+    ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0), "mu": (1e-3, 1e2), "a": (1e-2, 2.0)},
+    evidence="numeric",
+    notes="Seen while the leading token goes from 1e15 to 1e30 to 1e100: earlier tokens move by less than 1e-6 in ln|x|, later ones grow.",
+)

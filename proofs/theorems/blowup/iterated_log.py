@@ -1,0 +1,43 @@
+"""Fast divergence: iterated logarithms (theory 6)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Rate, Sharpness, Theorem
+
+l = nt.l
+
+THEOREM = Theorem(
+    id="iterated-log",
+    title="Fast divergence: followers with s x_l0 > 0 grow by iterated logarithms",
+    section="6",
+    source="ours (theory 6)",
+    kind="limit",
+    variables=("mu", "a", "s", "b", "floor", "x0", "decay"),
+    assumptions=("states-nonnegative", "mu-positive", "one-decay", "s-nonzero", "first-token-fast", "no-floor"),
+    conclusion=sp.Implies(
+        sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0)),
+        sp.Eq(sp.Limit(ob.gate_slope[l], nt.t, ob.T), ob.weight[l], evaluate=False),
+    ),
+    finite=sp.Implies(
+        sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0)),
+        sp.Le(sp.Abs(ob.gate_slope[l] / ob.weight[l] - ob.sharp), sp.Rational(1, 200)),
+    ),
+    measurement="blowup",
+    options={"approach": True, "shapes": ((2, 1), (3, 1), (4, 2))},
+    ranges={
+        "x0": (0.05, 3.0),
+        "b": (-2.0, 2.0),
+        "mu": (1e-1, 1e1),
+        "a": (0.05, 1.5),
+        "s": (0.2, 3.0),
+        "zero": (0.0, 0.2),
+    },
+    sharpness=Sharpness("the slope is one exactly", sp.Rational(101, 100)),
+    witness={"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [2.0, 0.5]},
+    rates=(Rate("fast divergence", "next token with s x > 0", sp.log(sp.log(1 / ob.remaining)), "ours"),),
+    evidence="numeric",
+    notes="gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln of the last nonzero token before; "
+    "each zero token between multiplies it by q = exp(-a delta_0).",
+)

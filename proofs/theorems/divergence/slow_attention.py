@@ -1,0 +1,38 @@
+"""Slow divergence: attention to token 1 (theory 6)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Theorem
+
+l = nt.l
+
+THEOREM = Theorem(
+    id="slow-attention",
+    title="Slow divergence: |P_l1| ~ R_l / (t ln t)",
+    section="6",
+    source="ours (theory 6)",
+    kind="limit",
+    variables=("mu", "a", "s", "b", "floor", "x0", "t", "m"),
+    assumptions=("states-nonnegative", "mu-positive", "s-nonzero", "tokens-nonzero", "slow-starts", "no-floor"),
+    conclusion=sp.Eq(sp.Limit(sp.Abs(ob.P_to[l]) * nt.t * ob.log_t / ob.ratio[l], nt.t, sp.oo), 1, evaluate=False),
+    finite=sp.Implies(
+        sp.Eq(ob.token_m, 1),
+        sp.Le(
+            sp.Abs(sp.log(sp.Abs(ob.P_to[l])) + ob.log_t + sp.log(ob.log_t / ob.ratio[l])),
+            (6 * sp.log(ob.log_t) + 20) / ob.log_t,
+        ),
+    ),
+    measurement="slow",
+    options={"bare_limit": True, "shapes": ((2, 1), (3, 2)), "log_times": (250.0, 300.0)},
+    ranges={
+        "mu": (0.1, 10.0),
+        "x0": (0.3, 4.0),
+        "a": (0.1, 3.0),
+        "s": (0.2, 2.0),
+        "b": (-2.0, 2.0),
+        "zero": (0.0, 0.1),
+    },
+    evidence="numeric",
+)

@@ -1,0 +1,33 @@
+"""The flow with s = 0 is solved by powers (theory 4)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+l = nt.l
+delta0 = cr.delta(sp.Integer(0))
+q = sp.exp(-ob.decay * delta0)
+zeta = nt.x0[l] ** -2 - 2 * cr.mu_total * delta0 * nt.t
+first = sp.Eq(ob.x_t[l] ** -2, zeta, evaluate=False)
+
+THEOREM = Theorem(
+    id="closed-form-first-token",
+    title="With s = 0 the inverse square of token 1 falls linearly",
+    section="4",
+    source="ours (theory 4)",
+    kind="identity",
+    variables=("mu", "a", "s", "b", "floor", "x0", "t"),
+    assumptions=("s-zero",),
+    conclusion=sp.Implies(sp.And(sp.Eq(l, 1, evaluate=False), sp.Ne(nt.x0[l], 0)), first),
+    scale=nt.x0[l] ** -2 + 2 * sp.Abs(cr.mu_total) * delta0 * nt.t,
+    measurement="trajectory",
+    tolerance=1e-8,
+    ranges={"mu": (1e-3, 1e2), "x0": (1e-3, 1e2)},
+    evidence="symbolic",
+    counterexamples=(
+        Counterexample("s-zero", {"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}),
+    ),
+)

@@ -1,0 +1,62 @@
+"""Two tokens with s = 0 in closed form (theory 4)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.derivation.step import Step
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+l = nt.l
+delta0 = cr.delta(sp.Integer(0))
+q = sp.exp(-ob.decay * delta0)
+
+
+def proof() -> tuple[Step, ...]:
+    """z_2 solves its linear equation along zeta."""
+    zeta, C, ratio = sp.symbols("zeta C q", positive=True)
+    solution = zeta / (1 - ratio) + C * zeta**ratio
+    # z_2' = -2 (q F_1 + mu delta0 / z_2) z_2 with F_1 = mu delta0 / zeta and zeta' = -2 mu delta0
+    residual = sp.expand(zeta * sp.diff(solution, zeta) - ratio * solution - zeta)
+    return (
+        Step(
+            "two-tokens-at-s-zero",
+            "Two tokens with a constant step",
+            (sp.Eq(sp.Symbol("z_2"), solution),),
+            "z_l = 1/x_l^2 obeys zeta dz_2/dzeta = q z_2 + zeta.",
+            (residual,),
+        ),
+    )
+
+
+u = nt.x0[l] ** -2  # of the token itself
+C = (u - ob.zeta_0 / (1 - q)) / ob.zeta_0**q
+
+THEOREM = Theorem(
+    id="closed-form-two-tokens",
+    title="With s = 0 and one decay rate, token 2 is a linear term and a power",
+    section="4",
+    source="ours (theory 4)",
+    kind="identity",
+    variables=("mu", "a", "s", "b", "floor", "x0", "t", "decay"),
+    assumptions=("s-zero", "one-decay", "tokens-nonzero", "states-nonpositive", "mu-negative"),
+    conclusion=sp.Implies(
+        sp.Eq(l, 2, evaluate=False),
+        sp.Eq(ob.x_t[l] ** -2, ob.zeta_t / (1 - q) + C * ob.zeta_t**q, evaluate=False),
+    ),
+    proof=proof,
+    scale=(ob.zeta_t + ob.zeta_0) / (1 - q) + sp.Abs(C) * ob.zeta_t**q,
+    measurement="two_tokens",
+    options={"shapes": ((2, 1), (2, 3))},
+    tolerance=1e-7,
+    ranges={"mu": (1e-2, 1e1), "x0": (1e-2, 1e1), "a": (0.05, 3.0), "b": (-2.0, 3.0)},
+    evidence="symbolic",
+    counterexamples=(
+        Counterexample(
+            "s-zero",
+            {"mu": [-1.0], "a": [1.0], "decay": 1.0, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
+        ),
+    ),
+    notes="Stated for mu < 0, where the solution exists for all times; for mu > 0 it holds up to the blow-up.",
+)

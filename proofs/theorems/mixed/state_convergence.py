@@ -1,0 +1,63 @@
+"""mu < 0 with mu_n of both signs: every token converges, at rates that kappa decides (theory 8, E1)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
+
+l = nt.l
+constant = (1 - ob.kappa[l]) / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0))) * ob.sharp
+settled = ob.kappa_gap[l] > sp.Rational(1, 4)
+log_size = ob.log_t + 2 * ob.u_t[l]
+
+THEOREM = Theorem(
+    id="state-convergence",
+    title="mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides",
+    section="8, E1",
+    source="ours (theory 8)",
+    kind="limit",
+    variables=("mu", "a", "s", "b", "floor", "x0", "t"),
+    assumptions=("mu-negative", "tokens-nonzero"),
+    conclusion=sp.And(
+        sp.Implies(ob.kappa[l] < 1, sp.Eq(sp.Limit(nt.t * ob.x_t[l] ** 2, nt.t, sp.oo), constant, evaluate=False)),
+        sp.Implies(
+            ob.kappa[l] > 1,
+            sp.Eq(sp.Limit(ob.u_t[l] / ob.log_t, nt.t, sp.oo), -ob.kappa[l] / 2, evaluate=False),
+        ),
+        sp.Implies(
+            sp.Eq(ob.kappa[l], 1),
+            sp.Eq(
+                sp.Limit(nt.t * ob.log_t * ob.x_t[l] ** 2, nt.t, sp.oo),
+                1 / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0))),
+                evaluate=False,
+            ),
+        ),
+    ),
+    finite=sp.And(
+        sp.Implies(sp.And(settled, ob.kappa[l] < 1), sp.Le(sp.Abs(log_size - sp.log(constant)), sp.Rational(1, 250))),
+        sp.Implies(
+            sp.And(settled, ob.kappa[l] > 1),
+            sp.Le(sp.Abs(ob.u_t[l] - ob.u_s[l] + ob.kappa[l] / 2 * ob.log_step), sp.Rational(1, 50)),
+        ),
+    ),
+    measurement="late",
+    options={"log_times": (80.0, 120.0, 160.0), "skip": 1, "shapes": ((1, 2), (2, 2), (2, 4), (3, 3))},
+    ranges={"mu": (0.3, 10.0), "x0": (0.1, 3.0), "a": (0.1, 4.0), "s": (0.1, 2.0), "b": (0.0, 2.0)},
+    sharpness=Sharpness("the constant is the limit", sp.Rational(99, 100)),
+    witness={"mu": [-3.0, 1.0], "a": [0.5, 2.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, -0.5, 2.0]},
+    counterexamples=(
+        Counterexample(
+            "mu-negative",
+            {"mu": [3.0, -1.0], "a": [0.5, 2.0], "s": -1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
+        ),
+    ),
+    rates=(
+        Rate("convergence", "mu < 0, kappa_l < 1", sp.sqrt(constant.subs(ob.sharp, 1) / nt.t), "ours"),
+        Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** (-ob.kappa[l] / 2), "ours"),
+    ),
+    evidence="numeric",
+    notes="Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the corrections t^(-|1-kappa|) have not died out. "
+    "The proof for general signs is a sketch: what is measured is its conclusion.",
+)

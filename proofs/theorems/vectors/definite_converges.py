@@ -1,0 +1,40 @@
+"""A negative definite layer: token 1 converges (theory 11)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+THEOREM = Theorem(
+    id="definite-converges",
+    title="sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t)",
+    section="11",
+    source="paper (2-D, two negative eigenvalues); ours (rate, any D)",
+    kind="bound",
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
+    assumptions=("form-negative", "no-projection-bias"),
+    conclusion=sp.Le(ob.norm_t, ob.norm_0 / sp.sqrt(1 + 2 * sp.Abs(ob.eig_max) * ob.delta_low * nt.t * ob.norm_0**2)),
+    measurement="vector",
+    options={"log_times": (-2.0, 0.0, 1.0, 2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},
+    ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "form-negative",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, 0.5]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [0.0, 0.0],
+                "beta_C": [0.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.1, 0.9]],
+            },
+        ),
+    ),  # fmt: skip
+    evidence="symbolic",
+    notes="delta_low is the smallest step that any channel can have while |x_d| does not exceed its start.",
+)

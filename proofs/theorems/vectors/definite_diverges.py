@@ -1,0 +1,43 @@
+"""A positive definite layer: token 1 diverges (theory 11)."""
+
+import sympy as sp
+
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+THEOREM = Theorem(
+    id="definite-diverges",
+    title="sym(S_C^T S_B) > 0: token 1 grows all the time",
+    section="11",
+    source="paper (2-D, two positive eigenvalues); ours (any D)",
+    kind="inequality",
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
+    assumptions=("form-positive", "no-projection-bias"),
+    conclusion=sp.Ge(ob.norm_t, ob.norm_s),
+    measurement="vector",
+    options={
+        "log_times": (-6.0, -5.0, -4.0, -3.0),
+        "max_steps": 500,
+        "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2)),
+    },
+    ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "form-positive",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[1.0, 0.0], [0.0, -0.5]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [0.0, 0.0],
+                "beta_C": [0.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.1, 0.9]],
+            },
+        ),
+    ),  # fmt: skip
+    evidence="symbolic",
+    notes="Unbounded by the comparison d|x|^2/dt >= 2 eig_min |x|^2 min_d Delta_d |x|^2.",
+)

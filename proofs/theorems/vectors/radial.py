@@ -1,0 +1,44 @@
+"""Equal steps: token 1 moves along its ray (theory 11)."""
+
+import sympy as sp
+
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+THEOREM = Theorem(
+    id="radial",
+    title="Equal steps of all channels: the motion is radial and the sign of x^T M x decides",
+    section="11",
+    source="ours (theory 11)",
+    kind="classification",
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "row", "bias"),
+    assumptions=("equal-steps", "no-projection-bias"),
+    conclusion=sp.And(
+        sp.Ge(ob.cosine, 1 - sp.Rational(1, 10**6)),
+        sp.Ge((ob.norm_t - ob.norm_s) * sp.sign(ob.form_0), -ob.norm_s / 10**6),
+    ),
+    measurement="vector",
+    options={"log_times": (-4.0, -3.0, -2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},
+    ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "equal-steps",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [0.0, 0.0],
+                "beta_C": [0.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [2.0, -2.0],
+                "floor": 0.0,
+                "x": [[2.0, 2.0]],
+                "row": [0.0],
+                "bias": 2.0,
+            },
+        ),
+    ),  # fmt: skip
+    evidence="symbolic",
+    notes="",
+)
