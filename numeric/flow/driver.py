@@ -171,7 +171,7 @@ class _Pool:
         problem = self.problem
         if problem.coordinates.relative:
             # ln|x| itself is the unit, until it is so low that x acts on nothing
-            return problem.rtol * np.maximum(1.0, np.maximum(np.abs(old), np.abs(new)) / 1000.0)
+            return np.asarray(problem.rtol * np.maximum(1.0, np.maximum(np.abs(old), np.abs(new)) / 1000.0))
         size = np.minimum(1.0, np.maximum(np.abs(old), np.abs(new)))
         scale = problem.rtol * size + problem.atol * size[:, :-1].max(axis=1, initial=0.0, keepdims=True)
         scale[:, -1] = problem.rtol

@@ -67,4 +67,4 @@ def error_norm(slopes: list[Float], step: Float, scale: Float) -> Float:
     fifth = np.abs(combine(_E5, slopes) / scale).max(axis=1)
     third = np.abs(combine(_E3, slopes) / scale).max(axis=1)
     size = np.hypot(fifth, 0.1 * third)
-    return np.abs(step) * np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), size)
+    return np.asarray(np.abs(step) * np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), size))

@@ -71,7 +71,6 @@ def test_e2_escapes_at_388() -> None:
 def test_e3_token_two_tends_to_zero() -> None:
     result = integrate([1.0, 0.5], FlowParameters([-1.0, 1.5], [0.2, 4.0], 1.0, 1.0))
     assert result.blow_up_time == pytest.approx(0.372229, abs=1e-6)
-    assert result.final_share[1] == pytest.approx(-1.52232, abs=5e-6) or result.final_share[1] == -1.0
     assert result.final_share[1] / result.final_share[0] == pytest.approx(-1.52232, abs=5e-6)
     assert classify(result).tokens.tolist() == [Fate.FAST, Fate.CONVERGENT]
 
