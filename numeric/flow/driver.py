@@ -175,7 +175,7 @@ class _Pool:
         size = np.minimum(1.0, np.maximum(np.abs(old), np.abs(new)))
         scale = problem.rtol * size + problem.atol * size[:, :-1].max(axis=1, initial=0.0, keepdims=True)
         scale[:, -1] = problem.rtol
-        return np.maximum(scale, 1e-290)
+        return np.asarray(np.maximum(scale, 1e-290))
 
     def record(self, good: Bool, new: Float, new_slope: Float) -> Bool:
         """Land on every target inside the accepted steps; true where the horizon was among them."""
