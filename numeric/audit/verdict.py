@@ -25,6 +25,8 @@ SCENARIOS: dict[str, str] = {
     "by size": "the fate of token 1 depends on its size; the phase line says where it changes",
     "not predicted": "no theorem covers these tokens",
 }
+#: `carried-nonnegative`: mu > 0 and K >= 0 at every step in reach, so that F_l >= mu x_l^2 Delta(x_l) as for mu_n of one
+#: sign (see `carried`); the others are in the registry by these ids.
 THEOREMS = (
     "convergence-rate",
     "state-convergence",
@@ -33,6 +35,8 @@ THEOREMS = (
     "fast-blow-up-time",
     "step-floor",
     "dichotomy",
+    "stationary",
+    "carried-nonnegative",
     "coexistence",
     "affine-phase-line",
     "none",
@@ -69,17 +73,18 @@ def channel_verdicts(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str
             reach = np.where(s * sign >= 0, above, fails)
         floored = growing & (layer.floor > 0)
         rules: list[Rule] = [
-            (still, "stationary", "dichotomy"),
+            (still, "stationary", "stationary"),
             (mu == 0, "not predicted", "none"),
             (~growing & definite, "convergent", "convergence-rate"),
             (~growing, "convergent", "state-convergence"),
             (slow & definite, "slow", "slow-log-rate"),
             (slow, "slow", "state-slow-divergence"),
             (reach != NONNEGATIVE, "coexistence", "coexistence"),
+            (~definite, "fast", "carried-nonnegative"),
             (floored, "fast", "step-floor"),
-            (definite, "fast", "fast-blow-up-time"),
+            ((s != 0) & (name == "mixed"), "fast", "dichotomy"),
         ]
-        verdicts[f"scenario_{name}"], verdicts[f"theorem_{name}"] = _apply(rules, "fast", "dichotomy")
+        verdicts[f"scenario_{name}"], verdicts[f"theorem_{name}"] = _apply(rules, "fast", "fast-blow-up-time")
     return verdicts
 
 
