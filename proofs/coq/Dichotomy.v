@@ -82,7 +82,7 @@ Proof.
     rewrite (Global (existence N a mu s b L y0 H1)) in *. split; [reflexivity|].
     intros l t Hl Ht. rewrite <- H0 by exact Hl. now apply (stationary N a mu s b L p_infty x l t).
   - intros HM Hslow. pose proof (one_sign_pos N mu Hone HM) as Hmu.
-    rewrite (Global (slow_existence N a mu s b L y0 Ha Hmu Hslow)) in *. split; [reflexivity|].
+    rewrite (Global (slow_existence N a mu s b L y0 Ha Hslow)) in *. split; [reflexivity|].
     intros l Hl Nl. rewrite <- H0 in Nl by exact Hl. split.
     + now apply (token_diverges N a mu s b L x l).
     + destruct (slow_log_rate N a mu s b L p_infty x l Ha Hmu HM Hs Hl) as [_ (C & _ & HC)].

@@ -1,7 +1,7 @@
 (** The slow regime: mu_n >= 0, a_n >= 0 and s x_l(0) < 0 for every nonzero token.
 
     Proves slow-log-rate (every nonzero token is of the order of ln t; zero
-    tokens in between are allowed) and existence in the slow regime. *)
+    tokens in between are allowed), and existence where s x_l(0) < 0 (mu_n of any signs). *)
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
@@ -224,7 +224,8 @@ Proof.
   - exact (slow_log_upper N a mu s b L T x Ha Hmu Hs HM l Hl Nz Hneg).
 Qed.
 
-(** ** Global existence: in the slow half-line x^2 Delta(x) <= 4 exp(b)/s^2, so all growth rates are bounded *)
+(** ** Global existence, mu_n of any signs: where s x < 0, x^2 Delta(x) <= 4 exp(b)/s^2,
+    so all growth rates are bounded *)
 Lemma square_step_bounded s b y : s * y < 0 -> y ^ 2 * Delta s b y <= 4 * exp b / s ^ 2.
 Proof.
   intros Hy. assert (Ns : s <> 0) by (intros E; rewrite E in Hy; lra).
@@ -239,27 +240,39 @@ Proof.
     apply Rmult_le_compat_l; lra.
 Qed.
 
-Lemma slow_growth_bounded N a mu s b l :
-  (forall n, (n < N)%nat -> 0 <= a n) -> all_nonneg N mu ->
+Lemma slow_hidden_bounded a mu s b l n : 0 <= a n ->
+  exists B, forall x, (forall k, (k <= l)%nat -> x k = 0 \/ s * x k < 0) -> Rabs (hidden a mu s b x l n) <= B.
+Proof.
+  intros Ha. set (c := Rabs (mu n) * Rmax 0 (4 * exp b / s ^ 2)).
+  assert (Q : forall y, y = 0 \/ s * y < 0 -> Rabs (mu n * y ^ 2 * Delta s b y) <= c).
+  { intros y Hy. rewrite Rmult_assoc, Rabs_mult, (Rabs_pos_eq (y ^ 2 * _)) by apply sq_Delta_nonneg.
+    apply Rmult_le_compat_l; [apply Rabs_pos|]. destruct Hy as [->|Hy].
+    - simpl (0 ^ 2). eapply Rle_trans; [|apply Rmax_l]. lra.
+    - eapply Rle_trans; [now apply square_step_bounded|apply Rmax_r]. }
+  induction l as [|l [B IH]].
+  - exists c. intros x H. apply (Q (x O)). apply H; lia.
+  - exists (B + c). intros x H. rewrite hidden_step. simpl inherited.
+    eapply Rle_trans; [apply Rabs_triang|]. apply Rplus_le_compat; [|apply Q, H; lia].
+    specialize (IH x ltac:(intros; apply H; lia)).
+    pose proof (decay_le_1 (a n) s b (x (S l)) Ha). pose proof (exp_pos (- a n * Delta s b (x (S l)))).
+    rewrite Rabs_mult, (Rabs_pos_eq (exp _)) by lra. pose proof (Rabs_pos (hidden a mu s b x l n)). nra.
+Qed.
+
+Lemma slow_growth_bounded N a mu s b l : (forall n, (n < N)%nat -> 0 <= a n) ->
   exists B, forall x, (forall k, (k <= l)%nat -> x k = 0 \/ s * x k < 0) -> growth_rate N a mu s b x l <= B.
 Proof.
-  intros Ha Hmu. set (c := sum_below N mu * (4 * exp b / s ^ 2)).
-  pose proof (sum_below_nonneg N mu Hmu) as HM.
-  assert (Q : forall y, y = 0 \/ s * y < 0 -> sum_below N mu * y ^ 2 * Delta s b y <= Rmax 0 c).
-  { intros y [->|Hy].
-    - simpl (0 ^ 2). eapply Rle_trans; [|apply Rmax_l]. lra.
-    - eapply Rle_trans; [|apply Rmax_r]. rewrite Rmult_assoc.
-      apply Rmult_le_compat_l; [exact HM|now apply square_step_bounded]. }
-  induction l as [|l [B IH]].
-  - exists (Rmax 0 c). intros x H. rewrite growth_rate_split, carried_first, Rplus_0_l. apply Q, H; lia.
-  - exists (B + Rmax 0 c). intros x H. rewrite growth_rate_split. apply Rplus_le_compat; [|apply Q, H; lia].
-    eapply Rle_trans; [now apply carried_le|]. apply IH. intros; apply H; lia.
+  intros Ha. unfold growth_rate. induction N as [|N IH].
+  - exists 0. intros x _. simpl. lra.
+  - destruct IH as [B HB]; [intros; apply Ha; lia|].
+    destruct (slow_hidden_bounded a mu s b l N (Ha N (le_n _))) as [C HC].
+    exists (B + C). intros x H. simpl. specialize (HB x H). specialize (HC x H).
+    pose proof (Rle_abs (hidden a mu s b x l N)). lra.
 Qed.
 
 Theorem slow_existence : slow_existence_statement.
 Proof.
-  intros N a mu s b L y0 Ha Hmu Hneg. apply global_existence. intros T x HT Hs H0 l Hl.
-  destruct (slow_growth_bounded N a mu s b l Ha Hmu) as [B HB].
+  intros N a mu s b L y0 Ha Hneg. apply global_existence. intros T x HT Hs H0 l Hl.
+  destruct (slow_growth_bounded N a mu s b l Ha) as [B HB].
   exists (Rabs (x l 0 * exp (Rabs B * T))). intros t Ht HtT. apply Rabs_le_of_sq.
   pose proof (decr_on T _ _ 0 t (evolves_weighted T (x l) _ (- (2 * Rabs B))
     (solution_evolves N a mu s b L T x l Hs Hl)) (Rle_refl 0) Ht HtT) as G. cbv beta in G.

@@ -142,7 +142,6 @@ Definition fast_bound_statement : Prop :=
 Definition slow_existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
-  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   (forall l : nat, (l < L)%nat -> y0 l = 0 \/ s * y0 l < 0) ->
   exists x : nat -> R -> R,
   solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
@@ -334,3 +333,17 @@ Definition state_convergence_critical_statement : Prop :=
   (forall k : nat, (k < l)%nat -> share_carried N a mu b k <> 1) ->
   share_carried N a mu b l = 1 ->
   is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
+
+Definition state_divergence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
+  (exists t0 : R, forall u v : R, t0 < u -> u < v -> Rabs (x l u) < Rabs (x l v)) /\
+  (forall n : nat,
+     (n < N)%nat ->
+     is_lim (fun t => hidden a mu s b (fun k => x k t) l n / growth_rate N a mu s b (fun k => x k t) l) p_infty
+       (mu n / sum_below N mu)).
