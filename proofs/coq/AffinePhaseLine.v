@@ -91,10 +91,7 @@ Proof.
     + intros u u' Hu HT.
       pose proof (rising v' Cv' Fv' T (fun t => - x t) E' u u' P0' Hu HT). cbv beta in *. lra.
     + intros ->. split.
-      * intros e He Ze Hno. rewrite <- (Ropp_involutive e). apply (lim_reflect x (- e)).
-        apply (rises_to_next_zero v' Cv' Fv' (fun t => - x t) E' P0'); [lra| |].
-        -- unfold v'. rewrite Ropp_involutive, Ze. ring.
-        -- intros y Hy Z. apply (Hno (- y)); [lra|]. unfold v' in Z. lra.
+      * intros e. exact (falls_to_next_zero v x e Cv Fv E P0).
       * intros Hno. apply (lim_reflect x p_infty).
         apply (rises_unbounded v' Cv' Fv' (fun t => - x t) E' P0').
         intros y Hy Z. apply (Hno (- y)); [lra|]. unfold v' in Z. lra.

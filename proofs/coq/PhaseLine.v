@@ -181,3 +181,46 @@ Proof.
   intros H. apply is_lim_opp in H. apply (is_lim_ext (fun t => - - x t)); [|exact H].
   intros t. apply Ropp_involutive.
 Qed.
+
+Lemma falls_to_next_zero v x e :
+  (forall y, continuity_pt v y) ->
+  (forall e, v e = 0 -> exists w, (forall y, continuity_pt w y) /\ forall y, v y = (y - e) * w y) ->
+  evolves p_infty x (fun t => v (x t)) -> v (x 0) < 0 ->
+  e < x 0 -> v e = 0 -> (forall y, e < y <= x 0 -> v y <> 0) -> is_lim x p_infty e.
+Proof.
+  intros Cv Fv E P0 He Ze Hno. set (v' := fun y => - v (- y)).
+  rewrite <- (Ropp_involutive e). apply (lim_reflect x (- e)).
+  apply (rises_to_next_zero v' (reflect_continuous v Cv) (reflect_factor v Fv) (fun t => - x t)
+    (reflect_solution v p_infty x E)).
+  - unfold v'. rewrite Ropp_involutive. lra.
+  - lra.
+  - unfold v'. rewrite Ropp_involutive, Ze. ring.
+  - intros y Hy Z. apply (Hno (- y)); [lra|]. unfold v' in Z. lra.
+Qed.
+
+(** A differentiable function with continuous derivative is divisible by y - e at each zero e. *)
+Lemma smooth_factor (v dv : R -> R) : (forall y : R, is_derive v y (dv y)) ->
+  forall e : R, v e = 0 -> exists w, (forall y, continuity_pt w y) /\ forall y, v y = (y - e) * w y.
+Proof.
+  intros Hd e He.
+  exists (fun y => if Req_EM_T y e then dv e else v y / (y - e)). split.
+  - intros y. destruct (Req_EM_T y e) as [->|Ny].
+    + intros eps Heps. pose proof (Hd e) as D. apply is_derive_Reals in D.
+      destruct (D eps Heps) as (d & Hdd). exists d. split; [apply cond_pos|].
+      assert (Near : forall z : R, z <> e -> Rabs (z - e) < d -> Rabs (v z / (z - e) - dv e) < eps).
+      { intros z Nz Hz. specialize (Hdd (z - e) ltac:(lra) Hz). rewrite He, Rminus_0_r in Hdd.
+        replace (e + (z - e)) with z in Hdd by ring. exact Hdd. }
+      intros z [[_ Nz] Hz]. simpl in Hz. unfold R_dist in Hz. simpl. unfold R_dist.
+      destruct (Req_EM_T e e) as [_|C]; [|exfalso; now apply C].
+      destruct (Req_EM_T z e) as [Q|Q]; [exfalso; apply Nz; now symmetry|]. now apply Near.
+    + apply continuity_pt_filterlim. apply (continuous_ext_loc
+        (fun y => if Req_EM_T y e then dv e else v y / (y - e)) (fun y => v y / (y - e))).
+      * assert (Pd : 0 < Rabs (y - e)) by (apply Rabs_pos_lt; lra).
+        exists (mkposreal _ Pd). intros z Hz. unfold ball in Hz; simpl in Hz.
+        unfold AbsRing_ball, abs, minus, plus, opp in Hz; simpl in Hz.
+        destruct (Req_EM_T z e) as [->|_]; [exfalso|reflexivity].
+        replace (e + - y) with (- (y - e)) in Hz by ring. rewrite Rabs_Ropp in Hz. lra.
+      * apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule) (fun y => v y / (y - e))).
+        auto_derive. split; [eexists; apply Hd|]. split; [lra|exact I].
+  - intros y. destruct (Req_EM_T y e) as [->|Ny]; [rewrite He; ring|]. field. lra.
+Qed.

@@ -327,3 +327,37 @@ Definition slow_attention_statement : Prop :=
   1 < ratio /\
   is_lim (fun t => x l t / x 0%nat t) p_infty ratio /\
   is_lim (fun t => t * ln t * attention N a mu s b (fun k => x k t) l 0) p_infty ratio.
+
+(** ** The D skip
+
+    A layer with a skip d adds d x to its output: x_l' = x_l (F_l + d). *)
+
+Definition skip_solution (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : Rbar)
+    (x : nat -> R -> R) : Prop :=
+  forall l : nat,
+    (l < L)%nat ->
+    filterlim (x l) (at_right 0) (locally (x l 0)) /\
+    (forall t : R,
+       0 < t ->
+       Rbar_lt t T ->
+       is_derive (x l) t (x l t * (growth_rate N a mu s b (fun k => x k t) l + d))).
+
+(** skip-equilibria: for mu < 0 < d the first token settles at the one root of
+    d + mu r^2 softplus(|s| r + b) if it starts with s x >= 0, and escapes if it
+    starts with s x < 0 and d exceeds every rate of contraction there. *)
+Definition skip_equilibria_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (x : nat -> R -> R),
+  sum_below N mu < 0 ->
+  0 < d ->
+  skip_solution N a mu s b d L p_infty x ->
+  (0 < L)%nat ->
+  x 0%nat 0 <> 0 ->
+  (0 <= s * x 0%nat 0 ->
+   exists r : R,
+   0 < r /\
+   sum_below N mu * r ^ 2 * softplus (Rabs s * r + b) + d = 0 /\
+   (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * softplus (Rabs s * r' + b) + d = 0 -> r' = r) /\
+   is_lim (fun t => Rabs (x 0%nat t)) p_infty r) /\
+  (s * x 0%nat 0 < 0 ->
+   4 * - sum_below N mu * exp (b - 2) / s ^ 2 < d ->
+   is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
