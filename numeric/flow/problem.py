@@ -118,6 +118,7 @@ class Run:
 #: name -> "module:function" of a solver, imported when it is asked for.
 BACKENDS: dict[str, str] = {
     "numpy": "s6flow.numeric.flow.driver:solve",
+    "numba": "s6flow.numeric.flow.compiled:solve",
     "triton": "s6flow.numeric.gpu.flow:solve",
 }
 
