@@ -1,4 +1,4 @@
-"""python -m s6flow.numeric.experiments {lm,reorder,prepare} ..."""
+"""s6flow experiment {lm,reorder,prepare} ..., also python -m s6flow.numeric.experiments ..."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from s6flow.numeric.experiments.commands import prepare, run_experiment
-from s6flow.symbolic.errors import S6FlowError
+from s6flow.symbolic.errors import FormatError, S6FlowError
 
 __all__ = ["main"]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Bad arguments are one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise FormatError(message, remedy=f"Try {self.prog} --help.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m s6flow.numeric.experiments", description=__doc__)
+    parser = _Parser(prog="s6flow experiment", description="Train and measure the two refinements.")
     commands = parser.add_subparsers(dest="command", required=True)
     for kind in ("lm", "reorder"):
         run = commands.add_parser(kind, help=f"run or resume the {kind} grid")
@@ -36,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 0 when the grid is finished (or a rank's share of it), 3 when time ran out, 1 for an error."""
-    args = _parser().parse_args(argv)
     try:
+        args = _parser().parse_args(argv)
         if args.command == "prepare":
             print(prepare(args.config, args.data).name)
             return 0

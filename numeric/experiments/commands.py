@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,18 +38,14 @@ def _choose(kind: str, source: str | Path | None, device: str | None) -> tuple[C
     if source is None:
         names = {"lm": ("lm", "lm_cpu"), "reorder": ("reorder_digits", "reorder_cpu")}[kind]
         source = names[found == "cpu"]
-        if found == "cpu":
-            warnings.warn(
-                f"no GPU: running the small configuration {source}, minutes instead of the full one's days on a CPU",
-                stacklevel=3,
-            )
-    elif found == "cpu" and not str(source).endswith("_cpu"):
-        warnings.warn(
-            f"no GPU: configuration {Path(source).stem} can take days on a CPU; {kind}_cpu takes minutes", stacklevel=3
-        )
+        slow = f"running the small configuration {source}, minutes instead of the full one's days on a CPU"
+    else:
+        slow = f"configuration {Path(source).stem} can take days on a CPU; {kind}_cpu takes minutes"
     config = load_config(source)
     if config.kind != kind:
         raise FormatError(f"the {kind} experiment needs a configuration of its kind", config.kind, str(source))
+    if found == "cpu" and (slow.startswith("running") or not str(source).endswith("_cpu")):
+        print(f"note: no GPU: {slow}", file=sys.stderr)
     return config, found
 
 

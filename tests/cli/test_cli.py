@@ -1,0 +1,139 @@
+"""The command line: what it prints, what it writes, and that bad input is one line and a nonzero exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from s6flow.cli import COMMANDS, main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of one call."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+def one_line(text: str) -> bool:
+    return len(text.strip().splitlines()) == 1 and "Traceback" not in text
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = run(capsys, name, "--help")
+    assert code == 0
+    assert "Usage" in out
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = "import sys; from s6flow.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'torch','triton','scipy','matplotlib','sympy','flint'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nonsense"], "nonsense"),
+        (["simulate"], "--mu"),
+        (["simulate", "--mu", "x"], "x"),
+        (["simulate", "--mu", "-1", "--a", "0"], "a_n > 0"),
+        (["simulate", "--mu", "-1", "--x0", "nan"], "x0"),
+        (["simulate", "--mu", "-1", "--horizon", "-3"], "horizon"),
+        (["simulate", "--mu", "-1,2,3", "--a", "1,2"], "state"),
+        (["simulate", "--mu", "-1", "--plot", "picture.gif"], ".png"),
+        (["simulate", "--mu", "-1", "--backend", "abacus"], "abacus"),
+        (["audit", "no/such/file.safetensors"], "no/such"),
+        (["theorem", "convergence-rat"], "convergence-rate"),
+        (["check", "no-such-theorem"], "no-such-theorem"),
+        (["check", "convergence-rate", "--backend", "abacus"], "abacus"),
+        (["figures", "no-such-figure"], "no-such-figure"),
+    ],
+)
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
+    code, _, err = run(capsys, *arguments)
+    assert code != 0
+    assert one_line(err), err
+    assert word in err
+
+
+def test_unwritable_output_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    code, _, err = run(capsys, "derive", "--no-theorems", "--out", str(blocker / "sub"))
+    assert code == 1
+    assert one_line(err)
+    assert blocker.read_text() == ""
+
+
+def test_simulate_convergent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table, picture = tmp_path / "x.csv", tmp_path / "x.png"
+    code, out, _ = run(capsys, "simulate", "--mu", "-1", "--x0", "1,0.5", "--csv", str(table), "--plot", str(picture))
+    assert code == 0
+    assert "predicted: convergent" in out
+    rows = np.genfromtxt(table, delimiter=",", names=True)
+    late = np.exp(rows["log_time"][-1]) * rows["x_1"][-1] ** 2
+    assert late == pytest.approx(1 / (2 * np.log(2)), rel=1e-5)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_simulate_blow_up_time_of_the_witness(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--mu", "-1,1.5", "--a", "0.2,4", "--b", "1", "--x0", "1,0.5", "--json"]
+    code, out, _ = run(capsys, "simulate", *arguments)
+    report = json.loads(out)
+    assert code == 0
+    assert report["ended"] == "blow_up"
+    assert report["blow_up_time"] == pytest.approx(0.372229, abs=1e-6)
+    assert abs(report["trajectory"][-1]["x"][1]) < 1e-5
+
+
+def test_derive_twice_is_identical(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pages = []
+    for name in ("a", "b"):
+        code, out, _ = run(capsys, "derive", "--no-theorems", "--out", str(tmp_path / name))
+        assert code == 0
+        assert "all reduced to 0" in out
+        pages.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert pages[0] == pages[1]
+    assert set(pages[0]) == {"derivation.md", "derivation.tex", "derivation.html"}
+
+
+def test_audit_writes_and_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    name = "backbone.layers.0.mixer."
+    tensors = {
+        name + "A_log": rng.normal(size=(6, 4)).astype(np.float32),
+        name + "x_proj.weight": rng.normal(size=(2 + 8, 6)).astype(np.float32),
+        name + "dt_proj.weight": rng.normal(size=(6, 2)).astype(np.float32),
+        name + "dt_proj.bias": rng.normal(size=6).astype(np.float32),
+        name + "D": np.ones(6, np.float32),
+    }
+    save_file(tensors, tmp_path / "model.safetensors")
+    html = tmp_path / "a.html"
+    code, out, _ = run(capsys, "audit", str(tmp_path / "model.safetensors"), "--html", str(html), "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["summary"]["channels"] == 6
+    assert "<html" in html.read_text()
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m s6flow simulate --mu -1 --points 5000 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=os.environ)
+    assert "Traceback" not in done.stderr
