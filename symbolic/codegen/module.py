@@ -23,6 +23,8 @@ from typing import Any
 from s6flow.symbolic.codegen.arrays import print_arrays
 from s6flow.symbolic.codegen.flint import FLINT
 from s6flow.symbolic.codegen.ir import Program
+from s6flow.symbolic.codegen.numba import HEADER as NUMBA_HEADER
+from s6flow.symbolic.codegen.numba import print_numba
 from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
 from s6flow.symbolic.codegen.torch import TORCH
@@ -59,6 +61,7 @@ BACKENDS: dict[str, Backend] = {
     "numpy": Backend("numpy", lambda p: print_arrays(p, NUMPY), NUMPY.header, "accurate", ("numpy",)),
     "torch": Backend("torch", lambda p: print_arrays(p, TORCH), TORCH.header, "accurate", ("torch",), "torch"),
     "flint": Backend("flint", lambda p: print_arrays(p, FLINT), FLINT.header, "exact", ("python-flint",), "rigorous"),
+    "numba": Backend("numba", print_numba, NUMBA_HEADER, "accurate", ("numba",), "cpu"),
     "triton": Backend("triton", print_triton, TRITON_HEADER, "accurate", ("triton", "torch"), "gpu"),
 }
 
