@@ -2,7 +2,8 @@
     and only the four of the standard library's real numbers may appear. *)
 
 From S6Flow Require Import Recursion LayerAttention Signs Scaling Uniqueness Existence Convergence.
-From S6Flow Require Import Constants StateConvergence Divergence SlowRate Blowup FastOrder Dichotomy Witness.
+From S6Flow Require Import Constants StateConvergence CriticalShare ZeroTokens Divergence SlowRate StateDivergence.
+From S6Flow Require Import Blowup FastOrder Dichotomy Witness.
 
 Print Assumptions linear_recursion.
 Print Assumptions unrolled_attention_channel.
@@ -20,9 +21,12 @@ Print Assumptions convergence_constants.
 Print Assumptions attention_decay.
 Print Assumptions state_existence.
 Print Assumptions state_convergence.
+Print Assumptions state_convergence_critical.
+Print Assumptions state_convergence_zeros.
 Print Assumptions divergence_monotone.
 Print Assumptions slow_existence.
 Print Assumptions slow_log_rate.
+Print Assumptions state_divergence.
 Print Assumptions fast_bound.
 Print Assumptions fast_bound_attained.
 Print Assumptions fast_order.
