@@ -2,7 +2,7 @@
     and only the four of the standard library's real numbers may appear. *)
 
 From S6Flow Require Import Recursion LayerAttention Signs Scaling Uniqueness Existence Convergence.
-From S6Flow Require Import Constants StateConvergence CriticalShare ZeroTokens Divergence SlowRate StateDivergence.
+From S6Flow Require Import Constants StateConvergence CriticalShare ZeroTokens Divergence SlowRate SlowExistence StateDivergence.
 From S6Flow Require Import Blowup FastOrder Dichotomy Witness.
 
 Print Assumptions linear_recursion.

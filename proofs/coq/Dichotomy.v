@@ -7,7 +7,7 @@
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia Classical.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
-From S6Flow Require Import Signs Uniqueness Existence Convergence Divergence Blowup SlowRate FastOrder Constants.
+From S6Flow Require Import Signs Uniqueness Existence Convergence Divergence Blowup SlowRate SlowExistence FastOrder Constants.
 Open Scope R_scope.
 
 Definition one_sign (N : nat) (mu : nat -> R) : Prop := all_nonpos N mu \/ all_nonneg N mu.
