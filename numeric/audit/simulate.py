@@ -54,6 +54,8 @@ _SHRINKING = -1e-7
 _GONE = -10.0
 
 Columns = dict[str, "np.ndarray | Labels"]
+#: Starts (start, channel, token), and the predicted and observed words (start, channel).
+_Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def simulate_layer(layer: S6Layer, columns: Columns, seed: int) -> Simulation:
     """
     rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
     run = _affine if layer.affine else _bilinear
-    found: list[tuple[Float64[np.ndarray, "start channel token"], np.ndarray, np.ndarray]] = run(layer, columns, rng)
+    found: list[_Outcome] = run(layer, columns, rng)
     confusion: dict[tuple[str, str], int] = {}
     wrong: list[Disagreement] = []
     for starts, predicted, observed in found:
@@ -170,10 +172,8 @@ def _in_parts(
     return np.concatenate(parts, axis=1)
 
 
-def _bilinear(
-    layer: S6Layer, columns: Columns, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    found = []
+def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> list[_Outcome]:
+    starts, predicted = [], []
     for name in SIGNS:
         sizes = _sizes(rng, (STARTS, layer.channels, TOKENS))
         if name == "mixed":
@@ -181,17 +181,17 @@ def _bilinear(
             signs[..., 1] = -signs[..., 0]
         else:
             signs = np.full(sizes.shape, 1.0 if name == "positive" else -1.0)
-        starts = signs * sizes
-
-        def params(part: slice) -> FlowParameters:
-            return FlowParameters(layer.mu_n[part], layer.a[part], layer.s[part], layer.b[part], layer.floor)
-
-        observed = _in_parts(starts, params, LOG_HORIZON, lambda result, part: _fates(result))
+        starts.append(signs * sizes)
         scenario = columns[f"scenario_{name}"]
         assert isinstance(scenario, Labels), "a scenario is a word"
-        predicted = np.broadcast_to(np.array(scenario.words(), dtype=object), observed.shape)
-        found.append((starts, predicted.astype(str), observed))
-    return found
+        predicted += [scenario.words()] * STARTS
+
+    def params(part: slice) -> FlowParameters:
+        return FlowParameters(layer.mu_n[part], layer.a[part], layer.s[part], layer.b[part], layer.floor)
+
+    tokens = np.concatenate(starts)
+    observed = _in_parts(tokens, params, LOG_HORIZON, lambda result, part: _fates(result))
+    return [(tokens, np.array(predicted), observed)]
 
 
 def _fates(result: FlowResult) -> np.ndarray:
@@ -210,9 +210,7 @@ def _fates(result: FlowResult) -> np.ndarray:
     return np.where((names == "fast") & shrinking, "coexistence", names)
 
 
-def _affine(
-    layer: S6Layer, columns: Columns, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> list[_Outcome]:
     numbers = {key: value for key, value in columns.items() if isinstance(value, np.ndarray)}
 
     def params(part: slice) -> AxisParameters:

@@ -25,8 +25,8 @@ SCENARIOS: dict[str, str] = {
     "by size": "the fate of token 1 depends on its size; the phase line says where it changes",
     "not predicted": "no theorem covers these tokens",
 }
-#: `carried-nonnegative`: mu > 0 and K >= 0 at every step in reach, so that F_l >= mu x_l^2 Delta(x_l) as for mu_n of one
-#: sign (see `carried`); the others are in the registry by these ids.
+#: `carried-nonnegative`: mu > 0 and K >= 0 at every step in reach, so that F_l >= mu x_l^2 Delta(x_l) as for mu_n of
+#: one sign (see `carried`); the others are in the registry by these ids.
 THEOREMS = (
     "convergence-rate",
     "state-convergence",
