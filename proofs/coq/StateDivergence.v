@@ -7,7 +7,7 @@
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
-From S6Flow Require Import Signs Uniqueness Divergence SlowRate Late SlowStep.
+From S6Flow Require Import Signs Uniqueness Divergence SlowRate Late SlowStep SlowHandover.
 Open Scope R_scope.
 
 (** Token 1 is the flow of one state with the sum of the mu_n. *)
