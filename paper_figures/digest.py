@@ -88,7 +88,7 @@ def _statements(figure: Figure) -> list[Path]:
 def result_files(figure: Figure) -> list[Path]:
     """Committed result files that the figure shows, those that exist."""
     base = _package_root()
-    return sorted({path for pattern in figure.results for root in (base, base.resolve().parent) for path in root.glob(pattern)})
+    return sorted({path.resolve() for pattern in figure.results for root in (base, base.resolve().parent) for path in root.glob(pattern)})
 
 
 def versions(figure: Figure) -> dict[str, str]:

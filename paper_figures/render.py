@@ -39,6 +39,8 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         canvas = Canvas(figsize=drawing.SIZE)
         FigureCanvasAgg(canvas)
         drawing.draw(canvas, data)
+        canvas.draw_without_rendering()  # places the panels once, and equally for all formats
+        canvas.set_layout_engine("none")
         metadata: dict[str, dict[str, Any]] = {
             "pdf": {"Title": title, "Subject": description, "Creator": "s6flow", "Producer": "matplotlib", "CreationDate": None},
             "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},

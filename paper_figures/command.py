@@ -1,0 +1,35 @@
+"""The command `figures`: for the command line of the package and for python -m s6flow.paper_figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.draw import Outcome, draw_figures
+
+__all__ = ["figures"]
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/figures"), show_default=True, help="Folder for the files.")
+@click.option("--check", is_flag=True, help="Draw nothing; exit 4 if a committed result that a figure shows is stale.")
+@click.option("--list", "listed", is_flag=True, help="List the figures.")
+def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool) -> int:
+    """Draw the paper's figures as PDF, SVG, PNG and CSV with an index page; NAMES picks some of them.
+
+    Figures that are up to date are left alone. Exit status: 0 all there, 3 a figure was skipped, 4 a result is stale.
+    """
+    if listed:
+        for name, figure in FIGURES.items():
+            click.echo(f"{name:17} {figure.title}")
+        return 0
+
+    def say(outcome: Outcome, number: int, total: int) -> None:
+        click.echo(f"[{number:2}/{total}] {outcome.line()}")
+
+    report = draw_figures(names or None, out, check=check, progress=say)
+    click.echo(report.lines()[-1])
+    return report.exit_code
