@@ -361,3 +361,37 @@ Definition skip_equilibria_statement : Prop :=
   (s * x 0%nat 0 < 0 ->
    4 * - sum_below N mu * exp (b - 2) / s ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
+
+(** ** What token 2 inherits *)
+
+(** K(y): the share of the first token's rate that the next token y takes over. *)
+Definition carried_factor (N : nat) (a mu : nat -> R) (s b y : R) : R :=
+  sum_below N (fun n => mu n / sum_below N mu * exp (- a n * Delta s b y)).
+
+(** carried-rate: token 2 grows at K(x_2) times the rate of token 1, plus its own. *)
+Definition carried_rate_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R),
+  sum_below N mu <> 0 ->
+  growth_rate N a mu s b x 1 =
+  carried_factor N a mu s b (x 1%nat) * growth_rate N a mu s b x 0
+  + sum_below N mu * x 1%nat ^ 2 * Delta s b (x 1%nat).
+
+(** carried-limits: K is bounded by its gates, tends to 1 for s y -> -infinity
+    and to 0 for s y -> +infinity. *)
+Definition carried_limits_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R),
+  0 < sum_below N mu ->
+  (forall y : R,
+     Rabs (carried_factor N a mu s b y) * sum_below N mu
+     <= sum_below N (fun n => Rabs (mu n) * exp (- a n * Delta s b y))) /\
+  (s <> 0 -> is_lim (fun z => carried_factor N a mu s b (- z / s)) p_infty 1) /\
+  (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
+     is_lim (fun z => carried_factor N a mu s b (z / s)) p_infty 0).
+
+(** stationary: with every mu_n = 0 no token moves. *)
+Definition stationary_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> mu n = 0) ->
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  forall t : R, 0 <= t -> Rbar_lt t T -> x l t = x l 0.
