@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.audit import audit, audit_layer
-from s6flow.numeric.audit.certificate import CERTIFIER
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
 from s6flow.numeric.audit.verdict import THEOREMS
@@ -234,9 +233,9 @@ class TestBadInput:
         with pytest.raises(AssumptionError, match="device must be one of cpu, cuda; got abacus"):
             audit("typeseg", device="abacus")
 
-    def test_certificates_that_cannot_be_had(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("s6flow.numeric.audit.certificate.CERTIFIER", "s6flow.numeric.nowhere:certify_K")
-        with pytest.raises(MissingDependencyError, match="--certify"):
+    def test_certificates_without_flint(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "flint", None)
+        with pytest.raises(MissingDependencyError, match="python-flint"):
             audit_layer(random_layer(5, 3), certify=True, shuffles=2)
 
     def test_nan_is_withheld_and_named(self, tmp_path: Path) -> None:
@@ -257,20 +256,15 @@ class TestBadInput:
         assert "nan" in report.withheld[0].reason.lower()
 
 
-def test_certificates_are_asked_for_where_mu_is_positive(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-
-    def certify(mu: np.ndarray, a: np.ndarray, s: float, b: float, floor: float) -> str:
-        asked.append(float(mu.sum()))
-        return "fails" if len(asked) % 2 else "holds"
-
-    monkeypatch.setattr("s6flow.numeric.audit.certificate._certifier", lambda: certify)
-    layer = audit_layer(random_layer(30, 4), certify=True, shuffles=2)
+def test_certificates_agree_with_the_scan() -> None:
+    pytest.importorskip("flint")
+    layer = audit_layer(random_layer(60, 6), certify=True, shuffles=2)
     positive = layer.numbers("mu") > 0
-    assert len(asked) == positive.sum() > 5
-    assert min(asked) > 0
-    np.testing.assert_array_equal(~layer.words("certified").where("not asked"), positive)
-    assert CERTIFIER.endswith("certify_K")
+    certified, fails = layer.words("certified"), layer.numbers("dichotomy_can_fail") == 1
+    np.testing.assert_array_equal(~certified.where("not asked"), positive)
+    np.testing.assert_array_equal(certified.where("fails"), fails)
+    np.testing.assert_array_equal(certified.where("holds"), positive & ~fails)
+    assert 3 < fails.sum() < positive.sum() - 3
 
 
 def test_theorems_are_in_the_registry() -> None:
