@@ -395,3 +395,48 @@ Definition stationary_statement : Prop :=
   solution N a mu s b L T x ->
   (l < L)%nat ->
   forall t : R, 0 <= t -> Rbar_lt t T -> x l t = x l 0.
+
+(** ** More on token 1 in D dimensions *)
+
+(** The matrix S_C^T S_B. *)
+Definition form_matrix (N : nat) (S_B S_C : nat -> nat -> R) (d e : nat) : R :=
+  sum_below N (fun n => S_C n d * S_B n e).
+
+(** first-token-field: the layer's output for the first token is the field of
+    vector_solution with M = S_C^T S_B. *)
+Definition first_token_field_statement : Prop :=
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
+    (x : nat -> nat -> R) (d : nat),
+  layer_output N D a S_B S_C S_Delta b x d 0 =
+  quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * channel_step D S_Delta b (x 0%nat) d * x 0%nat d.
+
+(** cone-equilibria: every point of the cone v^T M v = 0 is an equilibrium. *)
+Definition cone_equilibria_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b v : nat -> R) (T : Rbar),
+  quadratic_form D M v = 0 ->
+  vector_solution D M S_Delta b T (fun d _ => v d).
+
+(** radial: with equal steps of all channels token 1 moves along its ray; the
+    sign of the form at the start decides whether it grows, falls or rests. *)
+Definition radial_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_solution D M S_Delta b T x ->
+  (forall (v : nat -> R) (d : nat), (d < D)%nat ->
+     channel_step D S_Delta b v d = channel_step D S_Delta b v 0) ->
+  exists c : R -> R,
+  (forall t : R, 0 <= t -> Rbar_lt t T ->
+     0 < c t /\ (forall d : nat, (d < D)%nat -> x d t = c t * x d 0)) /\
+  (0 < quadratic_form D M (fun d => x d 0) ->
+     forall u v : R, 0 <= u < v -> Rbar_lt v T -> c u < c v) /\
+  (quadratic_form D M (fun d => x d 0) < 0 ->
+     forall u v : R, 0 <= u < v -> Rbar_lt v T -> c v < c u) /\
+  (quadratic_form D M (fun d => x d 0) = 0 ->
+     forall t : R, 0 <= t -> Rbar_lt t T -> c t = 1).
+
+(** never-definite: for D > N the form of S_C^T S_B vanishes on a nonzero vector. *)
+Definition never_definite_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R),
+  (N < D)%nat ->
+  exists v : nat -> R,
+  (exists d : nat, (d < D)%nat /\ v d <> 0) /\
+  quadratic_form D (form_matrix N S_B S_C) v = 0.
