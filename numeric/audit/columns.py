@@ -176,7 +176,7 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "what decided it; `partial sums` and `one sign` prove K >= 0 up to rounding, `scan` by bounded "
         "intervals, the others "
         "show a negative value",
-        "1", "float64 arithmetic; --certify replaces it by interval arithmetic", "coexistence", words=EVIDENCE,
+        "1", "float64 arithmetic; --certify judges again in ball arithmetic", "coexistence", words=EVIDENCE,
     ),
     Column(
         "K_sign_changes", "count",
@@ -190,7 +190,9 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "coexistence", nullable=True,
     ),
     Column(
-        "certified", "word", "verdict on the dichotomy in interval arithmetic; null unless asked for", "1",
+        "certified", "word",
+        "verdict on the dichotomy in ball arithmetic; null unless asked for and mu > 0, and with projection biases",
+        "1",
         "that of the certificate", "coexistence", nullable=True, words=("holds", "fails", "inconclusive"),
     ),
 )  # fmt: skip

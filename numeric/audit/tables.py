@@ -136,6 +136,10 @@ def sentences(report: AuditReport) -> Iterator[str]:
             + (f" ({unknown} undecided)" if unknown else "")
             + ": there a token can die out or stay finite while another reaches infinity."
         )
+        certified = {word: n for word, n in report.totals("certified").items() if word != "not asked"}
+        if certified:
+            words = ", ".join(f"{word} {count}" for word, count in certified.items())
+            yield f"Certified in ball arithmetic, channels with mu > 0, the dichotomy: {words}."
     if report.simulated:
         yield from _simulated(report)
     yield READING[2]
@@ -165,8 +169,8 @@ def _simulated(report: AuditReport) -> Iterator[str]:
         yield "Undecided, by prediction: " + ", ".join(f"{word} {count}" for word, count in sorted(open_.items())) + "."
     for row in wrong[:_MOST_DISAGREEMENTS]:
         start = ", ".join(f"{value!r}" for value in row.start)
-        yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): predicted {row.predicted}, "
-        f"observed {row.observed}."
+        fates = f"predicted {row.predicted}, observed {row.observed}"
+        yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): {fates}."
     if len(wrong) > _MOST_DISAGREEMENTS:
         yield f"... and {len(wrong) - _MOST_DISAGREEMENTS} more, all of them in --json."
     errors = [layer.simulation.reference_error for layer in report.layers if layer.simulation]
