@@ -50,7 +50,7 @@ def _ordered(claim: Boolean) -> list[Boolean]:
 
 
 @cache
-def margin_program(theorem: Theorem, core: bool = False, factor: sp.Rational = sp.Integer(1)) -> Program:
+def margin_program(theorem: Theorem, core: bool = False, factor: sp.Rational | int = 1) -> Program:
     """The program of a theorem's margin.
 
     Args:

@@ -87,7 +87,7 @@ def evaluate(program: Program, target: Engine, values: Mapping[str, Any]) -> NDA
 
         kind = torch.float32 if target.single else torch.float64
         with torch.no_grad():
-            result = function(*(torch.from_numpy(np.ascontiguousarray(a)).to(kind) for a in arguments))
+            result = function(*(torch.from_numpy(np.array(a)).to(kind) for a in arguments))
             return np.asarray(result.double().numpy())
     with np.errstate(all="ignore"):  # what overflows is judged below, as undecided
         return np.asarray(function(*arguments), dtype=np.float64)

@@ -165,6 +165,8 @@ def _slow(theorem: Theorem, data: Data) -> Observed:
     observed["ratio_before"] = np.concatenate([ratio[:, :1], ratio[:, :-1]], axis=1)
     if "m" in data:
         observed["P_to"] = attention_to(result, data)
+        with np.errstate(divide="ignore"):
+            observed["log_P"] = np.log(np.abs(observed["P_to"]))
     skip = int(theorem.options.get("first", 0))  # outputs that serve only as the one before
     observed["valid"] = observed["valid"] & (np.arange(count) >= skip)
     return observed

@@ -25,7 +25,7 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "states-nonnegative",
-            {"mu": [3.0, -2.0], "a": [5.0, 0.01], "s": 1.0, "b": -8.0, "floor": 0.5, "x0": [2.0, 0.5], "m": 2.0},
+            {"mu": [3.0, -2.0], "a": [20.0, 0.01], "s": 0.01, "b": -8.0, "floor": 0.5, "x0": [0.9, 1.0], "m": 2.0},
         ),
     ),
     rates=(Rate("fast divergence", "floor > 0, mu > 0", bound, "ours"),),

@@ -25,10 +25,9 @@ THEOREM = Theorem(
             sp.Limit(ob.remaining * sp.Abs(ob.x_t[l]) ** 3, nt.t, ob.T), cr.blow_up_profile() * ob.sharp, evaluate=False
         ),
     ),
-    finite=sp.Implies(
-        leading,
-        sp.Le(sp.Abs(excess), 4 * (1 + sp.Abs(nt.b)) / sp.Abs(nt.s) * sp.exp(-ob.u_t[l]) + sp.Rational(1, 10**5)),
-    ),
+    finite=sp.Implies(leading, sp.Eq(excess, 0, evaluate=False)),
+    scale=1 + sp.Abs(ob.log_remaining) + 3 * sp.Abs(ob.u_t[l]),
+    tolerance=1e-7,
     measurement="blowup",
     options={"approach": True, "shapes": ((1, 1), (1, 3), (3, 2), (5, 1))},
     ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0), "mu": (1e-3, 1e2), "s": (1e-2, 10.0)},

@@ -29,7 +29,7 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "states-nonnegative",
-            {"mu": [3.0, -2.0], "a": [5.0, 0.01], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [2.0, 0.1], "m": 2.0},
+            {"mu": [3.0, -2.0], "a": [5.0, 0.01], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [0.9, 1.0], "m": 2.0},
             "The negative state holds token 2 back beyond its bound.",
         ),
     ),

@@ -33,7 +33,7 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "one-decay",
-            {"mu": [-1.0, -1.0], "a": [0.2, 3.0], "decay": 1.0, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
+            {"mu": [-1.0, -1.0], "a": [0.2, 3.0], "decay": 2.0, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
             "With two decay rates the shares of theory 8 take the place of q.",
         ),
     ),

@@ -20,7 +20,7 @@ THEOREM = Theorem(
     finite=sp.Implies(
         sp.Eq(ob.token_m, 1),
         sp.Le(
-            sp.Abs(sp.log(sp.Abs(ob.P_to[l])) + ob.log_t + sp.log(ob.log_t / ob.ratio[l])),
+            sp.Abs(ob.log_P[l] + ob.log_t + sp.log(ob.log_t / ob.ratio[l])),
             (6 * sp.log(ob.log_t) + 20) / ob.log_t,
         ),
     ),

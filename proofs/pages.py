@@ -1,0 +1,185 @@
+"""Text and plain data about the registry: the list, one theorem's page, and the table of rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from s6flow.proofs.registry import REGISTRY, formal, get, group, status
+from s6flow.symbolic.assumptions import assumption
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
+from s6flow.symbolic.margin import margin_program
+from s6flow.symbolic.observables import LETTERS, conclusion_latex
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["as_json", "library_blocks", "list_text", "listing", "page_text", "theorem_blocks", "table1", "table1_markdown"]
+
+
+def listing() -> list[dict[str, str]]:
+    """One row a theorem: id, title, section, status, source, kind."""
+    return [
+        {
+            "id": theorem.id,
+            "status": status(theorem),
+            "source": theorem.source,
+            "section": theorem.section,
+            "kind": theorem.kind,
+            "title": theorem.title,
+        }
+        for theorem in REGISTRY.values()
+    ]
+
+
+def list_text() -> str:
+    """The list for a terminal."""
+    lines = [f"{'id':26} {'status':15} {'section':8} {'source':6} title"]
+    for row in listing():
+        whose = "both" if "paper" in row["source"] and "ours" in row["source"] else row["source"].split()[0]
+        lines.append(f"{row['id']:26} {row['status']:15} {row['section']:8} {whose:6} {row['title']}")
+    return "\n".join(lines) + "\n"
+
+
+def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, Any]:
+    """Everything about one theorem as plain data.
+
+    Args:
+        prove: whether to reduce the proof's residuals now.
+    Raises: TheoremError: listing near ids, if there is none.
+    """
+    theorem = get(key)
+    return {
+        "id": theorem.id,
+        "title": theorem.title,
+        "status": status(theorem),
+        "formal": formal(theorem),
+        "source": theorem.source,
+        "section": theorem.section,
+        "kind": theorem.kind,
+        "file": f"proofs/theorems/{group(theorem)}/{theorem.id.replace('-', '_')}.py",
+        "variables": {
+            name: {"domain": LETTERS[name].domain, "meaning": LETTERS[name].meaning} for name in theorem.variables
+        },
+        "assumptions": [
+            {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
+            for name in theorem.assumptions
+        ],
+        "conclusion": conclusion_latex(theorem.conclusion),
+        "checked": None if theorem.finite is None else conclusion_latex(theorem.finite),
+        "proof": _proof(theorem) if prove else [],
+        "sharpness": None if theorem.sharpness is None else theorem.sharpness.claim,
+        "witness": None if theorem.witness is None else _plain(theorem.witness),
+        "counterexamples": [
+            {"drops": example.drops, "data": _plain(example.data), "note": example.note}
+            for example in theorem.counterexamples
+        ],
+        "notes": theorem.notes,
+        "code": generate(margin_program(theorem), backend).text,
+    }
+
+
+def _proof(theorem: Theorem) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": report.step.id,
+            "title": report.step.title,
+            "statement": [conclusion_latex(part) for part in report.step.statement],
+            "because": report.step.because,
+            "residuals": list(report.residuals),
+            "state": report.state,
+        }
+        for report in theorem.verify()
+    ]
+
+
+def _plain(data: Any) -> dict[str, Any]:
+    return {name: np.asarray(value).tolist() for name, value in data.items()}
+
+
+def page_text(key: str, backend: str = "numpy") -> str:
+    """One theorem's page for a terminal."""
+    content = as_json(key, backend)
+    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {content['source']}", ""]
+    lines += [f"  {name}: {row['domain']}, {row['meaning']}" for name, row in content["variables"].items()]
+    lines += ["", "Assumptions:"] + [f"  {row['words']} ({row['latex']})" for row in content["assumptions"]]
+    lines += ["", "Conclusion:", f"  {content['conclusion']}"]
+    if content["checked"]:
+        lines += ["Checked at finite time as:", f"  {content['checked']}"]
+    lines += ["", "Proof steps:"] if content["proof"] else ["", "Proof steps: none; the evidence is numerical."]
+    for step in content["proof"]:
+        count = len(step["residuals"])
+        lines.append(f"  {step['step']} [{step['state']}, {count} residual{'' if count == 1 else 's'}]: {step['because']}")
+    if content["witness"]:
+        lines += ["", f"Witness: {content['witness']}"]
+    for example in content["counterexamples"]:
+        lines += [f"Without {example['drops']}: {example['data']} {example['note']}".rstrip()]
+    if content["notes"]:
+        lines += ["", f"Notes: {content['notes']}"]
+    return "\n".join([*lines, "", "Generated code:", content["code"]])
+
+
+def table1() -> list[dict[str, str]]:
+    """The paper's Table 1 with our sharper rates beside it: scenario, condition, rate, whose, theorem, status."""
+    order = {"convergence": 0, "slow divergence": 1, "fast divergence": 2}
+    found = [
+        {
+            "scenario": rate.scenario,
+            "condition": rate.condition,
+            "rate": conclusion_latex(rate.rate) if isinstance(rate.rate, sp.Basic) else str(rate.rate),
+            "whose": rate.whose,
+            "theorem": theorem.id,
+            "status": status(theorem),
+        }
+        for theorem in REGISTRY.values()
+        for rate in theorem.rates
+    ]
+    return sorted(found, key=lambda row: (order.get(row["scenario"], 9), row["whose"] != "paper"))
+
+
+def table1_markdown() -> str:
+    """Table 1 as Markdown."""
+    lines = ["| scenario | condition | rate | whose | theorem | status |", "|---|---|---|---|---|---|"]
+    for row in table1():
+        cells = (row["scenario"], row["condition"], f"${row['rate']}$", row["whose"], f"`{row['theorem']}`", row["status"])
+        lines.append("| " + " | ".join(cell.replace("|", r"\vert ") if "$" in cell else cell for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
+    """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, generated code."""
+    content = as_json(theorem.id)
+    blocks: list[Block] = [
+        Heading(f"{theorem.id}: {theorem.title}", 3, theorem.id),
+        Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
+    ]
+    if theorem.assumptions:
+        words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
+        blocks.append(Paragraph(f"Assumptions: {words}."))
+    blocks.append(Paragraph(f"Conclusion: ${content['conclusion']}$."))
+    if content["checked"]:
+        blocks.append(Paragraph(f"Checked at finite time as: ${content['checked']}$."))
+    for step in content["proof"]:
+        count = len(step["residuals"])
+        plural = "residual" if count == 1 else "residuals"
+        blocks.append(Paragraph(f"Step `{step['step']}` ({count} {plural}: {step['state']}). {step['because']}"))
+    if theorem.sharpness is not None:
+        blocks.append(Paragraph(f"Sharp: {theorem.sharpness.claim}."))
+    if content["witness"]:
+        blocks.append(Paragraph(f"Witness: `{content['witness']}`."))
+    for row in content["counterexamples"]:
+        blocks.append(Paragraph(f"Without `{row['drops']}`: `{row['data']}`. {row['note']}".rstrip()))
+    if theorem.notes:
+        blocks.append(Paragraph(theorem.notes))
+    if code:
+        blocks.append(Listing(content["code"]))
+    return blocks
+
+
+def library_blocks() -> list[Block]:
+    """The whole library as a chapter, without generated code."""
+    blocks: list[Block] = [Heading("Theorems")]
+    for theorem in REGISTRY.values():
+        blocks += theorem_blocks(theorem, code=False)
+    return blocks
