@@ -19,6 +19,7 @@ from s6flow.symbolic.errors import AssumptionError, FormatError, MissingDependen
 __all__ = [
     "before",
     "cosh",
+    "exp",
     "expm1",
     "interpreted",
     "last",
@@ -102,6 +103,18 @@ def sign(x):
 
 
 @triton.jit
+def exp(x):
+    """e^x; in float32 with the rounding of x / ln 2 made good, which costs 5e-6 at e^-80 otherwise."""
+    if x.dtype == tl.float64:
+        value = tl.exp(x)
+    else:
+        power = x * 1.44269502162933349609375
+        low = tl.fma(x, 1.44269502162933349609375, -power) + x * 1.925963033500e-08
+        value = tl.exp2(power) * (1.0 + tl.where(tl.abs(power) < 200.0, low, 0.0) * 0.6931471805599453)
+    return value
+
+
+@triton.jit
 def log1p(x):
     """ln(1 + x): the rounding of 1 + x is divided out again."""
     one = 1.0 + x
@@ -113,7 +126,7 @@ def log1p(x):
 @triton.jit
 def expm1(x):
     """e^x - 1: near 0 the rounding of e^x is divided out again."""
-    e = tl.exp(x)
+    e = exp(x)
     near = tl.where(e == 1.0, x, (e - 1.0) * x / tl.where(e == 1.0, 1.0, tl.log(e)))
     return tl.where(tl.abs(x) < 0.5, near, e - 1.0)
 
@@ -137,7 +150,7 @@ def cosh(x):
 @triton.jit
 def sigmoid(x):
     """1 / (1 + e^-x) without overflow."""
-    tail = tl.exp(-tl.abs(x))
+    tail = exp(-tl.abs(x))
     return tl.where(x >= 0, 1.0, tail) / (1.0 + tail)
 
 

@@ -1,0 +1,45 @@
+"""Fixed steps of the classical Runge-Kutta method in one launch: what benchmarks compare step for step."""
+
+from __future__ import annotations
+
+import torch
+
+from s6flow.numeric.gpu.flow import Tile, tile_of
+from s6flow.numeric.gpu.kernels import load_fixed
+
+__all__ = ["fixed_steps"]
+
+
+def fixed_steps(
+    x: torch.Tensor,
+    arrays: dict[str, torch.Tensor],
+    h: float,
+    steps: int,
+    tile: Tile | None = None,
+    zero: frozenset[str] = frozenset(),
+) -> torch.Tensor:
+    """The tokens after `steps` steps of length h.
+
+    Args:
+        x: tokens, shape (system, token), on the device.
+        arrays: mu, a (system, state); s, b, floor (system); of x's type.
+        h: step [depth-time].
+        steps: how many.
+        tile: layout of a program; by length if absent.
+        zero: inputs known to be 0, which are left out of the kernel.
+    Returns: tokens, shape (system, token).
+    Source: theorem `linear-recursion`.
+    """
+    precision = str(x.dtype).removeprefix("torch.")
+    systems, tokens = x.shape
+    tile = tile or tile_of(tokens, precision)
+    out = torch.empty_like(x)
+    if systems == 0:
+        return out
+    scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
+    load_fixed(precision, zero).fixed_kernel[(-(-systems // tile.systems),)](
+        x, *scalars, arrays["mu"], arrays["a"], x.new_full((1,), h), out, systems, tokens, steps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=arrays["mu"].shape[-1],
+        num_warps=tile.warps,
+    )  # fmt: skip
+    return out

@@ -1,0 +1,140 @@
+"""Generated Triton kernels, executed on the CPU by Triton's interpreter in a process of its own, and their text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from s6flow.symbolic.codegen.ir import Input, Program, make
+from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
+from s6flow.symbolic.codegen.triton_cell import print_cell, print_rates
+from s6flow.symbolic.codegen.triton_rewrite import bind_zero, kernel_form, log1p_coefficients, merge_squares, share_exponentials
+from s6flow.symbolic.coordinates import asinh_axis_program, growth_rate_program, log_program
+from s6flow.symbolic.errors import CodegenError
+
+SCRIPT = Path(__file__).with_name("triton_interpreted.py")
+
+
+@pytest.fixture(scope="module")
+def interpreted() -> dict[str, float]:
+    """What `triton_interpreted.py` measured: differences from the CPU reference, by name."""
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    run = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, env=environment, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", ["growth_rate", "scaled_growth_rate", "axis_velocity", "layer_velocity"])
+def test_block_kernels_equal_numpy(interpreted: dict[str, float], name: str) -> None:
+    assert interpreted[f"{name} float64"] <= 1e-11
+    assert interpreted[f"{name} float32"] <= 1e-5
+
+
+def test_long_sequences_go_by_chunks_with_the_same_result(interpreted: dict[str, float]) -> None:
+    assert interpreted["chunks"] <= 1e-12
+    assert interpreted["chunk count"] > 1
+
+
+def test_smallest_margin_is_found_with_its_place_and_nan_counts_as_smallest(interpreted: dict[str, float]) -> None:
+    assert interpreted["margin value"] <= 1e-14
+    assert interpreted["margin place"] == 0
+    assert interpreted["nan place"] == 0
+
+
+def test_device_functions_agree_with_numpy(interpreted: dict[str, float]) -> None:
+    for name in ("log1p", "expm1", "sinh", "cosh", "sigmoid", "sign", "power", "sum_error"):
+        assert interpreted[name] <= 2e-15, name
+
+
+def test_fixed_steps_equal_runge_kutta_in_every_layout(interpreted: dict[str, float]) -> None:
+    assert interpreted["fixed steps"] <= 1e-14
+
+
+@pytest.mark.parametrize("method", ["RK45", "DOP853"])
+def test_fused_flow_agrees_with_the_cpu_driver(interpreted: dict[str, float], method: str) -> None:
+    assert interpreted[f"{method} status"] == 0
+    assert interpreted[f"{method} log_abs"] <= 1e-7
+    assert interpreted[f"{method} blow-up"] <= 1e-7
+
+
+def test_no_systems_give_no_results(interpreted: dict[str, float]) -> None:
+    assert interpreted["no systems"] == 0
+
+
+def test_text_depends_on_the_program_alone() -> None:
+    assert print_triton(growth_rate_program()) == print_triton(growth_rate_program())
+    assert print_cell(log_program(), True) == print_cell(log_program(), True)
+
+
+def test_scan_cell_is_cut_into_its_parts() -> None:
+    cell = print_cell(asinh_axis_program(), False)
+    assert (cell.state, cell.scalars, cell.states) == ("v", ("s", "b", "floor"), ("S_B", "S_C", "beta_B", "beta_C", "a"))
+    assert "return v2, v5, v7" in cell.text, "gate, increment and the readout that the sum over states needs"
+    assert "w0" in print_rates(cell)
+
+
+def test_unknown_operation_is_refused_by_name() -> None:
+    x = make("input", attr=("x", ("token",)))
+    program = Program("f", (Input("x", ("token",)),), (("f", make("exp", x)),), "source", "meaning")
+    with pytest.raises(CodegenError, match="exp"):
+        spell(program.outputs[0][1], ["x_"], {op: form for op, form in TABLE.items() if op != "exp"})
+
+
+def test_program_that_is_no_scan_cell_is_refused() -> None:
+    x = make("input", attr=("x", ("token",)))
+    program = Program("f", (Input("x", ("token",)),), (("f", make("exp", x)),), "source", "meaning")
+    with pytest.raises(CodegenError, match="one scan"):
+        print_cell(program, True)
+
+
+def test_special_functions_are_spared() -> None:
+    """Three exponentials a token and state remain of five, and the logarithm is a polynomial."""
+    text = print_cell(bind_zero(log_program(), frozenset({"floor"})), True).text
+    per_token = text.split("def token_part")[1].split("def summand")[0]
+    assert per_token.count("tl.exp2") == 4, "e^u, e^-|z|, the gate, and one a system"
+    assert "tl.log" not in text
+    before = sum(node.op == "exp" for node in kernel_form(log_program()).nodes())
+    assert before == 4
+
+
+def test_rewrites_keep_the_meaning() -> None:
+    from s6flow.symbolic.codegen.interpret import interpret_reference
+
+    values = {"u": [0.3, -0.2, 1.1], "sigma": [1, 0, -1], "log_scale": 0.7, "mu": [0.5, -1.5], "a": [0.4, 2.0]}
+    values |= {"s": -0.8, "b": 0.2, "floor": 0.0}
+    plain = interpret_reference(log_program(), values)["scaled_growth_rate"]
+    for changed in (merge_squares(share_exponentials(log_program())), kernel_form(log_program())):
+        assert max(abs(interpret_reference(changed, values)["scaled_growth_rate"] - plain)) < 1e-30
+    bound = bind_zero(log_program(), frozenset({"floor"}))
+    assert "floor" not in [inp.name for inp in bound.inputs]
+    del values["floor"]
+    assert max(abs(interpret_reference(bound, values)["scaled_growth_rate"] - plain)) < 1e-30
+
+
+@pytest.mark.parametrize(("degree", "error"), [(7, 3e-7), (20, 3e-16)])
+def test_polynomial_logarithm_is_as_exact_as_promised(degree: int, error: float) -> None:
+    import mpmath
+
+    for y in (1e-300, 1e-9, 0.01, 0.3, 0.77, 1.0):
+        value = y * sum(c * mpmath.mpf(y) ** k for k, c in enumerate(reversed(log1p_coefficients(degree))))
+        assert abs(value / mpmath.log1p(y) - 1) < error
+
+
+def test_without_cuda_the_error_names_the_cpu_way() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("triton")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    from s6flow.symbolic.codegen.triton_runtime import require_device
+    from s6flow.symbolic.errors import MissingDependencyError
+
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        pytest.skip("the interpreter stands in for the device")
+    with pytest.raises(MissingDependencyError, match="cpu"):
+        require_device()

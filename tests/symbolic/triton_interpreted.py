@@ -1,0 +1,134 @@
+"""Runs generated kernels under TRITON_INTERPRET=1 and prints their differences from NumPy as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+
+from s6flow.numeric.flow import FlowParameters, integrate, problem
+from s6flow.numeric.gpu.fixed import fixed_steps
+from s6flow.numeric.gpu.flow import Tile, solve
+from s6flow.symbolic.codegen import numpy as numpy_runtime
+from s6flow.symbolic.codegen import triton_runtime as rt
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.codegen.triton_margin import generate_margin
+from s6flow.symbolic.coordinates import asinh_axis_program, asinh_layer_program, growth_rate_program, log_program
+
+found: dict[str, float] = {}
+rng = np.random.default_rng(7)
+
+
+def drawn(program, batch, **size):
+    """Arguments of moderate size in calling order; every fifth token is zero."""
+    values = []
+    for inp in program.inputs:
+        value = rng.standard_normal((batch, *(size[axis] for axis in inp.axes)))
+        if inp.name == "a":
+            value = np.abs(value) + 0.1
+        if inp.name == "floor":
+            value = np.abs(value) * 0.1
+        if inp.name in ("x", "v") and inp.axes == ("token",):
+            value[..., 4] = 0.0
+        if inp.name == "sigma":
+            value = np.sign(value)
+        values.append(value)
+    return values
+
+
+def scale_of(x):
+    return np.abs(x).max() + 1e-300
+
+
+for program in (growth_rate_program(), log_program(), asinh_axis_program(), asinh_layer_program()):
+    for precision in ("float64", "float32"):
+        worst = 0.0
+        for size in ({"token": 5, "state": 3}, {"token": 17, "state": 1}):
+            values = [v.astype(precision) for v in drawn(program, 3, **size, channel=3, rank=2)]
+            expected = generate(program, "numpy")(*(v.astype(float) for v in values))
+            worst = max(worst, np.abs(generate(program, "triton")(*values) - expected).max() / scale_of(expected))
+        found[f"{program.name} {precision}"] = worst
+
+rate = growth_rate_program()
+values = drawn(rate, 2, token=300, state=2)
+whole = generate(rate, "triton")(*values)
+rt.BLOCK_TOKENS, before = 64, rt.BLOCK_TOKENS
+found["chunks"] = np.abs(generate(rate, "triton")(*values) - whole).max() / scale_of(whole)
+found["chunk count"] = -(-300 // rt.BLOCK_TOKENS)
+rt.BLOCK_TOKENS = before
+
+smallest = generate_margin(rate)
+expected = generate(rate, "numpy")(*values)
+value, place = smallest(*values)
+found["margin value"] = abs(value - expected.min()) / scale_of(expected)
+found["margin place"] = abs(place - int(expected.argmin()))
+values[0][1, 299] = np.nan
+value, place = smallest(*values)
+found["nan place"] = abs(place - 599) + (value != -np.inf)
+
+
+@triton.jit
+def every(x_ptr, out_ptr, N: tl.constexpr):
+    """Each helper on one row."""
+    i = tl.arange(0, N)
+    x = tl.load(x_ptr + i)
+    tl.store(out_ptr + i, rt.log1p(tl.abs(x)))
+    tl.store(out_ptr + N + i, rt.expm1(x))
+    tl.store(out_ptr + 2 * N + i, rt.sinh(x))
+    tl.store(out_ptr + 3 * N + i, rt.cosh(x))
+    tl.store(out_ptr + 4 * N + i, rt.sigmoid(x))
+    tl.store(out_ptr + 5 * N + i, rt.sign(x))
+    tl.store(out_ptr + 6 * N + i, rt.power(tl.abs(x), 1.5 + 0.0 * x))
+    tl.store(out_ptr + 7 * N + i, rt.sum_error(x, 1.0 + 0.0 * x))
+
+
+x = np.concatenate([[0.0], -(10.0 ** np.linspace(-12, 1.5, 15)), 10.0 ** np.linspace(-12, 1.5, 16)])
+out = torch.empty(8, 32, dtype=torch.float64)
+every[(1,)](torch.as_tensor(x), out, N=32)
+exact = [np.log1p(np.abs(x)), np.expm1(x), np.sinh(x), np.cosh(x), numpy_runtime.sigmoid(x), np.sign(x)]
+exact += [np.abs(x) ** 1.5, numpy_runtime.sum_error(x, np.ones_like(x))]
+names = ("log1p", "expm1", "sinh", "cosh", "sigmoid", "sign", "power", "sum_error")
+for name, got, wanted in zip(names, out.numpy(), exact, strict=True):
+    found[name] = float(np.max(np.abs(got - wanted) / np.where(wanted == 0, 1.0, np.abs(wanted)))) / 4
+
+inputs = ("mu", "a", "s", "b", "floor")
+tokens = rng.standard_normal((3, 11))
+params = {"mu": rng.standard_normal((3, 2)), "a": rng.random((3, 2)) + 0.2, "s": rng.standard_normal(3)}
+params |= {"b": rng.standard_normal(3), "floor": np.zeros(3)}
+
+
+def velocity(y):
+    return y * generate(rate, "numpy")(y, *(params[k] for k in inputs))
+
+
+y, h = tokens, 0.01
+for _ in range(2):
+    k1 = velocity(y)
+    k2 = velocity(y + h / 2 * k1)
+    k3 = velocity(y + h / 2 * k2)
+    y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(y + h * k3))
+arrays = {k: torch.as_tensor(v) for k, v in params.items()}
+tiles = (None, Tile(2, 2, 8), Tile(1, 16, 1), Tile(32, 1, 16))
+found["fixed steps"] = max(
+    float(np.abs(fixed_steps(torch.as_tensor(tokens), arrays, h, 2, tile, zero).numpy() - y).max())
+    for tile, zero in zip(tiles, (frozenset(), frozenset({"floor"})) * 2, strict=True)
+)
+
+x0 = np.array([[0.9, 0.0, -0.4], [0.8, 1.2, 0.5], [-1.0, -0.3, -2.0]])
+flow = FlowParameters(mu=[[-1.0, 0.2], [0.7, 0.1], [0.6, 0.0]], a=[[0.5, 2.0]] * 3, s=[1.0, 0.8, 1.1], b=[0.1, -0.5, 0.3])
+cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-9)
+for method in ("RK45", "DOP853"):
+    problem.BACKENDS["interpreted"] = f"{__name__}:solve_{method}"
+    globals()[f"solve_{method}"] = lambda p, method=method: solve(p, method=method)
+    gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-9, backend="interpreted")
+    found[f"{method} status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
+    difference = np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - np.ma.masked_invalid(cpu.log_abs))
+    found[f"{method} log_abs"] = float(difference.max())
+    blown = cpu.status == 1
+    found[f"{method} blow-up"] = float(np.abs(gpu.log_blow_up_time - cpu.log_blow_up_time)[blown].max()) if blown.any() else 1.0
+nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
+found["no systems"] = nothing.size
+print(json.dumps({k: float(v) for k, v in found.items()}))
