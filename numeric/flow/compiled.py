@@ -22,7 +22,7 @@ from s6flow.numeric.gpu.tableau import pair
 from s6flow.symbolic.codegen.ir import AXES, Program
 from s6flow.symbolic.codegen.module import load_module
 from s6flow.symbolic.codegen.numba import HEADER, print_numba
-from s6flow.symbolic.codegen.numba_text import DECORATOR, INLINE, REORDERED
+from s6flow.symbolic.codegen.numba_text import DECORATOR, INLINE, PLAIN, REORDERED
 from s6flow.symbolic.codegen.triton_rewrite import kernel_form
 from s6flow.symbolic.errors import FormatError
 
@@ -75,6 +75,7 @@ def compiled_text(program: Program, method: str = "DOP853") -> str:
         eps=float(np.finfo(float).eps),
         decorator=DECORATOR,
         inline=INLINE,
+        plain=PLAIN,
         reordered=REORDERED,
     )
     banner = (
@@ -121,7 +122,9 @@ def solve(problem: Problem) -> Run:
     results = (run.status, run.states, run.reached, slope, numbers, counts)
 
     def advance(first: int, last: int) -> None:
-        module.solve_systems(first, last, run.end, *given, np.ascontiguousarray(problem.targets), *control, *results)
+        module.solve_systems(
+            first, last, run.end, *given, np.require(problem.targets, np.float64, "CW"), *control, *results
+        )
 
     size = max(64, -(-systems // _REPORTS)) if problem.progress else max(1, systems)
     for first in range(0, systems, size):
@@ -139,9 +142,8 @@ def _whole(problem: Problem, name: str, systems: int) -> Any:
     if name not in problem.arrays:
         return None
     value = np.asarray(problem.arrays[name], dtype=np.float64)
-    return np.ascontiguousarray(
-        value if name in problem.per_system else np.broadcast_to(value, (systems, *value.shape))
-    )
+    whole = value if name in problem.per_system else np.broadcast_to(value, (systems, *value.shape))
+    return np.require(whole, np.float64, "CW")  # a read-only array would be another compilation
 
 
 def _read(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[np.int64]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from s6flow.symbolic.codegen.ir import AXES, Node, Program, make
-from s6flow.symbolic.codegen.numba_text import DECORATOR, functions_text
+from s6flow.symbolic.codegen.numba_text import DECORATOR, PLAIN, functions_text
 from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["BLOCK", "HEADER", "TABLE", "print_numba"]
@@ -107,7 +107,9 @@ def _inlined(body: list[_Loop | str]) -> list[_Loop | str]:
         name, value = match.groups() if match else ("", "")
         users = [k for k in range(at + 1, len(items)) for word in _words(items[k]) if name and word == name]
         target = items[users[0]] if len(users) == 1 else None
-        if isinstance(target, str) and len(target) + len(value) < 100:
+        between = [str(later).split(" ")[0].split("[")[0] for later in items[at + 1 : users[0] if users else at + 1]]
+        moved = set(between) & set(_words(value))  # a carried value changes before it is read
+        if isinstance(target, str) and not moved and len(target) + len(value) < 100:
             bare = re.fullmatch(r"[\w.]+(\[[^]]*\]|\([^()]*\))?", value)
             alone = re.compile(rf"(?<=\(){name}(?=\))|(?<= = ){name}$")
             if not bare and not alone.search(target):
@@ -407,9 +409,9 @@ def _assemble(program: Program, printer: _Printer, lines: list[str]) -> str:
     parts = [
         f"BLOCK = {BLOCK}\n" if printer.streamed else "",
         functions_text(used),
-        f'{DECORATOR}\ndef {name}_room({", ".join(lengths)}):\n    """Scratch arrays of one thread."""\n'
+        f'{PLAIN}\ndef {name}_room({", ".join(lengths)}):\n    """Scratch arrays of one thread."""\n'
         f"    return ({room.rstrip(' ')})\n",
-        f"{DECORATOR}\ndef {name}_one({arguments}, {outputs}, work):\n    {body}\n",
+        f"{PLAIN}\ndef {name}_one({arguments}, {outputs}, work):\n    {body}\n",
         f"{DECORATOR}\ndef {name}_many(first, last, {arguments}, {outputs}):\n"
         f'    """Systems first to last - 1 of a batch."""\n    '
         + "\n    ".join([*reads, f"work = {name}_room({', '.join(lengths)})"])

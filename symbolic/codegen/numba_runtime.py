@@ -164,13 +164,13 @@ def launch(
     batch = np.broadcast_shapes(*(v.shape[: v.ndim - len(own)] for v, own in zip(values, axes, strict=True)))
     systems = int(np.prod(batch, dtype=int))
     sizes: dict[str, int] = {}
-    flat = []
+    flat = []  # writable and contiguous: another kind of array would be another compilation
     for value, own in zip(values, axes, strict=True):
         tail = value.shape[value.ndim - len(own) :]
         for axis, length in zip(own, tail, strict=True):
             if sizes.setdefault(axis, length) != length:
                 raise ValueError(f"arrays must agree on the {axis} axis: {sizes[axis]} and {length}")
-        flat.append(np.ascontiguousarray(np.broadcast_to(value, batch + tail)).reshape(systems, *tail))
+        flat.append(np.require(np.broadcast_to(value, batch + tail).reshape(systems, *tail), np.float64, "CW"))
     sizes["source"] = sizes.get("token", 1)
     results = [np.empty((systems, *([sizes[axis] for axis in own] or [1])), dtype=kind) for own, kind in outputs]
     each = 10 * int(np.prod(list({k: v for k, v in sizes.items() if k != "source"}.values()), dtype=int))

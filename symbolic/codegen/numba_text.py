@@ -13,12 +13,13 @@ import mpmath
 
 from s6flow.symbolic.codegen.triton_rewrite import log1p_coefficients
 
-__all__ = ["DECORATOR", "INLINE", "REORDERED", "exp_coefficients", "functions_text"]
+__all__ = ["DECORATOR", "INLINE", "PLAIN", "REORDERED", "exp_coefficients", "functions_text"]
 
-#: Products may fuse with sums; nothing else is reordered, so that error terms survive.
-DECORATOR = '@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})'
-REORDERED = DECORATOR.replace('"contract"', '"contract", "reassoc"')  # sums over tokens in vectors
-INLINE = '@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)'
+#: Products may fuse with sums; nothing else is reordered, so that error terms survive. Entries are kept on disk.
+PLAIN = '@njit(nogil=True, error_model="numpy", fastmath={"contract"})'
+DECORATOR = PLAIN.replace("nogil", "cache=True, nogil")
+REORDERED = PLAIN.replace('"contract"', '"contract", "reassoc"')  # sums over tokens in vectors
+INLINE = PLAIN.replace("nogil=True", "forceinline=True")
 
 #: Degrees for which the polynomials err by less than half a unit in the last place.
 _EXP_DEGREE, _LOG1P_DEGREE = 11, 20

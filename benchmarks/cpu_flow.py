@@ -1,0 +1,332 @@
+"""CPU benchmark: generated loops against a hand-written C loop, NumPy and the attention matrix; ensembles against SciPy.
+
+    python benchmarks/cpu_flow.py            # writes benchmarks/results/cpu_flow.json
+    python benchmarks/cpu_flow.py --quick --out /tmp/cpu.json
+
+Right-hand sides run on one thread; ensembles as a user calls them. Peers are measured in the same run, on inputs that
+rotate, and ensembles at equal final error: of every solver the loosest tolerance that reaches it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import sympy as sp
+from scipy.integrate import solve_ivp
+
+from s6flow.numeric.flow import FlowParameters, integrate
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.attention import attention_program
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.codegen.numpy import scan
+from s6flow.symbolic.coordinates import growth_rate_program, log_program
+from s6flow.symbolic.files import write_atomic
+from s6flow.symbolic.layer import flow_cell
+
+HERE = Path(__file__).parent
+COMPILER = ("cc", "-O3", "-march=native", "-shared", "-fPIC")
+#: Final error that every solver must reach, relative in x, and the tolerances it may use.
+ERROR, LADDER = 1e-8, tuple(10.0**-k for k in range(5, 14))
+#: Depth-time of the ensembles: plain x-coordinates, which the peers need, still work there.
+HORIZON = 10.0
+#: Floating-point entries of the largest matrix that the attention form may make.
+MATRIX = 1 << 24
+NAMES = ("x", "mu", "a", "s", "b", "floor")
+
+
+def draw(rng: np.random.Generator, systems: int, tokens: int, states: int) -> dict[str, np.ndarray]:
+    """A batch of convergent systems."""
+    return {
+        "x": rng.normal(size=(systems, tokens)),
+        "mu": -rng.uniform(0.2, 1.0, (systems, states)),
+        "a": rng.uniform(0.3, 3.0, (systems, states)),
+        "s": rng.normal(size=systems),
+        "b": 0.5 * rng.normal(size=systems),
+        "floor": np.zeros(systems),
+    }
+
+
+def measure(call: Callable[[Any], Any], inputs: Sequence[Any], repeats: int) -> dict[str, float]:
+    """Median, quartiles and smallest of the seconds that a call takes, inputs taken in turn."""
+    call(inputs[0])
+    seconds = []
+    for k in range(repeats):
+        start = time.perf_counter()
+        call(inputs[k % len(inputs)])
+        seconds.append(time.perf_counter() - start)
+    low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+    return {"median": median, "quartile_low": low, "quartile_high": high, "best": min(seconds), "repeats": repeats}
+
+
+def c_peer(folder: str) -> Callable[[dict[str, np.ndarray]], np.ndarray] | None:
+    """The hand-written loop, compiled here; None without a C compiler."""
+    if shutil.which(COMPILER[0]) is None:
+        return None
+    library = Path(folder) / "peer.so"
+    subprocess.run([*COMPILER, str(HERE / "cpu_peer.c"), "-o", str(library), "-lm"], check=True)
+    rates = ctypes.CDLL(str(library)).rates
+
+    def call(v: dict[str, np.ndarray]) -> np.ndarray:
+        out, f = np.empty_like(v["x"]), np.empty(v["mu"].shape[1])
+        shape = (*v["x"].shape, v["mu"].shape[1])
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*(v[name] for name in NAMES), out, f)]
+        rates(*(ctypes.c_long(size) for size in shape), *pointers)
+        return out
+
+    return call
+
+
+def generated(backend: str, pipeline: str) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    rate = generate(growth_rate_program(), backend, pipeline)
+    return lambda v: rate(*(v[name] for name in rate.inputs))
+
+
+def in_log_tokens(v: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same batch as the integrator's right-hand side takes it."""
+    return {**v, "u": np.log(np.abs(v["x"])), "sigma": np.sign(v["x"]), "log_scale": np.zeros(len(v["x"]))}
+
+
+def attention(v: dict[str, np.ndarray]) -> np.ndarray:
+    """F_l x_l = sum_j P_lj x_j, as the paper writes it."""
+    matrix = generate(attention_program(), "numpy", "fast")
+    with np.errstate(over="ignore"):
+        return np.einsum("...lj,...j->...l", matrix(*(v[name] for name in matrix.inputs)), v["x"])
+
+
+def right_hand_sides(quick: bool, c_rates: Any, repeats: int) -> list[dict[str, Any]]:
+    """Seconds a token of every form, one thread."""
+    cases = (
+        [(128, 1), (1024, 1), (128, 16)]
+        if quick
+        else [(128, 1), (1024, 1), (8192, 1), (65536, 1), (128, 4), (128, 16), (1024, 16)]
+    )
+    rows = []
+    log_rate = generate(log_program(), "numba", "fast")
+    for tokens, states in cases:
+        rng = np.random.default_rng(tokens + states)
+        total = (1 << 14) if quick else (1 << 17)
+        systems = max(1, total // (tokens * (1 if states == 1 else 4)))
+        sets = [draw(rng, systems, tokens, states) for _ in range(4)]
+        logs = [in_log_tokens(v) for v in sets]
+        forms: dict[str, tuple[Callable[[Any], Any], list[Any], int]] = {
+            "numba": (generated("numba", "fast"), sets, systems),
+            "numba, log tokens": (lambda v: log_rate(*(v[name] for name in log_rate.inputs)), logs, systems),
+            "numpy linear": (generated("numpy", "fast"), sets, systems),
+        }
+        if c_rates is not None:
+            forms["c"] = (c_rates, sets, systems)
+        if tokens * tokens * states <= MATRIX:
+            few = max(1, min(systems, MATRIX // 8 // (tokens * tokens * states)))
+            cut = [{name: value[:few] for name, value in v.items()} for v in sets]
+            forms["attention matrix"] = (attention, cut, few)
+        exact = generated("numpy", "accurate")(sets[0])
+        row: dict[str, Any] = {"tokens": tokens, "states": states, "systems": systems, "forms": {}}
+        for name, (call, inputs, count) in forms.items():
+            timing = measure(call, inputs, repeats)
+            got = call(inputs[0])
+            want = exact[:count] * (sets[0]["x"][:count] if name == "attention matrix" else 1.0)
+            error = float(np.abs(got - want).max() / np.abs(want).max())
+            scaled = {key: value / (count * tokens) * 1e9 for key, value in timing.items() if key != "repeats"}
+            row["forms"][name] = {"nanoseconds_a_token": scaled, "error": error, "systems": count, "repeats": repeats}
+        own = row["forms"]["numba"]["nanoseconds_a_token"]["median"]
+        row["times_numba"] = {k: f["nanoseconds_a_token"]["median"] / own for k, f in row["forms"].items()}
+        rows.append(row)
+        print(f"L={tokens:6d} N={states:2d}: numba {own:.2f} ns a token; " + show(row["times_numba"]), flush=True)
+    return rows
+
+
+def show(ratios: dict[str, float]) -> str:
+    return ", ".join(f"{name} x{ratio:.3g}" for name, ratio in ratios.items() if name != "numba")
+
+
+def lambdified() -> dict[str, Callable[..., np.ndarray]]:
+    """x' by SymPy's lambdify of the cell: through the linear scan, and through the sum over earlier tokens."""
+    cell = flow_cell()
+    names = [nt.x[nt.l], nt.mu[nt.n], nt.a[nt.n], nt.s, nt.b, nt.floor]
+    plain = sp.symbols("x mu a s b floor", real=True)
+    table = dict(zip(names, plain, strict=True))
+    softplus = {"softplus": lambda z: np.logaddexp(0.0, z)}
+    gate, increment = (
+        sp.lambdify(plain, part.xreplace(table), [softplus, "numpy"]) for part in (cell.gate, cell.increment)
+    )
+    lag = sp.lambdify(plain, (-sp.log(cell.gate)).xreplace(table).simplify(), [softplus, "numpy"])
+
+    def scanned(x: np.ndarray, mu: float, a: float, s: float, b: float) -> np.ndarray:
+        return x * scan(gate(x, mu, a, s, b, 0.0), increment(x, mu, a, s, b, 0.0), 0)
+
+    def summed(x: np.ndarray, mu: float, a: float, s: float, b: float) -> np.ndarray:
+        reach = np.cumsum(lag(x, mu, a, s, b, 0.0))
+        decay = np.tril(np.exp(np.minimum(reach[None, :] - reach[:, None], 0.0)))
+        return x * (decay @ increment(x, mu, a, s, b, 0.0))
+
+    return {"scan": scanned, "attention sum": summed}
+
+
+def scipy_final(
+    v: dict[str, np.ndarray], rows: range, form: Callable[..., np.ndarray], method: str, rtol: float
+) -> np.ndarray:
+    """Final tokens of some systems, one solve_ivp each."""
+    final = []
+    for i in rows:
+        given = (float(v["mu"][i, 0]), float(v["a"][i, 0]), float(v["s"][i]), float(v["b"][i]))
+        run = solve_ivp(
+            lambda _, x, p=given: form(x, *p), (0.0, HORIZON), v["x"][i], method=method, rtol=rtol, atol=1e-3 * rtol
+        )
+        final.append(run.y[:, -1])
+    return np.array(final)
+
+
+def own_final(v: dict[str, np.ndarray], backend: str, rtol: float) -> np.ndarray:
+    params = FlowParameters(v["mu"], v["a"], v["s"], v["b"], v["floor"])
+    return np.asarray(integrate(v["x"], params, times=[HORIZON], rtol=rtol, backend=backend).x[:, 0])
+
+
+def loosest(final: Callable[[float], np.ndarray], exact: np.ndarray) -> tuple[float, float]:
+    """The loosest tolerance whose largest relative error is at most ERROR, and that error."""
+    for rtol in LADDER:
+        error = float(np.abs(final(rtol) / exact - 1).max())
+        if error <= ERROR:
+            return rtol, error
+    return LADDER[-1], error
+
+
+def first_rows(v: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    return {name: value[:count] for name, value in v.items()}
+
+
+def ensembles(quick: bool, repeats: int) -> dict[str, Any]:
+    """4,096 systems of 128 tokens to t = HORIZON; SciPy on a few of them, scaled to all."""
+    systems, tokens, few = (64, 32, 2) if quick else (4096, 128, 8)
+    sets = [draw(np.random.default_rng(seed), systems, tokens, 1) for seed in range(3)]
+    head = first_rows(sets[0], few)
+    exact = own_final(head, "numpy", 1e-13)
+    result: dict[str, Any] = {
+        "systems": systems,
+        "tokens": tokens,
+        "horizon": HORIZON,
+        "error_asked": ERROR,
+        "solvers": {},
+    }
+    for backend in ("numba", "numpy"):
+        rtol, _ = loosest(lambda r, k=backend: own_final(first_rows(sets[0], min(64, systems)), k, r), own_final(first_rows(sets[0], min(64, systems)), "numpy", 1e-13))  # fmt: skip
+        count = systems if backend == "numba" else min(systems, 512)
+        timing = measure(lambda v, k=backend, r=rtol, c=count: own_final(first_rows(v, c), k, r), sets, repeats if backend == "numba" else 1)  # fmt: skip
+        error = float(np.abs(own_final(head, backend, rtol) / exact - 1).max())
+        record(
+            result, backend, timing, count, rtol, error, threads=numba.get_num_threads() if backend == "numba" else 1
+        )
+    for name, form in lambdified().items():
+        for method in ("DOP853", "LSODA"):
+            rows = range(few)
+            rtol, error = loosest(lambda r, f=form, m=method: scipy_final(head, rows, f, m, r), exact)
+            timing = measure(lambda v, f=form, m=method, r=rtol: scipy_final(v, rows, f, m, r), sets, min(repeats, 3))
+            record(result, f"solve_ivp {method}, {name}", timing, few, rtol, error, threads=1)
+    own = result["solvers"]["numba"]["seconds_for_all"]
+    result["times_numba"] = {name: solver["seconds_for_all"] / own for name, solver in result["solvers"].items()}
+    best = min(value for name, value in result["times_numba"].items() if name.startswith("solve_ivp"))
+    result["times_best_scipy"], result["times_best_scipy_one_thread"] = best, one_thread(result, sets, repeats)
+    print(f"{systems} systems x {tokens} tokens: numba {own:.3g} s; " + show(result["times_numba"]), flush=True)
+    return result
+
+
+def one_thread(result: dict[str, Any], sets: list[Any], repeats: int) -> float:
+    """The best SciPy time over that of one thread."""
+    threads, rtol = numba.get_num_threads(), result["solvers"]["numba"]["rtol"]
+    numba.set_num_threads(1)
+    timing = measure(lambda v: own_final(v, "numba", rtol), sets, min(3, repeats))
+    numba.set_num_threads(threads)
+    scipy = [s["seconds_for_all"] for name, s in result["solvers"].items() if name.startswith("solve_ivp")]
+    return float(min(scipy) / timing["median"])
+
+
+def record(
+    result: dict[str, Any], name: str, timing: dict[str, float], count: int, rtol: float, error: float, threads: int
+) -> None:
+    result["solvers"][name] = {
+        "seconds": timing, "systems_run": count, "seconds_for_all": timing["median"] * result["systems"] / count,
+        "scaled": count != result["systems"], "rtol": rtol, "error": error, "threads": threads,
+    }  # fmt: skip
+
+
+def scaling(quick: bool, repeats: int) -> dict[str, Any]:
+    """Exponents of the cost in tokens and in systems, by least squares of ln time; 1 is linear."""
+    rate = generated("numba", "fast")
+    lengths = (128, 1024) if quick else (128, 512, 2048, 8192, 32768, 65536)
+    batches = (64, 256) if quick else (64, 256, 1024, 4096)
+    out: dict[str, Any] = {}
+    for axis, sizes in (("tokens", lengths), ("systems", batches)):
+        seconds = []
+        for size in sizes:
+            rng = np.random.default_rng(size)
+            shape = (4, size) if axis == "tokens" else (size, 128)
+            seconds.append(measure(rate, [draw(rng, *shape, 1) for _ in range(3)], repeats)["median"])
+        out[axis] = {
+            "sizes": sizes,
+            "seconds": seconds,
+            "exponent": float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]),
+        }
+    print("cost grows like " + ", ".join(f"{axis}^{row['exponent']:.2f}" for axis, row in out.items()), flush=True)
+    return out
+
+
+def provenance(arguments: list[str]) -> dict[str, Any]:
+    cpu = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "sympy", "numba", "llvmlite")}
+    peers = {}
+    for name in ("heyoka", "jitcode"):
+        try:
+            peers[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            peers[name] = "not installed, not measured"
+    compiler = (
+        subprocess.run([COMPILER[0], "--version"], capture_output=True, text=True).stdout.splitlines()[:1]
+        if shutil.which(COMPILER[0])
+        else []
+    )
+    return {
+        "command": " ".join(["python", "benchmarks/cpu_flow.py", *arguments]),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cpu": cpu, "cores": os.cpu_count(), "load_average": os.getloadavg(), "python": platform.python_version(),
+        "versions": versions, "other_peers": peers, "c": [" ".join(COMPILER), *compiler],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, for tests")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "cpu_flow.json")
+    options = parser.parse_args()
+    repeats = 3 if options.quick else 11
+    result = {"provenance": provenance(sys.argv[1:])}
+    threads = numba.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder:
+        numba.set_num_threads(1)
+        result["right_hand_sides"] = right_hand_sides(options.quick, c_peer(folder), repeats)
+        result["scaling"] = scaling(options.quick, repeats)
+        numba.set_num_threads(threads)
+    result["ensemble"] = ensembles(options.quick, min(repeats, 5))
+    result["provenance"]["load_average_after"] = os.getloadavg()
+    write_atomic(options.out, json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
