@@ -3,7 +3,7 @@
 
     Proves no registry theorem by itself. *)
 
-From Coq Require Import Reals Lra Psatz Lia.
+From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Softplus.
 Open Scope R_scope.
@@ -91,4 +91,44 @@ Proof.
     apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule) (fun v => exp b / (1 + v)) 0).
     auto_derive. lra.
   - apply is_lim_const.
+Qed.
+
+(** softplus(z - K) >= exp(-K) softplus(z): its logarithm is 1-Lipschitz. *)
+Lemma softplus_shift z K : 0 <= K -> exp (- K) * softplus z <= softplus (z - K).
+Proof.
+  intros HK. set (q := exp (- K)). pose proof (exp_pos (- K)) as Q0. fold q in Q0.
+  assert (Q1 : q <= 1) by (apply exp_le_1; lra).
+  assert (E : evolves p_infty (fun y => ln (1 + q * y) - q * ln (1 + y))
+                 (fun y => q / (1 + q * y) - q / (1 + y))).
+  { apply evolves_nonneg. intros y Hy. assert (0 <= q * y) by (apply Rmult_le_pos; lra).
+    auto_derive; [split; lra|]. field. split; lra. }
+  pose proof (exp_pos z) as Pz.
+  pose proof (incr_on p_infty _ _ 0 (exp z) E (Rle_refl 0) ltac:(lra) I) as G. cbv beta in G.
+  rewrite Rmult_0_r, Rplus_0_r, ln_1 in G.
+  assert (0 - q * 0 <= ln (1 + q * exp z) - q * ln (1 + exp z)) as G'.
+  { apply G. intros y Hy. assert (0 <= q * y) by (apply Rmult_le_pos; lra).
+    assert (q * y <= 1 * y) by (apply Rmult_le_compat_r; lra).
+    assert (q / (1 + y) <= q / (1 + q * y)); [|lra].
+    apply Rmult_le_compat_l; [lra|]. apply Rinv_le_contravar; lra. }
+  unfold softplus. replace (exp (z - K)) with (q * exp z); [lra|].
+  unfold q. rewrite <- exp_plus. f_equal. ring.
+Qed.
+
+(** A non-decreasing function bounded above has a limit, and stays below it. *)
+Lemma lim_of_bounded (g : R -> R) K :
+  (forall u v, 0 <= u <= v -> g u <= g v) -> (forall t, 0 <= t -> g t <= K) ->
+  exists l : R, is_lim g p_infty l /\ forall t, 0 <= t -> g t <= l.
+Proof.
+  intros Mono HK.
+  destruct (completeness (fun y => exists t, 0 <= t /\ y = g t)) as (l & Hub & Hlub).
+  - exists K. intros y (t & Ht & ->). now apply HK.
+  - exists (g 0), 0. split; [lra|reflexivity].
+  - assert (Below : forall t, 0 <= t -> g t <= l).
+    { intros t Ht. apply Hub. now exists t. }
+    exists l. split; [|exact Below]. apply is_lim_spec. intros eps. pose proof (cond_pos eps).
+    destruct (classic (exists t, 0 <= t /\ l - eps < g t)) as [(t0 & Ht0 & Hg)|No].
+    + exists t0. intros t Ht. pose proof (Mono t0 t ltac:(lra)). pose proof (Below t ltac:(lra)).
+      apply Rabs_def1; lra.
+    + exfalso. assert (l <= l - eps); [|lra]. apply Hlub. intros y (t & Ht & ->).
+      apply Rnot_lt_le. intros Q. apply No. now exists t.
 Qed.

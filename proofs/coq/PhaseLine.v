@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Ranalysis5 Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Limits RatioLimit.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Limits.
 Open Scope R_scope.
 
 Section PhaseLine.

@@ -9,7 +9,7 @@
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Sums GrowthRate Signs.
-From S6Flow Require Import SlowRate Limits FirstToken SlowFirstToken SlowRatios.
+From S6Flow Require Import SlowRate Limits FirstToken SlowFirstToken SlowBounds SlowRatios.
 Open Scope R_scope.
 
 (** t ln t m r^2 softplus(b - c r) -> 1. *)
