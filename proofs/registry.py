@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import json
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.theorem import Theorem
@@ -83,23 +81,32 @@ def group(theorem: Theorem) -> str:
 
 
 @cache
-def _record() -> dict[str, Any]:
-    """What the Coq kernel checked, as written by `s6flow prove`; empty if it has not run."""
-    path = Path(__file__).parent / "coq" / "record.json"
-    if not path.exists():
-        return {}
-    record = json.loads(path.read_text())
-    return dict(record.get("theorems", record))
+def _record() -> dict[str, tuple[str, ...]]:
+    from s6flow.proofs.prove import recorded
+
+    return recorded()
 
 
-def formal(theorem: Theorem) -> dict[str, Any] | None:
-    """The Coq record of a theorem, if the kernel has accepted a proof of its statement."""
-    entry = _record().get(theorem.id) or _record().get(theorem.id.replace("-", "_"))
-    if isinstance(entry, dict) and entry.get("status", entry.get("checked")) in ("kernel-checked", "checked", True):
-        return entry
-    return None
+@cache
+def _statements() -> dict[str, list[str]]:
+    from s6flow.proofs.formal import formal_statements
+
+    names: dict[str, list[str]] = {}
+    for name, (identifier, _) in formal_statements().items():
+        names.setdefault(identifier, []).append(name)
+    return names
+
+
+def formal(theorem: Theorem) -> dict[str, tuple[str, ...]]:
+    """Coq theorem name -> axioms, for the statements of a theorem whose proofs the kernel has accepted.
+
+    Empty unless the committed record covers every one of its statements and no Coq source has changed since.
+    """
+    names = _statements().get(theorem.id, [])
+    record = _record()
+    return {name: record[name] for name in names} if all(name in record for name in names) else {}
 
 
 def status(theorem: Theorem) -> str:
     """What the theorem rests on, strongest first: one of `STATUSES`."""
-    return "kernel-checked" if formal(theorem) is not None else theorem.evidence
+    return "kernel-checked" if formal(theorem) else theorem.evidence

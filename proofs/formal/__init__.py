@@ -38,6 +38,8 @@ def _expressions() -> dict[str, sp.Expr]:
         "written": unroll(flow),
         "attention": unroll(flow, nt.x[nt.j]) * nt.x[nt.l],
         **_layer_parts(),
+        "decay_constant_kappa": cr.decay_constant().xreplace({cr.inherited(): sp.Symbol("kappa", real=True)}),
+        "contraction_number_letter": cr.contraction_number().xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
     }
     return {name: expression.subs(nt.floor, 0) for name, expression in (own | entry).items()}
 

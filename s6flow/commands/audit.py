@@ -22,7 +22,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of shuffles and random starts.")
 @click.option("--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the permutation control.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda: mamba-ssm's kernel drives the flows.")
-@click.option("--json", "json_path", type=_FILE, is_flag=False, flag_value=Path("-"), help="Write JSON; alone: print it.")
+@click.option(
+    "--json", "json_path", type=_FILE, is_flag=False, flag_value=Path("-"), help="Write JSON; alone: print it."
+)
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a channel.")
 @click.option("--html", "html_path", type=_FILE, help="Write a self-contained page with pictures.")
 def audit(
@@ -82,5 +84,7 @@ def default_source() -> str:
     folder = Path(__file__).resolve().parent.parent / "numeric" / "experiments" / "checkpoints"
     found = sorted(folder.glob("*unconstrained*.safetensors"))
     if not found:
-        raise SourceError("audit needs a SOURCE here", "no shipped checkpoint", str(folder.name), "Try s6flow audit typeseg.")
+        raise SourceError(
+            "audit needs a SOURCE here", "no shipped checkpoint", str(folder.name), "Try s6flow audit typeseg."
+        )
     return str(found[0])

@@ -9,9 +9,7 @@ from s6flow.symbolic.errors import MissingDependencyError
 __all__ = ["experiment"]
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
-)
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def experiment(arguments: tuple[str, ...]) -> int:
     """Train and measure: lm (language modelling) or reorder (classification); prepare writes data for another machine."""

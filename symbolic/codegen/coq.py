@@ -129,7 +129,7 @@ def _is_token(e: sp.Expr) -> bool:
     return isinstance(e, sp.Symbol) and " " in e.name
 
 
-def _rank(e: sp.Expr) -> tuple[int, str]:
+def _rank(e: sp.Expr) -> tuple[int, bool, str]:
     """Order of factors: numbers, sums over states, parameters, tokens, steps, everything else, exponentials."""
     base = e.as_base_exp()[0] if not isinstance(e, sp.exp) else e
     kinds: tuple[Callable[[sp.Expr], bool], ...] = (
@@ -145,8 +145,9 @@ def _rank(e: sp.Expr) -> tuple[int, str]:
     )
     for place, kind in enumerate(kinds):
         if kind(base):
-            return place, sp.default_sort_key(e).__repr__()
-    return len(kinds), sp.default_sort_key(e).__repr__()
+            reads = isinstance(base, sp.Indexed) and nt.l in base.indices  # the reading token stands before its source
+            return place, not reads, repr(sp.default_sort_key(e))
+    return len(kinds), True, repr(sp.default_sort_key(e))
 
 
 def _product(e: sp.Mul) -> Text:

@@ -1,0 +1,104 @@
+"""s6flow theorems, theorem and check: the library, one theorem, and tests outside pytest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from s6flow.symbolic.errors import CodegenError
+
+__all__ = ["check", "theorem", "theorems"]
+
+
+@click.command()
+@click.option("--status", "wanted", help="Only theorems with this status.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def theorems(wanted: str | None, as_json: bool) -> None:
+    """List every theorem with its status and source."""
+    from s6flow.proofs.pages import listing
+    from s6flow.proofs.registry import STATUSES
+    from s6flow.symbolic.errors import FormatError
+
+    if wanted is not None and wanted not in STATUSES:
+        raise FormatError("--status must be one of " + ", ".join(STATUSES), wanted)
+    rows = [row for row in listing() if wanted in (None, row["status"])]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("theorem", "status", "source", "says", box=None)
+    for row in rows:
+        table.add_row(row["id"], row["status"], row["source"].split(" ")[0], row["title"])
+    Console(soft_wrap=True).print(table)
+    counts = {status: sum(row["status"] == status for row in rows) for status in STATUSES}
+    click.echo(f"{len(rows)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+
+
+@click.command()
+@click.argument("identifier")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def theorem(identifier: str, as_json: bool) -> None:
+    """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
+    from s6flow.proofs import pages
+    from s6flow.proofs.registry import get
+    from s6flow.symbolic.derivation.document import render
+
+    found = get(identifier)
+    if as_json:
+        click.echo(json.dumps(pages.as_json(identifier), indent=1, ensure_ascii=False, default=str))
+        return
+    click.echo(render(found.id, pages.theorem_blocks(found), "markdown"))
+
+
+@click.command()
+@click.argument("identifiers", nargs=-1)
+@click.option("--backend", default="numpy", show_default=True, help="numpy, torch, torch32 or flint.")
+@click.option("--examples", type=click.IntRange(0), default=200, show_default=True, help="Random systems a theorem.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    is_flag=False,
+    flag_value=Path("-"),
+    help="Write JSON; alone: print it.",
+)
+def check(identifiers: tuple[str, ...], backend: str, examples: int, seed: int, json_path: Path | None) -> int:
+    """Test theorems on random systems that meet their assumptions; exit 1 unless every verdict passes."""
+    from s6flow.commands.progress import bar
+    from s6flow.numeric.checks.check import check as run
+    from s6flow.numeric.checks.engines import applicable, engine
+    from s6flow.proofs.registry import REGISTRY, get
+    from s6flow.symbolic.files import write_atomic
+
+    engine(backend)
+    chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())
+    able = [found for found in chosen if applicable(found, backend)]
+    if identifiers and len(able) < len(chosen):
+        missing = ", ".join(found.id for found in chosen if found not in able)
+        raise CodegenError("this backend cannot judge trajectories", backend, missing, "Use --backend numpy.")
+    reports = []
+    with bar("check") as progress:
+        for index, found in enumerate(able):
+            reports.append(run(found, backend, examples, seed))
+            progress(index + 1, len(able), found.id)
+            if json_path != Path("-"):
+                click.echo(reports[-1].line())
+    failed = [report for report in reports if not report.verdict.passes]
+    document = {"schema": "s6flow-check/1", "backend": backend, "examples": examples, "seed": seed}
+    text = json.dumps({**document, "reports": [report.as_json() for report in reports]}, indent=1) + "\n"
+    if json_path == Path("-"):
+        click.echo(text, nl=False)
+    else:
+        if json_path is not None:
+            write_atomic(json_path, text)
+        skipped = len(chosen) - len(able)
+        note = f", {skipped} not judged by {backend} (trajectories)" if skipped else ""
+        click.echo(f"{len(reports) - len(failed)} pass, {len(failed)} do not{note}")
+        for report in failed:
+            click.echo(f"  {report.id}: {report.verdict.value}, worst at {json.dumps(report.as_json()['where'])[:300]}")
+    return 1 if failed else 0
