@@ -1,4 +1,4 @@
-"""CPU benchmark: generated loops against a hand-written C loop, NumPy and the attention matrix; ensembles against SciPy.
+"""CPU benchmark: generated loops against C, NumPy and the attention matrix; ensembles against SciPy.
 
     python benchmarks/cpu_flow.py            # writes benchmarks/results/cpu_flow.json
     python benchmarks/cpu_flow.py --quick --out /tmp/cpu.json
@@ -47,6 +47,8 @@ ERROR, LADDER = 1e-8, tuple(10.0**-k for k in range(5, 14))
 HORIZON = 10.0
 #: Floating-point entries of the largest matrix that the attention form may make.
 MATRIX = 1 << 24
+#: Seconds of calls in a sample.
+SAMPLE = 0.02
 NAMES = ("x", "mu", "a", "s", "b", "floor")
 
 
@@ -62,16 +64,34 @@ def draw(rng: np.random.Generator, systems: int, tokens: int, states: int) -> di
     }
 
 
+def summary(seconds: Sequence[float]) -> dict[str, float]:
+    low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+    return {"median": median, "quartile_low": low, "quartile_high": high, "best": min(seconds), "repeats": len(seconds)}
+
+
 def measure(call: Callable[[Any], Any], inputs: Sequence[Any], repeats: int) -> dict[str, float]:
     """Median, quartiles and smallest of the seconds that a call takes, inputs taken in turn."""
-    call(inputs[0])
-    seconds = []
-    for k in range(repeats):
+    return together({"": (call, inputs)}, repeats)[""]
+
+
+def together(forms: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]], repeats: int) -> dict[str, dict[str, float]]:
+    """As `measure` for several forms, one call of each in turn, so that a busy machine slows all of them alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in forms}
+    calls: dict[str, int] = {}
+    for name, (call, inputs) in forms.items():
+        call(inputs[0])  # compiles
         start = time.perf_counter()
-        call(inputs[k % len(inputs)])
-        seconds.append(time.perf_counter() - start)
-    low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
-    return {"median": median, "quartile_low": low, "quartile_high": high, "best": min(seconds), "repeats": repeats}
+        call(inputs[0])
+        calls[name] = max(1, round(SAMPLE / (time.perf_counter() - start)))
+    for k in range(repeats):
+        for name, (call, inputs) in forms.items():
+            if calls[name] > 1:
+                call(inputs[k % len(inputs)])  # the form before it has emptied the caches
+            start = time.perf_counter()
+            for turn in range(calls[name]):
+                call(inputs[(k + turn) % len(inputs)])
+            seconds[name].append((time.perf_counter() - start) / calls[name])
+    return {name: summary(values) for name, values in seconds.items()}
 
 
 def c_peer(folder: str) -> Callable[[dict[str, np.ndarray]], np.ndarray] | None:
@@ -137,14 +157,17 @@ def right_hand_sides(quick: bool, c_rates: Any, repeats: int) -> list[dict[str, 
             forms["attention matrix"] = (attention, cut, few)
         exact = generated("numpy", "accurate")(sets[0])
         row: dict[str, Any] = {"tokens": tokens, "states": states, "systems": systems, "forms": {}}
+        timings = together({name: (call, inputs) for name, (call, inputs, _) in forms.items()}, repeats)
         for name, (call, inputs, count) in forms.items():
-            timing = measure(call, inputs, repeats)
+            timing = timings[name]
             got = call(inputs[0])
             want = exact[:count] * (sets[0]["x"][:count] if name == "attention matrix" else 1.0)
             error = float(np.abs(got - want).max() / np.abs(want).max())
             scaled = {key: value / (count * tokens) * 1e9 for key, value in timing.items() if key != "repeats"}
             row["forms"][name] = {"nanoseconds_a_token": scaled, "error": error, "systems": count, "repeats": repeats}
         own = row["forms"]["numba"]["nanoseconds_a_token"]["median"]
+        least = row["forms"]["numba"]["nanoseconds_a_token"]["best"]
+        row["times_numba_best"] = {k: f["nanoseconds_a_token"]["best"] / least for k, f in row["forms"].items()}
         row["times_numba"] = {k: f["nanoseconds_a_token"]["median"] / own for k, f in row["forms"].items()}
         rows.append(row)
         print(f"L={tokens:6d} N={states:2d}: numba {own:.2f} ns a token; " + show(row["times_numba"]), flush=True)
@@ -223,17 +246,20 @@ def ensembles(quick: bool, repeats: int) -> dict[str, Any]:
         "error_asked": ERROR,
         "solvers": {},
     }
-    for backend in ("numba", "numpy"):
-        rtol, _ = loosest(lambda r, k=backend: own_final(first_rows(sets[0], min(64, systems)), k, r), own_final(first_rows(sets[0], min(64, systems)), "numpy", 1e-13))  # fmt: skip
-        count = systems if backend == "numba" else min(systems, 512)
-        timing = measure(lambda v, k=backend, r=rtol, c=count: own_final(first_rows(v, c), k, r), sets, repeats if backend == "numba" else 1)  # fmt: skip
-        error = float(np.abs(own_final(head, backend, rtol) / exact - 1).max())
-        record(
-            result, backend, timing, count, rtol, error, threads=numba.get_num_threads() if backend == "numba" else 1
-        )
+    some = first_rows(sets[0], min(64, systems))
+    sharp = own_final(some, "numpy", 1e-13)
+    for backend, count in (("numba", systems), ("numpy", min(systems, 512))):
+        rtol, error = loosest(lambda r, k=backend: own_final(some, k, r), sharp)
+
+        def run(v: Any, backend: str = backend, rtol: float = rtol, count: int = count) -> Any:
+            return own_final(first_rows(v, count), backend, rtol)
+
+        timing = measure(run, sets, repeats if backend == "numba" else 1)
+        threads = numba.get_num_threads() if backend == "numba" else 1
+        record(result, backend, timing, count, rtol, error, threads)
+    rows = range(few)
     for name, form in lambdified().items():
         for method in ("DOP853", "LSODA"):
-            rows = range(few)
             rtol, error = loosest(lambda r, f=form, m=method: scipy_final(head, rows, f, m, r), exact)
             timing = measure(lambda v, f=form, m=method, r=rtol: scipy_final(v, rows, f, m, r), sets, min(repeats, 3))
             record(result, f"solve_ivp {method}, {name}", timing, few, rtol, error, threads=1)
@@ -265,17 +291,17 @@ def record(
 
 
 def scaling(quick: bool, repeats: int) -> dict[str, Any]:
-    """Exponents of the cost in tokens and in systems, by least squares of ln time; 1 is linear."""
+    """Exponents of the least cost in tokens and in systems, by least squares of ln time; 1 is linear."""
     rate = generated("numba", "fast")
     lengths = (128, 1024) if quick else (128, 512, 2048, 8192, 32768, 65536)
-    batches = (64, 256) if quick else (64, 256, 1024, 4096)
+    batches = (64, 256) if quick else (256, 1024, 4096, 16384)
     out: dict[str, Any] = {}
     for axis, sizes in (("tokens", lengths), ("systems", batches)):
         seconds = []
         for size in sizes:
             rng = np.random.default_rng(size)
-            shape = (4, size) if axis == "tokens" else (size, 128)
-            seconds.append(measure(rate, [draw(rng, *shape, 1) for _ in range(3)], repeats)["median"])
+            shape = (32, size) if axis == "tokens" else (size, 128)
+            seconds.append(measure(rate, [draw(rng, *shape, 1) for _ in range(3)], repeats)["best"])
         out[axis] = {
             "sizes": sizes,
             "seconds": seconds,
@@ -285,11 +311,14 @@ def scaling(quick: bool, repeats: int) -> dict[str, Any]:
     return out
 
 
+def cpu_name() -> str:
+    """The model's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
 def provenance(arguments: list[str]) -> dict[str, Any]:
-    cpu = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        platform.processor(),
-    )
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "sympy", "numba", "llvmlite")}
     peers = {}
     for name in ("heyoka", "jitcode"):
@@ -305,7 +334,8 @@ def provenance(arguments: list[str]) -> dict[str, Any]:
     return {
         "command": " ".join(["python", "benchmarks/cpu_flow.py", *arguments]),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "cpu": cpu, "cores": os.cpu_count(), "load_average": os.getloadavg(), "python": platform.python_version(),
+        "cpu": cpu_name(), "cores": os.cpu_count(),
+        "load_average": os.getloadavg(), "python": platform.python_version(),
         "versions": versions, "other_peers": peers, "c": [" ".join(COMPILER), *compiler],
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from s6flow.symbolic.codegen.ir import AXES, Node, Program, make
 from s6flow.symbolic.codegen.numba_text import DECORATOR, PLAIN, functions_text
@@ -107,14 +108,15 @@ def _inlined(body: list[_Loop | str]) -> list[_Loop | str]:
         name, value = match.groups() if match else ("", "")
         users = [k for k in range(at + 1, len(items)) for word in _words(items[k]) if name and word == name]
         target = items[users[0]] if len(users) == 1 else None
-        between = [str(later).split(" ")[0].split("[")[0] for later in items[at + 1 : users[0] if users else at + 1]]
-        moved = set(between) & set(_words(value))  # a carried value changes before it is read
+        between = items[at + 1 : users[0] if users else at + 1]
+        changed = [re.split(r"\W", later)[0] if isinstance(later, str) else name for later in between]
+        moved = set(changed) & {name, *_words(value)}  # a carried value may change before it is read
         if isinstance(target, str) and not moved and len(target) + len(value) < 100:
             bare = re.fullmatch(r"[\w.]+(\[[^]]*\]|\([^()]*\))?", value)
             alone = re.compile(rf"(?<=\(){name}(?=\))|(?<= = ){name}$")
             if not bare and not alone.search(target):
                 value = f"({value})"
-            items[users[0]] = re.sub(rf"\b{name}\b", lambda _, text=value: text, target)
+            items[users[0]] = re.sub(rf"\b{name}\b", value, target)
             del items[at]
         else:
             at += 1
@@ -228,10 +230,10 @@ class _Printer:
         if node.op == "as_source":
             return self.use(node.args[0], path, True)
         if node.op == "input":
-            name, own = node.attr  # type: ignore[misc]
-            if not own:
-                return str(name)
-            return f"{name}[{', '.join('j' if rename and axis == 'token' else self.index(axis) for axis in own)}]"
+            found: Any = node.attr
+            name, axes = found
+            where = ", ".join("j" if rename and axis == "token" else self.index(axis) for axis in axes)
+            return f"{name}[{where}]" if axes else str(name)
         if id(node) in self.sunk:
             return f"({self.spell(node, [self.use(arg, path, rename) for arg in node.args])})"
         home = self.path[id(node)]

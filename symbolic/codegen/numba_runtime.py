@@ -4,6 +4,8 @@ Threads run functions that have released the interpreter's lock, a few systems a
 very different numbers of steps, and equal shares would wait for the slowest.
 """
 
+# mypy: disable-error-code="import-untyped,no-any-return,no-untyped-def,untyped-decorator"
+
 from __future__ import annotations
 
 import threading
@@ -17,8 +19,8 @@ from numba import get_num_threads, njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    "bits", "fma", "larger", "launch", "number", "ordered", "over_systems", "power_of_two", "product_error", "sign", "smaller",
-    "sum_error", "unordered",
+    "bits", "fma", "larger", "launch", "number", "ordered", "over_systems", "power_of_two", "product_error", "sign",
+    "smaller", "sum_error", "unordered",
 ]  # fmt: skip
 
 _LONG, _DOUBLE = ir.IntType(64), ir.DoubleType()
@@ -27,30 +29,30 @@ _ALONE = 1 << 15
 
 
 @intrinsic
-def bits(typing, x):  # type: ignore[no-untyped-def]
-    """The 64 bits of a float64 as an integer; of nonnegative numbers the larger has the larger bits, NaN the largest."""
+def bits(typing, x):
+    """The 64 bits of a float64 as an integer: among nonnegative numbers it grows with them, NaN the largest."""
 
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def code(context, builder, signature, args):
         return builder.bitcast(args[0], _LONG)
 
     return types.int64(types.float64), code
 
 
 @intrinsic
-def number(typing, k):  # type: ignore[no-untyped-def]
+def number(typing, k):
     """The float64 with these bits."""
 
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def code(context, builder, signature, args):
         return builder.bitcast(args[0], _DOUBLE)
 
     return types.float64(types.int64), code
 
 
 @intrinsic
-def power_of_two(typing, k):  # type: ignore[no-untyped-def]
+def power_of_two(typing, k):
     """2^k for -1022 <= k <= 1023."""
 
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def code(context, builder, signature, args):
         biased = builder.add(args[0], ir.Constant(_LONG, 1023))
         return builder.bitcast(builder.shl(biased, ir.Constant(_LONG, 52)), _DOUBLE)
 
@@ -58,10 +60,10 @@ def power_of_two(typing, k):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def fma(typing, x, y, z):  # type: ignore[no-untyped-def]
+def fma(typing, x, y, z):
     """x y + z, rounded once."""
 
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def code(context, builder, signature, args):
         return builder.fma(*args)
 
     return types.float64(types.float64, types.float64, types.float64), code

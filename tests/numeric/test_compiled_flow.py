@@ -56,8 +56,8 @@ def test_extreme_systems_agree(seed: int, token: int, state: int) -> None:
 
 def test_mixed_signs_with_stiff_stretches_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quasi-equilibria of mixed signs are handed over to the implicit method of the NumPy driver."""
-    rng = np.random.default_rng(1)
-    x0, params = _extreme(1, 24, 6, 2)
+    rng = np.random.default_rng(9)
+    x0, params = _extreme(9, 24, 6, 2)
     mixed = FlowParameters(params.mu * rng.choice([-1.0, 1.0], (24, 2)), params.a, params.s, params.b, params.floor)
     handed: list[int] = []
     hand_over = backend._hand_over

@@ -1,4 +1,4 @@
-"""The Numba printer: parity with the oracle, determinism, its own elementary functions, and refusal of what it lacks."""
+"""The Numba printer: parity with the oracle, determinism, its own functions, and refusal of what it lacks."""
 
 from __future__ import annotations
 
