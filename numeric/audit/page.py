@@ -51,7 +51,7 @@ def to_html(report: AuditReport) -> str:
     return _template().render(
         report=report,
         summary=summary(report),
-        sentences=list(sentences(report)),
+        sentences=list(sentences(report, brief=True)),
         pictures=[(Markup(svg), caption) for svg, caption in _pictures(report)],
         rows=[layer.row() for layer in report.layers],
         layer_columns=LAYER_COLUMNS,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -36,43 +38,57 @@ def render_table(report: AuditReport) -> list[RenderableType]:
 
 
 def _layers(report: AuditReport) -> Table:
-    table = Table(title=f"{report.source}: {report.family}, {report.format}", title_justify="left")
-    table.add_column("layer", overflow="fold")
-    for name in ("channels", "mu < 0", "shuffled", "z", "K(0) < 0", "dichotomy\ncan fail", "paper's\nsetting"):
-        table.add_column(name, justify="right")
-    table.add_column("x > 0", overflow="fold")
-    table.add_column("x < 0", overflow="fold")
+    pattern, names = _short_names([layer.name for layer in report.layers])
+    where = f"; layers {pattern}" if len(names) > 1 else ""
+    title = f"{report.source}: {report.family}, {report.format}{where}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", overflow="fold", min_width=min(8, max(map(len, names))))
+    for name in ("chan-\nnels", "mu<0", "shuffled", "z", "K(0)\n<0", "can\nfail"):
+        table.add_column(name, justify="right", no_wrap=True)
+    words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS[:2])]
+    for word in words:
+        table.add_column(f"{word}\nx>0/x<0", justify="right", no_wrap=True)
     step = -(-len(report.layers) // _MOST_ROWS)
-    for layer in report.layers[::step]:
-        table.add_row(*_cells(layer))
-    if step > 1:
-        table.caption = f"every {step}th layer; --json, --csv and --html have them all"
+    for name, layer in list(zip(names, report.layers, strict=True))[::step]:
+        table.add_row(name, *_cells(layer, words))
+    thinned = f" Every {step}th layer; --json, --csv and --html have them all." if step > 1 else ""
+    table.caption = (
+        "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; z: distance in sd. Then numbers of "
+        "channels: K(0)<0; the dichotomy can fail; the scenario of tokens all positive/all negative." + thinned
+    )
+    table.caption_justify = "left"
     return table
 
 
-def _cells(layer: LayerAudit) -> list[str]:
+def _short_names(names: list[str]) -> tuple[str, list[str]]:
+    """What differs between the names, and the pattern in which it stands for *."""
+    if len(names) == 1:
+        return names[0], names
+    first = re.sub(r"\d+$", "", _common_start(names))
+    rest = [name[len(first) :] for name in names]
+    last = re.sub(r"^\d+", "", _common_start([name[::-1] for name in rest])[::-1])
+    return f"{first}*{last}", [name[: len(name) - len(last)] or "*" for name in rest]
+
+
+def _common_start(names: list[str]) -> str:
+    same = [len(set(letters)) == 1 for letters in zip(*names, strict=False)]
+    return names[0][: [*same, False].index(False)]
+
+
+def _cells(layer: LayerAudit, words: list[str]) -> list[str]:
     control = layer.control
-    z = "-" if control.sd == 0 else f"{control.z:+.1f}"
     fails = layer.numbers("dichotomy_can_fail")
     unknown = "?" if (fails < 0).any() else ""
+    sides = [layer.words(f"scenario_{name}").counts() for name in SIGNS[:2]]
     return [
-        layer.name + (" +bias" if layer.affine else ""),
         str(layer.channels),
         f"{control.fraction:.3f}",
-        f"{control.mean:.3f} ± {control.sd:.3f}",
-        z,
+        f"{control.mean:.3f}±{control.sd:.3f}",
+        "-" if control.sd == 0 else f"{control.z:+.1f}",
         str(int((layer.numbers("K0") < 0).sum())),
         "-" if layer.affine else f"{int((fails == 1).sum())}{unknown}",
-        str(int(layer.numbers("paper_setting").sum())),
-        _shares(layer, "positive"),
-        _shares(layer, "negative"),
+        *("/".join(str(side.get(word, 0)) for side in sides) for word in words),
     ]
-
-
-def _shares(layer: LayerAudit, name: str) -> str:
-    counts = layer.words(f"scenario_{name}").counts()
-    ranked = sorted(counts.items(), key=lambda item: -item[1])
-    return ", ".join(f"{word} {count}" for word, count in ranked)
 
 
 def _fates(report: AuditReport) -> Table:
@@ -101,8 +117,8 @@ def confusion(report: AuditReport) -> dict[tuple[str, str], int]:
     return found
 
 
-def sentences(report: AuditReport) -> Iterator[str]:
-    """The audit in sentences; the HTML page prints the same."""
+def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
+    """The audit in sentences; `brief` leaves out how to read it, which the HTML page says in a place of its own."""
     facts = summary(report)
     total = facts["channels"]
     yield (
@@ -111,7 +127,7 @@ def sentences(report: AuditReport) -> Iterator[str]:
     )
     if facts["affine_layers"]:
         yield (
-            f"{facts['affine_layers']} layers have biases in B and C (+bias): mu alone would give the wrong "
+            f"{facts['affine_layers']} layers have biases in B and C: mu alone would give the wrong "
             f"verdict, so token 1 "
             "is judged by its phase line; later tokens are not predicted."
         )
@@ -142,16 +158,21 @@ def sentences(report: AuditReport) -> Iterator[str]:
             yield f"Certified in ball arithmetic, channels with mu > 0, the dichotomy: {words}."
     if report.simulated:
         yield from _simulated(report)
-    yield READING[2]
+    if not brief:
+        yield READING[2]
     if all(layer.symmetric.positive == layer.symmetric.negative == layer.states for layer in report.layers):
-        yield "In every layer the symmetric part of S_C^T S_B has N positive and N negative eigenvalues: no "
-        "layer is definite."
+        yield "In every layer sym(S_C^T S_B) has N positive and N negative eigenvalues: no layer is definite."
+    flagged: dict[str, list[str]] = {}
     for layer in report.layers:
         for flag in layer.flags:
-            yield f"Flag, {layer.name}: {flag}."
+            flagged.setdefault(str(flag), []).append(layer.name)
+    for text, names in flagged.items():
+        more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
+        yield f"Flag, {names[0]}{more}: {text}."
     for entry in report.withheld:
         yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
-    yield "The theory drops: " + "; ".join(f"{part} ({effect})" for part, effect in DROPPED) + "."
+    if not brief:
+        yield "The theory drops: " + "; ".join(f"{part} ({effect})" for part, effect in DROPPED) + "."
 
 
 def _simulated(report: AuditReport) -> Iterator[str]:

@@ -202,6 +202,11 @@ class TestTerminal:
         assert "0 did not" in text
         assert "The paper's own setting" in text
 
+    def test_flags_are_said_once(self) -> None:
+        text = " ".join(self.text(audit("typeseg", shuffles=2)).split())
+        assert "Flag, CheckpointMambaBlock1D_0 and 5 more layers: bidirectional" in text
+        assert "no layer is definite." in text
+
     def test_fits_a_narrow_terminal(self, report: AuditReport) -> None:
         assert max(len(line.rstrip()) for line in self.text(report, 80).splitlines()) <= 80
 
