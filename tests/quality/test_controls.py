@@ -59,7 +59,7 @@ def test_a_vacuous_domain_is_vacuous_and_fails() -> None:
     assert report.verdict is Verdict.VACUOUS
     assert not report.verdict.passes
     never = dataclasses.replace(
-        get("stationary"), conclusion=sp.Implies(sp.Lt(nt.x0[nt.l] ** 2, -1), sp.Gt(nt.s, 0)), counterexamples=()
+        get("stationary"), conclusion=sp.Implies(sp.Gt(nt.mu[nt.n] ** 2, 0), sp.Gt(nt.s, 0)), counterexamples=()
     )
     assert check(never, examples=20).verdict is Verdict.VACUOUS
 
