@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from s6flow.symbolic.derivation import attention, axis, limit, scenarios
 from s6flow.symbolic.derivation.document import Block, Display, Heading, Paragraph, Table
@@ -24,8 +25,13 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 
-def all_steps() -> Iterator[tuple[str, Section, Step]]:
-    """Every step with its number, in order."""
+@cache
+def all_steps() -> tuple[tuple[str, Section, Step], ...]:
+    """Every step with its number, in order; built once."""
+    return tuple(_all_steps())
+
+
+def _all_steps() -> Iterator[tuple[str, Section, Step]]:
     for chapter, section in enumerate(SECTIONS, 1):
         for position, step in enumerate(section.build(), 1):
             yield f"{chapter}.{position}", section, step

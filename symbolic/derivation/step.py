@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import sympy as sp
 
@@ -76,6 +77,7 @@ def drop_empty_sums(expression: sp.Expr) -> sp.Expr:
     )
 
 
+@cache
 def reduce_to_zero(residual: sp.Expr) -> sp.Expr:
     """Reduce by the cheapest rule that suffices; anything but literal 0 is returned as it is."""
     residual = sp.sympify(residual)
