@@ -72,7 +72,9 @@ _ROWS = (
     Figure("table-of-rates", "Table 1: scenarios, conditions and rates", "table", ("*",)),
     Figure("theorem-graph", "The theorems, what they rest on and how they depend", "graph", ("*",)),
     Figure("training", "Training: the refinements, with intervals over seeds", "training", (), results=(_EXPERIMENTS,)),
-    Figure("performance", "Performance against peers and the hardware limit", "performance", (), results=(_BENCHMARKS,)),
+    Figure(
+        "performance", "Performance against peers and the hardware limit", "performance", (), results=(_BENCHMARKS,)
+    ),
 )
 
 #: name -> figure.

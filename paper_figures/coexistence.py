@@ -58,7 +58,8 @@ def data() -> Data:
     """K of the witness and of real channels over s x, and the witness's flow up to |x_1| = 1e100."""
     p = PARAMETERS
     witness = {key: p[key] for key in ("mu", "a", "s", "b", "floor")}
-    scaled = np.linspace(*p["scaled_tokens"][:2], int(p["scaled_tokens"][2]))
+    leftmost, rightmost, points = p["scaled_tokens"]
+    scaled = np.linspace(leftmost, rightmost, int(points))
     names, k0, slopes, real = real_channels()
     params = FlowParameters(**witness)
     first, last, count = p["log10_levels"]
@@ -82,8 +83,8 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) K over s x, (b) ln|x_2| against ln|x_1|, (c) their relative growth."""
-    upper, lower = canvas.subfigures(2, 1, height_ratios=(1.15, 1))
-    ax = upper.subplots()
+    upper, lower = palette.parts(canvas, 1.15, 1)
+    ax = upper.add_subplot()
     scaled = data["scaled"]
     ax.axhline(0, color="black", lw=0.6)
     ax.axvline(0, color="black", lw=0.6)
@@ -99,7 +100,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_ylabel("$K(x)$")
     ax.legend(loc="upper right")
     palette.panel(ax, "a", "below 0 the next token shrinks")
-    left, right = lower.subplots(1, 2)
+    left, right = palette.pair(lower)
     u, v = data["log_abs"].T
     left.plot(u, v, color=palette.VERMILION)
     left.plot(u, v[-1] + data["k0"] * (u - u[-1]), color="black", ls=(0, (1, 2)), lw=0.9)
@@ -124,9 +125,12 @@ def caption(data: Data) -> str:
     """What is seen."""
     names = ", ".join(f"`{name}`: {value:.4g}" for name, value in zip(data["real_name"], data["real_k0"], strict=True))
     return (
-        f"Decay rates that differ and $\\mu_n$ of both signs. (a) $K(x)={formula('carried')}$ for the witness (thick) and "
-        f"channels of `{PARAMETERS['checkpoint']}` with $\\mu>0$, one a layer, smallest $K(0)$ first ({names}; biases of B "
-        f"and C left out). (b) The witness blows up at $T={float(data['blow_up_time']):.6g}$ while its second token dies. (c) "
+        f"Decay rates that differ and $\\mu_n$ of both signs. (a) $K(x)={formula('carried')}$ for the witness "
+        f"(thick) and "
+        f"channels of `{PARAMETERS['checkpoint']}` with $\\mu>0$, one a layer, smallest $K(0)$ first ({names}; "
+        f"biases of B "
+        f"and C left out). (b) The witness blows up at $T={float(data['blow_up_time']):.6g}$ while its second token "
+        f"dies. (c) "
         f"Their relative rate tends to $K(0)={float(data['k0']):.5f}$; at the end {float(data['slope'][-1]):.5f}. "
         f"Theorems: {cited('coexistence')}."
     )

@@ -14,7 +14,13 @@ __all__ = ["figures"]
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/figures"), show_default=True, help="Folder for the files.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out/figures"),
+    show_default=True,
+    help="Folder for the files.",
+)
 @click.option("--check", is_flag=True, help="Draw nothing; exit 4 if a committed result that a figure shows is stale.")
 @click.option("--list", "listed", is_flag=True, help="List the figures.")
 def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s6flow.numeric.flow import FlowParameters, integrate
@@ -10,7 +12,7 @@ from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, decay_constants, evaluate, formula
 
 SIZE = (3.3, 4.3)
-PARAMETERS = {
+PARAMETERS: dict[str, Any] = {
     "mu": [-0.7, -0.3],
     "a": [0.6, 0.6],
     "s": 0.8,
@@ -46,7 +48,7 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) |x| with bound and asymptote, (b) t x^2 over its limit, (c) attention."""
-    upper, lower = canvas.subfigures(2, 1, height_ratios=(2.5, 0.95))
+    upper, lower = palette.parts(canvas, 2.5, 0.95)
     top, middle = palette.stacked(upper, 1.5, 1.0)
     t = data["t"]
     for order, index in enumerate(PARAMETERS["shown"]):

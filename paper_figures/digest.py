@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.metadata
 import platform
+import re
 from pathlib import Path
 
 from s6flow.paper_figures.figure import Figure
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 _PACKAGE = "s6flow"
 _TOOLS = ("numpy", "scipy", "sympy", "matplotlib")
 #: Text of a statement and of a status that figures show is read through the registry, which finds its files itself.
+_OWN = f"{_PACKAGE}.paper_figures"
+_LATE = re.compile(rf"{_PACKAGE}(\.\w+)+(:\w+)?")
 _REGISTRY = f"{_PACKAGE}.proofs.registry"
 
 
@@ -49,7 +52,8 @@ def _package_root() -> Path:
 
 @functools.cache
 def _imports(path: Path) -> frozenset[str]:
-    """Modules of this package that a file imports, anywhere in it."""
+    """Modules of this package that a file imports, anywhere in it, by statement or by name as in a table of "
+    "backends."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -57,6 +61,8 @@ def _imports(path: Path) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LATE.fullmatch(node.value):
+            found.add(node.value.partition(":")[0])
     return frozenset(name for name in found if name.split(".")[0] == _PACKAGE)
 
 
@@ -68,7 +74,7 @@ def code_of(module: str) -> dict[str, Path]:
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if path is None or name in found:
+        if path is None or name in found or name == _OWN:  # the package imports every module of its own
             continue
         found[name] = path
         waiting += _imports(path)
@@ -88,7 +94,14 @@ def _statements(figure: Figure) -> list[Path]:
 def result_files(figure: Figure) -> list[Path]:
     """Committed result files that the figure shows, those that exist."""
     base = _package_root()
-    return sorted({path.resolve() for pattern in figure.results for root in (base, base.resolve().parent) for path in root.glob(pattern)})
+    return sorted(
+        {
+            path.resolve()
+            for pattern in figure.results
+            for root in (base, base.resolve().parent)
+            for path in root.glob(pattern)
+        }
+    )
 
 
 def versions(figure: Figure) -> dict[str, str]:
@@ -110,6 +123,8 @@ def figure_digest(figure: Figure) -> str:
     whole = hashlib.sha256(repr((figure, sorted(versions(figure).items()))).encode())
     modules = {**code_of(figure.path), **code_of("s6flow.paper_figures.render")}
     listed = [(name, path) for name, path in sorted(modules.items())]
+    folders = sorted({path.parent for path in modules.values()})
+    listed += [(path.name, path) for folder in folders for path in sorted(folder.glob("*.j2"))]
     if _REGISTRY in modules:
         listed += [(path.name, path) for path in _statements(figure)]
     listed += [(path.name, path) for path in result_files(figure)]

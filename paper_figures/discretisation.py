@@ -48,7 +48,8 @@ def data() -> Data:
     run = integrate(start, params, times=times[coarse], rtol=1e-12)
     t = np.concatenate([[0.0], times[coarse]])
     flow = np.concatenate([start[None], np.asarray(run.x)])
-    errors, shown = [], {}
+    errors: list[float] = []
+    shown: dict[str, Any] = {}
     for index, h in enumerate(p["steps"]):
         x = stack(start, params, h, round(p["end"] / h))
         at = h * np.arange(len(x))
@@ -72,22 +73,39 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) stacks and flow, (b) error against h, (c) t x^2 over its limit against the number of layers."""
-    upper, lower = canvas.subfigures(2, 1, height_ratios=(1.25, 1))
-    ax = upper.subplots()
+    upper, lower = palette.parts(canvas, 1.25, 1)
+    ax = upper.add_subplot()
     for order in range(data["flow"].shape[1]):
         ax.plot(data["t"], data["flow"][:, order], **palette.token_style(order), label=f"token {order + 1}, flow")
     for index, marker in zip(PARAMETERS["shown"], "os.", strict=True):
         h = data["h"][index]
         at, x = data[f"stack_t_{index}"], data[f"stack_x_{index}"]
         for order in range(x.shape[1]):
-            ax.plot(at, x[:, order], marker, color=palette.TOKENS[order], mfc="white" if marker != "." else None, mew=0.7, ms=3.2 if marker != "." else 2)
-        ax.plot([], [], marker, color="black", mfc="white" if marker != "." else None, mew=0.7, ms=3.2, label=f"stack, $h={_fraction(h)}$")
+            ax.plot(
+                at,
+                x[:, order],
+                marker,
+                color=palette.TOKENS[order],
+                mfc="white" if marker != "." else None,
+                mew=0.7,
+                ms=3.2 if marker != "." else 2,
+            )
+        ax.plot(
+            [],
+            [],
+            marker,
+            color="black",
+            mfc="white" if marker != "." else None,
+            mew=0.7,
+            ms=3.2,
+            label=f"stack, $h={_fraction(h)}$",
+        )
     ax.set_xlabel("depth-time $t=ih$")
     ax.set_ylabel("$x_l$")
     ax.set_ylim(-1.05, 1.75)
     ax.legend(ncol=2, loc="upper right", handlelength=1.2)
     palette.panel(ax, "a", "the stack approaches the flow")
-    left, right = lower.subplots(1, 2)
+    left, right = palette.pair(lower)
     h, error = data["h"], data["error"]
     left.loglog(h, error, "o", color=palette.BLUE, base=2)
     left.loglog(h, error[-1] * h / h[-1], color="black", ls=(0, (1, 2)), lw=0.9, base=2, label="slope 1")
@@ -99,7 +117,12 @@ def draw(canvas: Canvas, data: Data) -> None:
         right.semilogx(data["depth"], data["progress"][:, order], **palette.token_style(order))
     right.axhline(1, color=palette.GREY, lw=0.7, ls=(0, (4, 2)))
     right.axvspan(*PARAMETERS["depths"], color="#eeeeee", zorder=0)
-    right.annotate("{}–{}\nlayers".format(*PARAMETERS["depths"]), (np.sqrt(np.prod(PARAMETERS["depths"])), 0.03), ha="center", fontsize=6)
+    right.annotate(
+        "{}–{}\nlayers".format(*PARAMETERS["depths"]),
+        (np.sqrt(np.prod(PARAMETERS["depths"])), 0.03),
+        ha="center",
+        fontsize=6,
+    )
     right.set_ylim(0, None)
     right.set_xlabel("layers ($h=1$)")
     right.set_ylabel(r"$t\,x_l^2\,/\,c_l$")
@@ -116,8 +139,10 @@ def caption(data: Data) -> str:
     inside = [int(np.argmin(np.abs(data["depth"] - depth))) for depth in PARAMETERS["depths"]]
     way = [f"{data['progress'][index].min():.0%} to {data['progress'][index].max():.0%}" for index in inside]
     return (
-        f"(a) The residual stack $x+h\\,\\mathrm{{S6}}(x)$ against the flow for $\\mu<0$. (b) The largest error up to "
-        f"$t={PARAMETERS['end']:g}$; halving the smallest $h$ divides it by $2^{{{order[-1]:.3f}}}$. (c) $t x_l^2/c_l$ of the stack "
+        f"(a) The residual stack $x+h\\,\\mathrm{{S6}}(x)$ against the flow for $\\mu<0$. (b) The largest error up "
+        f"to "
+        f"$t={PARAMETERS['end']:g}$; halving the smallest $h$ divides it by $2^{{{order[-1]:.3f}}}$. (c) $t "
+        f"x_l^2/c_l$ of the stack "
         f"with $h=1$: after {PARAMETERS['depths'][0]} layers tokens are at {way[0]} of their limit, after "
         f"{PARAMETERS['depths'][1]} at {way[1]}. Theorems: {cited('layers-to-limit')}."
     ).replace("%", r" per cent")

@@ -15,7 +15,7 @@ from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 4.7)
-PARAMETERS = {
+PARAMETERS: dict[str, Any] = {
     "mu": [1.0],
     "a": [0.5],
     "s": 1.0,
@@ -49,7 +49,8 @@ def data() -> Data:
     remaining = np.union1d(np.logspace(low, high, int(count)), p["attention_remaining"])[::-1] * exact
     run = integrate(p["x0"], params, times=exact - remaining, horizon=2 * exact, rtol=1e-12)
     place = [int(np.argmin(np.abs(remaining / exact - value))) for value in p["attention_remaining"]]
-    levels = np.logspace(*np.log10(p["log10_levels"][:2]), int(p["log10_levels"][2]))
+    lowest, highest, number = p["log10_levels"]
+    levels = np.geomspace(lowest, highest, int(number))
     ends = [integrate(p["x0"], params, horizon=2 * exact, x_limit=10.0**level) for level in levels]
     log_abs = np.array([end.final_log_abs for end in ends])
     return as_data(
@@ -66,19 +67,26 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) profile against T - t, (b) the iterated logarithm, (c) attention."""
-    upper, middle, lower = canvas.subfigures(3, 1, height_ratios=(1.35, 1.05, 0.9))
-    top = upper.subplots()
+    upper, middle, lower = palette.parts(canvas, 1.35, 1.05, 0.9)
+    top = upper.add_subplot()
     remaining, x = data["remaining"], np.abs(data["x"])
     for index in range(x.shape[1]):
         sign = "+" if PARAMETERS["x0"][index] > 0 else "-"
-        top.loglog(remaining, x[:, index], **palette.token_style(index), label=rf"token {index + 1}, $s x_0{'>' if sign == '+' else '<'}0$")
-    top.loglog(remaining, (data["profile"] / remaining) ** (1 / 3), color="black", ls=(0, (1, 2)), lw=1.0, label="profile")
+        top.loglog(
+            remaining,
+            x[:, index],
+            **palette.token_style(index),
+            label=rf"token {index + 1}, $s x_0{'>' if sign == '+' else '<'}0$",
+        )
+    top.loglog(
+        remaining, (data["profile"] / remaining) ** (1 / 3), color="black", ls=(0, (1, 2)), lw=1.0, label="profile"
+    )
     top.invert_xaxis()
     top.legend(loc="upper left")
     top.set_xlabel(r"time left, $T-t$")
     top.set_ylabel(r"$|x_l|$")
     palette.panel(top, "a", r"token 1 explodes like $(T-t)^{-1/3}$")
-    left, right = middle.subplots(1, 2, width_ratios=(1.25, 1))
+    left, right = palette.pair(middle, 1.25, 1)
     log_abs, clock = data["log_abs"], data["clock"]
     for column, (token, before) in enumerate(((1, 0), (3, 2))):
         size = np.exp(log_abs[:, token])
@@ -110,7 +118,8 @@ def caption(data: Data) -> str:
     return (
         f"$\\mu>0$ and $s x_1(0)>0$. The blow-up time by quadrature of ${formula('blow_up_integrand')}$ is "
         f"$T={exact:.12g}$, by integration of the flow {measured:.12g}. (a) $(T-t)|x_1|^3$ tends to "
-        f"${formula('blow_up_profile')}$ (dotted). (b) Tokens 2 and 4, with $s x_l>0$, follow $G(|x_l|)=\\ln|x_{{l-1}}|$ + a "
+        f"${formula('blow_up_profile')}$ (dotted). (b) Tokens 2 and 4, with $s x_l>0$, follow "
+        f"$G(|x_l|)=\\ln|x_{{l-1}}|$ + a "
         f"constant (dotted, matched at the last point), $G'(r)=1/(r K(r))$ with $K={formula('carried')}$: iterated "
         f"logarithms, hence unequal rates. (c) Token 3, with $s x_3<0$, keeps a fixed ratio to token 2. (d) Hidden "
         f"attention, relative to its largest entry. Theorems: {cited('fast-divergence')}."

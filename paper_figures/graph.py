@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_xlim(0, 1)
     size = PARAMETERS["font_size"]
     groups = data["group"].tolist()
-    gaps = np.cumsum([0.0] + [0.6 * (before != after) for before, after in zip(groups, groups[1:], strict=False)])
+    gaps = np.cumsum([0.0] + [0.6 * (before != after) for before, after in pairwise(groups)])
     y = -(np.arange(len(groups)) + gaps)
     used = sorted(set(data["rests_on"][:, 0].tolist()))
     spread = np.linspace(y[0], y[-1], len(used)) if len(used) > 1 else np.array([y.mean()])
@@ -77,7 +78,9 @@ def draw(canvas: Canvas, data: Data) -> None:
         ax.text(_RIGHT + 0.02, y[index], name, fontsize=size, va="center", weight=weight)
     for name in dict.fromkeys(groups):
         rows = [index for index, entry in enumerate(groups) if entry == name]
-        ax.text(0.985, float(np.mean(y[rows])), name, fontsize=size, ha="right", va="center", color="#777777", rotation=0)
+        ax.text(
+            0.985, float(np.mean(y[rows])), name, fontsize=size, ha="right", va="center", color="#777777", rotation=0
+        )
     ax.text(_LEFT - 0.01, 1.4, "step", fontsize=size + 0.4, ha="right", weight="bold")
     ax.text(_RIGHT, 1.4, "theorem (bold: the paper's)", fontsize=size + 0.4, weight="bold")
     ax.set_ylim(y[-1] - 3.4, 2.6)
@@ -89,7 +92,9 @@ def draw(canvas: Canvas, data: Data) -> None:
 
 def _curve(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
     middle = 0.5 * (start[0] + end[0])
-    path = Path([start, (middle, start[1]), (middle, end[1]), end], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+    path = Path(
+        [start, (middle, start[1]), (middle, end[1]), end], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+    )
     ax.add_patch(PathPatch(path, fill=False, edgecolor=colour, lw=0.5, alpha=0.8))
 
 
@@ -103,10 +108,13 @@ def _arc(ax: Axes, first: float, second: float, distance: float) -> None:
 
 def caption(data: Data) -> str:
     """What is seen."""
-    counts = ", ".join(f"{int((data['status'] == name).sum())} {name}" for name in palette.STATUSES if name in data["status"])
+    counts = ", ".join(
+        f"{int((data['status'] == name).sum())} {name}" for name in palette.STATUSES if name in data["status"]
+    )
     rested = len(set(data["rests_on"][:, 1].tolist()))
     steps = len(set(data["rests_on"][:, 0].tolist()))
     return (
-        f"{len(data['theorem'])} theorems: {counts}. Left: the {steps} steps of the derivation, whose residuals reduce to literal zero, "
+        f"{len(data['theorem'])} theorems: {counts}. Left: the {steps} steps of the derivation, whose residuals "
+        f"reduce to literal zero, "
         f"that {rested} theorems rest on. Right: theorems that name others in their proof or notes."
     )

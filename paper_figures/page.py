@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from s6flow.paper_figures.catalogue import FIGURES
@@ -32,7 +32,8 @@ def index_page(out: Path, skipped: Mapping[str, str]) -> str:
         contents.append(f'<li><a href="#{figure.name}">{title}</a></li>')
         links = "".join(f'<a href="{figure.name}.{form}">{form}</a>' for form in [*record["files"], "json"])
         entries.append(
-            f'<figure id="{figure.name}"><h2>{title}</h2><img src="{figure.name}.png" alt="{html.escape(figure.title)}">'
+            f'<figure id="{figure.name}"><h2>{title}</h2>'
+            f'<img src="{figure.name}.png" alt="{html.escape(figure.title)}">'
             f'<figcaption><p>{_inline(record["caption"])}</p><p class="files">{links}</p></figcaption></figure>'
         )
     return (
@@ -42,7 +43,11 @@ def index_page(out: Path, skipped: Mapping[str, str]) -> str:
 
 
 def _inline(text: str) -> str:
-    form = {"math": lambda t: math_html(t, False), "code": lambda t: f"<code>{html.escape(t)}</code>", "text": html.escape}
+    form: dict[str, Callable[[str], str]] = {
+        "math": lambda t: math_html(t, False),
+        "code": lambda t: f"<code>{html.escape(t)}</code>",
+        "text": html.escape,
+    }
     return "".join(form[kind](piece) for kind, piece in inline_parts(text))
 
 

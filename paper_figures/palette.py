@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
-__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "SKY", "STATUSES", "TOKENS", "VERMILION", "attention_row", "panel", "power", "shade", "stacked", "token_style"]
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "SKY",
+    "STATUSES",
+    "TOKENS",
+    "VERMILION",
+    "attention_row",
+    "pair",
+    "panel",
+    "parts",
+    "power",
+    "shade",
+    "stacked",
+    "token_style",
+]
 
 # Okabe and Ito (2008), as in style.mplstyle
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -48,7 +68,12 @@ def power(value: float) -> str:
 
 
 def attention_row(
-    part: SubFigure, letter: str, title: str, matrices: NDArray[np.float64], labels: list[str], decades: float = 6.0,
+    part: SubFigure,
+    letter: str,
+    title: str,
+    matrices: NDArray[np.float64],
+    labels: list[str],
+    decades: float = 6.0,
     relative: bool = False,
 ) -> None:
     """|P_lj| at several times side by side on one logarithmic scale; the empty half j > l stays white.
@@ -87,3 +112,14 @@ def shade(part: float) -> tuple[float, float, float, float]:
     """A colour between light and dark for the part 0 to 1 of a sequence."""
     red, green, blue, alpha = colormaps["viridis_r"](0.12 + 0.8 * part)
     return float(red), float(green), float(blue), float(alpha)
+
+
+def parts(canvas: Canvas, *ratios: float) -> list[SubFigure]:
+    """Parts of a figure under each other, each with its own layout."""
+    return list(cast(Any, canvas.subfigures(len(ratios), 1, height_ratios=ratios)))
+
+
+def pair(part: SubFigure, *ratios: float) -> tuple[Axes, Axes]:
+    """Two panels side by side; `ratios` of their widths."""
+    left, right = cast(Any, part.subplots(1, 2, width_ratios=ratios or (1, 1)))
+    return left, right

@@ -27,7 +27,10 @@ PARAMETERS: dict[str, Any] = {
 def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, float]]:
     """(kind, label, value) of every ratio and every share of a limit, wherever it stands in a result."""
     if isinstance(content, list):
-        content = {str(row.get("name", place)) if isinstance(row, dict) else str(place): row for place, row in enumerate(content)}
+        content = {
+            str(row.get("name", place)) if isinstance(row, dict) else str(place): row
+            for place, row in enumerate(content)
+        }
     if not isinstance(content, dict):
         return
     for key, value in content.items():
@@ -54,7 +57,9 @@ def read_rows(paths: list[Path]) -> list[tuple[str, str, str, float]]:
             raise FormatError("a benchmark result must be readable JSON", str(error), path.name) from None
         rows += [(path.stem, *leaf) for leaf in leaves(content) if np.isfinite(leaf[2]) and leaf[2] > 0]
     if not rows:
-        raise FigureUnavailable("figure performance needs committed benchmark results with ratios", remedy="Run make bench.")
+        raise FigureUnavailable(
+            "figure performance needs committed benchmark results with ratios", remedy="Run make bench."
+        )
     return rows
 
 
@@ -76,7 +81,10 @@ def draw(canvas: Canvas, data: Data) -> None:
         base = 1.0 if kind == "peer" else 0.0
         colours = [palette.BLUE if value >= 1 or kind == "limit" else palette.VERMILION for value in values]
         ax.barh(np.arange(len(rows)), values - base, left=base, color=colours, height=0.65)
-        labels = [f"{data['file'][row]}: {data['label'][row]}" if data["label"][row] else str(data["file"][row]) for row in rows]
+        labels = [
+            f"{data['file'][row]}: {data['label'][row]}" if data["label"][row] else str(data["file"][row])
+            for row in rows
+        ]
         ax.set_yticks(np.arange(len(rows)), [label.replace("_", " ")[:44] for label in labels], fontsize=5.5)
         ax.invert_yaxis()
         if kind == "peer":

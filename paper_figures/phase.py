@@ -66,7 +66,9 @@ def data() -> Data:
         mixed_log10_a=_axis("mixed_log10_a"),
         single_time=np.where(single.status == Status.BLOW_UP, single.blow_up_time, np.nan),
         single_slow=slow.astype(float),
-        single_bound=evaluate("blow_up_bound", y0=scaled / p["s"], mu=np.array([p["mu"]]), s=p["s"], b=b, floor=p["floor"]),
+        single_bound=evaluate(
+            "blow_up_bound", y0=scaled / p["s"], mu=np.array([p["mu"]]), s=p["s"], b=b, floor=p["floor"]
+        ),
         pair_time=np.where(two.status == Status.BLOW_UP, two.blow_up_time, np.nan),
         pair_token=two.blow_up_token,
         mixed_share=growth / (mixed.final_log_abs[..., 0] - np.log(p["mixed_x0"][0])),
@@ -78,7 +80,7 @@ def _holds(key: str, letters: dict[str, Any]) -> NDArray[np.bool_]:
     """Where the assumption `key` holds for every token, by its generated predicate."""
     program = generate(predicate(key), "numpy")
     value = np.asarray(program(*(letters[name] for name in program.inputs)), dtype=bool)
-    return value.all(axis=-1) if value.ndim > letters["s"].ndim else value
+    return np.asarray(value.all(axis=-1) if value.ndim > letters["s"].ndim else value)
 
 
 def draw(canvas: Canvas, data: Data) -> None:
@@ -133,10 +135,14 @@ def caption(data: Data) -> str:
     agree = int((slow == np.isnan(data["single_time"])).sum())
     sign = int(((data["mixed_share"] < 0) == (data["mixed_k0"] < 0)).sum())
     return (
-        f"$\\mu>0$ in the scaled variables; colour: integration by generated code, black lines: criteria. (a) The assumption "
-        f"`slow-starts` separates slow from fast; it agrees with the integrated fate up to $\\ln t={PARAMETERS['log_horizon']:g}$ in "
-        f"{agree} of {slow.size} cells; $T\\le{formula('blow_up_bound')}$ in all others. (b) Which of two tokens explodes first. (c) "
-        f"With two decay rates, $a_1={PARAMETERS['mixed_slow_a']:g}$, the second token's growth relative to the first up to "
+        f"$\\mu>0$ in the scaled variables; colour: integration by generated code, black lines: criteria. (a) The "
+        f"assumption "
+        f"`slow-starts` separates slow from fast; it agrees with the integrated fate up to $\\ln "
+        f"t={PARAMETERS['log_horizon']:g}$ in "
+        f"{agree} of {slow.size} cells; $T\\le{formula('blow_up_bound')}$ in all others. (b) Which of two tokens "
+        f"explodes first. (c) "
+        f"With two decay rates, $a_1={PARAMETERS['mixed_slow_a']:g}$, the second token's growth relative to the "
+        f"first up to "
         f"$|x_1|=10^{{100}}$ has the sign of $K(0)$ in {sign} of {data['mixed_k0'].size} cells. "
         f"Theorems: {cited('phase-diagram')}."
     )

@@ -39,18 +39,22 @@ PARAMETERS: dict[str, Any] = {
 FATES = ("converges to 0", "stops on the cone", "diverges")
 
 
-def layer(panel: Panel) -> LayerParameters:
-    """A layer on two channels with two states and S_C^T S_B = R diag(eigenvalues) R^T."""
-    _, eigenvalues, angle, slope, bias = panel
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    decay = PARAMETERS["decay"]
+def layers() -> LayerParameters:
+    """Every panel's layer on two channels with two states and S_C^T S_B = R diag(eigenvalues) R^T.
+
+    The batch axes are (panel, 1): every panel meets every start.
+    """
+    angle, slope = (np.array([panel[place] for panel in PANELS])[:, None] for place in (2, 3))
+    eigenvalues, bias = (np.array([panel[place] for panel in PANELS])[:, None] for place in (1, 4))
+    turn = np.stack([np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)], -2)
+    same = np.ones((len(PANELS), 1, 1, 1))
     return LayerParameters(
-        S_B=turn.T,
-        S_C=np.diag(eigenvalues) @ turn.T,
-        S_dt_in=np.eye(2) * slope,
-        S_dt_out=np.eye(2),
-        a=np.full((2, 2), decay),
-        b=np.asarray(bias),
+        S_B=turn,
+        S_C=eigenvalues[..., None] * turn,
+        S_dt_in=np.eye(2) * slope[..., None, None],
+        S_dt_out=np.eye(2) * same,
+        a=np.full((2, 2), PARAMETERS["decay"]) * same,
+        b=bias,
     )
 
 
@@ -62,11 +66,16 @@ def starts() -> NDArray[np.float64]:
     return np.concatenate([inner * circle[::2], outer * circle])[:, None, :]
 
 
+def matrices(params: LayerParameters) -> NDArray[np.float64]:
+    """S_C^T S_B of every layer of the batch."""
+    return np.asarray(np.swapaxes(params.S_C, -1, -2) @ params.S_B)
+
+
 def fates(run: FlowResult, params: LayerParameters) -> NDArray[np.int64]:
     """0: |x| is shrinking to zero at the end, 1: settled at a nonzero point, 2: blew up or still grows."""
-    end = run.final_x[:, 0]
+    end = run.final_x[..., 0, :]
     size = np.linalg.norm(end, axis=-1)
-    form = np.einsum("...i,ij,...j->...", end, params.S_C.T @ params.S_B, end) / np.maximum(size, 1e-300) ** 2
+    form = np.einsum("...i,...ij,...j->...", end, matrices(params), end) / np.maximum(size, 1e-300) ** 2
     fate = np.where(form > 0, 2, 0)
     fate[np.abs(form) < 1e-6] = 1
     fate[run.status == Status.BLOW_UP] = 2
@@ -79,19 +88,21 @@ def data() -> Data:
     Multiplying S_C by a number divides all times by it; so each start runs on its own clock, on which its blow-up
     (or, without one, its horizon) comes at time 1, and one list of times serves all.
     """
-    early, late = (np.logspace(low, high, int(count)) for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late")))
+    early, late = (
+        np.logspace(low, high, int(count))
+        for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late"))
+    )
     clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 12)[1:], 1 - late])
-    x, fate, matrix = [], [], []
-    for panel in PANELS:
-        params = layer(panel)
-        run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
-        unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])
-        own = replace(params, S_C=params.S_C * unit[:, None, None])
-        paths = integrate(starts(), own, times=clock, rtol=1e-9)
-        x.append(np.ma.filled(paths.x[:, :, 0], np.nan))
-        fate.append(fates(run, params))
-        matrix.append(params.S_C.T @ params.S_B)
-    return as_data(x=np.array(x), fate=np.array(fate), matrix=np.array(matrix), start=starts()[:, 0])
+    params = layers()
+    run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
+    unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])
+    paths = integrate(starts(), replace(params, S_C=params.S_C * unit[..., None, None]), times=clock, rtol=1e-9)
+    return as_data(
+        x=np.ma.filled(paths.x[..., 0, :], np.nan),
+        fate=fates(run, params),
+        matrix=matrices(params)[:, 0],
+        start=starts()[:, 0],
+    )
 
 
 _COLOURS = (palette.BLUE, palette.GREEN, palette.VERMILION)
@@ -151,7 +162,12 @@ def _arrow(ax: Axes, path: NDArray[np.float64], colour: str) -> None:
     if middle < 0.05:
         return
     tail, head = (np.array([np.interp(at, length, path[:, axis]) for axis in (0, 1)]) for at in (middle, middle + 0.02))
-    ax.annotate("", head, tail, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0.4, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0})
+    ax.annotate(
+        "",
+        (head[0], head[1]),
+        (tail[0], tail[1]),
+        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0.4, "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0},
+    )
 
 
 def caption(data: Data) -> str:
@@ -159,12 +175,15 @@ def caption(data: Data) -> str:
     total = data["fate"].shape[1]
     counts = [[int((row == index).sum()) for index in range(3)] for row in data["fate"]]
     told = "; ".join(
-        f"({letter}) {panel[0]}: " + ", ".join(f"{number} of {total} {name}" for number, name in zip(row, FATES, strict=True) if number)
+        f"({letter}) {panel[0]}: "
+        + ", ".join(f"{number} of {total} {name}" for number, name in zip(row, FATES, strict=True) if number)
         for letter, panel, row in zip("abcd", PANELS, counts, strict=True)
     )
     return (
-        f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6; shade: sign of $x^\\top M x$. {told}. "
-        f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal steps an open set of "
+        f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6; shade: sign of $x^\\top M x$. "
+        f"{told}. "
+        f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal "
+        f"steps an open set of "
         f"starts ends on the cone $x^\\top M x=0$, whose points are all equilibria. "
         f"Theorems: {cited('two-dimensions')}."
     )

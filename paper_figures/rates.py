@@ -72,7 +72,7 @@ _ORDERS = ("as given", "ascending $s\\,x$", "descending $s\\,x$")
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) sizes over the tokens, (b) attention received, (c) blow-up times by order."""
-    upper, lower = canvas.subfigures(2, 1, height_ratios=(1.7, 1))
+    upper, lower = palette.parts(canvas, 1.7, 1)
     top, middle = palette.stacked(upper, 1, 1)
     token = np.arange(1, data["x"].shape[1] + 1)
     shades = [palette.shade(k / (len(data["remaining"]) - 1)) for k in range(len(data["remaining"]))]
@@ -91,18 +91,18 @@ def draw(canvas: Canvas, data: Data) -> None:
     middle.set_xlabel("token")
     middle.set_ylabel("attention received")
     palette.panel(middle, "b", "and takes all the attention")
-    ax, bars = lower.subplots(1, 2, width_ratios=(1.35, 1))
+    ax, bars = palette.pair(lower, 1.35, 1)
     count = data["order_time"].shape[1]
-    for times, name, colour in zip(data["order_time"], _ORDERS, palette.TOKENS, strict=False):
-        ax.semilogx(np.sort(times), np.arange(1, count + 1) / count, color=colour, label=name)
+    for times, name, hue in zip(data["order_time"], _ORDERS, palette.TOKENS, strict=False):
+        ax.semilogx(np.sort(times), np.arange(1, count + 1) / count, color=hue, label=name)
     ax.set_xlabel("blow-up time $T$")
     ax.set_ylabel("share of sequences")
     ax.legend(loc="lower right", fontsize=6)
     palette.panel(ax, "c", "when: hardly by order")
     positions = np.arange(1, data["order_token"].max() + 1)
-    for index, (tokens, colour) in enumerate(zip(data["order_token"], palette.TOKENS, strict=False)):
+    for index, (tokens, hue) in enumerate(zip(data["order_token"], palette.TOKENS, strict=False)):
         heights = [(tokens == position).mean() for position in positions]
-        bars.bar(positions + 0.27 * (index - 1), heights, width=0.25, color=colour)
+        bars.bar(positions + 0.27 * (index - 1), heights, width=0.25, color=hue)
     bars.set_xticks(positions)
     bars.set_xlabel("first token to explode")
     palette.panel(bars, "d", "who: by order")
@@ -112,10 +112,14 @@ def caption(data: Data) -> str:
     """What is seen."""
     medians = [float(np.median(times)) for times in data["order_time"]]
     return (
-        f"$\\mu>0$, tokens of both signs: token {int(data['blow_up_token'])} explodes at $T={float(data['blow_up_time']):.6g}$. (a) Later "
-        f"tokens follow, each at its own rate; earlier ones stay bounded. (b) Share of $\\sum|P_{{lj}}|$ that goes to source $j$: at the end "
-        f"{float(data['received'][-1].max()):.1%} to token {int(np.argmax(data['received'][-1])) + 1}. (c) {data['order_time'].shape[1]} random "
-        f"sequences in three orders: median $T$ is {medians[0]:.3g} as given, {medians[1]:.3g} ascending in $s x$, {medians[2]:.3g} "
+        f"$\\mu>0$, tokens of both signs: token {int(data['blow_up_token'])} explodes at "
+        f"$T={float(data['blow_up_time']):.6g}$. (a) Later "
+        f"tokens follow, each at its own rate; earlier ones stay bounded. (b) Share of $\\sum|P_{{lj}}|$ that goes "
+        f"to source $j$: at the end "
+        f"{float(data['received'][-1].max()):.1%} to token {int(np.argmax(data['received'][-1])) + 1}. (c) "
+        f"{data['order_time'].shape[1]} random "
+        f"sequences in three orders: median $T$ is {medians[0]:.3g} as given, {medians[1]:.3g} ascending in $s x$, "
+        f"{medians[2]:.3g} "
         f"descending. (d) Position of the first token to explode. "
         f"Theorems: {cited('token-rates')}."
     ).replace("%", " per cent")

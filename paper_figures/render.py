@@ -12,9 +12,9 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from s6flow.paper_figures.figure import Canvas, Data, Drawing
 
@@ -42,7 +42,13 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         canvas.draw_without_rendering()  # places the panels once, and equally for all formats
         canvas.set_layout_engine("none")
         metadata: dict[str, dict[str, Any]] = {
-            "pdf": {"Title": title, "Subject": description, "Creator": "s6flow", "Producer": "matplotlib", "CreationDate": None},
+            "pdf": {
+                "Title": title,
+                "Subject": description,
+                "Creator": "s6flow",
+                "Producer": "matplotlib",
+                "CreationDate": None,
+            },
             "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},
             "png": {"Title": title, "Description": description, "Software": "s6flow"},
         }
@@ -62,7 +68,7 @@ def _compact(png: bytes) -> bytes:
     picture = Image.open(io.BytesIO(png))
     texts = PngInfo()
     for key, value in picture.info.items():
-        if isinstance(value, str):
+        if isinstance(key, str) and isinstance(value, str):
             texts.add_text(key, value)
     buffer = io.BytesIO()
     reduced = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)

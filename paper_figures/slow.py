@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s6flow.numeric.flow import FlowParameters, integrate
@@ -10,7 +12,7 @@ from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, evaluate, formula, rate
 
 SIZE = (3.3, 4.5)
-PARAMETERS = {
+PARAMETERS: dict[str, Any] = {
     "mu": [1.0],
     "a": [0.5],
     "s": 1.0,
@@ -52,7 +54,7 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) |x| against ln t with bounds, (b) ratios settling, (c) attention."""
-    upper, lower = canvas.subfigures(2, 1, height_ratios=(2.6, 0.95))
+    upper, lower = palette.parts(canvas, 2.6, 0.95)
     top, middle = palette.stacked(upper, 1.6, 1.0)
     shown = data["log_t"] > 0
     log_t = data["log_t"][shown]

@@ -35,7 +35,12 @@ def data() -> Data:
     """One row a rate, as text, in the order of the scenarios."""
     order: list[str] = PARAMETERS["scenarios"]
     rows = [(rate, theorem) for theorem in REGISTRY.values() for rate in theorem.rates]
-    rows.sort(key=lambda row: (order.index(row[0].scenario) if row[0].scenario in order else len(order), row[0].whose == "ours"))
+    rows.sort(
+        key=lambda row: (
+            order.index(row[0].scenario) if row[0].scenario in order else len(order),
+            row[0].whose == "ours",
+        )
+    )
     return as_data(
         scenario=[rate.scenario for rate, _ in rows],
         condition=[_typeset(rate.condition) for rate, _ in rows],
@@ -59,7 +64,10 @@ def table(data: Data) -> Table:
     rows = zip(*columns, strict=True)
     return Table(
         _HEADER,
-        tuple((scenario, condition, f"${rate}$", by, f"`{key}`", mark) for scenario, condition, rate, by, key, mark in rows),
+        tuple(
+            (scenario, condition, f"${rate}$", by, f"`{key}`", mark)
+            for scenario, condition, rate, by, key, mark in rows
+        ),
     )
 
 
@@ -88,7 +96,14 @@ def draw(canvas: Canvas, data: Data) -> None:
             whose = "paper" if data["by"][row] == "paper" else "ours"
             ax.text(0.045, middle + 0.2 * heights, data["condition"][row], fontsize=size - 0.8, va="center")
             ax.plot([0.027], [middle], "s", color=palette.STATUSES[str(data["status"][row])], ms=3)
-            ax.text(0.045, middle - 0.24 * heights, f"{data['theorem'][row]}, {whose}", fontsize=size - 1.8, va="center", color="#555555")
+            ax.text(
+                0.045,
+                middle - 0.24 * heights,
+                f"{data['theorem'][row]}, {whose}",
+                fontsize=size - 1.8,
+                va="center",
+                color="#555555",
+            )
             _fitted(ax, 0.98, middle, f"${data['rate'][row]}$", 0.49, 0.92 * heights, size + 0.7)
             y -= heights
     ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
@@ -120,6 +135,7 @@ def caption(data: Data) -> str:
     counts = ", ".join(f"{statuses.count(name)} {name}" for name in palette.STATUSES if name in statuses)
     return (
         f"{len(data['rate'])} rates from {number} theorems ({counts}); {papers} are the paper's, the others ours. "
-        r"$\mu=\sum_n\mu_n$, $\Delta(x)$ is the step at a token, $\delta_0=\Delta(0)$, $\varepsilon$ a floor of the step, "
+        r"$\mu=\sum_n\mu_n$, $\Delta(x)$ is the step at a token, $\delta_0=\Delta(0)$, $\varepsilon$ a floor of the "
+        r"step, "
         r"$m_l$ the distance to the last nonzero token before $l$, $T$ the blow-up time."
     )

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.proofs.registry import get, status
-from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.observables import conclusion_latex
@@ -29,7 +29,6 @@ _SPELLINGS = (
     ("orientation", r"\sigma"),
     (r"\delta_{0}", r"\delta_0"),
 )
-
 
 
 def evaluate(name: str, **inputs: Any) -> NDArray[np.float64]:
@@ -108,7 +107,9 @@ def rate(key: str, whose: str, log_t: NDArray[np.float64], token: int) -> NDArra
     rows = [row.rate for row in get(key).rates if row.whose == whose]
     if not rows:
         raise TheoremError(f"the theorem needs a row of the table of rates by {whose}", None, key)
-    expression = rows[0].replace(lambda e: isinstance(e, sp.Order | sp.Function) and e.func.__name__ in "OTheta", lambda e: e.args[0])
+    expression = rows[0].replace(
+        lambda e: isinstance(e, sp.Order | sp.Function) and e.func.__name__ in "OTheta", lambda e: e.args[0]
+    )
     log = sp.Symbol("log_t", positive=True)
     expression = sp.expand_log(expression.subs(nt.l, token).subs(nt.t, sp.exp(log)), force=True)
     return np.asarray(sp.lambdify(log, expression, "numpy")(log_t), dtype=float)

@@ -49,7 +49,9 @@ def data() -> Data:
     claims = []
     for content in results:
         name, metric = content["config"]["name"], PARAMETERS["metrics"][content["experiment"]][0]
-        rows = {key: entry["metrics"][metric] for key, entry in content["conditions"].items() if metric in entry["metrics"]}
+        rows = {
+            key: entry["metrics"][metric] for key, entry in content["conditions"].items() if metric in entry["metrics"]
+        }
         longest = max(len(row["values"]) for row in rows.values())
         arrays |= {
             f"{name}_condition": list(rows),
@@ -67,7 +69,9 @@ def data() -> Data:
 def draw(canvas: Canvas, data: Data) -> None:
     """One panel an experiment: every seed as a dot, mean and 95 % interval over seeds."""
     names = data["experiment"].tolist()
-    axes = canvas.subplots(len(names), 1, height_ratios=[len(data[f"{name}_condition"]) for name in names], squeeze=False)
+    axes = canvas.subplots(
+        len(names), 1, height_ratios=[len(data[f"{name}_condition"]) for name in names], squeeze=False
+    )
     for ax, name, letter in zip(axes[:, 0], names, "abcdefgh", strict=False):
         _panel(ax, data, name, letter)
 
@@ -100,10 +104,15 @@ def caption(data: Data) -> str:
     for name in data["experiment"].tolist():
         mine = (data["claim_experiment"] == name) & (data["claim_source"] == "paper")
         if mine.any():
-            told = ", ".join(f"`{key}` {verdict}" for key, verdict in zip(data["claim"][mine], data["claim_verdict"][mine], strict=True))
+            told = ", ".join(
+                f"`{key}` {verdict}"
+                for key, verdict in zip(data["claim"][mine], data["claim_verdict"][mine], strict=True)
+            )
             parts.append(f"{name.replace('_', ' ')}: {told}")
     return (
-        "Dots are seeds (their number in brackets), bars means with 95 per cent intervals over seeds, dashed lines the first condition; grey rows "
-        f"have fewer than {PARAMETERS['fewest_seeds']} seeds and decide nothing. The paper's claims at this scale: {'; '.join(parts)}. No theorem is "
+        "Dots are seeds (their number in brackets), bars means with 95 per cent intervals over seeds, dashed lines "
+        "the first condition; grey rows "
+        f"have fewer than {PARAMETERS['fewest_seeds']} seeds and decide nothing. The paper's claims at this scale: "
+        f"{'; '.join(parts)}. No theorem is "
         "shown: these are measurements."
     )

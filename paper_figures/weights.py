@@ -1,4 +1,4 @@
-"""Real weights: the scenario of every channel, the signs of mu_n, the permutation control, and constants that come true."""
+"""Real weights: scenario of every channel, signs of mu_n, the permutation control, and constants that come true."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def _roots(judged: Any, layers: list[S6Layer]) -> tuple[NDArray[np.float64], NDA
                 layer.b[rows],
                 layer.floor,
             )
-            run = integrate(np.full((len(rows), 1), sign), params, log_horizon=PARAMETERS["axis_log_horizon"], rtol=1e-9)
+            run = integrate(
+                np.full((len(rows), 1), sign), params, log_horizon=PARAMETERS["axis_log_horizon"], rtol=1e-9
+            )
             roots = np.stack([verdict.numbers("root_low")[rows], verdict.numbers("root_high")[rows]])
             same = np.where(roots * sign > 0, roots, np.nan)
             end = run.final_x[:, 0]
@@ -113,7 +115,7 @@ _COLOURS: dict[str, str] = {
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) scenario map, (b) signs of mu_n, (c) control, (d) constants, (e) equilibria."""
-    maps, middle, lower = canvas.subfigures(3, 1, height_ratios=(1.45, 1, 1.1))
+    maps, middle, lower = palette.parts(canvas, 1.45, 1, 1.1)
     upper, under = maps.subplots(2, 1, sharex=True)
     _map(upper, data["mu"], data["scenario_positive"], "$x>0$")
     _map(under, data["mu"], data["scenario_negative"], "$x<0$")
@@ -125,7 +127,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         name = tuple(SCENARIOS)[int(code)]
         under.plot([], [], "s", color=_COLOURS[name], ms=4, label=name)
     maps.legend(loc="outside lower center", ncol=5, handletextpad=0.2)
-    left, right = middle.subplots(1, 2)
+    left, right = palette.pair(middle)
     layers = np.arange(len(data["fraction"]))
     for layer, share in zip(layers, data["positive_share"], strict=True):
         left.plot(np.arange(1, len(share) + 1), share, color=palette.shade(layer / max(layers[-1], 1)), lw=0.9)
@@ -142,11 +144,18 @@ def draw(canvas: Canvas, data: Data) -> None:
     right.set_ylabel(r"share of $\mu<0$")
     right.legend(loc="lower left", fontsize=6)
     palette.panel(right, "c", "control")
-    left, right = lower.subplots(1, 2)
+    left, right = palette.pair(lower)
     positive = data["predicted"] > 0
     for token in range(data["predicted"].shape[1]):
         keep = positive[:, token]
-        left.loglog(data["predicted"][keep, token], data["measured"][keep, token], ".", **palette.token_style(token), ms=3, label=f"token {token + 1}")
+        left.loglog(
+            data["predicted"][keep, token],
+            data["measured"][keep, token],
+            ".",
+            **palette.token_style(token),
+            ms=3,
+            label=f"token {token + 1}",
+        )
     _diagonal(left)
     left.set_xlabel("predicted $\\lim t x_l^2$")
     left.set_ylabel("measured $t x_l^2$")
@@ -154,7 +163,9 @@ def draw(canvas: Canvas, data: Data) -> None:
     palette.panel(left, "d", "constants")
     for sign, name, colour in ((1, "$x>0$", palette.GREEN), (-1, "$x<0$", palette.PURPLE)):
         side = data["root_predicted"] * sign > 0
-        right.loglog(sign * data["root_predicted"][side], sign * data["root_measured"][side], ".", color=colour, ms=3, label=name)
+        right.loglog(
+            sign * data["root_predicted"][side], sign * data["root_measured"][side], ".", color=colour, ms=3, label=name
+        )
     right.legend(loc="upper left", fontsize=6, handletextpad=0)
     _diagonal(right)
     right.set_xlabel("|root of $p$|")
@@ -186,13 +197,19 @@ def caption(data: Data) -> str:
     keep = data["predicted"] > 0
     off = np.abs(data["measured"][keep] / data["predicted"][keep] - 1)
     root = np.abs(data["root_measured"] / data["root_predicted"] - 1)
-    inside = int(((data["p_value"] > 0.05)).sum())
+    inside = int((data["p_value"] > 0.05).sum())
     told = f"{len(root)} equilibria reached to {root.max():.1e} at worst" if len(root) else "no equilibria predicted"
     return (
-        f"The {data['mu'].shape[0]} layers of `{PARAMETERS['checkpoint']}`, {data['mu'].size} channels. (a) Scenario of token 1 by its "
-        f"phase line, biases included. (b) Share of channels with $\\mu_n>0$, from the slowest to the fastest state, one line a "
-        f"layer (dark: deep). (c) Share of $\\mu<0$ beside {data['control'].shape[1]} shuffles of channels; {inside} of {data['mu'].shape[0]} "
-        f"layers are within what shuffling gives. (d) ${formula('decay_constant')}$ against $t x_l^2$ at $\\ln t={PARAMETERS['log_horizon']:g}$ "
-        f"(biases of B and C left out): median deviation {np.median(off):.1e}, largest {off.max():.1e}; {int((~keep).sum())} "
-        f"tokens decay faster and are not shown. (e) Token 1 with all biases: {told}. Theorems: {cited('real-weights')}."
+        f"The {data['mu'].shape[0]} layers of `{PARAMETERS['checkpoint']}`, {data['mu'].size} channels. (a) Scenario "
+        f"of token 1 by its "
+        f"phase line, biases included. (b) Share of channels with $\\mu_n>0$, from the slowest to the fastest state, "
+        f"one line a "
+        f"layer (dark: deep). (c) Share of $\\mu<0$ beside {data['control'].shape[1]} shuffles of channels; {inside} "
+        f"of {data['mu'].shape[0]} "
+        f"layers are within what shuffling gives. (d) ${formula('decay_constant')}$ against $t x_l^2$ at $\\ln "
+        f"t={PARAMETERS['log_horizon']:g}$ "
+        f"(biases of B and C left out): median deviation {np.median(off):.1e}, largest {off.max():.1e}; "
+        f"{int((~keep).sum())} "
+        f"tokens decay faster and are not shown. (e) Token 1 with all biases: {told}. Theorems: "
+        f"{cited('real-weights')}."
     )

@@ -1,0 +1,187 @@
+"""The arrays that figures show, against limits and exact values that the figures' own code does not compute."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.figure import Data
+from s6flow.proofs.registry import REGISTRY
+
+
+@cache
+def shown(module: str) -> Data:
+    data: Data = importlib.import_module(f"s6flow.paper_figures.{module}").data()
+    return data
+
+
+def parameters(module: str) -> dict:
+    return importlib.import_module(f"s6flow.paper_figures.{module}").PARAMETERS
+
+
+def test_convergence_stays_below_the_bound_and_meets_its_constant() -> None:
+    data = shown("convergence")
+    assert (np.abs(data["x"]) <= data["bound"] * (1 + 1e-9)).all()
+    # b = 0 and mu = -1: c_1 = 1 / (2 ln 2), c_2 = (1 - 2^-0.6) c_1
+    assert data["constant"][0] == pytest.approx(1 / (2 * np.log(2)), rel=1e-12)
+    assert data["constant"][1:] == pytest.approx(np.full(7, (1 - 2**-0.6) / (2 * np.log(2))), rel=1e-12)
+    slope = np.diff(np.log(np.abs(data["x"][-2:])), axis=0)[0] / np.diff(np.log(data["t"][-2:]))
+    assert slope == pytest.approx(np.full(8, -0.5), abs=0.01)
+    off = np.abs(data["t"][:, None] * data["x"] ** 2 / data["constant"] - 1)
+    assert off[-1, 0] < 1e-2
+    assert (off[-1] < off[-20]).all()
+
+
+def test_attention_of_the_convergent_case_falls_like_one_over_t() -> None:
+    data = shown("convergence")
+    last, before = np.abs(data["attention"][-1]), np.abs(data["attention"][-2])
+    lower = np.tril(np.ones_like(last, dtype=bool))
+    assert (last[~lower] == 0).all()
+    ratio = last[lower] / before[lower] * data["attention_t"][-1] / data["attention_t"][-2]
+    assert (ratio > 0.3).all()
+    assert (ratio < 3).all()
+
+
+def test_slow_tokens_are_of_the_order_of_ln_t() -> None:
+    data = shown("slow")
+    assert (np.abs(data["x"]) >= data["lower_bound"] * (1 - 1e-9)).all()
+    assert (data["final_ratio"][1:] > 1).all()
+    assert data["ratio"][-1] == pytest.approx(data["final_ratio"], rel=1e-3)
+    late = data["log_t"] > 20
+    off = np.abs(np.abs(data["x"][late, 0]) - data["expansion"][late])
+    assert off[-1] < 0.25
+    assert (np.diff(off) < 0).all()  # the remainder of the expansion tends to zero
+    assert data["paper_rate"][0][late] == pytest.approx(data["log_t"][late] ** 2)
+    assert data["paper_rate"][1][late] == pytest.approx(data["log_t"][late] ** 3)
+
+
+def test_fast_time_profile_and_iterated_logarithm() -> None:
+    data = shown("fast")
+    exact = quad(lambda r: 1 / (r**3 * np.logaddexp(0, r)), 1.0, np.inf, epsrel=1e-12)[0]
+    assert data["blow_up_time"] == pytest.approx([exact, exact], rel=1e-9)
+    near = (data["remaining"] < 1e-3) & (data["remaining"] > 1e-8)
+    slope = np.polyfit(np.log(data["remaining"][near]), np.log(data["x"][near, 0]), 1)[0]
+    assert slope == pytest.approx(-1 / 3, abs=1e-3)
+    assert data["profile"] == pytest.approx(1 / 3)
+    offset = data["clock"] - data["log_abs"][:, [0, 2]]
+    assert np.ptp(offset[-6:], axis=0) == pytest.approx([0, 0], abs=0.05)
+    ratio = np.exp(data["log_abs"][:, 2] - data["log_abs"][:, 1])
+    assert abs(ratio[-1] / ratio[-2] - 1) < 1e-5
+
+
+def test_plane_fates_follow_the_form() -> None:
+    data = shown("plane")
+    form = np.einsum("ki,pij,kj->pk", data["start"], data["matrix"], data["start"])
+    assert (data["fate"][0] == 2).all()
+    assert (data["fate"][2] == 0).all()
+    assert data["fate"][1].tolist() == np.where(form[1] > 0, 2, 0).tolist()
+    assert set(data["fate"][1]) == {0, 2}
+    assert (data["fate"][3] == 1).all()
+    end = data["x"][3][:, -1]
+    size = np.linalg.norm(end, axis=-1)
+    assert (size > 1e-4).all()
+    assert np.abs(np.einsum("ki,ij,kj->k", end, data["matrix"][3], end) / size**2).max() < 0.02
+
+
+def test_plane_motion_is_radial_with_equal_steps() -> None:
+    data = shown("plane")
+    path = np.nan_to_num(data["x"][1])
+    cross = path[..., 0] * data["start"][:, None, 1] - path[..., 1] * data["start"][:, None, 0]
+    scale = np.linalg.norm(path, axis=-1) * np.linalg.norm(data["start"], axis=-1)[:, None]
+    assert (np.abs(cross) <= 1e-7 * scale + 1e-12).all()
+
+
+def test_phase_boundaries_are_those_of_the_criteria() -> None:
+    data = shown("phase")
+    assert (np.isnan(data["single_time"]) == data["single_slow"].astype(bool)).all()
+    fast = ~np.isnan(data["single_time"])
+    assert (data["single_time"][fast] <= data["single_bound"][fast] * (1 + 1e-6)).all()
+    wrong = (data["mixed_share"] < 0) != (data["mixed_k0"] < 0)
+    assert wrong.mean() < 0.02
+    assert np.abs(data["mixed_k0"][wrong]).max(initial=0.0) < 0.1  # only beside the line, where the limit is slow
+    assert set(np.unique(data["pair_token"])) == {1, 2}
+
+
+def test_coexistence_witness() -> None:
+    data = shown("coexistence")
+    delta = np.log1p(np.e)
+    assert float(data["k0"]) == pytest.approx((1.5 * np.exp(-4 * delta) - np.exp(-0.2 * delta)) / 0.5, rel=1e-12)
+    assert float(data["k0"]) == pytest.approx(-1.52232, abs=1e-5)
+    assert float(data["blow_up_time"]) == pytest.approx(0.372229, abs=1e-6)
+    assert data["slope"][-1] == pytest.approx(float(data["k0"]), rel=1e-6)
+    assert (data["real_k0"] < 0).any()
+    assert data["real"][:, 0] == pytest.approx(np.ones(len(data["real"])), abs=0.05)
+
+
+def test_real_weights_constants_and_control() -> None:
+    data = shown("weights")
+    keep = data["predicted"] > 0
+    assert keep.sum() > 100
+    off = np.abs(data["measured"][keep] / data["predicted"][keep] - 1)
+    assert np.median(off) < 1e-2
+    assert (off < 0.1).mean() > 0.95
+    assert data["fraction"] == pytest.approx((data["mu"] < 0).mean(axis=1))
+    assert ((data["control"] > 0) & (data["control"] < 1)).all()
+    assert data["root_measured"] == pytest.approx(data["root_predicted"], rel=1e-3)
+    assert len(data["root_measured"]) > 50
+
+
+def test_stack_converges_at_first_order() -> None:
+    data = shown("discretisation")
+    order = np.log2(data["error"][:-1] / data["error"][1:])
+    assert order[-1] == pytest.approx(1, abs=0.05)
+    start = parameters("discretisation")["x0"]
+    x, h = data["stack_x_0"], 1.0
+    first = start[0] * (1 - 0.15 * h * start[0] ** 2 * np.logaddexp(0, 0.8 * start[0]))
+    assert x[1, 0] == pytest.approx(first, rel=1e-12)
+    inside = (data["depth"] >= 24) & (data["depth"] <= 64)
+    assert (data["progress"][inside, 0] < 0.9).all()  # real depth is still on its way
+
+
+def test_token_rates_attention_goes_to_the_token_that_explodes() -> None:
+    data = shown("rates")
+    token = int(data["blow_up_token"]) - 1
+    assert data["received"].sum(axis=1) == pytest.approx(np.ones(len(data["received"])))
+    assert int(data["received"][-1].argmax()) == token
+    assert (np.abs(data["x"][-1, :token]) < 10 * np.abs(data["x"][0, :token])).all()
+    assert np.abs(data["x"][-1, token]) > 50
+    assert (np.diff(np.abs(data["x"]), axis=0) >= 0).all()  # mu > 0: every token grows
+    ascending = data["order_token"][1]
+    assert (ascending[ascending > 0] == parameters("rates")["tokens"]).mean() > 0.9
+
+
+def test_table_shows_every_rate_of_the_registry_with_its_status() -> None:
+    data = shown("table")
+    from s6flow.paper_figures import table
+    from s6flow.proofs.registry import get, status
+
+    assert len(data["rate"]) == sum(len(theorem.rates) for theorem in REGISTRY.values())
+    assert [status(get(key)) for key in data["theorem"].tolist()] == data["status"].tolist()
+    files = table.extra_files(data)
+    for key in data["theorem"].tolist():
+        assert f"`{key}`" in files["md"]
+        assert rf"\texttt{{{key}}}" in files["tex"]
+    assert files["tex"].count(r"\\") >= len(data["rate"])
+    assert {"paper", "ours"} == set(data["by"].tolist())
+
+
+def test_graph_has_every_theorem_and_only_real_edges() -> None:
+    data = shown("graph")
+    from s6flow.symbolic.derivation import all_steps
+
+    assert data["theorem"].tolist() == list(REGISTRY)
+    steps = {number: step for number, _, step in all_steps()}
+    named = {(data["step"][i], data["theorem"][j]) for i, j in data["rests_on"].tolist()}
+    assert named == {(number, key) for number, step in steps.items() for key in step.theorems if key in REGISTRY}
+    assert named
+    assert all(i != j for i, j in data["names"].tolist())
+
+
+def test_every_cited_theorem_exists() -> None:
+    for figure in FIGURES.values():
+        assert all(key in REGISTRY for key in figure.theorems if key != "*"), figure.name

@@ -1,0 +1,131 @@
+"""Figures of committed results: what they read, what they refuse, and when a result is stale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s6flow.paper_figures import draw, freshness, performance, training
+from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.digest import result_files
+from s6flow.paper_figures.figure import FigureUnavailable
+from s6flow.symbolic.errors import FormatError
+
+
+def test_training_shows_what_the_files_say() -> None:
+    files = result_files(FIGURES["training"])
+    if not files:
+        with pytest.raises(FigureUnavailable, match="results"):
+            training.data()
+        return
+    data = training.data()
+    for path in files:
+        content = json.loads(path.read_text())
+        name, metric = content["config"]["name"], training.PARAMETERS["metrics"][content["experiment"]][0]
+        assert data["experiment"].tolist().count(name) == 1
+        for place, key in enumerate(data[f"{name}_condition"].tolist()):
+            assert data[f"{name}_mean"][place] == content["conditions"][key]["metrics"][metric]["mean"]
+        assert int(data[f"{name}_missing"]) == len(content["missing"])
+
+
+def test_absent_and_broken_results(tmp_path: Path) -> None:
+    with pytest.raises(FigureUnavailable, match="results"):
+        training.read_results([])
+    with pytest.raises(FigureUnavailable, match="benchmark"):
+        performance.read_rows([])
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(FormatError, match=r"broken\.json"):
+        training.read_results([broken])
+    with pytest.raises(FormatError, match=r"broken\.json"):
+        performance.read_rows([broken])
+
+
+def test_performance_finds_ratios_wherever_they_stand(tmp_path: Path) -> None:
+    content = {
+        "provenance": {"numpy": "2"},
+        "cases": {"flow": {"ratio": 3.0, "seconds": 1.0}, "scan": {"ratio_to_torchode": 0.5, "fraction_of_limit": 0.8}},
+        "rows": [{"name": "audit", "speedup": 40}],
+    }
+    path = tmp_path / "cpu.json"
+    path.write_text(json.dumps(content))
+    rows = performance.read_rows([path])
+    assert {(kind, label, value) for _, kind, label, value in rows} == {
+        ("peer", "flow", 3.0),
+        ("peer", "scan, to_torchode", 0.5),
+        ("limit", "scan", 0.8),
+        ("peer", "audit", 40.0),
+    }
+
+
+def _experiment(**change: Any) -> dict[str, Any]:
+    from s6flow.numeric.experiments.config import load_config
+    from s6flow.numeric.experiments.provenance import code_digest
+
+    content = {
+        "config": {"name": "lm_cpu"},
+        "config_digest": load_config("lm_cpu").digest(),
+        "provenance": [{"code": code_digest()}],
+    }
+    return {**content, **change}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"config_digest": "0"}, "configuration"),
+        ({"provenance": [{"code": "0"}]}, "the code is"),
+        ({"config": {"name": "nothing"}}, "configuration is not there"),
+    ],
+)
+def test_staleness_of_an_experiment(tmp_path: Path, change: dict[str, Any], reason: str | None) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(_experiment(**change)))
+    reasons = freshness.stale_reasons(path)
+    assert (reasons == []) if reason is None else any(reason in line for line in reasons)
+
+
+def test_staleness_of_a_benchmark(tmp_path: Path) -> None:
+    script = tmp_path / "benchmarks" / "run.py"
+    path = tmp_path / "benchmarks" / "results" / "run.json"
+    path.parent.mkdir(parents=True)
+    script.write_text("print(1)")
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()
+    path.write_text(json.dumps({"provenance": {"sources": {"benchmarks/run.py": digest}}}))
+    assert freshness.stale_reasons(path) == []
+    script.write_text("print(2)")
+    assert freshness.stale_reasons(path) == ["benchmarks/run.py has changed"]
+    path.write_text("[")
+    assert "cannot be read" in freshness.stale_reasons(path)[0]
+
+
+def test_check_says_stale_by_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "result_files", lambda figure: [tmp_path / "gone.json"] if figure.results else [])
+    report = draw.draw_figures(["training", "convergence"], tmp_path / "out", check=True)
+    assert report.exit_code == 4
+    assert [outcome.state for outcome in report.outcomes] == ["fresh", "stale"]
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(freshness, "result_files", lambda figure: [])
+    assert draw.draw_figures(["training"], tmp_path / "out", check=True).exit_code == 0
+
+
+def test_a_missing_package_skips_the_figure_and_removes_what_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = replace(FIGURES["coexistence"], packages=("no_such_package_here",))
+    monkeypatch.setitem(FIGURES, "coexistence", figure)
+    (tmp_path / "coexistence.png").write_bytes(b"old")
+    record = {"digest": "old", "caption": "", "title": "", "files": {"png": ""}}
+    (tmp_path / "coexistence.json").write_text(json.dumps(record))
+    report = draw.draw_figures(["coexistence"], tmp_path)
+    assert report.exit_code == 3
+    assert "no_such_package_here" in report.lines()[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert "no_such_package_here" in (tmp_path / "index.html").read_text()
