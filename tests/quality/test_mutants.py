@@ -39,6 +39,8 @@ def every_operation() -> Program:
         "power": (x**2 + 1) ** sp.Symbol("floor", nonnegative=True) + sp.log(2 + x**2),
         "choice": sp.Piecewise((sp.Max(x, b), sp.And(x > 0, b < 2)), (sp.Min(x, s), sp.Or(x <= -1, sp.Eq(s, b))), (-x, True))
         + sp.Piecewise((1, sp.Not(sp.Lt(x, s), evaluate=False)), (nt.l, True)),
+        "small": sp.exp(z) - 1,
+        "other": sp.Piecewise((x, sp.Ne(nt.l, 2)), (b, True)),
         "size": sp.Abs(x) + sp.sign(x) * b,
         "before": nt.x[nt.l - 1] * x,
         "prefix": sp.Sum(nt.softplus(nt.x[nt.j]) * nt.x[nt.l], (nt.j, 1, nt.l)),
