@@ -108,7 +108,7 @@ def rate(key: str, whose: str, log_t: NDArray[np.float64], token: int) -> NDArra
     if not rows:
         raise TheoremError(f"the theorem needs a row of the table of rates by {whose}", None, key)
     expression = rows[0].replace(
-        lambda e: isinstance(e, sp.Order | sp.Function) and e.func.__name__ in "OTheta", lambda e: e.args[0]
+        lambda e: isinstance(e, sp.Order | sp.Function) and e.func.__name__ in ("O", "Theta"), lambda e: e.args[0]
     )
     log = sp.Symbol("log_t", positive=True)
     expression = sp.expand_log(expression.subs(nt.l, token).subs(nt.t, sp.exp(log)), force=True)
