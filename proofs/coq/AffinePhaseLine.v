@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Barrier Softplus Sums PhaseLine.
+From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Sums PhaseLine Forms.
 Open Scope R_scope.
 
 Section Affine.
@@ -68,7 +68,7 @@ Proof.
 Qed.
 End Affine.
 
-Theorem affine_phase_line : affine_phase_line_statement.
+Theorem affine_phase_line_proved : affine_phase_line_form.
 Proof.
   intros N S_B S_C beta_B beta_C s b eps T x Heps sol.
   set (v := affine_speed N S_B S_C beta_B beta_C s b eps) in *.

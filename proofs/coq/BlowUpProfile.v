@@ -7,7 +7,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Limits FirstToken.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Limits FirstToken Forms.
 Open Scope R_scope.
 
 (** softplus(z) lies between z and z + 1 for z >= 0. *)
@@ -194,7 +194,7 @@ Proof.
 Qed.
 End Profile.
 
-Theorem blow_up_profile : blow_up_profile_statement.
+Theorem blow_up_profile_proved : blow_up_profile_form.
 Proof.
   intros N a mu s b L T x Hm Hs HL HT Hinf.
   assert (Common : x O 0 <> 0 -> 0 <= s * x O 0 -> exists e,

@@ -7,7 +7,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus FirstToken Inverse TravelTime.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus FirstToken Inverse TravelTime Forms.
 Open Scope R_scope.
 
 Lemma Rmax_continuous c t : continuous (fun v => Rmax c v) t.
@@ -80,7 +80,7 @@ Proof.
 Qed.
 End Realise.
 
-Theorem fast_blow_up_time : fast_blow_up_time_statement.
+Theorem fast_blow_up_time_proved : fast_blow_up_time_form.
 Proof.
   intros N a mu s b x0 Hm N0 Hs. set (m := sum_below N mu) in *. set (k := Rabs s).
   assert (Hk : 0 <= k) by apply Rabs_pos. pose proof (Rabs_pos_lt x0 N0) as Hr0. set (r0 := Rabs x0) in *.

@@ -4,7 +4,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
 From S6Flow Require Import Signs Divergence.
 Open Scope R_scope.
 
@@ -77,7 +77,7 @@ Proof.
 Qed.
 End Fast.
 
-Theorem fast_bound : fast_bound_statement.
+Theorem fast_bound_proved : fast_bound_form.
 Proof.
   intros N a mu s b L T x l Hmu HM Hs Hl Nz Hpos. split.
   - now apply (blow_up_bound N a mu s b L T x l).

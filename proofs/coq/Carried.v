@@ -2,7 +2,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Sums GrowthRate.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate.
 From S6Flow Require Import Limits FirstToken ClosedForms.
 Open Scope R_scope.
 

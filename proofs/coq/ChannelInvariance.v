@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Sums StatementsB.
+From S6Flow Require Import Definitions Sums Statements.
 Open Scope R_scope.
 
 Section Axis.

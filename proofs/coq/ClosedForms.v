@@ -7,7 +7,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Sums GrowthRate Signs FirstToken.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs FirstToken.
 Open Scope R_scope.
 
 (** A trajectory with derivative 0 is constant. *)

@@ -8,7 +8,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Statements StatementsB Calculus Evolution Barrier Softplus Sums.
+From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Sums.
 From S6Flow Require Import GrowthRate Signs Existence Limits FirstToken BlowUpTime BlowUpProfile.
 Open Scope R_scope.
 
@@ -120,7 +120,7 @@ Proof.
   set (y0 := fun l : nat => match l with O => 1 | _ => 1 / 2 end).
   destruct (maximal_solution 2%nat a mu 1 1 2%nat y0) as (Tm & x & PT & Sol & Init & _ & Unb).
   pose proof (Init O ltac:(lia)) as I0. pose proof (Init 1%nat ltac:(lia)) as I1. simpl in I0, I1.
-  destruct (fast_blow_up_time 2%nat a mu 1 1 1 ltac:(lra) ltac:(lra) ltac:(lra)) as (T1 & _ & _ & Max & _).
+  destruct (fast_blow_up_time_proved 2%nat a mu 1 1 1 ltac:(lra) ltac:(lra) ltac:(lra)) as (T1 & _ & _ & Max & _).
   destruct (Max 2%nat Tm x Sol ltac:(lia) I0) as (Hle & _ & _).
   destruct Tm as [T| |]; [|contradiction|contradiction]. simpl in PT.
   assert (P0 : forall t, 0 <= t -> t < T -> 0 < x O t).

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
 From S6Flow Require Import Recursion Signs Uniqueness Convergence LinearAsymptotics Shares.
 Open Scope R_scope.
 
@@ -46,7 +46,7 @@ Proof. rewrite sum_one. exact HM. Qed.
 
 Lemma token_to_zero l : (l < L)%nat -> is_lim (x l) p_infty 0.
 Proof.
-  intros Hl. apply (convergence_rate 1%nat (fun _ => a0) (fun _ => M) s b L x l); [|rewrite sum_one; lra|exact Hs|exact Hl].
+  intros Hl. apply (convergence_rate_proved 1%nat (fun _ => a0) (fun _ => M) s b L x l); [|rewrite sum_one; lra|exact Hs|exact Hl].
   intros n _. lra.
 Qed.
 
@@ -138,7 +138,7 @@ Proof.
 Qed.
 End OneState.
 
-Theorem convergence_constants : convergence_constants_statement.
+Theorem convergence_constants_proved : convergence_constants_form.
 Proof.
   intros N a mu s b a0 L x l Ha Ha0 HM Hs Hl Nz.
   pose proof (solution_one_state N a mu s b a0 L p_infty x Ha Hs) as H1.
@@ -191,7 +191,7 @@ Proof.
   - apply continuous_sqrt.
 Qed.
 
-Theorem attention_decay : attention_decay_statement.
+Theorem attention_decay_proved : attention_decay_form.
 Proof.
   intros N a mu s b a0 L x l j cl cj Ha Ha0 HM Hs Hl Hj Cl Cj.
   pose proof (solution_one_state N a mu s b a0 L p_infty x Ha Hs) as H1.

@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
 From S6Flow Require Import Signs Clamp Uniqueness ClampedFlow Existence.
 Open Scope R_scope.
 
@@ -160,14 +160,14 @@ Proof.
   - eapply lim_of_root_bound. intros t Ht. exact (RB t Ht I).
 Qed.
 
-Theorem convergence_rate : convergence_rate_statement.
+Theorem convergence_rate_proved : convergence_rate_form.
 Proof.
   intros N a mu s b L x l Hmu HM Hs Hl. apply (convergence_of_upper N a mu s b L x l HM Hs Hl).
   intros t _. now apply (growth_rate_upper N a mu s b (fun k => x k t) l).
 Qed.
 
 (** Token 1 inherits nothing, so only the sum of the mu_n counts. *)
-Theorem convergence_rate_first : convergence_rate_first_statement.
+Theorem convergence_rate_first_proved : convergence_rate_first_form.
 Proof.
   intros N a mu s b L x HM Hs HL. apply (convergence_of_upper N a mu s b L x O HM Hs HL).
   intros t _. rewrite growth_rate_split, carried_first. lra.

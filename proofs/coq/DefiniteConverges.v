@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums StatementsB VectorToken.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums Statements VectorToken.
 Open Scope R_scope.
 
 Theorem definite_converges : definite_converges_statement.

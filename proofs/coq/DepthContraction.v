@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Lra Psatz.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB.
+From S6Flow Require Import Definitions Statements.
 Open Scope R_scope.
 
 Lemma contraction_factor k : Rabs (1 + k) < 1 <-> 0 < - k < 2.

@@ -77,7 +77,7 @@ Proof.
   split; [|split; [|split]].
   - intros HM. pose proof (one_sign_neg N mu Hone HM) as Hmu.
     rewrite (Global (existence N a mu s b L y0 Hmu)) in *. split; [reflexivity|].
-    intros l Hl. now apply (convergence_rate N a mu s b L x l).
+    intros l Hl. now apply (convergence_rate_proved N a mu s b L x l).
   - intros HM. destruct (one_sign_zero N mu Hone HM) as [H1 H2].
     rewrite (Global (existence N a mu s b L y0 H1)) in *. split; [reflexivity|].
     intros l t Hl Ht. rewrite <- H0 by exact Hl. now apply (stationary N a mu s b L p_infty x l t).
@@ -85,7 +85,7 @@ Proof.
     rewrite (Global (slow_existence N a mu s b L y0 Ha Hslow)) in *. split; [reflexivity|].
     intros l Hl Nl. rewrite <- H0 in Nl by exact Hl. split.
     + now apply (token_diverges N a mu s b L x l).
-    + destruct (slow_log_rate N a mu s b L p_infty x l Ha Hmu HM Hs Hl) as [_ (C & _ & HC)].
+    + destruct (slow_log_rate_proved N a mu s b L p_infty x l Ha Hmu HM Hs Hl) as [_ (C & _ & HC)].
       * intros k Hk. rewrite H0 by lia. apply Hslow. lia.
       * exact Nl.
       * exists C. intros t Ht. now apply HC.

@@ -8,7 +8,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Barrier Softplus Signs LipschitzField.
+From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Signs LipschitzField.
 Open Scope R_scope.
 
 (** On [0,t0] the first p tokens stay in a box. *)

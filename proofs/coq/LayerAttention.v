@@ -4,7 +4,7 @@
 
 From Coq Require Import Reals Lra Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Sums StatementsB StatementsLayer Recursion.
+From S6Flow Require Import Definitions Sums Statements Recursion.
 Open Scope R_scope.
 
 Theorem unrolled_attention : unrolled_attention_statement.

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Sums.
+From S6Flow Require Import Definitions Statements Sums.
 Open Scope R_scope.
 
 Lemma form_by_states N D S_B S_C v :

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Barrier Softplus Sums VectorToken ClosedForms.
+From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Sums VectorToken ClosedForms.
 Open Scope R_scope.
 
 Theorem cone_equilibria : cone_equilibria_statement.

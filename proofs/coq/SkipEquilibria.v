@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Barrier Softplus Sums GrowthRate.
+From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Sums GrowthRate.
 From S6Flow Require Import Limits FirstToken PhaseLine.
 Open Scope R_scope.
 

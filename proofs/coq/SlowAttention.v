@@ -8,7 +8,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Sums GrowthRate Signs.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs.
 From S6Flow Require Import SlowRate Limits FirstToken SlowFirstToken SlowBounds SlowRatios.
 Open Scope R_scope.
 

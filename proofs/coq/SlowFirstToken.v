@@ -8,7 +8,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Limits FirstToken.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Limits FirstToken Forms.
 Open Scope R_scope.
 
 Section Slow.
@@ -144,7 +144,7 @@ Proof.
 Qed.
 End Slow.
 
-Theorem slow_first_token : slow_first_token_statement.
+Theorem slow_first_token_proved : slow_first_token_form.
 Proof.
   intros N a mu s b L x Hm Hs HL Hneg.
   assert (N0 : x O 0 <> 0) by (intros E; rewrite E in Hneg; lra).

@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
 From S6Flow Require Import Signs Existence Convergence Divergence SlowComparison.
 Open Scope R_scope.
 
@@ -216,7 +216,7 @@ Proof.
 Qed.
 End Slow.
 
-Theorem slow_log_rate : slow_log_rate_statement.
+Theorem slow_log_rate_proved : slow_log_rate_form.
 Proof.
   intros N a mu s b L T x l Ha Hmu HM Hs Hl Hneg Nz. split.
   - intros t Ht HT. apply (log_lower N a mu s b L T x l); try assumption.

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions StatementsB Calculus Evolution Softplus Sums GrowthRate Signs.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs.
 From S6Flow Require Import FirstToken RatioLimit SlowBounds.
 Open Scope R_scope.
 

@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
 From S6Flow Require Import Signs Existence Convergence LogSlope Shares Vanish.
 Open Scope R_scope.
 
@@ -95,7 +95,7 @@ Lemma shares_converge l : (l < L)%nat -> (forall k, (k <= l)%nat -> x k 0 <> 0) 
 Proof.
   induction l as [|l IH]; intros Hl Nz.
   - split.
-    + now apply (convergence_rate_first N a mu s b L x HM Hs Hl).
+    + now apply (convergence_rate_first_proved N a mu s b L x HM Hs Hl).
     + intros n. eapply is_lim_ext; [|apply is_lim_const]. intros t. simpl. ring.
   - destruct (IH ltac:(lia) ltac:(intros; apply Nz; lia)) as [Hlim Hp].
     assert (Hp' : forall n, is_lim (fun t => -2 * t * inherited a mu s b (fun k => x k t) (S l) n) p_infty
@@ -145,7 +145,7 @@ Proof.
 Qed.
 End States.
 
-Theorem state_convergence : state_convergence_statement.
+Theorem state_convergence_proved : state_convergence_form.
 Proof.
   intros N a mu s b L x l Ha HM Hs Hl Nz.
   destruct (shares_converge N a mu s b L x Ha HM Hs l Hl Nz) as [Hlim Hp].

@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums StatementsB.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums Statements.
 Open Scope R_scope.
 
 Lemma term_le_sum D (g : nat -> R) d :

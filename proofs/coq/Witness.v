@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Softplus Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Calculus Evolution Softplus Sums GrowthRate Statements Forms.
 Open Scope R_scope.
 
 Definition bernoulli (c x0 t : R) : R := x0 / sqrt (1 - 2 * c * x0 ^ 2 * t).
@@ -38,7 +38,7 @@ Proof.
     apply bernoulli_derive, H; [lra|exact HT].
 Qed.
 
-Theorem fast_bound_attained : fast_bound_attained_statement.
+Theorem fast_bound_attained_proved : fast_bound_attained_form.
 Proof.
   intros N a mu b x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * softplus b) x0).
   split; [|apply bernoulli_0]. apply bernoulli_solution. intros t Ht HT.
@@ -50,7 +50,7 @@ Proof.
   change (t < / c) in HT. apply (Rmult_lt_compat_l c) in HT; [|exact Hc]. rewrite Rinv_r in HT by lra. lra.
 Qed.
 
-Theorem convergence_rate_attained : convergence_rate_attained_statement.
+Theorem convergence_rate_attained_proved : convergence_rate_attained_form.
 Proof.
   intros N a mu b x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * softplus b) x0).
   pose proof (softplus_pos b) as Hb. assert (P : 0 < x0 ^ 2) by (apply pow2_gt_0; exact Nz).

@@ -27,7 +27,7 @@ THEOREM = Theorem(
     ),
     finite=sp.Implies(leading, sp.Eq(excess, 0, evaluate=False)),
     scale=1 + sp.Abs(ob.log_remaining) + 3 * sp.Abs(ob.u_t[l]),
-    tolerance=1e-7,
+    tolerance=1e-6,
     measurement="blowup",
     options={"approach": True, "shapes": ((1, 1), (1, 3), (3, 2), (5, 1))},
     ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0), "mu": (1e-3, 1e2), "s": (1e-2, 10.0)},

@@ -1,0 +1,224 @@
+(** From the shapes of Forms.v to the printed statements: the same numbers, written as the theory writes them. *)
+
+From Coq Require Import Reals Lra Lia.
+From Coquelicot Require Import Coquelicot.
+From S6Flow Require Import Definitions Forms Statements.
+From S6Flow Require Import Softplus Convergence Constants StateConvergence SlowRate Blowup Witness.
+From S6Flow Require Import SlowFirstToken BlowUpTime BlowUpProfile AffinePhaseLine.
+
+Local Open Scope R_scope.
+
+(** ** Small identities *)
+
+Lemma Delta_zero s b : Delta s b 0 = softplus b.
+Proof. unfold Delta. now rewrite Rmult_0_r, Rplus_0_l. Qed.
+
+Lemma Delta_flat b u : Delta 0 b u = softplus b.
+Proof. unfold Delta. now rewrite Rmult_0_l, Rplus_0_l. Qed.
+
+Lemma softplus_positive z : 0 < softplus z.
+Proof.
+  unfold softplus. rewrite <- ln_1. pose proof (exp_pos z). apply ln_increasing; lra.
+Qed.
+
+Lemma Delta_positive s b u : 0 < Delta s b u.
+Proof. apply softplus_positive. Qed.
+
+(** An inverse square under a root is a quotient. *)
+Lemma root_of_inverse_square y c e :
+  y <> 0 -> 0 <= c -> e = 1 + c * y ^ 2 -> / sqrt (/ y ^ 2 + c) = Rabs y / sqrt e.
+Proof.
+  intros Ny Hc ->. assert (P : 0 < y ^ 2) by (now apply pow2_gt_0).
+  replace (1 + c * y ^ 2) with (y ^ 2 * (/ y ^ 2 + c)) by (field; lra).
+  assert (Q : 0 < / y ^ 2) by (now apply Rinv_0_lt_compat).
+  rewrite sqrt_mult by lra. replace (y ^ 2) with (Rsqr y) at 2 by (unfold Rsqr; ring).
+  rewrite sqrt_Rsqr_abs. assert (0 < Rabs y) by (now apply Rabs_pos_lt).
+  assert (0 < sqrt (/ y ^ 2 + c)) by (apply sqrt_lt_R0; lra). field. split; lra.
+Qed.
+
+Lemma power_of_decay a0 d k : exp (- a0 * d) ^ k = exp (- a0 * INR k * d).
+Proof.
+  induction k as [|k IH].
+  - simpl. replace (- a0 * 0 * d) with 0 by ring. now rewrite exp_0.
+  - rewrite S_INR. simpl pow. rewrite IH, <- exp_plus. f_equal. ring.
+Qed.
+
+(** ** Convergence *)
+
+Lemma quotient_bound mu0 m y z t :
+  mu0 < 0 -> 0 <= m -> 0 <= t -> Rabs z <= Rabs y ->
+  (y <> 0 -> Rabs z <= / sqrt (/ y ^ 2 + 2 * - mu0 * m * t)) ->
+  Rabs z <= Rabs y / sqrt (1 + 2 * Rabs mu0 * y ^ 2 * t * m).
+Proof.
+  intros Hmu Hm Ht Hle Hb. destruct (Req_dec y 0) as [->|N].
+  - rewrite Rabs_R0 in *. unfold Rdiv. now rewrite Rmult_0_l.
+  - rewrite <- (root_of_inverse_square y (2 * - mu0 * m * t)).
+    + now apply Hb.
+    + exact N.
+    + repeat apply Rmult_le_pos; lra.
+    + rewrite (Rabs_left mu0) by exact Hmu. ring.
+Qed.
+
+Lemma Rmin_steps_nonneg s b y : 0 <= Rmin (softplus b) (Delta s b y).
+Proof. apply Rmin_glb; left; [apply softplus_positive|apply Delta_positive]. Qed.
+
+Theorem convergence_rate : convergence_rate_statement.
+Proof.
+  intros N a mu s b L x l Hn Hm Hs Hl.
+  destruct (convergence_rate_proved N a mu s b L x l Hn Hm Hs Hl) as (M & B & _ & Lm).
+  split; [exact M|]. split; [|exact Lm].
+  intros t Ht. apply (quotient_bound (sum_below N mu)); [exact Hm|apply Rmin_steps_nonneg|exact Ht|apply M; lra|].
+  intros Nz. specialize (B Nz t Ht). now rewrite Delta_zero in B.
+Qed.
+
+Theorem convergence_rate_first : convergence_rate_first_statement.
+Proof.
+  intros N a mu s b L x Hm Hs Hl.
+  destruct (convergence_rate_first_proved N a mu s b L x Hm Hs Hl) as (M & B & _ & Lm).
+  split; [exact M|]. split; [|exact Lm].
+  intros t Ht. apply (quotient_bound (sum_below N mu)); [exact Hm|apply Rmin_steps_nonneg|exact Ht|apply M; lra|].
+  intros Nz. specialize (B Nz t Ht). now rewrite Delta_zero in B.
+Qed.
+
+Theorem convergence_rate_attained : convergence_rate_attained_statement.
+Proof.
+  intros N a mu b x0 Hm Nz.
+  destruct (convergence_rate_attained_proved N a mu b x0 Hm Nz) as (x & Hs & H0 & B).
+  exists x. split; [exact Hs|]. split; [exact H0|].
+  intros t Ht. rewrite (B t Ht), Delta_zero.
+  apply root_of_inverse_square.
+  - exact Nz.
+  - pose proof (Rmin_steps_nonneg 0 b x0). repeat apply Rmult_le_pos; lra.
+  - rewrite (Rabs_left (sum_below N mu)) by exact Hm. ring.
+Qed.
+
+Theorem convergence_constants : convergence_constants_statement.
+Proof.
+  intros N a mu s b a0 L x l Ha Hp Hm Hs Hl Nz.
+  destruct (convergence_constants_proved N a mu s b a0 L x l Ha Hp Hm Hs Hl Nz) as [F Z].
+  rewrite (Rabs_left (sum_below N mu)) by exact Hm. split.
+  - intros H. specialize (F H). now replace (/ (2 * - sum_below N mu * softplus b))
+      with (1 / (2 * - sum_below N mu * softplus b)) by (unfold Rdiv; ring).
+  - intros j Hj Nj Hz. specialize (Z j Hj Nj Hz). now rewrite power_of_decay in Z.
+Qed.
+
+Theorem attention_decay : attention_decay_statement.
+Proof.
+  intros N a mu s b a0 L x l j cl cj Ha Hp Hm Hs Hl Hj Hcl Hcj.
+  pose proof (attention_decay_proved N a mu s b a0 L x l j cl cj Ha Hp Hm Hs Hl Hj Hcl Hcj) as H.
+  rewrite power_of_decay in H.
+  assert (P : forall c k, is_lim (fun t => t * x k t ^ 2) p_infty (Finite c) -> 0 <= c).
+  { intros c k Hc. apply (is_lim_le_loc (fun _ => 0) (fun t => t * x k t ^ 2) p_infty (Finite 0) (Finite c)).
+    - exists 0. intros t Ht. apply Rmult_le_pos; [lra|apply pow2_ge_0].
+    - apply is_lim_const.
+    - exact Hc. }
+  rewrite (sqrt_mult cl cj) in H by (eapply P; eassumption).
+  match goal with |- is_lim _ _ (Finite ?v) => match type of H with is_lim _ _ (Finite ?w) =>
+    replace v with w by ring; exact H end end.
+Qed.
+
+Theorem state_convergence : state_convergence_statement.
+Proof.
+  intros N a mu s b L x l Ha Hm Hs Hl Nz.
+  rewrite (Rabs_left (sum_below N mu)) by exact Hm.
+  exact (state_convergence_proved N a mu s b L x l Ha Hm Hs Hl Nz).
+Qed.
+
+(** ** Slow divergence *)
+
+Theorem slow_log_rate : slow_log_rate_statement.
+Proof.
+  intros N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz.
+  destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [Lo Up].
+  split; [|exact Up]. intros t Ht HT. eapply Rle_trans; [right|exact (Lo t Ht HT)].
+  assert (Ns : s <> 0) by (destruct (Hk l (le_n _)) as [E|E]; [contradiction|intros Z; rewrite Z in E; lra]).
+  assert (Hs0 : Rabs s <> 0) by (now apply Rabs_no_R0).
+  pose proof (exp_pos b).
+  unfold Rdiv at 1. rewrite Rmult_comm. apply (f_equal (fun v => / Rabs s * ln v)).
+  rewrite Rabs_mult, <- (pow2_abs (x l 0)). field. lra.
+Qed.
+
+Theorem slow_first_token : slow_first_token_statement.
+Proof.
+  intros N a mu s b L x Hm Hs Hl Hn.
+  destruct (slow_first_token_proved N a mu s b L x Hm Hs Hl Hn) as [One Three].
+  split; [exact One|].
+  assert (Ns : s <> 0) by (intros Z; rewrite Z in Hn; lra).
+  assert (P : 0 < s ^ 2) by (now apply pow2_gt_0).
+  assert (E : ln (sum_below N mu * exp b / s ^ 2) = b + ln (sum_below N mu / s ^ 2)).
+  { replace (sum_below N mu * exp b / s ^ 2) with (exp b * (sum_below N mu / s ^ 2)) by (field; exact Ns).
+    rewrite ln_mult; [now rewrite ln_exp|apply exp_pos|now apply Rdiv_lt_0_compat]. }
+  rewrite E in Three.
+  apply (is_lim_ext (fun t => (Rabs s * Rabs (x 0%nat t) - ln t - 3 * ln (ln t)) - (b + ln (sum_below N mu / s ^ 2)))).
+  { intros t. ring. }
+  replace (Finite 0) with (Rbar_minus (Finite (b + ln (sum_below N mu / s ^ 2))) (Finite (b + ln (sum_below N mu / s ^ 2))))
+    by (simpl; f_equal; ring).
+  apply is_lim_minus'; [exact Three|apply is_lim_const].
+Qed.
+
+(** ** Blow-up *)
+
+Theorem fast_bound : fast_bound_statement.
+Proof.
+  intros N a mu s b L T x l Hn Hm Hs Hl Nz Hp.
+  destruct (fast_bound_proved N a mu s b L T x l Hn Hm Hs Hl Nz Hp) as [HT HG].
+  assert (E : 2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0) = 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2)
+    by ring.
+  rewrite E. split; [exact HT|]. intros t Ht HtT.
+  unfold Rdiv. rewrite Rinv_inv. rewrite (Rmult_comm t). exact (HG t Ht HtT).
+Qed.
+
+Theorem fast_bound_attained : fast_bound_attained_statement.
+Proof.
+  intros N a mu b x0 Hm Nz.
+  replace (2 * sum_below N mu * x0 ^ 2 * Delta 0 b x0) with (2 * sum_below N mu * Delta 0 b x0 * x0 ^ 2) by ring.
+  exact (fast_bound_attained_proved N a mu b x0 Hm Nz).
+Qed.
+
+(** On the outward side s r sign(x0) is |s| r. *)
+Lemma outward_step s b x0 r : x0 <> 0 -> 0 <= s * x0 -> Delta s b (r * sign x0) = softplus (Rabs s * r + b).
+Proof.
+  intros Nz Hp. unfold Delta. do 2 f_equal.
+  destruct (Rdichotomy _ _ Nz) as [Neg|Pos].
+  - rewrite sign_eq_m1 by exact Neg. rewrite Rabs_left1; [ring|].
+    destruct (Rle_lt_dec s 0) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_l s x0 0 Q Neg). lra.
+  - rewrite sign_eq_1 by exact Pos. rewrite Rabs_pos_eq; [ring|].
+    destruct (Rle_lt_dec 0 s) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_r x0 s 0 Pos Q). lra.
+Qed.
+
+Theorem fast_blow_up_time : fast_blow_up_time_statement.
+Proof.
+  intros N a mu s b x0 Hm Nz Hp.
+  assert (I : forall u v : R, RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b (r * sign x0))) u v
+              = RInt (fun r => / (sum_below N mu * r ^ 3 * softplus (Rabs s * r + b))) u v).
+  { intros u v. apply RInt_ext. intros r _. now rewrite outward_step. }
+  destruct (fast_blow_up_time_proved N a mu s b x0 Hm Nz Hp) as (T1 & P & Lm & U & E).
+  exists T1. split; [exact P|]. split; [|split; [|exact E]].
+  - eapply is_lim_ext; [|exact Lm]. intros v. symmetry. apply I.
+  - intros L T x Hs Hl H0. destruct (U L T x Hs Hl H0) as (Le & Im & Fin).
+    split; [exact Le|]. split; [|exact Fin]. intros t Ht HT. rewrite I. now apply Im.
+Qed.
+
+Theorem blow_up_profile : blow_up_profile_statement.
+Proof.
+  intros N a mu s b L T x Hm Hs Hl HT Hx.
+  destruct (blow_up_profile_proved N a mu s b L T x Hm Hs Hl HT Hx) as [Out Flat]. split.
+  - intros Ho. replace (/ (3 * sum_below N mu * Rabs s)) with (1 / (3 * sum_below N mu * Rabs s)) by (unfold Rdiv; ring).
+    now apply Out.
+  - intros Z Nz t Ht. rewrite (Flat Z Nz t Ht). unfold Rdiv. ring.
+Qed.
+
+(** ** Affine projections *)
+
+Lemma same_terms N (g h : nat -> R) : (forall n, g n = h n) -> sum_below N g = sum_below N h.
+Proof. intros E. induction N as [|k IH]; [reflexivity|]. simpl. now rewrite IH, E. Qed.
+
+Theorem affine_phase_line : affine_phase_line_statement.
+Proof.
+  intros N S_B S_C beta_B beta_C s b eps T x He Hx.
+  destruct (affine_phase_line_proved N S_B S_C beta_B beta_C s b eps T x He Hx) as [P Rest].
+  split; [|exact Rest]. intros y. rewrite P.
+  rewrite (same_terms N (fun n => S_C n * S_B n) (fun n => S_B n * S_C n)) by (intros; ring).
+  rewrite (same_terms N (fun n => S_C n * beta_B n + S_B n * beta_C n) (fun n => S_B n * beta_C n + S_C n * beta_B n)) by (intros; ring).
+  now rewrite (same_terms N (fun n => beta_C n * beta_B n) (fun n => beta_B n * beta_C n)) by (intros; ring).
+Qed.
