@@ -75,15 +75,16 @@ def _child(source: str) -> None:
     """Audit `source` and print what it took; runs in a process of its own, so that its memory is its own."""
     from s6flow.numeric.audit import audit
 
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     report = audit(source)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     fails, unknown = report.flagged("dichotomy_can_fail")
     print(
         json.dumps(
             {
                 "seconds": seconds,
+                "cpu_seconds": cpu,
                 "peak_gib": peak,
                 "layers": len(report.layers),
                 "channels": report.channels,
@@ -171,7 +172,8 @@ def main() -> None:
         result["layer"] = None if arguments.no_matrix else _measure_matrix(path)
     took, layer = result["audit"], result["layer"]
     print(f"audit: {took['seconds']:.2f} s of {SECONDS:g} ({took['seconds'] / SECONDS:.2f}), ", end="")
-    print(f"{took['peak_gib']:.2f} GiB of {GIGABYTES:g} ({took['peak_gib'] / GIGABYTES:.2f})")
+    print(f"{took['peak_gib']:.2f} GiB of {GIGABYTES:g} ({took['peak_gib'] / GIGABYTES:.2f}); ", end="")
+    print(f"{took['cpu_seconds']:.2f} s of processor time, load {provenance['load_average']:.1f} when it began")
     if layer:
         print(f"eigenvalue signs of one layer: {layer['audit_seconds'] * 1e3:.1f} ms; by the D x D matrix ", end="")
         print(f"{layer['full_matrix_seconds'] + layer['full_symmetric_eigenvalues_seconds']:.1f} s: ", end="")

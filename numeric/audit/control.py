@@ -44,6 +44,10 @@ class Control:
     sample: Float64[np.ndarray, " channel"]
 
 
+#: Products of fewer rows than this run on one thread: starting the others costs more than it saves.
+_BLOCK = 256
+
+
 @lru_cache(maxsize=4)
 def _permutations(channels: int, shuffles: int, seed: int) -> Int64[np.ndarray, "shuffle channel"]:
     """Shared by all layers of a size, so that one layer's control does not depend on which others are audited."""
@@ -64,15 +68,17 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
     scale = max(np.abs(layer.S_B).max(), 1e-300), max(np.abs(layer.S_C).max(), 1e-300)
     S_B, S_C = (np.ascontiguousarray((m / k).T, np.float32) for m, k in zip((layer.S_B, layer.S_C), scale, strict=True))
     orders = _permutations(layer.channels, shuffles, seed)
-    paired, ones = np.empty_like(S_C), np.ones(layer.states, np.float32)
+    # Zero rows fill the last block; they have mu = 0 and are not counted.
+    blocks = np.zeros((-(-layer.channels // _BLOCK), _BLOCK, layer.states), np.float32)
+    paired, ones = blocks.reshape(-1, layer.states)[: layer.channels], np.ones(layer.states, np.float32)
     counts, sample = [], np.empty(0)
     for order in orders:
         np.take(S_C, order, axis=0, out=paired, mode="clip")
         np.multiply(paired, S_B, out=paired)
-        mu = paired @ ones
+        mu = (blocks @ ones).ravel()
         counts.append(np.count_nonzero(mu < 0))
         if len(counts) == 1:
-            sample = mu.astype(np.float64) * (scale[0] * scale[1])
+            sample = mu[: layer.channels].astype(np.float64) * (scale[0] * scale[1])
     fractions = np.array(counts) / layer.channels
     mean, sd = float(fractions.mean()), float(fractions.std(ddof=1))
     # Counts are integers, so a tie is exact up to the rounding of the mean.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
 from s6flow.numeric.weights import S6Layer
 
@@ -66,6 +67,21 @@ def symmetric_signature(layer: S6Layer) -> Signature:
     if channels < 2 * states:
         product = layer.S_C.T @ layer.S_B
         return _count(np.linalg.eigvalsh((product + product.T) / 2), scale, channels)
-    triangle = np.asarray(np.linalg.qr(np.concatenate([layer.S_B, layer.S_C]).T, mode="r"))
+    triangle = _triangle(np.concatenate([layer.S_B, layer.S_C]).T)
     half = triangle[:, :states] @ triangle[:, states:].T
     return _count(np.linalg.eigvalsh((half + half.T) / 2), scale, channels)
+
+
+def _triangle(tall: Float64[np.ndarray, "row column"]) -> Float64[np.ndarray, "column column"]:
+    """R of tall = Q R, by blocks of rows whose triangles are stacked and factored again.
+
+    Blocks this small stay on one thread: for the whole matrix LAPACK starts all of them, at a hundred times the cost
+    on busy cores.
+    """
+    columns = tall.shape[1]
+    block = max(256, 4 * columns)
+    while len(tall) > block:
+        whole = len(tall) // block * block
+        parts = np.asarray(np.linalg.qr(tall[:whole].reshape(-1, block, columns), mode="r")).reshape(-1, columns)
+        tall = np.concatenate([parts, tall[whole:]])
+    return np.asarray(np.linalg.qr(tall, mode="r"))
