@@ -195,6 +195,11 @@ def _first(data: Data, sign: float) -> None:
     x0[:, 0] = first * np.where(data["s"] == 0, np.where(x0[:, 0] < 0, -1.0, 1.0), sign * np.sign(data["s"]))
 
 
+def _first_fast(data: Data) -> None:
+    data["s"] = np.where(data["s"] == 0, 1.0, data["s"])
+    _first(data, 1.0)
+
+
 def _later(data: Data, sign: float) -> None:
     later = data["x0"][:, 1:]
     later = np.where(later == 0, 1.0, np.abs(later))
@@ -321,7 +326,7 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
         (slice(None), 0), np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
     ),
     "slow-starts": lambda data: data.update(x0=-np.abs(data["x0"]) * np.sign(data["s"])[:, None]),
-    "first-token-fast": lambda data: _first(data, 1.0),
+    "first-token-fast": _first_fast,
     "first-token-not-slow": lambda data: _first(data, 1.0),
     "later-tokens-slow": lambda data: _later(data, -1.0),
     "later-tokens-fast": lambda data: _later(data, 1.0),

@@ -28,7 +28,7 @@ class BoxCertificate:
     Args:
         certified: whether it holds everywhere in the box.
         boxes: how many boxes were looked at.
-        margin: smallest certified lower bound of the margin.
+        margin: smallest certified lower bound of rhs - lhs + slack.
         undecided: some boxes that are left, if it is not certified.
     """
 
@@ -53,7 +53,7 @@ def certify_box(
         box: letter -> number or (low, high); for arrays a list of these.
         max_boxes: how many boxes may be looked at.
         smallest: boxes are not split below this share of their original width.
-        slack: relative allowance of the claim, which equality on a boundary needs.
+        slack: allowance of the claim, which equality on a boundary needs.
     Raises: TheoremError: the claim is about trajectories, or a letter has no range.
     """
     value = get(theorem) if isinstance(theorem, str) else theorem
@@ -61,7 +61,7 @@ def certify_box(
     if core and value.core is None:
         raise TheoremError("only pointwise claims are certified on boxes", None, value.id)
     flint = require_flint()
-    function = generate(margin_program(value, core), "flint")
+    function = generate(margin_program(value, core, relative=False), "flint")
     cells, ranges = _cells(function.inputs, box, value.id)
     widths = [high - low for low, high in ranges]
     todo, seen, lowest = [ranges], 0, math.inf
