@@ -15,7 +15,16 @@ from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import LETTERS, conclusion_latex
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["as_json", "library_blocks", "list_text", "listing", "page_text", "theorem_blocks", "table1", "table1_markdown"]
+__all__ = [
+    "as_json",
+    "library_blocks",
+    "list_text",
+    "listing",
+    "page_text",
+    "theorem_blocks",
+    "table1",
+    "table1_markdown",
+]
 
 
 def listing() -> list[dict[str, str]]:
@@ -110,7 +119,9 @@ def page_text(key: str, backend: str = "numpy") -> str:
     lines += ["", "Proof steps:"] if content["proof"] else ["", "Proof steps: none; the evidence is numerical."]
     for step in content["proof"]:
         count = len(step["residuals"])
-        lines.append(f"  {step['step']} [{step['state']}, {count} residual{'' if count == 1 else 's'}]: {step['because']}")
+        lines.append(
+            f"  {step['step']} [{step['state']}, {count} residual{'' if count == 1 else 's'}]: {step['because']}"
+        )
     if content["witness"]:
         lines += ["", f"Witness: {content['witness']}"]
     for example in content["counterexamples"]:
@@ -142,7 +153,14 @@ def table1_markdown() -> str:
     """Table 1 as Markdown."""
     lines = ["| scenario | condition | rate | whose | theorem | status |", "|---|---|---|---|---|---|"]
     for row in table1():
-        cells = (row["scenario"], row["condition"], f"${row['rate']}$", row["whose"], f"`{row['theorem']}`", row["status"])
+        cells = (
+            row["scenario"],
+            row["condition"],
+            f"${row['rate']}$",
+            row["whose"],
+            f"`{row['theorem']}`",
+            row["status"],
+        )
         lines.append("| " + " | ".join(cell.replace("|", r"\vert ") if "$" in cell else cell for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

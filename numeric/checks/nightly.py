@@ -1,6 +1,6 @@
 """The nightly run: every theorem on every backend with many systems, written as one JSON report.
 
-    python -m s6flow.numeric.checks.nightly --examples 20000 --measured 20000 --out proofs/nightly.json
+python -m s6flow.numeric.checks.nightly --examples 20000 --measured 20000 --out proofs/nightly.json
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_blow_up_time_is_enclosed() -> None:
 
 
 def test_an_inequality_is_certified_on_a_box_and_a_false_one_is_not() -> None:
-    box = {"mu": [(-3.0, -0.1)], "a": [(0.1, 2.0)], "s": (-2.0, 2.0), "b": (-1.0, 1.0), "floor": 0.0, "x0": [(0.1, 2.0)]}
+    box = {"mu": [(-3.0, -0.5)], "a": [1.0], "s": (0.0, 1.0), "b": (-1.0, 1.0), "floor": 0.0, "x0": [(0.5, 2.0)]}
     assert certify_box("convergence-monotone", box).certified
     bad = {**box, "mu": [(-3.0, 0.5)]}
     assert not certify_box("convergence-monotone", bad, max_boxes=200).certified

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from s6flow.numeric.checks import Verdict, check, judge_data
+from s6flow.numeric.checks import Verdict, check, engines, judge_data
 from s6flow.numeric.checks.check import batch_of
-from s6flow.numeric.checks import engines
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.errors import TheoremError

@@ -37,14 +37,18 @@ def every_operation() -> Program:
         "scan": flow.formula,
         "smooth": sp.exp(z) - 1 + sp.log(1 + x**2) + sp.sinh(x) * sp.cosh(b) + sp.sqrt(x**2 + 1) / (2 + x**2),
         "power": (x**2 + 1) ** sp.Symbol("floor", nonnegative=True) + sp.log(2 + x**2),
-        "choice": sp.Piecewise((sp.Max(x, b), sp.And(x > 0, b < 2)), (sp.Min(x, s), sp.Or(x <= -1, sp.Eq(s, b))), (-x, True))
+        "choice": sp.Piecewise(
+            (sp.Max(x, b), sp.And(x > 0, b < 2)), (sp.Min(x, s), sp.Or(x <= -1, sp.Eq(s, b))), (-x, True)
+        )
         + sp.Piecewise((1, sp.Not(sp.Lt(x, s), evaluate=False)), (nt.l, True)),
         "small": sp.exp(z) - 1,
         "other": sp.Piecewise((x, sp.Ne(nt.l, 2)), (b, True)),
         "size": sp.Abs(x) + sp.sign(x) * b,
         "before": nt.x[nt.l - 1] * x,
         "prefix": sp.Sum(nt.softplus(nt.x[nt.j]) * nt.x[nt.l], (nt.j, 1, nt.l)),
-        "between": sp.Sum(nt.x[nt.j] * sp.exp(-sp.Sum(nt.softplus(nt.x[nt.k]), (nt.k, nt.j + 1, nt.l))), (nt.j, 1, nt.l - 1)),
+        "between": sp.Sum(
+            nt.x[nt.j] * sp.exp(-sp.Sum(nt.softplus(nt.x[nt.k]), (nt.k, nt.j + 1, nt.l))), (nt.j, 1, nt.l - 1)
+        ),
         "total": sp.Sum(nt.mu[nt.n] * nt.a[nt.n], (nt.n, 1, nt.N)),
     }
     return apply_passes(lower_program("everything", body, "test", "every operation"), "fast")

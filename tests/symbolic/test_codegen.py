@@ -39,7 +39,10 @@ def cases(single: bool) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.parametrize(("backend", "single", "allowed"), [("numpy", False, 1e-13), ("torch", False, 1e-13), ("numpy", True, 2e-6), ("torch", True, 2e-6)])
+@pytest.mark.parametrize(
+    ("backend", "single", "allowed"),
+    [("numpy", False, 1e-13), ("torch", False, 1e-13), ("numpy", True, 2e-6), ("torch", True, 2e-6)],
+)
 def test_growth_rate_agrees_with_fifty_digits(backend: str, single: bool, allowed: float) -> None:
     function = generate(growth_rate_program(), backend)
     tiny = np.finfo(np.float32 if single else np.float64).tiny
@@ -77,7 +80,11 @@ def test_text_is_the_same_in_every_process() -> None:
     texts = set()
     for seed in ("0", "12345"):
         run = subprocess.run(
-            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         texts.add(run.stdout)
     assert len(texts) == 1

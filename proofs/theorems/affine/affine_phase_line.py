@@ -46,6 +46,9 @@ THEOREM = Theorem(
         "s": (0.1, 3.0),
     },
     evidence="symbolic",
-    notes="The fate of every start is exact: zero (lambda < 0), a root of p, or infinity (slow iff s x < 0 and floor = 0, and then only if "
+    notes=(
+        "The fate of every start is exact: zero (lambda < 0), a root of p, or infinity (slow iff s x < 0 "
+        "and floor = 0, and then only if "
+    )
     "deg p >= 1; with mu = nu = 0 < lambda and s x <= 0 growth is exponential). Later tokens: by integration.",
 )

@@ -30,5 +30,8 @@ THEOREM = Theorem(
     ),
     rates=(Rate("fast divergence", "floor > 0, mu > 0", bound, "ours"),),
     evidence="symbolic",
-    notes="For affine projections the same needs deg p >= 1: with mu = nu = 0 < lambda growth is exponential even with a floor.",
+    notes=(
+        "For affine projections the same needs deg p >= 1: with mu = nu = 0 < lambda growth is "
+        "exponential even with a floor."
+    ),
 )

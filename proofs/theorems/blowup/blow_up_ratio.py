@@ -45,6 +45,9 @@ THEOREM = Theorem(
         ),
     ),
     evidence="numeric",
-    notes="slope_of is the change of ln|x_l| over that of the last nonzero token before, while the leader goes from 1e15 to 1e100; "
+    notes=(
+        "slope_of is the change of ln|x_l| over that of the last nonzero token before, while the leader "
+        "goes from 1e15 to 1e100; "
+    )
     "weight is one here, because no zero token lies between.",
 )

@@ -31,5 +31,8 @@ THEOREM = Theorem(
     options={"bare_limit": True, "approach": True},
     ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0), "mu": (1e-3, 1e2), "a": (1e-2, 2.0)},
     evidence="numeric",
-    notes="Seen while the leading token goes from 1e15 to 1e30 to 1e100: earlier tokens move by less than 1e-6 in ln|x|, later ones grow.",
+    notes=(
+        "Seen while the leading token goes from 1e15 to 1e30 to 1e100: earlier tokens move by less than "
+        "1e-6 in ln|x|, later ones grow."
+    ),
 )

@@ -38,6 +38,9 @@ THEOREM = Theorem(
     witness={"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [2.0, 0.5]},
     rates=(Rate("fast divergence", "next token with s x > 0", sp.log(sp.log(1 / ob.remaining)), "ours"),),
     evidence="numeric",
-    notes="gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln of the last nonzero token before; "
+    notes=(
+        "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
+        "of the last nonzero token before; "
+    )
     "each zero token between multiplies it by q = exp(-a delta_0).",
 )

@@ -39,5 +39,8 @@ THEOREM = Theorem(
     ),
     rates=(Rate("convergence", "mu < 0, one decay rate", sp.sqrt(ob.decay_constant() / nt.t), "ours"),),
     evidence="numeric",
-    notes="The next term is of relative order t^(-(1-q)/1) or t^(-1/2); checked at ln t = 48, 80, 120 to 0.2 % on tame ranges.",
+    notes=(
+        "The next term is of relative order t^(-(1-q)/1) or t^(-1/2); checked at ln t = 48, 80, 120 to "
+        "0.2 % on tame ranges."
+    ),
 )

@@ -34,6 +34,10 @@ THEOREM = Theorem(
         ),
     ),
     evidence="numeric",
-    notes="Zero tokens are stationary and no part of the verdict; all mu_n = 0 is stationary for every token. A fate that is not settled "
-    "at ln t = 300 counts as undecided. With mu_n of both signs see state-convergence, state-slow-divergence and coexistence.",
+    notes=(
+        "Zero tokens are stationary and no part of the verdict; all mu_n = 0 is stationary for every "
+        "token. A fate that is not settled "
+    )
+    "at ln t = 300 counts as undecided. With mu_n of both signs see state-convergence, "
+    "state-slow-divergence and coexistence.",
 )

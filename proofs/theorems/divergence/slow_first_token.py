@@ -38,5 +38,8 @@ THEOREM = Theorem(
     },
     rates=(Rate("slow divergence", "token 1", shift / sp.Abs(nt.s), "ours"),),
     evidence="symbolic",
-    notes="Checked for ln t in 100..300 with the explicit error (12 ln ln t + 6 |ln(mu e^b/s^2)| + 20)/ln t on tame ranges.",
+    notes=(
+        "Checked for ln t in 100..300 with the explicit error (12 ln ln t + 6 |ln(mu e^b/s^2)| + 20)/ln "
+        "t on tame ranges."
+    ),
 )

@@ -30,5 +30,8 @@ THEOREM = Theorem(
     ),
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0", sp.log(nt.t), "ours"),),
     evidence="symbolic",
-    notes="The lower bound is explicit and holds for all times; that every token is also O(ln t) is slow-ratios with slow-first-token.",
+    notes=(
+        "The lower bound is explicit and holds for all times; that every token is also O(ln t) is "
+        "slow-ratios with slow-first-token."
+    ),
 )

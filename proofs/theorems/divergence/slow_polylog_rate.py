@@ -32,5 +32,8 @@ THEOREM = Theorem(
     },
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0", sp.log(nt.t) ** l, "paper"),),
     evidence="numeric",
-    notes="Weaker than slow-log-rate for l >= 2; kept because it is the paper's rate. The constant is the one seen at ln t = 50.",
+    notes=(
+        "Weaker than slow-log-rate for l >= 2; kept because it is the paper's rate. The constant is the "
+        "one seen at ln t = 50."
+    ),
 )

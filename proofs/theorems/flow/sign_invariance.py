@@ -38,6 +38,9 @@ THEOREM = Theorem(
             "A zero second token moves at once: x_2' = beta_C gate f_1 != 0.",
         ),
     ),
-    notes="Integrated in asinh coordinates, where a token is free to change its sign; log coordinates would prove nothing. "
+    notes=(
+        "Integrated in asinh coordinates, where a token is free to change its sign; log coordinates "
+        "would prove nothing. "
+    )
     "With a bias of C only token 1 keeps its sign.",
 )  # fmt: skip

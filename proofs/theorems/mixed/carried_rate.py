@@ -25,5 +25,8 @@ THEOREM = Theorem(
     tolerance=1e-9,
     ranges={},
     evidence="symbolic",
-    notes="Exact at every state, with rate_first = F_1; near the blow-up of token 1 the own rate is negligible for a bounded x_2.",
+    notes=(
+        "Exact at every state, with rate_first = F_1; near the blow-up of token 1 the own rate is "
+        "negligible for a bounded x_2."
+    ),
 )

@@ -18,5 +18,8 @@ THEOREM = Theorem(
     options={"shapes": ((1, 2), (1, 3), (1, 6)), "batch": 50},
     evidence="certified",
     ranges={"a": (1e-1, 20.0)},
-    notes="Roots are isolated in ball arithmetic with certified signs and a certified count; x and Delta are in bijection for s != 0.",
+    notes=(
+        "Roots are isolated in ball arithmetic with certified signs and a certified count; x and Delta "
+        "are in bijection for s != 0."
+    ),
 )

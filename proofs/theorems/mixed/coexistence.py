@@ -49,5 +49,8 @@ THEOREM = Theorem(
         ),
     ),
     evidence="numeric",
-    notes="Token 2 vanishes like (T-t)^(|K(0)|/3). That the dichotomy can fail needs K(0) < 0 or a root of K at which K falls as |x| grows.",
+    notes=(
+        "Token 2 vanishes like (T-t)^(|K(0)|/3). That the dichotomy can fail needs K(0) < 0 or a root of "
+        "K at which K falls as |x| grows."
+    ),
 )

@@ -58,6 +58,9 @@ THEOREM = Theorem(
         Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** (-ob.kappa[l] / 2), "ours"),
     ),
     evidence="numeric",
-    notes="Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the corrections t^(-|1-kappa|) have not died out. "
+    notes=(
+        "Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the "
+        "corrections t^(-|1-kappa|) have not died out. "
+    )
     "The proof for general signs is a sketch: what is measured is its conclusion.",
 )

@@ -36,5 +36,8 @@ THEOREM = Theorem(
     ),
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0, mu_n of any signs", sp.log(nt.t), "ours"),),
     evidence="numeric",
-    notes="The transient can be immense (theory 8: ln t = 387): what is not settled at ln t = 500 counts as undecided, never as slow.",
+    notes=(
+        "The transient can be immense (theory 8: ln t = 387): what is not settled at ln t = 500 counts "
+        "as undecided, never as slow."
+    ),
 )

@@ -7,7 +7,10 @@ from s6flow.symbolic.theorem import Theorem
 
 THEOREM = Theorem(
     id="cone-attracts",
-    title="An indefinite form with unequal steps: an open set of starts converges to nonzero points of the cone x^T M x = 0",
+    title=(
+        "An indefinite form with unequal steps: an open set of starts converges to nonzero points of the "
+        "cone x^T M x = 0"
+    ),
     section="11",
     source="ours (theory 11)",
     kind="existence",
@@ -18,5 +21,9 @@ THEOREM = Theorem(
     options={"log_times": (16.0, 20.0), "shapes": ((1, 2, 2, 1),), "bare_limit": True},
     ranges={"x": (0.7, 1.4), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     evidence="numeric",
-    notes="D = 2, M = diag(1, -1), constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is conserved and every start with both entries nonzero ends where it meets the cone. So one positive eigenvalue => divergence, as the caption of Figure 6 has it, is not a theorem.",
+    notes=(
+        "D = 2, M = diag(1, -1), constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is "
+        "conserved and every start with both entries nonzero ends where it meets the cone. So one "
+        "positive eigenvalue => divergence, as the caption of Figure 6 has it, is not a theorem."
+    ),
 )

@@ -34,7 +34,7 @@ THEOREM = Theorem(
                 "x": [[0.1, 0.9]],
             },
         ),
-    ),  # fmt: skip
+    ),
     evidence="symbolic",
     notes="delta_low is the smallest step that any channel can have while |x_d| does not exceed its start.",
 )

@@ -37,7 +37,7 @@ THEOREM = Theorem(
                 "x": [[0.1, 0.9]],
             },
         ),
-    ),  # fmt: skip
+    ),
     evidence="symbolic",
     notes="Unbounded by the comparison d|x|^2/dt >= 2 eig_min |x|^2 min_d Delta_d |x|^2.",
 )

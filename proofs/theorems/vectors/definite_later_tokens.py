@@ -18,5 +18,8 @@ THEOREM = Theorem(
     options={"log_times": (2.0, 4.0, 6.0), "shapes": ((3, 2, 2, 1), (3, 3, 3, 2)), "bare_limit": True, "tokens": "all"},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     evidence="conjecture",
-    notes="Only seen: the norm of all tokens together falls between ln t = 2, 4 and 6. One positive eigenvalue, which the figure also calls divergent, is refuted by cone-attracts.",
+    notes=(
+        "Only seen: the norm of all tokens together falls between ln t = 2, 4 and 6. One positive "
+        "eigenvalue, which the figure also calls divergent, is refuted by cone-attracts."
+    ),
 )

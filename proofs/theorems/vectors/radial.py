@@ -38,7 +38,7 @@ THEOREM = Theorem(
                 "bias": 2.0,
             },
         ),
-    ),  # fmt: skip
+    ),
     evidence="symbolic",
     notes="",
 )

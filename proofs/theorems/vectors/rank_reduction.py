@@ -19,6 +19,9 @@ THEOREM = Theorem(
     scale=ob.spectrum_size[nt.n],
     tolerance=1e-9,
     evidence="symbolic",
-    notes="Compared by power sums tr(M^k), k = 1..N, which decide the nonzero eigenvalues with their multiplicities because the rank is "
+    notes=(
+        "Compared by power sums tr(M^k), k = 1..N, which decide the nonzero eigenvalues with their "
+        "multiplicities because the rank is "
+    )
     "at most N. The measurement forms the D x D matrix on purpose, to have something to compare with.",
 )

@@ -16,7 +16,8 @@ def proof() -> tuple[Step, ...]:
             "hyperbolic-pairs",
             "Each state contributes one positive and one negative square",
             (sp.Eq(u * v, ((u + v) ** 2 - (u - v) ** 2) / 4),),
-            "x^T S_C^T S_B x = sum_n u_n v_n with u = S_C x and v = S_B x; for 2N <= D and independent rows u and v are free, "
+            "x^T S_C^T S_B x = sum_n u_n v_n with u = S_C x and v = S_B x; for 2N <= D and independent rows "
+            "u and v are free, "
             "and by Sylvester's law of inertia the signature is N, N.",
             (sp.expand(u * v - ((u + v) ** 2 - (u - v) ** 2) / 4),),
         ),
@@ -41,6 +42,9 @@ THEOREM = Theorem(
         ),
     ),
     evidence="symbolic",
-    notes="Generic: the 2N rows of S_B and S_C are linearly independent. In the basis that they span the symmetric part is "
+    notes=(
+        "Generic: the 2N rows of S_B and S_C are linearly independent. In the basis that they span the "
+        "symmetric part is "
+    )
     "[[0, 1], [1, 0]]/2 by congruence (Sylvester).",
 )
