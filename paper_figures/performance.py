@@ -18,34 +18,64 @@ from s6flow.symbolic.errors import FormatError
 SIZE = (3.3, 4.4)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
 PARAMETERS: dict[str, Any] = {
-    "ratios": ["ratio", "speedup", "times_faster", "peer_over_ours"],
+    "ratios": ["ratio", "speedup", "times_faster", "times_numba"],
     "limits": ["fraction_of_limit", "share_of_limit", "of_ceiling", "fraction_of_ceiling"],
-    "most_rows": 24,
+    "containers": ["cases", "results", "rows", "right_hand_sides", "forms"],
+    "sizes": ["tokens", "states"],
 }
 
 
-def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, float]]:
-    """(kind, label, value) of every ratio and every share of a limit, wherever it stands in a result."""
+def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str, float]]:
+    """(kind, case, peer, value) of every ratio and every share of a limit, wherever it stands in a result.
+
+    A ratio is a number, or a table of numbers by peer, in which ours is the entry 1.
+    """
     if isinstance(content, list):
-        content = {
-            str(row.get("name", place)) if isinstance(row, dict) else str(place): row
-            for place, row in enumerate(content)
-        }
+        content = {_row_name(row, place): row for place, row in enumerate(content)}
     if not isinstance(content, dict):
         return
     for key, value in content.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        for kind, names in (("peer", PARAMETERS["ratios"]), ("limit", PARAMETERS["limits"])):
-            for name in names:
-                if number and (key == name or key.startswith((name + "_", name + " ")) or key.endswith("_" + name)):
-                    rest = key.removeprefix(name).removesuffix(name).strip("_ ")
-                    yield kind, ", ".join(part for part in (*path, rest) if part), float(value)
-                    break
-        yield from leaves(value, (*path, key) if key not in ("cases", "results", "rows") else path)
+        kind = _kind(key)
+        if kind and _number(value):
+            yield kind, ", ".join(path), _rest(key), float(value)
+        elif kind and isinstance(value, dict):
+            if _rest(key):
+                continue  # the same ratios by another statistic
+            for peer, ratio in value.items():
+                if _number(ratio) and ratio != 1:
+                    yield kind, ", ".join(path), str(peer), float(ratio)
+        else:
+            yield from leaves(value, path if key in PARAMETERS["containers"] else (*path, key))
 
 
-def read_rows(paths: list[Path]) -> list[tuple[str, str, str, float]]:
-    """(file, kind, label, value) of all result files.
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _kind(key: str) -> str | None:
+    """What a key's number is, if it is a ratio or a share of a limit."""
+    for kind, names in (("peer", PARAMETERS["ratios"]), ("limit", PARAMETERS["limits"])):
+        if any(key == name or key.startswith((name + "_", name + " ")) or key.endswith("_" + name) for name in names):
+            return kind
+    return None
+
+
+def _rest(key: str) -> str:
+    for name in (*PARAMETERS["ratios"], *PARAMETERS["limits"]):
+        key = key.removeprefix(name).removesuffix(name)
+    return key.strip("_ ")
+
+
+def _row_name(row: Any, place: int) -> str:
+    """A row of a list by its name, or by the sizes that set it apart."""
+    if not isinstance(row, dict):
+        return str(place)
+    sizes = [f"{key} {row[key]}" for key in PARAMETERS["sizes"] if key in row]
+    return str(row.get("name") or ", ".join(sizes) or place)
+
+
+def read_rows(paths: list[Path]) -> list[tuple[str, str, str, str, float]]:
+    """(file, kind, case, peer, value) of all result files.
 
     Raises: FigureUnavailable: no file, or none with a ratio. FormatError: a file is no JSON.
     """
@@ -55,7 +85,7 @@ def read_rows(paths: list[Path]) -> list[tuple[str, str, str, float]]:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise FormatError("a benchmark result must be readable JSON", str(error), path.name) from None
-        rows += [(path.stem, *leaf) for leaf in leaves(content) if np.isfinite(leaf[2]) and leaf[2] > 0]
+        rows += [(path.stem, *leaf) for leaf in leaves(content) if np.isfinite(leaf[3]) and leaf[3] > 0]
     if not rows:
         raise FigureUnavailable(
             "figure performance needs committed benchmark results with ratios", remedy="Run make bench."
@@ -67,35 +97,38 @@ def data() -> Data:
     """All ratios to peers and shares of limits, with the files that they stand in."""
     rows = read_rows(result_files(FIGURES["performance"]))
     columns = zip(*rows, strict=True)
-    return as_data(**dict(zip(("file", "kind", "label", "value"), columns, strict=True)))
+    return as_data(**dict(zip(("file", "kind", "case", "peer", "value"), columns, strict=True)))
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) how many times longer peers take, (b) shares of limits."""
+    """One row a peer, one dot a case: (a) how many times longer peers take, (b) shares of limits."""
+    names = np.array([_row(*row) for row in zip(data["file"], data["case"], data["peer"], strict=True)])
     kinds = [kind for kind in ("peer", "limit") if (data["kind"] == kind).any()]
-    shown = {kind: np.flatnonzero(data["kind"] == kind)[: PARAMETERS["most_rows"]] for kind in kinds}
-    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=[2 + len(shown[kind]) for kind in kinds])
+    rows = {kind: list(dict.fromkeys(names[data["kind"] == kind].tolist())) for kind in kinds}
+    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=[3 + len(rows[kind]) for kind in kinds])
     for ax, kind, letter in zip(axes[:, 0], kinds, "ab", strict=False):
-        rows = shown[kind]
-        values = data["value"][rows]
-        base = 1.0 if kind == "peer" else 0.0
-        colours = [palette.BLUE if value >= 1 or kind == "limit" else palette.VERMILION for value in values]
-        ax.barh(np.arange(len(rows)), values - base, left=base, color=colours, height=0.65)
-        labels = [
-            f"{data['file'][row]}: {data['label'][row]}" if data["label"][row] else str(data["file"][row])
-            for row in rows
-        ]
-        ax.set_yticks(np.arange(len(rows)), [label.replace("_", " ")[:44] for label in labels], fontsize=5.5)
-        ax.invert_yaxis()
+        for place, name in enumerate(rows[kind]):
+            values = data["value"][(names == name) & (data["kind"] == kind)]
+            colours = [palette.BLUE if value >= 1 or kind == "limit" else palette.VERMILION for value in values]
+            ax.hlines(place, values.min(), values.max(), color=palette.GREY, lw=0.8)
+            ax.scatter(values, np.full(len(values), place), color=colours, s=9, zorder=3)
+        ax.set_yticks(range(len(rows[kind])), rows[kind], fontsize=6)
+        ax.set_ylim(max(len(rows[kind]), 4) - 0.5, -0.5)
         if kind == "peer":
             ax.set_xscale("log")
-            ax.axvline(1, color="black", lw=0.7)
-            ax.set_xlabel("time of the peer / ours (right of 1: we are faster)", fontsize=6.3)
-            palette.panel(ax, letter, "against peers, same run")
+            ax.axvline(1, color="black", lw=0.8)
+            ax.set_xlabel("time of the other / ours")
+            palette.panel(ax, letter, "peers, same run")
         else:
-            ax.set_xlim(0, max(1.0, float(values.max())))
+            ax.set_xlim(0, 1.0)
             ax.set_xlabel("share of the limit")
-            palette.panel(ax, letter, "against hardware limits")
+            palette.panel(ax, letter, "hardware limits")
+
+
+def _row(file: str, case: str, peer: str) -> str:
+    """A peer's row; results without peers by name have one row a case."""
+    text = f"{file.split('_')[0]}: {peer or case}".replace("_", " ")
+    return text if len(text) <= 34 else text[:33] + "…"
 
 
 def caption(data: Data) -> str:
@@ -103,4 +136,7 @@ def caption(data: Data) -> str:
     files = ", ".join(f"`{name}`" for name in dict.fromkeys(data["file"].tolist()))
     ratios = data["value"][data["kind"] == "peer"]
     told = f"{len(ratios)} ratios to peers from {ratios.min():.3g} to {ratios.max():.3g}" if len(ratios) else "no peers"
-    return f"From the committed results {files}: {told}; slower cases are shown as they are, in the other colour."
+    return (
+        f"From the committed results {files}: {told}; one dot a case; left of the line the other is faster, "
+        "and is shown as it is."
+    )
