@@ -173,7 +173,8 @@ def _checked_file(build: Path, names: list[str]) -> str:
 
 
 def _home(build: Path, name: str) -> str:
-    form = re.compile(rf"^\s*(?:Theorem|Lemma|Corollary|Definition)\s+{re.escape(name)}(?![\w'])", re.M)
+    stated = r"\s*:\s*Prop\b" if name.endswith("_statement") else rf"\s*:\s*{re.escape(name)}_statement\b"
+    form = re.compile(rf"^\s*(?:Theorem|Definition)\s+{re.escape(name)}{stated}", re.M)
     found = [
         path.stem for path in sorted(build.glob("*.v")) if path.stem != "Checked" and form.search(path.read_text())
     ]
