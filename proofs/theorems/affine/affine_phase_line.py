@@ -49,6 +49,6 @@ THEOREM = Theorem(
     notes=(
         "The fate of every start is exact: zero (lambda < 0), a root of p, or infinity (slow iff s x < 0 "
         "and floor = 0, and then only if "
-    )
-    "deg p >= 1; with mu = nu = 0 < lambda and s x <= 0 growth is exponential). Later tokens: by integration.",
+        "deg p >= 1; with mu = nu = 0 < lambda and s x <= 0 growth is exponential). Later tokens: by integration."
+    ),
 )

@@ -28,15 +28,7 @@ THEOREM = Theorem(
     finite=sp.Implies(l >= 2, sp.Le(sp.Abs(ob.slope_of[l] - ob.weight[l]), sp.Rational(1, 100))),
     measurement="blowup",
     options={"approach": True, "shapes": ((2, 1), (3, 1), (4, 2))},
-    ranges={
-        "x0": (1e-2, 30.0),
-        "b": (-4.0, 4.0),
-        "mu": (1e-3, 1e2),
-        "a": (0.05, 0.5),
-        "s": (0.5, 10.0),
-        "x0": (0.5, 10.0),
-        "b": (-3.0, 0.0),
-    },
+    ranges={"x0": (0.5, 10.0), "b": (-3.0, 0.0), "mu": (1e-3, 1e2), "a": (0.05, 0.5), "s": (0.5, 10.0)},
     counterexamples=(
         Counterexample(
             "later-tokens-slow",
@@ -48,6 +40,6 @@ THEOREM = Theorem(
     notes=(
         "slope_of is the change of ln|x_l| over that of the last nonzero token before, while the leader "
         "goes from 1e15 to 1e100; "
-    )
-    "weight is one here, because no zero token lies between.",
+        "weight is one here, because no zero token lies between."
+    ),
 )

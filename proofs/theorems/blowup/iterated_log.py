@@ -41,6 +41,6 @@ THEOREM = Theorem(
     notes=(
         "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
         "of the last nonzero token before; "
-    )
-    "each zero token between multiplies it by q = exp(-a delta_0).",
+        "each zero token between multiplies it by q = exp(-a delta_0)."
+    ),
 )

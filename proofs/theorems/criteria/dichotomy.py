@@ -37,7 +37,7 @@ THEOREM = Theorem(
     notes=(
         "Zero tokens are stationary and no part of the verdict; all mu_n = 0 is stationary for every "
         "token. A fate that is not settled "
-    )
-    "at ln t = 300 counts as undecided. With mu_n of both signs see state-convergence, "
-    "state-slow-divergence and coexistence.",
+        "at ln t = 300 counts as undecided. With mu_n of both signs see state-convergence, "
+        "state-slow-divergence and coexistence."
+    ),
 )

@@ -41,6 +41,6 @@ THEOREM = Theorem(
     notes=(
         "Integrated in asinh coordinates, where a token is free to change its sign; log coordinates "
         "would prove nothing. "
-    )
-    "With a bias of C only token 1 keeps its sign.",
+    "With a bias of C only token 1 keeps its sign."
+    ),
 )  # fmt: skip

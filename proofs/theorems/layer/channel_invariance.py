@@ -34,6 +34,6 @@ THEOREM = Theorem(
     notes=(
         "That the motion on the axis is the 1-D flow with mu_n = S_C[n,d] S_B[n,d], s = S_Delta[d,d] is "
         "the derivation's step "
-    )
-    "axis-restriction; dropped by the theory: conv1d, gate, norms, skip, in_proj and out_proj, finite depth.",
+    "axis-restriction; dropped by the theory: conv1d, gate, norms, skip, in_proj and out_proj, finite depth."
+    ),
 )  # fmt: skip

@@ -61,6 +61,6 @@ THEOREM = Theorem(
     notes=(
         "Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the "
         "corrections t^(-|1-kappa|) have not died out. "
-    )
-    "The proof for general signs is a sketch: what is measured is its conclusion.",
+        "The proof for general signs is a sketch: what is measured is its conclusion."
+    ),
 )

@@ -31,8 +31,7 @@ def proof() -> tuple[Step, ...]:
 THEOREM = Theorem(
     id="skip-equilibria",
     title=(
-        "With the D skip and mu < 0 < d, token 1 settles at one nonzero value, or escapes where s x < 0 "
-        "and d is large"
+        "With the D skip and mu < 0 < d, token 1 settles at one nonzero value, or escapes where s x < 0 and d is large"
     ),
     section="9",
     source="ours (theory 9)",
@@ -64,6 +63,6 @@ THEOREM = Theorem(
     notes=(
         "On the side s x > 0 the own rate falls strictly from 0 to -oo, so d + mu r^2 Delta(r) has "
         "exactly one root r*, and it attracts. "
-    )
-    "On the side s x < 0 it is at least -4|mu| e^(b-2)/s^2: for larger d every start there escapes.",
+        "On the side s x < 0 it is at least -4|mu| e^(b-2)/s^2: for larger d every start there escapes."
+    ),
 )

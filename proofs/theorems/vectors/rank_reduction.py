@@ -22,6 +22,6 @@ THEOREM = Theorem(
     notes=(
         "Compared by power sums tr(M^k), k = 1..N, which decide the nonzero eigenvalues with their "
         "multiplicities because the rank is "
-    )
-    "at most N. The measurement forms the D x D matrix on purpose, to have something to compare with.",
+        "at most N. The measurement forms the D x D matrix on purpose, to have something to compare with."
+    ),
 )

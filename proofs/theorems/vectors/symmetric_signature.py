@@ -45,6 +45,6 @@ THEOREM = Theorem(
     notes=(
         "Generic: the 2N rows of S_B and S_C are linearly independent. In the basis that they span the "
         "symmetric part is "
-    )
-    "[[0, 1], [1, 0]]/2 by congruence (Sylvester).",
+        "[[0, 1], [1, 0]]/2 by congruence (Sylvester)."
+    ),
 )
