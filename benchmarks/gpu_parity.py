@@ -1,7 +1,7 @@
 """Generated GPU kernels against the float64 CPU reference, on 10,000 random systems with extremes.
 
-    python benchmarks/gpu_parity.py --reference FILE.npz       on any machine: the CPU's answers
-    python benchmarks/gpu_parity.py --against FILE.npz --out FILE.json     on the GPU
+python benchmarks/gpu_parity.py --reference FILE.npz       on any machine: the CPU's answers
+python benchmarks/gpu_parity.py --against FILE.npz --out FILE.json     on the GPU
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def reference(path: str) -> None:
         for precision in ("float32", "float64"):
             systems = rate_systems(index, precision)
             found[f"rate{index}_{precision}"] = rate(*(systems[k] for k in RATE_INPUTS))
-            found[f"scale{index}_{precision}"] = rate(*(np.abs(systems[k]) if k == "mu" else systems[k] for k in RATE_INPUTS))
+            found[f"scale{index}_{precision}"] = rate(
+                *(np.abs(systems[k]) if k == "mu" else systems[k] for k in RATE_INPUTS)
+            )
     for index in range(len(FLOWS)):
         run = trajectories(index, "numpy", 1e-12)
         found[f"log_abs{index}"] = run.log_abs.filled(np.nan)
@@ -91,7 +93,7 @@ def compare_flows(known: Any, precision: str, rtol: float) -> dict[str, Any]:
     from s6flow.numeric.flow import problem
     from s6flow.numeric.gpu.flow import solve
 
-    raw, conditioned, status, blow_up, systems = [], [], 0, [], 0
+    raw, conditioned, status, blow_up, systems, fates = [], [], 0, [], 0, []
     for index in range(len(FLOWS)):
         problem.BACKENDS["triton-parity"] = f"{__name__}:solve_{precision}"
         globals()[f"solve_{precision}"] = lambda p: solve(p, precision=precision)
@@ -105,6 +107,9 @@ def compare_flows(known: Any, precision: str, rtol: float) -> dict[str, Any]:
         conditioned.append(error / (1 + pace))
         differs = run.status != known[f"status{index}"]
         status += int(differs.sum())
+        fates += [
+            f"{old} -> {new}" for old, new in zip(known[f"status{index}"][differs], run.status[differs], strict=True)
+        ]
         blown = (run.status == 1) & ~differs
         blow_up.append(np.abs(run.log_blow_up_time - known[f"log_blow_up{index}"])[blown])
         systems += len(run.status)
@@ -118,6 +123,7 @@ def compare_flows(known: Any, precision: str, rtol: float) -> dict[str, Any]:
         "quantile_999_conditioned": np.quantile(sensible, 0.999),
         "median_error": np.median(errors),
         "different_fates": status,
+        "which_fates": {pair: fates.count(pair) for pair in sorted(set(fates))},
         "blow_ups": len(times),
         "largest_error_log_blow_up_time": times.max(),
     }

@@ -1,6 +1,6 @@
 """Which layout of a program is fastest: systems x lanes x tokens a lane, for fixed steps and for adaptive pairs.
 
-    python benchmarks/gpu_tiles.py --out FILE.json
+python benchmarks/gpu_tiles.py --out FILE.json
 """
 
 from __future__ import annotations

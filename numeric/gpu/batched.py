@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from s6flow.numeric.flow import driver
 from s6flow.numeric.flow.problem import Status
@@ -17,7 +18,6 @@ from s6flow.numeric.gpu.tableau import PAIRS, Row
 
 __all__ = ["Ends", "integrate_batched"]
 
-Tensor = torch.Tensor
 #: state, indices of the systems -> velocity d state / dt, same shape as the state
 Velocity = Callable[[Tensor, Tensor], Tensor]
 
@@ -61,7 +61,7 @@ def integrate_batched(
     start: Tensor,
     *,
     log_horizon: float,
-    log_size: Callable[[Tensor], Tensor],
+    log_size: Callable[[Tensor, Tensor], Tensor],
     log_limit: float,
     rtol: float,
     relative: bool,
@@ -73,7 +73,7 @@ def integrate_batched(
         velocity: of the systems whose indices it is given; float32 inside is enough for rtol >= 1e-6.
         start: float64 states, shape (system, component).
         log_horizon: ln t at which to stop.
-        log_size: state -> ln of the largest |x|, shape (system).
+        log_size: state, indices -> ln of the largest |x|, shape (system).
         log_limit: ln|x| that counts as blown up.
         rtol: tolerated local error, of the state itself if `relative` (log tokens), else relative to min(1, |state|).
         relative: see rtol.
@@ -123,7 +123,7 @@ def _attempt(
     live: _Live,
     aim: Tensor,
     ends: Ends,
-    log_size: Callable[[Tensor], Tensor],
+    log_size: Callable[[Tensor, Tensor], Tensor],
     log_limit: float,
     rtol: float,
     relative: bool,
@@ -152,7 +152,7 @@ def _attempt(
     over = good & (theta > aim + _LANDED)  # past the horizon: again, with the step that the clock suggests
     good = good & ~over
     arrived = good & (theta >= aim - _LANDED)
-    exploded = good & ~arrived & (log_size(new) >= log_limit)
+    exploded = good & ~arrived & (log_size(new, live.index) >= log_limit)
     lead = slope.abs().argmax(dim=1, keepdim=True)
     growth = slope.gather(1, lead).abs().log()[:, 0] + log_rate
     before = live.slope.gather(1, lead).abs().log()[:, 0] + live.log_rate
@@ -171,7 +171,12 @@ def _attempt(
     tired = live.attempts >= max_steps
     done = arrived | exploded | lost | tired
     status = torch.full_like(live.index, int(Status.STEP_LIMIT))
-    for mask, code in ((lost, Status.UNDERFLOW), (exploded, Status.OVERFLOW), (finite, Status.BLOW_UP), (arrived, Status.HORIZON)):
+    for mask, code in (
+        (lost, Status.UNDERFLOW),
+        (exploded, Status.OVERFLOW),
+        (finite, Status.BLOW_UP),
+        (arrived, Status.HORIZON),
+    ):
         status[mask] = int(code)
     where = live.index[done]
     ends.status[where], ends.state[where], ends.steps[where] = status[done], live.state[done], live.attempts[done]

@@ -9,6 +9,9 @@ from s6flow.numeric.gpu.kernels import load_fixed
 
 __all__ = ["fixed_steps"]
 
+#: Tokens a lane from which the stages go round in a loop: unrolled, they take minutes to compile.
+_ROLLED = 32
+
 
 def fixed_steps(
     x: torch.Tensor,
@@ -37,7 +40,7 @@ def fixed_steps(
     if systems == 0:
         return out
     scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
-    load_fixed(precision, zero).fixed_kernel[(-(-systems // tile.systems),)](
+    load_fixed(precision, zero, tile.per_lane >= _ROLLED).fixed_kernel[(-(-systems // tile.systems),)](
         x, *scalars, arrays["mu"], arrays["a"], x.new_full((1,), h), out, systems, tokens, steps,
         SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=arrays["mu"].shape[-1],
         num_warps=tile.warps,

@@ -138,7 +138,9 @@ def solve(problem: Problem, *, precision: str = "float64", method: str | None = 
     """
     device = require_device()
     if problem.coordinates.name != "log":
-        raise FormatError("the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'.")
+        raise FormatError(
+            "the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'."
+        )
     method = method or ("DOP853" if problem.rtol < 1e-7 else "RK45")
     systems, tokens = problem.start.shape
     run = Run.empty(systems, len(problem.targets), tokens)

@@ -56,6 +56,7 @@ PRECISIONS: dict[str, Precision] = {
     "float64": Precision("float64", 2.3e-16, 1e-280, 1e280, 230.3, -690.0, 1e-8, 1e-13),
 }
 
+
 def control(kind: Precision) -> dict[str, float]:
     """Step control of numeric.flow.driver, and what depends on the precision."""
     from s6flow.numeric.flow import driver
@@ -115,10 +116,14 @@ def flow_text(program: Program, method: str, precision: str) -> str:
 
 
 @cache
-def fixed_text(program: Program, precision: str) -> str:
-    """The module of fixed steps of the classical Runge-Kutta method in the tokens themselves."""
+def fixed_text(program: Program, precision: str, rolled: bool = False) -> str:
+    """The module of fixed steps of the classical Runge-Kutta method in the tokens themselves.
+
+    Args:
+        rolled: one stage a turn of the loop instead of one step: shorter code for many tokens a lane.
+    """
     cell = print_cell(times_input(program, program.inputs[0].name), PRECISIONS[precision].fast)
-    return _module(cell, "fixed.j2", CLASSICAL, f"{CLASSICAL.name}, {precision}")
+    return _module(cell, "fixed.j2", CLASSICAL, f"{CLASSICAL.name}, {precision}", rolled=rolled)
 
 
 def _load(text: str, name: str) -> ModuleType:
@@ -133,6 +138,6 @@ def load_flow(method: str, precision: str, zero: frozenset[str] = frozenset()) -
 
 
 @cache
-def load_fixed(precision: str, zero: frozenset[str] = frozenset()) -> ModuleType:
+def load_fixed(precision: str, zero: frozenset[str] = frozenset(), rolled: bool = False) -> ModuleType:
     """The fixed-step kernel of the bilinear flow, with the inputs in `zero` fixed at 0."""
-    return _load(fixed_text(bind_zero(growth_rate_program(), zero), precision), "fixed")
+    return _load(fixed_text(bind_zero(growth_rate_program(), zero), precision, rolled), "fixed")

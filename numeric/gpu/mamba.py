@@ -14,18 +14,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from s6flow.numeric.gpu.batched import Ends, integrate_batched
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.triton_runtime import require_device
 from s6flow.symbolic.errors import MissingDependencyError
 
-__all__ = ["AxisSystems", "axis_flow", "axis_velocity", "layer_flow", "layer_velocity", "selective_scan"]
+__all__ = [
+    "AxisSystems",
+    "affine_axis_flow",
+    "axis_flow",
+    "axis_velocity",
+    "layer_flow",
+    "layer_velocity",
+    "selective_scan",
+]
 
-Tensor = torch.Tensor
 
-#: |x| = 3e6 counts as blown up: |x|^3 stays in float32, and the time left is 1e-20 or so.
-LOG_LIMIT = 15.0
+#: ln|x| that counts as blown up where the step grows with the token: |x|^3 stays in float32, and the time left is
+#: below 1e-30. Where the step dies out (s x < 0) later tokens may pass it harmlessly, up to float32's range.
+LOG_LIMIT, LOG_LIMIT_SLOW = 27.0, 80.0
 
 
 def selective_scan() -> Any:
@@ -134,12 +143,31 @@ def axis_flow(
         x = sign[rows] * torch.exp(u).float()
         return axis_velocity(systems, x, index[rows], growth=True).double()
 
-    def log_size(u: Tensor) -> Tensor:
-        return u.amax(dim=1)
+    harmless = systems.s[index, None] * sign < 0
+
+    def log_size(u: Tensor, rows: Tensor) -> Tensor:
+        return torch.where(harmless[rows], u * (LOG_LIMIT / LOG_LIMIT_SLOW), u).amax(dim=1)
 
     return integrate_batched(
         velocity, x0.double().abs().log(), log_horizon=log_horizon, log_size=log_size, log_limit=LOG_LIMIT,
         rtol=rtol, relative=True, max_steps=max_steps,
+    )  # fmt: skip
+
+
+def affine_axis_flow(
+    systems: AxisSystems, x0: Tensor, index: Tensor, *, log_horizon: float, rtol: float = 1e-5, max_steps: int = 2000
+) -> Ends:
+    """As `axis_flow` for channels with projection biases, whose signs may change: the state is asinh x."""
+
+    def velocity(v: Tensor, rows: Tensor) -> Tensor:
+        return axis_velocity(systems, torch.sinh(v), index[rows]).double() / torch.cosh(v)
+
+    def log_size(v: Tensor, rows: Tensor) -> Tensor:
+        return v.abs().amax(dim=1) - np.log(2.0)
+
+    return integrate_batched(
+        velocity, torch.asinh(x0.double()), log_horizon=log_horizon, log_size=log_size, log_limit=9.0,
+        rtol=rtol, relative=False, max_steps=max_steps,
     )  # fmt: skip
 
 
@@ -187,13 +215,13 @@ def layer_flow(layer: S6Layer, x0: Tensor, *, log_horizon: float, rtol: float = 
         y = layer_velocity(layer, torch.sinh(shaped)).double()
         return (y / torch.cosh(shaped)).reshape(len(v), -1)
 
-    def log_size(v: Tensor) -> Tensor:
+    def log_size(v: Tensor, rows: Tensor) -> Tensor:
         return v.abs().amax(dim=1) - np.log(2.0)
 
     with _exact_products():
         return integrate_batched(
             velocity, torch.asinh(x0.double()).reshape(len(x0), -1), log_horizon=log_horizon, log_size=log_size,
-            log_limit=LOG_LIMIT, rtol=rtol, relative=False, max_steps=max_steps,
+            log_limit=15.0, rtol=rtol, relative=False, max_steps=max_steps,
         )  # fmt: skip
 
 

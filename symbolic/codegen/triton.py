@@ -116,7 +116,7 @@ class BlockPrinter:
             code = self.code(node, [self.text[id(arg)] for arg in node.args])
             named = node.op in ("input", "scan", "shift") or (uses[id(node)] > 1 and node.op != "const")
             if named:
-                name = f"{node.attr[0]}_" if node.op == "input" else f"v{self.number}"  # type: ignore[index]
+                name = f"{node.array[0]}_" if node.op == "input" else f"v{self.number}"
                 self.number += node.op != "input"
                 loads = node.op == "input" and "token" not in node.axes and "source" not in node.axes
                 (self.before if loads else self.inside).append(f"{name} = {code}")
@@ -129,7 +129,7 @@ class BlockPrinter:
         attr = str(node.attr)
         match node.op:
             case "input":
-                name, own = node.attr  # type: ignore[misc]
+                name, own = node.array
                 address, mask = self.place(own)
                 return f"tl.load({name}_ptr + {address}, {mask}, 0.0)"
             case "reduce_sum":
@@ -156,10 +156,9 @@ class BlockPrinter:
 
     def carry(self, node: Node, name: str) -> None:
         number = self.number - 1
-        own = node.axes if node.op == "scan" else node.axes
         self.before.append(f"carry{number} = {self.zeros(node, without='token')}")
         value = name if node.op == "scan" else f"{self.text[id(node.args[0])]} + {self.zeros(node)}"
-        assert "token" in own, "scans and shifts run along tokens"
+        assert "token" in node.axes, "scans and shifts run along tokens"
         self.after.append(f"carry{number} = rt.last({value}, token, TOKENS, {self.dim('token')})")
 
     def dim(self, axis: str) -> int:

@@ -269,9 +269,9 @@ def print_rates(cell: CellText) -> str:
     scalars = "".join(f"{name}, " for name in cell.scalars)
     pointers = "".join(f"{name}_ptr, " for name in cell.states)
     loads = "\n        ".join(f"{name} = tl.load({name}_ptr + row * STATES + n)" for name in cell.states)
-    weights = [
-        name.strip() for name in re.search(r"def summand\(f(.*?)\)", cell.text).group(1).split(",") if name.strip()
-    ]  # type: ignore[union-attr]
+    signature = re.search(r"def summand\(f(.*?)\)", cell.text)
+    assert signature is not None, "the printed cell has a summand"
+    weights = [name.strip() for name in signature.group(1).split(",") if name.strip()]
     made = "".join(f", {name}" for name in weights)
     kept = f"({', '.join(weights)}{',' if len(weights) == 1 else ''})"
     read = "".join(f", reads[i][{k}]" for k in range(len(weights)))

@@ -64,7 +64,7 @@ def scan(gate, increment, carry, like, AXIS: tl.constexpr):
 @triton.jit
 def before(gate, increment, lane):
     """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
-    product, value = tl.associative_scan((gate, increment), 1, linear)
+    _product, value = tl.associative_scan((gate, increment), 1, linear)
     previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
     return tl.where(lane == 0, 0.0, previous)
 

@@ -46,18 +46,18 @@ def scale_of(x):
 for program in (growth_rate_program(), log_program(), asinh_axis_program(), asinh_layer_program()):
     for precision in ("float64", "float32"):
         worst = 0.0
-        for size in ({"token": 5, "state": 3}, {"token": 17, "state": 1}):
+        for size in ({"token": 9, "state": 2},):
             values = [v.astype(precision) for v in drawn(program, 3, **size, channel=3, rank=2)]
             expected = generate(program, "numpy")(*(v.astype(float) for v in values))
             worst = max(worst, np.abs(generate(program, "triton")(*values) - expected).max() / scale_of(expected))
         found[f"{program.name} {precision}"] = worst
 
 rate = growth_rate_program()
-values = drawn(rate, 2, token=300, state=2)
+values = drawn(rate, 2, token=100, state=2)
 whole = generate(rate, "triton")(*values)
 rt.BLOCK_TOKENS, before = 64, rt.BLOCK_TOKENS
 found["chunks"] = np.abs(generate(rate, "triton")(*values) - whole).max() / scale_of(whole)
-found["chunk count"] = -(-300 // rt.BLOCK_TOKENS)
+found["chunk count"] = -(-100 // rt.BLOCK_TOKENS)
 rt.BLOCK_TOKENS = before
 
 smallest = generate_margin(rate)
@@ -65,9 +65,9 @@ expected = generate(rate, "numpy")(*values)
 value, place = smallest(*values)
 found["margin value"] = abs(value - expected.min()) / scale_of(expected)
 found["margin place"] = abs(place - int(expected.argmin()))
-values[0][1, 299] = np.nan
+values[0][1, 99] = np.nan
 value, place = smallest(*values)
-found["nan place"] = abs(place - 599) + (value != -np.inf)
+found["nan place"] = abs(place - 199) + (value != -np.inf)
 
 
 @triton.jit
@@ -111,24 +111,28 @@ for _ in range(2):
     k3 = velocity(y + h / 2 * k2)
     y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(y + h * k3))
 arrays = {k: torch.as_tensor(v) for k, v in params.items()}
-tiles = (None, Tile(2, 2, 8), Tile(1, 16, 1), Tile(32, 1, 16))
+tiles = (None, Tile(2, 2, 8), Tile(32, 1, 16), Tile(1, 1, 32))
 found["fixed steps"] = max(
     float(np.abs(fixed_steps(torch.as_tensor(tokens), arrays, h, 2, tile, zero).numpy() - y).max())
     for tile, zero in zip(tiles, (frozenset(), frozenset({"floor"})) * 2, strict=True)
 )
 
 x0 = np.array([[0.9, 0.0, -0.4], [0.8, 1.2, 0.5], [-1.0, -0.3, -2.0]])
-flow = FlowParameters(mu=[[-1.0, 0.2], [0.7, 0.1], [0.6, 0.0]], a=[[0.5, 2.0]] * 3, s=[1.0, 0.8, 1.1], b=[0.1, -0.5, 0.3])
-cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-9)
-for method in ("RK45", "DOP853"):
+flow = FlowParameters(
+    mu=[[-1.0, 0.2], [0.7, 0.1], [0.6, 0.0]], a=[[0.5, 2.0]] * 3, s=[1.0, 0.8, 1.1], b=[0.1, -0.5, 0.3]
+)
+cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-7)
+for method in ("RK45",):
     problem.BACKENDS["interpreted"] = f"{__name__}:solve_{method}"
     globals()[f"solve_{method}"] = lambda p, method=method: solve(p, method=method)
-    gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-9, backend="interpreted")
+    gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-7, backend="interpreted")
     found[f"{method} status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
     difference = np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - np.ma.masked_invalid(cpu.log_abs))
     found[f"{method} log_abs"] = float(difference.max())
     blown = cpu.status == 1
-    found[f"{method} blow-up"] = float(np.abs(gpu.log_blow_up_time - cpu.log_blow_up_time)[blown].max()) if blown.any() else 1.0
+    found[f"{method} blow-up"] = (
+        float(np.abs(gpu.log_blow_up_time - cpu.log_blow_up_time)[blown].max()) if blown.any() else 1.0
+    )
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
 print(json.dumps({k: float(v) for k, v in found.items()}))
