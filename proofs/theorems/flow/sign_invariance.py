@@ -20,6 +20,12 @@ THEOREM = Theorem(
         sp.Implies(sp.Ne(nt.x0[l], 0), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)),
         sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), 0, evaluate=False)),
     ),
+    finite=sp.And(
+        sp.Implies(
+            sp.And(sp.Ne(nt.x0[l], 0), sp.Gt(sp.Abs(x_t[l]), sp.Rational(1, 10**6))), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)
+        ),
+        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), 0, evaluate=False)),
+    ),
     measurement="axis",
     options={"log_times": (-3.0, -1.0, 0.0, 1.0), "rtol": 1e-7, "max_steps": 600, "shapes": ((2, 1), (3, 2), (5, 3))},
     ranges={"x0": (1e-3, 3.0), "a": (0.1, 5.0), "b": (-2.0, 2.0), "s": (0.1, 3.0), "matrix": (0.1, 2.0), "zero": (0, 0.3)},
@@ -39,7 +45,7 @@ THEOREM = Theorem(
         ),
     ),
     notes=(
-        "Integrated in asinh coordinates, where a token is free to change its sign; log coordinates "
+        "Checked where |x_l| > 1e-6, above the integration error. Integrated in asinh coordinates, where a token is free to change its sign; log coordinates "
         "would prove nothing. "
     "With a bias of C only token 1 keeps its sign."
     ),
