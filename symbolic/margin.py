@@ -52,7 +52,9 @@ def _ordered(claim: Boolean) -> list[Boolean]:
 
 
 @cache
-def margin_program(theorem: Theorem, core: bool = False, factor: sp.Rational | int = 1, relative: bool = True) -> Program:
+def margin_program(
+    theorem: Theorem, core: bool = False, factor: sp.Rational | int = 1, relative: bool = True
+) -> Program:
     """The program of a theorem's margin.
 
     Args:
@@ -64,7 +66,9 @@ def margin_program(theorem: Theorem, core: bool = False, factor: sp.Rational | i
     if claim is None:
         raise TheoremError("the theorem has no pointwise core", None, theorem.id)
     scale = None if theorem.scale is None else theorem.scale
-    expression = margin(claim, None if core and theorem.measurement != "pointwise" else scale, relative).subs(sharp, factor)
+    expression = margin(claim, None if core and theorem.measurement != "pointwise" else scale, relative).subs(
+        sharp, factor
+    )
     name = "margin_" + theorem.id.replace("-", "_")
     return lower_program(
         name, {name: expression}, theorem.id, f"Signed margin of {theorem.id}: at least 0 where it holds"
