@@ -19,7 +19,7 @@ from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS
 __all__ = ["confusion", "render_table", "sentences"]
 
 #: More layers than this are thinned in the terminal; JSON, CSV and HTML have them all.
-_MOST_ROWS = 80
+_MOST_ROWS = 32
 _MOST_DISAGREEMENTS = 20
 
 
@@ -30,33 +30,40 @@ def render_table(report: AuditReport) -> list[RenderableType]:
         report: the audit.
     Returns: rich renderables: a table of layers, the simulated fates, and sentences.
     """
-    parts: list[RenderableType] = [_layers(report)]
+    parts: list[RenderableType] = _layers(report)
     if report.simulated:
         parts.append(_fates(report))
     parts += [Text(line) for line in sentences(report)]
     return parts
 
 
-def _layers(report: AuditReport) -> Table:
+def _layers(report: AuditReport) -> list[RenderableType]:
+    """Two narrow tables, so that 80 columns are enough: numbers, and scenarios."""
     pattern, names = _short_names([layer.name for layer in report.layers])
     where = f"; layers {pattern}" if len(names) > 1 else ""
-    title = f"{report.source}: {report.family}, {report.format}{where}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("layer", overflow="fold", min_width=min(8, max(map(len, names))))
-    for name in ("chan-\nnels", "mu<0", "shuffled", "z", "K(0)\n<0", "can\nfail"):
-        table.add_column(name, justify="right", no_wrap=True)
+    numbers = _table(f"{report.source}: {report.family}, {report.format}{where}", names)
+    for name in ("channels", "mu<0", "shuffled", "z", "K(0)<0", "can fail"):
+        numbers.add_column(name, justify="right", no_wrap=True)
+    scenarios = _table("Scenarios", names)
     words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS[:2])]
     for word in words:
-        table.add_column(f"{word}\nx>0/x<0", justify="right", no_wrap=True)
+        scenarios.add_column(word.replace(" ", "\n"), justify="right", overflow="fold")
     step = -(-len(report.layers) // _MOST_ROWS)
     for name, layer in list(zip(names, report.layers, strict=True))[::step]:
-        table.add_row(name, *_cells(layer, words))
-    thinned = f" Every {step}th layer; --json, --csv and --html have them all." if step > 1 else ""
-    table.caption = (
-        "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; z: distance in sd. Then numbers of "
-        "channels: K(0)<0; the dichotomy can fail; the scenario of tokens all positive/all negative." + thinned
+        numbers.add_row(name, *_cells(layer))
+        sides = [layer.words(f"scenario_{sign}").counts() for sign in SIGNS[:2]]
+        scenarios.add_row(name, *("/".join(str(side.get(word, 0)) for side in sides) for word in words))
+    thinned = f" One layer in {step} is shown; --json, --csv and --html have them all." if step > 1 else ""
+    note = (
+        "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; z: distance in sd; "
+        "K(0)<0 and can fail (the dichotomy): numbers of channels. Scenarios: of tokens all positive / all negative."
     )
-    table.caption_justify = "left"
+    return [numbers, Text(note + thinned), scenarios]
+
+
+def _table(title: str, names: list[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", overflow="fold", min_width=min(16, max(map(len, names))))
     return table
 
 
@@ -75,11 +82,10 @@ def _common_start(names: list[str]) -> str:
     return names[0][: [*same, False].index(False)]
 
 
-def _cells(layer: LayerAudit, words: list[str]) -> list[str]:
+def _cells(layer: LayerAudit) -> list[str]:
     control = layer.control
     fails = layer.numbers("dichotomy_can_fail")
     unknown = "?" if (fails < 0).any() else ""
-    sides = [layer.words(f"scenario_{name}").counts() for name in SIGNS[:2]]
     return [
         str(layer.channels),
         f"{control.fraction:.3f}",
@@ -87,17 +93,17 @@ def _cells(layer: LayerAudit, words: list[str]) -> list[str]:
         "-" if control.sd == 0 else f"{control.z:+.1f}",
         str(int((layer.numbers("K0") < 0).sum())),
         "-" if layer.affine else f"{int((fails == 1).sum())}{unknown}",
-        *("/".join(str(side.get(word, 0)) for side in sides) for word in words),
     ]
 
 
 def _fates(report: AuditReport) -> Table:
-    table = Table(title="predicted (rows) against simulated fate (columns)", title_justify="left")
+    title = "predicted (rows) against simulated fate (columns)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     counts = confusion(report)
     seen = [word for word in OBSERVED if any(o == word for _, o in counts)]
-    table.add_column("predicted")
+    table.add_column("predicted", overflow="fold")
     for word in seen:
-        table.add_column(word, justify="right")
+        table.add_column(word, justify="right", overflow="fold")
     for predicted in (word for word in SCENARIOS if any(p == word for p, _ in counts)):
         cells = []
         for word in seen:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,11 +209,18 @@ class TestTerminal:
         assert "no layer is definite." in text
 
     def test_fits_a_narrow_terminal(self, report: AuditReport) -> None:
-        assert max(len(line.rstrip()) for line in self.text(report, 80).splitlines()) <= 80
+        lines = self.text(report, 80).splitlines()
+        assert max(len(line.rstrip()) for line in lines) <= 80
+        assert not any("…" in line for line in lines)
+
+    def test_many_layers_are_thinned(self, report: AuditReport) -> None:
+        many = replace(report, layers=tuple(replace(report.layers[0], name=f"l.{i}.m") for i in range(70)), withheld=())
+        text = self.text(many, 80)
+        assert "layers l.*.m" in text
+        assert "One layer in 3 is shown" in " ".join(text.split())
+        assert len(text.splitlines()) < 120
 
     def test_disagreements_are_shown(self, report: AuditReport) -> None:
-        from dataclasses import replace
-
         from s6flow.numeric.audit.simulate import Disagreement
 
         first = report.layers[0]
