@@ -46,7 +46,9 @@ def signs(values: np.ndarray) -> tuple[int, int, int]:
 
 
 class TestSpectrum:
-    @pytest.mark.parametrize(("channels", "states"), [(700, 4), (40, 4), (9, 4), (8, 4), (7, 4), (4, 4), (3, 4), (1, 3)])
+    @pytest.mark.parametrize(
+        ("channels", "states"), [(700, 4), (40, 4), (9, 4), (8, 4), (7, 4), (4, 4), (3, 4), (1, 3)]
+    )
     def test_equals_the_large_matrix(self, channels: int, states: int) -> None:
         layer = random_layer(channels, states, seed=channels)
         full = layer.S_C.T @ layer.S_B
