@@ -21,9 +21,9 @@ __all__ = [
     "list_text",
     "listing",
     "page_text",
-    "theorem_blocks",
     "table1",
     "table1_markdown",
+    "theorem_blocks",
 ]
 
 

@@ -94,7 +94,7 @@ def axis_cell() -> ScanCell:
 
     Obtained from `layer_cell` by x_{l,e} = x_l delta_{ed}; `channel.invariance` proves that this is exact.
     """
-    n, l, d, e = nt.n, nt.l, nt.d, nt.e
+    l, d, e = nt.l, nt.d, nt.e
     on_axis = sp.KroneckerDelta(e, d) * nt.x[l]
     full = layer_cell()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ def _changes(values: list[Any]) -> int | None:
     if None in signs:
         return None
     kept = [sign for sign in signs if sign]
-    return sum(x != y for x, y in zip(kept, kept[1:], strict=False))
+    return sum(x != y for x, y in itertools.pairwise(kept))
 
 
 def certify_K(mu: ArrayLike, a: ArrayLike, s: float, b: float, floor: float = 0.0) -> RootCertificate:
@@ -254,7 +255,7 @@ def enclose_blow_up_time(
         cut = arb(2) ** -40
         edges = [cut * arb(2) ** power for power in range(0, 41, 5)]
         total = arb(0)
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             total += acb.integral(integrand, acb(low), acb(high)).real
         rest = cut**2 / (2 * (step(acb(reach / cut + b)).real + floor))
         time = (total + rest.union(arb(0))) / (arb(mu) * arb(x0) ** 2)

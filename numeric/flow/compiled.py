@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.flow import clock, coordinates, driver, landing, stiff
 from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.flow.tableau import STAGES
 from s6flow.numeric.gpu.tableau import pair
 from s6flow.symbolic.codegen.ir import AXES, Program
 from s6flow.symbolic.codegen.module import load_module
@@ -123,7 +124,7 @@ def solve(problem: Problem) -> Run:
 
     def advance(first: int, last: int) -> None:
         module.solve_systems(
-            first, last, run.end, *given, np.require(problem.targets, np.float64, "CW"), *control, *results
+            first, last, run.end, *given, np.require(problem.targets, np.float64, ["C", "W"]), *control, *results
         )
 
     size = max(64, -(-systems // _REPORTS)) if problem.progress else max(1, systems)
@@ -143,7 +144,7 @@ def _whole(problem: Problem, name: str, systems: int) -> Any:
         return None
     value = np.asarray(problem.arrays[name], dtype=np.float64)
     whole = value if name in problem.per_system else np.broadcast_to(value, (systems, *value.shape))
-    return np.require(whole, np.float64, "CW")  # a read-only array would be another compilation
+    return np.require(whole, np.float64, ["C", "W"])  # a read-only array would be another compilation
 
 
 def _read(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[np.int64]) -> None:
@@ -151,7 +152,7 @@ def _read(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[
     theta, log_t0, theta_slope, run.log_remaining = np.array(numbers.T)
     run.steps, run.attempts, settled = np.array(counts.T)
     run.settled = settled != 0
-    run.evaluations = run.attempts * driver.STAGES + 1
+    run.evaluations = run.attempts * STAGES + 1
     ended = clock.log_time(theta, log_t0)
     largest = np.abs(slope).max(axis=1, initial=0.0)
     run.end_velocity = slope / np.where(largest > 0, largest, 1.0)[:, None]

@@ -8,7 +8,7 @@
 
 From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Softplus Sums GrowthRate Signs.
+From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs.
 From S6Flow Require Import SlowRate SlowExistence Limits FirstToken VectorToken SlowBounds.
 Open Scope R_scope.
 
@@ -151,25 +151,6 @@ Proof.
     + eapply filterlim_comp; [exact W|]. eapply continuous_of_derive. apply is_derive_exp.
 Qed.
 End Ratio.
-
-(** ** The statement and its proof
-
-    When the first token blows up at T, a second token that started with
-    s x < 0 keeps a fixed positive ratio to it. *)
-Definition blow_up_ratio_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
-  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
-  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
-  0 < sum_below N mu ->
-  solution N a mu s b L T x ->
-  (1 < L)%nat ->
-  0 < T ->
-  x 0%nat 0 <> 0 ->
-  s * x 1%nat 0 < 0 ->
-  filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
-  exists ratio : R,
-  0 < ratio /\
-  filterlim (fun t => Rabs (x 1%nat t) / Rabs (x 0%nat t)) (at_left T) (locally ratio).
 
 Theorem blow_up_ratio : blow_up_ratio_statement.
 Proof.

@@ -397,6 +397,22 @@ Definition fast_order_statement : Prop :=
      x l 0 <> 0 ->
      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
 
+(** blow-up-ratio: a follower with s x < 0 keeps a fixed multiple of the token that blows up. *)
+Definition blow_up_ratio_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L T x ->
+  (1 < L)%nat ->
+  0 < T ->
+  x 0%nat 0 <> 0 ->
+  s * x 1%nat 0 < 0 ->
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
+  exists ratio : R,
+  0 < ratio /\
+  filterlim (fun t => Rabs (x 1%nat t) / Rabs (x 0%nat t)) (at_left T) (locally ratio).
+
 (** * Every initial state *)
 
 (** dichotomy: every initial state is classified. *)

@@ -15,7 +15,7 @@ from s6flow.symbolic.files import atomic_path, write_atomic
 __all__ = ["simulate"]
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Numbers separated by commas."""
 
     name = "numbers"

@@ -66,7 +66,7 @@ def print_arrays(program: Program, dialect: ArrayDialect) -> str:
 
 
 def _temporary(node: Node, index: int) -> str:
-    return f"{node.attr[0]}_" if node.op == "input" else f"v{index}"  # type: ignore[index]
+    return f"{node.array[0]}_" if node.op == "input" else f"v{index}"
 
 
 def _token_length(program: Program) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def _spell(node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDia
     form = table[node.op]
     match node.op:
         case "input":
-            name, own = node.attr  # type: ignore[misc]
+            name, own = node.array
             order = sorted(own, key=AXES.index)
             moved = f"{form.format(name)}"
             if list(own) != order:

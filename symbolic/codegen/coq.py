@@ -8,6 +8,7 @@ Tokens, states and sources count from 0 in Coq and from 1 in the theory, so a su
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sympy as sp
 
@@ -30,7 +31,7 @@ def print_coq(expression: sp.Expr, strength: int = 0) -> str:
     return _wrap(_real(expression), strength)
 
 
-_FUNCTIONS: tuple[tuple[type, str], ...] = (
+_FUNCTIONS: tuple[tuple[Any, str], ...] = (
     (sp.exp, "exp"),
     (sp.log, "ln"),
     (sp.Abs, "Rabs"),

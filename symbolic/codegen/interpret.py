@@ -6,7 +6,7 @@ the printers generate is compared with this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -76,7 +76,7 @@ class _Evaluator:
                     return ctx.mpf(attr[0]) / attr[1]
                 return ctx.mpf(attr)
             case "input":
-                name, axes = attr  # type: ignore[misc]
+                name, axes = node.array
                 value = self.values[name][tuple(index[axis] for axis in axes)]
                 return ctx.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else ctx.mpf(value)
             case "reduce_sum" | "reduce_max":
@@ -104,7 +104,7 @@ class _Evaluator:
 
     def elementwise(self, node: Node, v: list[Any]) -> Any:
         ctx = self.ctx
-        table = {
+        table: dict[str, Callable[[], Any]] = {
             "add": lambda: v[0] + v[1],
             "sub": lambda: v[0] - v[1],
             "mul": lambda: v[0] * v[1],

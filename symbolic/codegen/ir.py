@@ -84,6 +84,13 @@ class Node:
     axes: frozenset[str]
     serial: int
 
+    @property
+    def array(self) -> tuple[str, tuple[str, ...]]:
+        """Name and axes of an input, in the order that it is indexed."""
+        assert self.op == "input" and isinstance(self.attr, tuple), "only inputs name an array"
+        name, axes = self.attr
+        return name, axes
+
     def __repr__(self) -> str:
         inner = ", ".join(map(repr, self.args))
         attr = "" if self.attr is None else f"[{self.attr}]"

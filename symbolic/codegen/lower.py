@@ -81,7 +81,7 @@ def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node
             return indexed(e)
         if isinstance(e, sp.Rational):
             return constant(Fraction(int(e.p), int(e.q)))
-        if isinstance(e, sp.Float) or (isinstance(e, sp.NumberSymbol)):
+        if isinstance(e, (sp.Float, sp.NumberSymbol)):
             return make("const", attr=str(sp.N(e, 40)))
         if isinstance(e, sp.Add):
             return add(e)
@@ -236,10 +236,10 @@ def lower_program(
     """
     nodes = tuple((label, lower_expression(expression)) for label, expression in outputs.items())
     program = Program(name, (), nodes, source, meaning, ("lower",))
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for node in program.nodes():
         if node.op == "input":
-            label, axes = node.attr  # type: ignore[misc]
+            label, axes = node.array
             if found.setdefault(label, axes) != axes:
                 raise CodegenError(
                     "an array must be used on the same axes everywhere", f"{found[label]}, {axes}", label

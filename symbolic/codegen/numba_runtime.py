@@ -172,7 +172,7 @@ def launch(
         for axis, length in zip(own, tail, strict=True):
             if sizes.setdefault(axis, length) != length:
                 raise ValueError(f"arrays must agree on the {axis} axis: {sizes[axis]} and {length}")
-        flat.append(np.require(np.broadcast_to(value, batch + tail).reshape(systems, *tail), np.float64, "CW"))
+        flat.append(np.require(np.broadcast_to(value, batch + tail).reshape(systems, *tail), np.float64, ["C", "W"]))
     sizes["source"] = sizes.get("token", 1)
     results = [np.empty((systems, *([sizes[axis] for axis in own] or [1])), dtype=kind) for own, kind in outputs]
     each = 10 * int(np.prod(list({k: v for k, v in sizes.items() if k != "source"}.values()), dtype=int))

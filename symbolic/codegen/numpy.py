@@ -17,7 +17,8 @@ Array = np.ndarray[Any, Any]
 def scan(gate: Array, increment: Array, axis: int) -> Array:
     """f_l = gate_l f_{l-1} + increment_l along `axis`, in O(length) work and logarithmic depth."""
     gate, increment = np.broadcast_arrays(gate, increment)
-    return np.moveaxis(tree_scan(np.moveaxis(gate, axis, 0), np.moveaxis(increment, axis, 0), np.empty_like), 0, axis)
+    scanned: Array = tree_scan(np.moveaxis(gate, axis, 0), np.moveaxis(increment, axis, 0), np.empty_like)
+    return np.moveaxis(scanned, 0, axis)
 
 
 def shift(x: Array, axis: int) -> Array:
@@ -38,7 +39,8 @@ def sum_error(x: Array, y: Array) -> Array:
     """Knuth's two-sum: (x + y) - fl(x + y), exactly."""
     total = x + y
     back = total - x
-    return (x - (total - back)) + (y - back)
+    error: Array = (x - (total - back)) + (y - back)
+    return error
 
 
 def product_error(x: Array, y: Array) -> Array:

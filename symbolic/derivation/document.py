@@ -17,7 +17,7 @@ import sympy as sp
 
 from s6flow.symbolic.derivation.latex import display, inline_parts, math_html
 
-__all__ = ["Block", "Display", "Figure", "Heading", "Listing", "Paragraph", "Table", "render", "RENDERERS"]
+__all__ = ["RENDERERS", "Block", "Display", "Figure", "Heading", "Listing", "Paragraph", "Table", "render"]
 
 
 @dataclass(frozen=True)
