@@ -87,7 +87,7 @@ class Node:
     @property
     def array(self) -> tuple[str, tuple[str, ...]]:
         """Name and axes of an input, in the order that it is indexed."""
-        assert self.op == "input" and isinstance(self.attr, tuple), "only inputs name an array"
+        assert isinstance(self.attr, tuple), "only inputs name an array"
         name, axes = self.attr
         return name, axes
 

@@ -135,7 +135,8 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
     label = f"s6flow_generated.{name}_{key}"
     if label not in sys.modules:
         spec = importlib.util.spec_from_file_location(label, path)
-        assert spec is not None and spec.loader is not None, "a path with .py has a loader"
+        assert spec is not None, "a path with .py has a spec"
+        assert spec.loader is not None, "a path with .py has a loader"
         module = importlib.util.module_from_spec(spec)
         sys.modules[label] = module
         try:

@@ -1,0 +1,91 @@
+"""Writes the performance table of README.md from the committed results, between its two markers.
+
+    python benchmarks/readme.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from s6flow.symbolic.files import write_atomic
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+START, END = "<!-- performance: written by benchmarks/readme.py -->", "<!-- end of performance -->"
+
+
+def load(name: str) -> dict[str, Any]:
+    """A committed result."""
+    return dict(json.loads((RESULTS / f"{name}.json").read_text()))
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """(what, measured, where)."""
+    gpu, cpu, audit = load("gpu_h200"), load("cpu_flow"), load("audit_cpu")
+    device = gpu["provenance"]["device"]
+    out = []
+    for key in ("L 128", "L 1024"):
+        part = gpu["right_hand_sides"][key]
+        ratios = part["ratios"]
+        out.append(
+            (
+                f"right-hand sides, float32, {key.replace(' ', ' = ')}",
+                f"{100 * part['fraction_of_special_function_limit']:.0f} % of the special-function limit; "
+                f"{ratios['attention matrix']:,.0f} x the attention-matrix form, {ratios['eager linear']:.0f} x eager PyTorch, "
+                f"{ratios['compiled linear']:.0f} x compiled PyTorch",
+                device,
+            )
+        )
+    ensemble = gpu["ensemble"]
+    peers = ensemble["ratios at no larger mean error"]
+    out.append(
+        (
+            f"whole adaptive ensemble, {ensemble['systems']:,} systems x {ensemble['tokens']} tokens",
+            ", ".join(f"{ratio:.0f} x {peer}" for peer, ratio in peers.items()),
+            device,
+        )
+    )
+    whole = cpu["ensemble"]
+    busy = f"{cpu['provenance']['cpu']}, {cpu['provenance']['cores']} cores at load {cpu['provenance']['load_average'][0]:.1f}"
+    out.append(
+        (
+            f"whole ensemble, {whole['systems']:,} systems x {whole['tokens']} tokens, numba",
+            f"{whole['times_best_scipy']:.0f} x the best of SciPy's solve_ivp, {whole['times_numba']['numpy']:.0f} x our NumPy driver",
+            busy,
+        )
+    )
+    shape, time = audit["shape"], audit["audit"]
+    load_average = audit["provenance"]["load_average"]
+    load_text = load_average[0] if isinstance(load_average, list) else load_average
+    out.append(
+        (
+            f"audit of {shape['layers']} layers x {shape['channels']} channels",
+            f"{time['seconds']:.1f} s, {time['peak_gib']:.2f} GiB ({time['cpu_seconds']:.1f} s of processor time)",
+            f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {load_text:.1f}",
+        )
+    )
+    return out
+
+
+def text() -> str:
+    """The table as Markdown."""
+    lines = ["| what | measured | where |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows())]
+    return "\n".join([START, *lines, END])
+
+
+def main() -> int:
+    """Write the table; with --check only say whether it is current."""
+    path = ROOT / "README.md"
+    old = path.read_text()
+    new = old[: old.index(START)] + text() + old[old.index(END) + len(END) :]
+    if "--check" in sys.argv[1:]:
+        return int(new != old)
+    write_atomic(path, new)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

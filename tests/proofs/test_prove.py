@@ -1,0 +1,182 @@
+"""The gate can fail: mutated definitions and statements, smuggled hypotheses, gaps and foreign axioms are refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from s6flow.proofs import prove as gate
+from s6flow.proofs.formal import formal_statements, generated_files
+from s6flow.proofs.prove import COQ, ProofError, coq_available
+from s6flow.symbolic.errors import MissingDependencyError
+
+needs_coq = pytest.mark.skipif(not coq_available(), reason="NOT RUN: coqc with Coquelicot is not installed")
+pytestmark = pytest.mark.coq
+
+#: (what is changed, text, replacement, theorem whose proof must break)
+MUTANTS: tuple[tuple[str, str, str, str], ...] = (
+    ("gate grows", "exp (- a n * Delta s b (x (S k)))", "exp (a n * Delta s b (x (S k)))", "linear_recursion"),
+    ("gate loses its rate", "exp (- a n * Delta s b (x (S k)))", "exp (- Delta s b (x (S k)))", "linear_recursion"),
+    ("gate reads the token before", "exp (- a n * Delta s b (x (S k)))", "exp (- a n * Delta s b (x k))", "linear_recursion"),
+    ("first token cubed", "mu n * x O ^ 2", "mu n * x O ^ 3", "linear_recursion"),
+    ("increment loses mu", "+ mu n * x (S k) ^ 2", "+ x (S k) ^ 2", "linear_recursion"),
+    ("increment subtracted", "+ mu n * x (S k) ^ 2", "- mu n * x (S k) ^ 2", "linear_recursion"),
+    ("state forgotten", "* hidden a mu s b x k n\n", "* 0\n", "linear_recursion"),
+    ("step without slope", "softplus (s * u + b)", "softplus (u + b)", "scaling"),
+    ("step without bias", "softplus (s * u + b)", "softplus (s * u)", "fast_bound_attained"),
+    ("a state too few", "| S k => sum_below k g + g k", "| S k => sum_below k g", "linear_recursion"),
+    ("attention of the token before", "* x l * x j * Delta", "* x j * x j * Delta", "unrolled_attention_channel"),
+    ("velocity without the token", "is_derive (x l) t (x l t * growth_rate", "is_derive (x l) t (1 * growth_rate", "sign_invariance"),
+    ("recursion: exponent twice", "exp (- a n * sum_between (S j)", "exp (- 2 * a n * sum_between (S j)", "linear_recursion"),
+    ("recursion: source counted twice", "sum_between (S j) (S l) (fun k => Delta s b (x k)))))", "sum_between j (S l) (fun k => Delta s b (x k)))))", "linear_recursion"),
+    ("signs swap", "(0 < x l 0 -> 0 < x l t) /\\", "(0 < x l 0 -> x l t < 0) /\\", "sign_invariance"),
+    ("scaling by c", "k / c ^ 2 * mu n", "k / c * mu n", "scaling"),
+    ("uniqueness without equal starts", "(forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->\n  forall l : nat", "forall l : nat", "uniqueness"),
+    ("causality one token too far", "(forall l : nat, (l < m)%nat -> forall t : R", "(forall l : nat, (l <= m)%nat -> forall t : R", "causality"),
+    ("depth: limit 4", "Delta s b x < 2)", "Delta s b x < 4)", "depth_contraction"),
+    ("depth: sign", "0 < - h * mu * x ^ 2", "0 < h * mu * x ^ 2", "depth_contraction"),
+    ("invariance on the axis", "e <> d -> layer_output N D a S_B S_C S_Delta b x e l = 0", "layer_output N D a S_B S_C S_Delta b x e l = 0", "channel_invariance"),
+    ("invariance: S_B squared", "(fun n => S_C n d * S_B n d)", "(fun n => S_B n d * S_B n d)", "channel_invariance"),
+    ("carried rate loses its own part", "+ sum_below N mu * x 1%nat ^ 2", "+ 0 * x 1%nat ^ 2", "carried_rate"),
+    ("stationary for one state", "(forall n : nat, (n < N)%nat -> mu n = 0) ->", "(forall n : nat, (n < 1)%nat -> mu n = 0) ->", "stationary"),
+    ("closed form: factor", "- 2 * sum_below N mu * softplus b * t", "- 3 * sum_below N mu * softplus b * t", "closed_form_first_token"),
+    ("cone: any vector rests", "quadratic_form D M v = 0 ->\n", "", "cone_equilibria"),
+    ("never definite: equal sizes", "(N < D)%nat ->\n  exists v", "(N <= D)%nat ->\n  exists v", "never_definite"),
+)  # fmt: skip
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole development, compiled once."""
+    folder = tmp_path_factory.mktemp("coq")
+    for path in COQ.glob("*.v"):
+        shutil.copy(path, folder)
+    gate._build(folder, sorted(path.name for path in folder.glob("*.v")), 2, lambda line: None)
+    return folder
+
+
+def needed(folder: Path, target: str) -> list[str]:
+    """Files that `target` rests on, in order, itself last."""
+    order = run(folder, "coqdep", "-Q", ".", "S6Flow", "-sort", target).stdout.split()
+    return [Path(name).stem for name in order]
+
+
+def rejected(source: Path, scratch: Path, text: str, new: str, theorem: str) -> str:
+    """Rebuild what `theorem` rests on with the mutation; the first error, or "" if all is accepted."""
+    for path in source.iterdir():
+        if path.suffix in (".v", ".vo", ".vos", ".vok", ".glob"):
+            os.link(path, scratch / path.name)
+    file = next(name for name in ("Definitions.v", "Statements.v") if text in (source / name).read_text())
+    original = (source / file).read_text()
+    (scratch / file).unlink()
+    (scratch / file).write_text(original.replace(text, new, 1))
+    stale = {Path(file).stem}
+    for stem in needed(scratch, f"{gate._home(scratch, theorem)}.v"):
+        imports = set(re.findall(r"\w+", " ".join(re.findall(r"Require Import ([\w\s]+?)\.", (scratch / f"{stem}.v").read_text()))))
+        if stem not in stale and not imports & stale:
+            continue
+        stale.add(stem)
+        for suffix in (".vo", ".vos", ".vok", ".glob"):
+            (scratch / f"{stem}{suffix}").unlink(missing_ok=True)
+        done = run(scratch, "timeout", "60", "coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", f"{stem}.v")
+        if done.returncode:
+            return f"{stem}: {(done.stderr or 'did not finish').strip().splitlines()[-1]}"
+    return ""
+
+
+@needs_coq
+def test_every_mutant_is_rejected(built: Path, tmp_path: Path) -> None:
+    survivors = []
+    for index, (name, text, new, theorem) in enumerate(MUTANTS):
+        scratch = tmp_path / str(index)
+        scratch.mkdir()
+        error = rejected(built, scratch, text, new, theorem)
+        if not error or "did not finish" in error or "inconsistent assumptions" in error:
+            survivors.append(f"{name}: {error or 'accepted'}")
+    print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants rejected")
+    assert not survivors
+
+
+@needs_coq
+def test_the_unmutated_file_is_accepted(built: Path, tmp_path: Path) -> None:
+    text = "exp (- a n * Delta s b (x (S k)))"
+    assert rejected(built, tmp_path, text, text, "linear_recursion") == ""
+
+
+def fake(folder: Path, body: str) -> Path:
+    """A one-theorem development."""
+    folder.joinpath("Statements.v").write_text("Definition truth_statement : Prop := 1 = 2.\n")
+    folder.joinpath("Truth.v").write_text(f"From S6Flow Require Import Statements.\n{body}\n")
+    return folder
+
+
+@needs_coq
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("Section S. Hypothesis cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed. End S.", "cheat|type"),
+        ("Hypothesis cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed.", "cheat"),
+        ("Theorem truth : truth_statement. Proof. Admitted.", "Admitted"),
+        ("Axiom cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed.", "Axiom"),
+        ("Theorem truth : truth_statement. Proof. reflexivity. Qed.", "Unable|accept"),
+        ("Theorem truth : 1 = 1. Proof. reflexivity. Qed.", "truth"),
+    ],
+    ids=["section hypothesis", "hypothesis", "admitted", "axiom", "wrong proof", "another statement"],
+)
+def test_cheats_are_refused(tmp_path: Path, body: str, word: str) -> None:
+    with pytest.raises(ProofError, match=word):
+        gate.prove(["truth"], generated={}, folder=fake(tmp_path, body))
+
+
+@needs_coq
+def test_a_narrower_whitelist_is_noticed(tmp_path: Path) -> None:
+    fake(tmp_path, "")
+    (tmp_path / "Statements.v").write_text(
+        "Require Import Classical_Prop.\nDefinition truth_statement : Prop := forall P : Prop, P \\/ ~ P.\n"
+    )
+    (tmp_path / "Truth.v").write_text(
+        "Require Import Classical_Prop.\nFrom S6Flow Require Import Statements.\n"
+        "Theorem truth : truth_statement. Proof. exact classic. Qed.\n"
+    )
+    report = gate.prove(["truth"], generated={}, folder=tmp_path)
+    assert report.theorems["truth"] == ("Classical_Prop.classic",)
+    with pytest.raises(ProofError, match=r"Classical_Prop\.classic"):
+        gate.prove(["truth"], generated={}, folder=tmp_path, whitelist=frozenset())
+
+
+@needs_coq
+def test_a_changed_generated_file_is_refused(tmp_path: Path) -> None:
+    fake(tmp_path, "Theorem truth : 1 = 1. Proof. reflexivity. Qed.")
+    with pytest.raises(ProofError, match=r"Statements\.v"):
+        gate.prove(["truth"], generated={"Statements.v": "something else"}, folder=tmp_path)
+
+
+def test_comments_may_speak_of_axioms(tmp_path: Path) -> None:
+    path = tmp_path / "A.v"
+    path.write_text("(* no Axiom (* nor Admitted *) here *)\nDefinition a := 1.\n")
+    gate._refuse_words(path)
+    path.write_text("Definition a := 1. Axiom b : False.\n")
+    with pytest.raises(ProofError, match="line 1"):
+        gate._refuse_words(path)
+
+
+def test_without_coq_the_way_to_install_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "coq_available", lambda: False)
+    with pytest.raises(MissingDependencyError, match="apt-get install coq"):
+        gate.prove([], generated={})
+
+
+def test_the_committed_record_covers_every_statement() -> None:
+    recorded = gate.recorded()
+    assert set(recorded) == set(formal_statements()), "run s6flow prove --record"
+    assert all(set(axioms) <= gate.WHITELIST for axioms in recorded.values())
+    assert set(generated_files()) == {"Definitions.v", "Statements.v"}
