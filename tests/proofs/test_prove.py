@@ -30,7 +30,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("step without slope", "softplus (s * u + b)", "softplus (u + b)", "scaling"),
     ("step without bias", "softplus (s * u + b)", "softplus (s * u)", "fast_bound_attained"),
     ("a state too few", "| S k => sum_below k g + g k", "| S k => sum_below k g", "linear_recursion"),
-    ("attention of the token before", "* x l * x j * Delta", "* x j * x j * Delta", "unrolled_attention_channel"),
+    ("attention of the token before", "x l * mu n * x j * Delta", "x j * mu n * x j * Delta", "unrolled_attention_channel"),
     ("velocity without the token", "is_derive (x l) t (x l t * growth_rate", "is_derive (x l) t (1 * growth_rate", "sign_invariance"),
     ("recursion: exponent twice", "exp (- a n * sum_between (S j)", "exp (- 2 * a n * sum_between (S j)", "linear_recursion"),
     ("recursion: source counted twice", "sum_between (S j) (S l) (fun k => Delta s b (x k)))))", "sum_between j (S l) (fun k => Delta s b (x k)))))", "linear_recursion"),
@@ -81,7 +81,11 @@ def rejected(source: Path, scratch: Path, text: str, new: str, theorem: str) -> 
     (scratch / file).write_text(original.replace(text, new, 1))
     stale = {Path(file).stem}
     for stem in needed(scratch, f"{gate._home(scratch, theorem)}.v"):
-        imports = set(re.findall(r"\w+", " ".join(re.findall(r"Require Import ([\w\s]+?)\.", (scratch / f"{stem}.v").read_text()))))
+        imports = set(
+            re.findall(
+                r"\w+", " ".join(re.findall(r"Require Import ([\w\s]+?)\.", (scratch / f"{stem}.v").read_text()))
+            )
+        )
         if stem not in stale and not imports & stale:
             continue
         stale.add(stem)
@@ -115,7 +119,8 @@ def test_the_unmutated_file_is_accepted(built: Path, tmp_path: Path) -> None:
 def fake(folder: Path, body: str) -> Path:
     """A one-theorem development."""
     folder.joinpath("Statements.v").write_text("Definition truth_statement : Prop := 1 = 2.\n")
-    folder.joinpath("Truth.v").write_text(f"From S6Flow Require Import Statements.\n{body}\n")
+    lines = body.replace(". Theorem", ".\nTheorem")
+    folder.joinpath("Truth.v").write_text(f"From S6Flow Require Import Statements.\n{lines}\n")
     return folder
 
 
@@ -123,7 +128,10 @@ def fake(folder: Path, body: str) -> Path:
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ("Section S. Hypothesis cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed. End S.", "cheat|type"),
+        (
+            "Section S. Hypothesis cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed. End S.",
+            "cheat|type",
+        ),
         ("Hypothesis cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed.", "cheat"),
         ("Theorem truth : truth_statement. Proof. Admitted.", "Admitted"),
         ("Axiom cheat : False. Theorem truth : truth_statement. Proof. destruct cheat. Qed.", "Axiom"),
