@@ -1,6 +1,6 @@
 """Writes the performance table of README.md from the committed results, between its two markers.
 
-    python benchmarks/readme.py [--check]
+python benchmarks/readme.py [--check]
 """
 
 from __future__ import annotations
