@@ -127,6 +127,7 @@ def figure_digest(figure: Figure) -> str:
     listed += [(path.name, path) for folder in folders for path in sorted(folder.glob("*.j2"))]
     if _REGISTRY in modules:
         listed += [(path.name, path) for path in _statements(figure)]
+        listed.append(("proofs", ROOT / "proofs" / "coq" / "record.json"))  # statuses are shown
     listed += [(path.name, path) for path in result_files(figure)]
     listed.append(("style", Path(__file__).parent / "style.mplstyle"))
     try:

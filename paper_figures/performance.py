@@ -19,7 +19,13 @@ SIZE = (3.3, 4.4)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
 PARAMETERS: dict[str, Any] = {
     "ratios": ["ratio", "speedup", "times_faster", "times_numba"],
-    "limits": ["fraction_of_limit", "share_of_limit", "of_ceiling", "fraction_of_ceiling"],
+    "limits": [
+        "fraction_of_special_function_limit",
+        "fraction_of_limit",
+        "share_of_limit",
+        "of_ceiling",
+        "fraction_of_ceiling",
+    ],
     "containers": ["cases", "results", "rows", "right_hand_sides", "forms"],
     "sizes": ["tokens", "states"],
 }

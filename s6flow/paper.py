@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from s6flow.symbolic.derivation import derivation_blocks
-from s6flow.symbolic.derivation.document import Block, Heading
+from s6flow.symbolic.derivation.document import Block
 
 __all__ = ["paper_blocks"]
 
@@ -25,5 +25,5 @@ def paper_blocks(theorems: bool = True, figures: Path | None = None) -> list[Blo
     if figures is not None:
         from s6flow.paper_figures import figure_blocks
 
-        blocks += [Heading("Figures"), *figure_blocks(figures)]
+        blocks += figure_blocks(figures)
     return blocks

@@ -1,4 +1,4 @@
-"""What `make demo` runs: the derivation, an audit of real weights, the figures; then where to look."""
+"""What `make demo` runs: an audit of real weights, the figures, the derivation; then where to look."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ __all__ = ["main"]
 
 #: (what it shows, command, paths that it writes)
 STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    (
-        "The derivation: from the S6 recurrence to the criteria, every residual reduced to zero",
-        ("derive", "--out", "out/derivation"),
-        ("out/derivation/derivation.html", "out/derivation/derivation.md", "out/derivation/derivation.tex"),
-    ),
     ("The theorems and what each rests on", ("theorems",), ()),
     (
         "An audit of real weights: the six Mamba layers that the package typeseg ships",
@@ -27,6 +22,11 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("out/audit.html", "out/audit.json"),
     ),
     ("The figures", ("figures", "--out", "out/figures"), ("out/figures/index.html",)),
+    (
+        "The derivation: from the S6 recurrence to the criteria, every residual reduced to zero",
+        ("derive", "--out", "out/derivation"),
+        ("out/derivation/derivation.html", "out/derivation/derivation.md", "out/derivation/derivation.tex"),
+    ),
 )
 
 

@@ -13,14 +13,16 @@ __all__ = ["derive"]
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/derivation"), show_default=True)
-@click.option("--figures/--no-figures", default=False, help="Include the figures (draws those that are not cached).")
+@click.option("--figures/--no-figures", default=None, help="Include the figures; by default if they have been drawn.")
 @click.option("--theorems/--no-theorems", default=True, help="Include the theorem library with statuses.")
-def derive(out: Path, figures: bool, theorems: bool) -> None:
+def derive(out: Path, figures: bool | None, theorems: bool) -> None:
     """Regenerate the derivation: numbered steps, each with its justification and a residual reduced to zero."""
     from s6flow.paper import paper_blocks
     from s6flow.symbolic.derivation import TITLE, all_steps
     from s6flow.symbolic.derivation.document import RENDERERS, render
 
+    if figures is None:
+        figures = theorems and (out.parent / "figures" / "index.html").exists()
     blocks = paper_blocks(theorems=theorems, figures=out if figures else None)
     pages = {out / f"derivation{suffix}": render(TITLE, blocks, form) for form, (suffix, *_) in RENDERERS.items()}
     for path, text in pages.items():
