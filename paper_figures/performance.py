@@ -18,7 +18,7 @@ from s6flow.symbolic.errors import FormatError
 SIZE = (3.3, 4.4)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
 PARAMETERS: dict[str, Any] = {
-    "ratios": ["ratio", "speedup", "times_faster", "times_numba"],
+    "ratios": ["ratios at no larger mean error", "ratios", "ratio", "speedup", "times_faster", "times_numba"],
     "limits": [
         "fraction_of_special_function_limit",
         "fraction_of_limit",

@@ -169,7 +169,7 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
     """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, generated code."""
     content = as_json(theorem.id)
     blocks: list[Block] = [
-        Heading(f"{theorem.id}: {theorem.title}", 3, theorem.id),
+        Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
         Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
     ]
     if theorem.assumptions:

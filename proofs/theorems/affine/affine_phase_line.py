@@ -48,7 +48,7 @@ THEOREM = Theorem(
     evidence="symbolic",
     notes=(
         "The fate of every start is exact: zero (lambda < 0), a root of p, or infinity (slow iff s x < 0 "
-        "and floor = 0, and then only if "
-        "deg p >= 1; with mu = nu = 0 < lambda and s x <= 0 growth is exponential). Later tokens: by integration."
+        "and floor = 0; with mu = nu = 0 < lambda growth is exponential for s = 0, or with a floor for s x < 0). "
+        "Later tokens: by integration."
     ),
 )
