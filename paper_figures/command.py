@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -23,11 +24,17 @@ __all__ = ["figures"]
 )
 @click.option("--check", is_flag=True, help="Draw nothing; exit 4 if a committed result that a figure shows is stale.")
 @click.option("--list", "listed", is_flag=True, help="List the figures.")
-def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
+def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_json: bool) -> int:
     """Draw the paper's figures as PDF, SVG, PNG and CSV with an index page; NAMES picks some of them.
 
     Figures that are up to date are left alone. Exit status: 0 all there, 3 a figure was skipped, 4 a result is stale.
     """
+    if as_json and not listed:
+        raise click.UsageError("--json goes with --list")
+    if as_json:
+        click.echo(json.dumps([{"name": name, "title": figure.title} for name, figure in FIGURES.items()], indent=1))
+        return 0
     if listed:
         for name, figure in FIGURES.items():
             click.echo(f"{name:17} {figure.title}")
