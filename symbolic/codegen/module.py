@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,9 @@ def _banner(program: Program, rewritten: Program, backend: str) -> str:
     )
 
 
+_IMPORTING = threading.RLock()
+
+
 def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = "") -> tuple[ModuleType, Path]:
     """Import `text` as a module from the cache.
 
@@ -133,17 +137,18 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
     if not path.exists() or path.read_text() != text:
         write_atomic(path, text)
     label = f"s6flow_generated.{name}_{key}"
-    if label not in sys.modules:
-        spec = importlib.util.spec_from_file_location(label, path)
-        assert spec is not None, "a path with .py has a spec"
-        assert spec.loader is not None, "a path with .py has a loader"
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[label] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[label]
-            raise
+    with _IMPORTING:  # a module is registered before it has run: other threads must not see it half made
+        if label not in sys.modules:
+            spec = importlib.util.spec_from_file_location(label, path)
+            assert spec is not None, "a path with .py has a spec"
+            assert spec.loader is not None, "a path with .py has a loader"
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[label] = module
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[label]
+                raise
     return sys.modules[label], path
 
 
