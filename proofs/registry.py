@@ -89,10 +89,10 @@ def _record() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _statements() -> dict[str, list[str]]:
-    from s6flow.proofs.formal import formal_statements
+    from s6flow.proofs.formal import whole_statements
 
     names: dict[str, list[str]] = {}
-    for name, (identifier, _) in formal_statements().items():
+    for name, identifier in whole_statements().items():
         names.setdefault(identifier, []).append(name)
     return names
 
@@ -109,4 +109,7 @@ def formal(theorem: Theorem) -> dict[str, tuple[str, ...]]:
 
 def status(theorem: Theorem) -> str:
     """What the theorem rests on, strongest first: one of `STATUSES`."""
-    return "kernel-checked" if formal(theorem) else theorem.evidence
+    if formal(theorem):
+        return "kernel-checked"
+    unsupported = theorem.evidence == "symbolic" and not theorem.steps()  # no residual stands behind the word
+    return "numeric" if unsupported else theorem.evidence

@@ -100,7 +100,7 @@ Definition causality_statement : Prop :=
   solution N a mu s b m T x /\
   (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
 
-(** causality: a maximal solution exists, is unique, and leaves every bound if it ends. *)
+(** causality, a case: a maximal solution exists, is unique, and leaves every bound if it ends. *)
 Definition maximal_solution_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   exists (T : Rbar) (x : nat -> R -> R),
@@ -358,7 +358,7 @@ Definition fast_blow_up_time_statement : Prop :=
         filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty))) /\
   (exists x : nat -> R -> R, solution N a mu s b 1 T1 x /\ x 0%nat 0 = x0).
 
-(** blow-up-profile: how the first token reaches infinity. *)
+(** blow-up-profile, a case: how the first token reaches infinity. *)
 Definition blow_up_profile_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 < sum_below N mu ->
@@ -397,7 +397,7 @@ Definition fast_order_statement : Prop :=
      x l 0 <> 0 ->
      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
 
-(** blow-up-ratio: a follower with s x < 0 keeps a fixed multiple of the token that blows up. *)
+(** blow-up-ratio, a case: a follower with s x < 0 keeps a fixed multiple of the token that blows up. *)
 Definition blow_up_ratio_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -465,7 +465,7 @@ Definition state_existence_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** state-convergence: every token tends to 0, with exact constants, for mu_n of any signs. *)
+(** state-convergence, a case: every token tends to 0, with exact constants, for mu_n of any signs. *)
 Definition state_convergence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -478,7 +478,7 @@ Definition state_convergence_statement : Prop :=
     (Rmax 0 (1 - share_carried N a mu b l) / (2 * Rabs (sum_below N mu) * softplus b)) /\
   is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty (- (Rmax 1 (share_carried N a mu b l) / 2)).
 
-(** state-convergence: the same with zero tokens. *)
+(** state-convergence, a case: the same with zero tokens. *)
 Definition state_convergence_zeros_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -506,7 +506,7 @@ Definition state_convergence_zeros_statement : Prop :=
     (Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))
      / (2 * - sum_below N mu * softplus b)).
 
-(** state-convergence: the critical case kappa = 1. *)
+(** state-convergence, a case: the critical case kappa = 1. *)
 Definition state_convergence_critical_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -518,7 +518,7 @@ Definition state_convergence_critical_statement : Prop :=
   share_carried N a mu b l = 1 ->
   is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
 
-(** state-slow-divergence: mu > 0 with mu_n of any signs, s x < 0: every token diverges. *)
+(** state-slow-divergence, a case: mu > 0 with mu_n of any signs, s x < 0: every token diverges. *)
 Definition state_divergence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -552,7 +552,7 @@ Definition carried_limits_statement : Prop :=
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
      is_lim (fun z => carried_factor N a mu s b (z / s)) p_infty 0).
 
-(** coexistence: one token blows up while the next tends to 0: a concrete instance. *)
+(** coexistence, a case: one token blows up while the next tends to 0: a concrete instance. *)
 Definition coexistence_statement : Prop :=
   forall a mu : nat -> R,
   a 0%nat = 1 / 5 ->
@@ -689,7 +689,7 @@ Definition cone_equilibria_statement : Prop :=
   quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b T (fun d _ => v d).
 
-(** never-definite: for N < D some nonzero vector makes the form zero. *)
+(** never-definite, a case: for N < D some nonzero vector makes the form zero. *)
 Definition never_definite_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R),
   (N < D)%nat ->

@@ -22,7 +22,7 @@ from s6flow.symbolic.derivation.attention import abbreviate, into, step_width
 from s6flow.symbolic.errors import CodegenError
 from s6flow.symbolic.layer import flow_cell, layer_cell
 
-__all__ = ["formal_statements", "formula", "generated_files"]
+__all__ = ["formal_statements", "formula", "generated_files", "whole_statements"]
 
 FOLDER = Path(__file__).parent
 
@@ -96,12 +96,26 @@ def generated_files() -> dict[str, str]:
     }
 
 
+def _entries() -> list[tuple[str, str, str, str]]:
+    """(id of the registry's theorem, ", a case" or "", Coq name, text) of every statement."""
+    form = re.compile(
+        r"\(\*\* ([a-z0-9-]+)(, a case)?: (?:(?!\*\)).)*\*\)\s*Definition (\w+)_statement : Prop :=\n(.*?)\.\n(?=\n|\Z)",
+        re.S,
+    )
+    return form.findall(generated_files()["Statements.v"])
+
+
 def formal_statements() -> dict[str, tuple[str, str]]:
     """Coq theorem name -> (id of the registry's theorem, text of the statement).
 
     The id stands in the comment before the definition, as `(** <id>: ... *)`.
     """
-    form = re.compile(
-        r"\(\*\* ([a-z0-9-]+): (?:(?!\*\)).)*\*\)\s*Definition (\w+)_statement : Prop :=\n(.*?)\.\n(?=\n|\Z)", re.S
-    )
-    return {name: (identifier, body) for identifier, name, body in form.findall(generated_files()["Statements.v"])}
+    return {name: (identifier, body) for identifier, _, name, body in _entries()}
+
+
+def whole_statements() -> dict[str, str]:
+    """Coq theorem name -> id, for the statements that say all that the registry's theorem says, floor apart.
+
+    The others are marked `(** <id>, a case: ... *)`: a theorem with cases alone is not kernel-checked.
+    """
+    return {name: identifier for identifier, case, name, _ in _entries() if not case}
