@@ -184,6 +184,23 @@ def _total(data: Data, sign: float) -> None:
     data["mu"] = np.where(short[:, None], fixed, mu)
 
 
+def _total_nonzero(data: Data) -> None:
+    """As `_total`, each system with the sign that its sum has."""
+    signs = np.where(data["mu"].sum(axis=1) < 0, -1.0, 1.0)
+    data["mu"] = data["mu"] * signs[:, None]
+    _total(data, 1.0)
+    data["mu"] = data["mu"] * signs[:, None]
+
+
+def _one_sign_or_decay(data: Data) -> None:
+    """Digits of a_1 toss a coin: one decay rate, or the sign of the sum for every mu_n."""
+    one_decay = (np.floor(1e6 * data["a"][:, :1]) % 2 == 0) & (data["mu"].shape[1] > 1)
+    sign = np.where(data["mu"].sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
+    _total_nonzero(data)
+    data["mu"] = np.where(one_decay, data["mu"], np.abs(data["mu"]) * sign)
+    data["a"] = np.where(one_decay, data["decay"][:, None], data["a"])
+
+
 def _tokens_not_zero(data: Data) -> None:
     data["x0"] = np.where(data["x0"] == 0, 1.0, data["x0"])
 
@@ -195,21 +212,20 @@ def _first(data: Data, sign: float) -> None:
     x0[:, 0] = first * np.where(data["s"] == 0, np.where(x0[:, 0] < 0, -1.0, 1.0), sign * np.sign(data["s"]))
 
 
-def _first_fast(data: Data) -> None:
+def _first_signed(data: Data, sign: float) -> None:
     data["s"] = np.where(data["s"] == 0, 1.0, data["s"])
-    _first(data, 1.0)
+    _first(data, sign)
+
+
+def _slow_starts(data: Data) -> None:
+    data["s"] = np.where(data["s"] == 0, 1.0, data["s"])  # s = 0 would leave zero tokens alone
+    data["x0"] = -np.abs(data["x0"]) * np.sign(data["s"])[:, None]
 
 
 def _later(data: Data, sign: float) -> None:
     later = data["x0"][:, 1:]
     later = np.where(later == 0, 1.0, np.abs(later))
     data["x0"][:, 1:] = later * sign * np.sign(data["s"])[:, None]
-
-
-def _token_m(data: Data) -> None:
-    rows, column = np.arange(len(data["x0"])), data["m"].astype(int) - 1
-    value = data["x0"][rows, column]
-    data["x0"][rows, column] = np.where(value == 0, 1.0, np.abs(value)) * np.sign(data["s"])
 
 
 def _prefix(data: Data) -> None:
@@ -296,7 +312,7 @@ def _axis(data: Data) -> None:
 
 
 def _nothing(data: Data) -> None:
-    """True by the lengths of the axes, which the caller chose."""
+    """True by the lengths of the axes, which the caller chose; independent rows for almost every draw besides."""
 
 
 def _skip(data: Data) -> None:
@@ -316,26 +332,23 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
     "states-zero": _set("mu", np.zeros_like),
     "mu-negative": lambda data: _total(data, -1.0),
     "mu-positive": lambda data: _total(data, 1.0),
+    "mu-nonzero": lambda data: _total_nonzero(data),
     "skip-against-mu": _skip,
     "carried-negative": _carried_negative,
-    "one-sign": lambda data: data.update(
-        mu=np.abs(data["mu"]) * np.where(data["mu"].sum(axis=1) >= 0, 1.0, -1.0)[:, None]
-    ),
+    "one-sign-or-decay": _one_sign_or_decay,
     "tokens-nonzero": _tokens_not_zero,
     "first-token-nonzero": lambda data: data["x0"].__setitem__(
         (slice(None), 0), np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
     ),
-    "slow-starts": lambda data: data.update(x0=-np.abs(data["x0"]) * np.sign(data["s"])[:, None]),
-    "first-token-fast": _first_fast,
+    "slow-starts": _slow_starts,
+    "first-token-fast": lambda data: _first_signed(data, 1.0),
+    "first-token-slow": lambda data: _first_signed(data, -1.0),
     "first-token-not-slow": lambda data: _first(data, 1.0),
     "later-tokens-slow": lambda data: _later(data, -1.0),
-    "later-tokens-fast": lambda data: _later(data, 1.0),
-    "some-token-fast": _token_m,
     "later-tokens-tiny": lambda data: data["x0"].__setitem__(
         (slice(None), slice(1, None)), np.where(data["x0"][:, 1:] == 0, 1.0, data["x0"][:, 1:]) * 1e-9
     ),
     "same-prefix": _prefix,
-    "y-nonzero": _nothing,
     "no-read-bias": _set("beta_C", np.zeros_like),
     "no-projection-bias": lambda data: data.update(beta_B=data["beta_B"] * 0, beta_C=data["beta_C"] * 0),
     "on-axis": _axis,
@@ -343,8 +356,7 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
     "on-cone": _cone,
     "form-negative": _definite(-1.0),
     "form-positive": _definite(1.0),
-    "form-indefinite": _indefinite,
     "equal-steps": _equal_steps,
-    "wide": _nothing,
+    "rows-independent": _nothing,
     "wider": _nothing,
 }

@@ -85,6 +85,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
             {"drops": example.drops, "data": _plain(example.data), "note": example.note}
             for example in theorem.counterexamples
         ],
+        "unbroken": dict(theorem.unbroken),
         "notes": theorem.notes,
         "code": generate(margin_program(theorem), backend).text,
     }
@@ -127,6 +128,7 @@ def page_text(key: str, backend: str = "numpy") -> str:
         lines += ["", f"Witness: {content['witness']}"]
     for example in content["counterexamples"]:
         lines += [f"Without {example['drops']}: {example['data']} {example['note']}".rstrip()]
+    lines += [f"Without {key}, unbroken: {reason}" for key, reason in content["unbroken"].items()]
     if content["notes"]:
         lines += ["", f"Notes: {content['notes']}"]
     return "\n".join([*lines, "", "Generated code:", content["code"]])
@@ -191,7 +193,11 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
     if content["witness"]:
         blocks.append(Paragraph(f"Witness: `{content['witness']}`."))
     for row in content["counterexamples"]:
-        blocks.append(Paragraph(f"Without `{row['drops']}`: `{row['data']}`. {row['note']}".rstrip()))
+        blocks.append(
+            Paragraph(f"Without `{row['drops']}` the conclusion fails: `{row['data']}`. {row['note']}".rstrip())
+        )
+    for key, reason in content["unbroken"].items():
+        blocks.append(Paragraph(f"Without `{key}` no counterexample is given: {reason}"))
     if theorem.notes:
         blocks.append(Paragraph(theorem.notes))
     if code:

@@ -68,6 +68,8 @@ _u = sp.Sum(nt.S_C[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
 _v = sp.Sum(nt.S_B[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
 _form = sp.Sum(_u * _v, (n, 1, nt.N))
 _form_size = sp.Sum(sp.Abs(_u) * sp.Abs(_v), (n, 1, nt.N))
+_sizes = sp.Sum(sp.Abs(nt.mu[n]), (n, 1, nt.N))
+_spread = sp.Sum(sp.Abs(nt.a[n] - ob.decay), (n, 1, nt.N))
 _K0 = cr.carried(sp.Integer(0))
 _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),
@@ -76,37 +78,36 @@ _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("states-zero", sp.Eq(nt.mu[n], 0), "every mu_n is zero"),
     ("mu-negative", cr.mu_total < 0, "mu = sum mu_n is negative"),
     ("mu-positive", cr.mu_total > 0, "mu = sum mu_n is positive"),
+    ("mu-nonzero", sp.Ne(cr.mu_total, 0), "mu = sum mu_n is not zero"),
     ("tokens-nonzero", sp.Ne(nt.x0[l], 0), "no token starts at zero"),
     ("first-token-nonzero", _first(sp.Ne(nt.x0[l], 0)), "token 1 does not start at zero"),
     ("slow-starts", sp.Or(_zero, _product < 0), "s x_l(0) < 0 for every nonzero token"),
     ("first-token-fast", _first(_product > 0), "s x_1(0) > 0"),
+    ("first-token-slow", _first(_product < 0), "s x_1(0) < 0"),
     ("first-token-not-slow", _first(_product >= 0), "s x_1(0) >= 0"),
     ("later-tokens-slow", sp.Or(sp.Eq(l, 1, evaluate=False), _product < 0), "s x_l(0) < 0 for l >= 2"),
-    ("later-tokens-fast", sp.Or(sp.Eq(l, 1, evaluate=False), _product > 0), "s x_l(0) > 0 for l >= 2"),
-    ("some-token-fast", sp.Implies(sp.Eq(l, ob.token_m), _product > 0), "s x_m(0) > 0 for some token m"),
     ("s-zero", sp.Eq(nt.s, 0), "the step does not depend on the token, s = 0"),
     ("s-nonzero", sp.Ne(nt.s, 0), "s is not zero"),
     ("no-floor", sp.Eq(nt.floor, 0), "the step has no floor"),
     ("floor-positive", nt.floor > 0, "the step has a positive floor"),
     ("no-read-bias", sp.Eq(nt.beta_C[n], 0), "the projection to C has no bias"),
-    ("one-sign", sp.And(nt.mu[n] * cr.mu_total >= 0, sp.Ne(cr.mu_total, 0)), "every mu_n has the sign of mu, which is not zero"),
+    ("one-sign-or-decay", sp.And(sp.Ne(cr.mu_total, 0), sp.Or(sp.Eq(_sizes, sp.Abs(cr.mu_total)), sp.Eq(_spread, 0))),
+     "mu is not zero, and all mu_n have one sign or all states share one decay rate a"),
     ("later-tokens-tiny", sp.Or(sp.Eq(l, 1, evaluate=False), sp.And(sp.Ne(nt.x0[l], 0), sp.Abs(nt.x0[l]) <= sp.Rational(1, 10**6))),
      "later tokens start at no more than 1e-6, and not at zero"),
     ("form-hyperbolic", sp.And(sp.Eq(ob.form_gap, 0), ob.delta_first < ob.delta_second, sp.Eq(nt.S_dt_in[nt.r, nt.e], 0)),
      "S_C^T S_B = diag(1, -1), constant steps, the first channel's being smaller"),
     ("on-cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size), "token 1 lies on the cone, to rounding"),
     ("carried-negative", _K0 < 0, "K(0) < 0"),
-    ("y-nonzero", sp.Ne(ob.y, 0), "the token is not zero"),
     ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),
     ("same-prefix", sp.Implies(l <= ob.token_m, sp.Eq(ob.x_copy[l], nt.x0[l])), "the first m tokens agree"),
     ("on-axis", sp.Implies(sp.Eq(ob.on_axis[nt.d], 0), sp.Eq(nt.x[l, nt.d], 0)), "every token lies on the axis of one channel"),
     ("no-projection-bias", sp.And(sp.Eq(nt.beta_B[n], 0), sp.Eq(nt.beta_C[n], 0)), "B and C have no bias"),
     ("form-negative", ob.eig_max < 0, "sym(S_C^T S_B) is negative definite"),
     ("form-positive", ob.eig_min > 0, "sym(S_C^T S_B) is positive definite"),
-    ("form-indefinite", sp.And(ob.eig_min < 0, ob.eig_max > 0), "sym(S_C^T S_B) is indefinite"),
     ("equal-steps", sp.And(sp.Eq(nt.S_dt_out[nt.d, nt.r], ob.row[nt.r]), sp.Eq(nt.b_channel[nt.d], ob.bias)),
      "all channels have the same step"),
-    ("wide", 2 * nt.N <= nt.D, "twice the state size is at most the width"),
+    ("rows-independent", sp.Eq(ob.row_rank, 2 * nt.N), "the 2N rows of S_B and S_C are linearly independent (so 2N <= D)"),
     ("wider", nt.N < nt.D, "the state size is below the width"),
 )  # fmt: skip
 

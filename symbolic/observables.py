@@ -69,8 +69,8 @@ T, T_first, T_prefix = sp.symbols("T T_first T_prefix", positive=True)
 remaining = sp.Symbol("remaining", positive=True)
 limit_value, root_count, sign_changes = sp.symbols("limit_value root_count sign_changes", real=True)
 error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
-eig_min, eig_max, count_positive, count_negative, matrix_rank = sp.symbols(
-    "eig_min eig_max count_positive count_negative matrix_rank", real=True
+eig_min, eig_max, count_positive, count_negative, matrix_rank, row_rank = sp.symbols(
+    "eig_min eig_max count_positive count_negative matrix_rank row_rank", real=True
 )
 norm_0, norm_t, norm_s, form_0, form_t, cosine, delta_low = sp.symbols(
     "norm_0 norm_t norm_s form_0 form_t cosine delta_low", real=True
@@ -171,6 +171,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("count_positive", "n_+", (), "natural", "number of positive eigenvalues of sym(S_C^T S_B)"),
     ("count_negative", "n_-", (), "natural", "number of negative eigenvalues of sym(S_C^T S_B)"),
     ("matrix_rank", r"\operatorname{rank}", (), "natural", "numerical rank of S_C^T S_B"),
+    ("row_rank", r"\operatorname{rank}[S_B; S_C]", (), "natural", "numerical rank of the rows of S_B and S_C together"),
     ("spectrum", r"\lambda_{{{0}}}(S_C^\top S_B)", ("state",), "real", "power sums of the large matrix's eigenvalues"),
     ("small", r"\lambda_{{{0}}}(S_B S_C^\top)", ("state",), "real", "power sums of the small matrix's eigenvalues"),
     ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),

@@ -124,7 +124,9 @@ class Theorem:
         tolerance: relative rounding allowance of the check in float64; `None` leaves it to the measurement.
         scale: what an equation's error is relative to; the sides' magnitudes by default.
         sharpness, witness: what is sharp, and data that attain it.
-        counterexamples: one for every necessary assumption.
+        counterexamples: one for every assumption without which the checked conclusion can fail.
+        unbroken: assumption -> why no counterexample stands here: what the statement would mean without it, or that its
+            necessity is open.
         rates: rows of Table 1.
         notes: corrections and limits.
     Raises: TheoremError: if it contradicts itself.
@@ -150,6 +152,7 @@ class Theorem:
     sharpness: Sharpness | None = None
     witness: Data | None = None
     counterexamples: tuple[Counterexample, ...] = ()
+    unbroken: Mapping[str, str] = field(default_factory=dict)
     rates: tuple[Rate, ...] = ()
     notes: str = ""
 
@@ -184,6 +187,9 @@ class Theorem:
         for example in self.counterexamples:
             if example.drops not in self.assumptions:
                 raise TheoremError("a counterexample must drop an assumption of the theorem", example.drops, self.id)
+        for key in self.unbroken:
+            if key not in self.assumptions or key in {example.drops for example in self.counterexamples}:
+                raise TheoremError("a reason must be for an assumption without a counterexample", key, self.id)
 
     def _known(self, letters: frozenset[str], variables: set[str], where: str) -> None:
         stray = letters - variables - set(OBSERVABLES) - {"N", "D", "L"}

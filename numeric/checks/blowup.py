@@ -83,7 +83,7 @@ def _approach(data: Data, whole: FlowResult, params: FlowParameters, log_horizon
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.where(nonzero[:, None], u - u_s, 0.0)
         change_before = np.take_along_axis(change, np.repeat(np.maximum(before, 0)[:, None], count, 1), axis=2)
-        slope = np.where(before[:, None] >= 0, change / change_before, 0.0)
+        slope = np.where(before[:, None] >= 0, np.clip(change / change_before, -NEVER, NEVER), 0.0)
         gate = np.where(before[:, None] >= 0, _gate_change(data, u_s, u) / change_before, 0.0)
     # the last approach has no restart: the first two carry the time left, the last two the changes
     remaining = np.stack([*log_left, log_left[-1] * np.nan], axis=1)

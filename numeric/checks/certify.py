@@ -163,7 +163,7 @@ class _Roots:
         descartes = _changes([m for _, m in merged])
         bound = len(self.mu) if descartes is None else descartes
         if self.s == 0 or total in (0, None):
-            return RootCertificate((), self.s == 0, bound, K0, total)
+            return RootCertificate((), self.s == 0 and bool(K0), bound, K0, total)  # s = 0: K is one number, perhaps 0
         found, complete = self.isolate()
         return RootCertificate(tuple(found), complete, bound, K0, total)
 

@@ -123,7 +123,7 @@ def shares(data: Data) -> Array:
 
 
 def _fate(theorem: Theorem, data: Data) -> Observed:
-    """How the whole system ends: 0 all nonzero tokens to zero, 1 stationary, 2 slow divergence, 3 finite-time blow-up."""
+    """How every token ends: 0 to zero, 1 where it began, 2 slow divergence, 3 with a system that blows up; NaN undecided."""
     result = integrate(data["x0"], flow_parameters(data), log_horizon=float(theorem.options.get("log_horizon", 300.0)))
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
@@ -132,18 +132,25 @@ def _fate(theorem: Theorem, data: Data) -> Observed:
         start = np.log(np.abs(x0))
     log_t = result.final_log_time[:, None]
     still = (np.abs(np.where(nonzero, final, 0.0) - np.where(nonzero, start, 0.0)) < 1e-12).all(axis=1)
-    falls = np.where(nonzero, final < np.minimum(start, -0.05 * log_t), True).all(axis=1)
+    falls = final < np.minimum(start, -0.05 * log_t)
     s = np.abs(np.asarray(data["s"]))[:, None]
     with np.errstate(over="ignore"):
-        rises = np.where(nonzero, (final > start) & (s * np.exp(np.minimum(final, 700)) > 0.2 * log_t), True).all(
-            axis=1
-        )
-    code = np.select([result.status == Status.BLOW_UP, still, falls, rises], [3.0, 1.0, 0.0, 2.0], np.nan)
+        rises = (final > start) & (s * np.exp(np.minimum(final, 700)) > 0.2 * log_t)
+    blown = (result.status == Status.BLOW_UP)[:, None]
+    gone = final < np.minimum(start, -10.0)  # as in flow.fates: beside a blow-up time does not run on
+    conditions = [
+        ~nonzero | (~blown & still[:, None]),
+        blown & gone,
+        blown & (final >= start),
+        ~blown & falls,
+        ~blown & rises,
+    ]
+    code = np.select(conditions, [1.0, 0.0, 3.0, 0.0, 2.0], np.nan)
     fast = (nonzero & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1)
     return {
         "valid": np.ones((len(x0), 1), dtype=bool),
         "fast_tokens": fast[:, None].astype(float),
-        "fate": code[:, None, None] * np.ones((1, 1, x0.shape[1])),
+        "fate": code[:, None],
     }
 
 
@@ -166,7 +173,9 @@ def _slow(theorem: Theorem, data: Data) -> Observed:
     if "m" in data:
         observed["P_to"] = attention_to(result, data)
         with np.errstate(divide="ignore"):
-            observed["log_P"] = np.log(np.abs(observed["P_to"]))
+            observed["log_P"] = np.log(
+                np.maximum(np.abs(observed["P_to"]), np.finfo(float).tiny)
+            )  # no attention at all
     skip = int(theorem.options.get("first", 0))  # outputs that serve only as the one before
     observed["valid"] = observed["valid"] & (np.arange(count) >= skip)
     return observed

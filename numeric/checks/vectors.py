@@ -27,6 +27,11 @@ def _bounds(M: Array) -> Observed:
     }
 
 
+def _rank(M: Array) -> Array:
+    singular = np.linalg.svd(M, compute_uv=False)
+    return (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True).astype(float)
+
+
 def spectra(theorem: Theorem, data: Data) -> Observed:
     """Eigenvalues of the symmetric part, numerical rank, and power sums of the large and the small matrix."""
     M = forms(data)
@@ -39,11 +44,10 @@ def spectra(theorem: Theorem, data: Data) -> Observed:
         sums["spectrum"].append(np.trace(large_power, axis1=1, axis2=2))
         sums["small"].append(np.trace(small_power, axis1=1, axis2=2))
         sums["spectrum_size"].append(np.linalg.norm(large_power, axis=(1, 2)) * np.sqrt(M.shape[1]))
-    singular = np.linalg.svd(M, compute_uv=False)
-    rank = (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True)
     return {
         **_bounds(M),
-        "matrix_rank": rank.astype(float),
+        "matrix_rank": _rank(M),
+        "row_rank": _rank(np.concatenate([np.asarray(data["S_B"]), np.asarray(data["S_C"])], axis=1)),
         **{name: np.stack(values, axis=1)[:, None] for name, values in sums.items()},
     }
 

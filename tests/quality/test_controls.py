@@ -9,20 +9,49 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from s6flow.numeric.checks import Verdict, check, engines, judge_data
+from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, engines, judge_data
 from s6flow.numeric.checks.check import batch_of
+from s6flow.proofs.construct import _ADJUST
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.assumptions import ASSUMPTIONS
 from s6flow.symbolic.errors import TheoremError
+from s6flow.symbolic.margin import margin_program
+from s6flow.symbolic.theorem import Theorem
 
 DROPS = [(key, index) for key, theorem in REGISTRY.items() for index in range(len(theorem.counterexamples))]
 SHARP = [key for key, theorem in REGISTRY.items() if theorem.sharpness is not None]
 WITNESSED = [key for key, theorem in REGISTRY.items() if theorem.witness is not None]
 
 
+def uncovered(theorem: Theorem) -> set[str]:
+    """Assumptions with neither a counterexample nor a reason why there is none."""
+    return set(theorem.assumptions) - {example.drops for example in theorem.counterexamples} - set(theorem.unbroken)
+
+
 def test_there_are_controls() -> None:
-    assert len(DROPS) >= 25
-    assert len(SHARP) >= 10
+    assert len(DROPS) >= 65
+    assert len(SHARP) >= 15
+    reasons = sum(len(theorem.unbroken) for theorem in REGISTRY.values())
+    print(f"{len(DROPS)} counterexamples, {reasons} reasons, {len(SHARP)} sharp constants")
+    assert reasons <= len(DROPS) / 2, "a reason is the exception"
+
+
+@pytest.mark.parametrize("key", REGISTRY)
+def test_every_assumption_has_a_counterexample_or_a_reason(key: str) -> None:
+    theorem = REGISTRY[key]
+    assert not uncovered(theorem)
+    assert all(len(reason) > 30 for reason in theorem.unbroken.values())
+    for example in theorem.counterexamples:  # one fewer is seen
+        others = tuple(other for other in theorem.counterexamples if other.drops != example.drops)
+        assert uncovered(dataclasses.replace(theorem, counterexamples=others)) == {example.drops}
+    for name in theorem.unbroken:
+        assert uncovered(dataclasses.replace(theorem, unbroken={})) >= {name}
+
+
+def test_every_assumption_of_the_vocabulary_is_used_and_constructed() -> None:
+    assert {name for theorem in REGISTRY.values() for name in theorem.assumptions} == set(ASSUMPTIONS)
+    assert set(ASSUMPTIONS) == set(_ADJUST)
 
 
 @pytest.mark.parametrize(("key", "index"), DROPS)
@@ -30,12 +59,19 @@ def test_dropping_an_assumption_lets_its_counterexample_through(key: str, index:
     theorem = REGISTRY[key]
     example = theorem.counterexamples[index]
     data = batch_of(theorem, example.data)
-    assert not judge_data(theorem, data).satisfied[0], "the data must break the assumption"
+    observed = MEASUREMENTS[theorem.measurement](theorem, data)
+    assert not judge_data(theorem, data, observed=observed).satisfied[0], "the data must break the assumption"
     kept = tuple(name for name in theorem.assumptions if name != example.drops)
-    weaker = dataclasses.replace(theorem, assumptions=kept, counterexamples=())
-    judged = judge_data(weaker, data)
-    assert judged.satisfied[0], "the data must break no other assumption"
-    assert judged.margins[0] < 0, "the conclusion must fail on it"
+    weaker = dataclasses.replace(theorem, assumptions=kept, counterexamples=(), unbroken={}, witness=example.data)
+    for backend in ("numpy", "torch", "flint"):
+        if backend == "flint" and theorem.measurement != "pointwise":
+            continue
+        judged = judge_data(weaker, data, backend, observed=observed)
+        assert judged.satisfied[0], "the data must break no other assumption"
+        assert judged.margins[0] < 0, f"the conclusion must fail on it, on {backend}"
+    report = check(weaker, examples=1, real_weights=False)
+    assert report.verdict is Verdict.VIOLATED
+    assert not report.verdict.passes
 
 
 @pytest.mark.parametrize("key", WITNESSED)
@@ -49,6 +85,7 @@ def test_witness_meets_the_theorem(key: str) -> None:
 @pytest.mark.parametrize("key", SHARP)
 def test_one_per_cent_tighter_fails_on_the_witness(key: str) -> None:
     theorem = REGISTRY[key]
+    assert abs(theorem.sharpness.tightened - 1) == sp.Rational(1, 100)
     data = batch_of(theorem, theorem.witness)
     assert judge_data(theorem, data).margins[0] >= 0
     assert judge_data(theorem, data, factor=theorem.sharpness.tightened).margins[0] < 0
@@ -62,6 +99,10 @@ def test_a_vacuous_domain_is_vacuous_and_fails() -> None:
         get("stationary"), conclusion=sp.Implies(sp.Gt(nt.mu[nt.n] ** 2, 0), sp.Gt(nt.s, 0)), counterexamples=()
     )
     assert check(never, examples=20).verdict is Verdict.VACUOUS
+    nobody = dataclasses.replace(get("stationary"), assumptions=("states-zero", "mu-positive"), counterexamples=())
+    report = check(nobody, examples=20)
+    assert report.verdict is Verdict.VACUOUS, "no system meets both assumptions"
+    assert report.examples == 0
 
 
 def test_undecided_is_inconclusive_and_fails() -> None:
@@ -77,12 +118,31 @@ def test_a_false_claim_is_violated() -> None:
     assert check(false, examples=30).verdict is Verdict.VIOLATED
 
 
-def test_a_backend_that_returns_its_input_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def echo(program, target, values):  # type: ignore[no-untyped-def]
-        return np.asarray(values["x0"], dtype=float)
+#: Claims in letters alone that share their inputs; `tolerance` is positive, so that a check by itself would pass on it.
+ECHOED = ("stationary", "causality", "one-decay-sum")
+ECHOES = sorted({inp.name for key in ECHOED for inp in margin_program(get(key)).inputs})
 
+
+def healthy() -> bool:
+    """Whether the checks pass and every counterexample is still caught."""
+    return all(
+        check(theorem, examples=30).verdict.passes
+        and all(judge_data(theorem, batch_of(theorem, e.data)).margins[0] < 0 for e in theorem.counterexamples)
+        for theorem in map(get, ECHOED)
+    )
+
+
+@pytest.mark.parametrize("name", ECHOES)
+def test_a_backend_that_returns_its_input_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def echo(program, target, values):  # type: ignore[no-untyped-def]
+        if name not in values:
+            return engines.evaluate(program, target, values)
+        count = max(np.shape(value)[0] for value in values.values() if np.ndim(value))
+        return np.broadcast_to(np.asarray(values[name], dtype=float).T, (*np.shape(values[name])[1:][::-1], count)).T
+
+    assert healthy()
     monkeypatch.setattr(sys.modules[judge_data.__module__], "evaluate", echo)
-    assert not check("linear-recursion", examples=30).verdict.passes
+    assert not healthy()
 
 
 def test_flint_refuses_trajectories() -> None:

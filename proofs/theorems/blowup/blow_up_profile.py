@@ -8,7 +8,7 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Rate, Sharpness, Theorem
 
 l = nt.l
-leading = sp.And(sp.Eq(l, ob.blow_token), sp.Ne(nt.s, 0))
+leading = sp.And(sp.Eq(l, ob.blow_token), sp.Gt(nt.s * nt.x0[l], 0))
 excess = ob.log_remaining + 3 * ob.u_t[l] + sp.log(3 * cr.mu_total * sp.Abs(nt.s)) - sp.log(ob.sharp)
 
 THEOREM = Theorem(
@@ -18,7 +18,7 @@ THEOREM = Theorem(
     source="ours (theory 6)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0"),
-    assumptions=("mu-positive", "first-token-fast", "no-floor"),
+    assumptions=("mu-positive",),
     conclusion=sp.Implies(
         leading,
         sp.Eq(
@@ -29,10 +29,13 @@ THEOREM = Theorem(
     scale=1 + sp.Abs(ob.log_remaining) + 3 * sp.Abs(ob.u_t[l]),
     tolerance=1e-6,
     measurement="blowup",
-    options={"approach": True, "shapes": ((1, 1), (1, 3), (3, 2), (5, 1))},
+    options={"approach": True, "log_horizon": 30.0, "shapes": ((1, 1), (1, 3), (3, 2), (5, 1))},
     ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0), "mu": (1e-3, 1e2), "s": (1e-2, 10.0)},
     sharpness=Sharpness("the constant is the limit", sp.Rational(101, 100)),
     witness={"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]},
+    unbroken={
+        "mu-positive": "the scale 3 mu |s| has no meaning without it: no token with s x > 0 is the first to blow up then"
+    },
     rates=(
         Rate(
             "fast divergence",

@@ -31,5 +31,9 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample("s-zero", {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}),
     ),
+    unbroken={
+        "mu-positive": "token 1 does not blow up without it, and there is no T - t to speak of",
+        "first-token-nonzero": "a zero token does not blow up, and there is no T - t to speak of",
+    },
     evidence="symbolic",
 )

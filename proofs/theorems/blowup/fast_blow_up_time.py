@@ -4,7 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Rate, Sharpness, Theorem
+from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 THEOREM = Theorem(
     id="fast-blow-up-time",
@@ -21,6 +21,16 @@ THEOREM = Theorem(
     tolerance=1e-7,
     sharpness=Sharpness("an equation", sp.Rational(101, 100)),
     witness={"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]},
+    counterexamples=(
+        Counterexample(
+            "mu-positive", {"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}, "Convergence."
+        ),
+    ),
+    unbroken={
+        "first-token-nonzero": "a zero token never moves and the integral from zero diverges: both sides are infinite",
+        "first-token-not-slow": "for s x_1 < 0 without a floor the integral diverges and so does T; with a floor both are "
+        "finite and equal. Assumed so that both sides are numbers",
+    },
     rates=(
         Rate(
             "fast divergence",

@@ -4,7 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Rate, Sharpness, Theorem
+from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
 
@@ -15,7 +15,7 @@ THEOREM = Theorem(
     source="ours (theory 6)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "decay"),
-    assumptions=("states-nonnegative", "mu-positive", "one-decay", "s-nonzero", "first-token-fast", "no-floor"),
+    assumptions=("mu-positive", "one-decay"),
     conclusion=sp.Implies(
         sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0)),
         sp.Eq(sp.Limit(ob.gate_slope[l], nt.t, ob.T), ob.weight[l], evaluate=False),
@@ -25,7 +25,7 @@ THEOREM = Theorem(
         sp.Le(sp.Abs(ob.gate_slope[l] / ob.weight[l] - ob.sharp), sp.Rational(1, 200)),
     ),
     measurement="blowup",
-    options={"approach": True, "shapes": ((2, 1), (3, 1), (4, 2))},
+    options={"approach": True, "log_horizon": 30.0, "shapes": ((3, 1), (5, 2), (8, 3))},
     ranges={
         "x0": (0.05, 3.0),
         "b": (-2.0, 2.0),
@@ -36,11 +36,20 @@ THEOREM = Theorem(
     },
     sharpness=Sharpness("the slope is one exactly", sp.Rational(101, 100)),
     witness={"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [2.0, 0.5]},
+    counterexamples=(
+        Counterexample(
+            "one-decay",
+            {"mu": [1.0, 1.0], "a": [0.5, 0.1], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [2.0, 0.5]},
+            "The slowest state wins in the end, and G with one rate does not describe the sum.",
+        ),
+    ),
+    unbroken={"mu-positive": "no token blows up without it, and there is nothing to follow"},
     rates=(Rate("fast divergence", "next token with s x > 0", sp.log(sp.log(1 / ob.remaining)), "ours"),),
     evidence="numeric",
     notes=(
         "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
         "of the last nonzero token before; "
-        "each zero token between multiplies it by q = exp(-a delta_0)."
+        "each zero token between multiplies it by q = exp(-a delta_0). With one decay rate the mu_n enter by their sum "
+        "alone; a floor is part of Delta in G and q."
     ),
 )

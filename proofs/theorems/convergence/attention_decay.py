@@ -21,7 +21,7 @@ THEOREM = Theorem(
     source="ours (theory 5)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "decay", "t", "m"),
-    assumptions=("states-nonpositive", "mu-negative", "one-decay"),
+    assumptions=("mu-negative", "one-decay"),
     conclusion=sp.Implies(l >= m, sp.Eq(sp.Limit(nt.t * ob.P_to[l], nt.t, sp.oo), value, evaluate=False)),
     finite=sp.Implies(
         sp.And(l >= m, sp.Ne(nt.x0[l], 0), sp.Ne(ob.x_m, 0)),
@@ -44,6 +44,11 @@ THEOREM = Theorem(
     },
     counterexamples=(
         Counterexample(
+            "mu-negative",
+            {"mu": [1.0], "a": [1.0], "decay": 1.0, "s": -1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5], "m": 1.0},
+            "Slow divergence.",
+        ),
+        Counterexample(
             "one-decay",
             {
                 "mu": [-1.0, -1.0],
@@ -58,4 +63,5 @@ THEOREM = Theorem(
         ),
     ),
     evidence="numeric",
+    notes="With one decay rate the mu_n enter by their sum alone, so that they may have any signs.",
 )

@@ -31,10 +31,14 @@ THEOREM = Theorem(
             "mu < 0, but what token 1 wrote into the positive state makes token 2 grow.",
         ),
     ),
+    unbroken={
+        "mu-negative": "with every mu_n <= 0 and mu = 0 nothing moves, and the bound is an equality that is no rate; kept "
+        "because without it no token converges"
+    },
     rates=(
         Rate("convergence", "mu < 0", nt.t ** sp.Rational(-1, 2), "paper"),
         Rate("convergence", "mu < 0, all mu_n <= 0", bound, "ours"),
     ),
     evidence="symbolic",
-    notes="With all mu_n <= 0 the bound holds for mu = 0 too, where it says that nothing moves.",
+    notes="Token 1 needs mu < 0 alone, whatever the signs of the mu_n.",
 )

@@ -17,7 +17,7 @@ THEOREM = Theorem(
     kind="inequality",
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("states-nonnegative", "mu-positive"),
-    conclusion=sp.Ge(sp.Abs(ob.x_t[l]), sp.Abs(ob.x_s[l])),
+    conclusion=sp.Implies(sp.Ne(nt.x0[l], 0), sp.Gt(sp.Abs(ob.x_t[l]), sp.Abs(ob.x_s[l]))),
     measurement="trajectory",
     core=sp.Implies(sp.Ne(nt.x0[l], 0), sp.Ge(ob.growth(nt.x0), cr.own_rate(nt.x0[l]))),
     counterexamples=(
@@ -31,5 +31,9 @@ THEOREM = Theorem(
             {"mu": [3.0, -1.0], "a": [9.0, 0.02], "s": 0.5, "b": 1.0, "floor": 0.0, "x0": [-3.0, 0.2]},
         ),
     ),
+    unbroken={
+        "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves, so that strict growth fails; a check that allows "
+        "for rounding cannot tell an equality from a strict inequality"
+    },
     evidence="symbolic",
 )

@@ -4,7 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
 
@@ -15,7 +15,7 @@ THEOREM = Theorem(
     source="ours (theory 6)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "t", "m"),
-    assumptions=("states-nonnegative", "mu-positive", "s-nonzero", "tokens-nonzero", "slow-starts", "no-floor"),
+    assumptions=("states-nonnegative", "mu-positive", "tokens-nonzero", "slow-starts", "no-floor"),
     conclusion=sp.Eq(sp.Limit(sp.Abs(ob.P_to[l]) * nt.t * ob.log_t / ob.ratio[l], nt.t, sp.oo), 1, evaluate=False),
     finite=sp.Implies(
         sp.Eq(ob.token_m, 1),
@@ -33,6 +33,32 @@ THEOREM = Theorem(
         "s": (0.2, 2.0),
         "b": (-2.0, 2.0),
         "zero": (0.0, 0.1),
+    },
+    counterexamples=(
+        Counterexample(
+            "mu-positive",
+            {"mu": [0.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, -0.5], "m": 1.0},
+            "There is no attention at all.",
+        ),
+        Counterexample(
+            "tokens-nonzero",
+            {"mu": [1.0], "a": [3.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 0.0, -1.0], "m": 1.0},
+            "The gate of the zero token stays at q < 1, and token 3 sees token 1 through it.",
+        ),
+        Counterexample(
+            "slow-starts",
+            {"mu": [1.0], "a": [3.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 1e-80], "m": 1.0},
+            "Token 2 blows up, later than ln t = 300; until then its gate is nearly q < 1.",
+        ),
+        Counterexample(
+            "no-floor",
+            {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 1e-115, "x0": [-1.0, -1.0], "m": 1.0},
+            "The floor feeds the rates before it ends the system.",
+        ),
+    ),
+    unbroken={
+        "states-nonnegative": "open: with mu_n of both signs every token still diverges in the end (state-slow-divergence), "
+        "but no proof says that the ratios settle, and none is known to fail"
     },
     evidence="numeric",
 )

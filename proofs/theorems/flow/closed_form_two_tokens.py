@@ -40,7 +40,7 @@ THEOREM = Theorem(
     source="ours (theory 4)",
     kind="identity",
     variables=("mu", "a", "s", "b", "floor", "x0", "t", "decay"),
-    assumptions=("s-zero", "one-decay", "tokens-nonzero", "states-nonpositive", "mu-negative"),
+    assumptions=("s-zero", "one-decay", "tokens-nonzero"),
     conclusion=sp.Implies(
         sp.Eq(l, 2, evaluate=False),
         sp.Eq(ob.x_t[l] ** -2, ob.zeta_t / (1 - q) + C * ob.zeta_t**q, evaluate=False),
@@ -57,6 +57,13 @@ THEOREM = Theorem(
             "s-zero",
             {"mu": [-1.0], "a": [1.0], "decay": 1.0, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
         ),
+        Counterexample(
+            "one-decay",
+            {"mu": [-1.0, -1.0], "a": [0.2, 3.0], "decay": 1.0, "s": 0.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
+        ),
     ),
-    notes="Stated for mu < 0, where the solution exists for all times; for mu > 0 it holds up to the blow-up.",
+    unbroken={
+        "tokens-nonzero": "the inverse squares that the statement is about do not exist where token 1 or 2 is zero"
+    },
+    notes="For mu of any sign and mu_n of any signs: for mu > 0 it holds up to the blow-up of the first of the two.",
 )

@@ -5,7 +5,7 @@ import sympy as sp
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.theorem import Sharpness, Theorem
 
 THEOREM = Theorem(
     id="carried-limits",
@@ -18,8 +18,14 @@ THEOREM = Theorem(
     variables=("mu", "a", "s", "b", "floor", "y"),
     assumptions=("mu-positive",),
     conclusion=sp.Le(
-        sp.Abs(cr.carried(ob.y)) * cr.mu_total, sp.Sum(sp.Abs(nt.mu[nt.n]) * cr.gate(ob.y), (nt.n, 1, nt.N))
+        sp.Abs(cr.carried(ob.y)) * cr.mu_total, sp.Sum(sp.Abs(nt.mu[nt.n]) * cr.gate(ob.y), (nt.n, 1, nt.N)) * ob.sharp
     ),
+    sharpness=Sharpness("an equality if every mu_n >= 0", sp.Rational(99, 100)),
+    witness={"mu": [1.0, 2.0], "a": [0.5, 2.0], "s": 1.0, "b": 0.0, "floor": 0.0, "y": 1.0},
+    unbroken={
+        "mu-positive": "K stays and mu changes its sign when every mu_n does, so that for mu < 0 the same holds with |mu|; "
+        "for mu = 0 there is no K"
+    },
     evidence="symbolic",
     notes=(
         "The limits are the derivation's step carried-rate; with a floor the left limit is K at Delta = "

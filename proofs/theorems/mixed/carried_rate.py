@@ -18,12 +18,13 @@ THEOREM = Theorem(
     source="ours (theory 8)",
     kind="identity",
     variables=("mu", "a", "s", "b", "floor", "x0"),
-    assumptions=("mu-positive",),
+    assumptions=("mu-nonzero",),
     conclusion=sp.Implies(sp.Eq(l, 2, evaluate=False), sp.Eq(ob.growth(nt.x0), second, evaluate=False)),
     scale=ob.magnitude(flow_cell(), nt.x0),
     measurement="first_rate",
     tolerance=1e-9,
     ranges={},
+    unbroken={"mu-nonzero": "K is a sum divided by mu and does not exist without it"},
     evidence="symbolic",
     notes=(
         "Exact at every state, with rate_first = F_1; near the blow-up of token 1 the own rate is "

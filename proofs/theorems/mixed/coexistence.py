@@ -20,10 +20,8 @@ THEOREM = Theorem(
         "carried-negative",
         "mu-positive",
         "first-token-nonzero",
-        "first-token-fast",
+        "first-token-not-slow",
         "later-tokens-tiny",
-        "s-nonzero",
-        "no-floor",
     ),
     conclusion=sp.Implies(
         sp.Eq(l, 2, evaluate=False),
@@ -39,6 +37,16 @@ THEOREM = Theorem(
     witness={"mu": [-1.0, 1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [1.0, 1e-7]},
     counterexamples=(
         Counterexample(
+            "first-token-nonzero",
+            {"mu": [-1.0, 1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [0.0, 1e-7]},
+            "Token 2 is the first then, and blows up itself.",
+        ),
+        Counterexample(
+            "first-token-not-slow",
+            {"mu": [-1.0, 1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [-1.0, 1e-7]},
+            "Token 1 grows slowly, and token 2 blows up itself.",
+        ),
+        Counterexample(
             "carried-negative",
             {"mu": [1.0, 1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [1.0, 1e-7]},
         ),
@@ -48,9 +56,10 @@ THEOREM = Theorem(
             "Where s x_2 is very negative K is near one and the token diverges with token 1.",
         ),
     ),
+    unbroken={"mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with"},
     evidence="numeric",
     notes=(
         "Token 2 vanishes like (T-t)^(|K(0)|/3). That the dichotomy can fail needs K(0) < 0 or a root of "
-        "K at which K falls as |x| grows."
+        "K at which K falls as |x| grows. s = 0 and a floor are allowed; then the exponent is |K(0)|/2 for s = 0."
     ),
 )

@@ -52,6 +52,11 @@ THEOREM = Theorem(
             "mu-negative",
             {"mu": [3.0, -1.0], "a": [0.5, 2.0], "s": -1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.5]},
         ),
+        Counterexample(
+            "tokens-nonzero",
+            {"mu": [1.0, -1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [1.0, 0.0, -30.0]},
+            "Behind the zero token the states have a positive sum, and where s x is very negative token 3 grows like a power.",
+        ),
     ),
     rates=(
         Rate("convergence", "mu < 0, kappa_l < 1", sp.sqrt(constant.subs(ob.sharp, 1) / nt.t), "ours"),

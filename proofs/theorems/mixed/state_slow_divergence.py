@@ -15,12 +15,17 @@ THEOREM = Theorem(
     source="ours (theory 8)",
     kind="classification",
     variables=("mu", "a", "s", "b", "floor", "x0"),
-    assumptions=("mu-positive", "s-nonzero", "tokens-nonzero", "slow-starts", "no-floor"),
+    assumptions=("mu-positive", "tokens-nonzero", "slow-starts", "no-floor"),
     conclusion=sp.Eq(ob.fate[l], 2),
     measurement="fate",
     options={"shapes": ((1, 2), (2, 2), (3, 3)), "log_horizon": 500.0, "batch": 60, "bare_limit": True},
     ranges={"mu": (0.5, 10.0), "x0": (0.3, 4.0), "a": (0.1, 2.0), "s": (0.5, 2.0), "b": (-1.0, 1.0)},
     counterexamples=(
+        Counterexample(
+            "tokens-nonzero",
+            {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 0.0]},
+            "A zero token stays.",
+        ),
         Counterexample(
             "slow-starts",
             {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]},

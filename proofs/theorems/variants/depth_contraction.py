@@ -18,7 +18,7 @@ THEOREM = Theorem(
     source="ours (theory 10)",
     kind="classification",
     variables=("mu", "s", "b", "floor", "y", "h"),
-    assumptions=("y-nonzero",),
+    assumptions=(),
     conclusion=sp.And(
         sp.Implies(sp.And(number > 0, number < 2 / ob.sharp), sp.Le(after, sp.Abs(y))),
         sp.Implies(sp.Or(number < 0, number > 2 / ob.sharp), sp.Ge(after, sp.Abs(y))),
@@ -27,5 +27,5 @@ THEOREM = Theorem(
     sharpness=Sharpness("the number 2", sp.Rational(99, 100)),
     witness={"mu": [-1.0], "s": 0.0, "b": 0.5413248546129181, "floor": 0.0, "y": 1.0, "h": 2.01},
     evidence="symbolic",
-    notes="b = ln(e - 1) makes Delta = 1 in the witness.",
+    notes="b = ln(e - 1) makes Delta = 1 in the witness. A zero token stays: both sides of the equivalence are false.",
 )

@@ -37,9 +37,9 @@ THEOREM = Theorem(
     source="ours (theory 9)",
     kind="classification",
     variables=("mu", "s", "b", "floor", "y", "eps", "d_skip"),
-    assumptions=("skip-against-mu", "s-nonzero", "no-floor"),
+    assumptions=("skip-against-mu", "no-floor"),
     conclusion=sp.And(
-        sp.Implies(nt.s * y > 0, sp.Lt(cr.own_rate(farther), cr.own_rate(y))),
+        sp.Implies(nt.s * y >= 0, sp.Lt(cr.own_rate(farther), cr.own_rate(y))),
         sp.Implies(nt.s * y < 0, sp.Ge(cr.own_rate(y), -largest * ob.sharp)),
     ),
     proof=proof,
@@ -61,7 +61,7 @@ THEOREM = Theorem(
     ),
     evidence="symbolic",
     notes=(
-        "On the side s x > 0 the own rate falls strictly from 0 to -oo, so d + mu r^2 Delta(r) has "
+        "On the side s x >= 0 the own rate falls strictly from 0 to -oo, so d + mu r^2 Delta(r) has "
         "exactly one root r*, and it attracts. "
         "On the side s x < 0 it is at least -4|mu| e^(b-2)/s^2: for larger d every start there escapes."
     ),

@@ -3,7 +3,7 @@
 import sympy as sp
 
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.theorem import Counterexample, Theorem
 
 THEOREM = Theorem(
     id="cone-attracts",
@@ -20,6 +20,40 @@ THEOREM = Theorem(
     measurement="vector",
     options={"log_times": (16.0, 20.0), "shapes": ((1, 2, 2, 1),), "bare_limit": True},
     ranges={"x": (0.7, 1.4), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "form-hyperbolic",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [0.0, 0.0],
+                "beta_C": [0.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.5],
+                "floor": 0.0,
+                "x": [[1.0, 1.0]],
+            },
+            "A negative definite form: convergence to zero.",
+        ),
+        Counterexample(
+            "no-projection-bias",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [1.0, 0.0],
+                "beta_C": [1.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.5],
+                "floor": 0.0,
+                "x": [[1.0, 1.0]],
+            },
+            "With biases the token settles on the shifted cone (x_1 + 1)^2 = x_2^2.",
+        ),
+    ),
     evidence="numeric",
     notes=(
         "D = 2, M = diag(1, -1), constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is "

@@ -22,6 +22,12 @@ THEOREM = Theorem(
     evidence="symbolic",
     counterexamples=(
         Counterexample(
+            "no-projection-bias",
+            {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, -1.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]],
+             "beta_B": [0.0, 0.0], "beta_C": [1.0, 0.0], "a": [[1.0, 1.0], [1.0, 1.0]], "b": [0.0, 0.0], "floor": 0.0, "x": [[1.0, 1.0]]},
+            "C reads its bias too.",
+        ),
+        Counterexample(
             "on-cone",
             {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, -1.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]],
              "beta_B": [0.0, 0.0], "beta_C": [0.0, 0.0], "a": [[1.0, 1.0], [1.0, 1.0]], "b": [0.0, 0.0], "floor": 0.0,

@@ -4,7 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Counterexample, Theorem
+from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 THEOREM = Theorem(
     id="definite-converges",
@@ -14,11 +14,42 @@ THEOREM = Theorem(
     kind="bound",
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("form-negative", "no-projection-bias"),
-    conclusion=sp.Le(ob.norm_t, ob.norm_0 / sp.sqrt(1 + 2 * sp.Abs(ob.eig_max) * ob.delta_low * nt.t * ob.norm_0**2)),
+    conclusion=sp.Le(
+        ob.norm_t, ob.sharp * ob.norm_0 / sp.sqrt(1 + 2 * sp.Abs(ob.eig_max) * ob.delta_low * nt.t * ob.norm_0**2)
+    ),
     measurement="vector",
     options={"log_times": (-2.0, 0.0, 1.0, 2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    sharpness=Sharpness("attained for S_C^T S_B = -1 and one constant step", sp.Rational(99, 100)),
+    witness={
+        "S_B": [[1.0, 0.0], [0.0, 1.0]],
+        "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+        "S_dt_in": [[0.0, 0.0]],
+        "S_dt_out": [[0.0], [0.0]],
+        "beta_B": [0.0, 0.0],
+        "beta_C": [0.0, 0.0],
+        "a": [[1.0, 1.0], [1.0, 1.0]],
+        "b": [0.0, 0.0],
+        "floor": 0.0,
+        "x": [[0.6, 0.8]],
+    },
     counterexamples=(
+        Counterexample(
+            "no-projection-bias",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [1.0, 1.0],
+                "beta_C": [1.0, 1.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.1, 0.1]],
+            },
+            "C.B = 2 - |x|^2: a small token grows.",
+        ),
         Counterexample(
             "form-negative",
             {

@@ -3,7 +3,7 @@
 import sympy as sp
 
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.theorem import Counterexample, Theorem
 
 THEOREM = Theorem(
     id="definite-later-tokens",
@@ -17,6 +17,40 @@ THEOREM = Theorem(
     measurement="vector",
     options={"log_times": (2.0, 4.0, 6.0), "shapes": ((3, 2, 2, 1), (3, 3, 3, 2)), "bare_limit": True, "tokens": "all"},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "form-negative",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[1.0, 0.0], [0.0, 1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [0.0, 0.0],
+                "beta_C": [0.0, 0.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.02, 0.0], [0.0, 0.02], [0.01, 0.01]],
+            },
+            "A positive definite form: growth.",
+        ),
+        Counterexample(
+            "no-projection-bias",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [1.0, 1.0],
+                "beta_C": [1.0, 1.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]],
+            },
+            "C.B = 2 - |x|^2 for token 1: a small token grows.",
+        ),
+    ),
     evidence="conjecture",
     notes=(
         "Only seen: the norm of all tokens together falls between ln t = 2, 4 and 6. One positive "

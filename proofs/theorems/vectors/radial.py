@@ -22,6 +22,24 @@ THEOREM = Theorem(
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     counterexamples=(
         Counterexample(
+            "no-projection-bias",
+            {
+                "S_B": [[1.0, 0.0], [0.0, 1.0]],
+                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
+                "S_dt_in": [[0.0, 0.0]],
+                "S_dt_out": [[0.0], [0.0]],
+                "beta_B": [1.0, 1.0],
+                "beta_C": [1.0, 1.0],
+                "a": [[1.0, 1.0], [1.0, 1.0]],
+                "b": [0.0, 0.0],
+                "floor": 0.0,
+                "x": [[0.1, 0.1]],
+                "row": [0.0],
+                "bias": 0.0,
+            },
+            "Still radial, but C.B = 2 - |x|^2 decides, not the form.",
+        ),
+        Counterexample(
             "equal-steps",
             {
                 "S_B": [[1.0, 0.0], [0.0, 1.0]],

@@ -26,24 +26,31 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="symmetric-signature",
-    title="For 2N <= D a generic S_C^T S_B has a symmetric part with N positive and N negative eigenvalues",
+    title="If the 2N rows of S_B and S_C are independent, S_C^T S_B has a symmetric part of signature N, N",
     section="11",
     source="ours (theory 11)",
     kind="classification",
     variables=("S_B", "S_C", "S_dt_in"),
-    assumptions=("wide",),
+    assumptions=("rows-independent",),
     conclusion=sp.And(sp.Eq(ob.count_positive, nt.N), sp.Eq(ob.count_negative, nt.N)),
     proof=proof,
     measurement="spectra",
     options={"shapes": ((1, 1, 4), (1, 2, 6), (1, 3, 12))},
     counterexamples=(
         Counterexample(
-            "wide", {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, 1.0]], "S_dt_in": [[1.0, 1.0]]}
+            "rows-independent",
+            {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, 1.0]], "S_dt_in": [[1.0, 1.0]]},
+            "Here 2N > D.",
+        ),
+        Counterexample(
+            "rows-independent",
+            {"S_B": [[1.0, 2.0, 0.0, 1.0]], "S_C": [[1.0, 2.0, 0.0, 1.0]], "S_dt_in": [[1.0, 1.0, 1.0, 1.0]]},
+            "Equal rows make a square: 2N <= D alone is not enough.",
         ),
     ),
     evidence="symbolic",
     notes=(
-        "Generic: the 2N rows of S_B and S_C are linearly independent. In the basis that they span the "
+        "Independence holds for almost every pair of matrices with 2N <= D. In the basis that the rows span the "
         "symmetric part is "
         "[[0, 1], [1, 0]]/2 by congruence (Sylvester)."
     ),
