@@ -6,85 +6,37 @@ of dependencies can go stale. Nothing is imported here: a second run with nothin
 
 from __future__ import annotations
 
-import ast
-import functools
 import hashlib
 import importlib.metadata
 import platform
-import re
 from pathlib import Path
 
 from s6flow.paper_figures.figure import Figure
 from s6flow.symbolic.errors import S6FlowError
+from s6flow.symbolic.sources import package_root, source_files
 
 __all__ = ["ROOT", "code_of", "figure_digest", "result_files", "versions"]
 
 #: The package's folder, with `symbolic`, `numeric`, ... in it; and what lies beside it in a checkout.
 ROOT = Path(__file__).parent.parent
-_PACKAGE = "s6flow"
 _TOOLS = ("numpy", "scipy", "sympy", "matplotlib")
+_OWN = "s6flow.paper_figures"
 #: Text of a statement and of a status that figures show is read through the registry, which finds its files itself.
-_OWN = f"{_PACKAGE}.paper_figures"
-_LATE = re.compile(rf"{_PACKAGE}(\.\w+)+(:\w+)?")
-_REGISTRY = f"{_PACKAGE}.proofs.registry"
+_REGISTRY = "s6flow.proofs.registry"
 
 
-@functools.cache
-def _file(module: str) -> Path | None:
-    """The source of a module of this package."""
-    parts = module.split(".")
-    if parts[0] != _PACKAGE:
-        return None
-    base = _package_root().joinpath(*parts[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.exists() and (len(parts) > 1 or path.name == "__init__.py"):
-            return path
-    return None
-
-
-@functools.cache
-def _package_root() -> Path:
-    import s6flow
-
-    assert s6flow.__file__ is not None, "the package is an ordinary one"
-    return Path(s6flow.__file__).parent
-
-
-@functools.cache
-def _imports(path: Path) -> frozenset[str]:
-    """Modules of this package that a file imports, anywhere in it, by statement or by name as in a table of "
-    "backends."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LATE.fullmatch(node.value):
-            found.add(node.value.partition(":")[0])
-    return frozenset(name for name in found if name.split(".")[0] == _PACKAGE)
-
-
-@functools.cache
 def code_of(module: str) -> dict[str, Path]:
-    """Module -> file of everything that `module` imports, itself and packages on the way included."""
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        path = _file(name)
-        if path is None or name in found or name == _OWN:  # the package imports every module of its own
-            continue
-        found[name] = path
-        waiting += _imports(path)
-        waiting += [name.rsplit(".", 1)[0]] if "." in name else []
-    return found
+    """Module -> file of everything that a figure's module imports; the package of figures itself imports them all."""
+    return source_files(module, _not_own)
+
+
+def _not_own(name: str) -> bool:
+    return name != _OWN
 
 
 def _statements(figure: Figure) -> list[Path]:
     """Files of the theorems that the figure cites, and the record of what the kernel checked."""
-    folder = _package_root() / "proofs"
+    folder = package_root() / "proofs"
     names = {key.replace("-", "_") + ".py" for key in figure.theorems}
     files = sorted((folder / "theorems").glob("*/*.py"))
     everything = figure.theorems == ("*",)
@@ -93,7 +45,7 @@ def _statements(figure: Figure) -> list[Path]:
 
 def result_files(figure: Figure) -> list[Path]:
     """Committed result files that the figure shows, those that exist."""
-    base = _package_root()
+    base = package_root()
     return sorted(
         {
             path.resolve()

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from s6flow.numeric.experiments.commands import prepare, run_experiment
@@ -30,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument("--out", required=True, help="folder of the grid; the same folder resumes")
         run.add_argument("--data", help="folder of prepared data")
         run.add_argument("--device", choices=("cpu", "cuda"))
-        run.add_argument("--workers", type=int, help="training processes per GPU")
+        run.add_argument("--workers", type=int, help="training processes on each GPU")
         run.add_argument("--minutes", type=float, help="stop cleanly after so long")
         run.add_argument("--seeds", help="comma-separated, instead of the configuration's")
         run.add_argument("--conditions", help="comma-separated, instead of the configuration's")
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "prepare":
             print(prepare(args.config, args.data).name)
             return 0
-        words = ["--config", args.config or "default", "--workers", str(args.workers or "default")]
+        config = Path(args.config).stem if args.config else "default"  # results name no path of a machine
+        words = ["--config", config, "--workers", str(args.workers or "default")]
         result = run_experiment(
             args.command,
             args.config,

@@ -102,6 +102,19 @@ _SMALLER = tuple(
     for slug, text in (("full", "network as trained"), ("bare", "conv, gate, norm and skip left out"))
 )
 
+_WEIGHTS = (
+    Claim(
+        "channel-positive-leaves-coexistence",
+        "mu > 0 on every channel leaves channels on which a token can die out while another blows up (K < 0 in reach)",
+        "control", "audit.coexistence", "channel-positive", None, sign=-1,
+    ),
+    Claim(
+        "unconstrained-in-paper-setting",
+        "without a constraint some channel ends in the paper's setting (mu_n of one sign or one decay rate)",
+        "paper", "audit.paper_setting", "unconstrained", None, sign=-1, band=0.001,
+    ),
+)  # fmt: skip
+
 _ORDERS = {
     "reordering-helps": (
         "paper", "published", "none", "the published reordering improves on no reordering",
@@ -137,4 +150,4 @@ _REORDER = tuple(
     for slug, (source, first, second, text) in _ORDERS.items()
 )
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {"lm": _LM + _SHRINK + _SMALLER, "reorder": _REORDER}
+CLAIMS: dict[str, tuple[Claim, ...]] = {"lm": _LM + _SHRINK + _SMALLER + _WEIGHTS, "reorder": _REORDER}

@@ -10,7 +10,7 @@ from typing import Any
 
 from s6flow.numeric.experiments.classes import prepare_labelled
 from s6flow.numeric.experiments.config import Config, load_config
-from s6flow.numeric.experiments.grid import Report, pick_device, run_grid
+from s6flow.numeric.experiments.grid import Report, pick_devices, run_grid
 from s6flow.numeric.experiments.results import pack, ship, summarise
 from s6flow.symbolic.errors import FormatError
 
@@ -34,7 +34,7 @@ def _bar(title: str) -> Iterator[Report]:
 
 def _choose(kind: str, source: str | Path | None, device: str | None) -> tuple[Config, str]:
     """The configuration, and the device's kind; without a GPU the small one, with a word on time."""
-    found = pick_device(device).type
+    found = pick_devices(device)[0].type
     if source is None:
         names = {"lm": ("lm", "lm_cpu"), "reorder": ("reorder_digits", "reorder_cpu")}[kind]
         source = names[found == "cpu"]
@@ -72,7 +72,7 @@ def run_experiment(
         out: folder of the grid; the same folder resumes.
         data: folder of prepared data (see `prepare`).
         device: `cpu` or `cuda`; default the GPU if there is one.
-        workers: training processes per GPU; default 6 on a GPU, 1 on a CPU.
+        workers: training processes per GPU; default 2 on a GPU, 1 on a CPU.
         minutes: stop cleanly after so long.
         seeds, conditions: restrict the grid.
         weights: folder to copy the shipped checkpoints to.
@@ -96,8 +96,8 @@ def run_experiment(
                 chosen,
                 target,
                 folder=folder,
-                device=pick_device(device),
-                workers=(6 if found == "cuda" else 1) if workers is None else workers,
+                devices=pick_devices(device),
+                workers=(2 if found == "cuda" else 1) if workers is None else workers,
                 minutes=minutes,
                 report=report,
             )

@@ -51,7 +51,11 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Optimiser (AdamW, linear warm-up, cosine decay to a tenth), lengths in steps."""
+    """Optimiser (AdamW, linear warm-up, cosine decay to zero), lengths in steps.
+
+    Args:
+        graph: on CUDA, record the step once as a graph and replay it.
+    """
 
     steps: int
     batch: int
@@ -63,6 +67,7 @@ class TrainConfig:
     save_every: int = 200
     eval_every: int = 250
     eval_sequences: int = 512
+    graph: bool = True
 
 
 @dataclass(frozen=True)
@@ -156,9 +161,10 @@ def _check(config: Config) -> None:
     wrong = {key: value for key, value in sizes.items() if not isinstance(value, int) or value < 1}
     if wrong:
         raise FormatError("sizes are positive integers", str(wrong), config.name)
-    if min(train.log_every, train.save_every, train.eval_every) < 1 or train.save_every % train.log_every:
+    intervals = (train.log_every, train.save_every, train.eval_every)
+    if any(not isinstance(every, int) or every < 1 for every in intervals) or train.save_every % train.log_every:
         raise FormatError(
             "train needs log_every >= 1, eval_every >= 1 and save_every a multiple of log_every",
-            f"{train.log_every}, {train.eval_every}, {train.save_every}",
+            ", ".join(str(every) for every in intervals),
             config.name,
         )

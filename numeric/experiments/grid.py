@@ -8,33 +8,34 @@ import os
 import queue
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.run import finished, load_source, perform
-from s6flow.numeric.experiments.train import Data
 from s6flow.symbolic.errors import FormatError, S6FlowError
 
-__all__ = ["jobs_of_rank", "pick_device", "run_grid"]
+__all__ = ["jobs_of_rank", "pick_devices", "run_grid"]
 
 Job = tuple[str, int]
 Report = Callable[[str, int, int], None]
 
 
-def pick_device(wanted: str | None) -> torch.device:
-    """The device of this rank: `wanted`, else this rank's GPU, else the CPU.
+def pick_devices(wanted: str | None) -> list[torch.device]:
+    """The devices of this process: `wanted`, else this rank's GPU under torchrun, else all GPUs, else the CPU.
 
     Raises: FormatError: cuda was asked for and there is none.
     """
     if wanted == "cpu" or (wanted is None and not torch.cuda.is_available()):
-        return torch.device("cpu")
+        return [torch.device("cpu")]
     if not torch.cuda.is_available():
         raise FormatError("--device cuda needs a CUDA device", "none", "device", "Leave --device out.")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+    count, rank = torch.cuda.device_count(), os.environ.get("LOCAL_RANK")
+    return [torch.device("cuda", index) for index in (range(count) if rank is None else [int(rank) % count])]
 
 
 def jobs_of_rank(config: Config) -> list[Job]:
@@ -53,7 +54,7 @@ def _work(
     """A worker process: takes jobs until there are none or time is up."""
     torch.set_num_threads(threads)
     try:
-        data = Data(load_source(config, folder), config, torch.device(device))
+        data = _data(config, folder, torch.device(device))
         while time.monotonic() < deadline:
             job = todo.get()
             if job is None:
@@ -70,6 +71,13 @@ def _work(
         said.put(("error", f"{type(error).__name__}: {error} (errors.log has the traceback)"))
 
 
+def _data(config: Config, folder: Path | None, device: torch.device) -> Data:
+    """A process's data, on its device, which becomes the one that kernels are launched on."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return Data(load_source(config, folder), config, device)
+
+
 def _in_process(
     config: Config,
     out: Path,
@@ -79,7 +87,7 @@ def _in_process(
     jobs: list[Job],
     report: Report,
 ) -> None:
-    data = Data(load_source(config, folder), config, device)
+    data = _data(config, folder, device)
     for index, (condition, seed) in enumerate(jobs):
         if time.monotonic() >= deadline:
             return
@@ -93,7 +101,7 @@ def run_grid(
     out: Path,
     *,
     folder: Path | None = None,
-    device: torch.device | None = None,
+    devices: Sequence[torch.device] | None = None,
     workers: int = 1,
     minutes: float | None = None,
     report: Report = lambda text, done, total: None,
@@ -104,24 +112,25 @@ def run_grid(
         config: the grid.
         out: its folder; finished runs in it are kept, unfinished ones resumed.
         folder: prepared data.
-        device: default `pick_device(None)`.
-        workers: processes that train side by side on the same device.
+        devices: default `pick_devices(None)`.
+        workers: processes that train side by side on each device.
         minutes: stop cleanly after this time; the same call resumes.
         report: called with (what, runs done, runs in all).
     Returns: the jobs that are still unfinished.
     Raises: S6FlowError: a run failed; the others keep their results.
     """
-    device = pick_device(None) if device is None else device
+    devices = pick_devices(None) if devices is None else devices
     deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes  # one clock for all processes
 
     def missing() -> list[Job]:
         return [job for job in jobs_of_rank(config) if finished(config, out, *job) is None]
 
     jobs = missing()
-    if jobs and workers <= 1:
-        _in_process(config, out, folder, device, deadline, jobs, report)
+    places = [device for _ in range(max(1, workers)) for device in devices][: len(jobs)]
+    if len(places) == 1:
+        _in_process(config, out, folder, places[0], deadline, jobs, report)
     elif jobs:
-        _side_by_side(config, out, folder, device, deadline, jobs, min(workers, len(jobs)), report)
+        _side_by_side(config, out, folder, places, deadline, jobs, report)
     return missing()
 
 
@@ -129,27 +138,27 @@ def _side_by_side(
     config: Config,
     out: Path,
     folder: Path | None,
-    device: torch.device,
+    places: Sequence[torch.device],
     deadline: float,
     jobs: list[Job],
-    workers: int,
     report: Report,
 ) -> None:
+    """One worker process at every place; they take jobs from one queue."""
     context = mp.get_context("spawn")  # a CUDA context does not survive fork
     todo, said = context.Queue(), context.Queue()
     out.mkdir(parents=True, exist_ok=True)
-    for job in [*jobs, *[None] * workers]:
+    for job in [*jobs, *[None] * len(places)]:
         todo.put(job)
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, (os.cpu_count() or 1) // len(places))
     processes = [
         context.Process(
             target=_work, args=(config, out, folder, str(device), deadline, todo, said, threads), daemon=True
         )
-        for _ in range(workers)
+        for device in places
     ]
     for process in processes:
         process.start()
-    running, done, failures = workers, 0, list[str]()
+    running, done, failures = len(places), 0, list[str]()
     while running:
         try:
             kind, text = said.get(timeout=1.0)

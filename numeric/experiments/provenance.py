@@ -7,19 +7,38 @@ import platform
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 
-__all__ = ["code_digest", "provenance"]
+from s6flow.symbolic.sources import meaning_digest, source_files
+
+__all__ = ["code_digest", "provenance", "run_modules"]
+
+
+_RUN = "s6flow.numeric.experiments.run"
+_OURS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
+# what the package offers to importers, and this module: no part of a run
+_ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
+
+
+def _decides(module: str) -> bool:
+    return module not in _ASIDE and module.startswith(_OURS)
+
+
+def run_modules() -> list[str]:
+    """The modules of the experiments and refinements that decide what a run finds: those that `run` imports."""
+    return sorted(source_files(_RUN, _decides))
 
 
 def code_digest() -> str:
-    """Hash of the sources of the refinements and the experiments."""
-    folder, whole = Path(__file__).parent, hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), *(folder.parent / "refinements").glob("*.py")]):
-        whole.update(path.name.encode() + path.read_bytes())
-    return whole.hexdigest()[:16]
+    """Hash of what decides a run: model, data, conditions, training and measurement, by meaning.
+
+    Comments, layout and docstrings do not touch it, nor do the command line, the grid's scheduling, or the claims:
+    those are judged anew from the runs (`results.summarise`). The audit of the trained weights belongs to the audit.
+    """
+    files = source_files(_RUN, _decides)
+    parts = [f"{name} {meaning_digest(files[name])}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _version(package: str) -> str | None:

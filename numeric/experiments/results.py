@@ -20,7 +20,7 @@ from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, p
 from s6flow.symbolic.errors import FormatError
 from s6flow.symbolic.files import atomic_path, write_atomic
 
-__all__ = ["SHIPPED", "gather", "pack", "ship", "summarise"]
+__all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "summarise"]
 
 # shipped name -> condition of the language-modelling grid; one per scenario, ours
 SHIPPED = {
@@ -30,7 +30,12 @@ SHIPPED = {
     "mixed": "channel-mixed",
 }
 
+# a curve is flat when the validation loss moved less than this over the last tenth of training
+FLAT = {"lm": (0.005, "bits per byte"), "reorder": (0.01, "nat")}
 _LEARNT = 0.02  # accuracy above the commonest class below which a condition has not learnt the task
+
+
+Runs = dict[str, dict[int, dict[str, Any]]]  # condition -> seed -> result of the run
 
 
 def _metric(run: dict[str, Any], key: str) -> float | None:
@@ -40,9 +45,9 @@ def _metric(run: dict[str, Any], key: str) -> float | None:
     return None if value is None else float(value)
 
 
-def gather(config: Config, out: Path) -> dict[str, dict[int, dict[str, Any]]]:
+def gather(config: Config, out: Path) -> Runs:
     """Finished runs by condition and seed."""
-    runs: dict[str, dict[int, dict[str, Any]]] = {}
+    runs: Runs = {}
     for condition in config.conditions:
         for seed in config.seeds:
             result = finished(config, out, condition, seed)
@@ -51,7 +56,7 @@ def gather(config: Config, out: Path) -> dict[str, dict[int, dict[str, Any]]]:
     return runs
 
 
-def _judge(claim: Claim, runs: dict[str, dict[int, dict[str, Any]]], majority: float | None) -> dict[str, Any]:
+def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
     """A claim's paired differences, interval and verdict."""
     first = runs.get(claim.first, {})
     second = runs.get(claim.second, {}) if claim.second is not None else first
@@ -108,32 +113,42 @@ def _condition(runs: dict[int, dict[str, Any]], keys: list[str]) -> dict[str, An
     return found
 
 
+def _flatness(config: Config, runs: Runs) -> dict[str, Any]:
+    """Whether the curves are flat at the end, by a criterion that is said; null changes count as not flat."""
+    bound, unit = FLAT[config.kind]
+    changes = {f"{name}-s{seed}": run["valid_last_change"] for name, part in runs.items() for seed, run in part.items()}
+    steep = sorted(name for name, change in changes.items() if change is None or abs(change) >= bound)
+    known = [abs(change) for change in changes.values() if change is not None]
+    return {
+        "criterion": f"|change of the validation loss over the last tenth of training| < {bound} {unit}; the learning "
+        "rate decays to zero (cosine), so flat says that this training is over, not that a longer one would end there",
+        "met": not steep,
+        "largest": max(known, default=None),
+        "mean": round(float(np.mean(known)), 6) if known else None,
+        "not_flat": steep,
+    }
+
+
 def _keys(run: dict[str, Any]) -> list[str]:
     return [f"{group}.{key}" for group, part in run["metrics"].items() for key in part]
 
 
-def summarise(config: Config, out: Path, folder: Path | None = None, command: str = "") -> dict[str, Any]:
-    """Write results.json from the runs that are finished.
+def judge(config: Config, runs: Runs, data: dict[str, Any], command: str = "") -> dict[str, Any]:
+    """The content of results.json: provenance, data, conditions, claims with verdicts, and the runs still missing.
 
     Args:
         config: the grid.
-        out: its folder.
-        folder: prepared data, for its description.
+        runs: finished runs, from `gather`.
+        data: the description of the data that they were run on.
         command: how the grid was run, for the record.
-    Returns: what was written: provenance, data, conditions, claims with verdicts, and the runs still missing.
-    Raises: FormatError: no run is finished.
     """
-    runs = gather(config, out)
-    if not runs:
-        raise FormatError("a summary needs at least one finished run", "none", "out", "Run the experiment first.")
     everything = [run for seeds in runs.values() for run in seeds.values()]
     sources = {
         json.dumps({k: v for k, v in run["provenance"].items() if k != "date"}, sort_keys=True) for run in everything
     }
     trainable = Counter(run["parameters"]["trainable"] for run in everything)
-    data = load_source(config, folder).describe()
     majority: Any = data.get("majority_accuracy")
-    content = {
+    return {
         "experiment": config.kind,
         "config": json.loads(json.dumps(asdict(config))),
         "config_digest": config.digest(),
@@ -143,6 +158,7 @@ def summarise(config: Config, out: Path, folder: Path | None = None, command: st
         "data": data,
         "equal_parameter_counts": len(trainable) == 1,
         "missing": [f"{c}-s{s}" for c in config.conditions for s in config.seeds if s not in runs.get(c, {})],
+        "flat": _flatness(config, runs),
         "conditions": {name: _condition(seeds, _keys(next(iter(seeds.values())))) for name, seeds in runs.items()},
         "rule": RULE,
         "claims": [_judge(claim, runs, majority) for claim in CLAIMS[config.kind]],
@@ -153,6 +169,23 @@ def summarise(config: Config, out: Path, folder: Path | None = None, command: st
             if run["after"]
         },
     }
+
+
+def summarise(config: Config, out: Path, folder: Path | None = None, command: str = "") -> dict[str, Any]:
+    """Write results.json from the runs that are finished.
+
+    Args:
+        config: the grid.
+        out: its folder.
+        folder: prepared data, for its description.
+        command: how the grid was run, for the record.
+    Returns: what was written, by `judge`.
+    Raises: FormatError: no run is finished.
+    """
+    runs = gather(config, out)
+    if not runs:
+        raise FormatError("a summary needs at least one finished run", "none", "out", "Run the experiment first.")
+    content = judge(config, runs, load_source(config, folder).describe(), command)
     write_atomic(out / "results.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     return content
 

@@ -11,17 +11,19 @@ from typing import Any
 import torch
 
 from s6flow.numeric.experiments.after import measure
+from s6flow.numeric.experiments.audited import audit_weights
+from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.classes import Labelled, load_labelled
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.model import parameter_counts
 from s6flow.numeric.experiments.provenance import provenance
 from s6flow.numeric.experiments.text import Corpus, load_corpus
-from s6flow.numeric.experiments.train import Data, Progress, build_model, evaluate, train_model
+from s6flow.numeric.experiments.train import Progress, build_model, evaluate, train_model
 from s6flow.numeric.experiments.weights import write_weights
 from s6flow.symbolic.errors import FormatError
 from s6flow.symbolic.files import write_atomic
 
-__all__ = ["finished", "load_source", "perform", "run_folder"]
+__all__ = ["finished", "last_change", "load_source", "perform", "run_folder"]
 
 _MEASURED = 16  # sequences in the measurement after training
 
@@ -68,13 +70,17 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _last_change(log: Path) -> float | None:
-    """How much the validation metric still moved between the last two evaluations: whether the curve is flat."""
+def last_change(log: Path, steps: int) -> float | None:
+    """How far the validation loss still moved over the last tenth of training or a little more: is the curve flat?
+
+    The last value less that of the latest evaluation at nine tenths of the steps or before; bits per byte of a language
+    model, nats of a classifier. None for a run that did not get that far.
+    """
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    values = [
-        value for line in lines for key, value in line.items() if key in ("valid_bits_per_byte", "valid_accuracy")
-    ]
-    return None if len(values) < 2 else round(values[-1] - values[-2], 6)
+    keys = ("valid_bits_per_byte", "valid_loss")
+    values = {int(line["step"]): float(line[key]) for line in lines for key in keys if key in line}
+    before = [step for step in values if 10 * step <= 9 * steps]
+    return round(values[steps] - values[max(before)], 6) if steps in values and before else None
 
 
 def perform(
@@ -116,26 +122,26 @@ def perform(
     mask = None if batch.mask is None else batch.mask[:_MEASURED]
     after = measure(model, batch.tokens[:_MEASURED], mask) if config.kind == "lm" else {"summary": {}}
     metrics["after"] = after.pop("summary")
+    about = {"condition": condition, "seed": seed, "config": config.name, "config_digest": config.digest()}
+    origin = provenance(data.device)
+    score = {f"{split}_{key}": round(value, 5) for split in ("valid", "test") for key, value in metrics[split].items()}
+    weights = write_weights(model, folder / "model.safetensors", {**about, **score, "device": origin["device"]})
+    if config.kind == "lm":
+        metrics["audit"], after["audit"] = audit_weights(weights)
     result: dict[str, Any] = _plain(
         {
-            "condition": condition,
-            "seed": seed,
-            "config": config.name,
-            "config_digest": config.digest(),
+            **about,
             "status": outcome.status,
             "step": outcome.step,
             "message": outcome.message,
             "parameters": counts,
             "metrics": metrics,
-            "valid_last_change": _last_change(folder / "log.jsonl"),
+            "valid_last_change": last_change(folder / "log.jsonl", config.train.steps),
             "after": after,
             "seconds": round(time.monotonic() - start, 1),
-            "provenance": provenance(data.device),
+            "provenance": origin,
         }
     )
-    about = {"condition": condition, "seed": seed, "config": config.name, "config_digest": config.digest()}
-    score = {f"{split}_{key}": round(value, 5) for split in ("valid", "test") for key, value in metrics[split].items()}
-    write_weights(model, folder / "model.safetensors", {**about, **score, "device": result["provenance"]["device"]})
     write_atomic(folder / "result.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     (folder / "state.pt").unlink(missing_ok=True)
     if data.device.type == "cuda":

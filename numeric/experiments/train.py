@@ -6,36 +6,25 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
-from s6flow.numeric.experiments.classes import Labelled
+from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.conditions import apply_condition
 from s6flow.numeric.experiments.config import Config, TrainConfig
 from s6flow.numeric.experiments.model import S6Stack
-from s6flow.numeric.experiments.text import Corpus
+from s6flow.numeric.experiments.step import Step, batch_loss, make_optimiser
 from s6flow.numeric.refinements.mixer import kernel_scan
-from s6flow.symbolic.errors import FormatError, SourceError
+from s6flow.symbolic.errors import SourceError
 from s6flow.symbolic.files import atomic_path, write_atomic
 
-__all__ = ["Batch", "Data", "Outcome", "build_model", "learning_rate", "train_model"]
+__all__ = ["Outcome", "build_model", "learning_rate", "train_model"]
 
 Progress = Callable[[int, int], None]
-
-
-class Batch(NamedTuple):
-    """Token ids, what to predict, and a mask of real tokens (None: all)."""
-
-    tokens: Tensor
-    targets: Tensor
-    mask: Tensor | None
 
 
 class Outcome(NamedTuple):
@@ -44,69 +33,6 @@ class Outcome(NamedTuple):
     status: str
     step: int
     message: str
-
-
-class Data:
-    """Batches of a corpus or of labelled sequences; a batch depends on (seed, step) only."""
-
-    def __init__(self, source: Corpus | Labelled, config: Config, device: torch.device) -> None:
-        self.source, self.device = source, device
-        self.batch, self.window = config.train.batch, config.data.tokens
-        self.sequences = config.train.eval_sequences
-        if isinstance(source, Corpus):
-            self.vocabulary, self.classes = 256, None
-            self.held = {
-                name: torch.from_numpy(getattr(source, name).copy()).to(device) for name in ("train", "valid", "test")
-            }
-            shortest = min(len(part) for part in self.held.values())
-            if shortest <= self.window:
-                raise FormatError("every split must be longer than a sequence", f"{shortest} bytes", "data.tokens")
-        else:
-            self.vocabulary, self.classes = source.vocabulary, source.classes
-            self.tokens = torch.from_numpy(source.tokens).to(device)
-            self.lengths = torch.from_numpy(source.lengths).to(device)
-            self.labels = torch.from_numpy(source.labels).to(device)
-
-    def _windows(self, part: Tensor, starts: np.ndarray) -> Batch:
-        index = torch.from_numpy(starts).to(self.device).unsqueeze(1) + torch.arange(
-            self.window + 1, device=self.device
-        )
-        text = part[index].long()
-        return Batch(text[:, :-1], text[:, 1:], None)
-
-    def _rows(self, rows: np.ndarray) -> Batch:
-        index = torch.from_numpy(rows).to(self.device)
-        tokens, lengths = self.tokens[index].long(), self.lengths[index]
-        full = int(self.source.lengths.min()) == tokens.shape[1]  # type: ignore[union-attr]
-        mask = None if full else torch.arange(tokens.shape[1], device=self.device) < lengths.unsqueeze(1)
-        return Batch(tokens, self.labels[index], mask)
-
-    def training(self, seed: int, step: int) -> Batch:
-        """The training batch of one step."""
-        if isinstance(self.source, Corpus):
-            starts = np.random.default_rng([seed, step]).integers(0, len(self.source.train) - self.window, self.batch)
-            return self._windows(self.held["train"], starts)
-        rows = self.source.split("train").stop
-        first = step * self.batch
-        wanted = np.arange(first, first + self.batch)
-        epochs = {
-            int(epoch): np.random.default_rng([seed, int(epoch)]).permutation(rows)
-            for epoch in np.unique(wanted // rows)
-        }
-        return self._rows(np.array([epochs[int(place // rows)][place % rows] for place in wanted]))
-
-    def evaluation(self, split: str) -> Iterator[Batch]:
-        """Fixed batches of validation or test data, in order, at most `eval_sequences` sequences."""
-        if isinstance(self.source, Corpus):
-            part = self.held[split]
-            starts = np.arange(0, len(part) - self.window, self.window)
-            starts = starts[np.linspace(0, len(starts) - 1, min(self.sequences, len(starts))).astype(np.int64)]
-            for low in range(0, len(starts), self.batch):
-                yield self._windows(part, starts[low : low + self.batch])
-            return
-        chosen = np.arange(len(self.source.labels))[self.source.split(split)][: self.sequences]
-        for low in range(0, len(chosen), self.batch):
-            yield self._rows(chosen[low : low + self.batch])
 
 
 def build_model(config: Config, condition: str, seed: int, data: Data) -> S6Stack:
@@ -123,32 +49,11 @@ def build_model(config: Config, condition: str, seed: int, data: Data) -> S6Stac
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then cosine to a tenth."""
+    """Linear warm-up, then cosine to zero: a run is at rest when it ends."""
     if step < config.warmup:
         return config.lr * (step + 1) / config.warmup
     share = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return config.lr * (0.55 + 0.45 * math.cos(math.pi * min(1.0, share)))
-
-
-def _optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    plain = {
-        id(p) for name, p in model.named_parameters() if p.dim() < 2 or name.endswith(("A_log", "embedding.weight"))
-    }
-    groups = [
-        {"params": [p for p in model.parameters() if id(p) not in plain], "weight_decay": config.weight_decay},
-        {"params": [p for p in model.parameters() if id(p) in plain], "weight_decay": 0.0},
-    ]
-    fused = next(model.parameters()).is_cuda
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=fused)
-
-
-def _autocast(device: torch.device) -> AbstractContextManager[None]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")  # type: ignore[no-any-return]
-
-
-def _loss(model: S6Stack, batch: Batch) -> tuple[Tensor, Tensor]:
-    logits = model(batch.tokens, batch.mask).float()
-    return logits, cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
+    return config.lr * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -158,8 +63,7 @@ def evaluate(model: S6Stack, data: Data, split: str) -> dict[str, float]:
     torch.manual_seed(0)  # a random shuffle is the same at every evaluation
     total = torch.zeros(3, dtype=torch.float64, device=data.device)
     for batch in data.evaluation(split):
-        with _autocast(data.device):
-            logits, loss = _loss(model, batch)
+        logits, loss = batch_loss(model, batch)
         right = (logits.argmax(-1) == batch.targets).sum()
         count = batch.targets.numel()
         total += torch.stack([loss.double() * count, right.double(), torch.full_like(loss, count).double()])
@@ -219,7 +123,7 @@ def train_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state_path, log_path = folder / "state.pt", folder / "log.jsonl"
-    optimiser, first = _optimiser(model, config), 0
+    optimiser, first = make_optimiser(model, config), 0
     torch.manual_seed(seed)
     if state_path.exists():
         state = _load_state(state_path, data.device)
@@ -243,24 +147,13 @@ def train_model(
 
     model.train()
     good = {key: value.clone() for key, value in model.state_dict().items()}
-    good_step, running, since = first, torch.zeros((), device=data.device), 0
+    good_step, step_once = first, Step(model, optimiser, config)
     for step in range(first, config.steps):
-        batch = data.training(seed, step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step)
-        with _autocast(data.device):
-            _, loss = _loss(model, batch)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        # a gradient that is not finite would spoil the weights one step before the loss shows it
-        optimiser.step()
-        running, since = running + loss.detach() + 0.0 * norm.detach(), since + 1
+        step_once(data.training(seed, step), learning_rate(config, step))
         done = step + 1
         last = done == config.steps
         if done % config.log_every == 0 or last:
-            mean = float(running) / since
-            running, since = torch.zeros((), device=data.device), 0
+            mean = step_once.read()
             if not math.isfinite(mean):
                 model.load_state_dict(good)
                 message = f"the loss stopped being finite after step {good_step}; kept the weights of that step"

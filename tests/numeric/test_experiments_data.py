@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s6flow.numeric.experiments import config_names, load_config, prepare
+from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.claims import CLAIMS
 from s6flow.numeric.experiments.classes import load_labelled
 from s6flow.numeric.experiments.conditions import CONDITIONS
@@ -18,7 +19,7 @@ from s6flow.numeric.experiments.config import DataConfig
 from s6flow.numeric.experiments.listops import evaluate, expression
 from s6flow.numeric.experiments.stats import Interval, bootstrap_interval, decide, paired
 from s6flow.numeric.experiments.text import Corpus, load_corpus
-from s6flow.numeric.experiments.train import Data, learning_rate
+from s6flow.numeric.experiments.train import learning_rate
 from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
 
 LISTOPS = DataConfig("listops", tokens=20, longest=30, train=24, held_out=6, depth=3, arguments=4)
@@ -123,7 +124,7 @@ def test_learning_rate_schedule():
     rates = [learning_rate(train, step) for step in range(train.steps)]
     assert max(rates) == pytest.approx(train.lr)
     assert rates[train.warmup :] == sorted(rates[train.warmup :], reverse=True)
-    assert rates[-1] == pytest.approx(0.1 * train.lr, rel=0.01)
+    assert 0 < rates[-1] < 1e-5 * train.lr  # at rest when the run ends
 
 
 @settings(max_examples=40, deadline=None)

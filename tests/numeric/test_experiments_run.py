@@ -17,14 +17,15 @@ from safetensors.numpy import load_file
 from s6flow.numeric.experiments import load_config, run_lm, run_reorder
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.after import depth_norms, measure, mu_signs, token_rates
+from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
 from s6flow.numeric.experiments.conditions import CONDITIONS, apply_condition
 from s6flow.numeric.experiments.config import ModelConfig
-from s6flow.numeric.experiments.grid import jobs_of_rank, pick_device, run_grid
+from s6flow.numeric.experiments.grid import jobs_of_rank, pick_devices, run_grid
 from s6flow.numeric.experiments.model import S6Stack, parameter_counts
 from s6flow.numeric.experiments.results import SHIPPED, ship, summarise
-from s6flow.numeric.experiments.run import load_source, run_folder
-from s6flow.numeric.experiments.train import Data, build_model, train_model
+from s6flow.numeric.experiments.run import last_change, load_source, run_folder
+from s6flow.numeric.experiments.train import build_model, train_model
 from s6flow.numeric.refinements import S6Shape, channel_mu, mixer, s6_layers
 from s6flow.symbolic.errors import FormatError, SourceError
 
@@ -144,6 +145,21 @@ def test_a_broken_resume_state_is_named(tiny, corpus, tmp_path):
         trained(load_config(tiny), corpus, tmp_path)
 
 
+def changes(result) -> list[float]:
+    return [change for part in result["conditions"].values() for change in part["valid_last_change"]]
+
+
+def test_last_change_is_read_over_the_last_tenth(tmp_path):
+    log = tmp_path / "log.jsonl"
+    values = {10: 3.0, 80: 2.0, 90: 1.9, 95: 1.8, 100: 1.75}
+    lines = [{"step": step, "valid_bits_per_byte": value} for step, value in values.items()]
+    log.write_text("".join(json.dumps(line) + "\n" for line in [{"step": 5, "loss": 9.0}, *lines]))
+    assert last_change(log, 100) == pytest.approx(1.75 - 1.9)
+    assert last_change(log, 105) is None  # not at its end
+    log.write_text(json.dumps(lines[-1]) + "\n")
+    assert last_change(log, 100) is None
+
+
 def test_language_modelling_end_to_end(tiny, tmp_path):
     out = tmp_path / "out"
     partial = run_lm(tiny, out, seeds=[0, 1])
@@ -159,11 +175,16 @@ def test_language_modelling_end_to_end(tiny, tmp_path):
     metric = condition["metrics"]["test.bits_per_byte"]
     assert metric["mean"] == pytest.approx(np.mean(metric["values"]), abs=1e-6)
     assert 5 < metric["mean"] < 9  # bits per byte of a barely trained model
+    assert result["conditions"]["channel-positive"]["metrics"]["audit.mu_negative"]["mean"] == 0.0
+    assert result["flat"]["largest"] == max(abs(c) for c in changes(result))
+    assert result["flat"]["met"] == (result["flat"]["largest"] < 0.005)
     claims = {claim["id"]: claim for claim in result["claims"]}
     assert claims["positive-helps"]["verdict"] == "undecided"  # its conditions were not run
     assert claims["channel-positive-helps"]["seeds"] == 3
     for run in result["measurements"].values():
-        assert set(run) == {"mu", "rate", "depth"}
+        assert set(run) == {"mu", "rate", "depth", "audit"}
+        for read, audited in zip(run["mu"], run["audit"], strict=True):  # torch and the loaders see the same weights
+            assert read["share_mu_negative"] == audited["mu_negative"]
     shares = [run["mu"][0]["share_mu_negative"] for name, run in result["measurements"].items() if "channel" in name]
     assert shares == [0.0, 0.0, 0.0]
     assert "/tmp" not in json.dumps(result)
@@ -218,8 +239,8 @@ def test_command_line(tiny, tmp_path, capsys):
 @pytest.mark.slow
 def test_workers_side_by_side(tiny, tmp_path):
     config = load_config(tiny)
-    assert run_grid(config, tmp_path / "two", device=CPU, workers=2) == []
-    assert run_grid(config, tmp_path / "one", device=CPU, workers=1) == []
+    assert run_grid(config, tmp_path / "two", devices=[CPU], workers=2) == []
+    assert run_grid(config, tmp_path / "one", devices=[CPU], workers=1) == []
     two, one = (summarise(config, tmp_path / name)["conditions"] for name in ("two", "one"))
     for condition in one:
         assert two[condition]["metrics"] == one[condition]["metrics"]
@@ -242,9 +263,9 @@ def test_summary_of_nothing_and_missing_devices(tiny, tmp_path, monkeypatch):
         summarise(load_config(tiny), tmp_path)
     assert ship(load_config(tiny), tmp_path, tmp_path / "ship") == []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert pick_device(None) == CPU
+    assert pick_devices(None) == [CPU]
     with pytest.raises(FormatError, match="CUDA"):
-        pick_device("cuda")
+        pick_devices("cuda")
     with pytest.raises(SourceError, match="shipped checkpoint"):
         shipped_checkpoint("sideways")
     assert set(shipped_names()) <= set(SHIPPED)
