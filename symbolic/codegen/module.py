@@ -34,7 +34,7 @@ from s6flow.symbolic.codegen.triton import print_triton
 from s6flow.symbolic.errors import CodegenError, FormatError, MissingDependencyError
 from s6flow.symbolic.files import write_atomic
 
-__all__ = ["BACKENDS", "Backend", "Generated", "explain", "generate", "load_module"]
+__all__ = ["BACKENDS", "Backend", "Generated", "explain", "generate", "load_module", "source_text"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,18 @@ class Generated:
         return tuple(inp.name for inp in self.program.inputs)
 
 
+def source_text(program: Program, backend: str, pipeline: str | None = None) -> tuple[str, Program]:
+    """The module that `backend` makes of `program`, and the program as rewritten; needs none of the backend's packages.
+
+    Raises: CodegenError: unknown backend or operation.
+    """
+    if backend not in BACKENDS:
+        raise CodegenError("a backend must be one of " + ", ".join(BACKENDS), backend)
+    target = BACKENDS[backend]
+    rewritten = apply_passes(program, pipeline or target.pipeline)
+    return _banner(program, rewritten, backend) + target.header + "\n\n" + target.printer(rewritten), rewritten
+
+
 @functools.cache
 def generate(program: Program, backend: str = "numpy", pipeline: str | None = None) -> Generated:
     """The callable that `backend` makes of `program`.
@@ -96,11 +108,8 @@ def generate(program: Program, backend: str = "numpy", pipeline: str | None = No
         pipeline: a key of `rewrite.PIPELINES`; the backend's own by default.
     Raises: CodegenError: unknown backend or operation. MissingDependencyError: the library is not installed.
     """
-    if backend not in BACKENDS:
-        raise CodegenError("a backend must be one of " + ", ".join(BACKENDS), backend)
+    text, rewritten = source_text(program, backend, pipeline)
     target = BACKENDS[backend]
-    rewritten = apply_passes(program, pipeline or target.pipeline)
-    text = _banner(program, rewritten, backend) + target.header + "\n\n" + target.printer(rewritten)
     module, path = load_module(text, program.name, target.packages, target.extra)
     return Generated(rewritten, backend, text, path, getattr(module, program.name))
 

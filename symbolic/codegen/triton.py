@@ -28,7 +28,7 @@ TABLE: Mapping[str, str] = {
     "div": "{0} / {1}",
     "neg": "-{0}",
     "pow": "rt.power({0}, {1})",
-    "sqrt": "tl.sqrt_rn({0})",
+    "sqrt": "rt.sqrt({0})",
     "exp": "rt.exp({0})",
     "expm1": "rt.expm1({0})",
     "sinh": "rt.sinh({0})",
@@ -250,7 +250,7 @@ def print_triton(program: Program) -> str:
         store.append(f"tl.store({label}_ptr + {address}, {printer.text[id(node)]}, {mask})")
     pointers = ", ".join(f"{label}_ptr" for label, _ in program.outputs)
     kernel = _kernel(printer, pointers, [], store, [])
-    return kernel + "\n\n" + _wrapper(printer, program.name, program.meaning, False)
+    return kernel + "\n\n" + _wrapper(printer, program.name, program.meaning.rstrip("."), False)
 
 
 def print_margin(program: Program) -> str:

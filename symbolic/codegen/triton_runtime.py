@@ -36,6 +36,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "sinh",
+    "sqrt",
     "sum_error",
 ]
 
@@ -100,6 +101,12 @@ def shift(f, index, carry, like, LENGTH: tl.constexpr, AXIS: tl.constexpr):
 def sign(x):
     """-1, 0 or 1."""
     return tl.where(x > 0, 1.0, 0.0).to(x.dtype) - tl.where(x < 0, 1.0, 0.0).to(x.dtype)
+
+
+@triton.jit
+def sqrt(x):
+    """The square root: in float32 the rounded one, which Triton has for float32 alone."""
+    return tl.sqrt(x) if x.dtype == tl.float64 else tl.sqrt_rn(x)
 
 
 @triton.jit
