@@ -72,7 +72,7 @@ def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
         return {**verdict, "verdict": "undecided", "why": "no seed has both conditions"}
     interval = paired(claim.sign * np.array(list(values.values())))
     ends = sorted([claim.sign * interval.low, claim.sign * interval.high])
-    bounds = [None if not np.isfinite(end) else round(float(end), 6) for end in ends]
+    bounds = [None if not np.isfinite(end) else round(float(end), 6) + 0.0 for end in ends]
     learnt = (
         majority is None
         or not claim.metric.endswith("accuracy")
@@ -82,7 +82,7 @@ def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
     return {
         **verdict,
         "diverged_seeds": sorted(set(diverged)),
-        "mean_difference": round(claim.sign * interval.mean, 6),
+        "mean_difference": round(claim.sign * interval.mean, 6) + 0.0,  # no minus zero
         "interval": bounds,
         "seeds": interval.count,
         "verdict": decide(interval, claim.band) if learnt else "undecided",

@@ -2,15 +2,19 @@
 
 | form | holds for any parameter values | right inverse | free numbers |
 |---|---|---|---|
-| `channel` (default) | scenario's sign of mu_d for every channel d | nearest weights | all 2 N D |
+| `channel` (default) | scenario's sign of mu_d of every channel | nearest weights | all 2 N D |
 | `entry` | scenario's sign of every mu_n of every channel | nearest weights | all 2 N D |
 | `matrix` | sign of x^T S_C^T S_B x (hence of every mu_d) | nearest S_C^T S_B, S_B kept | N D + 2 N^2 |
 | `published` | the same, and S_C^T S_B symmetric | none | about N D |
 
 Scenarios: `positive` (convergence excluded), `negative` (convergence only), `mixed` (every other channel
-negative; for the matrix and published forms every other eigenvalue), `unconstrained`. The 1-D criterion of
-theory section 7 reads the sign of mu_d, so `channel` is the form for which it is exact without anything else
-being asked; `cone` and `matrix` derive the forms.
+negative; for the matrix and published forms every other eigenvalue), `unconstrained`. `cone` and `matrix` derive the
+forms.
+
+What a sign of mu_d decides on its channel's axis: mu_d < 0 is convergent whatever the signs of mu_n; mu_d > 0 excludes
+that, but where the mu_n have both signs a token can still die out while another blows up (theorem `coexistence`; `s6flow
+audit` counts such channels). `entry` and `published` exclude that too, since there every mu_n of a channel has one sign,
+save for published mixed.
 
 Signs are weak at the measure-zero weights 0 (a zero column has mu = 0). `channel` and `entry` keep them in
 bfloat16 and float16 too, by the relative margin `floor`; `matrix` and `published` keep them to rounding.
