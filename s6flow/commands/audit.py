@@ -39,52 +39,62 @@ def audit(
     csv_path: Path | None,
     html_path: Path | None,
 ) -> None:
-    """Diagnose SOURCE: a checkpoint file or folder, a hub id, or an installed package that ships weights (typeseg)."""
+    """Diagnose SOURCE: a checkpoint file or folder, a hub id, or an installed package that ships weights (typeseg).
+
+    Without SOURCE: the checkpoints that ship with this package, trained here without and with a constraint on mu; files
+    are then written one a checkpoint, with its name, and JSON is printed one document a line.
+    """
     from s6flow.numeric import audit as au
     from s6flow.numeric.audit import report as reports
 
+    sources = {"": source} if source else shipped_sources()
     with bar("audit") as progress:
-        report = reports.audit(
-            source or default_source(),
-            simulate=simulate,
-            certify=certify,
-            layers=list(layers) or None,
-            seed=seed,
-            shuffles=shuffles,
-            device=device,
-            progress=progress,
-        )
-    written = []
+        found = {
+            name: reports.audit(
+                place,
+                simulate=simulate,
+                certify=certify,
+                layers=list(layers) or None,
+                seed=seed,
+                shuffles=shuffles,
+                device=device,
+                progress=progress,
+            )
+            for name, place in sources.items()
+        }
     printed = json_path == Path("-")
-    if json_path is not None and not printed:
-        written.append(au.write_json(report, json_path))
-    if csv_path is not None:
-        written.append(au.write_csv(report, csv_path))
-    if html_path is not None:
-        written.append(au.write_html(report, html_path))
+    writers = ((None if printed else json_path, au.write_json), (csv_path, au.write_csv), (html_path, au.write_html))
+    written = [
+        write(report, path.with_stem(f"{path.stem}-{name}") if name else path)
+        for path, write in writers
+        for name, report in found.items()
+        if path is not None
+    ]
     if printed:
-        click.echo(json.dumps(au.to_json(report), allow_nan=False, ensure_ascii=False))
+        for report in found.values():
+            click.echo(json.dumps(au.to_json(report), allow_nan=False, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console(soft_wrap=False)
-    for part in au.render_table(report):
-        console.print(part)
+    for name, report in found.items():
+        if name:
+            console.rule(f"shipped checkpoint: {name}")
+        for part in au.render_table(report):
+            console.print(part)
     for path in written:
         click.echo(f"wrote {path}")
 
 
-def default_source() -> str:
-    """The checkpoint that ships with the package.
+def shipped_sources() -> dict[str, str]:
+    """Name -> path of the checkpoints that ship with the package, the unconstrained one first; needs no PyTorch.
 
     Raises: SourceError: if this installation has none.
     """
+    from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
     from s6flow.symbolic.errors import SourceError
 
-    folder = Path(__file__).resolve().parent.parent / "numeric" / "experiments" / "checkpoints"
-    found = sorted(folder.glob("*unconstrained*.safetensors"))
-    if not found:
-        raise SourceError(
-            "audit needs a SOURCE here", "no shipped checkpoint", str(folder.name), "Try s6flow audit typeseg."
-        )
-    return str(found[0])
+    names = sorted(shipped_names(), key=lambda name: (name != "unconstrained", name))
+    if not names:
+        raise SourceError("audit needs a SOURCE here", "no shipped checkpoint", "", "Try s6flow audit typeseg.")
+    return {name: str(shipped_checkpoint(name)) for name in names}

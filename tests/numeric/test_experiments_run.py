@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from s6flow.numeric.experiments import load_config, run_lm, run_reorder
+from s6flow.numeric.experiments import grid, load_config, run_lm, run_reorder
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.after import depth_norms, measure, mu_signs, token_rates
 from s6flow.numeric.experiments.batches import Data
@@ -256,6 +258,31 @@ def test_ranks_share_the_grid(monkeypatch):
     assert sorted(parts) == sorted(whole)
     assert len(set(whole)) == len(whole)
     assert {seed for _, seed in whole[: len(config.conditions)]} == {config.seeds[0]}
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_grid(tiny, tmp_path):
+    """Two ranks on the CPU do one grid between them, and the last to end sums it up."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["-m", "s6flow.numeric.experiments", "lm", "--config", str(tiny), "--out", str(out), "--device", "cpu"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = summarise(load_config(tiny), out)
+    assert result["missing"] == []
+    assert {part["seeds"] == [0, 1, 2] for part in result["conditions"].values()} == {True}
+
+
+def test_workers_go_to_every_gpu(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert [device.index for device in pick_devices(None)] == [0, 1, 2]
+    monkeypatch.setenv("LOCAL_RANK", "4")
+    assert [device.index for device in pick_devices("cuda")] == [1]
+    places = []
+    monkeypatch.setattr(grid, "_side_by_side", lambda config, out, folder, devices, *rest: places.extend(devices))
+    run_grid(load_config(tiny), tmp_path, devices=[torch.device("cuda", index) for index in range(2)], workers=2)
+    assert [place.index for place in places] == [0, 1, 0, 1]
 
 
 def test_summary_of_nothing_and_missing_devices(tiny, tmp_path, monkeypatch):

@@ -1,0 +1,161 @@
+"""The committed results: they follow from their runs, belong to the code, and describe the weights that ship."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s6flow.numeric.experiments import provenance
+from s6flow.numeric.experiments.audited import audit_weights
+from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
+from s6flow.numeric.experiments.config import load_config
+from s6flow.numeric.experiments.results import FLAT, SHIPPED, gather, judge
+from s6flow.paper_figures.freshness import stale_reasons
+from s6flow.symbolic.sources import meaning_digest, package_root
+
+FOLDER = package_root() / "numeric" / "experiments" / "results"
+NAMES = ("lm", "reorder_digits", "reorder_listops")
+
+
+def committed(name: str) -> dict[str, Any]:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_results_follow_from_the_runs(name: str, tmp_path: Path) -> None:
+    with tarfile.open(FOLDER / f"{name}_logs.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    found, config = committed(name), load_config(name)
+    runs = gather(config, tmp_path)
+    assert sum(len(seeds) for seeds in runs.values()) == len(config.conditions) * len(config.seeds)
+    assert judge(config, runs, found["data"], found["command"]) == found
+    for condition, seeds in runs.items():
+        for seed, run in seeds.items():
+            lines = (tmp_path / "runs" / f"{condition}-s{seed}" / "log.jsonl").read_text().splitlines()
+            assert json.loads(lines[-1])["step"] == run["step"] == config.train.steps
+            assert run["status"] == "done"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_results_belong_to_the_code(name: str) -> None:
+    assert stale_reasons(FOLDER / f"{name}.json") == []
+    found = committed(name)
+    assert found["missing"] == []
+    assert "/" not in found["command"]
+
+
+def test_language_modelling_curves_are_flat() -> None:
+    found = committed("lm")
+    changes = [change for part in found["conditions"].values() for change in part["valid_last_change"]]
+    assert len(changes) == 27
+    assert max(map(abs, changes)) < FLAT["lm"][0]
+    assert found["flat"]["met"] is True
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_are_those_of_the_results(name: str) -> None:
+    assert name in shipped_names()
+    summary, layers = audit_weights(shipped_checkpoint(name))
+    found = committed("lm")
+    assert found["measurements"][f"{SHIPPED[name]}-s0"]["audit"] == [pytest.approx(layer) for layer in layers]
+    for share, value in summary.items():
+        assert found["conditions"][SHIPPED[name]]["metrics"][f"audit.{share}"]["values"][0] == pytest.approx(
+            value, abs=1e-6
+        )
+
+
+def test_code_digest_covers_what_decides_a_run() -> None:
+    modules = {name.removeprefix("s6flow.numeric.") for name in provenance.run_modules()}
+    decides = {"model", "train", "step", "batches", "conditions", "config", "after", "run", "text", "listops"}
+    assert {f"experiments.{name}" for name in decides} <= modules
+    assert {"refinements.cone", "refinements.matrix", "refinements.softsort", "refinements.mixer"} <= modules
+    aside = {"commands", "grid", "__main__", "results", "claims", "stats", "provenance", "checkpoints"}
+    assert not {f"experiments.{name}" for name in aside} & modules
+
+
+SOURCE = '''"""What a module is for."""
+
+import math
+
+
+class Cell:
+    """A cell."""
+
+    size: int = 3
+
+    def area(self, side: float) -> float:
+        """Its area."""
+        # a comment
+        return math.pi * side**2 if side > 0 else 0.0
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("# a comment", "# another", True),
+        ("Its area.", "The area of it.", True),
+        ('"""A cell."""\n\n    size', "size", True),
+        ("side: float) -> float", "side: int) -> object", True),
+        (
+            "math.pi * side**2 if side > 0 else 0.0",
+            "(\n            math.pi * side**2 if side > 0 else 0.0\n        )",
+            True,
+        ),
+        ("side**2", "side**3", False),
+        ("size: int = 3", "size: int = 4", False),
+        ("size: int = 3", "width: int = 3", False),
+        ("side > 0", "side >= 0", False),
+        ("import math", "import cmath as math", False),
+        ('"""A cell."""', 'name = "A cell."', False),
+    ],
+)
+def test_digest_follows_meaning_not_layout(old: str, new: str, same: bool, tmp_path: Path) -> None:
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    before.write_text(SOURCE)
+    after.write_text(SOURCE.replace(old, new))
+    assert before.read_text() != after.read_text()
+    assert (meaning_digest(before) == meaning_digest(after)) == same
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it raises ImportError
+from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
+from s6flow.numeric.weights import open_checkpoint
+for name in shipped_names():
+    layers = list(open_checkpoint(str(shipped_checkpoint(name))).layers())
+    assert len(layers) == 4, layers
+from s6flow.cli import main
+raise SystemExit(main(["audit", *sys.argv[1:]]))
+"""
+
+
+def test_shipped_checkpoints_are_audited_without_torch(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "--json", "--shuffles", "2"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    reports = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [Path(report["source"]).stem for report in reports] == ["unconstrained", "mixed", "negative", "positive"]
+    for report in reports:
+        shares = audit_weights(shipped_checkpoint(Path(report["source"]).stem))[0]
+        assert report["summary"]["dichotomy_can_fail_channels"] == round(2048 * shares["coexistence"])
+    convergent = {Path(r["source"]).stem: r["summary"]["scenarios"]["mixed"].get("convergent", 0) for r in reports}
+    assert convergent["negative"] == 2048
+    assert convergent["positive"] == 0
+    assert 0 < convergent["unconstrained"] < 2048
+
+
+def test_files_of_shipped_audits_carry_the_names(tmp_path: Path) -> None:
+    from s6flow.cli import main
+
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["audit", "--layers", "0", "--shuffles", "2", "--csv", str(tmp_path / "a.csv")])
+    assert {path.stem for path in tmp_path.iterdir()} == {f"a-{name}" for name in shipped_names()}
