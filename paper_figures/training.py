@@ -15,12 +15,17 @@ from s6flow.paper_figures.digest import result_files
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
 from s6flow.symbolic.errors import FormatError
 
-SIZE = (3.3, 5.4)
-PARAMETERS: dict[str, Any] = {
-    "metrics": {"lm": ["test.bits_per_byte", "bits per byte"], "reorder": ["test.accuracy", "accuracy"]},
-    "fewest_seeds": 3,
+SIZE = (6.8, 4.4)
+#: Per experiment: name of the panel's arrays, metric, label, and which way is better; the first decides the claims.
+PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "lm": (
+        ("score", "test.bits_per_byte", "test bits per byte", " (less is better)"),
+        ("growth", "after.depth_full", "ln of token norm, last over first layer", ""),
+    ),
+    "reorder": (("score", "test.accuracy", "test accuracy", " (more is better)"),),
 }
-_VERDICTS = {"reproduced": palette.GREEN, "not reproduced": palette.VERMILION, "undecided": palette.GREY}
+PARAMETERS: dict[str, Any] = {"panels": {key: [list(row) for row in rows] for key, rows in PANELS.items()}}
+FEWEST_SEEDS = 3
 
 
 def read_results(paths: list[Path]) -> list[dict[str, Any]]:
@@ -32,8 +37,8 @@ def read_results(paths: list[Path]) -> list[dict[str, Any]]:
     for path in paths:
         try:
             content = json.loads(path.read_bytes())
-            if content["experiment"] in PARAMETERS["metrics"]:
-                _ = (content["conditions"], content["claims"], content["config"]["name"])
+            if content["experiment"] in PANELS:
+                _ = (content["conditions"], content["claims"], content["config"]["name"], content["flat"])
                 found.append(content)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FormatError("a result must be readable JSON of an experiment", repr(error), path.name) from None
@@ -43,59 +48,64 @@ def read_results(paths: list[Path]) -> list[dict[str, Any]]:
 
 
 def data() -> Data:
-    """Per experiment: mean, interval and values over seeds of every condition; and all claims with verdicts."""
-    results = read_results(result_files(FIGURES["training"]))
-    arrays: dict[str, Any] = {"experiment": [content["config"]["name"] for content in results]}
-    claims = []
-    for content in results:
-        name, metric = content["config"]["name"], PARAMETERS["metrics"][content["experiment"]][0]
-        rows = {
-            key: entry["metrics"][metric] for key, entry in content["conditions"].items() if metric in entry["metrics"]
-        }
-        longest = max(len(row["values"]) for row in rows.values())
-        arrays |= {
-            f"{name}_condition": list(rows),
-            f"{name}_mean": [row["mean"] for row in rows.values()],
-            f"{name}_interval": [row["interval"] for row in rows.values()],
-            f"{name}_values": [row["values"] + [np.nan] * (longest - len(row["values"])) for row in rows.values()],
-            f"{name}_missing": len(content["missing"]),
-            f"{name}_kind": content["experiment"],
-        }
+    """Mean, interval and values over seeds of every condition, panel by panel; all claims with their verdicts."""
+    arrays: dict[str, Any] = {"panel": [], "panel_title": [], "panel_label": []}
+    claims, flat = [], []
+    for content in read_results(result_files(FIGURES["training"])):
+        name = content["config"]["name"]
+        title = ("language modelling" if name == "lm" else name.replace("_", " ")) + (
+            f"; {len(content['missing'])} runs missing" if content["missing"] else ""
+        )
+        for suffix, metric, label, better in PANELS[content["experiment"]]:
+            panel = f"{name}_{suffix}"
+            entries = {key: part["metrics"].get(metric) for key, part in content["conditions"].items()}
+            rows = {key: entry for key, entry in entries.items() if entry is not None}
+            longest = max(len(row["values"]) for row in rows.values())
+            arrays["panel"].append(panel)
+            arrays["panel_title"].append(title)
+            arrays["panel_label"].append(label + better)
+            arrays |= {
+                f"{panel}_condition": list(rows),
+                f"{panel}_mean": [row["mean"] for row in rows.values()],
+                f"{panel}_interval": [row["interval"] for row in rows.values()],
+                f"{panel}_values": [row["values"] + [np.nan] * (longest - len(row["values"])) for row in rows.values()],
+            }
         claims += [(name, claim["id"], claim["source"], claim["verdict"]) for claim in content["claims"]]
+        changes = [change for part in content["conditions"].values() for change in part["valid_last_change"]]
+        flat.append((name, len(changes), len(changes) - len(content["flat"]["not_flat"])))
     columns = ("claim_experiment", "claim", "claim_source", "claim_verdict")
-    return as_data(**arrays, **dict(zip(columns, zip(*claims, strict=True), strict=True)))
+    counts = ("experiment", "runs", "flat_runs")
+    tables = dict(zip(columns, zip(*claims, strict=True), strict=True))
+    tables |= dict(zip(counts, zip(*flat, strict=True), strict=True))
+    return as_data(**arrays, **tables)
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """One panel an experiment: every seed as a dot, mean and 95 % interval over seeds."""
-    names = data["experiment"].tolist()
-    axes = canvas.subplots(
-        len(names), 1, height_ratios=[len(data[f"{name}_condition"]) for name in names], squeeze=False
-    )
-    for ax, name, letter in zip(axes[:, 0], names, "abcdefgh", strict=False):
-        _panel(ax, data, name, letter)
+    """Every seed as a dot, mean and 95 % interval over seeds; two panels a row."""
+    panels = data["panel"].tolist()
+    axes = canvas.subplots(-(-len(panels) // 2), 2, squeeze=False).ravel()
+    for index, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
+        _panel(ax, data, panel)
+        ax.set_xlabel(str(data["panel_label"][index]))
+        palette.panel(ax, "abcdefgh"[index], str(data["panel_title"][index]))
+    for ax in axes[len(panels) :]:
+        ax.remove()
 
 
-def _panel(ax: Axes, data: Data, name: str, letter: str) -> None:
-    conditions, mean = data[f"{name}_condition"].tolist(), data[f"{name}_mean"]
+def _panel(ax: Axes, data: Data, panel: str) -> None:
+    conditions, mean = data[f"{panel}_condition"].tolist(), data[f"{panel}_mean"]
     rows = np.arange(len(conditions))
-    low, high = data[f"{name}_interval"].T
-    values = data[f"{name}_values"]
-    few = np.isfinite(values).sum(axis=1) < PARAMETERS["fewest_seeds"]
+    low, high = data[f"{panel}_interval"].T
+    values = data[f"{panel}_values"]
+    counts = np.isfinite(values).sum(axis=1)
     for row in rows:
-        colour = palette.GREY if few[row] else palette.BLUE
+        colour = palette.GREY if counts[row] < FEWEST_SEEDS else palette.BLUE
         ax.plot([low[row], high[row]], [row, row], color=colour, lw=2.2, alpha=0.5, solid_capstyle="butt")
         ax.plot(values[row], np.full(values.shape[1], row), "o", color=colour, ms=2, mfc="white", mew=0.6)
-        ax.plot([mean[row]], [row], "|", color=colour, ms=8, mew=1.5)
+        ax.plot([mean[row]], [row], "|", color=colour, ms=7, mew=1.5)
     ax.axvline(mean[0], color=palette.GREY, lw=0.7, ls=(0, (4, 2)), zorder=0)
-    counts = np.isfinite(values).sum(axis=1)
-    ax.set_yticks(rows, [f"{text} ({count})" for text, count in zip(conditions, counts, strict=True)], fontsize=6)
+    ax.set_yticks(rows, [f"{text} ({count})" for text, count in zip(conditions, counts, strict=True)], fontsize=5.5)
     ax.invert_yaxis()
-    label = PARAMETERS["metrics"][str(data[f"{name}_kind"])][1]
-    better = "less" if str(data[f"{name}_kind"]) == "lm" else "more"
-    ax.set_xlabel(f"test {label} ({better} is better)")
-    missing = int(data[f"{name}_missing"])
-    palette.panel(ax, letter, name.replace("_", " ") + (f"; {missing} runs missing" if missing else ""))
 
 
 def caption(data: Data) -> str:
@@ -109,10 +119,15 @@ def caption(data: Data) -> str:
                 for key, verdict in zip(data["claim"][mine], data["claim_verdict"][mine], strict=True)
             )
             parts.append(f"{name.replace('_', ' ')}: {told}")
+    flat = ", ".join(
+        f"{few} of {whole} runs of {str(name).replace('_', ' ')}"
+        for name, whole, few in zip(data["experiment"], data["runs"], data["flat_runs"], strict=True)
+    )
     return (
         "Dots are seeds (their number in brackets), bars means with 95 per cent intervals over seeds, dashed lines "
         "the first condition; grey rows "
-        f"have fewer than {PARAMETERS['fewest_seeds']} seeds and decide nothing. The paper's claims at this scale: "
+        f"have fewer than {FEWEST_SEEDS} seeds and decide nothing. Curves flat at the end, by the criterion of the "
+        f"results: {flat}. The paper's claims at this scale: "
         f"{'; '.join(parts)}. No theorem is "
         "shown: these are measurements."
     )

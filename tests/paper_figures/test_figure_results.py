@@ -26,11 +26,15 @@ def test_training_shows_what_the_files_say() -> None:
     data = training.data()
     for path in files:
         content = json.loads(path.read_text())
-        name, metric = content["config"]["name"], training.PARAMETERS["metrics"][content["experiment"]][0]
+        name = content["config"]["name"]
         assert data["experiment"].tolist().count(name) == 1
-        for place, key in enumerate(data[f"{name}_condition"].tolist()):
-            assert data[f"{name}_mean"][place] == content["conditions"][key]["metrics"][metric]["mean"]
-        assert int(data[f"{name}_missing"]) == len(content["missing"])
+        for suffix, metric, *_ in training.PANELS[content["experiment"]]:
+            panel = f"{name}_{suffix}"
+            assert data["panel"].tolist().count(panel) == 1
+            for place, key in enumerate(data[f"{panel}_condition"].tolist()):
+                assert data[f"{panel}_mean"][place] == content["conditions"][key]["metrics"][metric]["mean"]
+        place = data["experiment"].tolist().index(name)
+        assert data["runs"][place] - data["flat_runs"][place] == len(content["flat"]["not_flat"])
 
 
 def test_absent_and_broken_results(tmp_path: Path) -> None:
