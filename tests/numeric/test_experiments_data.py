@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,20 @@ def test_corpus_is_deterministic_with_disjoint_splits():
     assert not (big[1] & big[2])
     with pytest.raises(FormatError, match="stdlib or wikitext-103"):
         load_corpus("shakespeare")
+
+
+def test_wikitext_comes_through_datasets(monkeypatch):
+    asked = []
+
+    def load_dataset(*names):
+        asked.append(names)
+        return {split: {"text": ["", f" = {split} = \n", "An é.\n"]} for split in ("train", "validation", "test")}
+
+    monkeypatch.setitem(__import__("sys").modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    corpus = load_corpus("wikitext-103")
+    assert asked == [("Salesforce/wikitext", "wikitext-103-raw-v1")]
+    assert corpus.valid.tobytes() == " = validation = \nAn é.\n".encode()
+    assert corpus.describe()["bytes"] == {"train": 19, "valid": 24, "test": 18}
 
 
 def test_wikitext_without_datasets(monkeypatch):

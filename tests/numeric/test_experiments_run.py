@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,61 +13,15 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from s6flow.numeric.experiments import grid, load_config, run_lm, run_reorder
-from s6flow.numeric.experiments.__main__ import main
-from s6flow.numeric.experiments.after import depth_norms, measure, mu_signs, token_rates
+from s6flow.numeric.experiments import load_config, run_lm, run_reorder
 from s6flow.numeric.experiments.batches import Data
-from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
-from s6flow.numeric.experiments.conditions import CONDITIONS, apply_condition
-from s6flow.numeric.experiments.config import ModelConfig
-from s6flow.numeric.experiments.grid import jobs_of_rank, pick_devices, run_grid
-from s6flow.numeric.experiments.model import S6Stack, parameter_counts
-from s6flow.numeric.experiments.results import SHIPPED, ship, summarise
 from s6flow.numeric.experiments.run import last_change, load_source, run_folder
 from s6flow.numeric.experiments.train import build_model, train_model
-from s6flow.numeric.refinements import S6Shape, channel_mu, mixer, s6_layers
+from s6flow.numeric.refinements import S6Shape, channel_mu
 from s6flow.symbolic.errors import FormatError, SourceError
 
-TINY = """
-kind = "lm"
-[data]
-name = "stdlib"
-tokens = 16
-[model]
-width = 16
-layers = 2
-state = 4
-[train]
-steps = 8
-batch = 4
-lr = 4e-3
-warmup = 3
-log_every = 2
-save_every = 4
-eval_every = 4
-eval_sequences = 8
-[grid]
-seeds = [0, 1, 2]
-conditions = ["unconstrained", "channel-positive"]
-"""
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    torch.set_num_threads(1)
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
-        monkeypatch.delenv(name, raising=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no GPU")
-        yield
-
-
-@pytest.fixture
-def tiny(tmp_path) -> Path:
-    path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
-    return path
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +149,7 @@ def test_language_modelling_end_to_end(tiny, tmp_path):
     assert (mu > 0).all()
     with safe_open(tmp_path / "ship" / "positive.safetensors", "np") as stored:
         assert stored.metadata()["condition"] == "channel-positive"
-    tiny.write_text(TINY.replace("lr = 4e-3", "lr = 5e-3"))
+    tiny.write_text(tiny.read_text().replace("lr = 4e-3", "lr = 5e-3"))
     with pytest.raises(FormatError, match="one configuration"):
         run_lm(tiny, out)
 
@@ -215,164 +166,3 @@ def test_reordering_end_to_end(tmp_path):
     assert claims["growth-helps"]["verdict"] == "undecided"
     assert claims["growth-helps"]["why"] == "neither condition learnt the task"
     assert result["equal_parameter_counts"] is True
-
-
-def test_command_line(tiny, tmp_path, capsys):
-    arguments = [
-        "lm",
-        "--config",
-        str(tiny),
-        "--out",
-        str(tmp_path / "out"),
-        "--seeds",
-        "0",
-        "--conditions",
-        "unconstrained",
-    ]
-    assert main([*arguments, "--minutes", "0"]) == 3
-    assert "resumes" in capsys.readouterr().out
-    assert main(arguments) == 0
-    assert "test.bits_per_byte" in capsys.readouterr().out
-    assert main(["reorder", "--config", str(tiny), "--out", str(tmp_path / "other")]) == 1
-    assert main(["prepare", "--config", "lm", "--data", str(tmp_path)]) == 1
-    assert "FormatError" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_workers_side_by_side(tiny, tmp_path):
-    config = load_config(tiny)
-    assert run_grid(config, tmp_path / "two", devices=[CPU], workers=2) == []
-    assert run_grid(config, tmp_path / "one", devices=[CPU], workers=1) == []
-    two, one = (summarise(config, tmp_path / name)["conditions"] for name in ("two", "one"))
-    for condition in one:
-        assert two[condition]["metrics"] == one[condition]["metrics"]
-
-
-def test_ranks_share_the_grid(monkeypatch):
-    config = load_config("lm")
-    whole, parts = jobs_of_rank(config), []
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    for rank in range(4):
-        monkeypatch.setenv("RANK", str(rank))
-        parts += jobs_of_rank(config)
-    assert sorted(parts) == sorted(whole)
-    assert len(set(whole)) == len(whole)
-    assert {seed for _, seed in whole[: len(config.conditions)]} == {config.seeds[0]}
-
-
-@pytest.mark.slow
-def test_torchrun_shares_the_grid(tiny, tmp_path):
-    """Two ranks on the CPU do one grid between them, and the last to end sums it up."""
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
-    command += ["-m", "s6flow.numeric.experiments", "lm", "--config", str(tiny), "--out", str(out), "--device", "cpu"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    result = summarise(load_config(tiny), out)
-    assert result["missing"] == []
-    assert {part["seeds"] == [0, 1, 2] for part in result["conditions"].values()} == {True}
-
-
-def test_workers_go_to_every_gpu(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    assert [device.index for device in pick_devices(None)] == [0, 1, 2]
-    monkeypatch.setenv("LOCAL_RANK", "4")
-    assert [device.index for device in pick_devices("cuda")] == [1]
-    places = []
-    monkeypatch.setattr(grid, "_side_by_side", lambda config, out, folder, devices, *rest: places.extend(devices))
-    run_grid(load_config(tiny), tmp_path, devices=[torch.device("cuda", index) for index in range(2)], workers=2)
-    assert [place.index for place in places] == [0, 1, 0, 1]
-
-
-def test_summary_of_nothing_and_missing_devices(tiny, tmp_path, monkeypatch):
-    with pytest.raises(FormatError, match="finished run"):
-        summarise(load_config(tiny), tmp_path)
-    assert ship(load_config(tiny), tmp_path, tmp_path / "ship") == []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert pick_devices(None) == [CPU]
-    with pytest.raises(FormatError, match="CUDA"):
-        pick_devices("cuda")
-    with pytest.raises(SourceError, match="shipped checkpoint"):
-        shipped_checkpoint("sideways")
-    assert set(shipped_names()) <= set(SHIPPED)
-
-
-def stack(seed: int = 0, classes: int | None = None) -> S6Stack:
-    torch.manual_seed(seed)
-    return S6Stack(ModelConfig(width=16, layers=2, state=4), 256, classes)
-
-
-@pytest.mark.parametrize(("kind", "condition"), [(kind, name) for kind, names in CONDITIONS.items() for name in names])
-def test_every_condition_runs_and_shares_its_start(kind, condition):
-    classes = None if kind == "lm" else 10
-    plain, changed = stack(classes=classes), stack(classes=classes)
-    apply_condition(changed, kind, condition)
-    assert torch.equal(changed.backbone.embedding.weight, plain.backbone.embedding.weight)
-    tokens = torch.randint(0, 256, (2, 7))
-    changed(tokens, torch.ones(2, 7, dtype=torch.bool)).square().sum().backward()
-    assert all(torch.isfinite(p.grad).all() for p in changed.parameters() if p.grad is not None)
-    counts = parameter_counts(changed)
-    if condition.startswith("published-"):
-        assert counts["used"] < counts["trainable"]
-    else:  # the diagonal of a skew matrix's raw values drops out: 4 numbers in each of 2 layers
-        assert counts["used"] == counts["trainable"] - (8 if condition.startswith("matrix-") else 0)
-    if kind == "lm" and not condition.startswith("matrix"):
-        assert counts["trainable"] == parameter_counts(plain)["trainable"]
-
-
-def test_measurements_see_what_was_done_to_the_weights():
-    model, tokens = stack(), torch.randint(0, 256, (3, 9))
-    with torch.no_grad():
-        for layer in s6_layers(model).values():
-            layer.out_proj.weight.zero_()
-    still = depth_norms(model, tokens)
-    assert all(view["log_growth"] == 0.0 for view in still.values())
-    model = stack()
-    with torch.no_grad():
-        for layer in s6_layers(model).values():
-            layer.x_proj.weight[-4:] = -layer.x_proj.weight[-8:-4]  # S_C = -S_B
-    signs = mu_signs(model)
-    assert all(layer["share_mu_negative"] == layer["share_mu_n_negative"] == 1.0 for layer in signs)
-    first = model.depth_trace(tokens)
-    assert len(first) == 3
-    torch.testing.assert_close(model.backbone.norm_f(first[-1]), model.backbone(tokens))
-    bare = [view for name, view in depth_norms(model, tokens).items() if name != "full"]
-    assert all(view["norms"] != depth_norms(model, tokens)["full"]["norms"] for view in bare)
-
-
-def test_token_rate_of_one_token_is_its_growth_rate():
-    """One token alone: y_d = x_d Delta_d (x^T S_C^T S_B x), so S_C = -S_B gives a negative rate for every token."""
-    model, tokens = stack(), torch.randint(0, 256, (5, 1))
-    with torch.no_grad():
-        for layer in s6_layers(model).values():
-            layer.x_proj.weight[-4:] = -layer.x_proj.weight[-8:-4]
-    assert all(layer["share_negative"] == 1.0 for layer in token_rates(model, tokens))
-    assert measure(model, tokens)["summary"]["rate_mean"] < 0
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_kernel_is_called_as_it_must_be(monkeypatch, dtype):
-    """mamba-ssm's kernel wants one dtype for x, Delta, B and C, float32 weights, and a contiguous last axis."""
-
-    def kernel(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):
-        assert u.dtype == delta.dtype == B.dtype == C.dtype == dtype
-        assert A.dtype == delta_bias.dtype == torch.float32
-        assert D is None or D.dtype == torch.float32
-        assert all(part.stride(-1) == 1 for part in (u, delta, B, C))
-        assert delta_softplus
-        step = torch.nn.functional.softplus(delta.float() + delta_bias[:, None])
-        y = mixer.scan_reference(u.float(), step, -A, B.float(), C.float())
-        return (y if D is None else y + D[:, None] * u.float()).to(dtype)
-
-    layer = next(iter(s6_layers(stack()).values()))
-    tokens = torch.randn(2, 5, 32)
-    expected = mixer.s6_output(layer, tokens)
-    bare = mixer.s6_output(layer, tokens, skip=False)
-    monkeypatch.setattr(mixer, "_kernel_for", lambda tokens: kernel)
-    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-        found = mixer.s6_output(layer, tokens.to(dtype))
-        found_bare = mixer.s6_output(layer, tokens.to(dtype), skip=False)
-    tolerance = 1e-5 if dtype == torch.float32 else 5e-2
-    torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=tolerance)
-    torch.testing.assert_close(found_bare.float(), bare, atol=tolerance, rtol=tolerance)

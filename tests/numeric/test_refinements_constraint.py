@@ -9,43 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize
-from torch import nn
-from torch.nn.utils import parametrize
 
 from s6flow.numeric.refinements import (
     S6Shape,
     ScenarioConstraint,
-    bake,
     channel_mu,
-    constrain,
-    constrained_layers,
-    s6_layers,
-    s6_shape,
     split_rows,
 )
 from s6flow.numeric.refinements.cone import nearest_pair, squash_pair
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 SHAPE = S6Shape(dt_rank=2, d_state=4, channels=6)
 SCENARIOS = ["positive", "negative", "mixed"]
 OURS = ["channel", "entry", "matrix"]
 EPS = {torch.float32: 2**-23, torch.bfloat16: 2**-7}
-
-
-def tiny_mamba(seed: int = 0) -> nn.Module:
-    from transformers import MambaConfig, MambaForCausalLM
-
-    torch.manual_seed(seed)
-    config = MambaConfig(
-        vocab_size=11,
-        hidden_size=8,
-        state_size=4,
-        num_hidden_layers=2,
-        expand=2,
-        time_step_rank=2,
-        conv_kernel=3,
-    )
-    return MambaForCausalLM(config)
 
 
 def weights(bound: float = 1e3):
@@ -251,127 +227,3 @@ def test_zero_weights_give_finite_gradients():
     raw = torch.zeros(SHAPE.rows, SHAPE.channels, requires_grad=True)
     constraint(raw).sum().backward()
     assert torch.isfinite(raw.grad).all()
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("form", ["channel", "entry", "published"])
-def test_training_keeps_the_scenario_and_baking_the_function(form, scenario, tmp_path):
-    from transformers import MambaForCausalLM
-
-    model = tiny_mamba()
-    plain_keys = set(model.state_dict())
-    assert len(constrain(model, scenario, form)) == 2
-    optimiser = torch.optim.AdamW(model.parameters(), lr=0.05)
-    tokens = torch.randint(0, 11, (2, 9))
-    for _ in range(4):
-        optimiser.zero_grad()
-        loss = model(tokens, labels=tokens, use_cache=False).loss
-        loss.backward()
-        optimiser.step()
-    assert torch.isfinite(loss)
-    for mixer in s6_layers(model).values():
-        mu = channel_mu(mixer.x_proj.weight, s6_shape(mixer)).sum(0)
-        if form != "published":
-            assert (mu * wanted(scenario, mu.numel()) > 0).all()
-        elif scenario != "mixed":
-            assert (mu * wanted(scenario, mu.numel()) >= 0).all()
-    twin = tiny_mamba(1)
-    constrain(twin, scenario, form)
-    twin.load_state_dict(model.state_dict())
-    model.eval(), twin.eval()
-    before = model(tokens, use_cache=False).logits
-    torch.testing.assert_close(twin(tokens, use_cache=False).logits, before)
-    assert len(bake(model)) == 2
-    assert set(model.state_dict()) == plain_keys
-    torch.testing.assert_close(model(tokens, use_cache=False).logits, before)
-    model.save_pretrained(tmp_path)
-    back = MambaForCausalLM.from_pretrained(tmp_path).eval()
-    torch.testing.assert_close(back(tokens, use_cache=False).logits, before)
-    assert bake(back) == []
-
-
-def test_pretrained_layer_is_wrapped_near_its_weights():
-    model = tiny_mamba()
-    before = {name: mixer.x_proj.weight.detach().clone() for name, mixer in s6_layers(model).items()}
-    constrain(model, "positive", "channel")
-    for name, mixer in s6_layers(model).items():
-        old, new, shape = before[name], mixer.x_proj.weight, s6_shape(mixer)
-        moved = (new - old).norm() / old.norm()
-        assert 0 < moved < 0.75
-        kept = channel_mu(old, shape).sum(0) > 0.5 * sum(
-            part.double().square().sum(0) for part in split_rows(old, shape)[1:]
-        )
-        torch.testing.assert_close(new[:, kept], old[:, kept])
-
-
-def test_half_precision_model_keeps_signs():
-    model = tiny_mamba()
-    constrain(model, "negative")
-    model.to(torch.bfloat16)
-    for mixer in s6_layers(model).values():
-        assert mixer.x_proj.weight.dtype == torch.bfloat16
-        assert (channel_mu(mixer.x_proj.weight, s6_shape(mixer)).sum(0) < 0).all()
-
-
-def test_a_single_mixer_and_where():
-    model = tiny_mamba()
-    names = list(s6_layers(model))
-    assert constrain(model, where=lambda name: name == names[1]) == [names[1]]
-    assert list(constrained_layers(model)) == [names[1]]
-    assert constrain(s6_layers(model)[names[0]], "mixed") == [""]
-    assert constrain(tiny_mamba(), "unconstrained") == []
-
-
-class VisionMixer(nn.Module):
-    """The parts of MambaVision's mixer that matter here: the scan runs on half of the inner width."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.x_proj = nn.Linear(4, 1 + 2 * 3, bias=False)
-        self.dt_proj = nn.Linear(1, 4)
-        self.A_log = nn.Parameter(torch.zeros(4, 3))
-        self.D = nn.Parameter(torch.ones(4))
-
-
-def test_vision_mixer_is_covered():
-    mixer = VisionMixer()
-    constrain(mixer, "negative", "entry")
-    assert (channel_mu(mixer.x_proj.weight, S6Shape(1, 3, 4)) < 0).all()
-
-
-def test_bad_input():
-    model = tiny_mamba()
-    with pytest.raises(AssumptionError, match="at least one S6 layer"):
-        constrain(nn.Linear(2, 2))
-    with pytest.raises(AssumptionError, match="at least one S6 layer"):
-        constrain(model, where=lambda name: False)
-    for wrong in (
-        {"scenario": "sideways"},
-        {"form": "diagonal"},
-        {"floor": 0.5, "margin": 0.1},
-        {"offset": 0.7},
-    ):
-        with pytest.raises(FormatError):
-            constrain(model, **wrong)
-    assert not constrained_layers(model)
-    constrain(model)
-    with pytest.raises(AssumptionError, match="constrained once"):
-        constrain(model)
-    misfit = VisionMixer()
-    misfit.dt_proj = nn.Linear(2, 4)
-    with pytest.raises(FormatError, match=r"x_proj\.weight"):
-        constrain(misfit)
-    with pytest.raises(FormatError, match="must be"):
-        ScenarioConstraint(SHAPE).right_inverse(torch.zeros(3, 3))
-    with pytest.raises(AssumptionError, match="as many channels as states"):
-        ScenarioConstraint(S6Shape(1, 8, 4), form="published")
-
-
-def test_biased_and_foreign_parametrisations():
-    mixer = VisionMixer()
-    mixer.x_proj = nn.Linear(4, 7, bias=True)
-    with pytest.warns(UserWarning, match="bias"):
-        constrain(mixer)
-    parametrize.register_parametrization(mixer.x_proj, "weight", nn.Identity())
-    with pytest.warns(UserWarning, match="bias"), pytest.raises(AssumptionError, match="one parametrisation"):
-        bake(mixer)

@@ -28,18 +28,9 @@ from s6flow.symbolic.errors import AssumptionError, FormatError
 MODES = ["hard", "soft", "straight-through"]
 
 
-def tiny_mamba(seed: int = 0) -> nn.Module:
-    from transformers import MambaConfig, MambaForCausalLM
-
-    torch.manual_seed(seed)
-    config = MambaConfig(
-        vocab_size=11, hidden_size=8, state_size=4, num_hidden_layers=2, expand=2, time_step_rank=2, conv_kernel=3
-    )
-    return MambaForCausalLM(config).eval()
-
-
-def first_mixer(seed: int = 0) -> nn.Module:
-    return next(iter(s6_layers(tiny_mamba(seed)).values()))
+@pytest.fixture
+def first_mixer(tiny_mamba):
+    return next(iter(s6_layers(tiny_mamba().eval()).values()))
 
 
 @st.composite
@@ -139,8 +130,8 @@ def test_hard_form_needs_no_square_memory():
     assert torch.equal(decided.unsort(decided.sort(scores.unsqueeze(-1))).squeeze(-1), scores)
 
 
-def test_own_forward_is_hugging_face_forward():
-    mixer, hidden = first_mixer(), torch.randn(2, 7, 8)
+def test_own_forward_is_hugging_face_forward(first_mixer):
+    mixer, hidden = first_mixer, torch.randn(2, 7, 8)
     torch.testing.assert_close(mixer_forward(mixer, hidden), mixer(hidden))
     mask = torch.tensor([[1] * 7, [0, 0, 1, 1, 1, 1, 1]])
     torch.testing.assert_close(mixer_forward(mixer, hidden, mask=mask.bool()), mixer(hidden, attention_mask=mask))
@@ -159,9 +150,9 @@ def test_scan_is_the_hidden_attention():
     torch.testing.assert_close(scan_reference(x, step, a, b, c)[0, 0], expected)
 
 
-def test_unsorted_output_keeps_gate_and_residual_aligned():
+def test_unsorted_output_keeps_gate_and_residual_aligned(first_mixer):
     """A shuffle of the sequence shuffles the output, conv aside; without unsort it does not."""
-    mixer = first_mixer()
+    mixer = first_mixer
     with torch.no_grad():
         mixer.conv1d.weight.zero_()
         mixer.conv1d.weight[:, 0, -1] = 1.0  # the convolution looks at its own token only
@@ -172,8 +163,8 @@ def test_unsorted_output_keeps_gate_and_residual_aligned():
         assert torch.allclose(shuffled, plain[:, shuffle], atol=1e-6) == unsort
 
 
-def test_published_form_adds_the_bias_twice_and_undoes_nothing():
-    mixer, tokens = first_mixer(), torch.randn(1, 5, 16)
+def test_published_form_adds_the_bias_twice_and_undoes_nothing(first_mixer):
+    mixer, tokens = first_mixer, torch.randn(1, 5, 16)
     reorder = published_reorder(16)
     decided = reorder.decide(mixer, tokens)
     ordered = decided.sort(tokens)
@@ -185,8 +176,8 @@ def test_published_form_adds_the_bias_twice_and_undoes_nothing():
     torch.testing.assert_close(ordered, soft_permutation(score, 1.0, 1.0) @ tokens)
 
 
-def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token():
-    mixer = first_mixer()
+def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token(first_mixer):
+    mixer = first_mixer
     with torch.no_grad():
         mixer.D.zero_()
     tokens = torch.randn(7, 1, 16)  # seven sequences of one token
@@ -197,9 +188,9 @@ def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token():
     assert (reorder.scores(mixer, torch.zeros(1, 2, 16)) == 0).all()
 
 
-def test_axis_growth_score_is_exact_on_a_channel_axis():
+def test_axis_growth_score_is_exact_on_a_channel_axis(first_mixer):
     """On one channel's axis the layer is the 1-D flow, so both theory scores agree there."""
-    mixer = first_mixer()
+    mixer = first_mixer
     tokens = torch.zeros(1, 6, 16)
     tokens[0, :, 3] = torch.linspace(-2.0, 3.0, 6)
     scores = [TokenReorder(16, score, "hard").scores(mixer, tokens) for score in ("growth", "axis-growth")]
@@ -211,7 +202,7 @@ def test_axis_growth_score_is_exact_on_a_channel_axis():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_wrapping_a_model_trains_and_comes_off(mode):
+def test_wrapping_a_model_trains_and_comes_off(mode, tiny_mamba):
     model = tiny_mamba().train()
     keys = set(model.state_dict())
     tokens = torch.randint(0, 11, (2, 6))
@@ -238,8 +229,8 @@ def test_wrapping_a_model_trains_and_comes_off(mode):
     torch.testing.assert_close(model(tokens, use_cache=False).logits, before)
 
 
-def test_custom_and_random_scores():
-    mixer, tokens = first_mixer(), torch.randn(2, 5, 16)
+def test_custom_and_random_scores(first_mixer):
+    mixer, tokens = first_mixer, torch.randn(2, 5, 16)
     last = TokenReorder(16, lambda inputs: -inputs.tokens.norm(dim=-1), "hard")
     ranked = last.decide(mixer, tokens).sort(tokens).norm(dim=-1)
     assert (ranked.diff() <= 0).all()
@@ -250,7 +241,7 @@ def test_custom_and_random_scores():
         TokenReorder(16, lambda inputs: inputs.tokens, "hard").scores(mixer, tokens)
 
 
-def test_bad_input():
+def test_bad_input(first_mixer):
     for wrong in ({"mode": "warm"}, {"score": "beauty"}, {"tau": 0.0}, {"p": -1.0}):
         with pytest.raises(FormatError):
             TokenReorder(4, **wrong)
@@ -258,7 +249,7 @@ def test_bad_input():
         soft_permutation(torch.zeros(1, 2), tau=0.0)
     with pytest.raises(AssumptionError, match="at least one S6 layer"):
         reorder_tokens(nn.Linear(2, 2))
-    mixer = first_mixer()
+    mixer = first_mixer
     del mixer.out_proj
     with pytest.raises(FormatError, match="out_proj"):
         reorder_tokens(mixer)

@@ -1,0 +1,69 @@
+"""A grid that takes seconds on a CPU, and a tiny Hugging Face model, for the tests beside this file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY = """
+kind = "lm"
+[data]
+name = "stdlib"
+tokens = 16
+[model]
+width = 16
+layers = 2
+state = 4
+[train]
+steps = 8
+batch = 4
+lr = 4e-3
+warmup = 3
+log_every = 2
+save_every = 4
+eval_every = 4
+eval_sequences = 8
+[grid]
+seeds = [0, 1, 2]
+conditions = ["unconstrained", "channel-positive"]
+"""
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """One thread, no ranks of a torchrun around the test, and no word on the missing GPU."""
+    import torch
+
+    torch.set_num_threads(1)
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no GPU")
+        yield
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, alone: None) -> Path:
+    """A configuration file: 2 conditions, 3 seeds, 8 steps."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def tiny_mamba() -> Callable[..., Any]:
+    """A maker of Hugging Face's MambaForCausalLM with two small layers, by seed."""
+
+    def make(seed: int = 0) -> Any:
+        import torch
+        from transformers import MambaConfig, MambaForCausalLM
+
+        torch.manual_seed(seed)
+        sizes = {"hidden_size": 8, "state_size": 4, "num_hidden_layers": 2, "expand": 2}
+        return MambaForCausalLM(MambaConfig(vocab_size=11, time_step_rank=2, conv_kernel=3, **sizes))
+
+    return make

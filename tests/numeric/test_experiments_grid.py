@@ -1,0 +1,130 @@
+"""Grids over workers, ranks, devices, command lines and kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from s6flow.numeric.experiments import grid, load_config
+from s6flow.numeric.experiments.__main__ import main
+from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
+from s6flow.numeric.experiments.grid import jobs_of_rank, pick_devices, run_grid
+from s6flow.numeric.experiments.results import SHIPPED, ship, summarise
+from s6flow.symbolic.errors import FormatError, SourceError
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("alone")
+
+
+def test_command_line(tiny, tmp_path, capsys):
+    arguments = [
+        "lm",
+        "--config",
+        str(tiny),
+        "--out",
+        str(tmp_path / "out"),
+        "--seeds",
+        "0",
+        "--conditions",
+        "unconstrained",
+    ]
+    assert main([*arguments, "--minutes", "0"]) == 3
+    assert "resumes" in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert "test.bits_per_byte" in capsys.readouterr().out
+    assert main(["reorder", "--config", str(tiny), "--out", str(tmp_path / "other")]) == 1
+    assert main(["prepare", "--config", "lm", "--data", str(tmp_path)]) == 1
+    assert "FormatError" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_workers_side_by_side(tiny, tmp_path):
+    config = load_config(tiny)
+    assert run_grid(config, tmp_path / "two", devices=[CPU], workers=2) == []
+    assert run_grid(config, tmp_path / "one", devices=[CPU], workers=1) == []
+    two, one = (summarise(config, tmp_path / name)["conditions"] for name in ("two", "one"))
+    for condition in one:
+        assert two[condition]["metrics"] == one[condition]["metrics"]
+
+
+def test_ranks_share_the_grid(monkeypatch):
+    config = load_config("lm")
+    whole, parts = jobs_of_rank(config), []
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    for rank in range(4):
+        monkeypatch.setenv("RANK", str(rank))
+        parts += jobs_of_rank(config)
+    assert sorted(parts) == sorted(whole)
+    assert len(set(whole)) == len(whole)
+    assert {seed for _, seed in whole[: len(config.conditions)]} == {config.seeds[0]}
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_grid(tiny, tmp_path):
+    """Two ranks on the CPU do one grid between them, and the last to end sums it up."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["-m", "s6flow.numeric.experiments", "lm", "--config", str(tiny), "--out", str(out), "--device", "cpu"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    result = summarise(load_config(tiny), out)
+    assert result["missing"] == []
+    assert {part["seeds"] == [0, 1, 2] for part in result["conditions"].values()} == {True}
+
+
+@pytest.mark.slow
+def test_a_killed_process_resumes_to_the_same_result(tiny, tmp_path):
+    """SIGKILL in the middle of training, then the same command again."""
+    text = tiny.read_text().replace("steps = 8", "steps = 300").replace("every = 2", "every = 20")
+    tiny.write_text(text.replace("save_every = 4", "save_every = 20").replace("eval_every = 4", "eval_every = 150"))
+    command = [sys.executable, "-m", "s6flow.numeric.experiments", "lm", "--config", str(tiny), "--device", "cpu"]
+    command += ["--seeds", "1", "--conditions", "channel-positive", "--out"]
+    places = {name: tmp_path / name / "runs" / "channel-positive-s1" for name in ("killed", "whole")}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([*command, str(tmp_path / "killed")], env=environment, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (places["killed"] / "state.pt").exists():
+            time.sleep(0.001)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert not (places["killed"] / "result.json").exists()
+    for name in places:
+        subprocess.run([*command, str(tmp_path / name)], env=environment, check=True, capture_output=True)
+    found = {name: json.loads((place / "result.json").read_text()) for name, place in places.items()}
+    for key in ("metrics", "after", "valid_last_change", "status", "step"):
+        assert found["killed"][key] == found["whole"][key]
+    assert (places["killed"] / "log.jsonl").read_text() == (places["whole"] / "log.jsonl").read_text()
+    weights = [load_file(place / "model.safetensors") for place in places.values()]
+    assert all((weights[0][key] == weights[1][key]).all() for key in weights[1])
+
+
+def test_workers_go_to_every_gpu(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert [device.index for device in pick_devices(None)] == [0, 1, 2]
+    monkeypatch.setenv("LOCAL_RANK", "4")
+    assert [device.index for device in pick_devices("cuda")] == [1]
+    places = []
+    monkeypatch.setattr(grid, "_side_by_side", lambda config, out, folder, devices, *rest: places.extend(devices))
+    run_grid(load_config(tiny), tmp_path, devices=[torch.device("cuda", index) for index in range(2)], workers=2)
+    assert [place.index for place in places] == [0, 1, 0, 1]
+
+
+def test_summary_of_nothing_and_missing_devices(tiny, tmp_path, monkeypatch):
+    with pytest.raises(FormatError, match="finished run"):
+        summarise(load_config(tiny), tmp_path)
+    assert ship(load_config(tiny), tmp_path, tmp_path / "ship") == []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_devices(None) == [CPU]
+    with pytest.raises(FormatError, match="CUDA"):
+        pick_devices("cuda")
+    with pytest.raises(SourceError, match="shipped checkpoint"):
+        shipped_checkpoint("sideways")
+    assert set(shipped_names()) <= set(SHIPPED)
