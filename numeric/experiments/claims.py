@@ -111,7 +111,7 @@ _WEIGHTS = (
     Claim(
         "unconstrained-in-paper-setting",
         "without a constraint some channel ends in the paper's setting (mu_n of one sign or one decay rate)",
-        "paper", "audit.paper_setting", "unconstrained", None, sign=-1, band=0.001,
+        "control", "audit.paper_setting", "unconstrained", None, sign=-1, band=0.001,
     ),
 )  # fmt: skip
 
