@@ -62,6 +62,7 @@ spectrum_size = sp.IndexedBase("spectrum_size", real=True)
 on_axis = sp.IndexedBase("on_axis", real=True)
 log_P = sp.IndexedBase("log_P", real=True)
 P_to = sp.IndexedBase("P_to", real=True)
+t_P = sp.IndexedBase("t_P", real=True)
 gap_m, x_m = sp.symbols("gap_m x_m", real=True)
 zeta_t, zeta_0 = sp.symbols("zeta_t zeta_0", positive=True)
 slow_constant, blow_token, log_remaining = sp.symbols("slow_constant blow_token log_remaining", real=True)
@@ -109,6 +110,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("u_s", r"\ln|x_{{{0}}}(t')|", ("token",), "real", "log of a token at an earlier depth-time"),
     ("log_t", r"\ln t", (), "real", "log of the depth-time"),
     ("P_to", "P_{{{0},m}}(t)", ("token",), "real", "hidden attention from a token to token m at depth-time t"),
+    ("t_P", "t P_{{{0},m}}(t)", ("token",), "real", "that attention times the depth-time"),
     ("log_P", r"\ln|P_{{{0},m}}(t)|", ("token",), "real", "log of that attention"),
     ("gap_m", "m_m", (), "positive", "distance of token m to the last nonzero token before; large if none"),
     ("x_m", "x_m(0)", (), "real", "token m at the start"),

@@ -1,21 +1,32 @@
-"""Measurements near a blow-up: its time, the profile of the leader, and how the followers go along."""
+"""Measurements near a blow-up: its time, the profile of the leader, and how the followers go along.
+
+Which token is the first to diverge at T shows only late. A token that will stay bounded can lead for thirty decades
+and more before a later one overtakes it for good (with s = 0 and q near 1 the two grow almost alike). So a moment
+counts only if the first token that takes part was the fastest one already when it began: then the others grow at
+lower rates, their ratios to it fall, and none of them overtakes it any more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
-from s6flow.numeric.flow import FlowParameters, FlowResult, Status, integrate
+from s6flow.numeric.flow import FlowResult, Status, integrate
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["blow_up_time_first", "blowup"]
 
-#: |x| of the leader at which the state is looked at.
-APPROACH = (1e15, 1e30, 1e100)
+#: |x| of the leader at which the state is looked at: a moment is the way from one of them to the next. A run passes
+#: its limit by up to e^30, the longest step, and 1e100 ends every run.
+APPROACH = (1e30, 1e55, 1e80)
+#: The leader's rate may lie below the largest one by so much, which is rounding.
+_TIE = 1e-9
 #: Stands for "no blow-up within the horizon" where a time is compared.
 NEVER = 1e30
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -44,19 +55,19 @@ def blow_up_time_first(data: Data, panels: int = 160, span: float = 48.0) -> Arr
     return np.asarray((density * weights).sum(axis=1))
 
 
-def blowup(theorem: Theorem, data: Data) -> Observed:
+def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Blow-up times of the system and of its first m tokens; on request the approach to the blow-up."""
-    params = flow_parameters(data)
     x0 = np.asarray(data["x0"])
-    log_horizon = float(theorem.options.get("log_horizon", 300.0))
-    whole = integrate(x0, params, log_horizon=log_horizon)
+    horizon = float(theorem.options.get("log_horizon", 300.0))
+    run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator)
+    whole = run(x0)
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]
     if "m" in data:
         prefix = np.where(np.arange(x0.shape[1]) < np.asarray(data["m"])[:, None], x0, 0.0)
-        observed["T_prefix"] = _times(integrate(prefix, params, log_horizon=log_horizon))[:, None]
+        observed["T_prefix"] = _times(run(prefix))[:, None]
     if theorem.options.get("approach"):
-        observed.update(_approach(data, whole, params, log_horizon))
+        observed.update(_approach(data, whole, run))
     return observed
 
 
@@ -65,48 +76,47 @@ def _times(result: FlowResult) -> Array:
     return np.where(result.ended_well, time, np.nan)
 
 
-def _approach(data: Data, whole: FlowResult, params: FlowParameters, log_horizon: float) -> Observed:
+def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> Observed:
+    """Changes between the states at `APPROACH`, and the time left from each of them on."""
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
-    states, log_left = [], []
-    for limit in APPROACH:
-        reached = integrate(x0, params, log_horizon=log_horizon, x_limit=limit) if limit < APPROACH[-1] else whole
-        states.append(reached.final_log_abs)
-        if limit < APPROACH[-1]:
-            again = integrate(reached.final_x, params, log_horizon=log_horizon)  # from here on, with its own clock
-            log_left.append(np.where(again.status == Status.BLOW_UP, again.log_blow_up_time, np.nan))
-    u = np.stack(states, axis=1)
-    blown = (whole.status == Status.BLOW_UP)[:, None]
-    count = len(APPROACH)
+    reached = [run(x0, x_limit=limit) for limit in APPROACH]
+    u = np.stack([result.final_log_abs for result in reached], axis=1)
+    u_s, u_t, count = u[:, :-1], u[:, 1:], len(APPROACH) - 1
+    blown = whole.status == Status.BLOW_UP
+    led = np.stack([blown & _leads(result, whole.blow_up_token) for result in reached[:-1]], axis=1)
+    lost = blown & ~led.any(axis=1)  # nobody leads yet: not settled within these sizes
+    led[:, -1] |= lost
+    u_t = np.where(lost[:, None, None], np.nan, u_t)
     before = predecessor(nonzero)
-    u_s = np.concatenate([u[:, :1], u[:, :-1]], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        change = np.where(nonzero[:, None], u - u_s, 0.0)
+        change = np.where(nonzero[:, None], u_t - u_s, 0.0)
         change_before = np.take_along_axis(change, np.repeat(np.maximum(before, 0)[:, None], count, 1), axis=2)
         slope = np.where(before[:, None] >= 0, np.clip(change / change_before, -NEVER, NEVER), 0.0)
-        gate = np.where(before[:, None] >= 0, _gate_change(data, u_s, u) / change_before, 0.0)
-    # the last approach has no restart: the first two carry the time left, the last two the changes
-    remaining = np.stack([*log_left, log_left[-1] * np.nan], axis=1)
-    use = np.zeros((1, count), dtype=bool)
-    changes = theorem_changes(count)
-    use[0] = changes
+        gate = np.where(before[:, None] >= 0, _gate_change(data, u_s, u_t) / change_before, 0.0)
     return {
-        "valid": np.broadcast_to(blown, (len(x0), count)) & use,
+        "valid": led,
         "T": np.repeat(_times(whole)[:, None], count, 1),
         "T_first": np.full((len(x0), count), np.nan),
-        "u_t": u,
+        "u_t": u_t,
         "u_s": u_s,
         "slope_of": slope,
         "gate_slope": gate,
         "weight": moments(_weights(data, nonzero), count),
         "blow_token": np.repeat(whole.blow_up_token[:, None].astype(float), count, 1),
-        "log_remaining": remaining,
+        "log_remaining": np.stack([_log_left(run(result.final_x)) for result in reached[1:]], axis=1),
     }
 
 
-def theorem_changes(count: int) -> Any:
-    """Moments with both a predecessor and a restart."""
-    return (np.arange(count) > 0) & (np.arange(count) < count - 1)
+def _leads(result: FlowResult, token: Any) -> Any:
+    """Whether `token`, counted from 1, is the first that takes part in the blow-up, and the fastest one."""
+    own = np.take_along_axis(result.final_share, np.maximum(token - 1, 0)[:, None], axis=1)[:, 0]
+    return (result.blow_up_token == token) & (own >= result.final_share.max(axis=1) - _TIE)
+
+
+def _log_left(again: FlowResult) -> Array:
+    """ln of the time left by a run with its own clock from the state reached, which has its own relative accuracy."""
+    return np.where(again.status == Status.BLOW_UP, again.log_blow_up_time, np.nan)
 
 
 def predecessor(nonzero: Any) -> Any:

@@ -15,7 +15,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.errors import CodegenError
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate"]
+__all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate", "tolerance"]
 
 #: Bits of the balls; identities between inputs of float64 are settled far below it.
 FLINT_BITS = 192

@@ -7,6 +7,7 @@ NaN marks what could not be settled, which is judged as undecided, never as succ
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,32 +18,35 @@ from s6flow.numeric.checks.vectors import roots, spectra, vector
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["MEASUREMENTS", "flow_parameters", "moments"]
+__all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
 
 #: ln t of ordinary trajectories: from before anything moves to t = 1e12.
 LOG_TIMES = (-12.0, -7.0, -4.0, -2.0, -0.5, 1.0, 3.0, 6.0, 10.0, 16.0, 27.631021115928547)
 
 
-def _pointwise(theorem: Theorem, data: Data) -> Observed:
+def _pointwise(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Nothing is measured: the claim is about letters."""
     return {}
 
 
-def _run(theorem: Theorem, data: Data, params: Any, default: tuple[float, ...] = LOG_TIMES) -> FlowResult:
+def _run(
+    theorem: Theorem, data: Data, params: Any, integrator: str, default: tuple[float, ...] = LOG_TIMES
+) -> FlowResult:
     options = theorem.options
     keys = {key: options[key] for key in ("rtol", "x_limit", "max_steps") if key in options}
-    return integrate(data["x0"], params, log_times=np.asarray(options.get("log_times", default)), **keys)
+    log_times = np.asarray(options.get("log_times", default))
+    return integrate(data["x0"], params, log_times=log_times, backend=integrator, **keys)
 
 
-def _trajectory(theorem: Theorem, data: Data) -> Observed:
+def _trajectory(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Tokens at the outputs, and at the output before."""
-    return _observe(_run(theorem, data, flow_parameters(data)), data)
+    return _observe(_run(theorem, data, flow_parameters(data), integrator), data)
 
 
-def _axis(theorem: Theorem, data: Data) -> Observed:
+def _axis(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """The same with projection biases, in coordinates where signs are free to change."""
     keys = ("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor")
-    return _observe(_run(theorem, data, AxisParameters(**{key: data[key] for key in keys})), data)
+    return _observe(_run(theorem, data, AxisParameters(**{key: data[key] for key in keys}), integrator), data)
 
 
 def _observe(result: FlowResult, data: Data) -> Observed:
@@ -68,14 +72,15 @@ def _observe(result: FlowResult, data: Data) -> Observed:
         }
 
 
-def _late(theorem: Theorem, data: Data) -> Observed:
+def _late(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Tokens and attention at late times, with gaps between nonzero tokens and the shares of theory 8."""
-    result = _run(theorem, data, flow_parameters(data), (20.0, 40.0, 60.0))
+    result = _run(theorem, data, flow_parameters(data), integrator, (20.0, 40.0, 60.0))
     observed = _observe(result, data)
     count = len(result.log_times)
     if "m" in data:
         x0, rows, column = np.asarray(data["x0"]), np.arange(len(data["x0"])), np.asarray(data["m"]).astype(int) - 1
         observed["P_to"] = attention_to(result, data)
+        observed["t_P"] = observed["P_to"] * observed["t"][:, :, None]
         observed["gap_m"] = moments(gaps(x0)[rows, column], count)
         observed["x_m"] = moments(x0[rows, column], count)
     kappa = shares(data)
@@ -122,9 +127,10 @@ def shares(data: Data) -> Array:
     return kappa
 
 
-def _fate(theorem: Theorem, data: Data) -> Observed:
+def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """How every token ends: 0 to zero, 1 where it began, 2 slow divergence, 3 with a system that blows up; NaN undecided."""
-    result = integrate(data["x0"], flow_parameters(data), log_horizon=float(theorem.options.get("log_horizon", 300.0)))
+    horizon = float(theorem.options.get("log_horizon", 300.0))
+    result = integrate(data["x0"], flow_parameters(data), log_horizon=horizon, backend=integrator)
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
     final = result.final_log_abs
@@ -154,9 +160,9 @@ def _fate(theorem: Theorem, data: Data) -> Observed:
     }
 
 
-def _slow(theorem: Theorem, data: Data) -> Observed:
+def _slow(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Late times of slow divergence: ratios to token 1, and the constant of the first output."""
-    result = _run(theorem, data, flow_parameters(data), (100.0, 200.0, 300.0))
+    result = _run(theorem, data, flow_parameters(data), integrator, (100.0, 200.0, 300.0))
     observed = _observe(result, data)
     count = len(result.log_times)
     u = observed["u_t"]
@@ -181,21 +187,21 @@ def _slow(theorem: Theorem, data: Data) -> Observed:
     return observed
 
 
-def _two_tokens(theorem: Theorem, data: Data) -> Observed:
+def _two_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Trajectories with the inverse square of token 1 in closed form."""
-    observed = _trajectory(theorem, data)
+    observed = _trajectory(theorem, data, integrator)
     x0, t = np.asarray(data["x0"]), observed["t"]
     speed = 2 * quantity("mu", mu=data["mu"]) * quantity("delta0", b=data["b"], floor=data["floor"])
     zeta_0 = x0[:, 0] ** -2
     return {**observed, "zeta_0": moments(zeta_0, t.shape[1]), "zeta_t": zeta_0[:, None] - speed[:, None] * t}
 
 
-def _first_rate(theorem: Theorem, data: Data) -> Observed:
+def _first_rate(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """F_1 at the start."""
     return {"rate_first": growth_rate(data["x0"], flow_parameters(data))[:, :1]}
 
 
-def _stack(theorem: Theorem, data: Data) -> Observed:
+def _stack(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """The residual stack against the flow, with a step and with half of it, at a fifth of the natural time."""
     x0 = np.asarray(data["x0"])
     params = flow_parameters(data)
@@ -203,7 +209,7 @@ def _stack(theorem: Theorem, data: Data) -> Observed:
     span = 0.2 / np.maximum(rates, 1e-300)
     # the flow runs to depth-time span: scaling time by mu (theory 4) makes it 1 for every system
     scaled = FlowParameters(np.asarray(data["mu"]) * span[:, None], data["a"], data["s"], data["b"], data["floor"])
-    result = integrate(x0, scaled, log_times=(-1.0, 0.0), rtol=1e-13)
+    result = integrate(x0, scaled, log_times=(-1.0, 0.0), rtol=1e-13, backend=integrator)
     exact = result.x.data[:, -1]
     layers = int(theorem.options.get("layers", 256))
     errors = [np.abs(_stacked(x0, scaled, count) - exact).max(axis=1) for count in (layers, 2 * layers)]
@@ -219,19 +225,38 @@ def _stacked(x0: Array, params: FlowParameters, layers: int) -> Array:
     return x
 
 
-Measurement = Callable[[Theorem, Data], Observed]
+@dataclass(frozen=True)
+class Measurement:
+    """A way to observe.
+
+    Args:
+        function: theorem, data, integrator -> observables.
+        coordinates: that it integrates in, of `flow.coordinates`; None where it integrates nothing.
+    """
+
+    function: Callable[[Theorem, Data, str], Observed]
+    coordinates: str | None = None
+
+    def __call__(self, theorem: Theorem, data: Data, integrator: str = "numpy") -> Observed:
+        return self.function(theorem, data, self.integrator(integrator) or integrator)
+
+    def integrator(self, wanted: str) -> str | None:
+        """The flow backend that is used where `wanted` is asked for: compiled loops integrate log tokens only."""
+        return None if self.coordinates is None else wanted if self.coordinates == "log" else "numpy"
+
+
 MEASUREMENTS: dict[str, Measurement] = {
-    "pointwise": _pointwise,
-    "trajectory": _trajectory,
-    "axis": _axis,
-    "late": _late,
-    "fate": _fate,
-    "slow": _slow,
-    "two_tokens": _two_tokens,
-    "stack": _stack,
-    "blowup": blowup,
-    "first_rate": _first_rate,
-    "roots": roots,
-    "spectra": spectra,
-    "vector": vector,
+    "pointwise": Measurement(_pointwise),
+    "trajectory": Measurement(_trajectory, "log"),
+    "axis": Measurement(_axis, "asinh"),
+    "late": Measurement(_late, "log"),
+    "fate": Measurement(_fate, "log"),
+    "slow": Measurement(_slow, "log"),
+    "two_tokens": Measurement(_two_tokens, "log"),
+    "stack": Measurement(_stack, "log"),
+    "blowup": Measurement(blowup, "log"),
+    "first_rate": Measurement(_first_rate),
+    "roots": Measurement(roots),
+    "spectra": Measurement(spectra),
+    "vector": Measurement(vector, "asinh"),
 }

@@ -1,82 +1,196 @@
-"""The nightly run: every theorem on every backend with many systems, written as one JSON report.
+"""The nightly run: every theorem on every backend with many systems, as one report that is written after every theorem.
 
-python -m s6flow.numeric.checks.nightly --examples 20000 --measured 20000 --out proofs/nightly.json
+python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
+
+A run that was interrupted goes on where it was: rows of the report that the same code made from the same statement,
+with the same options, are kept. Where a margin was smallest is told by a place, from which `examples_of` builds the
+system again; what a violation was found at is written out.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from s6flow.numeric.checks.check import check
+from s6flow.numeric.checks.check import CheckReport, Verdict, check_together
 from s6flow.numeric.checks.engines import ENGINES, applicable
-from s6flow.proofs.registry import REGISTRY, status
+from s6flow.numeric.flow.problem import fastest_on_cpu
+from s6flow.proofs.registry import REGISTRY, get, status
 from s6flow.symbolic.files import write_atomic
+from s6flow.symbolic.margin import margin_program
+from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["main", "nightly"]
+__all__ = ["code_digest", "main", "nightly", "statement_digest"]
 
-_TOOLS = ("numpy", "sympy", "torch", "python-flint", "typeseg")
+_TOOLS = ("numpy", "scipy", "sympy", "torch", "python-flint", "numba", "typeseg")
+_ROOT = Path(__file__).parents[2]
+#: Folders whose Python and templates decide what a check computes.
+_CODE = ("symbolic", "proofs", "numeric/checks", "numeric/flow", "numeric/weights")
 
 
-def nightly(examples: int, measured: int, backends: tuple[str, ...], seed: int, budget: float) -> dict[str, Any]:
-    """Check every theorem.
+def statement_digest(theorem: Theorem) -> str:
+    """What is checked: the claim as lowered, the assumptions, and the systems that are drawn."""
+    claims = [margin_program(theorem).digest] + (
+        [margin_program(theorem, True).digest] if theorem.core is not None else []
+    )
+    rest = (theorem.assumptions, theorem.variables, theorem.measurement, theorem.tolerance, theorem.witness)
+    drawn = sorted(theorem.options.items()), sorted(theorem.ranges.items())
+    return hashlib.sha256(repr((claims, rest, drawn)).encode()).hexdigest()[:16]
 
-    Args:
-        examples: random systems of a claim about letters.
-        measured: random systems of a claim about trajectories.
-        backends: keys of `ENGINES`.
-        seed: of the generator.
-        budget: seconds after which what is left is listed as not run.
-    """
-    start = time.perf_counter()
-    results, left = [], []
-    for key, theorem in REGISTRY.items():
-        for backend in backends:
-            if not applicable(theorem, backend):
-                continue
-            if time.perf_counter() - start > budget:
-                left.append(f"{key} on {backend}")
-                continue
-            pointwise = theorem.measurement == "pointwise" or backend == "flint"
-            report = check(key, backend, examples if pointwise else measured, seed)
-            results.append({"status": status(theorem), **report.as_json()})
-            print(report.line(), file=sys.stderr, flush=True)
-    versions = {}
-    for tool in _TOOLS:
-        try:
-            versions[tool] = importlib.metadata.version(tool)
-        except importlib.metadata.PackageNotFoundError:
-            versions[tool] = "not installed"
+
+def code_digest(root: Path = _ROOT) -> str:
+    """Of the sources behind a check; statements and derivations have their own digests."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((root / folder).rglob("*")):
+            apart = {"derivation", "theorems", "formal", "coq"} & set(path.relative_to(root).parts)
+            if path.suffix in (".py", ".j2") and not apart:
+                digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _row(key: str, backends: tuple[str, ...], examples: int, seed: int, integrator: str) -> dict[str, Any]:
+    """One theorem on all of its backends."""
+    theorem = get(key)
+    reports = check_together(theorem, backends, examples, seed, integrator=integrator)
     return {
-        "command": "python -m s6flow.numeric.checks.nightly " + " ".join(sys.argv[1:]),
-        "python": platform.python_version(),
-        "versions": versions,
-        "seconds": round(time.perf_counter() - start, 1),
-        "not_run": left,
-        "results": results,
+        "id": key,
+        "status": status(theorem),
+        "statement": statement_digest(theorem),
+        "integrator": next((report.integrator for report in reports if report.integrator), None),
+        "seconds": round(sum(report.seconds for report in reports), 1),
+        "backends": {report.backend: _short(report) for report in reports},
     }
 
 
-def main() -> int:
+def _short(report: CheckReport) -> dict[str, Any]:
+    whole = report.as_json()
+    names = ["verdict", "margin", "place", "examples", "undecided", "idle", "real"]
+    names += ["where"] if report.verdict is Verdict.VIOLATED else []
+    return {name: whole[name] for name in names}
+
+
+def nightly(
+    examples: int,
+    backends: tuple[str, ...],
+    seed: int,
+    integrator: str,
+    processes: int,
+    kept: dict[str, dict[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """Rows of the report as they are finished.
+
+    Args:
+        examples: random systems a theorem and backend.
+        backends: keys of `ENGINES`; a theorem that one cannot judge is checked on the others.
+        seed: of the generator.
+        integrator: the flow backend of trajectories.
+        processes: that share the theorems.
+        kept: rows of an earlier run by id.
+    """
+    yield from kept.values()
+    todo = {key: tuple(b for b in backends if applicable(theorem, b)) for key, theorem in REGISTRY.items()}
+    todo = {key: able for key, able in todo.items() if able and key not in kept}
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # of the workers: processes share the work already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_row, key, able, examples, seed, integrator) for key, able in todo.items()]
+        for job in as_completed(jobs):
+            yield job.result()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for tool in _TOOLS:
+        try:
+            found[tool] = importlib.metadata.version(tool)
+        except importlib.metadata.PackageNotFoundError:
+            found[tool] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"CPU: {model}, {os.cpu_count()} cores"
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Run and write the report; 1 if a verdict does not pass."""
     parser = argparse.ArgumentParser(description="Check the whole registry with many examples.")
     parser.add_argument("--examples", type=int, default=20_000)
-    parser.add_argument("--measured", type=int, default=20_000)
     parser.add_argument("--backends", default=",".join(ENGINES))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--budget", type=float, default=36_000.0, help="seconds")
+    parser.add_argument("--integrator", default=fastest_on_cpu())
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("proofs/nightly.json"))
-    options = parser.parse_args()
+    parser.add_argument("--fresh", action="store_true", help="keep no row of an earlier run")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(given)
     backends = tuple(options.backends.split(","))
-    report = nightly(options.examples, options.measured, backends, options.seed, options.budget)
-    write_atomic(options.out, json.dumps(report, indent=1) + "\n")
-    return 0 if all(row["verdict"] in ("HOLDS", "CONSISTENT") for row in report["results"]) else 1
+    header = {
+        "command": "python -m s6flow.numeric.checks.nightly " + " ".join(given),
+        "examples": options.examples,
+        "seed": options.seed,
+        "integrator": options.integrator,
+        "code": code_digest(),
+        "device": _processor(),
+        "versions": _versions(),
+    }
+    kept = {} if options.fresh else _kept(options.out, header, backends)
+    rows: dict[str, dict[str, Any]] = {}
+    start = time.perf_counter()
+    for row in nightly(options.examples, backends, options.seed, options.integrator, options.processes, kept):
+        rows[row["id"]] = row
+        ordered = [rows[key] for key in REGISTRY if key in rows]
+        report = {
+            **header,
+            "date": datetime.date.today().isoformat(),
+            "seconds": round(sum(r["seconds"] for r in ordered), 1),
+            "not_run": [key for key in REGISTRY if key not in rows],
+            "theorems": ordered,
+        }
+        write_atomic(options.out, json.dumps(report, indent=1) + "\n")
+        if row["id"] not in kept:
+            print(f"{time.perf_counter() - start:7.0f} s  {_line(row)}", file=sys.stderr, flush=True)
+    verdicts = [Verdict(found["verdict"]) for row in rows.values() for found in row["backends"].values()]
+    return 0 if all(verdict.passes for verdict in verdicts) else 1
+
+
+def _kept(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Rows of an earlier report that this run would only compute again."""
+    if not path.exists():
+        return {}
+    old = json.loads(path.read_text())
+    if any(old.get(name) != value for name, value in header.items() if name != "command"):
+        return {}
+    able = {key: {b for b in backends if applicable(theorem, b)} for key, theorem in REGISTRY.items()}
+    rows = {row["id"]: row for row in old.get("theorems", []) if row["id"] in able}
+    same = {key: row for key, row in rows.items() if row["statement"] == statement_digest(REGISTRY[key])}
+    return {key: row | {"status": status(get(key))} for key, row in same.items() if set(row["backends"]) == able[key]}
+
+
+def _line(row: dict[str, Any]) -> str:
+    found = ", ".join(
+        f"{name} {one['verdict']} {one['margin'] if one['margin'] is None else format(one['margin'], '+.2e')}"
+        for name, one in row["backends"].items()
+    )
+    return f"{row['id']:26} {found} ({row['seconds']} s)"
 
 
 if __name__ == "__main__":

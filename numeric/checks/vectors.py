@@ -32,7 +32,7 @@ def _rank(M: Array) -> Array:
     return (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True).astype(float)
 
 
-def spectra(theorem: Theorem, data: Data) -> Observed:
+def spectra(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Eigenvalues of the symmetric part, numerical rank, and power sums of the large and the small matrix."""
     M = forms(data)
     small = np.einsum("bnd,bmd->bnm", np.asarray(data["S_B"]), np.asarray(data["S_C"]))
@@ -52,14 +52,14 @@ def spectra(theorem: Theorem, data: Data) -> Observed:
     }
 
 
-def vector(theorem: Theorem, data: Data) -> Observed:
+def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Vector tokens of the pure S6 flow: norms, the form, and the angle to the start."""
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
     params = LayerParameters(**{key: data[key] for key in keys})
     x0 = np.asarray(data["x"])
     log_times = np.asarray(theorem.options["log_times"])
     steps = int(theorem.options.get("max_steps", 3000))
-    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps)
+    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps, backend=integrator)
     M = forms(data)
     every = theorem.options.get("tokens") == "all"
     x = np.asarray(result.x.data)
@@ -100,7 +100,7 @@ def vector(theorem: Theorem, data: Data) -> Observed:
     }
 
 
-def roots(theorem: Theorem, data: Data) -> Observed:
+def roots(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Certified number of roots of K, and the sign changes that bound it."""
     from s6flow.numeric.checks.certify import certify_K
 

@@ -7,6 +7,7 @@ backends replace `driver.solve` whole; `integrate` prepares the problem and read
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from s6flow.numeric.flow.coordinates import Coordinates
 from s6flow.symbolic.errors import FormatError, MissingDependencyError
 
-__all__ = ["BACKENDS", "Problem", "Run", "Status", "load_backend"]
+__all__ = ["BACKENDS", "Problem", "Run", "Status", "fastest_on_cpu", "load_backend"]
 
 Float = NDArray[np.float64]
 
@@ -138,3 +139,8 @@ def load_backend(name: str) -> Callable[[Problem], Run]:
             f"the {name} flow backend needs its library", error, "backend", "Use backend='numpy'."
         ) from None
     return solver
+
+
+def fastest_on_cpu() -> str:
+    """The backend for many systems of log tokens: the compiled one where Numba is installed."""
+    return "numpy" if importlib.util.find_spec("numba") is None else "numba"

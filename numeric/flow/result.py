@@ -25,7 +25,9 @@ class FlowResult:
         status: `Status` codes, shape (*batch).
         blow_up_time: T, inf where the system did not blow up, shape (*batch).
         log_blow_up_time: ln T, exact also where T itself leaves float64, shape (*batch).
-        blow_up_token: first token that diverges at T, counted from 1; 0 for none, shape (*batch).
+        blow_up_token: first token that diverges at T, counted from 1; 0 for none, shape (*batch). It is judged by the
+            rates at the end of the run: where the token is not the fastest one there (`final_share` below 1), a later
+            token may still overtake it.
         log_times: ln t of the outputs, shape (time).
         log_abs: ln|x|, -inf for a zero token, shape (*batch, time, token); masked where the system had ended.
         sign: sign of x, same shape; masked alike.

@@ -87,8 +87,15 @@ def _softplus_tail(z: Node) -> Node:
     return make("log1p", make("exp", make("neg", make("abs", z))))
 
 
+#: What double words are carried through.
+_CARRIED = ("neg", "add", "sub", "mul", "softplus", "as_source", "scan")
+
+
 def compensate_exponents(program: Program) -> Program:
-    """exp(y) -> exp(hi) (1 + lo), y = hi + lo in double words, and softplus likewise: errors stop growing with |y|."""
+    """exp(y) -> exp(hi) (1 + lo), y = hi + lo in double words, and softplus likewise: errors stop growing with |y|.
+
+    Sums along tokens count too: a gate is a small difference of two of them, which may be large.
+    """
     memo: dict[int, tuple[Node, Node | None]] = {}
 
     def plus(*terms: Node | None) -> Node | None:
@@ -104,7 +111,7 @@ def compensate_exponents(program: Program) -> Program:
         return memo[id(node)]
 
     def split(node: Node) -> tuple[Node, Node | None]:
-        parts = [word(arg) for arg in node.args] if node.op in ("neg", "add", "sub", "mul", "softplus") else []
+        parts = [word(arg) for arg in node.args] if node.op in _CARRIED else []
         match node.op, parts:
             case "neg", [(hi, lo)]:
                 return make("neg", hi), None if lo is None else make("neg", lo)
@@ -119,6 +126,14 @@ def compensate_exponents(program: Program) -> Program:
             case "softplus", [(z, dz)]:
                 head, tail = make("max", z, ZERO), _softplus_tail(z)
                 return make("add", head, tail), plus(make("sum_error", head, tail), times(make("sigmoid", z), dz))
+            case "as_source", [(x, dx)]:
+                return node, None if dx is None else make("as_source", dx)
+            case "scan", [(gate, _), (y, dy)] if gate is ONE:
+                total = make("scan", ONE, y)
+                back = make("neg", make("shift", total))
+                # what the sum took in at each token, exactly: the rest of y it lost, whatever the order of summation
+                lost = make("sub", make("sub", y, make("add", total, back)), make("sum_error", total, back))
+                return total, make("scan", ONE, lost if dy is None else make("add", lost, dy))
         return node, None
 
     def rule(old: Node, args: tuple[Node, ...]) -> Node:

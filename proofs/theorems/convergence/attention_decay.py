@@ -25,7 +25,7 @@ THEOREM = Theorem(
     conclusion=sp.Implies(l >= m, sp.Eq(sp.Limit(nt.t * ob.P_to[l], nt.t, sp.oo), value, evaluate=False)),
     finite=sp.Implies(
         sp.And(l >= m, sp.Ne(nt.x0[l], 0), sp.Ne(ob.x_m, 0)),
-        sp.Le(sp.Abs(nt.t * ob.P_to[l] / value - ob.sharp), sp.Rational(1, 300)),
+        sp.Le(sp.Abs(ob.t_P[l] / value - ob.sharp), sp.Rational(1, 300)),
     ),
     measurement="late",
     options={"log_times": (48.0, 60.0, 80.0), "shapes": ((2, 1), (4, 2), (6, 2))},
@@ -63,5 +63,8 @@ THEOREM = Theorem(
         ),
     ),
     evidence="numeric",
-    notes="With one decay rate the mu_n enter by their sum alone, so that they may have any signs.",
+    notes=(
+        "With one decay rate the mu_n enter by their sum alone, so that they may have any signs. Checked on the "
+        "product t P, formed in float64: at ln t = 80 the attention itself is below the smallest numbers of float32."
+    ),
 )

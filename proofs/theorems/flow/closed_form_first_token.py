@@ -24,6 +24,7 @@ THEOREM = Theorem(
     conclusion=sp.Implies(sp.And(sp.Eq(l, 1, evaluate=False), sp.Ne(nt.x0[l], 0)), first),
     scale=nt.x0[l] ** -2 + 2 * sp.Abs(cr.mu_total) * delta0 * nt.t,
     measurement="trajectory",
+    options={"shapes": ((1, 1), (1, 8), (2, 2), (4, 4))},
     tolerance=1e-7,
     ranges={"mu": (1e-3, 1e2), "x0": (1e-3, 1e2)},
     evidence="symbolic",

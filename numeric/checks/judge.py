@@ -1,0 +1,140 @@
+"""Judging a batch: which systems meet a theorem's assumptions, and the margin of its claim on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from s6flow.numeric.checks.engines import Engine, applicable, engine, evaluate, tolerance
+from s6flow.numeric.checks.measurements import MEASUREMENTS, moments
+from s6flow.numeric.checks.shared import Data, Observed
+from s6flow.symbolic.assumptions import predicate
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.errors import TheoremError
+from s6flow.symbolic.margin import IDLE, margin_program
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["Judgement", "judge_data", "measures", "observe", "satisfied"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Margins of one batch.
+
+    Args:
+        margins: smallest margin of every system; NaN where undecided, +inf where the claim said nothing.
+        satisfied: whether the system meets the assumptions.
+        moments: index of the moment (output) of the smallest margin.
+    """
+
+    margins: NDArray[np.float64]
+    satisfied: NDArray[np.bool_]
+    moments: NDArray[np.int64]
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Systems that the claim spoke of and that were settled."""
+        return self.satisfied & np.isfinite(self.margins)
+
+
+def satisfied(theorem: Theorem, data: Data, observed: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
+    """Which systems of a batch meet every assumption, by the generated predicates."""
+    count = _count(data)
+    ok = np.ones(count, dtype=bool)
+    for key in theorem.assumptions:
+        function = generate(predicate(key))
+        values = [
+            np.asarray((observed or {})[name])[:, 0] if name in (observed or {}) and name not in data else data[name]
+            for name in function.inputs
+        ]
+        held = np.asarray(function(*values))
+        held = np.broadcast_to(held, (count, *held.shape[1:])) if held.ndim else np.full(count, bool(held))
+        ok &= held.reshape(count, -1).all(axis=1)
+    return ok
+
+
+def _count(data: Data) -> int:
+    return max((len(value) for value in data.values() if np.ndim(value) > 0), default=1)
+
+
+def judge_data(
+    theorem: Theorem, data: Data, backend: str = "numpy", factor: Any = 1, observed: Mapping[str, Any] | None = None
+) -> Judgement:
+    """Margins of a batch of systems.
+
+    Args:
+        data: letter -> array with the batch axis first.
+        factor: of the sharp constant; anything but 1 is a negative control.
+        observed: observables already measured on these data.
+    """
+    target = engine(backend)
+    if not applicable(theorem, backend):
+        raise TheoremError(f"{theorem.id} speaks of trajectories, which {backend} cannot judge", None, "", "Use numpy.")
+    if observed is None:
+        observed = observe(theorem, data, backend)
+    parts = []
+    if measures(theorem, backend):
+        slack = tolerance(theorem, target, theorem.measurement == "pointwise" and theorem.tolerance is None)
+        parts.append(_margins(margin_program(theorem, False, sp.nsimplify(factor)), target, data, observed, slack))
+    if theorem.core is not None and factor == 1:
+        parts.append(_margins(margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
+    count = _count(data)
+    found = [_smallest(values, count) for values in parts]
+    margins = _decided(np.stack([smallest for smallest, _ in found], axis=1))
+    first = np.nan_to_num(np.stack([smallest for smallest, _ in found]), nan=np.inf).argmin(axis=0)
+    where = np.stack([index for _, index in found])[first, np.arange(count)]
+    return Judgement(margins, satisfied(theorem, data, observed), where)
+
+
+def measures(theorem: Theorem, backend: str) -> bool:
+    """Whether a backend judges the claim itself; balls judge only the pointwise core of a claim about trajectories."""
+    return engine(backend).backend != "flint" or theorem.measurement == "pointwise"
+
+
+def observe(theorem: Theorem, data: Data, backend: str = "numpy", integrator: str = "numpy") -> Observed:
+    """The observables that a backend needs: the same ones for every backend that judges the claim itself."""
+    if measures(theorem, backend) or any("eig" in key or "form" in key for key in theorem.assumptions):
+        return MEASUREMENTS[theorem.measurement](theorem, data, integrator)
+    return {}
+
+
+def _margins(
+    program: Any, target: Engine, data: Data, observed: Mapping[str, Any], slack: float
+) -> NDArray[np.float64]:
+    valid = observed.get("valid")
+    steps = 1 if valid is None else valid.shape[1]
+    names = [inp.name for inp in program.inputs]
+    values = {}
+    for name in names:
+        if name == "tolerance":
+            values[name] = np.float64(slack)
+        elif name in observed:
+            values[name] = observed[name]
+        else:
+            values[name] = moments(data[name], steps)
+    result = evaluate(program, target, values)
+    if valid is not None:
+        result = np.where(valid.reshape(valid.shape + (1,) * (result.ndim - 2)), result, float(IDLE))
+    return result
+
+
+def _smallest(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Per system: NaN if any part is undecided and none is negative, +inf if nothing was claimed, else the minimum."""
+    if values.ndim == 0:
+        values = np.full((count, 1), float(values))
+    values = np.broadcast_to(values, (count, *values.shape[1:]))
+    flat = values.reshape(count, values.shape[1] if values.ndim > 1 else 1, -1)
+    active = np.where(flat > float(IDLE) - 0.5, np.inf, flat)
+    lowest = np.where(np.isnan(active), np.inf, active)
+    return _decided(active.reshape(count, -1)), lowest.min(axis=2).argmin(axis=1)
+
+
+def _decided(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The minimum of the parts of every system; NaN if one is undecided, unless another is violated."""
+    lowest = np.where(np.isnan(parts), np.inf, parts).min(axis=1)
+    return np.where(np.isnan(parts).any(axis=1) & ~(lowest < 0), np.nan, lowest)
