@@ -257,6 +257,19 @@ def _carried_negative(data: Data) -> None:
     data["a"], data["mu"] = a, mu
 
 
+def _carried_nonnegative(data: Data) -> None:
+    """Partial sums of mu_n exp(-a_n z) in the order of a_n that are positive, at z = 0 or, if the sum of the mu_n stays
+    positive, at z = Delta(0) with tokens that reach no smaller step; then K > 0 beyond z. Digits of a_1 toss the coin."""
+    coin = np.floor(1e6 * data["a"][:, 0]) % 2 == 0
+    a = np.sort(data["a"], axis=1)
+    weights = np.diff(np.abs(data["mu"]), axis=1, prepend=0.0)
+    later = weights * np.exp((a - a[:, :1]) * (np.logaddexp(0.0, data["b"]) + data["floor"])[:, None])
+    pick = coin & (later.sum(axis=1) > 0.1 * np.abs(weights).max(axis=1))
+    data["a"], data["mu"] = a, np.where(pick[:, None], later, weights)
+    side = np.where(data["s"] < 0, -1.0, 1.0)[:, None]
+    data["x0"] = np.where(pick[:, None], np.abs(data["x0"]) * side, data["x0"])
+
+
 def _definite(sign: float) -> Callable[[Data], None]:
     def apply(data: Data) -> None:
         """S_C = sign (G G^T + 1) S_B + (skew) S_B: then x^T S_C^T S_B x has the sign for every x != 0."""
@@ -335,6 +348,8 @@ _ADJUST: dict[str, Callable[[Data], None]] = {
     "mu-nonzero": lambda data: _total_nonzero(data),
     "skip-against-mu": _skip,
     "carried-negative": _carried_negative,
+    "carried-nonnegative": _carried_nonnegative,
+    "carried-positive": _carried_nonnegative,
     "one-sign-or-decay": _one_sign_or_decay,
     "tokens-nonzero": _tokens_not_zero,
     "first-token-nonzero": lambda data: data["x0"].__setitem__(

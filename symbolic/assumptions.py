@@ -99,6 +99,8 @@ _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
      "S_C^T S_B = diag(1, -1), constant steps, the first channel's being smaller"),
     ("on-cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size), "token 1 lies on the cone, to rounding"),
     ("carried-negative", _K0 < 0, "K(0) < 0"),
+    ("carried-nonnegative", ob.carried_sign >= 0, "K >= 0 at every step in reach"),
+    ("carried-positive", ob.carried_sign > 0, "K > 0 at every step inside the reach"),
     ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),
     ("same-prefix", sp.Implies(l <= ob.token_m, sp.Eq(ob.x_copy[l], nt.x0[l])), "the first m tokens agree"),
     ("on-axis", sp.Implies(sp.Eq(ob.on_axis[nt.d], 0), sp.Eq(nt.x[l, nt.d], 0)), "every token lies on the axis of one channel"),

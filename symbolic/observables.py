@@ -68,6 +68,7 @@ zeta_t, zeta_0 = sp.symbols("zeta_t zeta_0", positive=True)
 slow_constant, blow_token, log_remaining = sp.symbols("slow_constant blow_token log_remaining", real=True)
 T, T_first, T_prefix = sp.symbols("T T_first T_prefix", positive=True)
 remaining = sp.Symbol("remaining", positive=True)
+carried_sign = sp.Symbol("carried_sign", real=True)
 limit_value, root_count, sign_changes = sp.symbols("limit_value root_count sign_changes", real=True)
 error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
 eig_min, eig_max, count_positive, count_negative, matrix_rank, row_rank = sp.symbols(
@@ -164,6 +165,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("T_prefix", r"T_{{p}}", (), "positive", "blow-up time of the first tokens alone"),
     ("remaining", "T-t", (), "positive", "time left before blow-up"),
     ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
+    (
+        "carried_sign",
+        r"\operatorname{sign}\min_{\text{reach}}\mu K",
+        (),
+        "sign",
+        "least sign of mu K over the steps in reach: from Delta(0) on, from the floor on if some s x_l(0) < 0, l >= 2",
+    ),
     ("root_count", r"\#\{K=0\}", (), "natural", "certified number of roots of K"),
     ("sign_changes", r"V(\mu)", (), "natural", "sign changes of mu_n in the order of a_n"),
     ("error_h", "E(h)", (), "nonnegative", "distance of the residual stack from the flow"),

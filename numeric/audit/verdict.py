@@ -25,8 +25,8 @@ SCENARIOS: dict[str, str] = {
     "by size": "the fate of token 1 depends on its size; the phase line says where it changes",
     "not predicted": "no theorem covers these tokens",
 }
-#: `carried-nonnegative`: mu > 0 and K >= 0 at every step in reach, so that F_l >= mu x_l^2 Delta(x_l) as for mu_n of
-#: one sign (see `carried`); the others are in the registry by these ids.
+#: Ids of the registry. `carried-order`: what `carried` finds not negative is positive inside the reach, because one of
+#: its tests sums positive terms and the other keeps a margin.
 THEOREMS = (
     "convergence-rate",
     "state-convergence",
@@ -36,7 +36,7 @@ THEOREMS = (
     "step-floor",
     "dichotomy",
     "stationary",
-    "carried-nonnegative",
+    "carried-order",
     "coexistence",
     "affine-phase-line",
     "none",
@@ -80,7 +80,7 @@ def channel_verdicts(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str
             (slow & definite, "slow", "slow-log-rate"),
             (slow, "slow", "state-slow-divergence"),
             (reach != NONNEGATIVE, "coexistence", "coexistence"),
-            (~definite, "fast", "carried-nonnegative"),
+            (~definite, "fast", "carried-order"),
             (floored, "fast", "step-floor"),
             ((s != 0) & (name == "mixed"), "fast", "dichotomy"),
         ]

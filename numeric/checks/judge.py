@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.checks.engines import Engine, applicable, engine, evaluate, tolerance
 from s6flow.numeric.checks.measurements import MEASUREMENTS, moments
+from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.shared import Data, Observed
 from s6flow.symbolic.assumptions import predicate
 from s6flow.symbolic.codegen.module import generate
@@ -20,6 +21,9 @@ from s6flow.symbolic.margin import IDLE, margin_program
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["Judgement", "judge_data", "measures", "observe", "satisfied"]
+
+#: Observables of assumptions that need no measurement.
+DERIVED: dict[str, Callable[[Data], NDArray[np.float64]]] = {"carried_sign": carried_sign}
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,7 @@ def satisfied(theorem: Theorem, data: Data, observed: Mapping[str, Any] | None =
     ok = np.ones(count, dtype=bool)
     for key in theorem.assumptions:
         function = generate(predicate(key))
-        values = [
-            np.asarray((observed or {})[name])[:, 0] if name in (observed or {}) and name not in data else data[name]
-            for name in function.inputs
-        ]
+        values = [_letter(name, data, observed or {}) for name in function.inputs]
         held = np.asarray(function(*values))
         held = np.broadcast_to(held, (count, *held.shape[1:])) if held.ndim else np.full(count, bool(held))
         ok &= held.reshape(count, -1).all(axis=1)
@@ -60,6 +61,13 @@ def satisfied(theorem: Theorem, data: Data, observed: Mapping[str, Any] | None =
 
 def _count(data: Data) -> int:
     return max((len(value) for value in data.values() if np.ndim(value) > 0), default=1)
+
+
+def _letter(name: str, data: Data, observed: Mapping[str, Any]) -> Any:
+    """A given letter, else what was observed at the first moment, else what follows from the letters alone."""
+    if name in data:
+        return data[name]
+    return np.asarray(observed[name])[:, 0] if name in observed else DERIVED[name](data)
 
 
 def judge_data(

@@ -272,7 +272,7 @@ def test_certificates_agree_with_the_scan() -> None:
 def test_theorems_are_in_the_registry() -> None:
     files = {path.stem.replace("_", "-") for path in (ROOT / "proofs" / "theorems").glob("*/*.py")}
     assert len(files) > 10
-    assert set(THEOREMS) - {"none", "carried-nonnegative"} <= files
+    assert set(THEOREMS) - {"none"} <= files
 
 
 def test_memory_of_a_wide_layer() -> None:

@@ -72,12 +72,12 @@ def verdict(layer: S6Layer, channel: int) -> list[str]:
         # the slowest state is positive and outweighs: K >= 0
         (
             {"mu": [2.0, -1.0], "a": [1.0, 3.0]},
-            ["fast", "carried-nonnegative", "slow", "state-slow-divergence", "fast", "carried-nonnegative"],
+            ["fast", "carried-order", "slow", "state-slow-divergence", "fast", "carried-order"],
         ),
         # K dips below zero only below Delta(0) = softplus(3): of consequence for tokens of both signs alone
         (
             {"mu": [1.0, -6.0, 5.2], "a": [0.1, 2.0, 4.0], "b": 3.0},
-            ["fast", "carried-nonnegative", "slow", "state-slow-divergence", "coexistence", "coexistence"],
+            ["fast", "carried-order", "slow", "state-slow-divergence", "coexistence", "coexistence"],
         ),
     ],
 )
