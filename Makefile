@@ -28,7 +28,7 @@ test: $(VENV)/.test lint
 	$(PYTEST)
 
 nightly: $(VENV)/.test
-	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --measured 20000 --out proofs/nightly.json
+	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

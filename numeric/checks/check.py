@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.checks.engines import applicable, engine
+from s6flow.numeric.checks.engines import applicable, engine, require
 from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan
 from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe, satisfied
 from s6flow.numeric.checks.measurements import MEASUREMENTS
@@ -125,6 +125,7 @@ def check(
         seed: of the generator; the same seed gives the same systems on every backend but flint, whose are smaller.
         integrator: the flow backend that observes trajectories; the compiled one where it is installed by default.
     Raises: TheoremError: unknown id, or a backend that cannot judge it. AssumptionError: examples < 0.
+        MissingDependencyError: the library of the backend or of the integrator is not installed.
     """
     return check_together(key, (backend,), examples, seed, real_weights, integrator)[0]
 
@@ -142,6 +143,7 @@ def check_together(
     if examples < 0:
         raise AssumptionError("a check needs a nonnegative number of examples", examples)
     for backend in backends:
+        require(backend)
         if not applicable(theorem, backend):
             raise TheoremError(
                 f"{theorem.id} speaks of trajectories, which {backend} cannot judge", None, "", "Use numpy."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.errors import CodegenError
+from s6flow.symbolic.errors import CodegenError, MissingDependencyError
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate", "tolerance"]
+__all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate", "require", "tolerance"]
 
 #: Bits of the balls; identities between inputs of float64 are settled far below it.
 FLINT_BITS = 192
@@ -50,6 +51,9 @@ ENGINES: dict[str, Engine] = {
     )
 }
 
+#: Library of a backend, and the extra that installs it.
+_LIBRARIES = {"numpy": ("numpy", "test"), "torch": ("torch", "torch"), "flint": ("flint", "rigorous")}
+
 
 def engine(name: str) -> Engine:
     """The engine called `name`.
@@ -59,6 +63,21 @@ def engine(name: str) -> Engine:
     if name not in ENGINES:
         raise CodegenError("a check's backend must be one of " + ", ".join(ENGINES), name)
     return ENGINES[name]
+
+
+def require(name: str) -> Engine:
+    """The engine called `name`, with its library.
+
+    Raises: CodegenError: if there is none. MissingDependencyError: its library is not installed.
+    """
+    found = engine(name)
+    module, extra = _LIBRARIES[found.backend]
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        remedy = f"Run pip install 's6flow[{extra}]', or use --backend numpy."
+        raise MissingDependencyError(f"the {name} backend needs {module}", f"no {module}", "", remedy) from None
+    return found
 
 
 def applicable(theorem: Theorem, name: str) -> bool:

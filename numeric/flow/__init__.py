@@ -5,7 +5,7 @@ from s6flow.numeric.flow.integrate import DEFAULT_LOG_HORIZON, LARGEST_LOG_HORIZ
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
 from s6flow.numeric.flow.parameters import AxisParameters, FlowParameters, LayerParameters, Parameters
 from s6flow.numeric.flow.pointwise import attention_matrix, growth_rate, scaled_variables
-from s6flow.numeric.flow.problem import BACKENDS, Problem, Run, Status, load_backend
+from s6flow.numeric.flow.problem import BACKENDS, Problem, Run, Status, fastest_on_cpu, load_backend
 from s6flow.numeric.flow.result import FlowResult
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "blow_up_quadrature",
     "classify",
     "closed_form_s0",
+    "fastest_on_cpu",
     "growth_rate",
     "integrate",
     "load_backend",

@@ -58,7 +58,10 @@ def theorem(identifier: str, as_json: bool) -> None:
 @click.command()
 @click.argument("identifiers", nargs=-1)
 @click.option("--backend", default="numpy", show_default=True, help="numpy, torch, torch32 or flint.")
-@click.option("--examples", type=click.IntRange(0), default=200, show_default=True, help="Random systems a theorem.")
+@click.option("--integrator", help="numpy or numba, for trajectories; numba where it is installed.")
+@click.option(
+    "--examples", type=click.IntRange(0, 10**8), default=200, show_default=True, help="Random systems a theorem."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--json",
@@ -68,15 +71,17 @@ def theorem(identifier: str, as_json: bool) -> None:
     flag_value=Path("-"),
     help="Write JSON; alone: print it.",
 )
-def check(identifiers: tuple[str, ...], backend: str, examples: int, seed: int, json_path: Path | None) -> int:
+def check(
+    identifiers: tuple[str, ...], backend: str, integrator: str | None, examples: int, seed: int, json_path: Path | None
+) -> int:
     """Test theorems on random systems that meet their assumptions; exit 1 unless every verdict passes."""
     from s6flow.commands.progress import bar
     from s6flow.numeric.checks.check import check as run
-    from s6flow.numeric.checks.engines import applicable, engine
+    from s6flow.numeric.checks.engines import applicable, require
     from s6flow.proofs.registry import REGISTRY, get
     from s6flow.symbolic.files import write_atomic
 
-    engine(backend)
+    require(backend)
     chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())
     able = [found for found in chosen if applicable(found, backend)]
     if identifiers and len(able) < len(chosen):
@@ -85,7 +90,7 @@ def check(identifiers: tuple[str, ...], backend: str, examples: int, seed: int, 
     reports = []
     with bar("check") as progress:
         for index, found in enumerate(able):
-            reports.append(run(found, backend, examples, seed))
+            reports.append(run(found, backend, examples, seed, integrator=integrator))
             progress(index + 1, len(able), found.id)
             if json_path != Path("-"):
                 click.echo(reports[-1].line())
@@ -101,5 +106,6 @@ def check(identifiers: tuple[str, ...], backend: str, examples: int, seed: int, 
         note = f", {skipped} not judged by {backend} (trajectories)" if skipped else ""
         click.echo(f"{len(reports) - len(failed)} pass, {len(failed)} do not{note}")
         for report in failed:
-            click.echo(f"  {report.id}: {report.verdict.value}, worst at {json.dumps(report.as_json()['where'])[:300]}")
+            worst = f", worst at {json.dumps(report.as_json()['where'])[:300]}" if report.where else ""
+            click.echo(f"  {report.id}: {report.verdict.value}{worst}")
     return 1 if failed else 0

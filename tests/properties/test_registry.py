@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, target
 
-from s6flow.numeric.checks import ENGINES, MEASUREMENTS, applicable, check, judge_data
+from s6flow.numeric.checks import ENGINES, applicable, check, judge_data
+from s6flow.numeric.checks.judge import measures, observe
+from s6flow.numeric.flow import fastest_on_cpu
 from s6flow.proofs.construct import Shape, dimension
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.strategies import systems
@@ -28,19 +30,17 @@ LARGEST = {"flint": Shape(6, 4, 6, 2)}
 assert len(CASES) >= 4 * len(REGISTRY) - len(REGISTRY), "every theorem meets every array backend"
 
 
+#: Systems are observed once for all backends that judge them: an integration is dear, a margin is not.
 _SEEN: dict[str, dict[str, object]] = {}
 
 
-def observe(theorem: Theorem, data: dict[str, object], backend: str) -> dict[str, object] | None:
-    """The measurement of a batch, once for all backends that judge it: an integration is dear, a margin is not."""
-    if theorem.measurement == "pointwise" or backend == "flint":
-        return None
-    digest = hashlib.sha256(theorem.id.encode())
+def seen(theorem: Theorem, data: dict[str, object], backend: str) -> dict[str, object]:
+    digest = hashlib.sha256(f"{theorem.id} {measures(theorem, backend)}".encode())
     for name, value in sorted(data.items()):
         digest.update(name.encode() + np.asarray(value, dtype=float).tobytes())
     key = digest.hexdigest()
     if key not in _SEEN:
-        _SEEN[key] = MEASUREMENTS[theorem.measurement](theorem, data)
+        _SEEN[key] = observe(theorem, data, backend, fastest_on_cpu())
     return _SEEN[key]
 
 
@@ -64,7 +64,7 @@ def test_theorem_holds(key: str, backend: str) -> None:
     @given(systems(theorem, count, largest))
     def run(data: dict[str, object]) -> None:
         nonlocal decided
-        judged = judge_data(theorem, data, backend, observed=observe(theorem, data, backend))
+        judged = judge_data(theorem, data, backend, observed=seen(theorem, data, backend))
         assert judged.satisfied.all(), "the construction meets every assumption"
         if judged.decided.any():
             decided += int(judged.decided.sum())
