@@ -1,0 +1,144 @@
+"""Systems that once were found to break a check: kept with what was wrong, so that it stays found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.checks import check, judge_data
+from s6flow.numeric.checks.check import batch_of
+from s6flow.numeric.checks.engines import engine
+from s6flow.numeric.checks.examples import examples_of
+from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.proofs.registry import get
+
+#: s = 0 and gates near one: tokens 8 to 14 lead up to |x| = 1e35, then token 16 overtakes them for good.
+OVERTAKEN = {
+    "mu": [
+        0.00019210435687117572, 4.310719975443928e-06, 3.0759326986107733e-06, 0.0004440901664905891,
+        0.0010254192214374572, 0.000269761638863892, 1.7665871290331554e-05, 0.0003433148855760457,
+    ],
+    "a": [
+        0.363637190612813, 0.15263909151617253, 2.0, 0.01927483839527354,
+        0.11712150480197098, 0.9306527680215605, 0.09560164693620744, 0.1921188711873694,
+    ],
+    "s": 0.0, "b": -4.0, "floor": 0.0,
+    "x0": [
+        -20.467498061907705, -16.601114584919454, -0.010000000000000004, -4.84384061498506, 0.010000000000000004,
+        5.359064982383512, -0.04210032865398385, -29.99999999999999, -0.17074450081610465, 0.06427046665540835, 0.0,
+        -3.9979403532496995, -0.3097132802614294, -0.13477029490361397, -2.5193720650920888, -0.6405486904061569,
+    ],
+}  # fmt: skip
+#: Steps of 1e3 and more, then small ones: in single precision the small ones are lost in their running sum.
+LONG_STEPS = {
+    "mu": [250.4, 1.474, -1.449, 908.3, 153.5, -180.4, -3.758, -49.04],
+    "a": [16.15, 0.01152, 1.698, 0.3673, 0.1309, 0.9862, 0.01, 0.02306],
+    "s": -9.12, "b": -6.219, "floor": 0.0,
+    "x0": [-1e-8, 0.0, 0.044, 0.0, 1000.0, 1.7e-4, 0.444, -1000.0, 1e-5, -129.3, -233.3, -1.6e-6, 0.0364, -0.00219, -579.2, 1.9e-8],
+}  # fmt: skip
+#: The third output lies on a root of p to seven digits, where the sign of p is rounding in single precision.
+ON_A_ROOT = {
+    "S_B": [0.10000000000000002, -0.36263638717050933, 1.012728217703334, 0.13378745117468793,
+            0.10203983002336861, -0.8007871808678286, 0.6170763329402421, 0.695744500223027],
+    "S_C": [0.1659303080952463, -0.21330021568883079, 0.3047000343311509, 2.0,
+            -0.2181694795561626, 0.744683035617138, 0.10000000000000002, -0.48607680195599007],
+    "beta_B": [0.07407268139228364, 1.4409352005475273, 0.7542235351359627, -0.94653842144802,
+               0.41616875688410465, -0.3352237898989184, -0.1276226135706526, -0.7099064355056374],
+    "beta_C": [-0.3407727787695447, 0.8059851734329935, 0.24314733282694823, 1.1929309802931902,
+               -1.0017894416971411, 0.13157117100637768, 0.06724524183930958, -0.7102306549729496],
+    "a": [0.32190165655212977, 0.6663267475604632, 0.20378987380441085, 4.999999999999998,
+          0.21377645171750703, 0.21452789925607366, 0.23470468856141236, 0.5803023987079193],
+    "s": 0.12921827185129345, "b": 0.5558302753416031, "floor": 0.0, "x0": [-0.42022550830985317],
+}  # fmt: skip
+#: At ln t = 80 the attention over five gates is 1e-50: below the numbers of float32, but t P is not.
+FAINT_ATTENTION = {
+    "mu": [-1.0], "a": [3.0], "decay": 3.0, "s": 1.0, "b": 2.0, "floor": 0.0,
+    "x0": [1.0, -0.5, 2.0, 0.3, 0.7, -1.0], "m": 1.0,
+}  # fmt: skip
+#: Beside tokens at a stiff quasi-equilibrium token 1 is integrated to 1e-8 a step, alone to 1e-10.
+STIFF_COMPANY = {
+    "mu": [-5.2857978014248415e-06, 0.005187624035180626, -0.0005981230356310977, -0.004631402168903339],
+    "a": [0.5302613231247205, 0.017611860938715976, 16.78564432041551, 0.7924336028800418],
+    "s": 0.0, "b": -1.3595790264838516, "floor": 0.0,
+    "x0": [-0.004422149180609994, 0.0, -2.356017541881103, -0.002349356125777902],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A system, the check that it broke, and why.
+
+    Args:
+        key: theorem id.
+        backends: on which its margin must be at least zero.
+    """
+
+    key: str
+    backends: tuple[str, ...]
+    data: dict[str, Any]
+    why: str
+
+
+FLOATS = ("numpy", "torch", "torch32")
+KEPT = (
+    Kept("fast-order", FLOATS, OVERTAKEN, "a token that stays bounded led at 1e30 and was taken for the leader"),
+    Kept("linear-recursion", FLOATS, LONG_STEPS, "differences of running sums lost their digits"),
+    Kept("affine-phase-line", FLOATS, ON_A_ROOT, "the allowance for rounding did not know the size of p"),
+    Kept("attention-decay", FLOATS, FAINT_ATTENTION, "the attention was compared where float32 cannot hold it"),
+)
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.key)
+def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
+    theorem = get(kept.key)
+    for backend in kept.backends:
+        judged = judge_data(theorem, batch_of(theorem, kept.data), backend)
+        assert judged.satisfied[0]
+        assert judged.margins[0] >= 0, f"{backend}: {kept.why}"
+
+
+def ended(data: dict[str, Any], x_limit: float) -> Any:
+    params = FlowParameters(*(data[key] for key in ("mu", "a", "s", "b", "floor")))
+    return integrate(data["x0"], params, log_horizon=30.0, x_limit=x_limit)
+
+
+def test_the_leader_of_a_blow_up_can_change_late() -> None:
+    early, late = ended(OVERTAKEN, 1e30), ended(OVERTAKEN, 1e100)
+    assert early.blow_up_token == 8
+    assert late.blow_up_token == 16
+    assert early.final_share[7] < 0.99, "the one that led at 1e30 is not the fastest there"
+    assert late.final_share[15] == 1.0
+
+
+@pytest.mark.parametrize("C", [-1e-3, -1.0, -10.0])
+def test_a_leader_that_is_not_settled_is_undecided(C: float) -> None:
+    """s = 0, one decay rate: token 2 overtakes at zeta^(1-q) = -C (1-q), here beyond 1e80; see closed-form-two-tokens."""
+    q = 2.0**-0.01
+    data = {"mu": [1.0], "a": [0.01], "s": 0.0, "b": 0.0, "floor": 0.0, "x0": [1.0, (1 / (1 - q) + C) ** -0.5]}
+    assert ended(data, 1e100).status == Status.BLOW_UP
+    theorem = get("fast-order")
+    judged = judge_data(theorem, batch_of(theorem, data))
+    assert judged.satisfied[0]
+    assert np.isnan(judged.margins[0])
+
+
+def test_stiff_company_costs_digits_and_no_more() -> None:
+    """Source: numeric.flow.stiff.LEAST_TOLERANCE; theorem `closed-form-first-token` is checked on token 1 alone."""
+    theorem = get("closed-form-first-token")
+    assert all(shape[0] == 1 for shape in theorem.options["shapes"])
+    data = batch_of(theorem, STIFF_COMPANY)
+    alone = {**data, "x0": data["x0"][:, :1]}
+    assert judge_data(theorem, alone).margins[0] >= 0.99 * theorem.tolerance, "alone it is exact to 1e-9"
+    assert judge_data(theorem, data).margins[0] >= -theorem.tolerance, "in company to 2e-7"
+
+
+def test_a_place_leads_back_to_its_system() -> None:
+    report = check("divergence-monotone", examples=60, seed=5)
+    name, row, moment = report.place
+    batches = dict(examples_of(get(report.id), engine("numpy"), 60, 5))
+    for key in ("mu", "a", "x0"):
+        np.testing.assert_array_equal(batches[name][key][row], report.where[key])
+    assert report.where["moment"] == moment
