@@ -15,12 +15,14 @@ from s6flow.paper_figures.theory import latex
 from s6flow.proofs.registry import REGISTRY, get, status
 from s6flow.symbolic.derivation.document import RENDERERS, Table
 
-SIZE = (3.3, 3.9)
+SIZE = (3.3, 4.9)
 PARAMETERS: dict[str, Any] = {"scenarios": ["convergence", "slow divergence", "fast divergence"], "font_size": 7.0}
 #: Words of conditions and how they are typeset.
 _WORDS = (
     (r"\bmu_n\b", r"$\\mu_n$"),
     (r"\bmu\b", r"$\\mu$"),
+    (r"\bkappa_l\b", r"$\\kappa_l$"),
+    (r"\btoken l\b", "token $l$"),
     (r"\bs x_10\b", "$s x_1(0)$"),
     (r"\bs x_l0\b", "$s x_l(0)$"),
     (r"\bs x\b", "$s x$"),

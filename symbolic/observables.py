@@ -163,7 +163,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("T", "T", (), "positive", "blow-up time of the system"),
     ("T_first", "T_1", (), "positive", "blow-up time of token 1 by quadrature"),
     ("T_prefix", r"T_{{p}}", (), "positive", "blow-up time of the first tokens alone"),
-    ("remaining", "T-t", (), "positive", "time left before blow-up"),
+    ("remaining", "(T-t)", (), "positive", "time left before blow-up"),
     ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
     (
         "carried_sign",
@@ -257,4 +257,4 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
 def conclusion_latex(expression: sp.Basic) -> str:
     """LaTeX of a statement in the letters of theory.md."""
-    return str(_Printer({"mul_symbol": None}).doprint(expression))
+    return str(_Printer({"mul_symbol": None, "ln_notation": True}).doprint(expression))

@@ -22,7 +22,9 @@ THEOREM = Theorem(
     conclusion=sp.Implies(
         leading,
         sp.Eq(
-            sp.Limit(ob.remaining * sp.Abs(ob.x_t[l]) ** 3, nt.t, ob.T), cr.blow_up_profile() * ob.sharp, evaluate=False
+            sp.Limit(ob.remaining * sp.Abs(ob.x_t[l]) ** 3, nt.t, ob.T, "-"),
+            cr.blow_up_profile() * ob.sharp,
+            evaluate=False,
         ),
     ),
     finite=sp.Implies(leading, sp.Eq(excess, 0, evaluate=False)),
@@ -40,7 +42,7 @@ THEOREM = Theorem(
         Rate(
             "fast divergence",
             "leading token, s x > 0",
-            (3 * cr.mu_total * sp.Abs(nt.s) * ob.remaining) ** sp.Rational(-1, 3),
+            sp.Pow(3 * cr.mu_total * sp.Abs(nt.s) * ob.remaining, sp.Rational(-1, 3), evaluate=False),
             "ours",
         ),
     ),

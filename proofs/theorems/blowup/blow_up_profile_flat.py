@@ -5,7 +5,7 @@ import sympy as sp
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
+from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
 delta0 = cr.delta(sp.Integer(0))
@@ -30,6 +30,14 @@ THEOREM = Theorem(
     witness={"mu": [1.0], "a": [1.0], "s": 0.0, "b": 0.0, "floor": 0.0, "x0": [1.0]},
     counterexamples=(
         Counterexample("s-zero", {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}),
+    ),
+    rates=(
+        Rate(
+            "fast divergence",
+            "token 1, s = 0",
+            sp.Pow(2 * cr.mu_total * delta0 * ob.remaining, sp.Rational(-1, 2), evaluate=False),
+            "ours",
+        ),
     ),
     unbroken={
         "mu-positive": "token 1 does not blow up without it, and there is no T - t to speak of",

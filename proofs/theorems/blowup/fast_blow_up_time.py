@@ -3,8 +3,11 @@
 import sympy as sp
 
 from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
+
+integrand = cr.blow_up_integrand().subs(cr.orientation, sp.Abs(nt.s) / nt.s)  # s x_1 >= 0: sign(x_1) s = |s|
 
 THEOREM = Theorem(
     id="fast-blow-up-time",
@@ -35,7 +38,7 @@ THEOREM = Theorem(
         Rate(
             "fast divergence",
             "token 1, s x_10 >= 0",
-            sp.Integral(cr.blow_up_integrand(), (cr.r, sp.Symbol("x_{10}"), sp.oo)),
+            sp.Eq(ob.T_first, sp.Integral(integrand, (cr.r, sp.Abs(nt.x0[1]), sp.oo)), evaluate=False),
             "ours",
         ),
     ),

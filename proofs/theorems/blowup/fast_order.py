@@ -18,9 +18,10 @@ THEOREM = Theorem(
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("states-nonnegative", "mu-positive"),
     conclusion=sp.And(
-        sp.Implies(l < m, sp.Lt(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T), sp.oo, evaluate=False)),
+        sp.Implies(l < m, sp.Lt(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T, "-"), sp.oo, evaluate=False)),
         sp.Implies(
-            sp.And(l >= m, sp.Ne(nt.x0[l], 0)), sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T), sp.oo, evaluate=False)
+            sp.And(l >= m, sp.Ne(nt.x0[l], 0)),
+            sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T, "-"), sp.oo, evaluate=False),
         ),
     ),
     finite=sp.And(

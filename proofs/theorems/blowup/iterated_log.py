@@ -18,7 +18,7 @@ THEOREM = Theorem(
     assumptions=("mu-positive", "one-decay"),
     conclusion=sp.Implies(
         sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0)),
-        sp.Eq(sp.Limit(ob.gate_slope[l], nt.t, ob.T), ob.weight[l], evaluate=False),
+        sp.Eq(sp.Limit(ob.gate_slope[l], nt.t, ob.T, "-"), ob.weight[l], evaluate=False),
     ),
     finite=sp.Implies(
         sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0)),
@@ -44,7 +44,14 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={"mu-positive": "no token blows up without it, and there is nothing to follow"},
-    rates=(Rate("fast divergence", "next token with s x > 0", sp.log(sp.log(1 / ob.remaining)), "ours"),),
+    rates=(
+        Rate(
+            "fast divergence",
+            "behind it, next token with s x > 0",
+            sp.log(sp.log(1 / ob.remaining)) / (ob.decay * sp.Abs(nt.s)),
+            "ours",
+        ),
+    ),
     evidence="numeric",
     notes=(
         "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "

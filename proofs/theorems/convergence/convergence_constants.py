@@ -42,11 +42,18 @@ THEOREM = Theorem(
             "With two decay rates the shares of theory 8 take the place of q.",
         ),
     ),
-    rates=(Rate("convergence", "mu < 0, one decay rate", sp.sqrt(ob.decay_constant() / nt.t), "ours"),),
+    rates=(
+        Rate(
+            "convergence",
+            "mu < 0, one decay rate",
+            sp.Pow(ob.decay_constant() / nt.t, sp.Rational(1, 2), evaluate=False),
+            "ours",
+        ),
+    ),
     evidence="numeric",
     notes=(
         "With one decay rate the mu_n enter by their sum alone, so that they may have any signs. "
-        "The next term is of relative order t^(-(1-q)/1) or t^(-1/2); checked at ln t = 48, 80, 120 to "
+        "The next term is of relative order t^(-(1-q)) or t^(-1/2); checked at ln t = 48, 80, 120 to "
         "0.2 % on tame ranges."
     ),
 )

@@ -16,7 +16,7 @@ THEOREM = Theorem(
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "t", "m"),
     assumptions=("states-nonnegative", "mu-positive", "tokens-nonzero", "slow-starts", "no-floor"),
-    conclusion=sp.Eq(sp.Limit(sp.Abs(ob.P_to[l]) * nt.t * ob.log_t / ob.ratio[l], nt.t, sp.oo), 1, evaluate=False),
+    conclusion=sp.Eq(sp.Limit(sp.Abs(ob.P_to[l]) * nt.t * sp.log(nt.t) / ob.ratio[l], nt.t, sp.oo), 1, evaluate=False),
     finite=sp.Implies(
         sp.Eq(ob.token_m, 1),
         sp.Le(

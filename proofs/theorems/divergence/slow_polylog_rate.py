@@ -51,6 +51,6 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "Weaker than slow-log-rate for l >= 2; kept because it is the paper's rate. The constant is the "
-        "one seen at ln t = 50."
+        "one seen at ln t = 100."
     ),
 )

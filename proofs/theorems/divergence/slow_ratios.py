@@ -4,7 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.theorem import Counterexample, Theorem
+from s6flow.symbolic.theorem import Counterexample, Rate, Theorem
 
 l = nt.l
 
@@ -51,6 +51,11 @@ THEOREM = Theorem(
             "no-floor",
             {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 1e-137, "x0": [-1.0, -1.0]},
             "With a floor token 2 blows up first; here a little after ln t = 300.",
+        ),
+    ),
+    rates=(
+        Rate(
+            "slow divergence", "token l >= 2, no zero token before", ob.ratio[l] * sp.log(nt.t) / sp.Abs(nt.s), "ours"
         ),
     ),
     unbroken={

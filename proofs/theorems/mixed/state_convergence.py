@@ -8,7 +8,9 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
-constant = (1 - ob.kappa[l]) / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0))) * ob.sharp
+half = sp.Rational(1, 2)
+critical = 1 / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0)))
+constant = (1 - ob.kappa[l]) * critical * ob.sharp
 settled = ob.kappa_gap[l] > sp.Rational(1, 4)
 log_size = ob.log_t + 2 * ob.u_t[l]
 
@@ -27,10 +29,10 @@ THEOREM = Theorem(
             sp.Eq(sp.Limit(ob.u_t[l] / ob.log_t, nt.t, sp.oo), -ob.kappa[l] / 2, evaluate=False),
         ),
         sp.Implies(
-            sp.Eq(ob.kappa[l], 1),
+            sp.And(sp.Eq(ob.kappa[l], 1), sp.Gt(ob.kappa_gap[l - 1], 0)),
             sp.Eq(
-                sp.Limit(nt.t * ob.log_t * ob.x_t[l] ** 2, nt.t, sp.oo),
-                1 / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0))),
+                sp.Limit(nt.t * sp.log(nt.t) * ob.x_t[l] ** 2, nt.t, sp.oo),
+                critical,
                 evaluate=False,
             ),
         ),
@@ -59,7 +61,18 @@ THEOREM = Theorem(
         ),
     ),
     rates=(
-        Rate("convergence", "mu < 0, kappa_l < 1", sp.sqrt(constant.subs(ob.sharp, 1) / nt.t), "ours"),
+        Rate(
+            "convergence",
+            "mu < 0, kappa_l < 1",
+            sp.Pow(constant.subs(ob.sharp, 1) / nt.t, half, evaluate=False),
+            "ours",
+        ),
+        Rate(
+            "convergence",
+            "mu < 0, kappa_l = 1 for the first time",
+            sp.Pow(critical / (nt.t * sp.log(nt.t)), half, evaluate=False),
+            "ours",
+        ),
         Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** (-ob.kappa[l] / 2), "ours"),
     ),
     evidence="numeric",
