@@ -93,6 +93,8 @@ def _layer(layer: LayerAudit) -> dict[str, Any]:
         "log_horizon": simulation.log_horizon,
         "reference_error": simulation.reference_error,
         "reference_channels": simulation.reference_channels,
+        "engine": simulation.engine,
+        "kernel": simulation.kernel,
         "confusion": [
             {"predicted": predicted, "observed": observed, "count": count, "agrees": agrees(predicted, observed)}
             for (predicted, observed), count in simulation.confusion.items()
@@ -204,6 +206,8 @@ def schema() -> dict[str, Any]:
             "log_horizon": number,
             "reference_error": number,
             "reference_channels": count,
+            "engine": text,
+            "kernel": {"anyOf": [_kernel_schema(), {"type": "null"}]},
             "confusion": {
                 "type": "array",
                 "items": _closed({**outcomes, "count": count, "agrees": {"type": ["boolean", "null"]}}),
@@ -259,6 +263,24 @@ def schema() -> dict[str, Any]:
             }
         ),
     }
+
+
+def _kernel_schema() -> dict[str, Any]:
+    """What `numeric.gpu.simulate` adds to a layer's simulation."""
+    count, number, text, null = _NUMBER["count"], _NUMBER["number"], _NUMBER["text"], {"type": "null"}
+    quantiles = {"anyOf": [{"type": "object", "additionalProperties": number}, null]}
+    constants = {"compared": count, "within_1_percent": count, "relative_error": quantiles}
+    times = {"compared": count, "error_of_ln_T": quantiles}
+    ends = ("starts", "tokens", "converged", "diverged", "settled_elsewhere", "undecided")
+    whole = _closed({"states": text, **dict.fromkeys(ends, count)})
+    return _closed(
+        {
+            "axis_error": number,
+            "constants": {"anyOf": [_closed({**constants, "critical_not_compared": count}), null]},
+            "blow_up_times": {"anyOf": [_closed(times), null]},
+            "whole_layer": {"type": "array", "items": whole},
+        }
+    )
 
 
 def _described_value(column: Column) -> dict[str, Any]:

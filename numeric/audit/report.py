@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -17,7 +18,7 @@ from s6flow.numeric.audit.certificate import certified_column
 from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.labels import Labels
 from s6flow.numeric.audit.numbers import channel_numbers, prepare
-from s6flow.numeric.audit.simulate import Simulation, simulator
+from s6flow.numeric.audit.simulate import Simulation, TokenStates, simulator
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
 from s6flow.numeric.audit.verdict import channel_verdicts
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
@@ -147,6 +148,7 @@ def audit_layer(
     seed: int = 0,
     shuffles: int = 200,
     device: str = "cpu",
+    states: TokenStates | None = None,
 ) -> LayerAudit:
     """Judge one layer that is in memory; arguments as `audit`."""
     numbers = channel_numbers(layer)
@@ -169,7 +171,7 @@ def audit_layer(
         symmetric=symmetric_signature(layer),
         signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0),
     )
-    return replace(judged, simulation=simulator(device)(layer, columns, seed)) if simulate else judged
+    return replace(judged, simulation=simulator(device, states)(layer, columns, seed)) if simulate else judged
 
 
 def audit(
@@ -181,6 +183,7 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     device: str = "cpu",
+    states: TokenStates | None = None,
     shuffles: int = 200,
 ) -> AuditReport:
     """Judge every channel of every S6 layer of a checkpoint.
@@ -193,6 +196,7 @@ def audit(
         seed: of the shuffles and of the starts, >= 0.
         progress: called with (done, total, name) after every layer.
         device: where the simulation runs, a key of `simulate.SIMULATORS`; all else is computed on the CPU.
+        states: on a GPU: layer name -> tokens that a network fed to the layer's scan, shape (token, channel).
         shuffles: permutations of the control, at least 2.
     Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: if no layer is left to judge.
         AssumptionError: a seed < 0, fewer than two shuffles, an unknown device.
@@ -202,11 +206,18 @@ def audit(
         raise AssumptionError("the seed must be >= 0", seed, "seed")
     if shuffles < 2:
         raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
-    simulator(device)
+    simulator(device, states)
     checkpoint = open_checkpoint(source)
     chosen = _choose(checkpoint, layers)
     judged: list[LayerAudit] = []
-    options = {"simulate": simulate, "certify": certify, "seed": seed, "shuffles": shuffles, "device": device}
+    options: dict[str, Any] = {
+        "simulate": simulate,
+        "certify": certify,
+        "seed": seed,
+        "shuffles": shuffles,
+        "device": device,
+    }
+    options["states"] = states
     prepare()
     exponential_sum()
     # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.
@@ -220,7 +231,7 @@ def audit(
                 progress(len(judged), len(chosen), judged[-1].name)
 
         for layer in _read(checkpoint, chosen):
-            waiting.append(pool.submit(audit_layer, layer, **options))  # type: ignore[arg-type]
+            waiting.append(pool.submit(audit_layer, layer, **options))
             if len(waiting) >= workers:
                 collect()
         while waiting:

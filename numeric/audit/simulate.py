@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import importlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -20,6 +21,7 @@ from s6flow.numeric.audit.labels import Labels
 from s6flow.numeric.audit.phase import FATES, fate_of
 from s6flow.numeric.audit.verdict import SIGNS
 from s6flow.numeric.flow import AxisParameters, Fate, FlowParameters, FlowResult, Status, classify, integrate
+from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.coordinates import asinh_axis_program
@@ -29,7 +31,9 @@ __all__ = [
     "OBSERVED",
     "SIMULATORS",
     "Disagreement",
+    "Engine",
     "Simulation",
+    "TokenStates",
     "agrees",
     "s6_reference",
     "simulate_layer",
@@ -46,8 +50,6 @@ LOG_HORIZON, AFFINE_LOG_HORIZON = 600.0, float(np.log(1e12))
 #: Sizes of the starts: |x| is log-uniform between e^-SPREAD and e^SPREAD.
 SPREAD = 1.5
 REFERENCE_CHANNELS = 8
-_MAX_STEPS = 3000
-_SYSTEMS_AT_ONCE = 6144
 #: A later token that moves like a power of the blow-up token below this one is shrinking (see flow.fates).
 _SHRINKING = -1e-7
 #: ln|x| below which a run at rest counts as gone to zero.
@@ -70,6 +72,30 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """What drives the simulated flows.
+
+    Args:
+        name: for the report.
+        solver: layer, channel of every system -> flow backend.
+        rtol: tolerated local error.
+        together: systems at a time.
+        max_steps: attempts a system before its fate is undecided.
+        noise: relative rounding error of a velocity against the sum of its absolute terms.
+    """
+
+    name: str
+    solver: Callable[[S6Layer, np.ndarray], str | Callable[[Problem], Run]]
+    rtol: float
+    together: int
+    max_steps: int
+    noise: float
+
+
+CPU = Engine("the generated right-hand side, float64", lambda layer, channels: "numpy", 1e-6, 6144, 3000, 0.0)
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What the simulated starts of one layer came to.
 
@@ -80,6 +106,8 @@ class Simulation:
         log_horizon: ln t at which a run stops.
         reference_error: largest difference between the flow's velocity and the S6 recurrence on all channels,
             relative to the largest velocity, over `reference_channels` channels.
+        engine: what drove the flows.
+        kernel: on a GPU: constants, blow-up times and whole-layer flows, see `numeric.gpu.simulate`.
     """
 
     confusion: dict[tuple[str, str], int]
@@ -88,6 +116,8 @@ class Simulation:
     log_horizon: float
     reference_error: float
     reference_channels: int
+    engine: str = CPU.name
+    kernel: dict[str, Any] | None = None
 
 
 def agrees(predicted: str, observed: str) -> bool | None:
@@ -97,41 +127,54 @@ def agrees(predicted: str, observed: str) -> bool | None:
     return observed == predicted or (predicted == "coexistence" and observed == "fast")
 
 
-#: Device -> "module:function", called as `simulate_layer`; imported when asked for.
+#: Device -> "module:function" that makes what is called as `simulate_layer`; imported when asked for.
 SIMULATORS: dict[str, str] = {
-    "cpu": "s6flow.numeric.audit.simulate:simulate_layer",
-    "cuda": "s6flow.numeric.gpu.simulate:simulate_layer",
+    "cpu": "s6flow.numeric.audit.simulate:on_cpu",
+    "cuda": "s6flow.numeric.gpu.simulate:on_cuda",
 }
+Simulator = Callable[[S6Layer, Columns, int], Simulation]
+TokenStates = Mapping[str, np.ndarray]
 
 
-def simulator(device: str) -> Callable[[S6Layer, Columns, int], Simulation]:
-    """The function that simulates a layer on a device.
+def simulator(device: str, states: TokenStates | None = None) -> Simulator:
+    """The function that simulates a layer on a device; `states`: see `on_cuda` there.
 
-    Raises: AssumptionError: unknown device. MissingDependencyError: it needs what is not installed.
+    Raises: AssumptionError: unknown device. MissingDependencyError: it needs what is not there.
     """
     if device not in SIMULATORS:
         raise AssumptionError("the device must be one of " + ", ".join(SIMULATORS), device, "device")
     module, name = SIMULATORS[device].split(":")
     try:
-        function: Callable[[S6Layer, Columns, int], Simulation] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        make: Callable[[TokenStates | None], Simulator] = getattr(importlib.import_module(module), name)
+    except ImportError as error:
         raise MissingDependencyError(
             f"simulation on {device} needs its library", error, "device", "Leave --device out: it runs on the CPU."
         ) from None
-    return function
+    return make(states)
 
 
-def simulate_layer(layer: S6Layer, columns: Columns, seed: int) -> Simulation:
+def on_cpu(states: TokenStates | None) -> Simulator:
+    """The simulator that needs nothing.
+
+    Raises: AssumptionError: token states are given, which only whole-layer flows start from.
+    """
+    if states is not None:
+        raise AssumptionError("token states start the flows of whole layers", "cpu", "device", "Add --device cuda.")
+    return simulate_layer
+
+
+def simulate_layer(layer: S6Layer, columns: Columns, seed: int, engine: Engine = CPU) -> Simulation:
     """Integrate every channel of a layer and compare with its verdicts.
 
     Args:
         layer: the weights.
         columns: the layer's channel columns.
         seed: of the starts, which depend on the layer's name and not on which layers are audited.
+        engine: what drives the flows.
     """
     rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
     run = _affine if layer.affine else _bilinear
-    found: list[_Outcome] = run(layer, columns, rng)
+    found: list[_Outcome] = run(layer, columns, rng, engine)
     confusion: dict[tuple[str, str], int] = {}
     wrong: list[Disagreement] = []
     for starts, predicted, observed in found:
@@ -148,6 +191,7 @@ def simulate_layer(layer: S6Layer, columns: Columns, seed: int) -> Simulation:
         sum(confusion.values()),
         AFFINE_LOG_HORIZON if layer.affine else LOG_HORIZON,
         *_reference_error(layer, rng),
+        engine.name,
     )
 
 
@@ -156,23 +200,29 @@ def _sizes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _in_parts(
+    engine: Engine,
+    layer: S6Layer,
     starts: Float64[np.ndarray, "start channel token"],
     params: Callable[[slice], AxisParameters | FlowParameters],
     log_horizon: float,
     read: Callable[[FlowResult, slice], np.ndarray],
 ) -> np.ndarray:
     """`read` of the integrated starts, some channels at a time, so that memory does not grow with the layer."""
-    width = max(_SYSTEMS_AT_ONCE // len(starts), 1)
+    width = max(engine.together // len(starts), 1)
     parts = []
     for first in range(0, starts.shape[1], width):
         part = slice(first, first + width)
         outputs = [log_horizon - 1.0, log_horizon]
-        result = integrate(starts[:, part], params(part), log_times=outputs, rtol=1e-6, max_steps=_MAX_STEPS)
+        channels = np.tile(np.arange(layer.channels)[part], len(starts))
+        result = integrate(
+            starts[:, part], params(part), log_times=outputs, rtol=engine.rtol, max_steps=engine.max_steps,
+            backend=engine.solver(layer, channels),
+        )  # fmt: skip
         parts.append(read(result, part))
     return np.concatenate(parts, axis=1)
 
 
-def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> list[_Outcome]:
+def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
     starts, predicted = [], []
     for name in SIGNS:
         sizes = _sizes(rng, (STARTS, layer.channels, TOKENS))
@@ -190,12 +240,16 @@ def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> lis
         return FlowParameters(layer.mu_n[part], layer.a[part], layer.s[part], layer.b[part], layer.floor)
 
     tokens = np.concatenate(starts)
-    observed = _in_parts(tokens, params, LOG_HORIZON, lambda result, part: _fates(result))
+    mu = np.maximum(np.abs(layer.mu_n.sum(axis=1)), np.finfo(float).tiny)
+    blur = engine.noise * (np.abs(layer.mu_n).sum(axis=1) / mu)
+    observed = _in_parts(
+        engine, layer, tokens, params, LOG_HORIZON, lambda result, part: _fates(result, blur[part, None])
+    )
     return [(tokens, np.array(predicted), observed)]
 
 
-def _fates(result: FlowResult) -> np.ndarray:
-    """Observed fates of whole systems, as words."""
+def _fates(result: FlowResult, blur: Float64[np.ndarray, "channel 1"]) -> np.ndarray:
+    """Observed fates of whole systems, as words; `blur` is the rounding error of a token's share of the motion."""
     word = {
         Fate.CONVERGENT: "convergent",
         Fate.SLOW: "slow",
@@ -206,11 +260,11 @@ def _fates(result: FlowResult) -> np.ndarray:
     }
     names = np.array([word[fate] for fate in Fate])[classify(result).systems]
     token = np.arange(1, result.x0.shape[-1] + 1)
-    shrinking = ((result.final_share < _SHRINKING) & (token > result.blow_up_token[..., None])).any(axis=-1)
+    shrinking = ((result.final_share < _SHRINKING - blur) & (token > result.blow_up_token[..., None])).any(axis=-1)
     return np.where((names == "fast") & shrinking, "coexistence", names)
 
 
-def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> list[_Outcome]:
+def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
     numbers = {key: value for key, value in columns.items() if isinstance(value, np.ndarray)}
 
     def params(part: slice) -> AxisParameters:
@@ -232,11 +286,13 @@ def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator) -> list[
     words = {"zero": "convergent", "doubtful": "not predicted"}
     predicted = np.array([words.get(name, name) for name in FATES])[codes]
     roots = np.stack([numbers["root_low"], numbers["root_high"]])
-    observed = _in_parts(first, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, roots[:, part]))
+    observed = _in_parts(
+        engine, layer, first, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, roots[:, part])
+    )
     several = _sizes(rng, (1, layer.channels, AFFINE_TOKENS)) * rng.choice(
         [-1.0, 1.0], (1, layer.channels, AFFINE_TOKENS)
     )
-    later = _in_parts(several, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, None))
+    later = _in_parts(engine, layer, several, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, None))
     nothing = np.full(later.shape, "not predicted")
     return [(first, predicted, observed), (several, nothing, later)]
 

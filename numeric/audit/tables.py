@@ -13,7 +13,7 @@ from rich.text import Text
 from s6flow.numeric.audit.columns import DROPPED, READING
 from s6flow.numeric.audit.document import statuses, summary
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
-from s6flow.numeric.audit.simulate import OBSERVED, agrees
+from s6flow.numeric.audit.simulate import OBSERVED, Simulation, agrees
 from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS
 
 __all__ = ["confusion", "render_table", "sentences"]
@@ -200,5 +200,38 @@ def _simulated(report: AuditReport) -> Iterator[str]:
         yield f"DISAGREES, {row.layer} channel {row.channel} from ({start}): {fates}."
     if len(wrong) > _MOST_DISAGREEMENTS:
         yield f"... and {len(wrong) - _MOST_DISAGREEMENTS} more, all of them in --json."
+    yield from _kernel([layer.simulation for layer in report.layers if layer.simulation])
     errors = [layer.simulation.reference_error for layer in report.layers if layer.simulation]
     yield f"The flow's velocity equals the S6 recurrence on all channels to {max(errors):.1e}, relative to the largest."
+
+
+def _kernel(simulations: list[Simulation]) -> Iterator[str]:
+    """What a GPU's run adds: constants, blow-up times, flows of whole layers."""
+    found = [simulation.kernel for simulation in simulations if simulation.kernel]
+    if not found:
+        return
+    yield (
+        f"Driven by {simulations[0].engine}; on one axis it equals the S6 recurrence to "
+        f"{max(part['axis_error'] for part in found):.1e}."
+    )
+    limits = [part["constants"] for part in found if part["constants"]]
+    if limits:
+        compared = sum(part["compared"] for part in limits)
+        yield (
+            f"Constants t x^2 -> c: {sum(part['within_1_percent'] for part in limits)} of {compared} within 1 %; "
+            f"{sum(part['critical_not_compared'] for part in limits)} near the critical kappa = 1 not compared."
+        )
+    times = [part["blow_up_times"] for part in found if part["blow_up_times"]]
+    worst = [part["error_of_ln_T"]["1.0"] for part in times if part["compared"]]
+    if worst:
+        yield (
+            f"Blow-up times against the exact integral: {sum(part['compared'] for part in times)}, "
+            f"the largest error of ln T {max(worst):.1e}."
+        )
+    for kind in ("random", "real"):
+        rows = [row for part in found for row in part["whole_layer"] if row["states"] == kind]
+        if rows:
+            starts = sum(row["starts"] for row in rows)
+            ends = ("converged", "diverged", "settled_elsewhere", "undecided")
+            words = ", ".join(f"{sum(row[key] for row in rows)} {key.replace('_', ' ')}" for key in ends)
+            yield f"Whole layers on all channels from {starts} starts of {kind} token states: {words}."

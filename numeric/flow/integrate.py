@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -37,7 +38,7 @@ def integrate(
     atol: float | None = None,
     x_limit: float | None = None,
     max_steps: int = 5_000,
-    backend: str = "numpy",
+    backend: str | Callable[[Problem], Run] = "numpy",
     progress: bool = False,
 ) -> FlowResult:
     """Integrate a batch of systems, each to the horizon or to its blow-up.
@@ -51,7 +52,7 @@ def integrate(
         atol: asinh only: further tolerated error relative to the largest token; 0.01 rtol by default.
         x_limit: |x| that counts as blown up, at least 1e6; 1e100 by default, 1e60 in asinh coordinates.
         max_steps: attempted steps a system before it is reported as STEP_LIMIT.
-        backend: a key of `problem.BACKENDS`.
+        backend: a key of `problem.BACKENDS`, or a solver like theirs.
         progress: whether to show a bar when on a terminal.
     Returns: trajectories and ends.
     Raises: AssumptionError: NaN, Inf, nonpositive times, |x0| beyond the limit. FormatError: shapes and names.
@@ -87,7 +88,7 @@ def integrate(
             max_steps,
             report,
         )
-        run = load_backend(backend)(problem)
+        run = (backend if callable(backend) else load_backend(backend))(problem)
     return _read(run, problem, asked, batch, inner, start, params)
 
 

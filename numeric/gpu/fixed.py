@@ -39,10 +39,14 @@ def fixed_steps(
     out = torch.empty_like(x)
     if systems == 0:
         return out
-    scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
-    load_fixed(precision, zero, tile.per_lane >= _ROLLED).fixed_kernel[(-(-systems // tile.systems),)](
-        x, *scalars, arrays["mu"], arrays["a"], x.new_full((1,), h), out, systems, tokens, steps,
-        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=arrays["mu"].shape[-1],
+    bound, length = dict.fromkeys(sorted(zero), 0), x.new_full((systems,), h)
+    if arrays["mu"].shape[-1] == 1:  # a single mu is no more than the unit of depth-time
+        bound, length = {**bound, "mu": 1}, length * arrays["mu"].broadcast_to(systems, 1)[:, 0]
+    module = load_fixed(precision, tuple(bound.items()), tile.per_lane >= _ROLLED)
+    free = [arrays[name] for name in ("s", "b", "floor", "mu", "a") if name not in bound]
+    module.fixed_kernel[(-(-systems // tile.systems),)](
+        x, *free, length, out, systems, tokens, steps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=arrays["a"].shape[-1],
         num_warps=tile.warps,
     )  # fmt: skip
     return out

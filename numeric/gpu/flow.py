@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from s6flow.numeric.flow import driver
 from s6flow.numeric.flow.clock import log_time
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.gpu.kernels import PRECISIONS, load_flow
@@ -19,12 +21,12 @@ from s6flow.numeric.gpu.tableau import pair
 from s6flow.symbolic.codegen.triton_runtime import next_power, require_device
 from s6flow.symbolic.errors import FormatError
 
-__all__ = ["DeviceRun", "Tile", "flow_tensors", "solve", "tile_of"]
+__all__ = ["DeviceRun", "Tile", "flow_tensors", "hand_over", "on_device", "solve", "tile_of", "unfinished"]
 
 #: Threads of one program; more leave too few registers for a system's tokens and slopes.
 _THREADS = 512
-#: Tokens a lane by precision, measured by benchmarks/gpu_tiles.py.
-_PER_LANE = {"float32": 4, "float64": 4}
+#: Tokens a lane by precision: float64 pairs of high order have no registers for more, and compile for minutes.
+_PER_LANE = {"float32": 4, "float64": 1}
 _LARGEST_PER_LANE = 8
 
 
@@ -131,17 +133,39 @@ def solve(problem: Problem, *, precision: str = "float64", method: str | None = 
 
     Args:
         problem: the batch, in log coordinates.
-        precision: float64, or float32 for tolerances down to 1e-5 and |x| up to 1e20.
-        method: a key of `tableau.PAIRS`; by tolerance if absent.
+        precision: float64, or float32 for tolerances down to 1e-7 and |x| up to 1e20.
+        method: a key of `tableau.PAIRS`; by tolerance and precision if absent.
     Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
-    Numerics: as numeric.flow.driver, with the 2-norm in the clock; a batch that does not fit memory is halved.
+    Numerics: as numeric.flow.driver, with the 2-norm in the clock; what the device leaves unfinished goes to the CPU.
     """
+    return hand_over(problem, on_device(problem, precision, method))
+
+
+def unfinished(run: Run) -> NDArray[np.bool_]:
+    """Systems that the device gave up: stiff ones, for which it has no method, and those at the end of its range."""
+    return np.isin(run.status, (Status.STEP_LIMIT, Status.UNDERFLOW, Status.OVERFLOW))
+
+
+def hand_over(problem: Problem, run: Run) -> Run:
+    """The run with unfinished systems integrated anew by the CPU driver, which can be stiff and has float64's range."""
+    rows = np.flatnonzero(unfinished(run))
+    if len(rows):
+        arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
+        again = driver.solve(replace(problem, start=problem.start[rows], arrays=arrays, progress=None))
+        for item in fields(run):
+            getattr(run, item.name)[rows] = getattr(again, item.name)
+    return run
+
+
+def on_device(problem: Problem, precision: str = "float64", method: str | None = None) -> Run:
+    """As `solve`, by the device alone; a batch that does not fit its memory is halved."""
     device = require_device()
     if problem.coordinates.name != "log":
         raise FormatError(
             "the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'."
         )
-    method = method or ("DOP853" if problem.rtol < 1e-7 else "RK45")
+    # in float32 rounding noise fools the eighth-order pair's error estimate
+    method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
     systems, tokens = problem.start.shape
     run = Run.empty(systems, len(problem.targets), tokens)
     size, first = systems, 0

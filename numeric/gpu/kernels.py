@@ -16,7 +16,7 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import load_module
 from s6flow.symbolic.codegen.triton import HEADER
 from s6flow.symbolic.codegen.triton_cell import CellText, print_cell, print_rates
-from s6flow.symbolic.codegen.triton_rewrite import bind_zero, times_input
+from s6flow.symbolic.codegen.triton_rewrite import bind, times_input
 from s6flow.symbolic.coordinates import growth_rate_program, log_program
 
 __all__ = ["Precision", "fixed_text", "flow_text", "load_fixed", "load_flow"]
@@ -134,10 +134,10 @@ def _load(text: str, name: str) -> ModuleType:
 @cache
 def load_flow(method: str, precision: str, zero: frozenset[str] = frozenset()) -> ModuleType:
     """The fused integrator of the bilinear flow in log tokens, with the inputs in `zero` fixed at 0."""
-    return _load(flow_text(bind_zero(log_program(), zero), method, precision), "flow")
+    return _load(flow_text(bind(log_program(), dict.fromkeys(zero, 0)), method, precision), "flow")
 
 
 @cache
-def load_fixed(precision: str, zero: frozenset[str] = frozenset(), rolled: bool = False) -> ModuleType:
-    """The fixed-step kernel of the bilinear flow, with the inputs in `zero` fixed at 0."""
-    return _load(fixed_text(bind_zero(growth_rate_program(), zero), precision, rolled), "fixed")
+def load_fixed(precision: str, bound: tuple[tuple[str, int], ...] = (), rolled: bool = False) -> ModuleType:
+    """The fixed-step kernel of the bilinear flow, with the inputs in `bound` fixed at 0 or 1."""
+    return _load(fixed_text(bind(growth_rate_program(), dict(bound)), precision, rolled), "fixed")

@@ -8,7 +8,7 @@ each with its own group of B and C.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s6flow.numeric.gpu.batched import Ends, integrate_batched
+from s6flow.numeric.flow.problem import Problem, Run
+from s6flow.numeric.gpu.batched import Flow, integrate_batched
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.triton_runtime import require_device
 from s6flow.symbolic.errors import MissingDependencyError
@@ -25,6 +26,7 @@ __all__ = [
     "AxisSystems",
     "affine_axis_flow",
     "axis_flow",
+    "axis_solver",
     "axis_velocity",
     "layer_flow",
     "layer_velocity",
@@ -35,6 +37,10 @@ __all__ = [
 #: ln|x| that counts as blown up where the step grows with the token: |x|^3 stays in float32, and the time left is
 #: below 1e-30. Where the step dies out (s x < 0) later tokens may pass it harmlessly, up to float32's range.
 LOG_LIMIT, LOG_LIMIT_SLOW = 27.0, 80.0
+#: |asinh x| that counts as blown up: float32 holds the fourth powers of such tokens.
+ASINH_LIMIT = 20.0
+#: Sizes that act on nothing: see numeric.flow.coordinates; float32 holds no smaller asinh tokens.
+EXTINCT_LOG, EXTINCT_ASINH = -1000.0, 1e-30
 
 
 def selective_scan() -> Any:
@@ -95,28 +101,30 @@ class AxisSystems:
         )
 
 
-def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, growth: bool = False) -> Tensor:
+def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, unit: Tensor | None = None) -> Tensor:
     """y_{ld} on the channel axes, by mamba-ssm's kernel.
 
     Args:
         systems: the channels.
         x: tokens, shape (system, token).
         index: which channel each row of x belongs to, shape (system).
-        growth: return F = y / x instead (without biases): C is then given without its factor x, in which y is
-            linear, so that tokens of 1e-30 neither underflow nor divide 0 by 0.
-    Returns: y, shape (system, token), float32.
+        unit: return F / unit^2 instead of y = x F (without biases), shape (system): the kernel is linear in its
+            input and in B, which are then given in this unit, and in C, which is given without its factor x. So
+            tokens of e^-300 neither underflow nor divide 0 by 0; the step always sees the true x.
+    Returns: y or F / unit^2, shape (system, token), float32.
     Source: theory 3; theorem `channel-invariance`.
     """
     scan = selective_scan()
-    u = x.float()
-    floored = bool(systems.floor.any())
-    step = systems.s[index, None] * u
+    u = (x if unit is None else x / unit[:, None]).float()
+    step = (systems.s[index, None] * x).float()
     bias = systems.b[index]
+    floored = bool(systems.floor.any())
     if floored:  # the kernel knows no floor: the step is then made here
         step = torch.nn.functional.softplus(step + bias[:, None], threshold=20.0) + systems.floor[index, None]
-    B = systems.S_B[index, :, None] * u[:, None, :] + systems.beta_B[index, :, None]
-    C = systems.S_C[index, :, None] * (torch.ones_like(u) if growth else u)[:, None, :]
-    if not growth:
+    B = systems.S_B[index, :, None] * u[:, None, :]
+    C = systems.S_C[index, :, None] * (u if unit is None else torch.ones_like(u))[:, None, :]
+    if unit is None:
+        B = B + systems.beta_B[index, :, None]
         C = C + systems.beta_C[index, :, None]
     y: Tensor = scan(
         u[None], step[None], -systems.a[index], B[None], C[None],
@@ -125,50 +133,60 @@ def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, growth: bool =
     return y
 
 
-def axis_flow(
-    systems: AxisSystems, x0: Tensor, index: Tensor, *, log_horizon: float, rtol: float = 1e-5, max_steps: int = 2000
-) -> Ends:
-    """The flow on channel axes from x0, in log tokens, driven by mamba-ssm's kernel.
+def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
+    """The flow on channel axes in log tokens, driven by mamba-ssm's kernel.
 
     Args:
         systems: channels without projection biases (theory 4: signs are invariant).
-        x0: nonzero tokens, shape (system, token).
-        index: channel of each row, shape (system).
-        log_horizon: ln t at which to stop.
-    Returns: ends; the state is ln|x|.
+        sign: of the tokens, none zero, shape (system, token).
+        index: channel of each system, shape (system).
     """
-    sign = torch.sign(x0).float()
 
     def velocity(u: Tensor, rows: Tensor) -> Tensor:
-        x = sign[rows] * torch.exp(u).float()
-        return axis_velocity(systems, x, index[rows], growth=True).double()
+        unit = u.amax(dim=1).exp()
+        rate = axis_velocity(systems, sign[rows] * u.exp(), index[rows], unit).double()
+        return rate * unit.square()[:, None]
 
     harmless = systems.s[index, None] * sign < 0
 
     def log_size(u: Tensor, rows: Tensor) -> Tensor:
         return torch.where(harmless[rows], u * (LOG_LIMIT / LOG_LIMIT_SLOW), u).amax(dim=1)
 
-    return integrate_batched(
-        velocity, x0.double().abs().log(), log_horizon=log_horizon, log_size=log_size, log_limit=LOG_LIMIT,
-        rtol=rtol, relative=True, max_steps=max_steps,
-    )  # fmt: skip
+    return Flow(velocity, log_size, LOG_LIMIT, True, EXTINCT_LOG)
 
 
-def affine_axis_flow(
-    systems: AxisSystems, x0: Tensor, index: Tensor, *, log_horizon: float, rtol: float = 1e-5, max_steps: int = 2000
-) -> Ends:
+def affine_axis_flow(systems: AxisSystems, index: Tensor) -> Flow:
     """As `axis_flow` for channels with projection biases, whose signs may change: the state is asinh x."""
 
     def velocity(v: Tensor, rows: Tensor) -> Tensor:
         return axis_velocity(systems, torch.sinh(v), index[rows]).double() / torch.cosh(v)
 
-    def log_size(v: Tensor, rows: Tensor) -> Tensor:
-        return v.abs().amax(dim=1) - np.log(2.0)
+    return Flow(velocity, _asinh_size, ASINH_LIMIT, False, EXTINCT_ASINH)
 
-    return integrate_batched(
-        velocity, torch.asinh(x0.double()), log_horizon=log_horizon, log_size=log_size, log_limit=9.0,
-        rtol=rtol, relative=False, max_steps=max_steps,
-    )  # fmt: skip
+
+def _asinh_size(v: Tensor, rows: Tensor) -> Tensor:
+    return v.abs().amax(dim=1) - np.log(2.0)
+
+
+def axis_solver(layer: S6Layer, channels: np.ndarray) -> Callable[[Problem], Run]:
+    """A flow backend whose velocity is mamba-ssm's kernel on the real weights of a layer.
+
+    Args:
+        layer: its weights; what the problem says of them is not read.
+        channels: the channel of every system of the problem, shape (system).
+    """
+    device = require_device()
+
+    def solve(problem: Problem) -> Run:
+        systems, index = AxisSystems.of([layer], device), torch.as_tensor(channels, device=device)
+        start, targets = (torch.as_tensor(v, device=device) for v in (problem.start, problem.targets))
+        if problem.coordinates.name == "log":
+            flow = axis_flow(systems, torch.as_tensor(problem.arrays["sigma"], device=device), index)
+        else:
+            flow = affine_axis_flow(systems, index)
+        return integrate_batched(flow, start, targets, problem.rtol, problem.max_steps)
+
+    return solve
 
 
 def layer_velocity(layer: S6Layer, x: Tensor) -> Tensor:
@@ -199,30 +217,21 @@ def layer_velocity(layer: S6Layer, x: Tensor) -> Tensor:
     return y.mT
 
 
-def layer_flow(layer: S6Layer, x0: Tensor, *, log_horizon: float, rtol: float = 1e-4, max_steps: int = 1000) -> Ends:
-    """The D-dimensional flow of a layer from x0, in asinh tokens, driven by mamba-ssm's kernel.
+def layer_flow(layer: S6Layer, shape: tuple[int, int]) -> Flow:
+    """The D-dimensional flow of a layer in asinh tokens, driven by mamba-ssm's kernel.
 
     Args:
         layer: its weights.
-        x0: tokens, shape (system, token, channel).
-        log_horizon: ln t at which to stop.
-    Returns: ends; the state is asinh x, shape (system, token x channel).
+        shape: tokens and channels of a system; its state is flat.
     """
-    shape = x0.shape
 
     def velocity(v: Tensor, rows: Tensor) -> Tensor:
-        shaped = v.reshape(-1, *shape[1:])
-        y = layer_velocity(layer, torch.sinh(shaped)).double()
+        shaped = v.reshape(-1, *shape)
+        with _exact_products():
+            y = layer_velocity(layer, torch.sinh(shaped)).double()
         return (y / torch.cosh(shaped)).reshape(len(v), -1)
 
-    def log_size(v: Tensor, rows: Tensor) -> Tensor:
-        return v.abs().amax(dim=1) - np.log(2.0)
-
-    with _exact_products():
-        return integrate_batched(
-            velocity, torch.asinh(x0.double()).reshape(len(x0), -1), log_horizon=log_horizon, log_size=log_size,
-            log_limit=15.0, rtol=rtol, relative=False, max_steps=max_steps,
-        )  # fmt: skip
+    return Flow(velocity, _asinh_size, ASINH_LIMIT, False, EXTINCT_ASINH)
 
 
 class _exact_products:

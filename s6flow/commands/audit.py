@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +24,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the permutation control.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda: mamba-ssm's kernel drives the flows.")
 @click.option(
+    "--states",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="npz: layer -> real token states, for --device cuda.",
+)
+@click.option(
     "--json", "json_path", type=_FILE, is_flag=False, flag_value=Path("-"), help="Write JSON; alone: print it."
 )
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a channel.")
@@ -35,6 +41,7 @@ def audit(
     seed: int,
     shuffles: int,
     device: str,
+    states: Path | None,
     json_path: Path | None,
     csv_path: Path | None,
     html_path: Path | None,
@@ -98,3 +105,23 @@ def shipped_sources() -> dict[str, str]:
     if not names:
         raise SourceError("audit needs a SOURCE here", "no shipped checkpoint", "", "Try s6flow audit typeseg.")
     return {name: str(shipped_checkpoint(name)) for name in names}
+
+
+def token_states(path: Path) -> dict[str, Any]:
+    """Arrays (token, channel) by layer name.
+
+    Raises: FormatError: if the file holds anything else.
+    """
+    import numpy as np
+
+    from s6flow.symbolic.errors import FormatError
+
+    try:
+        with np.load(path) as stored:
+            found = {name: np.asarray(stored[name], dtype=float) for name in stored.files}
+    except (OSError, ValueError, AttributeError) as error:
+        raise FormatError("--states needs an npz file of numbers", error, str(path)) from None
+    for name, value in found.items():
+        if value.ndim != 2:
+            raise FormatError("token states need axes (token, channel)", f"shape {value.shape}", name)
+    return found

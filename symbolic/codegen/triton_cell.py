@@ -297,12 +297,14 @@ def rates({cell.state}, {tokens}{scalars}{pointers}row, lane, STATES: tl.constex
             reads = reads + ({kept},)
         sums = ()
         if LANES > 1:
-            before = rt.before(product, value, lane)
+            before = rt.before(product, value, lane, LANES)
             for i in tl.static_range(PER_LANE):
-                sums = sums + (totals[i] + summand(products[i] * before + values[i]{read}),)
+                term = summand(products[i] * before + values[i]{read})
+                sums = sums + (term if STATES == 1 else totals[i] + term,)
         else:
             for i in tl.static_range(PER_LANE):
-                sums = sums + (totals[i] + summand(values[i]{read}),)
+                term = summand(values[i]{read})
+                sums = sums + (term if STATES == 1 else totals[i] + term,)
         totals = sums
     out = ()
     for i in tl.static_range(PER_LANE):

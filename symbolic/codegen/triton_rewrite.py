@@ -6,15 +6,16 @@ ln(1 + y) for y in [0, 1] is a polynomial on the multiply-add units.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, reduce
 from typing import Any
 
 import mpmath
 
 from s6flow.symbolic.codegen.ir import Node, Program, make
-from s6flow.symbolic.codegen.rewrite import ZERO, apply_passes, share_subexpressions
+from s6flow.symbolic.codegen.rewrite import ONE, ZERO, apply_passes, share_subexpressions
 
-__all__ = ["bind_zero", "kernel_form", "log1p_coefficients", "merge_squares", "share_exponentials", "times_input"]
+__all__ = ["bind", "kernel_form", "log1p_coefficients", "merge_squares", "share_exponentials", "times_input"]
 
 _TWO = make("const", attr=2)
 _HALF = make("const", attr=(1, 2))
@@ -71,18 +72,19 @@ def merge_squares(program: Program) -> Program:
     return program.map(rule, "merge_squares")
 
 
-def bind_zero(program: Program, names: frozenset[str]) -> Program:
-    """The program with some inputs fixed at 0, for a system without a step floor, say."""
+def bind(program: Program, values: Mapping[str, int]) -> Program:
+    """The program with some inputs fixed at 0 or 1: a system without a step floor, say, or in units where mu = 1."""
 
     def rule(old: Node, args: tuple[Node, ...]) -> Node:
-        if old.op == "input" and old.attr[0] in names:  # type: ignore[index]
-            return make("const", attr=0)
-        if old.op == "add" and ZERO in args:
-            return args[1] if args[0] is ZERO else args[0]
+        if old.op == "input" and old.attr[0] in values:  # type: ignore[index]
+            return make("const", attr=values[old.attr[0]])  # type: ignore[index]
+        neutral = {"add": ZERO, "mul": ONE}.get(old.op)
+        if neutral in args:
+            return args[1] if args[0] is neutral else args[0]
         return make(old.op, *args, attr=old.attr)
 
-    bound = program.map(rule, "bind_zero")
-    inputs = tuple(inp for inp in program.inputs if inp.name not in names)
+    bound = program.map(rule, "bind")
+    inputs = tuple(inp for inp in program.inputs if inp.name not in values)
     return Program(bound.name, inputs, bound.outputs, bound.source, bound.meaning, bound.passes)
 
 

@@ -63,11 +63,24 @@ def scan(gate, increment, carry, like, AXIS: tl.constexpr):
 
 
 @triton.jit
-def before(gate, increment, lane):
+def linear_before(gate, increment, gate_before, before, gate_later, increment_later, gate_between, between):
+    """`linear`, along with the composition of all maps but the last."""
+    gate_all, all_but_last = linear(gate, increment, gate_between, between)
+    gate, increment = linear(gate, increment, gate_later, increment_later)
+    return gate, increment, gate_all, all_but_last
+
+
+@triton.jit
+def before(gate, increment, lane, LANES: tl.constexpr):
     """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
-    _product, value = tl.associative_scan((gate, increment), 1, linear)
-    previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
-    return tl.where(lane == 0, 0.0, previous)
+    if LANES <= 32:
+        _product, value = tl.associative_scan((gate, increment), 1, linear)
+        previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
+        found = tl.where(lane == 0, 0.0, previous)
+    else:  # Triton gives a gather to one warp: every warp would then compute every lane
+        one, zero = tl.full(gate.shape, 1.0, gate.dtype), tl.zeros(gate.shape, gate.dtype)
+        _gate, _value, _product, found = tl.associative_scan((gate, increment, one, zero), 1, linear_before)
+    return found
 
 
 @triton.jit
@@ -267,9 +280,10 @@ def launch(
     if systems and all(lengths):
         warps = min(8, max(1, together * block // 256))
         constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
+        # a contraction would round a product otherwise in one place than in the other, and so spoil double words
         if chunked:
             constants["CHUNKS"] = -(-size["token"] // blocks["token"])
-        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps)
+        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=False)
     elif margin:
         raise AssumptionError(
             "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."

@@ -102,3 +102,87 @@ def test_mamba_kernel_is_the_right_hand_side() -> None:
         torch.tensor([7], device="cuda"),
     )
     assert np.abs(axis[0].cpu().numpy() - exact[:, 7]).max() <= 1e-5 * np.abs(exact).max()
+
+
+def flow_batch(seed: int, batch: int, tokens: int) -> tuple[np.ndarray, object]:
+    from s6flow.numeric.flow import FlowParameters
+
+    rng = np.random.default_rng(seed)
+    mu = -rng.uniform(0.3, 2.0, (batch, 1))
+    params = FlowParameters(
+        mu, rng.uniform(0.3, 3.0, (batch, 1)), rng.standard_normal(batch), rng.standard_normal(batch)
+    )
+    return rng.standard_normal((batch, tokens)), params
+
+
+@pytest.mark.parametrize("tokens", [1, 3, 33, 100, 700])
+def test_lengths_that_are_no_power_of_two(tokens: int) -> None:
+    from s6flow.numeric.flow import integrate
+
+    x0, params = flow_batch(tokens, 6, tokens)
+    cpu, gpu = (integrate(x0, params, times=[0.5], rtol=1e-9, backend=name) for name in ("numpy", "triton"))
+    assert (gpu.status == cpu.status).all()
+    assert np.ma.abs(cpu.log_abs - gpu.log_abs).max() < 1e-7
+
+
+def test_zero_systems_and_zero_tokens() -> None:
+    from s6flow.numeric.flow import Status, integrate
+
+    _, params = flow_batch(0, 1, 4)
+    assert integrate(np.zeros((0, 4)), params, backend="triton").status.shape == (0,)
+    still = integrate(np.zeros((2, 4)), params, times=[1.0], backend="triton")
+    assert (still.status == Status.HORIZON).all()
+    assert (still.log_abs == -np.inf).all()
+
+
+def test_a_system_that_leaves_no_range_reaches_the_horizon() -> None:
+    from s6flow.numeric.flow import Status, integrate
+
+    x0, params = flow_batch(2, 8, 5)
+    run = integrate(x0, params, log_horizon=600.0, backend="triton")
+    assert (run.status == Status.HORIZON).all()
+    assert np.isfinite(run.final_log_abs).all()
+
+
+def test_out_of_memory_halves_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    from s6flow.numeric.flow import integrate
+
+    x0, params = flow_batch(3, 150_000, 32)
+    whole = integrate(x0, params, times=[0.1], rtol=1e-6, backend="triton")
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 120e6) / total)
+    try:
+        halved = integrate(x0, params, times=[0.1], rtol=1e-6, backend="triton")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "out of device memory, going on with batches of" in capsys.readouterr().err
+    assert np.array_equal(whole.log_abs, halved.log_abs)
+
+
+def test_several_warps_scan_like_one() -> None:
+    from s6flow.numeric.gpu.fixed import fixed_steps
+    from s6flow.numeric.gpu.flow import Tile
+
+    drawn = systems(8, 5, 250, 1)
+    sent = {k: torch.as_tensor(v * (1e-2 if k == "mu" else 1.0), device="cuda") for k, v in drawn.items()}
+    x = sent.pop("x").clamp(-2, 2)
+    ends = [fixed_steps(x, sent, 0.01, 3, Tile(1, lanes, 256 // lanes)) for lanes in (16, 64, 256)]
+    for end in ends[1:]:
+        assert float((end - ends[0]).abs().max()) < 1e-12
+
+
+def test_the_audit_runs_on_the_kernel() -> None:
+    pytest.importorskip("mamba_ssm")
+    from s6flow.numeric.audit import audit
+    from s6flow.numeric.audit.simulate import agrees
+    from s6flow.numeric.experiments import shipped_checkpoint
+
+    report = audit(str(shipped_checkpoint("positive")), simulate=True, device="cuda", layers=["0"])
+    simulation = report.layers[0].simulation
+    assert simulation is not None
+    assert simulation.kernel is not None
+    assert "mamba-ssm" in simulation.engine
+    right = sum(count for key, count in simulation.confusion.items() if agrees(*key))
+    assert right > 0.5 * simulation.starts
+    assert len(simulation.disagreements) == 0

@@ -14,7 +14,7 @@ from s6flow.symbolic.codegen.ir import Input, Program, make
 from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
 from s6flow.symbolic.codegen.triton_cell import print_cell, print_rates
 from s6flow.symbolic.codegen.triton_rewrite import (
-    bind_zero,
+    bind,
     kernel_form,
     log1p_coefficients,
     merge_squares,
@@ -105,7 +105,7 @@ def test_program_that_is_no_scan_cell_is_refused() -> None:
 
 def test_special_functions_are_spared() -> None:
     """Three exponentials a token and state remain of five, and the logarithm is a polynomial."""
-    text = print_cell(bind_zero(log_program(), frozenset({"floor"})), True).text
+    text = print_cell(bind(log_program(), {"floor": 0}), True).text
     per_token = text.split("def token_part")[1].split("def summand")[0]
     assert per_token.count("tl.exp2") == 4, "e^u, e^-|z|, the gate, and one a system"
     assert "tl.log" not in text
@@ -121,7 +121,7 @@ def test_rewrites_keep_the_meaning() -> None:
     plain = interpret_reference(log_program(), values)["scaled_growth_rate"]
     for changed in (merge_squares(share_exponentials(log_program())), kernel_form(log_program())):
         assert max(abs(interpret_reference(changed, values)["scaled_growth_rate"] - plain)) < 1e-30
-    bound = bind_zero(log_program(), frozenset({"floor"}))
+    bound = bind(log_program(), {"floor": 0})
     assert "floor" not in [inp.name for inp in bound.inputs]
     del values["floor"]
     assert max(abs(interpret_reference(bound, values)["scaled_growth_rate"] - plain)) < 1e-30

@@ -1,0 +1,89 @@
+"""What the fused integrator does at its limits, as far as no GPU is needed to see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.numeric.flow.problem import Problem, Run
+from s6flow.symbolic.errors import FormatError, MissingDependencyError
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("triton")
+from s6flow.numeric.gpu import flow  # noqa: E402
+from s6flow.symbolic.codegen import triton_runtime  # noqa: E402
+
+X0 = np.random.default_rng(0).standard_normal((10, 3))
+PARAMS = FlowParameters(mu=[-1.0], a=[1.0], s=1.0, b=0.0)
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts: list[slice] = []
+
+    def part(problem: Problem, rows: slice, *_: Any) -> slice:
+        if rows.stop - rows.start > 3:
+            raise torch.cuda.OutOfMemoryError
+        return rows
+
+    def put(run: Run, rows: slice, *_: Any) -> None:
+        parts.append(rows)
+        run.status[rows] = Status.HORIZON
+
+    monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(flow, "_part", part)
+    monkeypatch.setattr(flow, "_put", put)
+    assert (integrate(X0, PARAMS, backend=flow.solve).status == Status.HORIZON).all()
+    assert [(rows.start, rows.stop) for rows in parts] == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    assert capsys.readouterr().err.count("out of device memory, going on with batches of") == 2
+
+
+def test_one_system_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def part(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(flow, "_part", part)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        integrate(X0, PARAMS, backend=flow.solve)
+
+
+def test_what_the_device_gives_up_the_cpu_carries_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = [2, 5, 7]
+
+    def on_device(problem: Problem, *_: Any) -> Run:
+        from s6flow.numeric.flow import driver
+
+        run = driver.solve(problem)
+        run.status[lost] = (Status.STEP_LIMIT, Status.UNDERFLOW, Status.OVERFLOW)
+        run.end[lost] = np.nan
+        return run
+
+    monkeypatch.setattr(flow, "on_device", on_device)
+    got, exact = (integrate(X0, PARAMS, times=[1.0], backend=name) for name in (flow.solve, "numpy"))
+    assert (got.status == exact.status).all()
+    assert np.array_equal(got.final_log_abs, exact.final_log_abs)
+    assert np.array_equal(got.log_abs, exact.log_abs)
+
+
+def test_an_old_gpu_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (6, 1))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "an old card")
+    with pytest.raises(MissingDependencyError, match=r"7\.0; got 6\.1.*an old card.*--device cpu"):
+        triton_runtime.require_device()
+
+
+def test_systems_that_do_not_fit_registers_are_refused_and_the_others_tiled() -> None:
+    with pytest.raises(FormatError, match="4096"):
+        flow.tile_of(5000, "float32")
+    for tokens in (1, 3, 33, 100, 1000, 4096):
+        for precision in ("float32", "float64"):
+            tile = flow.tile_of(tokens, precision)
+            assert tokens <= tile.lanes * tile.per_lane
+            assert tile.warps * 32 >= tile.systems * tile.lanes

@@ -1,0 +1,103 @@
+"""The simulation that a GPU runs, with a slow scan in the place of mamba-ssm's kernel: same interface, same precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.audit import audit_layer
+from s6flow.numeric.audit import simulate as audit
+from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.errors import MissingDependencyError
+
+torch = pytest.importorskip("torch")
+
+
+def slow_scan(u: Any, delta: Any, A: Any, B: Any, C: Any, delta_bias: Any = None, delta_softplus: bool = False) -> Any:
+    """selective_scan_fn in float32, token by token; B and C have a group axis where each channel has its own."""
+    if delta_bias is not None:
+        delta = delta + delta_bias[..., None]
+    if delta_softplus:
+        delta = torch.nn.functional.softplus(delta)
+    if B.dim() == 3:
+        B, C = B[:, None], C[:, None]
+    state, out = torch.zeros(*u.shape[:2], A.shape[1]), []
+    for token in range(u.shape[2]):
+        step = delta[..., token, None]
+        state = torch.exp(step * A) * state + step * u[..., token, None] * B[..., token]
+        out.append((state * C[..., token]).sum(-1))
+    return torch.stack(out, -1)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """numeric.gpu.simulate on the CPU, with `slow_scan`."""
+    pytest.importorskip("triton")
+    from s6flow.numeric.gpu import mamba, simulate
+
+    for module in (mamba, simulate):
+        monkeypatch.setattr(module, "selective_scan", lambda: slow_scan)
+        monkeypatch.setattr(module, "require_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(simulate, "driver", lambda: "a slow scan")
+    return simulate
+
+
+def random_layer(channels: int = 10, states: int = 3, beta: float = 0.0, floor: float = 0.0, seed: int = 4) -> S6Layer:
+    rng = np.random.default_rng(seed)
+    return S6Layer(
+        f"random-{seed}", np.exp(rng.normal(size=(channels, states))), rng.normal(size=(states, channels)),
+        rng.normal(size=(states, channels)), beta * rng.normal(size=states), beta * rng.normal(size=states),
+        rng.normal(size=(2, channels)) / 4, rng.normal(size=(channels, 2)), rng.normal(size=channels), floor,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("beta", "floor"), [(0.0, 0.0), (0.4, 0.01)])
+def test_predictions_come_true_on_the_kernel(kernel: Any, beta: float, floor: float) -> None:
+    layer = random_layer(beta=beta, floor=floor)
+    columns = audit_layer(layer, shuffles=2).columns
+    simulation = kernel.simulate_layer(layer, columns, 0, np.random.default_rng(0).normal(size=(30, 10)))
+    assert simulation.disagreements == ()
+    decided = sum(count for key, count in simulation.confusion.items() if audit.agrees(*key))
+    predicted = sum(count for (p, _), count in simulation.confusion.items() if p != "not predicted")
+    assert decided >= 0.8 * predicted > 0
+    assert simulation.engine == "a slow scan"
+    found = simulation.kernel
+    assert found["axis_error"] < 1e-5
+    assert [row["states"] for row in found["whole_layer"]] == ["random", "real"]
+    for row in found["whole_layer"]:
+        assert sum(row[k] for k in ("converged", "diverged", "settled_elsewhere", "undecided")) == row["starts"]
+    if not beta:
+        assert found["constants"]["compared"] > 10
+        assert found["constants"]["relative_error"]["1.0"] < 1e-2
+        assert found["blow_up_times"]["compared"] > 3
+        assert found["blow_up_times"]["error_of_ln_T"]["1.0"] < 1e-3
+
+
+def test_same_fates_as_the_cpu(kernel: Any) -> None:
+    layer = random_layer(seed=7)
+    columns = audit_layer(layer, shuffles=2).columns
+    gpu, cpu = kernel.simulate_layer(layer, columns, 3), audit.simulate_layer(layer, columns, 3)
+    decided = {key: n for key, n in gpu.confusion.items() if key[1] != "undecided"}
+    for key, count in decided.items():
+        assert count <= cpu.confusion.get(key, 0) + sum(n for (p, o), n in cpu.confusion.items() if o == "undecided")
+
+
+def test_a_wrong_kernel_is_found_out(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the sign of A B C's product turned, every fate is another."""
+    from s6flow.numeric.gpu import mamba
+
+    monkeypatch.setattr(mamba, "selective_scan", lambda: lambda *args, **kwargs: -slow_scan(*args, **kwargs))
+    layer = random_layer()
+    simulation = kernel.simulate_layer(layer, audit_layer(layer, shuffles=2).columns, 0)
+    assert len(simulation.disagreements) > 10
+    assert simulation.kernel["axis_error"] > 1.0
+
+
+def test_without_cuda_one_line_names_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    pytest.importorskip("triton")
+    with pytest.raises(MissingDependencyError, match=r"no CUDA.*--device cpu"):
+        audit.simulator("cuda")
