@@ -42,15 +42,18 @@ def prepare(folder: Path) -> None:
     from s6flow.numeric.gpu.states import token_states
 
     torch.manual_seed(130)
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # where mamba-ssm is installed, models use its kernel
     shape = transformers.MambaConfig(hidden_size=768, num_hidden_layers=24, state_size=16, vocab_size=512)
     drawn = transformers.MambaForCausalLM(shape)
     drawn.save_pretrained(folder / DRAWN)
-    np.savez_compressed(folder / f"{DRAWN}.npz", **token_states(drawn, torch.randint(512, (1, IDS))))  # type: ignore[arg-type]
+    np.savez_compressed(
+        folder / f"{DRAWN}.npz", **token_states(drawn.to(device), torch.randint(512, (1, IDS)).to(device))
+    )  # type: ignore[arg-type]
     text = torch.tensor(list(Path(__file__).read_bytes()[:IDS]))[None]  # the models read Python, byte by byte
     for name in shipped_names():
         model = S6Stack(load_config("lm").model, vocabulary=256)
         model.load_state_dict(load_file(shipped_checkpoint(name)), strict=False)
-        np.savez_compressed(folder / f"{name}.npz", **token_states(model, text))  # type: ignore[arg-type]
+        np.savez_compressed(folder / f"{name}.npz", **token_states(model.to(device), text.to(device)))  # type: ignore[arg-type]
 
 
 def run(source: str, states: Path | None) -> dict[str, Any]:

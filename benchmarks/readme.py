@@ -24,7 +24,7 @@ def load(name: str) -> dict[str, Any]:
 
 def rows() -> list[tuple[str, str, str]]:
     """(what, measured, where)."""
-    gpu, cpu, audit = load("gpu_h200"), load("cpu_flow"), load("audit_cpu")
+    gpu, cpu, audit = load("gpu_h100"), load("cpu_flow"), load("audit_cpu")
     device = gpu["provenance"]["device"]
     out = []
     for key in ("L 128", "L 1024"):
@@ -48,6 +48,16 @@ def rows() -> list[tuple[str, str, str]]:
             device,
         )
     )
+    for name, source in load("gpu_mamba_h100")["sources"].items():
+        told = [row for layer in source["layers"] for row in layer["confusion"] if row["agrees"] is not None]
+        right, wrong = (sum(row["count"] for row in told if row["agrees"] is kind) for kind in (True, False))
+        out.append(
+            (
+                f"flows driven by mamba-ssm's own kernel, {name}, {source['channels']} channels",
+                f"{right:,} predicted fates came true, {wrong} did not",
+                device,
+            )
+        )
     whole = cpu["ensemble"]
     busy = f"{cpu['provenance']['cpu']}, {cpu['provenance']['cores']} cores at load {cpu['provenance']['load_average'][0]:.1f}"
     out.append(
