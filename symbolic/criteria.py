@@ -60,13 +60,18 @@ def carried(token: sp.Expr) -> sp.Expr:
 
 def inherited() -> sp.Expr:
     """kappa_l = sum_n q_n phi_{l-1,n} with q_n = exp(-a_n Delta(0)); phi[n] is the previous token's share."""
-    return _over_states(gate(sp.Integer(0)) * phi[n])
+    return _over_states(share_kept())
+
+
+def share_kept() -> sp.Expr:
+    """q_n phi_{l-1,n}: what a zero token leaves of the share."""
+    return gate(sp.Integer(0)) * phi[n]
 
 
 def share_after() -> sp.Expr:
     """phi_{l,n} from phi_{l-1,n}: q_n phi_{l-1,n} + (mu_n / mu) max(1 - kappa_l, 0); one formula for all three cases."""
     room = sp.Max(1 - inherited(), 0)
-    return gate(sp.Integer(0)) * phi[n] + nt.mu[n] / mu_total * room
+    return share_kept() + nt.mu[n] / mu_total * room
 
 
 def decay_constant() -> sp.Expr:
@@ -97,6 +102,29 @@ def attention_limit() -> sp.Expr:
     return mu_total * delta(sp.Integer(0)) * sp.sqrt(c_l * c_j) * q**gap * sign_l * sign_j
 
 
+def decay_exponent(kappa: sp.Expr | None = None) -> sp.Expr:
+    """lim ln|x_l| / ln t = -max(1, kappa_l)/2 for mu < 0; -kappa/2 with `kappa` > 1 given (theory 8, E1)."""
+    return -(sp.Max(1, inherited()) if kappa is None else kappa) / 2
+
+
+def inverse_square_flat() -> sp.Expr:
+    """1/x_1(t)^2 with s = 0: from z' = -2 h(x_1) z, whose right side is constant (theory 4)."""
+    return y0**-2 - nt.t * (2 * own_rate(y0) / y0**2).subs(nt.s, 0)
+
+
+def linear_and_power(zeta: sp.Expr, q: sp.Expr, C: sp.Expr) -> sp.Expr:
+    """zeta/(1-q) + C zeta^q, the solutions of zeta z' = q z + zeta."""
+    return zeta / (1 - q) + C * zeta**q
+
+
+def inverse_square_second() -> sp.Expr:
+    """1/x_2(t)^2 with s = 0 and one decay rate, zeta = 1/x_1^2: a linear term and a power (theory 4)."""
+    zeta_0, zeta_t = sp.symbols("zeta_0 zeta_t", positive=True)
+    q = gate(sp.Integer(0)).subs(nt.a[n], sp.Symbol("decay", positive=True))
+    C = (y0**-2 - linear_and_power(zeta_0, q, sp.Integer(0))) / zeta_0**q
+    return linear_and_power(zeta_t, q, C)
+
+
 def convergence_bound() -> sp.Expr:
     """|x_l(t)| <= (x_l(0)^-2 + 2 |mu| m t)^(-1/2), m = min(Delta(0), Delta(x_l(0)))."""
     slowest = sp.Min(delta(sp.Integer(0)), delta(y0))
@@ -106,6 +134,11 @@ def convergence_bound() -> sp.Expr:
 def blow_up_bound() -> sp.Expr:
     """T_l <= 1 / (2 mu Delta(x_l(0)) x_l(0)^2) when s x_l(0) >= 0."""
     return 1 / (2 * own_rate(y0))
+
+
+def fast_lower_bound() -> sp.Expr:
+    """|x_l(t)| >= |x_l(0)| / sqrt(1 - t/T_l), T_l the bound of the blow-up time."""
+    return sp.Abs(y0) / sp.sqrt(1 - nt.t / blow_up_bound())
 
 
 def blow_up_integrand() -> sp.Expr:
@@ -148,6 +181,11 @@ def phase_coefficients() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 def skip_equilibrium() -> sp.Expr:
     """Growth rate of token 1 with the D skip kept: zero at its equilibria (theory 9)."""
     return sp.Symbol("d_skip", real=True) + own_rate(y)
+
+
+def skip_threshold() -> sp.Expr:
+    """The largest rate that mu < 0 can take away where s x < 0, at most: a larger skip lets token 1 escape (theory 9)."""
+    return 4 * sp.Abs(mu_total) * sp.exp(nt.b - 2) / nt.s**2
 
 
 def contraction_number() -> sp.Expr:
@@ -221,11 +259,15 @@ QUANTITIES: dict[str, Quantity] = {
     "decay_constant": Quantity(decay_constant, ("phi", "mu", "a", "b", "floor"), "8"),
     "decay_constant_single": Quantity(decay_constant_single, ("gap", "decay", "mu", "b", "floor"), "5"),
     "decay_constant_first": Quantity(decay_constant_first, ("mu", "b", "floor"), "5"),
+    "decay_exponent": Quantity(decay_exponent, ("phi", "a", "b", "floor"), "8"),
+    "inverse_square_flat": Quantity(inverse_square_flat, ("y0", "t", "mu", "b", "floor"), "4"),
+    "inverse_square_second": Quantity(inverse_square_second, ("y0", "zeta_0", "zeta_t", "decay", "b", "floor"), "4"),
     "attention_limit": Quantity(
         attention_limit, ("c_l", "c_j", "sign_l", "sign_j", "gap", "decay", "mu", "b", "floor"), "5"
     ),
     "convergence_bound": Quantity(convergence_bound, ("y0", "t", "mu", "s", "b", "floor"), "5"),
     "blow_up_bound": Quantity(blow_up_bound, ("y0", "mu", "s", "b", "floor"), "6"),
+    "fast_lower_bound": Quantity(fast_lower_bound, ("y0", "t", "mu", "s", "b", "floor"), "6"),
     "blow_up_integrand": Quantity(blow_up_integrand, ("r", "orientation", "mu", "s", "b", "floor"), "6"),
     "blow_up_profile": Quantity(blow_up_profile, ("mu", "s"), "6"),
     "blow_up_profile_flat": Quantity(blow_up_profile_flat, ("mu", "b", "floor"), "6"),
@@ -235,6 +277,7 @@ QUANTITIES: dict[str, Quantity] = {
     "phase_nu": Quantity(_phase(1), ("S_B", "S_C", "beta_B", "beta_C"), "8b"),
     "phase_lambda": Quantity(_phase(2), ("beta_B", "beta_C"), "8b"),
     "skip_rate": Quantity(skip_equilibrium, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
+    "skip_threshold": Quantity(skip_threshold, ("mu", "s", "b"), "9"),
     "contraction_number": Quantity(contraction_number, ("y", "h", "mu", "s", "b", "floor"), "10"),
 }
 

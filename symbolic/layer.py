@@ -45,10 +45,18 @@ class ScanCell:
         gate, increment, readout = (part.subs(replace) for part in (self.gate, self.increment, self.readout))
         return ScanCell(self.name, gate, increment, readout, self.meaning, self.source)
 
+    def after(self, state: sp.Expr) -> sp.Expr:
+        """f_l from f_{l-1}: one step of the recurrence."""
+        return self.gate * state + self.increment
+
+    def read(self, state: sp.Expr) -> sp.Expr:
+        """What one state adds to the output."""
+        return self.readout * state
+
     @property
     def formula(self) -> sp.Expr:
         """sum_n readout Scan(gate, increment): one expression for the lowering."""
-        return sp.Sum(self.readout * Scan(self.gate, self.increment), (nt.n, 1, nt.N))
+        return sp.Sum(self.read(Scan(self.gate, self.increment)), (nt.n, 1, nt.N))
 
 
 class Scan(sp.Function):  # type: ignore[misc]

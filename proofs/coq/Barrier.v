@@ -92,6 +92,61 @@ Lemma barrier T f df c :
   forall t, 0 <= t -> Rbar_lt t T -> f t <= c.
 Proof. intros He H0 H. exact (barrier_from T f df c 0 He (Rle_refl 0) H0 H). Qed.
 
+(** ** A barrier that only asks about a strip above it
+
+    The weight is 0 below c and above d, so its primitive along f cannot grow. *)
+Definition strip_primitive (c d v : R) : R := possq c v - 2 * possq ((c + d) / 2) v + possq d v.
+
+Definition strip_weight (c d v : R) : R :=
+  2 * Rmax 0 (v - c) - 2 * (2 * Rmax 0 (v - (c + d) / 2)) + 2 * Rmax 0 (v - d).
+
+Lemma strip_derive c d v : is_derive (strip_primitive c d) v (strip_weight c d v).
+Proof.
+  unfold strip_primitive, strip_weight.
+  apply (is_derive_plus (fun v => possq c v - 2 * possq ((c + d) / 2) v) (possq d)); [|apply possq_derive].
+  apply (is_derive_minus (possq c) (fun v => 2 * possq ((c + d) / 2) v)); [apply possq_derive|].
+  apply (is_derive_scal (possq ((c + d) / 2)) v 2). apply possq_derive.
+Qed.
+
+Ltac split_max :=
+  unfold Rmax; repeat match goal with |- context [Rle_dec ?u ?v] => destruct (Rle_dec u v) end.
+
+Lemma strip_weight_zero c d v : c < d -> v <= c \/ d <= v -> strip_weight c d v = 0.
+Proof. intros Hcd H. unfold strip_weight. split_max; lra. Qed.
+
+Lemma strip_weight_nonneg c d v : c < d -> 0 <= strip_weight c d v.
+Proof. intros Hcd. unfold strip_weight. split_max; lra. Qed.
+
+Lemma strip_primitive_pos c d v : c < d -> c < v -> 0 < strip_primitive c d v.
+Proof. intros Hcd Hv. unfold strip_primitive, possq. split_max; nra. Qed.
+
+Lemma strip_barrier_from T f df c d u : c < d -> evolves T f df -> 0 <= u -> f u <= c ->
+  (forall t, u < t -> Rbar_lt t T -> c < f t < d -> df t <= 0) ->
+  forall t, u <= t -> Rbar_lt t T -> f t <= c.
+Proof.
+  intros Hcd E Hu H0 H t Ht HT.
+  assert (Ep : evolves T (fun t => strip_primitive c d (f t)) (fun t => df t * strip_weight c d (f t))).
+  { apply (evolves_comp T f df _ (strip_weight c d) E).
+    - eapply continuous_of_derive, strip_derive.
+    - intros; apply strip_derive. }
+  pose proof (decr_on T _ _ u t Ep Hu Ht HT) as G. cbv beta in G.
+  assert (strip_primitive c d (f t) <= strip_primitive c d (f u)) as G'.
+  { apply G. intros w Hw. assert (HwT : Rbar_lt w T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
+    destruct (Rle_lt_dec (f w) c); [rewrite strip_weight_zero by lra; lra|].
+    destruct (Rle_lt_dec d (f w)); [rewrite strip_weight_zero by lra; lra|].
+    specialize (H w ltac:(lra) HwT ltac:(lra)). pose proof (strip_weight_nonneg c d (f w) Hcd). nra. }
+  destruct (Rle_lt_dec (f t) c) as [|Q]; [assumption|exfalso].
+  pose proof (strip_primitive_pos c d (f t) Hcd Q).
+  assert (strip_primitive c d (f u) = 0).
+  { unfold strip_primitive, possq. rewrite !Rmax_left by lra. simpl. ring. }
+  lra.
+Qed.
+
+Lemma strip_barrier T f df c d : c < d -> evolves T f df -> f 0 <= c ->
+  (forall t, 0 < t -> Rbar_lt t T -> c < f t < d -> df t <= 0) ->
+  forall t, 0 <= t -> Rbar_lt t T -> f t <= c.
+Proof. intros Hcd E H0 H. exact (strip_barrier_from T f df c d 0 Hcd E (Rle_refl 0) H0 H). Qed.
+
 (** ** Trajectories f' = f G with G bounded on compact intervals: zero is never crossed *)
 Lemma evolves_weighted T f G K :
   evolves T f (fun t => f t * G t) ->

@@ -1,4 +1,4 @@
-(** blow-up-profile.
+(** blow-up-profile, for r' = r (g + m r^2 softplus(k r + b)) with a bounded g: what a token inherits.
 
     For k > 0 the function z = 1/r^3 obeys z' = - 3 m softplus(k r + b)/r,
     which tends to - 3 m k as r tends to infinity, and z itself tends to 0 at
@@ -91,15 +91,18 @@ Section Profile.
 Variables (m k b T : R) (r : R -> R).
 Hypothesis Hm : 0 < m.
 Hypothesis HT : 0 < T.
-Hypothesis Hr : modulus T m k b r.
+Variables (g : R -> R) (G : R).
+Hypothesis Er : evolves T r (fun t => r t * (g t + m * r t ^ 2 * softplus (k * r t + b))).
+Hypothesis Hp : forall t, 0 <= t -> Rbar_lt t T -> 0 < r t.
+Hypothesis Hg : forall t, 0 <= t -> t < T -> Rabs (g t) <= G.
 Hypothesis Hinf : filterlim r (at_left T) (Rbar_locally p_infty).
 
-(** r^(-n) evolves with derivative - n m r^(2-n) softplus(k r + b). *)
+(** r^(-n) evolves with derivative - n (g r^(-n) + m r^(2-n) softplus(k r + b)). *)
 Lemma inverse_power_evolves n :
   evolves T (fun t => / r t ^ S n)
-    (fun t => - INR (S n) * m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b))).
+    (fun t => - INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b)))).
 Proof.
-  destruct Hr as [E Hp].
+  pose proof Er as E.
   assert (D : forall v, 0 < v -> is_derive (fun v => / v ^ S n) v (- INR (S n) / v ^ S (S n))).
   { intros v Hv. assert (P : 0 < v ^ n) by (now apply pow_lt).
     auto_derive; [simpl; nra|].
@@ -108,9 +111,9 @@ Proof.
   - eapply continuous_of_derive. apply D, Hp; [lra|exact HT].
   - intros t Ht HtT. apply D, Hp; [lra|exact HtT].
   - split; [exact F0|]. intros t Ht HtT. specialize (F t Ht HtT). cbv beta in F.
-    specialize (Hp t ltac:(lra) HtT). assert (P : 0 < r t ^ n) by (now apply pow_lt).
-    replace (- INR (S n) * m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b)))
-      with (m * r t ^ 3 * softplus (k * r t + b) * (- INR (S n) / r t ^ S (S n)))
+    pose proof (Hp t ltac:(lra) HtT). assert (P : 0 < r t ^ n) by (now apply pow_lt).
+    replace (- INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b))))
+      with (r t * (g t + m * r t ^ 2 * softplus (k * r t + b)) * (- INR (S n) / r t ^ S (S n)))
       by (simpl; field; repeat split; lra).
     exact F.
 Qed.
@@ -129,31 +132,42 @@ Qed.
 Lemma profile_fast : 0 < k ->
   filterlim (fun t => (T - t) * r t ^ 3) (at_left T) (locally (1 / (3 * m * k))).
 Proof.
-  intros Hk. destruct Hr as [_ Hp].
-  assert (K3 : 0 < 3 * m * k) by pos.
+  intros Hk. assert (K3 : 0 < 3 * m * k) by pos.
   assert (Q : filterlim (fun t => / r t ^ 3 / (T - t)) (at_left T) (locally (3 * m * k))).
   { intros P [eps HP]. pose proof (cond_pos eps) as He.
     pose proof (softplus_right_lim k b Hk) as SL. apply is_lim_spec in SL.
-    set (del := eps / 2 / (3 * m)).
+    set (del := eps / 4 / (3 * m)).
     assert (Hdel : 0 < del) by (unfold del; repeat apply Rdiv_lt_0_compat; lra).
     destruct (SL (mkposreal del Hdel)) as [M HM]. simpl in HM.
-    destruct (Hinf (fun v => M < v)) as [d Hd]; [exists M; tauto|].
+    set (M' := Rmax M (Rmax 1 (12 * G / eps))).
+    pose proof (Rmax_l M (Rmax 1 (12 * G / eps))) as X1. pose proof (Rmax_r M (Rmax 1 (12 * G / eps))) as X2.
+    pose proof (Rmax_l 1 (12 * G / eps)) as X3. pose proof (Rmax_r 1 (12 * G / eps)) as X4. fold M' in X1, X2.
+    destruct (Hinf (fun v => M' < v)) as [d Hd]; [exists M'; tauto|].
     pose proof (cond_pos d) as Pd. set (t0 := Rmax 0 (T - d)).
     pose proof (Rmax_l 0 (T - d)) as M1. pose proof (Rmax_r 0 (T - d)) as M2. fold t0 in M1, M2.
     assert (Ht0 : t0 < T) by (unfold t0; apply Rmax_lub_lt; lra).
-    assert (Far : forall t, t0 < t < T -> M < r t).
+    assert (Far : forall t, t0 < t < T -> M' < r t).
     { intros t Ht. apply Hd; [|lra].
       unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl. apply Rabs_def1; lra. }
     assert (Hgap : 0 < T - t0) by lra. exists (mkposreal _ Hgap). intros t Hb HtT. apply HP.
     open_ball Hb.
     assert (B : (3 * m * k - eps / 2) * (T - t) <= / r t ^ 3 <= (3 * m * k + eps / 2) * (T - t)).
     { apply (vanishing_at_end T (fun t => / r t ^ 3) _ _ _ t (inverse_power_evolves 2)); [lra| |].
-      - intros u Hu. specialize (HM (r u) (Far u ltac:(lra))). apply Rabs_def2 in HM.
-        specialize (Hp u ltac:(lra) ltac:(simpl; lra)).
+      - intros u Hu. pose proof (Far u ltac:(lra)) as Fu. specialize (HM (r u) ltac:(lra)). apply Rabs_def2 in HM.
+        pose proof (Hp u ltac:(lra) ltac:(simpl; lra)) as Pu.
+        pose proof (Hg u ltac:(lra) ltac:(lra)) as Gu.
+        assert (Rest : Rabs (g u * / r u ^ 3) <= eps / 12).
+        { assert (Q3 : r u <= r u ^ 3).
+          { assert (1 <= r u * r u) by nra. simpl. rewrite Rmult_1_r. nra. }
+          assert (Q4 : 12 * G < eps * r u).
+          { replace (12 * G) with (eps * (12 * G / eps)) by (field; lra). apply Rmult_lt_compat_l; lra. }
+          rewrite Rabs_mult, (Rabs_pos_eq (/ _)) by (left; apply Rinv_0_lt_compat; lra).
+          apply (Rmult_le_reg_r (r u ^ 3)); [lra|]. rewrite Rmult_assoc, Rinv_l by lra. nra. }
+        apply Rabs_le_between in Rest. set (gr := g u * / r u ^ 3) in *.
         replace (/ r u ^ 2 * r u ^ 1 * softplus (k * r u + b)) with (softplus (k * r u + b) / r u)
           by (field; lra).
         replace (INR 3) with 3 by (simpl; ring).
-        assert (E : eps / 2 = 3 * m * del) by (unfold del; field; lra). rewrite E.
+        assert (E : eps / 4 = 3 * m * del) by (unfold del; field; lra).
         set (q := softplus (k * r u + b) / r u) in *.
         assert (0 < 3 * m) by lra. split; nra.
       - apply (inverse_power_vanishes 2). }
@@ -167,32 +181,40 @@ Proof.
   replace (1 / (3 * m * k)) with (/ (3 * m * k)) by (field; split; lra).
   apply (filterlim_ext_loc (fun t => / (/ r t ^ 3 / (T - t)))).
   - exists (mkposreal T HT). intros t Hb HtT. open_ball Hb.
-    specialize (Hp t ltac:(lra) ltac:(simpl; lra)). field. split; lra.
+    pose proof (Hp t ltac:(lra) ltac:(simpl; lra)). field. split; lra.
   - eapply filterlim_comp; [exact Q|].
     apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule) Rinv (3 * m * k)).
     auto_derive. lra.
 Qed.
 
-Lemma profile_constant_step t : k = 0 -> 0 <= t < T ->
+Lemma profile_constant_step t : k = 0 -> (forall t, g t = 0) -> 0 <= t < T ->
   (T - t) * r t ^ 2 = 1 / (2 * m * softplus b).
 Proof.
-  intros Hk Ht. destruct Hr as [_ Hp].
-  pose proof (softplus_pos b) as Pb. set (c := 2 * m * softplus b).
+  intros Hk G0 Ht. pose proof (softplus_pos b) as Pb. set (c := 2 * m * softplus b).
   assert (Pc : 0 < c) by (unfold c; pos).
   assert (B : c * (T - t) <= / r t ^ 2 <= c * (T - t)).
   { apply (vanishing_at_end T (fun t => / r t ^ 2) _ _ _ t (inverse_power_evolves 1)); [lra| |].
-    - intros u Hu. specialize (Hp u ltac:(lra) ltac:(simpl; lra)).
+    - intros u Hu. pose proof (Hp u ltac:(lra) ltac:(simpl; lra)). rewrite G0, Rmult_0_l, Rplus_0_l.
       replace (softplus (k * r u + b)) with (softplus b) by (rewrite Hk; f_equal; ring).
       replace (/ r u ^ 1 * r u ^ 1 * softplus b) with (softplus b) by (field; lra).
       unfold c. replace (INR 2) with 2 by (simpl; ring). lra.
     - apply (inverse_power_vanishes 1). }
-  specialize (Hp t ltac:(lra) ltac:(simpl; lra)).
+  pose proof (Hp t ltac:(lra) ltac:(simpl; lra)).
   assert (E : / r t ^ 2 = c * (T - t)) by lra.
   assert (P2 : 0 < r t ^ 2) by (now apply pow_lt).
   replace (r t ^ 2) with (/ (c * (T - t))) by (rewrite <- E; field; lra).
   field. split; lra.
 Qed.
 End Profile.
+
+(** The first token inherits nothing. *)
+Lemma modulus_alone (T : Rbar) m k b r : modulus T m k b r ->
+  evolves T r (fun t => r t * (0 + m * r t ^ 2 * softplus (k * r t + b))).
+Proof.
+  intros [[E0 E] _]. split; [exact E0|]. intros t Ht HT.
+  replace (r t * (0 + m * r t ^ 2 * softplus (k * r t + b))) with (m * r t ^ 3 * softplus (k * r t + b)) by ring.
+  now apply E.
+Qed.
 
 Theorem blow_up_profile_proved : blow_up_profile_form.
 Proof.
@@ -214,9 +236,11 @@ Proof.
     apply (filterlim_ext_loc (fun t => (T - t) * (e * x O t) ^ 3)).
     + exists (mkposreal T HT). intros t Hb HtT. open_ball Hb.
       rewrite Habs; [reflexivity|lra|exact HtT].
-    + exact (profile_fast _ _ b T _ Hm HT Hmod Hlim (Rabs_pos_lt s Ns)).
+    + refine (profile_fast _ _ b T _ Hm HT (fun _ => 0) 0 (modulus_alone _ _ _ _ _ Hmod) (proj2 Hmod) _ Hlim (Rabs_pos_lt s Ns)).
+      intros u _ _. rewrite Rabs_R0. lra.
   - intros Es N0 t Ht. destruct (Common N0 ltac:(rewrite Es; lra)) as (e & He & Habs & Hmod & Hlim).
     assert (Hk : Rabs s = 0) by (rewrite Es; apply Rabs_R0).
-    rewrite <- (profile_constant_step _ _ b T _ Hm HT Hmod Hlim t Hk Ht).
+    rewrite <- (profile_constant_step _ _ b T _ Hm HT (fun _ => 0) (modulus_alone _ _ _ _ _ Hmod) (proj2 Hmod)
+      Hlim t Hk (fun _ => eq_refl) Ht).
     replace ((e * x O t) ^ 2) with (x O t ^ 2 * (e * e)) by ring. rewrite He. ring.
 Qed.

@@ -9,7 +9,7 @@
 From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs.
-From S6Flow Require Import SlowRate SlowExistence Limits FirstToken VectorToken SlowBounds.
+From S6Flow Require Import SlowRate SlowExistence Limits FirstToken VectorToken SlowBounds FirstUnbounded BlowUpTime Forms.
 Open Scope R_scope.
 
 (** A non-decreasing function bounded above on [0,T) has a limit at T. *)
@@ -152,76 +152,149 @@ Proof.
 Qed.
 End Ratio.
 
-Theorem blow_up_ratio : blow_up_ratio_statement.
+(** A follower on the side s x < 0 of a divergent token, which it need not follow at once. *)
+Section Follower.
+Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R) (l : nat).
+Notation F := (growth_rate N a mu s b).
+Notation M := (sum_below N mu).
+Notation A := (sum_below N a).
+Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
+Hypothesis Hmu : all_nonneg N mu.
+Hypothesis HM : 0 < M.
+Hypothesis HT : 0 < T.
+Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hl : (S l < L)%nat.
+Hypothesis Nl : x l 0 <> 0.
+Hypothesis Hneg : s * x (S l) 0 < 0.
+Hypothesis Hinf : filterlim (fun t => Rabs (x l t)) (at_left T) (Rbar_locally p_infty).
+
+(** It keeps the fraction 1 - A Delta(x_{l+1}) of the rate before it. *)
+Lemma follower_loses y : F y l - A * Delta s b (y (S l)) * F y l <= F y (S l).
 Proof.
-  intros N a mu s b L T x Ha Hmu HM Hs HL HT N0 Hneg Hinf.
+  rewrite (growth_rate_split N a mu s b y (S l)).
+  assert (0 <= M * y (S l) ^ 2 * Delta s b (y (S l))).
+  { rewrite Rmult_assoc. apply Rmult_le_pos; [lra|apply sq_Delta_nonneg]. }
+  assert ((1 - A * Delta s b (y (S l))) * F y l <= carried N a mu s b y (S l)); [|lra].
+  unfold growth_rate, carried. rewrite <- sum_below_scal. apply sum_below_le. intros n Hn. simpl inherited.
+  apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b y l n); now apply Hmu|].
+  pose proof (exp_ineq1_le (- a n * Delta s b (y (S l)))). pose proof (Delta_pos s b (y (S l))).
+  pose proof (term_le_sum N a n Ha Hn).
+  assert (a n * Delta s b (y (S l)) <= A * Delta s b (y (S l))) by (apply Rmult_le_compat_r; lra). lra.
+Qed.
+
+Lemma follower_ratio : exists ratio, 0 < ratio /\
+  filterlim (fun t => Rabs (x (S l) t) / Rabs (x l t)) (at_left T) (locally ratio).
+Proof.
   assert (Ns : s <> 0) by (intros E; rewrite E in Hneg; lra).
-  assert (N1 : x 1%nat 0 <> 0) by (intros E; rewrite E in Hneg; lra).
+  assert (N1 : x (S l) 0 <> 0) by (intros E; rewrite E in Hneg; lra).
   pose proof (Rabs_pos_lt s Ns) as Hc.
-  destruct (abs_sign N a mu s b L T x O Hs ltac:(lia) N0) as (e0 & He0 & A0).
-  destruct (abs_sign N a mu s b L T x 1 Hs HL N1) as (e1 & He1 & A1).
-  assert (P0 : forall t, 0 <= t -> t < T -> 0 < e0 * x O t).
+  destruct (abs_sign N a mu s b L T x l Hs ltac:(lia) Nl) as (e0 & He0 & A0).
+  destruct (abs_sign N a mu s b L T x (S l) Hs Hl N1) as (e1 & He1 & A1).
+  assert (P0 : forall t, 0 <= t -> t < T -> 0 < e0 * x l t).
   { intros t Ht HtT. rewrite <- (A0 t Ht HtT). apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L T x O Hs ltac:(lia) N0 t Ht HtT). }
-  assert (P1 : forall t, 0 <= t -> t < T -> 0 < e1 * x 1%nat t).
+    exact (token_nonzero N a mu s b L T x l Hs ltac:(lia) Nl t Ht HtT). }
+  assert (P1 : forall t, 0 <= t -> t < T -> 0 < e1 * x (S l) t).
   { intros t Ht HtT. rewrite <- (A1 t Ht HtT). apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L T x 1 Hs HL N1 t Ht HtT). }
-  assert (Side : forall t, 0 <= t -> t < T -> s * x 1%nat t < 0).
-  { intros t Ht HtT. rewrite (slow_side N a mu s b L T x Hs 1 HL Hneg t Ht HtT).
-    pose proof (P1 t Ht HtT). rewrite (A1 t Ht HtT). assert (0 < Rabs s * (e1 * x 1%nat t)) by pos. lra. }
-  set (A := sum_below N a). set (ab := sum_below N (fun n => a n * mu n)).
-  assert (Hab : 0 <= ab).
-  { apply sum_below_nonneg. intros n Hn. apply Rmult_le_pos; [now apply Ha|now apply Hmu]. }
-  set (M := sum_below N mu) in *.
-  destruct (ratio_at_end T (exp (- (A * softplus b))) (ab / M) (Rabs s) b (M * (4 * exp b / s ^ 2))
-    (fun t => e0 * x O t) (fun t => e1 * x 1%nat t)
-    (fun t => growth_rate N a mu s b (fun k => x k t) 0) (fun t => growth_rate N a mu s b (fun k => x k t) 1)
-    (fun t => Delta s b (x 1%nat t))) as (R & HR & Lim).
+    exact (token_nonzero N a mu s b L T x (S l) Hs Hl N1 t Ht HtT). }
+  assert (Side : forall t, 0 <= t -> t < T -> s * x (S l) t < 0).
+  { intros t Ht HtT. rewrite (slow_side N a mu s b L T x Hs (S l) Hl Hneg t Ht HtT).
+    pose proof (P1 t Ht HtT). rewrite (A1 t Ht HtT). assert (0 < Rabs s * (e1 * x (S l) t)) by pos. lra. }
+  assert (HA : 0 <= A) by (now apply sum_below_nonneg).
+  destruct (ratio_at_end T (exp (- (A * softplus b))) A (Rabs s) b (M * (4 * exp b / s ^ 2))
+    (fun t => e0 * x l t) (fun t => e1 * x (S l) t)
+    (fun t => F (fun k => x k t) l) (fun t => F (fun k => x k t) (S l))
+    (fun t => Delta s b (x (S l) t))) as (R & HR & Lim).
   - exact HT.
   - apply exp_pos.
-  - apply Rdiv_le_0_compat; assumption.
+  - exact HA.
   - exact Hc.
   - pose proof (exp_pos b). assert (0 < s ^ 2) by (apply pow2_gt_0; exact Ns).
     apply Rmult_le_pos; [lra|]. apply Rdiv_le_0_compat; lra.
-  - apply (log_evolves T _ _ (evolves_scal T e0 _ _ (Hs O ltac:(lia)))); [exact HT|exact P0].
-  - apply (log_evolves T _ _ (evolves_scal T e1 _ _ (Hs 1%nat HL))); [exact HT|exact P1].
+  - apply (log_evolves T _ _ (evolves_scal T e0 _ _ (Hs l ltac:(lia)))); [exact HT|exact P0].
+  - apply (log_evolves T _ _ (evolves_scal T e1 _ _ (Hs (S l) Hl))); [exact HT|exact P1].
   - exact P0.
   - exact P1.
   - intros t _ _. now apply growth_rate_nonneg.
   - (* it keeps a fraction *)
-    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ 1). fold M.
-    assert (0 <= M * x 1%nat t ^ 2 * Delta s b (x 1%nat t)).
+    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ (S l)).
+    assert (0 <= M * x (S l) t ^ 2 * Delta s b (x (S l) t)).
     { rewrite Rmult_assoc. apply Rmult_le_pos; [lra|apply sq_Delta_nonneg]. }
-    assert (exp (- (A * softplus b)) * growth_rate N a mu s b (fun k => x k t) 0
-            <= carried N a mu s b (fun k => x k t) 1); [|lra].
+    assert (exp (- (A * softplus b)) * F (fun k => x k t) l <= carried N a mu s b (fun k => x k t) (S l)); [|lra].
     unfold growth_rate, carried. rewrite <- sum_below_scal. apply sum_below_le. intros n Hn. simpl inherited.
-    apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b (fun k => x k t) 0); now apply Hmu|]. apply exp_le.
+    apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b (fun k => x k t) l); now apply Hmu|]. apply exp_le.
     assert (a n <= A) by (apply (term_le_sum N a n); assumption).
-    assert (Delta s b (x 1%nat t) <= softplus b).
+    assert (Delta s b (x (S l) t) <= softplus b).
     { rewrite <- (Delta_0 s b). apply Delta_mono. pose proof (Side t Ht HtT). lra. }
-    assert (a n * Delta s b (x 1%nat t) <= A * softplus b); [|lra].
+    assert (a n * Delta s b (x (S l) t) <= A * softplus b); [|lra].
     apply Rmult_le_compat; [now apply Ha|left; apply Delta_pos|assumption|assumption].
-  - (* what it loses *)
-    intros t Ht HtT.
-    pose proof (growth_rate_against_first N a mu s b (fun k => x k t) 0 Ha Hmu) as G.
-    fold ab M in G. unfold later_steps in G. simpl (sum_below 1 _) in G. cbv beta in G.
-    rewrite (growth_rate_first N a mu s b (fun k => x k t)) in *. fold M in G |- *.
-    assert (0 <= M * x 1%nat t ^ 2 * Delta s b (x 1%nat t)).
-    { rewrite Rmult_assoc. apply Rmult_le_pos; [lra|apply sq_Delta_nonneg]. }
-    replace (ab / M * Delta s b (x 1%nat t) * (M * x O t ^ 2 * Delta s b (x O t)))
-      with (ab * (0 + Delta s b (x 1%nat t)) * (x O t ^ 2 * Delta s b (x O t))) by (field; lra).
-    lra.
+  - intros t _ _. apply (follower_loses (fun k => x k t)).
   - (* what it gains *)
-    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ 1). fold M.
-    pose proof (carried_le N a mu s b (fun k => x k t) 0 Hmu Ha).
-    pose proof (square_step_bounded s b (x 1%nat t) (Side t Ht HtT)) as Q.
+    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ (S l)).
+    pose proof (carried_le N a mu s b (fun k => x k t) l Hmu Ha).
+    pose proof (square_step_bounded s b (x (S l) t) (Side t Ht HtT)) as Q.
     apply (Rmult_le_compat_l M) in Q; [|lra]. rewrite <- Rmult_assoc in Q. lra.
   - intros t Ht HtT. rewrite <- exp_plus, <- (A1 t Ht HtT).
-    exact (slow_step_width N a mu s b L T x Hs 1 HL Hneg t Ht HtT).
-  - apply (filterlim_ext_loc (fun t => Rabs (x O t))); [|exact Hinf].
+    exact (slow_step_width N a mu s b L T x Hs (S l) Hl Hneg t Ht HtT).
+  - apply (filterlim_ext_loc (fun t => Rabs (x l t))); [|exact Hinf].
     exists (mkposreal T HT). intros t Hb HtT. open_ball Hb. apply A0; [lra|exact HtT].
   - exists R. split; [exact HR|].
-    apply (filterlim_ext_loc (fun t => e1 * x 1%nat t / (e0 * x O t))); [|exact Lim].
+    apply (filterlim_ext_loc (fun t => e1 * x (S l) t / (e0 * x l t))); [|exact Lim].
     exists (mkposreal T HT). intros t Hb HtT. open_ball Hb.
     rewrite (A0 t), (A1 t); [reflexivity|lra|exact HtT|lra|exact HtT].
+Qed.
+
+(** So it diverges too. *)
+Lemma follower_diverges : filterlim (fun t => Rabs (x (S l) t)) (at_left T) (Rbar_locally p_infty).
+Proof.
+  destruct follower_ratio as (R & HR & Lim).
+  apply (filterlim_ext_loc (fun t => Rabs (x (S l) t) / Rabs (x l t) * Rabs (x l t))).
+  - exists (mkposreal T HT). intros t Hb HtT. open_ball Hb. field. apply Rabs_no_R0.
+    exact (token_nonzero N a mu s b L T x l Hs ltac:(lia) Nl t ltac:(lra) HtT).
+  - intros P [K HK]. unfold filtermap.
+    assert (Near : at_left T (fun t => R / 2 < Rabs (x (S l) t) / Rabs (x l t))).
+    { apply (Lim (fun v => R / 2 < v)). assert (P2 : 0 < R / 2) by lra. exists (mkposreal _ P2).
+      intros v Hv. open_ball Hv. lra. }
+    assert (Big : at_left T (fun t => Rmax 0 K / (R / 2) < Rabs (x l t))).
+    { apply (Hinf (fun v => Rmax 0 K / (R / 2) < v)). exists (Rmax 0 K / (R / 2)). tauto. }
+    pose proof (filter_and _ _ Near Big) as Both. eapply filter_imp; [|exact Both]. intros t [H1 H2]. apply HK.
+    pose proof (Rmax_l 0 K). pose proof (Rmax_r 0 K).
+    assert (0 <= Rmax 0 K / (R / 2)) by (apply Rdiv_le_0_compat; lra).
+    apply Rle_lt_trans with (Rmax 0 K); [assumption|].
+    apply Rle_lt_trans with (R / 2 * (Rmax 0 K / (R / 2))); [right; field; lra|].
+    apply Rmult_le_0_lt_compat; lra.
+Qed.
+End Follower.
+
+(** The first token is the one that blows up: a later one with s x < 0 is bounded as long as those before it are. *)
+Lemma first_token_leads N a mu s b L (T : R) x :
+  (forall n, (n < N)%nat -> 0 <= a n) -> 0 < sum_below N mu -> s <> 0 -> maximal N a mu s b L T x ->
+  (forall l, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
+  filterlim (fun t => Rabs (x O t)) (at_left T) (Rbar_locally p_infty).
+Proof.
+  intros Ha HM Ns Hmax Hneg.
+  destruct (first_unbounded N a mu s b L T x Ha Hmax) as (m & B & G & Hm & Hu & _ & HG & Inh).
+  destruct Hmax as (HT & Hs & _). simpl in HT.
+  pose proof (leader_fast N a mu s b L T x HM Ns HT Hs m Hm G HG Inh Hu) as Fast.
+  destruct m as [|m]; [|specialize (Hneg (S m) ltac:(lia) Hm); lra].
+  now apply (leader_diverges N a mu s b L T x HM Ns HT Hs O Hm G HG Inh).
+Qed.
+
+Theorem blow_up_ratio : blow_up_ratio_statement.
+Proof.
+  intros N a mu s b L T x Ha Hmu HM HL Hfast Hneg Hmax.
+  assert (N0 : x O 0 <> 0) by (intros E; rewrite E in Hfast; lra).
+  assert (Ns : s <> 0) by (intros E; rewrite E in Hfast; lra).
+  destruct (fast_blow_up_time_proved N a mu s b (x O 0) HM N0 ltac:(lra)) as (T1 & _ & _ & H & _).
+  destruct Hmax as (HT & Hs & Hm). destruct (H L T x Hs HL eq_refl) as (Le & _ & _).
+  destruct T as [T| |]; [|contradiction|contradiction]. simpl in HT.
+  exists T. split; [reflexivity|].
+  pose proof (first_token_leads N a mu s b L T x Ha HM Ns (conj HT (conj Hs Hm)) Hneg) as Lead.
+  split; [exact Lead|].
+  assert (Nz : forall l, (l < L)%nat -> x l 0 <> 0).
+  { intros [|l] Hl; [exact N0|]. specialize (Hneg (S l) ltac:(lia) Hl). intros E. rewrite E in Hneg. lra. }
+  assert (Div : forall l, (l < L)%nat -> filterlim (fun t => Rabs (x l t)) (at_left T) (Rbar_locally p_infty)).
+  { induction l as [|l IH]; intros Hl; [exact Lead|].
+    apply (follower_diverges N a mu s b L T x l Ha Hmu HM HT Hs Hl); [apply Nz; lia|apply Hneg; lia|apply IH; lia]. }
+  intros l Hl.
+  apply (follower_ratio N a mu s b L T x l Ha Hmu HM HT Hs Hl); [apply Nz; lia|apply Hneg; lia|apply Div; lia].
 Qed.

@@ -9,34 +9,35 @@ Open Scope R_scope.
 Theorem carried_rate : carried_rate_statement.
 Proof.
   intros N a mu s b x Hm. rewrite growth_rate_split, growth_rate_first. f_equal.
-  unfold carried, carried_factor. rewrite <- sum_below_scal_r. apply sum_below_ext. intros n _.
-  simpl. field. exact Hm.
+  transitivity (x 0%nat ^ 2 * Delta s b (x 0%nat) * sum_below N (fun n => mu n * exp (- a n * Delta s b (x 1%nat)))).
+  - unfold carried. rewrite <- sum_below_scal. apply sum_below_ext. intros n _. simpl. ring.
+  - field. exact Hm.
 Qed.
 
 (** A limit of K from a limit of the gates. *)
 Lemma carried_factor_lim N a mu s b (f : R -> R) (g : nat -> R) :
   (forall n, (n < N)%nat -> is_lim (fun z => exp (- a n * Delta s b (f z))) p_infty (g n)) ->
   is_lim (fun z => carried_factor N a mu s b (f z)) p_infty
-    (sum_below N (fun n => mu n / sum_below N mu * g n)).
+    (sum_below N (fun n => mu n * g n) / sum_below N mu).
 Proof.
-  intros H.
-  apply (sum_below_lim N (fun n z => mu n / sum_below N mu * exp (- a n * Delta s b (f z)))
-    (fun n => mu n / sum_below N mu * g n)).
-  intros n Hn. exact (is_lim_scal_l _ (mu n / sum_below N mu) p_infty (g n) (H n Hn)).
+  intros H. unfold carried_factor, Rdiv.
+  apply (is_lim_scal_r (fun z => sum_below N (fun n => mu n * exp (- a n * Delta s b (f z)))) (/ sum_below N mu) p_infty
+    (sum_below N (fun n => mu n * g n))).
+  apply (sum_below_lim N (fun n z => mu n * exp (- a n * Delta s b (f z))) (fun n => mu n * g n)).
+  intros n Hn. exact (is_lim_scal_l _ (mu n) p_infty (g n) (H n Hn)).
 Qed.
 
 Theorem carried_limits : carried_limits_statement.
 Proof.
   intros N a mu s b Hm. split; [|split].
   - intros y. set (M := sum_below N mu) in *.
-    replace (Rabs (carried_factor N a mu s b y) * M) with (Rabs (carried_factor N a mu s b y * M))
-      by (rewrite Rabs_mult, (Rabs_pos_eq M) by lra; reflexivity).
-    unfold carried_factor. fold M. rewrite <- sum_below_scal_r.
+    rewrite <- (Rabs_pos_eq M) at 1 by lra. rewrite <- Rabs_mult.
+    replace (M * (sum_below N (fun n => mu n * exp (- a n * Delta s b y)) / M))
+      with (sum_below N (fun n => mu n * exp (- a n * Delta s b y))) by (field; lra).
     eapply Rle_trans; [apply sum_below_abs|]. apply sum_below_le. intros n _. right.
-    replace (mu n / M * exp (- a n * Delta s b y) * M) with (mu n * exp (- a n * Delta s b y)) by (field; lra).
     rewrite Rabs_mult, (Rabs_pos_eq (exp _)) by (left; apply exp_pos). reflexivity.
-  - intros Ns. replace (Finite 1) with (Finite (sum_below N (fun n => mu n / sum_below N mu * 1))).
-    2:{ f_equal. unfold Rdiv. rewrite sum_below_scal_r, sum_below_scal_r. field. lra. }
+  - intros Ns. replace (Finite 1) with (Finite (sum_below N (fun n => mu n * 1) / sum_below N mu)).
+    2:{ f_equal. rewrite sum_below_scal_r. field. lra. }
     apply (carried_factor_lim N a mu s b (fun z => - z / s) (fun _ => 1)). intros n _.
     assert (A : is_lim (fun z => softplus (b - z)) p_infty 0).
     { apply (is_lim_le_le_loc (fun _ => 0) (fun z => exp (b - z))).
@@ -52,8 +53,8 @@ Proof.
     apply (lim_continuous (fun y => exp (- a n * y)) _ p_infty 0 A).
     apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule) (fun y => exp (- a n * y))).
     auto_derive. exact I.
-  - intros Ns Ha. rewrite <- (sum_below_zero N).
-    rewrite (sum_below_ext N (fun _ => 0) (fun n => mu n / sum_below N mu * 0)) by (intros; ring).
+  - intros Ns Ha. replace (Finite 0) with (Finite (sum_below N (fun n => mu n * 0) / sum_below N mu)).
+    2:{ f_equal. rewrite sum_below_scal_r. field. lra. }
     apply (carried_factor_lim N a mu s b (fun z => z / s) (fun _ => 0)). intros n Hn.
     specialize (Ha n Hn).
     apply (is_lim_le_le_loc (fun _ => 0) (fun z => exp (- (a n * (z + b))))).

@@ -29,7 +29,7 @@ Proof. unfold channel_step, Delta. now rewrite axis_projection. Qed.
 (** S_C[n,d] times the layer's state is the state of the one-channel flow. *)
 Lemma axis_hidden l n :
   S_C n d * layer_hidden D a S_B S_Delta b x d l n =
-  hidden (a d) (fun n => S_C n d * S_B n d) (S_Delta d d) (b d) r l n.
+  hidden (a d) (fun n => S_B n d * S_C n d) (S_Delta d d) (b d) r l n.
 Proof.
   induction l as [|k IH]; simpl layer_hidden; simpl hidden;
     rewrite axis_step, axis_projection, on_axis; [ring|].

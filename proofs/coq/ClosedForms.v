@@ -26,7 +26,7 @@ Proof. unfold Delta. f_equal. ring. Qed.
 
 Theorem closed_form_first_token : closed_form_first_token_statement.
 Proof.
-  intros N a mu b L T x Hs HL N0 t Ht HT.
+  intros N a mu b L T x Hs HL t Ht HT N0.
   pose proof (token_invsq N a mu 0 b L T x O Hs HL N0) as E.
   set (k := 2 * sum_below N mu * softplus b).
   assert (El : evolves T (fun t => k * t) (fun _ => k)).
@@ -37,7 +37,8 @@ Proof.
     pose proof (token_nonzero N a mu 0 b L T x O Hs HL N0 u ltac:(lra) HuT) as Nu.
     rewrite growth_rate_first, Delta_constant. unfold k. field. exact Nu. }
   pose proof (evolves_constant T _ _ (evolves_plus _ _ _ _ _ E El) Z t Ht HT) as C. cbv beta in C.
-  rewrite Rmult_0_r, Rplus_0_r in C. fold k. lra.
+  rewrite Rmult_0_r, Rplus_0_r in C.
+  replace (2 * sum_below N mu * t * softplus b) with (k * t) by (unfold k; ring). lra.
 Qed.
 
 (** With one decay rate and s = 0 the second token inherits the fraction q. *)
@@ -53,14 +54,16 @@ Qed.
 
 Theorem closed_form_two_tokens : closed_form_two_tokens_statement.
 Proof.
-  intros N a mu b a0 q C L T x Ha Pa Hs HL N0 N1 Eq EC t Ht HT.
+  intros N a mu b a0 L T x Ha Pa Hs HL N0 N1 t Ht HT. cbv beta zeta.
+  remember (exp (- a0 * softplus b)) as q eqn:Eq.
   pose proof (softplus_pos b) as Pd. set (k := 2 * sum_below N mu * softplus b).
   set (z0 := / x O 0 ^ 2) in *. set (zeta := fun u => z0 - k * u).
   assert (Hq : q < 1) by (rewrite Eq; apply decay_lt_1; assumption).
   pose proof (token_nonzero N a mu 0 b L T x O Hs ltac:(lia) N0) as Nz0.
   pose proof (token_nonzero N a mu 0 b L T x 1 Hs HL N1) as Nz1.
   assert (First : forall u, 0 <= u -> Rbar_lt u T -> / x O u ^ 2 = zeta u).
-  { intros u Hu HuT. exact (closed_form_first_token N a mu b L T x Hs ltac:(lia) N0 u Hu HuT). }
+  { intros u Hu HuT. rewrite (closed_form_first_token N a mu b L T x Hs ltac:(lia) u Hu HuT N0).
+    unfold zeta, z0, k. ring. }
   assert (Pz : forall u, 0 <= u -> Rbar_lt u T -> 0 < zeta u).
   { intros u Hu HuT. rewrite <- First by assumption. apply Rinv_0_lt_compat, pow2_gt_0. now apply Nz0. }
   assert (HT0 : Rbar_lt 0 T) by (apply Rbar_lt_lt with t; assumption).
@@ -88,11 +91,12 @@ Proof.
     replace (x O u ^ 2) with (/ w) by (rewrite <- First; field; exact Nz0).
     field. repeat split; try lra; exact Nz1. }
   assert (Z0 : zeta 0 = z0) by (unfold zeta; ring). rewrite Z0 in W'.
-  specialize (Pz t Ht HT). change (z0 - k * t) with (zeta t).
+  specialize (Pz t Ht HT).
+  replace (z0 - 2 * sum_below N mu * t * softplus b) with (zeta t) by (unfold zeta, k; ring).
+  replace (z0 - 2 * sum_below N mu * 0 * softplus b) with z0 by ring. unfold Rpower.
   assert (Inv : forall y, exp (- q * y) = / exp (q * y)).
   { intros y. rewrite <- exp_Ropp. f_equal. ring. }
   rewrite !Inv in W'. pose proof (exp_pos (q * ln (zeta t))) as X1. pose proof (exp_pos (q * ln z0)) as X2.
-  rewrite EC.
   replace (/ x 1%nat t ^ 2)
     with ((/ x 1%nat t ^ 2 + - / (1 - q) * zeta t) * / exp (q * ln (zeta t)) * exp (q * ln (zeta t))
           + zeta t / (1 - q)).

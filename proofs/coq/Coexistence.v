@@ -1,4 +1,4 @@
-(** coexistence: a = (0.2, 4), mu = (-1, 1.5), s = b = 1, start (1, 0.5).
+(** coexistence-witness: a = (0.2, 4), mu = (-1, 1.5), s = b = 1, first token 1 and second at most 1/2.
 
     While the second token y lies in (0, 3/5] and the first is r >= 1, what the
     second inherits, (- exp(-Delta(y)/5) + 1.5 exp(-4 Delta(y))) r^2 Delta(r),
@@ -11,56 +11,6 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Softplus Sums.
 From S6Flow Require Import GrowthRate Signs Existence Limits FirstToken BlowUpTime BlowUpProfile.
 Open Scope R_scope.
-
-(** ** A barrier that only asks about a strip above it
-
-    The weight is 0 below c and above d, so its primitive along f cannot grow. *)
-Definition strip_primitive (c d v : R) : R := possq c v - 2 * possq ((c + d) / 2) v + possq d v.
-
-Definition strip_weight (c d v : R) : R :=
-  2 * Rmax 0 (v - c) - 2 * (2 * Rmax 0 (v - (c + d) / 2)) + 2 * Rmax 0 (v - d).
-
-Lemma strip_derive c d v : is_derive (strip_primitive c d) v (strip_weight c d v).
-Proof.
-  unfold strip_primitive, strip_weight.
-  apply (is_derive_plus (fun v => possq c v - 2 * possq ((c + d) / 2) v) (possq d)); [|apply possq_derive].
-  apply (is_derive_minus (possq c) (fun v => 2 * possq ((c + d) / 2) v)); [apply possq_derive|].
-  apply (is_derive_scal (possq ((c + d) / 2)) v 2). apply possq_derive.
-Qed.
-
-Ltac split_max :=
-  unfold Rmax; repeat match goal with |- context [Rle_dec ?u ?v] => destruct (Rle_dec u v) end.
-
-Lemma strip_weight_zero c d v : c < d -> v <= c \/ d <= v -> strip_weight c d v = 0.
-Proof. intros Hcd H. unfold strip_weight. split_max; lra. Qed.
-
-Lemma strip_weight_nonneg c d v : c < d -> 0 <= strip_weight c d v.
-Proof. intros Hcd. unfold strip_weight. split_max; lra. Qed.
-
-Lemma strip_primitive_pos c d v : c < d -> c < v -> 0 < strip_primitive c d v.
-Proof. intros Hcd Hv. unfold strip_primitive, possq. split_max; nra. Qed.
-
-Lemma strip_barrier T f df c d : c < d -> evolves T f df -> f 0 <= c ->
-  (forall t, 0 < t -> Rbar_lt t T -> c < f t < d -> df t <= 0) ->
-  forall t, 0 <= t -> Rbar_lt t T -> f t <= c.
-Proof.
-  intros Hcd E H0 H t Ht HT.
-  assert (Ep : evolves T (fun t => strip_primitive c d (f t)) (fun t => df t * strip_weight c d (f t))).
-  { apply (evolves_comp T f df _ (strip_weight c d) E).
-    - eapply continuous_of_derive, strip_derive.
-    - intros; apply strip_derive. }
-  pose proof (decr_on T _ _ 0 t Ep (Rle_refl 0) Ht HT) as G. cbv beta in G.
-  assert (strip_primitive c d (f t) <= strip_primitive c d (f 0)) as G'.
-  { apply G. intros u Hu. assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
-    destruct (Rle_lt_dec (f u) c); [rewrite strip_weight_zero by lra; lra|].
-    destruct (Rle_lt_dec d (f u)); [rewrite strip_weight_zero by lra; lra|].
-    specialize (H u ltac:(lra) HuT ltac:(lra)). pose proof (strip_weight_nonneg c d (f u) Hcd). nra. }
-  destruct (Rle_lt_dec (f t) c) as [|Q]; [assumption|exfalso].
-  pose proof (strip_primitive_pos c d (f t) Hcd Q).
-  assert (strip_primitive c d (f 0) = 0).
-  { unfold strip_primitive, possq. rewrite !Rmax_left by lra. simpl. ring. }
-  lra.
-Qed.
 
 (** ** The numbers *)
 Lemma fourth_power_exp v : exp (- v) = exp (- (v / 4)) ^ 4.
@@ -113,13 +63,14 @@ Proof.
   lra.
 Qed.
 
-Theorem coexistence : coexistence_statement.
+Theorem coexistence_witness : coexistence_witness_statement.
 Proof.
-  intros a mu A0 A1 M0 M1.
+  intros a mu A0 A1 M0' M1. assert (M0 : mu 0%nat = -1) by lra. set (small := 1 / 10000000).
   assert (HM : sum_below 2 mu = 1 / 2) by (simpl; rewrite M0, M1; field).
-  set (y0 := fun l : nat => match l with O => 1 | _ => 1 / 2 end).
+  set (y0 := fun l : nat => match l with O => 1 | _ => small end).
   destruct (maximal_solution 2%nat a mu 1 1 2%nat y0) as (Tm & x & PT & Sol & Init & _ & Unb).
   pose proof (Init O ltac:(lia)) as I0. pose proof (Init 1%nat ltac:(lia)) as I1. simpl in I0, I1.
+  assert (Hsmall : 0 < small <= 1 / 2) by (unfold small; lra).
   destruct (fast_blow_up_time_proved 2%nat a mu 1 1 1 ltac:(lra) ltac:(lra) ltac:(lra)) as (T1 & _ & _ & Max & _).
   destruct (Max 2%nat Tm x Sol ltac:(lia) I0) as (Hle & _ & _).
   destruct Tm as [T| |]; [|contradiction|contradiction]. simpl in PT.
@@ -169,8 +120,8 @@ Proof.
       - intros t Ht HT. apply (is_derive_scal (fun t => ln (x O t)) t). now apply G. }
     intros t Ht HT. pose proof (decr_on T _ _ 0 t E (Rle_refl 0) Ht HT) as G. cbv beta in G.
     rewrite I0, I1, ln_1 in G.
-    assert (ln (1 / 2) < 0) by (rewrite <- ln_1; apply ln_increasing; lra).
-    assert (ln (x 1%nat t) + 1 / 5 * ln (x O t) <= ln (1 / 2) + 1 / 5 * 0); [|lra].
+    assert (ln small < 0) by (rewrite <- ln_1; apply ln_increasing; lra).
+    assert (ln (x 1%nat t) + 1 / 5 * ln (x O t) <= ln small + 1 / 5 * 0); [|lra].
     apply G. intros u Hu.
     pose proof (second_rate a mu (fun k => x k u) A0 A1 M0 M1) as Q. cbv beta in Q.
     specialize (Q ltac:(pose proof (Mono 0 u ltac:(lra) ltac:(lra)); lra)).

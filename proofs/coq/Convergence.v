@@ -186,6 +186,13 @@ Proof.
   destruct (Hu B) as (t & Ht & HtT & Hlt). specialize (HBl t Ht HtT). lra.
 Qed.
 
+Theorem convergence_monotone : convergence_monotone_statement.
+Proof.
+  intros N a mu s b L T x l Hmu Hs Hl u v Huv HT.
+  apply (abs_nonincreasing N a mu s b L T x l Hs Hl); [|lra|lra|exact HT].
+  intros t _ _. now apply (growth_rate_nonpos N a mu s b (fun k => x k t) l).
+Qed.
+
 Theorem existence : existence_statement.
 Proof.
   intros N a mu s b L y0 Hmu. apply global_existence. intros T x HT Hs H0 l Hl.

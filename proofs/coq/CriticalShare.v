@@ -177,9 +177,14 @@ Proof.
 Qed.
 End Critical.
 
-Theorem state_convergence_critical : state_convergence_critical_statement.
+(** The first token with kappa = 1 falls like (t ln t)^(-1/2). *)
+Lemma state_convergence_critical N a mu s b L x l :
+  (forall n, (n < N)%nat -> 0 <= a n) -> sum_below N mu < 0 -> solution N a mu s b L p_infty x -> (l < L)%nat ->
+  (forall k, (k <= l)%nat -> x k 0 <> 0) -> (forall k, (k < l)%nat -> share_carried N a mu b k <> 1) ->
+  share_carried N a mu b l = 1 ->
+  is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
 Proof.
-  intros N a mu s b L x l Ha HM Hs Hl Nz Hk Hc.
+  intros Ha HM Hs Hl Nz Hk Hc.
   apply (critical_square N a mu s b L x Ha HM Hs l Hl Nz); [|exact Hc].
   exact (shares_power N a mu s b L x Ha HM Hs l Hl Nz Hk).
 Qed.

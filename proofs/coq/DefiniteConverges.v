@@ -9,9 +9,19 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums Statements VectorToken.
 Open Scope R_scope.
 
+(** A bound of squares as a bound of norms. *)
+Lemma norm_of_square n n0 w : 0 <= n0 -> 1 <= w -> n * w <= n0 -> sqrt n <= sqrt n0 / sqrt w.
+Proof.
+  intros H0 Hw H. rewrite <- sqrt_div_alt by lra. apply sqrt_le_1_alt.
+  apply (Rmult_le_reg_r w); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. lra.
+Qed.
+
 Theorem definite_converges : definite_converges_statement.
 Proof.
-  intros D M S_Delta b T x lambda m Hl Hneg sol Hm Hstep.
+  intros D M S_Delta b T x eig m Hneg0 Hform0 sol Hm Hstep.
+  set (lambda := - eig). assert (Hl : 0 < lambda) by (unfold lambda; lra).
+  assert (Hneg : forall v, quadratic_form D M v <= - lambda * square_norm D v).
+  { intros v. unfold lambda. rewrite Ropp_involutive. apply Hform0. }
   set (n := norm_at D x). set (n0 := n 0). set (k := 2 * lambda * m).
   assert (Hk : 0 < k) by (unfold k; pos).
   assert (Hform : forall t, form_at D M x t <= - lambda * n t) by (intros t; apply Hneg).
@@ -52,7 +62,13 @@ Proof.
       + replace (- k * n t0 ^ 2 * w + n t0 * (k * n0)) with (- (k * n t0 * (n t0 * w - n0))) by ring.
         assert (0 <= k * n t0 * (n t0 * w - n0)) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
         lra. }
-  split; [exact Mono|]. split; [exact Bound|].
+  split; [exact Mono|]. split.
+  { intros t Ht HT. pose proof (Hn 0) as N0. fold n0 in N0. unfold norm.
+    change (sum_below D (fun d => x d t ^ 2)) with (n t). change (sum_below D (fun d => x d 0 ^ 2)) with n0.
+    rewrite pow2_sqrt by exact N0. rewrite (Rabs_left eig) by exact Hneg0.
+    assert (0 <= k * n0 * t) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
+    replace (2 * m * t * - eig * n0) with (k * n0 * t) by (unfold k, lambda; ring).
+    apply norm_of_square; [exact N0|lra|now apply Bound]. }
   intros -> d Hd. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
   exists (/ (k * eps ^ 2)). intros t Ht.
   assert (Pe : 0 < k * eps ^ 2) by (apply Rmult_lt_0_compat; [exact Hk|apply pow_lt; exact He]).

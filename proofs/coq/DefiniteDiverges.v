@@ -11,7 +11,7 @@ Open Scope R_scope.
 
 Theorem definite_diverges : definite_diverges_statement.
 Proof.
-  intros D M S_Delta b T x lambda Hl Hpos sol N0.
+  intros D M S_Delta b T x eig Hl Hpos sol N0. set (lambda := eig) in *.
   set (n := norm_at D x). set (n0 := n 0).
   assert (Hform : forall t, lambda * n t <= form_at D M x t) by (intros t; apply Hpos).
   assert (Hn : forall t, 0 <= n t) by (intros t; apply norm_at_nonneg).
@@ -25,9 +25,11 @@ Proof.
   split.
   - intros d u v Hd Huv HT.
     exact (coordinate_increasing D M S_Delta b T x sol d u v Hd Hf0 Huv HT).
-  - intros ->. assert (Mono : forall u v, 0 <= u <= v -> n u <= n v).
-    { intros u v Huv. apply (incr_on p_infty _ _ u v En ltac:(lra) ltac:(lra) I). intros t _.
+  - assert (MonoT : forall u v, 0 <= u <= v -> Rbar_lt v T -> n u <= n v).
+    { intros u v Huv HT. apply (incr_on T _ _ u v En ltac:(lra) ltac:(lra) HT). intros t _.
       apply Rmult_le_pos; [specialize (Hf0 t); lra|apply Hsum]. }
+    split; [intros u v Huv HT; apply sqrt_le_1_alt; now apply MonoT|].
+    intros ->. assert (Mono : forall u v, 0 <= u <= v -> n u <= n v) by (intros u v Huv; now apply MonoT).
     apply is_lim_spec. intros K. change (Rbar_locally' p_infty (fun t => K < n t)).
     destruct (positive_minimum D
       (fun d => softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * (1 + Rmax 0 K))))

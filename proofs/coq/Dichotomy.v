@@ -60,7 +60,7 @@ Definition classified (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat 
   (0 < sum_below N mu -> (forall l, (l < L)%nat -> y0 l = 0 \/ s * y0 l < 0) ->
    T = p_infty /\ (forall l, (l < L)%nat -> y0 l <> 0 ->
       is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
-      (exists C : R, forall t, exp 1 <= t -> Rabs (x l t) <= C * ln t))) /\
+      (exists C t0 : R, forall t, t0 <= t -> Rabs (x l t) <= C * ln t))) /\
   (0 < sum_below N mu -> (exists l, (l < L)%nat /\ y0 l <> 0 /\ 0 <= s * y0 l) ->
    exists (T0 : R) (m : nat), T = Finite T0 /\ (m < L)%nat /\ y0 m <> 0 /\
    (forall l, (m <= l)%nat -> (l < L)%nat -> y0 l <> 0 -> diverges T0 x l)).
@@ -88,13 +88,13 @@ Proof.
     + destruct (slow_log_rate_proved N a mu s b L p_infty x l Ha Hmu HM Hs Hl) as [_ (C & _ & HC)].
       * intros k Hk. rewrite H0 by lia. apply Hslow. lia.
       * exact Nl.
-      * exists C. intros t Ht. now apply HC.
+      * exists C, (exp 1). intros t Ht. now apply HC.
   - intros HM (l & Hl & Nl & Hf). pose proof (one_sign_pos N mu Hone HM) as Hmu.
     rewrite <- H0 in Nl, Hf by exact Hl.
     pose proof (blow_up_bound N a mu s b L T x l Hmu HM Hs Hl Nl Hf) as Hb.
     destruct T as [T| |]; [|contradiction|contradiction].
-    destruct (fast_order N a mu s b L T x Hmu HM HT Hs) as (m & Hm & Nm & _ & _ & _ & Hd).
-    + intros T' y Hy Hy0. apply (Hmax T' y Hy). intros k Hk. now rewrite Hy0, H0.
+    destruct (fast_order N a mu s b L T x Hmu HM) as (m & Hm & Nm & _ & _ & _ & Hd).
+    + split; [exact HT|]. split; [exact Hs|]. intros T' y Hy Hy0. apply (Hmax T' y Hy). intros k Hk. now rewrite Hy0, H0.
     + exists T, m. split; [reflexivity|]. split; [exact Hm|]. split; [now rewrite <- H0|].
       intros k Hmk Hk Nk. rewrite <- H0 in Nk by exact Hk. exact (Hd k Hmk Hk Nk).
 Qed.

@@ -71,7 +71,7 @@ Proof.
   set (C := M * exp (K * t0) + 1). pose proof (exp_pos (K * t0)) as Pe.
   assert (HC : 0 < C) by (unfold C; assert (0 <= M * exp (K * t0)) by (apply Rmult_le_pos; lra); lra).
   exists C, (/ C). split; [exact HC|]. split; [now apply Rinv_0_lt_compat|].
-  intros h i l Hh. revert i l.
+  intros h i l Hh. rewrite (Rmult_comm h (INR i)), (Rmult_comm h C). revert i l.
   assert (HCh : C * h <= 1).
   { apply (Rmult_le_reg_l (/ C)); [now apply Rinv_0_lt_compat|].
     rewrite <- Rmult_assoc, Rinv_l by lra. lra. }
@@ -108,7 +108,8 @@ Proof.
       destruct (Lip l Hl y (fun k => x k t) E Ybox (Box1 t ltac:(lra)) HE Near) as [_ LV].
       pose proof (Local t h l Pt ltac:(lra) ltac:(lra) Hl) as Loc.
       specialize (Near l Hl). cbv beta in Near.
-      change (residual_stack N a mu s b h (fun k => x k 0) (S i) l) with (y l + h * V l y).
+      change (residual_stack N a mu s b h (fun k => x k 0) (S i) l) with (y l + h * y l * growth_rate N a mu s b y l).
+      replace (h * y l * growth_rate N a mu s b y l) with (h * V l y) by (unfold V; ring).
       replace (y l + h * V l y - x l (t + h))
         with ((y l - x l t) + h * (V l y - V l (fun k => x k t))
               + - (x l (t + h) - x l t - h * V l (fun k => x k t))) by ring.

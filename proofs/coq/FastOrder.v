@@ -184,9 +184,16 @@ Proof.
   - pose proof (Hmax T1 z Hz Sz) as Hle. simpl in Hle. lra.
 Qed.
 
+Theorem causality_times : causality_times_statement.
+Proof.
+  intros N a mu s b L m T T' x y (_ & Hs & _) (_ & _ & Hmax) Hm H0.
+  apply (Hmax T x); [|exact H0].
+  apply (solution_weaken N a mu s b L m T T x); [exact Hm|apply Rbar_le_refl|exact Hs].
+Qed.
+
 Theorem fast_order : fast_order_statement.
 Proof.
-  intros N a mu s b L T x Hmu HM HT Hs Hmax.
+  intros N a mu s b L T x Hmu HM (HT & Hs & Hmax).
   destruct (end_unbounded N a mu s b L T x HT Hs Hmax) as (l0 & Hl0 & Hu0).
   destruct (least (unbounded T x) l0 Hu0) as (m & Hm & Hu & Hleast).
   assert (HmL : (m < L)%nat) by lia.

@@ -39,6 +39,17 @@ Proof.
     now apply (token_nonzero N a mu s b L T x O Hs HL N0).
 Qed.
 
+(** On the outward side s r sign(x0) is |s| r. *)
+Lemma outward_step s b x0 r : x0 <> 0 -> 0 <= s * x0 -> Delta s b (r * sign x0) = softplus (Rabs s * r + b).
+Proof.
+  intros Nz Hp. unfold Delta. do 2 f_equal.
+  destruct (Rdichotomy _ _ Nz) as [Neg|Pos].
+  - rewrite sign_eq_m1 by exact Neg. rewrite Rabs_left1; [ring|].
+    destruct (Rle_lt_dec s 0) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_l s x0 0 Q Neg). lra.
+  - rewrite sign_eq_1 by exact Pos. rewrite Rabs_pos_eq; [ring|].
+    destruct (Rle_lt_dec 0 s) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_r x0 s 0 Pos Q). lra.
+Qed.
+
 (** The sign of k is the sign of s x_1. *)
 Lemma slow_slope s e y : e * e = 1 -> 0 < e * y -> s * y < 0 -> s * e = - Rabs s.
 Proof.

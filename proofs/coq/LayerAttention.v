@@ -14,7 +14,9 @@ Proof.
     projection D S_C (x l) n * projection D S_B (x j) n * channel_step D S_Delta b (x j) d
     * exp (- a d n * sum_between (S j) (S l) (fun k => channel_step D S_Delta b (x k) d)) * x j d))).
   - rewrite (sum_below_swap N (S l)). apply sum_below_ext. intros j _.
-    now rewrite <- sum_below_scal_r.
+    rewrite <- sum_below_scal. apply sum_below_ext. intros n _. rewrite (Rmult_comm (- sum_between _ _ _)).
+    replace (a d n * - sum_between (S j) (S l) (fun k => channel_step D S_Delta b (x k) d))
+      with (- a d n * sum_between (S j) (S l) (fun k => channel_step D S_Delta b (x k) d)) by ring. ring.
   - intros n _.
     rewrite (recursion_solved (a d n) (fun k => channel_step D S_Delta b (x k) d)
       (fun j => channel_step D S_Delta b (x j) d * projection D S_B (x j) n * x j d)

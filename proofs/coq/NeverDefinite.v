@@ -26,7 +26,7 @@ Qed.
 Theorem first_token_field : first_token_field_statement.
 Proof.
   intros N D a S_B S_C S_Delta b x d. unfold layer_output. rewrite form_by_states.
-  rewrite <- !sum_below_scal_r. apply sum_below_ext. intros n _. simpl layer_hidden. ring.
+  rewrite (Rmult_comm (channel_step D S_Delta b (x O) d)), Rmult_assoc, <- sum_below_scal_r. apply sum_below_ext. intros n _. simpl layer_hidden. ring.
 Qed.
 
 (** The p-th unknown apart from the others. *)

@@ -3,8 +3,8 @@
 From Coq Require Import Reals Lra Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Forms Statements.
-From S6Flow Require Import Softplus Convergence Constants StateConvergence SlowRate Blowup Witness.
-From S6Flow Require Import SlowFirstToken BlowUpTime BlowUpProfile AffinePhaseLine.
+From S6Flow Require Import Signs Softplus Convergence Constants StateConvergence CriticalShare SlowRate Blowup Witness.
+From S6Flow Require Import FirstToken SlowFirstToken BlowUpTime BlowUpProfile AffinePhaseLine.
 
 Local Open Scope R_scope.
 
@@ -48,7 +48,7 @@ Qed.
 Lemma quotient_bound mu0 m y z t :
   mu0 < 0 -> 0 <= m -> 0 <= t -> Rabs z <= Rabs y ->
   (y <> 0 -> Rabs z <= / sqrt (/ y ^ 2 + 2 * - mu0 * m * t)) ->
-  Rabs z <= Rabs y / sqrt (1 + 2 * Rabs mu0 * y ^ 2 * t * m).
+  Rabs z <= Rabs y / sqrt (1 + 2 * t * Rabs mu0 * y ^ 2 * m).
 Proof.
   intros Hmu Hm Ht Hle Hb. destruct (Req_dec y 0) as [->|N].
   - rewrite Rabs_R0 in *. unfold Rdiv. now rewrite Rmult_0_l.
@@ -85,10 +85,10 @@ Proof.
   intros N a mu b x0 Hm Nz.
   destruct (convergence_rate_attained_proved N a mu b x0 Hm Nz) as (x & Hs & H0 & B).
   exists x. split; [exact Hs|]. split; [exact H0|].
-  intros t Ht. rewrite (B t Ht), Delta_zero.
+  intros t Ht. rewrite (B t Ht), !Delta_flat, Rmin_left by apply Rle_refl.
   apply root_of_inverse_square.
   - exact Nz.
-  - pose proof (Rmin_steps_nonneg 0 b x0). repeat apply Rmult_le_pos; lra.
+  - pose proof (softplus_positive b). repeat apply Rmult_le_pos; lra.
   - rewrite (Rabs_left (sum_below N mu)) by exact Hm. ring.
 Qed.
 
@@ -121,16 +121,23 @@ Theorem state_convergence : state_convergence_statement.
 Proof.
   intros N a mu s b L x l Ha Hm Hs Hl Nz.
   rewrite (Rabs_left (sum_below N mu)) by exact Hm.
-  exact (state_convergence_proved N a mu s b L x l Ha Hm Hs Hl Nz).
+  destruct (state_convergence_proved N a mu s b L x l Ha Hm Hs Hl Nz) as (Z & C & E).
+  split; [exact Z|]. split; [exact C|]. split; [exact E|]. intros K Hk.
+  apply (is_lim_ext (fun t => t * ln t * x l t ^ 2)); [intros t; ring|].
+  exact (state_convergence_critical N a mu s b L x l Ha Hm Hs Hl Nz Hk K).
 Qed.
 
 (** ** Slow divergence *)
 
 Theorem slow_log_rate : slow_log_rate_statement.
 Proof.
-  intros N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz.
-  destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [Lo Up].
-  split; [|exact Up]. intros t Ht HT. eapply Rle_trans; [right|exact (Lo t Ht HT)].
+  intros N a mu s b L T x l Ha Hn Hm Hs Hl Hk. split.
+  2:{ destruct (Req_dec (x l 0) 0) as [Z|Nz].
+      - exists 0, 0. intros t Ht HT. rewrite (token_zero N a mu s b L T x l Hs Hl Z t Ht HT), Rabs_R0. lra.
+      - destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [_ (C & _ & Up)].
+        exists C, (exp 1). exact Up. }
+  intros t Ht HT Nz. destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [Lo _].
+  eapply Rle_trans; [right|exact (Lo t Ht HT)].
   assert (Ns : s <> 0) by (destruct (Hk l (le_n _)) as [E|E]; [contradiction|intros Z; rewrite Z in E; lra]).
   assert (Hs0 : Rabs s <> 0) by (now apply Rabs_no_R0).
   pose proof (exp_pos b).
@@ -161,29 +168,28 @@ Qed.
 Theorem fast_bound : fast_bound_statement.
 Proof.
   intros N a mu s b L T x l Hn Hm Hs Hl Nz Hp.
-  destruct (fast_bound_proved N a mu s b L T x l Hn Hm Hs Hl Nz Hp) as [HT HG].
-  assert (E : 2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0) = 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2)
-    by ring.
-  rewrite E. split; [exact HT|]. intros t Ht HtT.
-  unfold Rdiv. rewrite Rinv_inv. rewrite (Rmult_comm t). exact (HG t Ht HtT).
+  destruct (fast_bound_proved N a mu s b L T x l Hn Hm Hs Hl Nz Hp) as [HT HG]. split.
+  - replace (2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0))
+      with (2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2) by ring. exact HT.
+  - intros t Ht HtT. specialize (HG t Ht HtT).
+    replace (2 * sum_below N mu * t * x l 0 ^ 2 * Delta s b (x l 0))
+      with (2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t) by ring.
+    set (w := 1 - 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t) in *.
+    assert (P0 : 0 < x l 0 ^ 2) by (now apply pow2_gt_0). pose proof (pow2_ge_0 (x l t)).
+    assert (Pw : 0 < w) by (destruct (Rle_lt_dec w 0); [|assumption]; exfalso; nra).
+    pose proof (sqrt_lt_R0 w Pw) as Ps. apply (Rmult_le_reg_r (sqrt w)); [exact Ps|].
+    unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+    rewrite <- (Rabs_pos_eq (sqrt w)) by lra. rewrite <- Rabs_mult. apply Rsqr_le_abs_0.
+    unfold Rsqr. replace (x l t * sqrt w * (x l t * sqrt w)) with (x l t ^ 2 * (sqrt w * sqrt w)) by ring.
+    rewrite sqrt_sqrt by lra. lra.
 Qed.
 
 Theorem fast_bound_attained : fast_bound_attained_statement.
 Proof.
   intros N a mu b x0 Hm Nz.
+  rewrite <- (Delta_flat b x0).
   replace (2 * sum_below N mu * x0 ^ 2 * Delta 0 b x0) with (2 * sum_below N mu * Delta 0 b x0 * x0 ^ 2) by ring.
   exact (fast_bound_attained_proved N a mu b x0 Hm Nz).
-Qed.
-
-(** On the outward side s r sign(x0) is |s| r. *)
-Lemma outward_step s b x0 r : x0 <> 0 -> 0 <= s * x0 -> Delta s b (r * sign x0) = softplus (Rabs s * r + b).
-Proof.
-  intros Nz Hp. unfold Delta. do 2 f_equal.
-  destruct (Rdichotomy _ _ Nz) as [Neg|Pos].
-  - rewrite sign_eq_m1 by exact Neg. rewrite Rabs_left1; [ring|].
-    destruct (Rle_lt_dec s 0) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_l s x0 0 Q Neg). lra.
-  - rewrite sign_eq_1 by exact Pos. rewrite Rabs_pos_eq; [ring|].
-    destruct (Rle_lt_dec 0 s) as [|Q]; [assumption|exfalso]. pose proof (Rmult_lt_compat_r x0 s 0 Pos Q). lra.
 Qed.
 
 Theorem fast_blow_up_time : fast_blow_up_time_statement.
@@ -199,13 +205,27 @@ Proof.
     split; [exact Le|]. split; [|exact Fin]. intros t Ht HT. rewrite I. now apply Im.
 Qed.
 
-Theorem blow_up_profile : blow_up_profile_statement.
+Theorem blow_up_profile_first : blow_up_profile_first_statement.
 Proof.
-  intros N a mu s b L T x Hm Hs Hl HT Hx.
-  destruct (blow_up_profile_proved N a mu s b L T x Hm Hs Hl HT Hx) as [Out Flat]. split.
-  - intros Ho. replace (/ (3 * sum_below N mu * Rabs s)) with (1 / (3 * sum_below N mu * Rabs s)) by (unfold Rdiv; ring).
-    now apply Out.
-  - intros Z Nz t Ht. rewrite (Flat Z Nz t Ht). unfold Rdiv. ring.
+  intros N a mu s b L T x Hm Hs Hl HT Ho Hx.
+  destruct (blow_up_profile_proved N a mu s b L T x Hm Hs Hl HT Hx) as [Out _].
+  replace (/ (3 * sum_below N mu * Rabs s)) with (1 / (3 * sum_below N mu * Rabs s)) by (unfold Rdiv; ring).
+  apply (filterlim_ext (fun t => (T - t) * Rabs (x 0%nat t) ^ 3)); [|now apply Out].
+  intros t. rewrite <- (pow2_abs (x 0%nat t)). ring.
+Qed.
+
+Theorem blow_up_profile_flat : blow_up_profile_flat_statement.
+Proof.
+  intros N a mu b x Hm Nz. split.
+  - intros L T Hs Hl HT Hx t Ht.
+    destruct (blow_up_profile_proved N a mu 0 b L T x Hm Hs Hl HT Hx) as [_ Flat].
+    rewrite Rmult_comm, (Flat eq_refl Nz t Ht). unfold Rdiv. ring.
+  - intros T (P & Hs & Hmax).
+    destruct (fast_blow_up_time_proved N a mu 0 b (x 0%nat 0) Hm Nz ltac:(lra)) as (T1 & _ & _ & H & y & Hy & H0).
+    destruct (H 1%nat T x Hs ltac:(lia) eq_refl) as (Le & _ & Lim).
+    assert (E : T = T1).
+    { apply Rbar_le_antisym; [exact Le|]. apply (Hmax T1 y Hy). intros l Hl. now replace l with 0%nat by lia. }
+    exists T1. split; [exact E|]. now apply Lim.
 Qed.
 
 (** ** Affine projections *)
@@ -220,5 +240,5 @@ Proof.
   split; [|exact Rest]. intros y. rewrite P.
   rewrite (same_terms N (fun n => S_C n * S_B n) (fun n => S_B n * S_C n)) by (intros; ring).
   rewrite (same_terms N (fun n => S_C n * beta_B n + S_B n * beta_C n) (fun n => S_B n * beta_C n + S_C n * beta_B n)) by (intros; ring).
-  now rewrite (same_terms N (fun n => beta_C n * beta_B n) (fun n => beta_B n * beta_C n)) by (intros; ring).
+  rewrite (same_terms N (fun n => beta_C n * beta_B n) (fun n => beta_B n * beta_C n)) by (intros; ring). ring.
 Qed.

@@ -13,7 +13,7 @@ Theorem cone_equilibria : cone_equilibria_statement.
 Proof.
   intros D M S_Delta b v T Hv d Hd. split.
   - apply filterlim_const.
-  - intros t _ _. change (fun e => v e) with v. rewrite Hv, !Rmult_0_l.
+  - intros t _ _. change (fun e => v e) with v. rewrite Hv, Rmult_0_r, Rmult_0_l.
     apply (is_derive_const (K:=R_AbsRing) (V:=R_NormedModule)).
 Qed.
 
@@ -36,7 +36,7 @@ Proof.
   intros Hd. destruct (sol d Hd) as [S0 S]. split; [exact S0|]. intros t Ht HT.
   specialize (S t Ht HT). rewrite equal in S by exact Hd.
   replace (x d t * common_rate t)
-    with (quadratic_form D M (fun e => x e t) * channel_step D S_Delta b (fun e => x e t) 0 * x d t)
+    with (channel_step D S_Delta b (fun e => x e t) 0 * quadratic_form D M (fun e => x e t) * x d t)
     by (unfold common_rate, form_at, step_at; ring).
   exact S.
 Qed.

@@ -57,5 +57,5 @@ Proof.
   rewrite (sum_below_ext N _ (fun n => sum_below (S l) (fun j => mu n * x j ^ 2 * Delta s b (x j)
     * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))))) by (intros; apply hidden_solved).
   rewrite (sum_below_swap N (S l)), <- sum_below_scal. apply sum_below_ext. intros j _.
-  rewrite <- sum_below_scal, <- sum_below_scal_r. apply sum_below_ext. intros n _. ring.
+  rewrite <- sum_below_scal, <- sum_below_scal. apply sum_below_ext. intros n _. ring.
 Qed.

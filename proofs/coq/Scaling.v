@@ -8,7 +8,7 @@ From S6Flow Require Import Definitions Calculus Evolution Sums Statements.
 Open Scope R_scope.
 
 Lemma hidden_scaling a mu s b x c k l n : 0 < c ->
-  hidden a (fun n => k / c ^ 2 * mu n) (s / c) b (fun l => c * x l) l n = k * hidden a mu s b x l n.
+  hidden a (fun n => mu n * k / c ^ 2) (s / c) b (fun l => c * x l) l n = k * hidden a mu s b x l n.
 Proof.
   intros Hc.
   assert (E : forall v, Delta (s / c) b (c * v) = Delta s b v).
@@ -19,7 +19,7 @@ Proof.
 Qed.
 
 Lemma growth_rate_scaling N a mu s b x c k l : 0 < c ->
-  growth_rate N a (fun n => k / c ^ 2 * mu n) (s / c) b (fun l => c * x l) l
+  growth_rate N a (fun n => mu n * k / c ^ 2) (s / c) b (fun l => c * x l) l
   = k * growth_rate N a mu s b x l.
 Proof.
   intros Hc. unfold growth_rate. rewrite <- sum_below_scal. apply sum_below_ext. intros n _.

@@ -199,13 +199,15 @@ Qed.
 
 Theorem skip_equilibria : skip_equilibria_statement.
 Proof.
-  intros N a mu s b d L x Hm Hd Hs HL N0.
+  intros N a mu s b d L x [Hd Hm] Hs HL N0.
   destruct (skip_modulus N a mu s b d L x Hs HL N0) as (e & He & Sg & E).
   destruct (Sg 0 (Rle_refl 0)) as [_ P0]. split.
   - intros Hpos. rewrite (fast_slope s e (x O 0) He P0 Hpos) in E. pose proof (Rabs_pos s) as Hk.
     destruct (skip_root (sum_below N mu) (Rabs s) b d Hm Hd Hk) as (r & Pr & Zr).
-    exists r. split; [exact Pr|]. split; [exact Zr|]. split.
-    + intros r' Pr' Zr'. change (skip_rate (sum_below N mu) (Rabs s) b d r' = 0) in Zr'.
+    assert (Out : forall r, sum_below N mu * r ^ 2 * Delta s b (r * sign (x O 0)) + d = skip_rate (sum_below N mu) (Rabs s) b d r).
+    { intros v. unfold skip_rate. now rewrite outward_step. }
+    exists r. split; [exact Pr|]. split; [now rewrite Out|]. split.
+    + intros r' Pr' Zr'. rewrite Out in Zr'. change (skip_rate (sum_below N mu) (Rabs s) b d r' = 0) in Zr'.
       destruct (Rtotal_order r' r) as [H|[H|H]]; [|exact H|].
       * pose proof (skip_rate_falls (sum_below N mu) (Rabs s) b d Hm r' r Hk ltac:(lra)). lra.
       * pose proof (skip_rate_falls (sum_below N mu) (Rabs s) b d Hm r r' Hk ltac:(lra)). lra.
@@ -217,6 +219,6 @@ Proof.
     apply (is_lim_ext_loc (fun t => e * x O t)).
     + exists 0. intros t Ht. symmetry. apply Sg. lra.
     + apply (skip_escapes (sum_below N mu) (Rabs s) b d); [exact Hm|now apply Rabs_pos_lt| |exact E|].
-      * rewrite pow2_abs. exact Hlarge.
+      * rewrite pow2_abs. rewrite (Rabs_left (sum_below N mu)) in Hlarge by exact Hm. exact Hlarge.
       * intros t Ht. now apply Sg.
 Qed.

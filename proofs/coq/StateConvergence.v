@@ -72,7 +72,7 @@ Qed.
 Lemma state_share_step l n : state_share N a mu b l n =
   exp (- a n * softplus b) * inherited_share l n + mu n / M * Rmax 0 (1 - kappa N a b (inherited_share l)).
 Proof.
-  rewrite kappa_share. destruct l as [|k]; [|reflexivity].
+  rewrite kappa_share. destruct l as [|k]; [|simpl; unfold Rdiv; ring].
   unfold inherited_share, share_carried, state_share. rewrite Rmax_right by lra. ring.
 Qed.
 

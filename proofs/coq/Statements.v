@@ -10,13 +10,15 @@ Local Open Scope R_scope.
 
 (** * The layer and its limit *)
 
-(** unrolled-attention: the layer's output is a sum over earlier tokens with the hidden attention. *)
+(** unrolled-attention: The S6 layer is a causal attention over its tokens. Here: the layer's output is a sum over
+  earlier tokens with the hidden attention. *)
 Definition unrolled_attention_statement : Prop :=
   forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (x : nat -> nat -> R) (d l : nat),
   layer_output N D a S_B S_C S_Delta b x d l =
-  sum_below (S l) (fun j => layer_attention N D a S_B S_C S_Delta b x d l j * x j d).
+  sum_below (S l) (fun j => x j d * layer_attention N D a S_B S_C S_Delta b x d l j).
 
-(** channel-invariance: tokens on the axis of channel d stay on it, and there the layer is the one-channel flow. *)
+(** channel-invariance: Tokens on a channel axis stay on it. Here: tokens on the axis of channel d stay on it, and
+  there the layer is the one-channel flow. *)
 Definition channel_invariance_statement : Prop :=
   forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
     (r : nat -> R) (x : nat -> nat -> R) (d : nat),
@@ -26,9 +28,10 @@ Definition channel_invariance_statement : Prop :=
   forall l : nat,
   (forall e : nat, (e < D)%nat -> e <> d -> layer_output N D a S_B S_C S_Delta b x e l = 0) /\
   layer_output N D a S_B S_C S_Delta b x d l =
-    r l * growth_rate N (a d) (fun n => S_C n d * S_B n d) (S_Delta d d) (b d) r l.
+    r l * growth_rate N (a d) (fun n => S_B n d * S_C n d) (S_Delta d d) (b d) r l.
 
-(** euler-consistency: up to any time before the solution ends, the residual stack follows it within C h. *)
+(** euler-consistency: The residual stack follows the flow with an error of first order in the layer depth. Here: up to
+  any time before the solution ends, the residual stack follows it within C h. *)
 Definition euler_consistency_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (t0 : R),
   solution N a mu s b L T x ->
@@ -39,26 +42,30 @@ Definition euler_consistency_statement : Prop :=
   0 < h0 /\
   (forall (h : R) (i l : nat),
      0 < h < h0 ->
-     INR i * h <= t0 ->
+     h * INR i <= t0 ->
      (l < L)%nat ->
-     Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (INR i * h)) <= C * h).
+     Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (h * INR i))
+     <= h * C).
 
 (** * The flow *)
 
-(** linear-recursion: the growth rate's recursion equals the double sum. *)
+(** linear-recursion: The growth rate of every token is one linear recursion. Here: the growth rate's recursion equals
+  the double sum. *)
 Definition linear_recursion_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
   growth_rate N a mu s b x l =
   sum_below N (fun n => sum_below (S l) (fun j =>
     mu n * x j ^ 2 * Delta s b (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k))))).
 
-(** linear-recursion: a token's velocity is its row of the hidden attention. *)
+(** linear-recursion: The growth rate of every token is one linear recursion. Here: a token's velocity is its row of
+  the hidden attention. *)
 Definition unrolled_attention_channel_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
   x l * growth_rate N a mu s b x l =
-  sum_below (S l) (fun j => attention N a mu s b x l j * x j).
+  sum_below (S l) (fun j => x j * attention N a mu s b x l j).
 
-(** sign-invariance: signs never change, and a zero token stays zero. *)
+(** sign-invariance: Tokens keep their signs, and zero tokens stay zero. Here: signs never change, and a zero token
+  stays zero. *)
 Definition sign_invariance_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   solution N a mu s b L T x ->
@@ -68,15 +75,17 @@ Definition sign_invariance_statement : Prop :=
   Rbar_lt t T ->
   (0 < x l 0 -> 0 < x l t) /\ (x l 0 < 0 -> x l t < 0) /\ (x l 0 = 0 -> x l t = 0).
 
-(** scaling: stretching tokens by c and time by k is a change of mu and s. *)
+(** scaling: The flow scales: only sign s, b, a_n, mu_n and |s| x remain. Here: stretching tokens by c and time by k is
+  a change of mu and s. *)
 Definition scaling_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
   0 < c ->
   0 < k ->
   solution N a mu s b L (Rbar_mult k T) x ->
-  solution N a (fun n => k / c ^ 2 * mu n) (s / c) b L T (fun l t => c * x l (k * t)).
+  solution N a (fun n => mu n * k / c ^ 2) (s / c) b L T
+    (fun l t => c * x l (k * t)).
 
-(** causality: equal starts have equal solutions. *)
+(** causality: What a token does depends on no later token. Here: equal starts have equal solutions. *)
 Definition uniqueness_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x y : nat -> R -> R),
   solution N a mu s b L T x ->
@@ -89,7 +98,7 @@ Definition uniqueness_statement : Prop :=
   Rbar_lt t T ->
   x l t = y l t.
 
-(** causality: the first m tokens form a closed system. *)
+(** causality: What a token does depends on no later token. Here: the first m tokens form a closed system. *)
 Definition causality_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L L' m : nat) (T : Rbar) (x y : nat -> R -> R),
   solution N a mu s b L T x ->
@@ -100,7 +109,8 @@ Definition causality_statement : Prop :=
   solution N a mu s b m T x /\
   (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
 
-(** causality, a case: a maximal solution exists, is unique, and leaves every bound if it ends. *)
+(** causality, a case: What a token does depends on no later token. Here: a maximal solution exists, is unique, and
+  leaves every bound if it ends. *)
 Definition maximal_solution_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   exists (T : Rbar) (x : nat -> R -> R),
@@ -117,36 +127,35 @@ Definition maximal_solution_statement : Prop :=
    (l < L)%nat /\
    (forall B : R, exists t : R, 0 <= t /\ Rbar_lt t T /\ B < Rabs (x l t))).
 
-(** closed-form-first-token: constant step: the inverse square is linear in time. *)
+(** closed-form-first-token: With s
+  = 0 the inverse square of token 1 falls linearly. Here: constant step: the inverse square is linear in time. *)
 Definition closed_form_first_token_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   solution N a mu 0 b L T x ->
   (0 < L)%nat ->
-  x 0%nat 0 <> 0 ->
   forall t : R,
   0 <= t ->
   Rbar_lt t T ->
-  / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t.
+  x 0%nat 0 <> 0 -> / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * softplus b.
 
-(** closed-form-two-tokens: constant step: the second token in closed form. *)
+(** closed-form-two-tokens: With s
+  = 0 and one decay rate, token 2 is a linear term and a power. Here: constant step: the second token in closed form. *)
 Definition closed_form_two_tokens_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b a0 q C : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (b a0 : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   (forall n : nat, (n < N)%nat -> a n = a0) ->
   0 < a0 ->
   solution N a mu 0 b L T x ->
   (1 < L)%nat ->
   x 0%nat 0 <> 0 ->
   x 1%nat 0 <> 0 ->
-  q = exp (- a0 * softplus b) ->
-  C = (/ x 1%nat 0 ^ 2 - / x 0%nat 0 ^ 2 / (1 - q)) / exp (q * ln (/ x 0%nat 0 ^ 2)) ->
   forall t : R,
   0 <= t ->
   Rbar_lt t T ->
-  / x 1%nat t ^ 2 =
-  (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t) / (1 - q)
-  + C * exp (q * ln (/ x 0%nat 0 ^ 2 - 2 * sum_below N mu * softplus b * t)).
+  let zeta := fun t => / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * softplus b in
+  / x 1%nat t ^ 2 = (zeta t) / (1 - exp (- a0 * softplus b)) + Rpower (zeta t) (exp (- a0 * softplus b))
+    * (/ x 1%nat 0 ^ 2 - (zeta 0) / (1 - exp (- a0 * softplus b))) / Rpower (zeta 0) (exp (- a0 * softplus b)).
 
-(** stationary: with every mu_n = 0 no token moves. *)
+(** stationary: With every mu_n = 0 no token moves. Here: with every mu_n = 0 no token moves. *)
 Definition stationary_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> mu n = 0) ->
@@ -156,14 +165,16 @@ Definition stationary_statement : Prop :=
 
 (** * Convergence *)
 
-(** convergence-rate: mu_n <= 0: solutions exist for all time. *)
+(** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: mu_n
+  <= 0: solutions exist for all time. *)
 Definition existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> mu n <= 0) ->
   exists x : nat -> R -> R,
   solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** convergence-rate: explicit bound, for mu_n <= 0. *)
+(** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: explicit bound,
+  for mu_n <= 0. *)
 Definition convergence_rate_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> mu n <= 0) ->
@@ -171,26 +182,32 @@ Definition convergence_rate_statement : Prop :=
   solution N a mu s b L p_infty x ->
   (l < L)%nat ->
   (forall u v : R, 0 <= u <= v -> Rabs (x l v) <= Rabs (x l u)) /\
-  (forall t : R,
-   0 <= t ->
-   Rabs (x l t) <=
-   Rabs (x l 0) / sqrt (1 + 2 * Rabs (sum_below N mu) * x l 0 ^ 2 * t * Rmin (softplus b) (Delta s b (x l 0)))) /\
+  (forall t : R, 0 <= t -> Rabs (x l t) <= Rabs (x l 0) / sqrt (1 + 2 * t * Rabs (sum_below N mu) * x l 0 ^ 2
+    * Rmin (softplus b) (Delta s b (x l 0)))) /\
   is_lim (x l) p_infty 0.
 
-(** convergence-rate: the first token, for mu_n of any signs. *)
+(** convergence-monotone: Convergent scenario: no token ever grows. *)
+Definition convergence_monotone_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> mu n <= 0) ->
+  solution N a mu s b L T x ->
+  (l < L)%nat ->
+  forall u v : R, 0 <= u <= v -> Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u).
+
+(** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: the first
+  token, for mu_n of any signs. *)
 Definition convergence_rate_first_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
   sum_below N mu < 0 ->
   solution N a mu s b L p_infty x ->
   (0 < L)%nat ->
   (forall u v : R, 0 <= u <= v -> Rabs (x O v) <= Rabs (x O u)) /\
-  (forall t : R,
-   0 <= t ->
-   Rabs (x O t) <=
-   Rabs (x O 0) / sqrt (1 + 2 * Rabs (sum_below N mu) * x O 0 ^ 2 * t * Rmin (softplus b) (Delta s b (x O 0)))) /\
+  (forall t : R, 0 <= t -> Rabs (x O t) <= Rabs (x O 0) / sqrt (1 + 2 * t * Rabs (sum_below N mu) * x O 0 ^ 2
+    * Rmin (softplus b) (Delta s b (x O 0)))) /\
   is_lim (x O) p_infty 0.
 
-(** convergence-rate: with a constant step the bound is attained. *)
+(** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: with a constant
+  step the bound is attained. *)
 Definition convergence_rate_attained_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b x0 : R),
   sum_below N mu < 0 ->
@@ -201,9 +218,10 @@ Definition convergence_rate_attained_statement : Prop :=
   (forall t : R,
    0 <= t ->
    Rabs (x O t) =
-   Rabs x0 / sqrt (1 + 2 * x0 ^ 2 * Rabs (sum_below N mu) * t * Rmin (softplus b) (Delta 0 b x0))).
+   Rabs x0 / sqrt (1 + 2 * t * x0 ^ 2 * Rabs (sum_below N mu) * softplus b)).
 
-(** convergence-constants: exact constants with one decay rate, zero tokens allowed. *)
+(** convergence-constants: Convergent scenario: t x_l^2 tends to an explicit constant, zero tokens included. Here:
+  exact constants with one decay rate, zero tokens allowed. *)
 Definition convergence_constants_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> a n = a0) ->
@@ -221,7 +239,8 @@ Definition convergence_constants_statement : Prop :=
    is_lim (fun t => t * x l t ^ 2) p_infty
      ((1 - exp (- a0 * INR (l - j) * softplus b)) / (2 * Rabs (sum_below N mu) * softplus b))).
 
-(** attention-decay: the hidden attention falls like 1/t with an exact constant. *)
+(** attention-decay: Convergent scenario: the hidden attention falls like 1/t. Here: the hidden attention falls like
+  1/t with an exact constant. *)
 Definition attention_decay_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l j : nat) (cl cj : R),
   (forall n : nat, (n < N)%nat -> a n = a0) ->
@@ -233,11 +252,13 @@ Definition attention_decay_statement : Prop :=
   is_lim (fun t => t * x l t ^ 2) p_infty cl ->
   is_lim (fun t => t * x j t ^ 2) p_infty cj ->
   is_lim (fun t => t * attention N a mu s b (fun k => x k t) l j) p_infty
-    (sum_below N mu * sqrt cj * sqrt cl * sign (x j 0) * sign (x l 0) * softplus b * exp (- a0 * INR (l - j) * softplus b)).
+    (sum_below N mu * sqrt cj * sqrt cl * sign (x j 0) * sign (x l 0) * softplus b * exp (- a0 * INR (l - j)
+      * softplus b)).
 
 (** * Slow divergence *)
 
-(** divergence-monotone: mu_n >= 0: nonzero tokens grow, without bound if the solution is global. *)
+(** divergence-monotone: Divergent scenarios: every nonzero token grows all the time. Here: mu_n >= 0: nonzero tokens
+  grow, without bound if the solution is global. *)
 Definition divergence_monotone_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
@@ -248,7 +269,8 @@ Definition divergence_monotone_statement : Prop :=
   (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v)) /\
   (T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
 
-(** slow-log-rate: every nonzero token with s x < 0: solutions exist for all time. *)
+(** slow-log-rate: Slow divergence: every nonzero token grows like ln t. Here: every nonzero token with s x < 0:
+  solutions exist for all time. *)
 Definition slow_existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -256,7 +278,8 @@ Definition slow_existence_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** slow-log-rate: explicit logarithmic lower bound, and a logarithmic upper bound. *)
+(** slow-log-rate: Slow divergence: every nonzero token grows like ln t. Here: explicit logarithmic lower bound, and a
+  logarithmic upper bound. *)
 Definition slow_log_rate_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -265,16 +288,24 @@ Definition slow_log_rate_statement : Prop :=
   solution N a mu s b L T x ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
-  x l 0 <> 0 ->
-  (forall t : R,
-   0 <= t ->
-   Rbar_lt t T ->
-   ln (sum_below N mu * Rabs s * x l 0 ^ 2 * Rabs (x l 0) * exp b * t / (1 + exp b) + exp (Rabs (s * x l 0))) / Rabs s
-   <= Rabs (x l t)) /\
-  (exists C : R,
-   0 <= C /\ (forall t : R, exp 1 <= t -> Rbar_lt t T -> Rabs (x l t) <= C * ln t)).
+  (forall t : R, 0 <= t -> Rbar_lt t T -> x l 0 <> 0 -> ln (sum_below N mu * t * Rabs s * x l 0 ^ 2 * Rabs (x l 0)
+    * exp b / (1 + exp b) + exp (Rabs (s * x l 0))) / Rabs s <= Rabs (x l t)) /\
+  (exists C t0 : R, forall t : R, t0 <= t -> Rbar_lt t T -> Rabs (x l t) <= C * ln t).
 
-(** slow-first-token: three terms of the first token. *)
+(** slow-polylog-rate: Slow divergence: token l is O((ln t)^l). *)
+Definition slow_polylog_rate_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  solution N a mu s b L p_infty x ->
+  (l < L)%nat ->
+  (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
+  (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) <= C * ln t ^ (S l)) /\
+  is_lim (fun t => x l t / ln t ^ (S (S l))) p_infty 0.
+
+(** slow-first-token: Slow divergence: |s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2)
+  + o(1). Here: three terms of the first token. *)
 Definition slow_first_token_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
   0 < sum_below N mu ->
@@ -282,9 +313,10 @@ Definition slow_first_token_statement : Prop :=
   (0 < L)%nat ->
   s * x 0%nat 0 < 0 ->
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) / ln t) p_infty 1 /\
-  is_lim (fun t => Rabs s * Rabs (x 0%nat t) - (b + ln t + 3 * ln (ln t) + ln (sum_below N mu / s ^ 2))) p_infty 0.
+  is_lim (fun t => Rabs s * Rabs (x 0%nat t) - b - ln t - ln (sum_below N mu / s ^ 2) - 3 * ln (ln t)) p_infty 0.
 
-(** slow-ratios: every later token becomes a fixed multiple, greater than 1, of the first. *)
+(** slow-ratios: Slow divergence: x_l
+  / x_1 tends to a limit above one. Here: every later token becomes a fixed multiple, greater than 1, of the first. *)
 Definition slow_ratios_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -296,7 +328,7 @@ Definition slow_ratios_statement : Prop :=
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R, 1 < ratio /\ is_lim (fun t => x l t / x 0%nat t) p_infty ratio.
 
-(** slow-attention: attention to the first token is R_l/(t ln t). *)
+(** slow-attention: Slow divergence: |P_l1| ~ R_l / (t ln t). Here: attention to the first token is R_l/(t ln t). *)
 Definition slow_attention_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -309,11 +341,12 @@ Definition slow_attention_statement : Prop :=
   exists ratio : R,
   1 < ratio /\
   is_lim (fun t => x l t / x 0%nat t) p_infty ratio /\
-  is_lim (fun t => t * ln t * attention N a mu s b (fun k => x k t) l 0) p_infty ratio.
+  is_lim (fun t => t * attention N a mu s b (fun k => x k t) l 0 * ln t) p_infty ratio.
 
 (** * Blow-up *)
 
-(** fast-bound: explicit bound of the blow-up time. *)
+(** fast-bound: Fast divergence: T_l
+  <= 1/(2 mu Delta(x_l0) x_l0^2) for s x_l0 >= 0. Here: explicit bound of the blow-up time. *)
 Definition fast_bound_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
@@ -323,20 +356,20 @@ Definition fast_bound_statement : Prop :=
   x l 0 <> 0 ->
   0 <= s * x l 0 ->
   Rbar_le T (/ (2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0))) /\
-  (forall t : R,
-   0 <= t ->
-   Rbar_lt t T ->
-   x l 0 ^ 2 <= x l t ^ 2 * (1 - t / (/ (2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0))))).
+  (forall t : R, 0 <= t -> Rbar_lt t T -> Rabs (x l 0) / sqrt (1 - 2 * sum_below N mu * t * x l 0 ^ 2
+    * Delta s b (x l 0)) <= Rabs (x l t)).
 
-(** fast-bound: with a constant step the bound is attained. *)
+(** fast-bound: Fast divergence: T_l
+  <= 1/(2 mu Delta(x_l0) x_l0^2) for s x_l0 >= 0. Here: with a constant step the bound is attained. *)
 Definition fast_bound_attained_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b x0 : R),
   0 < sum_below N mu ->
   x0 <> 0 ->
   exists x : nat -> R -> R,
-  solution N a mu 0 b 1 (/ (2 * sum_below N mu * x0 ^ 2 * Delta 0 b x0)) x /\ x O 0 = x0.
+  solution N a mu 0 b 1 (/ (2 * sum_below N mu * x0 ^ 2 * softplus b)) x /\ x O 0 = x0.
 
-(** fast-blow-up-time: the first token lives exactly until the integral T_1. *)
+(** fast-blow-up-time: Fast divergence: token 1 blows up at an explicit integral. Here: the first token lives exactly
+  until the integral T_1. *)
 Definition fast_blow_up_time_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b x0 : R),
   0 < sum_below N mu ->
@@ -358,30 +391,69 @@ Definition fast_blow_up_time_statement : Prop :=
         filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty))) /\
   (exists x : nat -> R -> R, solution N a mu s b 1 T1 x /\ x 0%nat 0 = x0).
 
-(** blow-up-profile, a case: how the first token reaches infinity. *)
+(** blow-up-profile: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: token m is the first that is unbounded at
+  the end of a maximal solution, mu_n of any signs. *)
 Definition blow_up_profile_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  s <> 0 ->
+  maximal N a mu s b L T x ->
+  exists m : nat,
+  (m < L)%nat /\
+  (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t < T -> Rabs (x l t) <= B) /\
+  0 < s * x m 0 /\
+  filterlim (fun t => Rabs (x m t)) (at_left T) (Rbar_locally p_infty) /\
+  filterlim (fun t => x m t ^ 2 * Rabs (x m t) * (T - t)) (at_left T)
+    (locally (/ (3 * sum_below N mu * Rabs s))).
+
+(** blow-up-profile, a case: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: the first token, whenever it
+  diverges. *)
+Definition blow_up_profile_first_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 < sum_below N mu ->
   solution N a mu s b L T x ->
   (0 < L)%nat ->
   0 < T ->
+  0 < s * x 0%nat 0 ->
   filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
-  (0 < s * x 0%nat 0 ->
-     filterlim (fun t => (T - t) * Rabs (x 0%nat t) ^ 3) (at_left T)
-       (locally (/ (3 * sum_below N mu * Rabs s)))) /\
-  (s = 0 -> x 0%nat 0 <> 0 ->
-     forall t : R, 0 <= t < T ->
-     (T - t) * x 0%nat t ^ 2 = / (2 * sum_below N mu * softplus b)).
+  filterlim (fun t => x 0%nat t ^ 2 * Rabs (x 0%nat t) * (T - t)) (at_left T)
+    (locally (/ (3 * sum_below N mu * Rabs s))).
 
-(** fast-order: who diverges at the blow-up time. *)
+(** blow-up-profile-flat: With s = 0: |x_1|
+  = (2 mu delta_0 (T-t))^(-1/2). Here: T is the time of the first token; its maximal solution ends there. *)
+Definition blow_up_profile_flat_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (b : R) (x : nat -> R -> R),
+  0 < sum_below N mu ->
+  x 0%nat 0 <> 0 ->
+  (forall (L : nat) (T : R),
+     solution N a mu 0 b L T x ->
+     (0 < L)%nat ->
+     0 < T ->
+     filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
+     forall t : R, 0 <= t < T -> x 0%nat t ^ 2 * (T - t) = / (2 * sum_below N mu * softplus b)) /\
+  (forall T : Rbar,
+     maximal N a mu 0 b 1 T x ->
+     exists T1 : R,
+     T = T1 /\
+     filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty)).
+
+(** causality-times: More tokens can only shorten the maximal time: T_1 >= T_2 >= .... *)
+Definition causality_times_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L m : nat) (T T' : Rbar) (x y : nat -> R -> R),
+  maximal N a mu s b L T x ->
+  maximal N a mu s b m T' y ->
+  (m <= L)%nat ->
+  (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
+  Rbar_le T T'.
+
+(** fast-order: Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it. Here:
+  who diverges at the blow-up time. *)
 Definition fast_order_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  0 < T ->
-  solution N a mu s b L T x ->
-  (forall (T' : Rbar) (y : nat -> R -> R),
-     solution N a mu s b L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T) ->
+  maximal N a mu s b L T x ->
   exists m : nat,
   (m < L)%nat /\
   x m 0 <> 0 /\
@@ -397,31 +469,36 @@ Definition fast_order_statement : Prop :=
      x l 0 <> 0 ->
      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
 
-(** blow-up-ratio, a case: a follower with s x < 0 keeps a fixed multiple of the token that blows up. *)
+(** blow-up-ratio: Fast divergence: followers with s x_l0 < 0 keep a fixed ratio to the token before. Here: every
+  follower with s x < 0 keeps a fixed multiple of the token before it. *)
 Definition blow_up_ratio_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L T x ->
-  (1 < L)%nat ->
-  0 < T ->
-  x 0%nat 0 <> 0 ->
-  s * x 1%nat 0 < 0 ->
-  filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
-  exists ratio : R,
-  0 < ratio /\
-  filterlim (fun t => Rabs (x 1%nat t) / Rabs (x 0%nat t)) (at_left T) (locally ratio).
+  (0 < L)%nat ->
+  0 < s * x 0%nat 0 ->
+  (forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
+  maximal N a mu s b L T x ->
+  exists T0 : R,
+  T = T0 /\
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
+  (forall l : nat,
+     (S l < L)%nat ->
+     exists ratio : R,
+     0 < ratio /\
+     filterlim (fun t => Rabs (x (S l) t) / Rabs (x l t)) (at_left T0) (locally ratio)).
 
 (** * Every initial state *)
 
-(** dichotomy: every initial state is classified. *)
+(** dichotomy: With mu_n of one sign, mu and the signs of s x_l0 decide between convergence, slow and fast divergence.
+  Here: every initial state is classified. *)
 Definition dichotomy_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> mu n <= 0) \/
   (forall n : nat, (n < N)%nat -> 0 <= mu n) \/
-  (exists a0 : R, forall n : nat, (n < N)%nat -> a n = a0) ->
+  (exists a0 : R, (forall n : nat, (n < N)%nat -> a n = a0)) ->
   exists (T : Rbar) (x : nat -> R -> R),
   Rbar_lt 0 T /\
   solution N a mu s b L T x /\
@@ -442,7 +519,7 @@ Definition dichotomy_statement : Prop :=
       (l < L)%nat ->
       y0 l <> 0 ->
       is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
-      (exists C : R, forall t : R, exp 1 <= t -> Rabs (x l t) <= C * ln t))) /\
+      (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) <= C * ln t))) /\
   (0 < sum_below N mu ->
    (exists l : nat, (l < L)%nat /\ y0 l <> 0 /\ 0 <= s * y0 l) ->
    exists (T0 : R) (m : nat),
@@ -457,7 +534,8 @@ Definition dichotomy_statement : Prop :=
 
 (** * States of their own *)
 
-(** state-convergence: mu <= 0 with mu_n of any signs: solutions exist for all time. *)
+(** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
+  Here: mu <= 0 with mu_n of any signs: solutions exist for all time. *)
 Definition state_existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -465,7 +543,8 @@ Definition state_existence_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** state-convergence, a case: every token tends to 0, with exact constants, for mu_n of any signs. *)
+(** state-convergence: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides. Here:
+  exact constants where kappa < 1, the exponent where kappa > 1, and the first token with kappa = 1. *)
 Definition state_convergence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -476,9 +555,14 @@ Definition state_convergence_statement : Prop :=
   is_lim (x l) p_infty 0 /\
   is_lim (fun t => t * x l t ^ 2) p_infty
     (Rmax 0 (1 - share_carried N a mu b l) / (2 * Rabs (sum_below N mu) * softplus b)) /\
-  is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty (- (Rmax 1 (share_carried N a mu b l) / 2)).
+  is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty
+    (- (Rmax 1 (share_carried N a mu b l) / 2)) /\
+  (share_carried N a mu b l = 1 ->
+   (forall k : nat, (k < l)%nat -> share_carried N a mu b k <> 1) ->
+   is_lim (fun t => t * x l t ^ 2 * ln t) p_infty (/ (2 * Rabs (sum_below N mu) * softplus b))).
 
-(** state-convergence, a case: the same with zero tokens. *)
+(** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
+  Here: the same with zero tokens. *)
 Definition state_convergence_zeros_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -488,12 +572,8 @@ Definition state_convergence_zeros_statement : Prop :=
   (forall l n : nat,
      (l < L)%nat -> x l 0 = 0 -> p (S l) n = exp (- a n * softplus b) * p l n) ->
   (forall l n : nat,
-     (l < L)%nat ->
-     x l 0 <> 0 ->
-     p (S l) n =
-     exp (- a n * softplus b) * p l n
-     + mu n / sum_below N mu
-       * Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))) ->
+     (l < L)%nat -> x l 0 <> 0 -> p (S l) n = exp (- a n * softplus b) * p l n + mu n * Rmax 0 (1
+       - sum_below N (fun n => exp (- a n * softplus b) * p l n)) / sum_below N mu) ->
   (forall l : nat,
      (l < L)%nat ->
      x l 0 <> 0 ->
@@ -503,22 +583,10 @@ Definition state_convergence_zeros_statement : Prop :=
   x l 0 <> 0 ->
   is_lim (x l) p_infty 0 /\
   is_lim (fun t => t * x l t ^ 2) p_infty
-    (Rmax 0 (1 - sum_below N (fun m => exp (- a m * softplus b) * p l m))
-     / (2 * - sum_below N mu * softplus b)).
+    (Rmax 0 (1 - sum_below N (fun n => exp (- a n * softplus b) * p l n)) / (2 * Rabs (sum_below N mu) * softplus b)).
 
-(** state-convergence, a case: the critical case kappa = 1. *)
-Definition state_convergence_critical_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
-  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
-  sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
-  (l < L)%nat ->
-  (forall k : nat, (k <= l)%nat -> x k 0 <> 0) ->
-  (forall k : nat, (k < l)%nat -> share_carried N a mu b k <> 1) ->
-  share_carried N a mu b l = 1 ->
-  is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
-
-(** state-slow-divergence, a case: mu > 0 with mu_n of any signs, s x < 0: every token diverges. *)
+(** state-slow-divergence, a case: mu > 0 and every s x_l0 < 0, mu_n of any signs: slow divergence. Here: mu > 0 with
+  mu_n of any signs, s x < 0: every token diverges. *)
 Definition state_divergence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -533,51 +601,74 @@ Definition state_divergence_statement : Prop :=
      is_lim (fun t => hidden a mu s b (fun k => x k t) l n / growth_rate N a mu s b (fun k => x k t) l) p_infty
        (mu n / sum_below N mu)).
 
-(** carried-rate: token 2 grows at K(x_2) times the rate of token 1, plus its own. *)
+(** carried-rate: Token 2 grows at K(x_2) times the rate of token 1, plus its own. Here: token 2 grows at K(x_2) times
+  the rate of token 1, plus its own. *)
 Definition carried_rate_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R),
   sum_below N mu <> 0 ->
-  growth_rate N a mu s b x 1 =
-  carried_factor N a mu s b (x 1%nat) * growth_rate N a mu s b x 0
-  + sum_below N mu * x 1%nat ^ 2 * Delta s b (x 1%nat).
+  growth_rate N a mu s b x 1 = growth_rate N a mu s b x 0 * sum_below N (fun n => mu n * exp (- a n
+    * Delta s b (x 1%nat))) / sum_below N mu + sum_below N mu * x 1%nat ^ 2 * Delta s b (x 1%nat).
 
-(** carried-limits: K is bounded by its gates and tends to 1 and to 0. *)
+(** carried-limits: K lies within the sum of |mu_n|/mu times the slowest gate, tends to 1 for s x
+  -> -oo and to 0 for s x -> +oo. Here: K is bounded by its gates and tends to 1 and to 0. *)
 Definition carried_limits_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R),
   0 < sum_below N mu ->
-  (forall y : R,
-     Rabs (carried_factor N a mu s b y) * sum_below N mu
-     <= sum_below N (fun n => Rabs (mu n) * exp (- a n * Delta s b y))) /\
+  (forall y : R, sum_below N mu * Rabs (sum_below N (fun n => mu n * exp (- a n * Delta s b y)) / sum_below N mu)
+    <= sum_below N (fun n => Rabs (mu n) * exp (- a n * Delta s b y))) /\
   (s <> 0 -> is_lim (fun z => carried_factor N a mu s b (- z / s)) p_infty 1) /\
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
      is_lim (fun z => carried_factor N a mu s b (z / s)) p_infty 0).
 
-(** coexistence, a case: one token blows up while the next tends to 0: a concrete instance. *)
+(** coexistence: mu > 0 with K(0) < 0: a small token tends to zero while token 1 blows up. Here: every second token
+  that starts close enough to 0, mu_n of any signs. *)
 Definition coexistence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b x0 : R),
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu < 0 ->
+  0 < s * x0 ->
+  exists small : R,
+  0 < small /\
+  (forall (T : Rbar) (x : nat -> R -> R),
+     maximal N a mu s b 2 T x ->
+     x 0%nat 0 = x0 ->
+     x 1%nat 0 <> 0 ->
+     Rabs (x 1%nat 0) <= small ->
+     exists T0 : R,
+     T = T0 /\
+     filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
+     (forall u v : R, 0 <= u < v -> v < T0 -> Rabs (x 1%nat v) < Rabs (x 1%nat u)) /\
+     filterlim (x 1%nat) (at_left T0) (locally 0) /\
+     filterlim (fun t => growth_rate N a mu s b (fun k => x k t) 1 / growth_rate N a mu s b (fun k => x k t) 0)
+       (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu))).
+
+(** coexistence, a case: mu > 0 with K(0) < 0: a small token tends to zero while token 1 blows up. Here: the theorem's
+  witness, without a condition on how small. *)
+Definition coexistence_witness_statement : Prop :=
   forall a mu : nat -> R,
   a 0%nat = 1 / 5 ->
   a 1%nat = 4 ->
-  mu 0%nat = -1 ->
+  mu 0%nat = - 1 ->
   mu 1%nat = 3 / 2 ->
   exists (T : R) (x : nat -> R -> R),
   0 < T /\
   solution 2 a mu 1 1 2 T x /\
   x 0%nat 0 = 1 /\
-  x 1%nat 0 = 1 / 2 /\
+  x 1%nat 0 = 1 / 10000000 /\
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
   filterlim (x 1%nat) (at_left T) (locally 0).
 
-(** affine-phase-line: equilibria, monotonicity and limits of the first token with biases and a floor. *)
+(** affine-phase-line: With affine projections token 1 obeys x'
+  = x Delta(x) p(x): zero and the roots of p are its equilibria. Here: equilibria, monotonicity and limits of the first token with biases and a floor. *)
 Definition affine_phase_line_statement : Prop :=
   forall (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps : R) (T : Rbar) (x : R -> R),
   0 <= eps ->
   affine_solution N S_B S_C beta_B beta_C s b eps T x ->
   (forall y : R,
-     affine_speed N S_B S_C beta_B beta_C s b eps y =
-     y * (Delta s b y + eps)
-     * (sum_below N (fun n => S_B n * S_C n) * y ^ 2
-        + sum_below N (fun n => S_B n * beta_C n + S_C n * beta_B n) * y
-        + sum_below N (fun n => beta_B n * beta_C n))) /\
+     affine_speed N S_B S_C beta_B beta_C s b eps y = y * (Delta s b y + eps) * (sum_below N (fun n => S_B n
+       * beta_C n + S_C n * beta_B n) * y + sum_below N (fun n => S_B n * S_C n) * y ^ 2
+       + sum_below N (fun n => beta_B n * beta_C n))) /\
   (forall e : R,
      affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
      forall t : R, 0 <= t -> Rbar_lt t T ->
@@ -605,69 +696,73 @@ Definition affine_phase_line_statement : Prop :=
 
 (** * Variants *)
 
-(** skip-equilibria: with a skip d > 0 > mu the first token settles or escapes. *)
+(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value, or escapes where s x < 0 and
+  d is large. Here: with a skip d > 0 > mu the first token settles or escapes. *)
 Definition skip_equilibria_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (x : nat -> R -> R),
-  sum_below N mu < 0 ->
-  0 < d ->
+  0 < d /\ sum_below N mu < 0 ->
   skip_solution N a mu s b d L p_infty x ->
   (0 < L)%nat ->
   x 0%nat 0 <> 0 ->
   (0 <= s * x 0%nat 0 ->
    exists r : R,
    0 < r /\
-   sum_below N mu * r ^ 2 * softplus (Rabs s * r + b) + d = 0 /\
-   (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * softplus (Rabs s * r' + b) + d = 0 -> r' = r) /\
+   sum_below N mu * r ^ 2 * Delta s b (r * sign (x 0%nat 0)) + d = 0 /\
+   (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * Delta s b (r' * sign (x 0%nat 0)) + d = 0 -> r' = r) /\
    is_lim (fun t => Rabs (x 0%nat t)) p_infty r) /\
   (s * x 0%nat 0 < 0 ->
-   4 * - sum_below N mu * exp (b - 2) / s ^ 2 < d ->
+   4 * Rabs (sum_below N mu) * exp (b - 2) / s ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
 
-(** depth-contraction: one layer contracts the first token exactly when this number lies in (0, 2). *)
+(** depth-contraction: One layer of depth h moves token 1 towards zero exactly if 0 < -h mu x^2 Delta(x) < 2. Here: one
+  layer contracts the first token exactly when this number lies in (0, 2). *)
 Definition depth_contraction_statement : Prop :=
   forall h mu s b x : R,
   x <> 0 ->
-  (Rabs (x * (1 + h * mu * x ^ 2 * Delta s b x)) < Rabs x <->
-   0 < - h * mu * x ^ 2 * Delta s b x < 2).
+  (Rabs (x * (1 + h * mu * x ^ 2 * Delta s b x)) < Rabs x <-> 0 < - h * mu * x ^ 2 * Delta s b x < 2).
 
-(** cone-equilibria: the first token's velocity is the quadratic form times its step and itself. *)
+(** cone-equilibria: Every point of the cone x^T S_C^T S_B x
+  = 0 is an equilibrium of token 1. Here: the first token's velocity is the quadratic form times its step and itself. *)
 Definition first_token_field_statement : Prop :=
   forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
     (x : nat -> nat -> R) (d : nat),
   layer_output N D a S_B S_C S_Delta b x d 0 =
-  quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * channel_step D S_Delta b (x 0%nat) d * x 0%nat d.
+  channel_step D S_Delta b (x 0%nat) d * quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * x 0%nat d.
 
-(** definite-converges: D dimensions, token 1, negative definite form. *)
+(** definite-converges: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: D dimensions, token 1,
+  negative definite form. *)
 Definition definite_converges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
-    (lambda m : R),
-  0 < lambda ->
-  (forall v : nat -> R, quadratic_form D M v <= - lambda * square_norm D v) ->
+    (eig m : R),
+  eig < 0 ->
+  (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
   vector_solution D M S_Delta b T x ->
   0 < m ->
-  (forall d : nat, (d < D)%nat ->
-     m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))) ->
+  (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))) ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
      Rabs (x d v) <= Rabs (x d u)) /\
   (forall t : R, 0 <= t -> Rbar_lt t T ->
-     square_norm D (fun d => x d t)
-       * (1 + 2 * lambda * m * square_norm D (fun d => x d 0) * t)
-     <= square_norm D (fun d => x d 0)) /\
+     norm D (fun d => x d t) <= norm D (fun d => x d 0) / sqrt (1 + 2 * m * t * Rabs eig
+       * norm D (fun d => x d 0) ^ 2)) /\
   (T = p_infty -> forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: D dimensions, token 1, positive definite form. *)
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time. Here: D dimensions, token 1, positive definite
+  form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
-    (lambda : R),
-  0 < lambda ->
-  (forall v : nat -> R, lambda * square_norm D v <= quadratic_form D M v) ->
+    (eig : R),
+  0 < eig ->
+  (forall v : nat -> R, eig * square_norm D v <= quadratic_form D M v) ->
   vector_solution D M S_Delta b T x ->
   square_norm D (fun d => x d 0) <> 0 ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
      Rabs (x d u) <= Rabs (x d v)) /\
+  (forall u v : R, 0 <= u <= v -> Rbar_lt v T ->
+     norm D (fun d => x d u) <= norm D (fun d => x d v)) /\
   (T = p_infty -> is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty).
 
-(** radial: equal steps: the motion of token 1 is radial and the form's sign decides. *)
+(** radial: Equal steps of all channels: the motion is radial and the sign of x^T M x decides. Here: equal steps: the
+  motion of token 1 is radial and the form's sign decides. *)
 Definition radial_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
   vector_solution D M S_Delta b T x ->
@@ -683,13 +778,15 @@ Definition radial_statement : Prop :=
   (quadratic_form D M (fun d => x d 0) = 0 ->
      forall t : R, 0 <= t -> Rbar_lt t T -> c t = 1).
 
-(** cone-equilibria: points of the cone rest. *)
+(** cone-equilibria: Every point of the cone x^T S_C^T S_B x
+  = 0 is an equilibrium of token 1. Here: points of the cone rest. *)
 Definition cone_equilibria_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b v : nat -> R) (T : Rbar),
   quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b T (fun d _ => v d).
 
-(** never-definite, a case: for N < D some nonzero vector makes the form zero. *)
+(** never-definite, a case: For D > N the form x^T S_C^T S_B x vanishes on a nonzero vector: it is never definite.
+  Here: for N < D some nonzero vector makes the form zero. *)
 Definition never_definite_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R),
   (N < D)%nat ->

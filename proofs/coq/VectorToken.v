@@ -64,8 +64,8 @@ Proof.
   intros Hd. destruct (evolves_sq T (x d) _ (sol d Hd)) as [E0 E]. split; [exact E0|].
   intros t Ht HT. specialize (E t Ht HT). cbv beta in E.
   replace (2 * form_at t * (step_at d t * x d t ^ 2))
-    with (2 * x d t * (quadratic_form D M (fun e => x e t)
-           * channel_step D S_Delta b (fun e => x e t) d * x d t))
+    with (2 * x d t * (channel_step D S_Delta b (fun e => x e t) d
+           * quadratic_form D M (fun e => x e t) * x d t))
     by (unfold form_at, step_at; ring).
   exact E.
 Qed.

@@ -67,7 +67,12 @@ End Zeros.
 Theorem state_convergence_zeros : state_convergence_zeros_statement.
 Proof.
   intros N a mu s b L x p Ha HM Hs P0 PZ PN PS l Hl Nz.
-  pose proof (shares_limit N a mu s b L x p Ha HM Hs P0 PZ PN PS l ltac:(lia)) as Hp.
+  assert (PN' : forall l n, (l < L)%nat -> x l 0 <> 0 ->
+            p (S l) n = exp (- a n * softplus b) * p l n
+                        + mu n / sum_below N mu * Rmax 0 (1 - sum_below N (fun n => exp (- a n * softplus b) * p l n))).
+  { intros k n Hk Nk. rewrite PN by assumption. unfold Rdiv. ring. }
+  rewrite (Rabs_left (sum_below N mu)) by exact HM.
+  pose proof (shares_limit N a mu s b L x p Ha HM Hs P0 PZ PN' PS l ltac:(lia)) as Hp.
   pose proof (token_limit N a mu s b L x p Ha HM Hs PS l Hl Hp) as Hlim.
   split; [exact Hlim|]. exact (square_lim N a mu s b L x l HM Hs Hl Hlim (p l) Hp Nz).
 Qed.

@@ -1,64 +1,31 @@
 """Formal statements: templates of Coq's logic whose mathematics is printed from the theorems' expressions.
 
-A template holds quantifiers and implications; every formula in it is a hole, filled by the Coq printer from the very
-expressions that the numerics run. `generated_files()` gives Definitions.v and Statements.v; `THEOREMS` maps each
-Coq theorem to the registry's id.
+A template holds quantifiers, implications and limits; every formula, assumption and number in it is a hole, filled by
+the Coq printer from the very values that the numerics run. `generated_files()` gives Definitions.v and Statements.v.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
 
 import jinja2
 import sympy as sp
 
-from s6flow.symbolic import criteria as cr
+from s6flow.proofs.formal.formulas import expressions
+from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.attention import unroll
-from s6flow.symbolic.codegen.coq import ATOM, PRODUCT, print_coq
-from s6flow.symbolic.derivation.attention import abbreviate, into, step_width
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.assumptions import assumption
+from s6flow.symbolic.codegen.coq import ATOM, PRODUCT, Carried, print_coq, print_relation
 from s6flow.symbolic.errors import CodegenError
-from s6flow.symbolic.layer import flow_cell, layer_cell
 
-__all__ = ["formal_statements", "formula", "generated_files", "whole_statements"]
+__all__ = ["formal_statements", "formula", "generated_files", "proposition", "whole_statements"]
 
 FOLDER = Path(__file__).parent
-
-
-def _expressions() -> dict[str, sp.Expr]:
-    """Every expression that a template may ask for, with the floor of the general theory set to zero."""
-    flow = flow_cell()
-    own = {name: row.build() for name, row in cr.QUANTITIES.items()}
-    entry = {
-        "gate": cr.gate(cr.y),
-        "increment": flow.increment.subs(nt.x[nt.l], cr.y),
-        "step": cr.delta(cr.y),
-        "written": unroll(flow),
-        "attention": unroll(flow, nt.x[nt.j]) * nt.x[nt.l],
-        **_layer_parts(),
-        "decay_constant_kappa": cr.decay_constant().xreplace({cr.inherited(): sp.Symbol("kappa", real=True)}),
-        "contraction_number_letter": cr.contraction_number().xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
-    }
-    return {name: expression.subs(nt.floor, 0) for name, expression in (own | entry).items()}
-
-
-def _layer_parts() -> dict[str, sp.Expr]:
-    """Gate, increment and attention of the D-channel layer, in letters for its step and projections."""
-    layer = layer_cell()
-    letters = {
-        step_width[nt.d, nt.l]: sp.Symbol("step", positive=True),
-        into[nt.n, nt.l]: sp.Symbol("B", real=True),
-        nt.x[nt.l, nt.d]: sp.Symbol("token", real=True),
-    }
-    gate, increment = (abbreviate(part).xreplace(letters) for part in (layer.gate, layer.increment))
-    return {"layer_gate": gate, "layer_increment": increment}
-
-
-@cache
-def _table() -> dict[str, sp.Expr]:
-    return _expressions()
+#: Arrays over tokens or other axes whose entry, index and all, one Coq text stands for.
+ENTRIES = frozenset({"x", "x0", "v", "B", "C", "Delta", *ob.OBSERVABLES})
 
 
 def formula(name: str, strength: int = 0, **letters: str) -> str:
@@ -69,16 +36,89 @@ def formula(name: str, strength: int = 0, **letters: str) -> str:
         letters: letter of the expression -> Coq text that stands for it, e.g. y0="x l 0".
     Raises: CodegenError: an unknown expression, or a letter that it does not have.
     """
-    table = _table()
+    table = expressions()
     if name not in table:
         raise CodegenError("a formal statement may use " + ", ".join(sorted(table)), name)
-    expression = table[name]
-    known = {symbol.name: symbol for symbol in expression.free_symbols if isinstance(symbol, sp.Symbol)}
+    return print_coq(_written(table[name], name, letters), strength)
+
+
+def proposition(relation: sp.Basic, name: str, **letters: str) -> str:
+    """A printed relation: of one token where a letter such as x0 is given, else bound over the states."""
+    return print_relation(_written(_instance(relation) if letters else relation, name, letters))
+
+
+def _written(expression: sp.Basic, name: str, letters: dict[str, str]) -> sp.Basic:
     for letter, text in letters.items():
-        if letter not in known:
+        found = [
+            e
+            for e in expression.atoms(sp.Symbol, sp.Indexed)
+            if (e.base.name if isinstance(e, sp.Indexed) else e.name) == letter and not _is_label(e, expression)
+        ]
+        if not found:
+            known = {
+                e.base.name if isinstance(e, sp.Indexed) else e.name for e in expression.atoms(sp.Symbol, sp.Indexed)
+            }
             raise CodegenError(f"expression {name} has letters " + ", ".join(sorted(known)), letter)
-        expression = expression.xreplace({known[letter]: sp.Symbol(text, **known[letter].assumptions0)})
-    return print_coq(expression, strength)
+        expression = expression.xreplace({e: _stand_in(e, text) for e in found})
+    return expression
+
+
+def _is_label(e: sp.Basic, expression: sp.Basic) -> bool:
+    """Whether a symbol is only the name of an array in the expression."""
+    return isinstance(e, sp.Symbol) and any(e == term.base.label for term in expression.atoms(sp.Indexed))
+
+
+def _stand_in(e: sp.Basic, text: str) -> sp.Basic:
+    """What the printer writes as `text`: one number, or an array with the index kept."""
+    if isinstance(e, sp.Indexed) and e.base.name not in ENTRIES:
+        return (Carried if " " in text else sp.IndexedBase)(text, real=True)[e.indices]
+    assumptions = {
+        key: value for key, value in e.assumptions0.items() if key in ("real", "positive", "integer", "nonnegative")
+    }
+    return sp.Symbol(text, **assumptions)
+
+
+def _instance(relation: sp.Basic) -> sp.Basic:
+    """The relation for one token: what it asks of token numbers is the template's business."""
+
+    def numbers_tokens(e: sp.Basic) -> bool:
+        return e.is_Relational and e.free_symbols <= {nt.l, ob.token_m}
+
+    if isinstance(relation, sp.Implies):
+        condition, claim = relation.args
+        asked = [part for part in sp.And.make_args(condition) if not numbers_tokens(part)]
+        return sp.Implies(sp.And(*asked), _instance(claim)) if asked else _instance(claim)
+    if isinstance(relation, sp.Or):
+        return sp.Or(*(part for part in relation.args if not numbers_tokens(part)))
+    return relation.subs(ob.sharp, 1)
+
+
+def _assumed(key: str, **letters: str) -> str:
+    return proposition(assumption(key).relation.subs(nt.floor, 0), key, **letters)
+
+
+def _claimed(key: str, **letters: str) -> str:
+    return proposition(get(key).conclusion.subs(nt.floor, 0), key, **letters)
+
+
+def _domain(letter: str, text: str = "", strict: bool = False) -> str:
+    """A positive letter's domain, or its closure: most formal statements also hold where it is zero."""
+    array = {"a": nt.a[nt.n], "decay": ob.decay, "floor": nt.floor}[letter]
+    if not (array.is_positive if strict else array.is_nonnegative):
+        raise CodegenError("a formal domain is of a letter that is not negative", letter)
+    free = sp.Symbol(text, real=True) if text else sp.IndexedBase(letter, real=True)[array.indices]
+    return print_relation((sp.Gt if strict else sp.Ge)(free, 0, evaluate=False))
+
+
+def _numbers(key: str, letter: str) -> list[str]:
+    """The numbers of a theorem's witness, exactly."""
+    values = (get(key).witness or {})[letter]
+    return [print_coq(sp.Rational(str(value))) for value in (values if isinstance(values, Iterable) else [values])]
+
+
+def _title(key: str, says: str = "", case: bool = False) -> str:
+    """The comment of a statement: id, the theorem's title, and what part of it this is."""
+    return f"(** {key}{', a case' if case else ''}: {get(key).title}.{' Here: ' + says + '.' if says else ''} *)"
 
 
 def generated_files() -> dict[str, str]:
@@ -89,11 +129,36 @@ def generated_files() -> dict[str, str]:
         keep_trailing_newline=True,
         trim_blocks=True,
     )
-    environment.globals.update(q=formula, atom=ATOM, product=PRODUCT)
+    environment.globals.update(
+        q=formula,
+        assume=_assumed,
+        claim=_claimed,
+        domain=_domain,
+        numbers=_numbers,
+        title=_title,
+        atom=ATOM,
+        product=PRODUCT,
+    )
     return {
-        path.name.removesuffix(".j2"): environment.get_template(path.name).render()
+        path.name.removesuffix(".j2"): _folded(environment.get_template(path.name).render())
         for path in sorted(FOLDER.glob("*.v.j2"))
     }
+
+
+def _folded(text: str, width: int = 120) -> str:
+    """Long printed lines broken before an operator, or at a space where there is none, and indented further."""
+    lines = []
+    for line in text.splitlines():
+        deeper = line[: len(line) - len(line.lstrip())] + "  "
+        while len(line) > width:
+            places = [m.start() for m in re.finditer(r" (?=(?:[-+*/=]|<=|->|/\\) )", line[:width])]
+            place = places[-1] if places else line.rfind(" ", 0, width)
+            if place <= len(deeper):
+                break
+            lines.append(line[:place])
+            line = deeper + line[place + 1 :]
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _entries() -> list[tuple[str, str, str, str]]:

@@ -1,7 +1,7 @@
 """Reads printed real expressions back and evaluates them, so that a wrong printer is found by numbers.
 
-Only the fragment that the Coq printer writes: arithmetic with Coq's precedences, application, `fun k => ...`, and the
-names of Definitions.v. It shares no code with the printer.
+Only the fragment that the Coq printer writes: arithmetic with Coq's precedences, application, `fun k => ...`, the
+names of Definitions.v, and relations of such expressions. It shares no code with the printer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from s6flow.symbolic.errors import FormatError
 
-__all__ = ["LIBRARY", "evaluate"]
+__all__ = ["LIBRARY", "evaluate", "holds"]
 
 _TOKEN = re.compile(r"\s*(=>|%nat|[A-Za-z_][\w']*|\d+|[()+\-*/^])")
 Node = tuple[Any, ...]
@@ -28,6 +28,34 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     Raises: FormatError: text outside the fragment, or an unknown name.
     """
     return _value(_Parser(text).whole(), {**LIBRARY, **names})
+
+
+_RELATION: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
+    (" <= ", lambda u, v: u <= v),
+    (" <> ", lambda u, v: u != v),
+    (" < ", lambda u, v: u < v),
+    (" = ", lambda u, v: u == v),
+)
+
+
+def holds(text: str, names: Mapping[str, Any]) -> bool:
+    """Whether a printed proposition holds: `forall n : nat, (n < N)%nat -> ...`, implications, `\\/`, `/\\` and relations."""
+    bound = re.fullmatch(r"\(forall (\w+) : nat, \(\1 < (\w+)\)%nat -> (.*)\)", text, re.S)
+    if bound:
+        letter, size, body = bound.groups()
+        return all(holds(body, {**names, letter: index}) for index in range(names[size]))
+    for word, join in (
+        (" -> ", lambda parts: not all(parts[:-1]) or parts[-1]),
+        (" \\/ ", any),
+        (" /\\ ", all),
+    ):
+        if word in text:
+            return bool(join([holds(part, names) for part in text.split(word)]))
+    for sign, relation in _RELATION:
+        if sign in text:
+            left, right = text.split(sign)
+            return relation(evaluate(left, names), evaluate(right, names))
+    raise FormatError("a printed proposition must be of the known fragment", text[:60])
 
 
 class _Parser:
@@ -153,6 +181,7 @@ LIBRARY: dict[str, Any] = {
     "Rmax": max,
     "INR": float,
     "sign": lambda z: (z > 0) - (z < 0),
+    "Rpower": lambda base, exponent: math.exp(exponent * math.log(base)),
     "softplus": _softplus,
     "Delta": lambda s, b, u: _softplus(s * u + b),
     "sum_below": lambda count, g: math.fsum(g(k) for k in range(count)),

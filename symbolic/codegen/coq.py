@@ -2,7 +2,8 @@
 
 Tokens, states and sources count from 0 in Coq and from 1 in the theory, so a sum over j = 1..l is
 `sum_below (S l)` and one over k = j+1..l is `sum_between (S j) (S l)`. Reals print in a fixed order of factors
-(numbers, parameters, tokens, steps, exponentials), the same in every process.
+(numbers, parameters, tokens, steps, exponentials, carried states), the same in every process. Relations print as
+propositions; an index letter that is not given a value is bound by `forall`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import sympy as sp
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.errors import CodegenError
 
-__all__ = ["ATOM", "print_coq"]
+__all__ = ["ATOM", "Carried", "print_coq", "print_relation"]
 
 # Binding strength of what was printed: a weaker text is put in parentheses where a stronger one is needed.
 ATOM, APPLICATION, POWER, OPPOSITE, PRODUCT, SUM, BINDER = 100, 90, 80, 70, 60, 50, 10
 
 Text = tuple[str, int]
+
+
+class Carried(sp.IndexedBase):  # type: ignore[misc]
+    """What a recursion carries along (a state, a share, a growth rate): printed as its text and index, as the last factor."""
 
 
 def print_coq(expression: sp.Expr, strength: int = 0) -> str:
@@ -35,6 +40,7 @@ _FUNCTIONS: tuple[tuple[Any, str], ...] = (
     (sp.exp, "exp"),
     (sp.log, "ln"),
     (sp.Abs, "Rabs"),
+    (sp.sign, "sign"),
     (sp.Min, "Rmin"),
     (sp.Max, "Rmax"),
 )
@@ -44,15 +50,20 @@ def _wrap(text: Text, strength: int) -> str:
     return text[0] if text[1] >= strength else f"({text[0]})"
 
 
+def _strength(text: str) -> int:
+    """Of Coq text that stands for a letter: an application, unless it is one word or in parentheses."""
+    return ATOM if " " not in text or text.startswith("(") else APPLICATION
+
+
 def _natural(expression: sp.Expr) -> Text:
     """An index: a letter, its successor, or a numeral with its scope."""
     if expression.is_Integer:
         return ("O" if expression == 0 else f"{expression}%nat"), ATOM
     if expression.is_Symbol:
-        return expression.name, ATOM
+        return expression.name, _strength(expression.name)
     base = sp.expand(expression - 1)
     if base.is_Symbol:
-        return f"S {base.name}", APPLICATION
+        return f"S {_wrap(_natural(base), ATOM)}", APPLICATION
     raise CodegenError("an index must be a letter, its successor or a number", expression)
 
 
@@ -64,7 +75,7 @@ def _real(e: sp.Expr) -> Text:
         sign = "- " if e < 0 else ""
         return f"{sign}{abs(e.p)} / {e.q}", PRODUCT
     if isinstance(e, sp.Symbol):
-        return e.name, APPLICATION if " " in e.name else ATOM
+        return e.name, _strength(e.name)
     if isinstance(e, sp.Indexed):
         return " ".join([e.base.name, *(_wrap(_natural(i), ATOM) for i in e.indices)]), APPLICATION
     if isinstance(e, nt.softplus):
@@ -101,7 +112,7 @@ def _sum(e: sp.Sum) -> Text:
     *inner, (index, low, high) = e.limits
     body = sp.Sum(e.function, *inner) if inner else e.function
     if isinstance(body, sp.Indexed) and body.indices == (index,):
-        function = body.base.name
+        function = _wrap((body.base.name, _strength(body.base.name)), ATOM)
     else:
         function = f"(fun {index} => {_real(body)[0]})"
     count = high.name if high in (nt.N, nt.D, nt.R) else _wrap((f"S {_wrap(_natural(high), ATOM)}", APPLICATION), ATOM)
@@ -113,7 +124,7 @@ def _sum(e: sp.Sum) -> Text:
 
 def _power(e: sp.Pow) -> Text:
     base, exponent = e.as_base_exp()
-    if exponent.is_number and exponent.is_negative:
+    if exponent.could_extract_minus_sign():
         return f"/ {_wrap(_real(base**-exponent), POWER)}", OPPOSITE
     if exponent == sp.Rational(1, 2):
         return f"sqrt {_wrap(_real(base), ATOM)}", APPLICATION
@@ -122,7 +133,7 @@ def _power(e: sp.Pow) -> Text:
             f"{_wrap(_real(base), APPLICATION)} ^ {_wrap(_natural(exponent), ATOM).removesuffix('%nat')}",
             POWER,
         )
-    raise CodegenError("the coq printer knows integer powers and square roots", exponent, str(e)[:80])
+    return f"Rpower {_wrap(_real(base), ATOM)} {_wrap(_real(exponent), ATOM)}", APPLICATION
 
 
 def _is_token(e: sp.Expr) -> bool:
@@ -131,14 +142,16 @@ def _is_token(e: sp.Expr) -> bool:
 
 
 def _rank(e: sp.Expr) -> tuple[int, bool, str]:
-    """Order of factors: numbers, sums over states, parameters, tokens, steps, everything else, exponentials."""
+    """Order of factors: numbers, sums over states, parameters, tokens, steps, the rest, exponentials, carried states."""
     base = e.as_base_exp()[0] if not isinstance(e, sp.exp) else e
+    if isinstance(base, sp.Indexed) and isinstance(base.base, Carried):
+        return 99, True, repr(sp.default_sort_key(e))
     kinds: tuple[Callable[[sp.Expr], bool], ...] = (
         lambda x: x.is_number,
         lambda x: isinstance(x, sp.Symbol) and x.name == "h",
         lambda x: isinstance(x, sp.Sum) and not x.has(nt.softplus),
         lambda x: isinstance(x, sp.Indexed),
-        lambda x: isinstance(x, sp.Symbol) and x.name != "t" and not _is_token(x),
+        lambda x: isinstance(x, sp.Symbol) and not _is_token(x),
         lambda x: isinstance(x, sp.Abs) and not _is_token(x.args[0]),
         lambda x: isinstance(x, sp.Abs) or _is_token(x),
         lambda x: isinstance(x, nt.softplus),
@@ -162,7 +175,7 @@ def _product(e: sp.Mul) -> Text:
         below.append(sp.Integer(coefficient.q))
     for factor in rest.as_ordered_factors():
         base, exponent = factor.as_base_exp()
-        if not isinstance(factor, sp.exp) and exponent.is_number and exponent.is_negative:
+        if not isinstance(factor, sp.exp) and exponent.could_extract_minus_sign():
             below.append(base**-exponent)
         else:
             above.append(factor)
@@ -176,8 +189,14 @@ def _product(e: sp.Mul) -> Text:
     return (f"{top} / {bottom}", PRODUCT) if above else (f"/ {bottom}", OPPOSITE)
 
 
+def _place(term: sp.Expr) -> tuple[bool, bool, str]:
+    """Order of terms: a lone parameter after what depends on tokens, a negative term last."""
+    lone = isinstance(term, sp.Symbol) and not _is_token(term)
+    return term.could_extract_minus_sign(), lone, repr(sp.default_sort_key(term))
+
+
 def _sum_of_terms(e: sp.Add) -> Text:
-    terms = sorted(e.args, key=lambda term: (term.could_extract_minus_sign(), sp.default_sort_key(term).__repr__()))
+    terms = sorted(e.args, key=_place)
     out = _wrap(_real(terms[0]), SUM + 1)
     for term in terms[1:]:
         if term.could_extract_minus_sign():
@@ -185,3 +204,46 @@ def _sum_of_terms(e: sp.Add) -> Text:
         else:
             out += f" + {_wrap(_real(term), SUM + 1)}"
     return out, SUM
+
+
+_RELATIONS: tuple[tuple[Any, str, bool], ...] = (
+    (sp.Eq, "=", False),
+    (sp.Ne, "<>", False),
+    (sp.Lt, "<", False),
+    (sp.Le, "<=", False),
+    (sp.Gt, "<", True),
+    (sp.Ge, "<=", True),
+)
+#: Index letters that a relation may leave free, with the length of their axis.
+_BOUND = ((nt.n, nt.N), (nt.l, nt.L))
+
+
+def print_relation(relation: sp.Basic, strength: int = BINDER) -> str:
+    """Gallina of a relation; index letters that occur are bound by `forall`.
+
+    Raises: CodegenError: naming the node that has no Coq form.
+    """
+    bound = [(letter, size) for letter, size in _BOUND if letter in relation.free_symbols]
+    body = _proposition(relation, 0)
+    for letter, size in bound:
+        body = f"forall {letter} : nat, ({letter} < {size})%nat -> {body}"
+    return f"({body})" if bound or (strength > BINDER and not relation.is_Relational) else body
+
+
+def _proposition(e: sp.Basic, strength: int) -> str:
+    for kind, sign, turned in _RELATIONS:
+        if isinstance(e, kind):
+            left, right = (_real(side)[0] for side in (reversed(e.args) if turned else e.args))
+            return f"{left} {sign} {right}"
+    for kind, word, own in ((sp.And, " /\\ ", 3), (sp.Or, " \\/ ", 2)):
+        if isinstance(e, kind):
+            text = word.join(_proposition(part, own) for part in sorted(e.args, key=_equations_first))
+            return f"({text})" if strength >= own else text
+    if isinstance(e, sp.Implies):
+        text = f"{_proposition(e.args[0], 1)} -> {_proposition(e.args[1], 0)}"
+        return f"({text})" if strength >= 1 else text
+    raise CodegenError("the coq printer has no form for the relation", type(e).__name__, str(e)[:80])
+
+
+def _equations_first(e: sp.Basic) -> tuple[bool, str]:
+    return not isinstance(e, sp.Eq), repr(sp.default_sort_key(e))

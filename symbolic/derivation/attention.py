@@ -68,8 +68,8 @@ def steps() -> tuple[Step, ...]:
     """The recurrence, its unrolling, and the linear recursion of the 1-D flow."""
     layer, flow = layer_cell(), flow_cell()
     value = nt.x[l, d]
-    recurrence = sp.Eq(hidden[d, l, n], layer.gate * hidden[d, l - 1, n] + layer.increment)
-    read = sp.Eq(output[l, d], sp.Sum(layer.readout * hidden[d, l, n], (n, 1, nt.N)))
+    recurrence = sp.Eq(hidden[d, l, n], layer.after(hidden[d, l - 1, n]))
+    read = sp.Eq(output[l, d], sp.Sum(layer.read(hidden[d, l, n]), (n, 1, nt.N)))
     unrolled = sp.Eq(hidden[d, l, n], sp.Sum(written(layer, j, l), (j, 1, l)))
     P = attention_kernel(layer, value)
     exchange = layer.readout * written(layer, j, l) - P.function * nt.x[j, d]
@@ -114,7 +114,7 @@ def steps() -> tuple[Step, ...]:
             "The quadratic sum is a linear recursion",
             (
                 sp.Eq(step_width[l], sp.cancel(-flow.gate.args[0] / nt.a[n])),
-                abbreviate(sp.Eq(state[l, n], flow.gate * state[l - 1, n] + flow.increment)),
+                abbreviate(sp.Eq(state[l, n], flow.after(state[l - 1, n]))),
                 abbreviate(sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l)))),
             ),
             "The same induction for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "

@@ -7,7 +7,7 @@ import sympy as sp
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.derivation.step import Section, Step
 
-__all__ = ["SECTION", "error_majorant"]
+__all__ = ["SECTION", "error_majorant", "next_layer"]
 
 t, h, i = nt.t, nt.h, nt.i
 X = sp.Function("X")
@@ -25,9 +25,14 @@ def error_majorant(index: sp.Expr) -> sp.Expr:
     return local * h * ((1 + h * Lipschitz) ** index - 1) / Lipschitz
 
 
+def next_layer(token: sp.Expr, velocity: sp.Expr) -> sp.Expr:
+    """The residual stack: a layer adds h times its output."""
+    return token + h * velocity
+
+
 def steps() -> tuple[Step, ...]:
     """Forward Euler: consistency, local error, global error."""
-    stack = X(t) + h * V(X(t))
+    stack = next_layer(X(t), V(X(t)))
     flow = {sp.Derivative(X(t), t): V(X(t))}
     z = sp.Dummy("z")
     slope = sp.diff(V(z), z).subs(z, X(t))

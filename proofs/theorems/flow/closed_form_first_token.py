@@ -8,9 +8,7 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
-delta0 = cr.delta(sp.Integer(0))
-q = sp.exp(-ob.decay * delta0)
-zeta = nt.x0[l] ** -2 - 2 * cr.mu_total * delta0 * nt.t
+zeta = cr.inverse_square_flat().subs(cr.y0, nt.x0[l])
 first = sp.Eq(ob.x_t[l] ** -2, zeta, evaluate=False)
 
 THEOREM = Theorem(
@@ -22,7 +20,7 @@ THEOREM = Theorem(
     variables=("mu", "a", "s", "b", "floor", "x0", "t"),
     assumptions=("s-zero",),
     conclusion=sp.Implies(sp.And(sp.Eq(l, 1, evaluate=False), sp.Ne(nt.x0[l], 0)), first),
-    scale=nt.x0[l] ** -2 + 2 * sp.Abs(cr.mu_total) * delta0 * nt.t,
+    scale=nt.x0[l] ** -2 + sp.Abs(zeta - nt.x0[l] ** -2),
     measurement="trajectory",
     options={"shapes": ((1, 1), (1, 3), (1, 8))},
     tolerance=1e-7,

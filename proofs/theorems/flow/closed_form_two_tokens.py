@@ -9,14 +9,17 @@ from s6flow.symbolic.derivation.step import Step
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
-delta0 = cr.delta(sp.Integer(0))
-q = sp.exp(-ob.decay * delta0)
+second = cr.inverse_square_second().subs(cr.y0, nt.x0[l])
+linear, linear_start = (
+    cr.linear_and_power(zeta, cr.gate(sp.Integer(0)).subs(nt.a[nt.n], ob.decay), sp.Integer(0))
+    for zeta in (ob.zeta_t, ob.zeta_0)
+)
 
 
 def proof() -> tuple[Step, ...]:
     """z_2 solves its linear equation along zeta."""
     zeta, C, ratio = sp.symbols("zeta C q", positive=True)
-    solution = zeta / (1 - ratio) + C * zeta**ratio
+    solution = cr.linear_and_power(zeta, ratio, C)
     # z_2' = -2 (q F_1 + mu delta0 / z_2) z_2 with F_1 = mu delta0 / zeta and zeta' = -2 mu delta0
     residual = sp.expand(zeta * sp.diff(solution, zeta) - ratio * solution - zeta)
     return (
@@ -30,9 +33,6 @@ def proof() -> tuple[Step, ...]:
     )
 
 
-u = nt.x0[l] ** -2  # of the token itself
-C = (u - ob.zeta_0 / (1 - q)) / ob.zeta_0**q
-
 THEOREM = Theorem(
     id="closed-form-two-tokens",
     title="With s = 0 and one decay rate, token 2 is a linear term and a power",
@@ -43,10 +43,10 @@ THEOREM = Theorem(
     assumptions=("s-zero", "one-decay", "tokens-nonzero"),
     conclusion=sp.Implies(
         sp.Eq(l, 2, evaluate=False),
-        sp.Eq(ob.x_t[l] ** -2, ob.zeta_t / (1 - q) + C * ob.zeta_t**q, evaluate=False),
+        sp.Eq(ob.x_t[l] ** -2, second, evaluate=False),
     ),
     proof=proof,
-    scale=(ob.zeta_t + ob.zeta_0) / (1 - q) + sp.Abs(C) * ob.zeta_t**q,
+    scale=linear + linear_start + sp.Abs(second - linear),
     measurement="two_tokens",
     options={"shapes": ((2, 1), (2, 3))},
     tolerance=1e-7,

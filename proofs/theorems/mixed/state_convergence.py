@@ -26,7 +26,7 @@ THEOREM = Theorem(
         sp.Implies(ob.kappa[l] < 1, sp.Eq(sp.Limit(nt.t * ob.x_t[l] ** 2, nt.t, sp.oo), constant, evaluate=False)),
         sp.Implies(
             ob.kappa[l] > 1,
-            sp.Eq(sp.Limit(ob.u_t[l] / ob.log_t, nt.t, sp.oo), -ob.kappa[l] / 2, evaluate=False),
+            sp.Eq(sp.Limit(ob.u_t[l] / ob.log_t, nt.t, sp.oo), cr.decay_exponent(ob.kappa[l]), evaluate=False),
         ),
         sp.Implies(
             sp.And(sp.Eq(ob.kappa[l], 1), sp.Gt(ob.kappa_gap[l - 1], 0)),
@@ -73,7 +73,7 @@ THEOREM = Theorem(
             sp.Pow(critical / (nt.t * sp.log(nt.t)), half, evaluate=False),
             "ours",
         ),
-        Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** (-ob.kappa[l] / 2), "ours"),
+        Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** cr.decay_exponent(ob.kappa[l]), "ours"),
     ),
     evidence="numeric",
     notes=(

@@ -10,7 +10,7 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 y = ob.y
 farther = y * (1 + ob.eps)
-largest = 4 * sp.Abs(cr.mu_total) * sp.exp(nt.b - 2) / nt.s**2
+largest = cr.skip_threshold()
 
 
 def proof() -> tuple[Step, ...]:

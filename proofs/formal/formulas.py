@@ -1,0 +1,185 @@
+"""The formulas that formal statements may print: every one a SymPy value of the theory, by name.
+
+Quantities of `symbolic.criteria` are here under their own names. The others are parts of the scan cells, of the
+quadratic form, and of theorem conclusions: a limit `lim f = c` of the registry gives the name of f.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+import sympy as sp
+
+from s6flow.proofs.registry import get
+from s6flow.proofs.theorems.affine import affine_phase_line
+from s6flow.proofs.theorems.mixed import carried_rate
+from s6flow.proofs.theorems.variants import depth_contraction
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import forms as fm
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.attention import unroll
+from s6flow.symbolic.derivation.attention import abbreviate, into, kernel, out_of, step_width
+from s6flow.symbolic.derivation.limit import next_layer
+from s6flow.symbolic.layer import axis_cell, flow_cell, layer_cell
+
+__all__ = ["expressions"]
+
+l, n, j, d = nt.l, nt.n, nt.j, nt.d
+zero = sp.Integer(0)
+state = sp.IndexedBase("f", real=True)
+growth = sp.IndexedBase("F", real=True)
+c, k = sp.symbols("c k", positive=True)
+end = sp.Symbol("T", positive=True)
+drive, first, second, size, count, kappa, eig, factor = sp.symbols(
+    "drive first second size count kappa eig factor", real=True
+)
+
+
+@cache
+def expressions() -> Mapping[str, sp.Expr]:
+    """Name -> expression; the floor of the general theory is zero but in the affine rows, where it is eps."""
+    own = {name: row.build() for name, row in cr.QUANTITIES.items()}
+    table = own | _flow() | _layer() | _theorems() | _transformations()
+    return {name: e.subs(nt.floor, 0) for name, e in table.items()} | {
+        name: e.subs(nt.floor, ob.eps) for name, e in _affine().items()
+    }
+
+
+def _flow() -> dict[str, sp.Expr]:
+    """The 1-D flow: its cell, attention and shares."""
+    flow, axis = flow_cell(), axis_cell()
+    front = sp.cancel(axis.at({nt.beta_C[n]: 0}).readout / nt.S_C[n])  # x_l
+    velocity = front * growth[l]
+    skipped = velocity.subs(growth[l], growth[l] + cr.skip_equilibrium() - cr.own_rate(cr.y))
+    return {
+        "softplus": nt.softplus(drive).rewrite(sp.log),
+        "step_argument": cr.delta(cr.y).subs(nt.floor, 0).args[0],
+        "gate": cr.gate(cr.y),
+        "increment": flow.increment.subs(nt.x[l], cr.y),
+        "next_state": flow.after(state[n]).subs(nt.x[l], cr.y),
+        "written": unroll(flow),
+        "attention": unroll(flow, nt.x[j]) * nt.x[l],
+        "velocity": velocity,
+        "velocity_with_skip": skipped,
+        "next_layer": next_layer(nt.x[l], velocity),
+        "attended": kernel[l, j] * nt.x[j],
+        "first_share": cr.share_after()
+        .replace(lambda e: isinstance(e, sp.Indexed) and e.base == cr.phi, lambda e: zero)
+        .doit(),
+        "share_kept": cr.share_kept(),
+        "decay_constant_kappa": cr.decay_constant().xreplace({cr.inherited(): kappa}),
+        "decay_exponent_kappa": cr.decay_exponent().xreplace({cr.inherited(): kappa}),
+        "shares": sp.Sum(cr.phi[n], (n, 1, nt.N)),
+        "fraction": state[n] / growth[l],
+    }
+
+
+def _layer() -> dict[str, sp.Expr]:
+    """The D-channel layer in letters for its step and projections, and the form of token 1."""
+    cell = layer_cell()
+    letters = {
+        step_width[d, l]: sp.Symbol("step", positive=True),
+        into[n, l]: sp.Symbol("B", real=True),
+        out_of[n, l]: sp.Symbol("C", real=True),
+        nt.x[l, d]: fm.token_value,
+    }
+    gate, increment, readout = (
+        abbreviate(part).xreplace(letters) for part in (cell.gate, cell.increment, cell.readout)
+    )
+    short = replace(cell, gate=gate, increment=increment, readout=readout)
+    between = {
+        step_width[d, nt.k]: sp.Symbol("step_between", positive=True),
+        step_width[d, j]: letters[step_width[d, l]],
+    }
+    source = {into[n, j]: letters[into[n, l]], out_of[n, l]: letters[out_of[n, l]]}
+    kernel_term = abbreviate(unroll(cell, nt.x[j, d])).xreplace(between | source)
+    step = sp.cancel(-cell.gate.args[0] / nt.a[d, n]).subs(nt.floor, 0).args[0]
+    low_rank = next(part for part in step.args if part.has(nt.S_dt_out))
+    return {
+        "projection": fm.project(sp.IndexedBase("S", real=True), n),
+        "layer_step_argument": step.subs(low_rank, drive),
+        "layer_increment": short.increment,
+        "layer_next": short.after(state[n]),
+        "layer_read": short.read(state[n]),
+        "layer_attention": kernel_term,
+        "state_product": cr.phase_coefficients()[0].function.replace(
+            lambda e: isinstance(e, sp.Indexed), lambda e: e.base[n, d]
+        ),
+        "form": fm.form(),
+        "form_matrix": fm.form_matrix(),
+        "square_norm": fm.square_norm(),
+        "norm": fm.norm(),
+        "vector_velocity": fm.velocity(),
+        "lowest_step": fm.lowest_step(),
+        "rayleigh": eig * size,
+        "stretched": factor * fm.token_value,
+    }
+
+
+def _affine() -> dict[str, sp.Expr]:
+    """Token 1 with biases and a floor."""
+    cell = axis_cell()
+    speed = sp.Sum(cell.read(cell.increment), (n, 1, nt.N)).subs(nt.x[l], cr.y)
+    return {
+        "affine_speed": speed,
+        "affine_factored": cr.y * cr.delta(cr.y) * affine_phase_line.p(cr.y),
+    }
+
+
+def _limit(key: str, *letters: sp.Basic) -> sp.Expr:
+    """What tends to a limit in the conclusion of a theorem, in tokens at depth-time t; the limit that has all `letters`."""
+    found = (
+        e for e in sp.preorder_traversal(get(key).conclusion) if isinstance(e, sp.Limit) and all(map(e.has, letters))
+    )
+    measured = {ob.log_t: sp.log(nt.t), ob.u_t[l]: sp.log(sp.Abs(ob.x_t[l])), ob.remaining: end - nt.t}
+    return next(found).args[0].subs(measured)
+
+
+def _theorems() -> dict[str, sp.Expr]:
+    """What tends to a limit, or is bounded, in the conclusions of the registry."""
+    slow = _limit("slow-attention") * ob.ratio[l]
+    shift = _limit("slow-first-token")
+    return {
+        "decay_scaled": _limit("convergence-constants"),
+        "decay_scaled_critical": _limit("state-convergence", ob.log_t, ob.x_t),
+        "log_slope": _limit("state-convergence", ob.u_t),
+        "attention_scaled": _limit("attention-decay"),
+        "slow_rest": shift,
+        "slow_leading": (shift - shift.subs(ob.x_t[l], 0)) / sp.log(nt.t),
+        "slow_polylog": _limit("slow-polylog-rate"),
+        "slow_attention": slow.subs(sp.Abs(ob.P_to[l]), ob.P_to[l]),
+        "profile_scaled": _limit("blow-up-profile"),
+        "profile_flat_scaled": _limit("blow-up-profile").subs(sp.Abs(ob.x_t[l]) ** 3, ob.x_t[l] ** 2),
+        "log_bound": c * get("slow-log-rate").rates[0].rate,
+        "polylog_bound": c * get("slow-polylog-rate").rates[0].rate,
+        "ratio": first / second,
+        "second_rate": carried_rate.second,
+        "layer_after": depth_contraction.after.xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
+        "contraction_letter": cr.contraction_number().xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
+        "skip_rate_outward": cr.skip_equilibrium().subs(cr.y, cr.orientation * cr.r).subs(cr.orientation**2, 1),
+        "convergence_bound_flat": cr.convergence_bound().subs(nt.s, 0),
+        "blow_up_bound_flat": cr.blow_up_bound().subs(nt.s, 0),
+    }
+
+
+def _transformations() -> dict[str, sp.Expr]:
+    """Scaling, derived from the flow cell, and the time of a layer."""
+    flow = flow_cell()
+    stretched = {nt.x[l]: c * nt.x[l]}
+    slope = sp.solve(sp.Eq(cr.delta(c * cr.y), cr.delta(cr.y).subs(nt.s, size)), nt.s)[0].subs(size, nt.s)
+    grown = sp.simplify(flow.at({nt.s: slope}).at(stretched).increment / flow.increment)
+    token = sp.solve(sp.Eq(nt.s * cr.y, drive), cr.y)[0]
+    return {
+        "scaled_mu": k / grown * nt.mu[n],
+        "scaled_s": slope,
+        "scaled_token": c * nt.x[l],
+        "scaled_time": k * nt.t,
+        "far_fast": token,
+        "far_slow": token.subs(drive, -drive),
+        "layer_time": count * nt.h,
+        "stack_error": sp.Abs(first - second),
+        "first_order": c * nt.h,
+    }

@@ -1,0 +1,51 @@
+"""Token 1 in D dimensions: the quadratic form of S_C^T S_B, its matrix, norms and steps (theory 11)."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+
+__all__ = ["S_Delta", "form", "form_matrix", "lowest_step", "matrix", "norm", "project", "square_norm", "v", "velocity"]
+
+matrix = sp.IndexedBase("M", real=True)
+v = sp.IndexedBase("v", real=True)
+S_Delta = sp.IndexedBase("S_Delta", real=True)
+form_value, step_value, token_value = sp.symbols("form step token", real=True)
+
+d, e, n = nt.d, nt.e, nt.n
+
+
+def project(S: sp.IndexedBase, row: sp.Expr) -> sp.Expr:
+    """(S v)_row."""
+    return sp.Sum(S[row, e] * v[e], (e, 1, nt.D))
+
+
+def form() -> sp.Expr:
+    """v^T M v."""
+    return sp.Sum(matrix[d, e] * v[d] * v[e], (e, 1, nt.D), (d, 1, nt.D))
+
+
+def form_matrix() -> sp.Expr:
+    """Entry d, e of S_C^T S_B."""
+    return sp.Sum(nt.S_C[n, d] * nt.S_B[n, e], (n, 1, nt.N))
+
+
+def square_norm() -> sp.Expr:
+    """|v|^2."""
+    return sp.Sum(v[d] ** 2, (d, 1, nt.D))
+
+
+def norm() -> sp.Expr:
+    """|v|."""
+    return sp.sqrt(square_norm())
+
+
+def velocity() -> sp.Expr:
+    """x_d' of token 1: (x^T M x) Delta_d(x) x_d."""
+    return form_value * step_value * token_value
+
+
+def lowest_step() -> sp.Expr:
+    """The smallest step that channel d can have while |x_e| <= |v_e| for every channel e."""
+    return nt.softplus(nt.b_channel[d] - sp.Sum(sp.Abs(S_Delta[d, e]) * sp.Abs(v[e]), (e, 1, nt.D)))
