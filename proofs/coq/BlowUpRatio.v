@@ -276,7 +276,7 @@ Proof.
   destruct Hmax as (HT & Hs & _). simpl in HT.
   pose proof (leader_fast N a mu s b L T x HM Ns HT Hs m Hm G HG Inh Hu) as Fast.
   destruct m as [|m]; [|specialize (Hneg (S m) ltac:(lia) Hm); lra].
-  now apply (leader_diverges N a mu s b L T x HM Ns HT Hs O Hm G HG Inh).
+  apply (leader_diverges N a mu s b L T x HM HT Hs O Hm G HG Inh); [lra|exact Hu].
 Qed.
 
 Theorem blow_up_ratio : blow_up_ratio_statement.

@@ -22,6 +22,9 @@ Proof.
     rewrite sum_below_scal. unfold growth_rate in IH. rewrite IH. simpl. ring.
 Qed.
 
+Theorem one_decay_sum : one_decay_sum_statement.
+Proof. intros N a mu s b a0 x l Ha. now apply growth_rate_one_state. Qed.
+
 Lemma solution_one_state N a mu s b a0 L T x : (forall n, (n < N)%nat -> a n = a0) ->
   solution N a mu s b L T x -> solution 1 (fun _ => a0) (fun _ => sum_below N mu) s b L T x.
 Proof.

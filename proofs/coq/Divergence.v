@@ -100,6 +100,6 @@ Qed.
 Theorem divergence_monotone : divergence_monotone_statement.
 Proof.
   intros N a mu s b L T x l Hmu HM Hs Hl Nz. split.
-  - intros u v. now apply (abs_increasing N a mu s b L T x l).
+  - intros u v Hu Huv HT _. now apply (abs_increasing N a mu s b L T x l).
   - intros ->. now apply (token_diverges N a mu s b L x l).
 Qed.

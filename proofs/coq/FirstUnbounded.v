@@ -77,30 +77,29 @@ Proof.
 Qed.
 
 (** r = |x_m| obeys r' = r (g + M r^2 softplus(|s| r + b)), g what it inherits. *)
-Lemma leader_modulus : 0 < s * x m 0 -> exists e, e * e = 1 /\
+Lemma leader_modulus : x m 0 <> 0 -> 0 <= s * x m 0 -> exists e, e * e = 1 /\
   (forall t, 0 <= t -> Rbar_lt t T -> Rabs (x m t) = e * x m t) /\
   (forall t, 0 <= t -> Rbar_lt t T -> 0 < e * x m t) /\
   evolves T (fun t => e * x m t)
     (fun t => e * x m t * (carried N a mu s b (fun k => x k t) m
                            + M * (e * x m t) ^ 2 * softplus (Rabs s * (e * x m t) + b))).
 Proof.
-  intros Hpos. assert (Nz : x m 0 <> 0) by (intros E; rewrite E in Hpos; lra).
-  destruct (abs_sign N a mu s b L T x m Hs Hm Nz) as (e & He & Ae).
+  intros Nz Hpos. destruct (abs_sign N a mu s b L T x m Hs Hm Nz) as (e & He & Ae).
   assert (P : forall t, 0 <= t -> Rbar_lt t T -> 0 < e * x m t).
   { intros t Ht HtT. rewrite <- Ae by assumption. apply Rabs_pos_lt.
     now apply (token_nonzero N a mu s b L T x m Hs Hm Nz). }
   exists e. split; [exact He|]. split; [exact Ae|]. split; [exact P|].
   destruct (evolves_scal T e (x m) _ (Hs m Hm)) as [E0 E]. split; [exact E0|].
   intros t Ht HtT. specialize (E t Ht HtT). cbv beta in E.
-  rewrite growth_rate_split in E. rewrite <- (fast_slope s e (x m 0) He (P 0 (Rle_refl 0) HT) ltac:(lra)).
+  rewrite growth_rate_split in E. rewrite <- (fast_slope s e (x m 0) He (P 0 (Rle_refl 0) HT) Hpos).
   replace (s * e * (e * x m t) + b) with (s * x m t * (e * e) + b) by ring.
   replace ((e * x m t) ^ 2) with (x m t ^ 2 * (e * e)) by ring. rewrite He, !Rmult_1_r. exact E.
 Qed.
 
 (** Once large it grows, so unbounded means divergent. *)
-Lemma leader_diverges : unbounded T x m -> filterlim (fun t => Rabs (x m t)) (at_left T) (Rbar_locally p_infty).
+Lemma leader_diverges : 0 <= s * x m 0 -> unbounded T x m -> filterlim (fun t => Rabs (x m t)) (at_left T) (Rbar_locally p_infty).
 Proof.
-  intros Hu. destruct (leader_modulus (leader_fast Hu)) as (e & He & Ae & P & E).
+  intros Hpos Hu. destruct (leader_modulus (unbounded_nonzero N a mu s b L T x Hs m Hm Hu) Hpos) as (e & He & Ae & P & E).
   pose proof (softplus_pos b) as Pd. assert (Md : 0 < M * softplus b) by pos.
   set (R0 := 1 + G / (M * softplus b)).
   assert (HR0 : 1 <= R0) by (unfold R0; assert (0 <= G / (M * softplus b)) by (now apply Rdiv_le_0_compat); lra).
@@ -130,9 +129,10 @@ Qed.
 Lemma leader_profile : unbounded T x m ->
   filterlim (fun t => x m t ^ 2 * Rabs (x m t) * (T - t)) (at_left T) (locally (/ (3 * M * Rabs s))).
 Proof.
-  intros Hu. destruct (leader_modulus (leader_fast Hu)) as (e & He & Ae & P & E).
+  intros Hu. pose proof (leader_fast Hu) as Fast.
+  destruct (leader_modulus (unbounded_nonzero N a mu s b L T x Hs m Hm Hu) ltac:(lra)) as (e & He & Ae & P & E).
   assert (Lim : filterlim (fun t => e * x m t) (at_left T) (Rbar_locally p_infty)).
-  { apply (filterlim_ext_loc (fun t => Rabs (x m t))); [|now apply leader_diverges].
+  { apply (filterlim_ext_loc (fun t => Rabs (x m t))); [|apply leader_diverges; [lra|exact Hu]].
     exists (mkposreal T HT). intros t Hb HtT. open_ball Hb. apply Ae; [lra|exact HtT]. }
   replace (/ (3 * M * Rabs s)) with (1 / (3 * M * Rabs s)) by (unfold Rdiv; ring).
   apply (filterlim_ext_loc (fun t => (T - t) * (e * x m t) ^ 3)).
@@ -163,7 +163,7 @@ Proof.
   intros N a mu s b L T x Ha HM Ns Hmax.
   destruct (first_unbounded N a mu s b L T x Ha Hmax) as (m & B & G & Hm & Hu & HB & HG & Inh).
   destruct Hmax as (HT & Hs & _). simpl in HT. exists m. split; [exact Hm|]. split; [now exists B|].
-  split; [now apply (leader_fast N a mu s b L T x HM Ns HT Hs m Hm G HG Inh)|].
-  split; [now apply (leader_diverges N a mu s b L T x HM Ns HT Hs m Hm G HG Inh)|].
+  pose proof (leader_fast N a mu s b L T x HM Ns HT Hs m Hm G HG Inh Hu) as Fast. split; [exact Fast|].
+  split; [apply (leader_diverges N a mu s b L T x HM HT Hs m Hm G HG Inh); [lra|exact Hu]|].
   now apply (leader_profile N a mu s b L T x HM Ns HT Hs m Hm G HG Inh).
 Qed.

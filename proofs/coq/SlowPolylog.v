@@ -21,19 +21,16 @@ Proof.
   split.
   - exists (Rabs C), t1. intros t Ht. eapply Rle_trans; [apply B, Ht|].
     apply Rmult_le_compat_l; [apply Rabs_pos|]. pose proof (P t l Ht). pose proof (ln_above_one t ltac:(lra)). simpl. nra.
-  - apply (is_lim_le_le_loc (fun t => - (Rabs C * / ln t)) (fun t => Rabs C * / ln t)).
-    + exists t1. intros t Ht. apply Rabs_le_between.
-      pose proof (ln_above_one t ltac:(lra)) as L1. pose proof (P t (S l) ltac:(lra)) as PS. pose proof (Rabs_pos C).
-      change (ln t ^ S (S l)) with (ln t * ln t ^ S l). unfold Rdiv. rewrite Rabs_mult, (Rabs_pos_eq (/ _)).
-      2:{ left. apply Rinv_0_lt_compat. nra. }
-      apply (Rmult_le_reg_r (ln t * ln t ^ S l)); [nra|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by nra.
+  - intros Pl. apply (is_lim_le_le_loc (fun _ => 0) (fun t => Rabs C * / ln t)).
+    + exists t1. intros t Ht. destruct l as [|l]; [lia|].
+      pose proof (ln_above_one t ltac:(lra)) as L1. pose proof (P t l ltac:(lra)) as PL.
+      assert (Q : 1 <= ln t ^ S l) by (apply P; lra).
+      change (ln t ^ S (S l)) with (ln t * ln t ^ S l). split.
+      { apply Rdiv_le_0_compat; [apply Rabs_pos|nra]. }
+      apply (Rmult_le_reg_r (ln t * ln t ^ S l)); [nra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by nra.
       replace (Rabs C * / ln t * (ln t * ln t ^ S l)) with (Rabs C * ln t ^ S l) by (field; lra).
-      eapply Rle_trans; [apply B; lra|]. apply Rmult_le_compat_l; [apply Rabs_pos|].
-      pose proof (P t l ltac:(lra)). simpl. nra.
-    + replace (Finite 0) with (Finite (- (Rabs C * 0))) by (f_equal; ring).
-      apply (is_lim_opp (fun t => Rabs C * / ln t) p_infty (Rabs C * 0)).
-      apply (is_lim_scal_l (fun t => / ln t) (Rabs C) p_infty 0).
-      replace (Finite 0) with (Rbar_inv p_infty) by reflexivity. apply is_lim_inv; [apply is_lim_ln_p|discriminate].
+      eapply Rle_trans; [apply B; lra|]. apply Rmult_le_compat_l; [apply Rabs_pos|]. simpl. nra.
+    + apply is_lim_const.
     + replace (Finite 0) with (Finite (Rabs C * 0)) by (f_equal; ring).
       apply (is_lim_scal_l (fun t => / ln t) (Rabs C) p_infty 0).
       replace (Finite 0) with (Rbar_inv p_infty) by reflexivity. apply is_lim_inv; [apply is_lim_ln_p|discriminate].

@@ -27,7 +27,8 @@ Notation K := (carried_factor N a mu s b).
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis HM : 0 < M.
 Hypothesis HK : K 0 < 0.
-Hypothesis H0 : 0 < s * x0.
+Hypothesis N0 : x0 <> 0.
+Hypothesis H0 : 0 <= s * x0.
 
 Definition own (y : R) : R := M * y ^ 2 * Delta s b y.
 
@@ -60,7 +61,7 @@ Definition first_rate : R := own x0.
 Lemma first_rate_positive : 0 < first_rate.
 Proof.
   unfold first_rate, own. pose proof (Delta_pos s b x0).
-  assert (0 < x0 ^ 2) by (apply pow2_gt_0; intros E; rewrite E in H0; lra). pos.
+  assert (0 < x0 ^ 2) by (now apply pow2_gt_0). pos.
 Qed.
 
 (** How small is small enough. *)
@@ -90,8 +91,8 @@ Hypothesis Near : forall y, Rabs y <= 2 * small -> K y <= K 0 / 2 /\ own y <= - 
 Lemma first_rate_kept t : 0 <= t -> t < T -> first_rate <= F (fun k => x k t) 0.
 Proof.
   intros Ht HtT. rewrite growth_rate_first. unfold first_rate, own.
-  assert (N0 : x 0%nat 0 <> 0) by (rewrite Start; intros E; rewrite E in H0; lra).
-  destruct (first_token_modulus N a mu s b 2 T x Hs ltac:(lia) N0) as (e & He & Ae & Mod).
+  assert (Nf : x 0%nat 0 <> 0) by (now rewrite Start).
+  destruct (first_token_modulus N a mu s b 2 T x Hs ltac:(lia) Nf) as (e & He & Ae & Mod).
   pose proof (modulus_increasing T M (s * e) b _ HM Mod 0 t ltac:(lra) HtT) as Inc. cbv beta in Inc.
   pose proof (proj2 Mod 0 (Rle_refl 0) HT) as P0. cbv beta in P0. rewrite Start in *.
   assert (Se : 0 <= s * e) by (rewrite (fast_slope s e x0 He P0 ltac:(lra)); apply Rabs_pos).
@@ -152,11 +153,11 @@ Hypothesis Lead : filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locall
 Lemma second_vanishes : filterlim (x 1%nat) (at_left T) (locally 0).
 Proof.
   destruct second_modulus as (e & He & Ae & E).
-  assert (N0 : x 0%nat 0 <> 0) by (rewrite Start; intros Z; rewrite Z in H0; lra).
-  destruct (abs_sign N a mu s b 2 T x 0 Hs ltac:(lia) N0) as (d & Hd & Ad).
+  assert (Nf : x 0%nat 0 <> 0) by (now rewrite Start).
+  destruct (abs_sign N a mu s b 2 T x 0 Hs ltac:(lia) Nf) as (d & Hd & Ad).
   assert (Pd : forall t, 0 <= t -> Rbar_lt t T -> 0 < d * x 0%nat t).
   { intros t Ht HtT. rewrite <- Ad by assumption. apply Rabs_pos_lt.
-    now apply (token_nonzero N a mu s b 2 T x 0 Hs ltac:(lia) N0). }
+    now apply (token_nonzero N a mu s b 2 T x 0 Hs ltac:(lia) Nf). }
   pose proof (log_evolves T _ _ E HT (fun t Ht HtT => proj2 (Ae t Ht HtT))) as L1.
   pose proof (log_evolves T _ _ (evolves_scal T d _ _ (Hs 0%nat ltac:(lia))) HT Pd) as L0.
   set (A := ln (e * x 1%nat 0) + - (K 0 / 4) * ln (d * x 0%nat 0)).
@@ -215,24 +216,23 @@ End Small.
 
 Theorem coexistence : coexistence_statement.
 Proof.
-  intros N a mu s b x0 Ha HM HK0 H0.
+  intros N a mu s b x0 Ha HM HK0 N0 H0.
   assert (EK : sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu = carried_factor N a mu s b 0).
   { unfold carried_factor. now rewrite Delta_0. }
   rewrite EK in HK0 |- *.
-  destruct (smallness N a mu s b x0 HM HK0 H0) as (small & Ps & Near). exists small. split; [exact Ps|].
+  destruct (smallness N a mu s b x0 HM HK0 N0) as (small & Ps & Near). exists small. split; [exact Ps|].
   intros T x Hmax Start Nz Sm.
-  assert (N0 : x 0%nat 0 <> 0) by (rewrite Start; intros E; rewrite E in H0; lra).
-  assert (Ns : s <> 0) by (intros E; rewrite E in H0; lra).
-  destruct (fast_blow_up_time_proved N a mu s b (x 0%nat 0) HM N0 ltac:(rewrite Start; lra)) as (T1 & _ & _ & H & _).
+  assert (Nf : x 0%nat 0 <> 0) by (now rewrite Start).
+  destruct (fast_blow_up_time_proved N a mu s b (x 0%nat 0) HM Nf ltac:(rewrite Start; lra)) as (T1 & _ & _ & H & _).
   pose proof Hmax as (HT & Hs & _). destruct (H 2%nat T x Hs ltac:(lia) eq_refl) as (Le & _ & _).
   destruct T as [T| |]; [|contradiction|contradiction]. simpl in HT. exists T. split; [reflexivity|].
   destruct (first_unbounded N a mu s b 2 T x Ha Hmax) as (m & B & G & Hm & Hu & _ & HG & Inh).
   assert (E : m = 0%nat).
   { destruct m as [|[|m]]; [reflexivity|exfalso|lia]. destruct (Hu small) as (t & Ht & HtT & Big).
-    pose proof (second_stays N a mu s b x0 HM HK0 H0 T x small HT Hs Start Nz Ps Sm Near t Ht HtT). lra. }
-  subst m. pose proof (leader_diverges N a mu s b 2 T x HM Ns HT Hs 0 Hm G HG Inh Hu) as Lead.
+    pose proof (second_stays N a mu s b x0 HM HK0 N0 H0 T x small HT Hs Start Nz Ps Sm Near t Ht HtT). lra. }
+  subst m. pose proof (leader_diverges N a mu s b 2 T x HM HT Hs 0 Hm G HG Inh ltac:(rewrite Start; exact H0) Hu) as Lead.
   split; [exact Lead|]. split; [|split].
-  - intros u v Huv Hv. now apply (second_falls N a mu s b x0 HM HK0 H0 T x small HT Hs Start Nz Ps Sm Near u v).
-  - now apply (second_vanishes N a mu s b x0 HM HK0 H0 T x small HT Hs Start Nz Ps Sm Near Lead).
-  - now apply (slope_limit N a mu s b x0 HM HK0 H0 T x small HT Hs Start Nz Ps Sm Near Lead).
+  - intros u v Huv Hv. now apply (second_falls N a mu s b x0 HM HK0 N0 H0 T x small HT Hs Start Nz Ps Sm Near u v).
+  - now apply (second_vanishes N a mu s b x0 HM HK0 N0 H0 T x small HT Hs Start Nz Ps Sm Near Lead).
+  - now apply (slope_limit N a mu s b x0 HM HK0 N0 H0 T x small HT Hs Start Nz Ps Sm Near Lead).
 Qed.

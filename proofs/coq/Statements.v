@@ -64,6 +64,13 @@ Definition unrolled_attention_channel_statement : Prop :=
   x l * growth_rate N a mu s b x l =
   sum_below (S l) (fun j => x j * attention N a mu s b x l j).
 
+(** one-decay-sum: With one decay rate, the paper's setting, the flow depends on mu
+  = sum mu_n alone. Here: one state with the sum of the mu_n has the same growth rates. *)
+Definition one_decay_sum_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (x : nat -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> a n = a0) ->
+  growth_rate N a mu s b x l = growth_rate 1 (fun _ => a0) (fun _ => sum_below N mu) s b x l.
+
 (** sign-invariance: Tokens keep their signs, and zero tokens stay zero. Here: signs never change, and a zero token
   stays zero. *)
 Definition sign_invariance_statement : Prop :=
@@ -266,7 +273,7 @@ Definition divergence_monotone_statement : Prop :=
   solution N a mu s b L T x ->
   (l < L)%nat ->
   x l 0 <> 0 ->
-  (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v)) /\
+  (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> x l 0 <> 0 -> Rabs (x l u) < Rabs (x l v)) /\
   (T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
 
 (** slow-log-rate: Slow divergence: every nonzero token grows like ln t. Here: every nonzero token with s x < 0:
@@ -302,7 +309,7 @@ Definition slow_polylog_rate_statement : Prop :=
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
   (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) <= C * ln t ^ (S l)) /\
-  is_lim (fun t => x l t / ln t ^ (S (S l))) p_infty 0.
+  ((0 < l)%nat -> is_lim (fun t => Rabs (x l t) / ln t ^ (S l)) p_infty 0).
 
 (** slow-first-token: Slow divergence: |s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2)
   + o(1). Here: three terms of the first token. *)
@@ -491,8 +498,8 @@ Definition blow_up_ratio_statement : Prop :=
 
 (** * Every initial state *)
 
-(** dichotomy: With mu_n of one sign, mu and the signs of s x_l0 decide between convergence, slow and fast divergence.
-  Here: every initial state is classified. *)
+(** dichotomy: With mu_n of one sign or one decay rate, mu and the signs of s x_l0 decide the scenario. Here: every
+  initial state is classified. *)
 Definition dichotomy_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -627,7 +634,8 @@ Definition coexistence_statement : Prop :=
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
   sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu < 0 ->
-  0 < s * x0 ->
+  x0 <> 0 ->
+  0 <= s * x0 ->
   exists small : R,
   0 < small /\
   (forall (T : Rbar) (x : nat -> R -> R),

@@ -134,7 +134,7 @@ def _limit(key: str, *letters: sp.Basic) -> sp.Expr:
     found = (
         e for e in sp.preorder_traversal(get(key).conclusion) if isinstance(e, sp.Limit) and all(map(e.has, letters))
     )
-    measured = {ob.log_t: sp.log(nt.t), ob.u_t[l]: sp.log(sp.Abs(ob.x_t[l])), ob.remaining: end - nt.t}
+    measured = {ob.log_t: sp.log(nt.t), ob.u_t[l]: sp.log(sp.Abs(ob.x_t[l])), ob.remaining: end - nt.t, ob.sharp: 1}
     return next(found).args[0].subs(measured)
 
 

@@ -59,6 +59,8 @@ THEOREM = Theorem(
     unbroken={"mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with"},
     evidence="numeric",
     notes=(
+        "How small depends on the system: the formal statement says that some bound on |x_2(0)| does, which 1e-6 stands for on "
+        "these ranges. "
         "Token 2 vanishes like (T-t)^(|K(0)|/3). That the dichotomy can fail needs K(0) < 0 or a root of "
         "K at which K falls as |x| grows. s = 0 and a floor are allowed; then the exponent is |K(0)|/2 for s = 0."
     ),

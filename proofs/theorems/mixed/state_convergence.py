@@ -9,7 +9,7 @@ from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
 half = sp.Rational(1, 2)
-critical = 1 / (2 * sp.Abs(cr.mu_total) * cr.delta(sp.Integer(0)))
+critical = cr.decay_constant_first()
 constant = (1 - ob.kappa[l]) * critical * ob.sharp
 settled = ob.kappa_gap[l] > sp.Rational(1, 4)
 log_size = ob.log_t + 2 * ob.u_t[l]
