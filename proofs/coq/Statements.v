@@ -616,7 +616,7 @@ Definition carried_rate_statement : Prop :=
   growth_rate N a mu s b x 1 = growth_rate N a mu s b x 0 * sum_below N (fun n => mu n * exp (- a n
     * Delta s b (x 1%nat))) / sum_below N mu + sum_below N mu * x 1%nat ^ 2 * Delta s b (x 1%nat).
 
-(** carried-limits: K lies within the sum of |mu_n|/mu times the slowest gate, tends to 1 for s x
+(** carried-limits: |K| is at most the sum of |mu_n|/mu times the gates; K tends to 1 for s x
   -> -oo and to 0 for s x -> +oo. Here: K is bounded by its gates and tends to 1 and to 0. *)
 Definition carried_limits_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R),

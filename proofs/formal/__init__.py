@@ -98,7 +98,9 @@ def _assumed(key: str, **letters: str) -> str:
 
 
 def _claimed(key: str, **letters: str) -> str:
-    return proposition(get(key).conclusion.subs(nt.floor, 0), key, **letters)
+    """The conclusion of a theorem, without its limits: those a template states as limits of printed functions."""
+    parts = [part for part in sp.And.make_args(get(key).conclusion) if not part.has(sp.Limit)]
+    return proposition(sp.And(*parts).subs(nt.floor, 0), key, **letters)
 
 
 def _domain(letter: str, text: str = "", strict: bool = False) -> str:

@@ -129,13 +129,12 @@ def _affine() -> dict[str, sp.Expr]:
     }
 
 
-def _limit(key: str, *letters: sp.Basic) -> sp.Expr:
-    """What tends to a limit in the conclusion of a theorem, in tokens at depth-time t; the limit that has all `letters`."""
-    found = (
-        e for e in sp.preorder_traversal(get(key).conclusion) if isinstance(e, sp.Limit) and all(map(e.has, letters))
-    )
+def _limit(key: str, *parts: sp.Basic) -> sp.Expr:
+    """What tends to a limit in the conclusion of a theorem, in tokens at depth-time t; the limit that has all `parts`."""
     measured = {ob.log_t: sp.log(nt.t), ob.u_t[l]: sp.log(sp.Abs(ob.x_t[l])), ob.remaining: end - nt.t, ob.sharp: 1}
-    return next(found).args[0].subs(measured)
+    limits = (e for e in sp.preorder_traversal(get(key).conclusion) if isinstance(e, sp.Limit))
+    written = (limit.args[0].subs(measured) for limit in limits)
+    return next(e for e in written if all(map(e.has, parts)))
 
 
 def _theorems() -> dict[str, sp.Expr]:
@@ -144,8 +143,8 @@ def _theorems() -> dict[str, sp.Expr]:
     shift = _limit("slow-first-token")
     return {
         "decay_scaled": _limit("convergence-constants"),
-        "decay_scaled_critical": _limit("state-convergence", ob.log_t, ob.x_t),
-        "log_slope": _limit("state-convergence", ob.u_t),
+        "decay_scaled_critical": _limit("state-convergence", sp.log(nt.t), ob.x_t[l] ** 2),
+        "log_slope": _limit("state-convergence", sp.log(sp.Abs(ob.x_t[l]))),
         "attention_scaled": _limit("attention-decay"),
         "slow_rest": shift,
         "slow_leading": (shift - shift.subs(ob.x_t[l], 0)) / sp.log(nt.t),
