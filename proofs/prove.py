@@ -15,7 +15,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +136,24 @@ def prove(
         build = Path(temporary)
         for path in sources:
             shutil.copy(path, build)
-        checked = _checked_file(build, wanted)
-        _build(build, [path.name for path in sources] + [checked], jobs, say)
-        axioms = _axioms(build, checked, wanted)
+        _build(build, [path.name for path in sources], jobs, say)
+        parts = {f"Checked{place}": part for place in range(jobs) if (part := wanted[place::jobs])}
+        for module, part in parts.items():
+            (build / f"{module}.v").write_text(_checked_text([path.stem for path in sources], build, part))
+        say(f"reading the axioms of {len(wanted)} theorems")
+        with ThreadPoolExecutor(jobs) as pool:
+            axioms = dict(chain.from_iterable(pool.map(lambda item: _axioms(build, *item).items(), parts.items())))
         for name, used in axioms.items():
             extra = sorted(set(used) - whitelist)
             if extra:
                 raise ProofError("a theorem may rest on whitelisted axioms only", ", ".join(extra), name)
         if coqchk:
             say("coqchk: re-checking the compiled files")
-            _run(["coqchk", "-silent", "-o", "-Q", ".", "S6Flow", "S6Flow.Checked"], build, "coqchk")
+            _run(
+                ["coqchk", "-silent", "-o", "-Q", ".", "S6Flow", *(f"S6Flow.{module}" for module in parts)],
+                build,
+                "coqchk",
+            )
     return ProofReport(axioms, _versions(), source_digests(folder), coqchk)
 
 
@@ -157,9 +167,8 @@ def _refuse_words(path: Path) -> None:
                 raise ProofError("a proof may not use a word that leaves a gap", word, f"{path.name}, line {number}")
 
 
-def _checked_file(build: Path, names: list[str]) -> str:
+def _checked_text(modules: list[str], build: Path, names: list[str]) -> str:
     """A file outside all sections that states each theorem's type again and asks Coq for its axioms."""
-    modules = sorted(path.stem for path in build.glob("*.v"))
     lines = [f"From S6Flow Require {' '.join(modules)}."]
     for name in names:
         home = _home(build, name)
@@ -168,15 +177,16 @@ def _checked_file(build: Path, names: list[str]) -> str:
             f"Definition checked_{name} : {statement}.{name}_statement := {home}.{name}.",
             f"Print Assumptions checked_{name}.",
         ]
-    (build / "Checked.v").write_text("\n".join(lines) + "\n")
-    return "Checked.v"
+    return "\n".join(lines) + "\n"
 
 
 def _home(build: Path, name: str) -> str:
     stated = r"\s*:\s*Prop\b" if name.endswith("_statement") else rf"\s*:\s*{re.escape(name)}_statement\b"
     form = re.compile(rf"^\s*(?:Theorem|Definition)\s+{re.escape(name)}{stated}", re.M)
     found = [
-        path.stem for path in sorted(build.glob("*.v")) if path.stem != "Checked" and form.search(path.read_text())
+        path.stem
+        for path in sorted(build.glob("*.v"))
+        if not path.stem.startswith("Checked") and form.search(path.read_text())
     ]
     if len(found) != 1:
         where = ", ".join(found) or "none"
@@ -203,9 +213,9 @@ def _run(command: list[str], folder: Path, what: str) -> str:
     return done.stdout
 
 
-def _axioms(build: Path, checked: str, names: list[str]) -> dict[str, tuple[str, ...]]:
+def _axioms(build: Path, module: str, names: list[str]) -> dict[str, tuple[str, ...]]:
     """Axioms of every theorem, from Coq's own answers."""
-    out = _run(["coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", checked], build, "coqc")
+    out = _run(["coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", f"{module}.v"], build, "coqc")
     blocks = re.split(r"^(?:Axioms:|Closed under the global context)[ \t]*\n?", out, flags=re.M)[1:]
     if len(blocks) != len(names):
         raise ProofError("Coq must answer once a theorem", f"{len(blocks)} answers for {len(names)} theorems")
