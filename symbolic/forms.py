@@ -6,7 +6,19 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 
-__all__ = ["S_Delta", "form", "form_matrix", "lowest_step", "matrix", "norm", "project", "square_norm", "v", "velocity"]
+__all__ = [
+    "S_Delta",
+    "form",
+    "form_matrix",
+    "lowest_step",
+    "matrix",
+    "norm",
+    "project",
+    "small_matrix",
+    "square_norm",
+    "v",
+    "velocity",
+]
 
 matrix = sp.IndexedBase("M", real=True)
 v = sp.IndexedBase("v", real=True)
@@ -29,6 +41,12 @@ def form() -> sp.Expr:
 def form_matrix() -> sp.Expr:
     """Entry d, e of S_C^T S_B."""
     return sp.Sum(nt.S_C[n, d] * nt.S_B[n, e], (n, 1, nt.N))
+
+
+def small_matrix() -> sp.Expr:
+    """Entry n, m of S_B S_C^T."""
+    m = sp.Symbol("m", integer=True, positive=True)
+    return sp.Sum(nt.S_B[n, e] * nt.S_C[m, e], (e, 1, nt.D))
 
 
 def square_norm() -> sp.Expr:

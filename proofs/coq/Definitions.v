@@ -177,3 +177,17 @@ Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R
 (** The matrix S_C^T S_B. *)
 Definition form_matrix (N : nat) (S_B S_C : nat -> nat -> R) (d e : nat) : R :=
   sum_below N (fun n => S_B n e * S_C n d).
+
+(** The small matrix S_B S_C^T. *)
+Definition small_matrix (D : nat) (S_B S_C : nat -> nat -> R) (n m : nat) : R :=
+  sum_below D (fun e => S_B n e * S_C m e).
+
+(** M to the power k + 1, and the trace. *)
+Fixpoint matrix_power (D : nat) (M : nat -> nat -> R) (k d e : nat) : R :=
+  match k with
+  | O => M d e
+  | S j => sum_below D (fun i => M i e * matrix_power D M j d i)
+  end.
+
+Definition trace (D : nat) (M : nat -> nat -> R) : R :=
+  sum_below D (fun d => M d d).

@@ -85,10 +85,31 @@ Proof.
       destruct (Req_dec (A N e) 0) as [->|Ne]; [ring|]. exfalso. apply No. now exists e.
 Qed.
 
+(** A nonzero vector has a positive norm. *)
+Lemma square_norm_positive D v : (exists d, (d < D)%nat /\ v d <> 0) -> 0 < square_norm D v.
+Proof.
+  intros (d & Hd & Nd). unfold square_norm.
+  apply Rlt_le_trans with (v d ^ 2); [now apply pow2_gt_0|].
+  clear Nd. induction D as [|D IH]; [lia|]. cbn [sum_below].
+  assert (Rest : 0 <= sum_below D (fun d => v d ^ 2)) by (apply sum_below_nonneg; intros; apply pow2_ge_0).
+  destruct (Nat.eq_dec d D) as [->|Nd]; [lra|]. specialize (IH ltac:(lia)). pose proof (pow2_ge_0 (v D)). lra.
+Qed.
+
 Theorem never_definite : never_definite_statement.
 Proof.
   intros N D S_B S_C HD. destruct (kernel_nonzero N D S_B HD) as (v & Hv & Hz).
-  exists v. split; [exact Hv|]. rewrite form_by_states.
-  rewrite <- (sum_below_zero N). apply sum_below_ext. intros n Hn.
-  unfold projection at 2. rewrite Hz by exact Hn. ring.
+  assert (Z : quadratic_form D (form_matrix N S_B S_C) v = 0).
+  { rewrite form_by_states. rewrite <- (sum_below_zero N). apply sum_below_ext. intros n Hn.
+    unfold projection at 2. rewrite Hz by exact Hn. ring. }
+  pose proof (square_norm_positive D v Hv) as Pv.
+  split; [exists v; now split|]. split; [|split].
+  - intros eig H. specialize (H v). rewrite Z in H. nra.
+  - intros eig H. specialize (H v). rewrite Z in H. nra.
+  - intros column. destruct (kernel_nonzero N (S N) (fun n i => S_B n (column i)) ltac:(lia)) as (c & Hc & Zc).
+    exists c. split; [exact Hc|]. intros d.
+    transitivity (sum_below (S N) (fun i => sum_below N (fun n => S_C n d * (S_B n (column i) * c i)))).
+    + apply sum_below_ext. intros i _. unfold form_matrix. rewrite <- ?sum_below_scal, <- ?sum_below_scal_r.
+      apply sum_below_ext. intros n _. ring.
+    + rewrite (sum_below_swap (S N) N). rewrite <- (sum_below_zero N). apply sum_below_ext. intros n Hn.
+      rewrite sum_below_scal, (Zc n Hn). ring.
 Qed.

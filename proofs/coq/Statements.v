@@ -793,11 +793,28 @@ Definition cone_equilibria_statement : Prop :=
   quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b T (fun d _ => v d).
 
-(** never-definite, a case: For D > N the form x^T S_C^T S_B x vanishes on a nonzero vector: it is never definite.
-  Here: for N < D some nonzero vector makes the form zero. *)
+(** never-definite: For D > N the form x^T S_C^T S_B x vanishes on a nonzero vector: it is never definite. Here: eig is
+  below, above the form on unit vectors; any N + 1 columns are dependent. *)
 Definition never_definite_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R),
   (N < D)%nat ->
-  exists v : nat -> R,
-  (exists d : nat, (d < D)%nat /\ v d <> 0) /\
-  quadratic_form D (form_matrix N S_B S_C) v = 0.
+  (exists v : nat -> R,
+   (exists d : nat, (d < D)%nat /\ v d <> 0) /\
+   quadratic_form D (form_matrix N S_B S_C) v = 0) /\
+  (forall eig : R,
+     (forall v : nat -> R, eig * square_norm D v <= quadratic_form D (form_matrix N S_B S_C) v) ->
+     eig <= 0) /\
+  (forall eig : R,
+     (forall v : nat -> R, quadratic_form D (form_matrix N S_B S_C) v <= eig * square_norm D v) ->
+     0 <= eig) /\
+  (forall column : nat -> nat,
+   exists c : nat -> R,
+   (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
+   (forall d : nat,
+      sum_below (S N) (fun i => c i * form_matrix N S_B S_C d (column i)) = 0)).
+
+(** rank-reduction: The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T. Here: all power sums
+  of the eigenvalues agree, as traces of powers. *)
+Definition rank_reduction_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R) (k : nat),
+  trace D (matrix_power D (form_matrix N S_B S_C) k) = trace N (matrix_power N (small_matrix D S_B S_C) k).

@@ -110,6 +110,7 @@ def _layer() -> dict[str, sp.Expr]:
         ),
         "form": fm.form(),
         "form_matrix": fm.form_matrix(),
+        "small_matrix": fm.small_matrix(),
         "square_norm": fm.square_norm(),
         "norm": fm.norm(),
         "vector_velocity": fm.velocity(),

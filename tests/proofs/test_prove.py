@@ -51,7 +51,8 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("polylog: a power too few", "x l t / ln t ^ (S (S l))", "x l t / ln t ^ l", "slow_polylog_rate"),
     ("ratio: without s x < 0", "(forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->\n", "", "blow_up_ratio"),
     ("coexistence: K(0) not negative", "softplus b)) / sum_below N mu < 0 ->", "softplus b)) / sum_below N mu < 1 ->", "coexistence"),
-    ("never definite: equal sizes", "(N < D)%nat ->\n  exists v", "(N <= D)%nat ->\n  exists v", "never_definite"),
+    ("never definite: equal sizes", "(N < D)%nat ->\n  (exists v", "(N <= D)%nat ->\n  (exists v", "never_definite"),
+    ("trace of the wrong small matrix", "S_B n e * S_C m e", "S_B n e * S_B m e", "rank_reduction"),
 )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ def entries(name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...]
 OWN: dict[str, Any] = {
     "form": lambda v: v["v"] @ v["M"] @ v["v"],
     "form_matrix": lambda v: (v["S_C"].T @ v["S_B"])[0, 1],
+    "small_matrix": lambda v: (v["S_B"] @ v["S_C"].T)[1, 2],
     "lowest_step": lambda v: np.logaddexp(0, v["b"] - np.abs(v["S_Delta"]) @ np.abs(v["v"]))[0],
     "attended": lambda v: v["P"][2, 1] * v["x"][1],
     "layer_attention": lambda v: v["C"] * v["B"] * v["step"] * np.exp(-v["a"][0, 1] * 1 * v["step_between"]),
@@ -121,7 +122,7 @@ def test_a_printed_formula_equals_its_reference(name: str) -> None:
         values |= {key: draw(rng, key, ()) for key in ("B", "C", "step", "step_between", "c")}
         values |= {"t": float(rng.uniform(2, 5)), "b": rng.uniform(-1, 1, 2)}
         names = {key: as_name(value) for key, value in values.items()}
-        at = {"N": 3, "D": 2, "d": 0, "e": 1, "n": 1, "l": 2, "j": 1}
+        at = {"N": 3, "D": 2, "d": 0, "e": 1, "n": 1, "m": 2, "l": 2, "j": 1}
         assert evaluate(formula(name), {**names, **at}) == pytest.approx(float(OWN[name](values)), rel=1e-12)
 
 
