@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from s6flow.proofs.formal import formal_statements
+from s6flow.proofs.formal import reached
 from s6flow.proofs.registry import REGISTRY, formal, get, group, status
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
@@ -65,6 +65,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "title": theorem.title,
         "status": status(theorem),
         "formal": formal(theorem),
+        "reached": reached(theorem.id),
         "source": theorem.source,
         "section": theorem.section,
         "kind": theorem.kind,
@@ -175,9 +176,8 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
         Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
         Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
     ]
-    stated = [name for name, (identifier, _) in formal_statements().items() if identifier == theorem.id]
-    if stated:
-        blocks.append(Paragraph("Formal: " + ", ".join(f"`{name}_statement`" for name in stated) + "."))
+    if formal_part := reached(theorem.id):
+        blocks.append(Paragraph(formal_part))
     if theorem.assumptions:
         words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
         blocks.append(Paragraph(f"Assumptions: {words}."))

@@ -21,11 +21,25 @@ from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.coq import ATOM, PRODUCT, Carried, print_coq, print_relation
 from s6flow.symbolic.errors import CodegenError
 
-__all__ = ["formal_statements", "formula", "generated_files", "proposition", "whole_statements"]
+__all__ = ["MISSING", "formal_statements", "formula", "generated_files", "proposition", "reached", "whole_statements"]
 
 FOLDER = Path(__file__).parent
 #: Arrays over tokens or other axes whose entry, index and all, one Coq text stands for.
 ENTRIES = frozenset({"x", "x0", "v", "B", "C", "Delta", *ob.OBSERVABLES})
+
+
+#: Theorem without a formal statement of its whole claim -> what is missing.
+MISSING = {
+    "iterated-log": "the comparison of G(|x_l|) with the logarithm of the token before, near T",
+    "carried-nonnegative": "growth under K >= 0 in reach; the formal monotonicity is for mu_n >= 0",
+    "carried-order": "the order of blow-up under K > 0 in reach; the formal one is for mu_n >= 0",
+    "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
+    "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
+    "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
+    "cone-attracts": "convergence to the cone from an open set of starts; that the cone rests is proved",
+    "definite-later-tokens": "a proof at all: a conjecture",
+    "symmetric-signature": "dual vectors of independent rows, and Sylvester's law of inertia",
+}
 
 
 def formula(name: str, strength: int = 0, **letters: str) -> str:
@@ -186,3 +200,15 @@ def whole_statements() -> dict[str, str]:
     The others are marked `(** <id>, a case: ... *)`: a theorem with cases alone is not kernel-checked.
     """
     return {name: identifier for identifier, case, name, _ in _entries() if not case}
+
+
+def reached(identifier: str) -> str:
+    """What of a theorem is stated formally, and what is missing, in one line; "" if nothing is to be said."""
+    stated = [(name, case) for key, case, name, _ in _entries() if key == identifier]
+    lines = ", ".join(f"`{name}_statement`{' (a case)' if case else ''}" for name, case in stated)
+    theorem = get(identifier)
+    floor = "floor" in theorem.variables and "no-floor" not in theorem.assumptions and identifier != "affine-phase-line"
+    missing = MISSING.get(identifier, "a floor of the step" if floor else "")
+    return " ".join(
+        part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.flow import FlowParameters, growth_rate
-from s6flow.proofs.formal import formal_statements, formula, generated_files
+from s6flow.proofs.formal import MISSING, formal_statements, formula, generated_files, reached, whole_statements
 from s6flow.proofs.formal.reader import evaluate
 from s6flow.proofs.prove import COQ
 from s6flow.proofs.registry import REGISTRY
@@ -119,3 +119,12 @@ def test_unknown_formula_and_letter_are_refused_by_name() -> None:
         formula("nonsense")
     with pytest.raises(CodegenError, match="zz"):
         formula("gate", zz="1")
+
+
+def test_what_is_not_formal_is_said_of_every_such_theorem() -> None:
+    whole = set(whole_statements().values())
+    assert set(MISSING) == set(REGISTRY) - whole
+    assert "Not formal: the rate" in reached("state-slow-divergence")
+    assert "(a case)" in reached("blow-up-profile")
+    assert "a floor of the step" in reached("convergence-rate")
+    assert reached("slow-ratios") == "Formal: `slow_ratios_statement`."
