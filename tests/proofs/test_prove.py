@@ -48,7 +48,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("cone: any vector rests", "quadratic_form D M v = 0 ->\n", "", "cone_equilibria"),
     ("times: no shared start", "(forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->\n  Rbar_le T T'", "Rbar_le T T'", "causality_times"),
     ("monotone: growth", "Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u)", "Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v)", "convergence_monotone"),
-    ("polylog: a power too few", "x l t / ln t ^ (S (S l))", "x l t / ln t ^ l", "slow_polylog_rate"),
+    ("polylog: a power too few", "Rabs (x l t) <= C * ln t ^ (S l)", "Rabs (x l t) <= C * ln t ^ l", "slow_polylog_rate"),
     ("ratio: without s x < 0", "(forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->\n", "", "blow_up_ratio"),
     ("coexistence: K(0) not negative", "softplus b)) / sum_below N mu < 0 ->", "softplus b)) / sum_below N mu < 1 ->", "coexistence"),
     ("never definite: equal sizes", "(N < D)%nat ->\n  (exists v", "(N <= D)%nat ->\n  (exists v", "never_definite"),
