@@ -22,6 +22,8 @@ Bool = NDArray[np.bool_]
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.05, 30.0, 1e-13
 #: Step control of DOP853: safety, and bounds on the change of a step.
 SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
+#: Share of the squared third-order estimate below which no local error is believed; ordinary steps lie above it.
+LEAST_ERROR = 0.01
 #: A system rests when theta took at least this many steps to grow by this much (so an equilibrium holds the step
 #: down) while no component moved by more than this many tolerated errors.
 RESTING_STEPS, RESTING_CLOCK, RESTING_MOVE = 20, 0.1, 100.0
@@ -129,7 +131,7 @@ class _Pool:
         new_slope, new_log_rate = self.clock.evaluate(new)
         slopes.append(new_slope)
         tolerance = self.tolerance(live.state, new)
-        error = error_norm(slopes, live.step, tolerance)
+        error = error_norm(slopes, live.step, tolerance, problem.rtol, LEAST_ERROR)
         good = np.isfinite(error) & np.isfinite(new_log_rate)
         factor = np.where(good, SAFETY * np.where(error > 0, error, 1e-300) ** (-1 / ORDER), SMALLEST_FACTOR)
         good &= error <= 1

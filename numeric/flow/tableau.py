@@ -56,15 +56,22 @@ def stages(velocity: Callable[[Float], Float], y: Float, slope: Float, step: Flo
     return y + h * combine(_B, slopes), slopes
 
 
-def error_norm(slopes: list[Float], step: Float, scale: Float) -> Float:
-    """Local error over the tolerated one, as DOP853 estimates it, in the maximum norm: shape (system).
+def error_norm(slopes: list[Float], step: Float, scale: Float, rtol: float, least: float) -> Float:
+    """Local error over the tolerated one in the maximum norm: shape (system).
+
+    DOP853's estimate, of eighth order like the method, vanishes by accident where the fifth-order one changes its sign:
+    one step in ten thousand passes with an error of 1e4 times the tolerated one. So it counts no less than `least` of
+    the square of the third-order estimate, which is of eighth order too.
 
     Args:
         slopes: of all stages, and the slope at the result.
         step: step of every system.
         scale: tolerated error of every component.
+        rtol: the relative one, the unit of squares.
+        least: see above.
     """
     fifth = np.abs(combine(_E5, slopes) / scale).max(axis=1)
     third = np.abs(combine(_E3, slopes) / scale).max(axis=1)
     size = np.hypot(fifth, 0.1 * third)
-    return np.asarray(np.abs(step) * np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), size))
+    usual = np.abs(step) * np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), size)
+    return np.asarray(np.maximum(usual, least * rtol * (step * third) ** 2))
