@@ -67,7 +67,7 @@ STIFF_COMPANY = {
     "x0": [-0.004422149180609994, 0.0, -2.356017541881103, -0.002349356125777902],
 }  # fmt: skip
 
-#: On the way to T the fifth-order error estimate changes its sign, once for the one driver, once for the other.
+#: On the way to T the fifth-order error estimate changes its sign: the first deceived both drivers, the second the compiled one.
 ACCIDENTS = (
     {"mu": [5.557952601433075e-05], "a": [0.10964974297217997], "s": 5.480469890851408, "b": -2.126557580727905,
      "floor": 0.008557053115213766, "x0": [0.025579035511679386]},

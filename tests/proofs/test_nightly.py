@@ -1,0 +1,84 @@
+"""The nightly report: complete, of the present statements, and resumed without computing anything twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s6flow.numeric.checks import ENGINES, applicable, nightly
+from s6flow.numeric.checks.check import Verdict
+from s6flow.proofs.registry import REGISTRY
+
+ROOT = Path(__file__).parents[2]
+LEAST = 20_000
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "proofs" / "nightly.json").read_text())
+    return document
+
+
+def test_every_theorem_ran_on_every_backend_that_can_judge_it(report: dict[str, Any]) -> None:
+    assert report["not_run"] == []
+    assert report["examples"] >= LEAST
+    able = {key: {name for name in ENGINES if applicable(theorem, name)} for key, theorem in REGISTRY.items()}
+    assert {row["id"]: set(row["backends"]) for row in report["theorems"]} == able
+
+
+def test_the_statements_are_the_present_ones(report: dict[str, Any]) -> None:
+    stale = [
+        row["id"] for row in report["theorems"] if row["statement"] != nightly.statement_digest(REGISTRY[row["id"]])
+    ]
+    assert not stale, "run make nightly: it computes only these again"
+
+
+def test_every_verdict_passes_on_as_many_systems_as_were_drawn(report: dict[str, Any]) -> None:
+    for row in report["theorems"]:
+        for name, found in row["backends"].items():
+            assert Verdict(found["verdict"]).passes, f"{row['id']} on {name}"
+            assert found["margin"] >= 0
+            # a construction that rounding takes off its assumption is not counted, and may not be common
+            assert found["examples"] + found["undecided"] + found["idle"] >= 0.999 * LEAST, f"{row['id']} on {name}"
+            assert found["examples"] >= LEAST / 10
+
+
+def test_the_report_says_where_it_comes_from_and_stays_small(report: dict[str, Any]) -> None:
+    assert report["command"].startswith("python -m s6flow.numeric.checks.nightly --examples ")
+    assert report["date"]
+    assert report["device"].startswith("CPU")
+    assert {"python", "numpy", "torch", "python-flint", "numba"} <= set(report["versions"])
+    assert (ROOT / "proofs" / "nightly.json").stat().st_size < 100_000
+
+
+def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "nightly.json"
+    arguments = [
+        "--examples",
+        "30",
+        "--backends",
+        "numpy",
+        "--processes",
+        "1",
+        "--integrator",
+        "numpy",
+        "--out",
+        str(out),
+    ]
+    monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in ("stationary", "carried-limits")})
+    assert nightly.main(arguments) == 0
+    first = json.loads(out.read_text())
+    assert [row["id"] for row in first["theorems"]] == ["stationary", "carried-limits"]
+    for row in first["theorems"]:
+        row["processor_seconds"] = 1234.5  # the mark of a row that was kept
+    first["theorems"][1]["statement"] = "another"
+    out.write_text(json.dumps(first))
+    assert nightly.main(arguments) == 0
+    kept, again = json.loads(out.read_text())["theorems"]
+    assert kept["processor_seconds"] == 1234.5
+    assert again["processor_seconds"] < 1234.5
+    assert nightly.main([*arguments, "--fresh"]) == 0
+    assert all(row["processor_seconds"] < 1234.5 for row in json.loads(out.read_text())["theorems"])
