@@ -11,6 +11,7 @@ import os
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import HealthCheck, Phase, given, settings, target
 
 from s6flow.numeric.checks import ENGINES, applicable, check, judge_data
@@ -95,3 +96,21 @@ def test_construction_spans_its_cube(key: str) -> None:
 
     data = construct(theorem, shape, np.full((2, size), 0.25))
     assert set(theorem.variables) <= set(data)
+
+
+#: Limits whose constant and range are known: a tenth of a per cent or so at explicit times, and one per cent is caught.
+WITH_A_CONSTANT = {
+    "attention-decay",
+    "convergence-constants",
+    "slow-first-token",
+    "blow-up-profile",
+}
+
+
+def test_a_limit_seen_by_a_slope_or_a_fate_is_consistent_at_most() -> None:
+    limits = {
+        key for key, theorem in REGISTRY.items() if theorem.conclusion.has(sp.Limit) or theorem.measurement == "fate"
+    }
+    bare = {key for key, theorem in REGISTRY.items() if theorem.options.get("bare_limit")}
+    assert limits - bare == WITH_A_CONSTANT
+    assert all(REGISTRY[key].sharpness is not None for key in WITH_A_CONSTANT)

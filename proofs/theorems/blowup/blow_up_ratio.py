@@ -55,6 +55,6 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "Seen: the slope is 1 to 1 %. It is the change of ln|x_l| over that of the last nonzero token before, while the leader "
-        "goes from 1e15 to 1e100. Each state has its own decay rate: near the blow-up every gate is open."
+        "goes from 1e30 to 1e55 to 1e80. Each state has its own decay rate: near the blow-up every gate is open."
     ),
 )

@@ -41,7 +41,9 @@ THEOREM = Theorem(
     unbroken={"mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves, and there is no blow-up to speak of"},
     evidence="numeric",
     notes=(
-        "Seen while the leading token goes from 1e15 to 1e30 to 1e100: earlier tokens move by less than "
-        "1e-6 in ln|x|, later ones grow."
+        "Seen while the leading token goes from 1e30 to 1e55 to 1e80: earlier tokens move by less than 1e-6 in ln|x|, "
+        "later ones grow. A token that stays bounded can lead for a long way before (up to 1e35 in one system found, with "
+        "s = 0 and gates near one), so a way counts only if its leader was the fastest token when it began; if none does, "
+        "the system is undecided."
     ),
 )

@@ -25,7 +25,7 @@ THEOREM = Theorem(
         sp.Le(sp.Abs(ob.gate_slope[l] / ob.weight[l] - ob.sharp), sp.Rational(1, 200)),
     ),
     measurement="blowup",
-    options={"approach": True, "log_horizon": 30.0, "shapes": ((3, 1), (5, 2), (8, 3))},
+    options={"bare_limit": True, "approach": True, "log_horizon": 30.0, "shapes": ((3, 1), (5, 2), (8, 3))},
     ranges={
         "x0": (0.05, 3.0),
         "b": (-2.0, 2.0),

@@ -24,7 +24,7 @@ THEOREM = Theorem(
         sp.Implies(sp.And(moving, cr.mu_total > 0, ob.fast_tokens > 0), sp.Eq(fate, 3)),
     ),
     measurement="fate",
-    options={"shapes": ((1, 1), (2, 2), (4, 3)), "log_horizon": 300.0},
+    options={"bare_limit": True, "shapes": ((1, 1), (2, 2), (4, 3)), "log_horizon": 300.0},
     ranges={"mu": (1e-2, 1e2), "x0": (1e-2, 20.0), "s": (0.1, 5.0), "b": (-4.0, 4.0), "zero": (0.0, 0.1)},
     counterexamples=(
         Counterexample(

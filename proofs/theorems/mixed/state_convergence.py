@@ -45,7 +45,12 @@ THEOREM = Theorem(
         ),
     ),
     measurement="late",
-    options={"log_times": (80.0, 120.0, 160.0), "skip": 1, "shapes": ((1, 2), (2, 2), (2, 4), (3, 3))},
+    options={
+        "bare_limit": True,
+        "log_times": (80.0, 120.0, 160.0),
+        "skip": 1,
+        "shapes": ((1, 2), (2, 2), (2, 4), (3, 3)),
+    },
     ranges={"mu": (0.3, 10.0), "x0": (0.1, 3.0), "a": (0.1, 4.0), "s": (0.1, 2.0), "b": (0.0, 2.0)},
     sharpness=Sharpness("the constant is the limit", sp.Rational(99, 100)),
     witness={"mu": [-3.0, 1.0], "a": [0.5, 2.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, -0.5, 2.0]},
