@@ -31,6 +31,7 @@ THEOREM = Theorem(
         ),
     ),
     finite=bound,
+    options={"bare_limit": True},
     sharpness=Sharpness("an equality if every mu_n >= 0", sp.Rational(99, 100)),
     witness={"mu": [1.0, 2.0], "a": [0.5, 2.0], "s": 1.0, "b": 0.0, "floor": 0.0, "y": 1.0},
     unbroken={
