@@ -63,7 +63,12 @@ def rows() -> list[tuple[str, str, str]]:
     out.append(
         (
             f"whole ensemble, {whole['systems']:,} systems x {whole['tokens']} tokens, numba",
-            f"{whole['times_best_scipy']:.0f} x the best of SciPy's solve_ivp, {whole['times_numba']['numpy']:.0f} x our NumPy driver",
+            f"{whole['times_best_scipy']:.0f} x the best of SciPy's solve_ivp, {whole['times_numba']['numpy']:.0f} x our NumPy driver"
+            + (
+                f", {whole['times_numba']['heyoka']:.1f} x heyoka on one thread"
+                if "heyoka" in whole["times_numba"]
+                else ""
+            ),
             busy,
         )
     )
