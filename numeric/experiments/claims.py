@@ -105,7 +105,8 @@ _SMALLER = tuple(
 _WEIGHTS = (
     Claim(
         "channel-positive-leaves-coexistence",
-        "mu > 0 on every channel leaves channels on which a token can die out while another blows up (K < 0 in reach)",
+        "channelwise form: mu > 0 on every channel leaves channels on which a token can die out while another blows up "
+        "(K < 0 in reach)",
         "control", "audit.coexistence", "channel-positive", None, sign=-1,
     ),
     Claim(
