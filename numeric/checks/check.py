@@ -85,9 +85,10 @@ class CheckReport:
 
     def line(self) -> str:
         """One line for a terminal."""
+        idle = f", {self.idle} idle" if self.idle else ""
         return (
             f"{self.id:26} {self.backend:8} {self.verdict.value:12} margin {self.margin:+.3e}  "
-            f"{self.examples} examples ({self.real} real), {self.undecided} undecided, {self.seconds:.1f} s"
+            f"{self.examples} examples ({self.real} real), {self.undecided} undecided{idle}, {self.seconds:.1f} s"
         )
 
     def as_json(self) -> dict[str, Any]:

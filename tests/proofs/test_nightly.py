@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,14 @@ def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, mo
     assert again["processor_seconds"] < 1234.5
     assert nightly.main([*arguments, "--fresh"]) == 0
     assert all(row["processor_seconds"] < 1234.5 for row in json.loads(out.read_text())["theorems"])
+
+
+def test_the_readme_says_how_much_was_judged(report: dict[str, Any]) -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    verdicts = Counter(found["verdict"] for row in report["theorems"] for found in [row["backends"]["numpy"]])
+    assert f"{verdicts['HOLDS']} HOLDS and {verdicts['CONSISTENT']} CONSISTENT" in text
+    idle = {row["id"]: max(found["idle"] for found in row["backends"].values()) for row in report["theorems"]}
+    assert f"That is so of {sum(map(bool, idle.values()))} theorems" in text
+    most = [name for name, count in sorted(idle.items(), key=lambda item: -item[1]) if count > LEAST / 2]
+    assert f"`{most[0]}` ({idle[most[0]]:,} of {LEAST:,})" in text
+    assert all(f"`{name}` ({idle[name]:,})" in text for name in most[1:])
