@@ -20,7 +20,7 @@ __all__ = ["figures"]
     type=click.Path(path_type=Path),
     default=Path("out/figures"),
     show_default=True,
-    help="Folder for the files.",
+    help="Folder for the files, made if need be.",
 )
 @click.option("--check", is_flag=True, help="Draw nothing; exit 4 if a committed result that a figure shows is stale.")
 @click.option("--list", "listed", is_flag=True, help="List the figures.")

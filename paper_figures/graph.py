@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -84,10 +85,15 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.text(_LEFT - 0.01, 1.4, "step", fontsize=size + 0.4, ha="right", weight="bold")
     ax.text(_RIGHT, 1.4, "theorem (bold: the paper's)", fontsize=size + 0.4, weight="bold")
     ax.set_ylim(y[-1] - 3.4, 2.6)
-    seen = [name for name in palette.STATUSES if name in data["status"]]
-    for place, name in enumerate(seen):
-        ax.plot([0.05 + 0.24 * place], [y[-1] - 2.2], "s", color=palette.STATUSES[name], ms=3.2)
-        ax.text(0.07 + 0.24 * place, y[-1] - 2.2, name, fontsize=size + 0.4, va="center")
+    keys = [
+        Line2D([], [], marker="s", ls="none", ms=3.2, color=colour, label=name)
+        for name, colour in palette.STATUSES.items()
+        if name in data["status"]
+    ]
+    ax.legend(
+        handles=keys, loc="lower center", ncols=len(keys), frameon=False, fontsize=size + 0.2, handletextpad=0.1,
+        columnspacing=0.9,
+    )  # fmt: skip
 
 
 def _curve(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:

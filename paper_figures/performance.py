@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     names = np.array([_row(*row) for row in zip(data["file"], data["case"], data["peer"], strict=True)])
     kinds = [kind for kind in ("peer", "limit") if (data["kind"] == kind).any()]
     rows = {kind: list(dict.fromkeys(names[data["kind"] == kind].tolist())) for kind in kinds}
-    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=[3 + len(rows[kind]) for kind in kinds])
+    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=[1 + len(rows[kind]) for kind in kinds])
     for ax, kind, letter in zip(axes[:, 0], kinds, "ab", strict=False):
         for place, name in enumerate(rows[kind]):
             values = data["value"][(names == name) & (data["kind"] == kind)]
@@ -119,7 +120,7 @@ def draw(canvas: Canvas, data: Data) -> None:
             ax.hlines(place, values.min(), values.max(), color=palette.GREY, lw=0.8)
             ax.scatter(values, np.full(len(values), place), color=colours, s=9, zorder=3)
         ax.set_yticks(range(len(rows[kind])), rows[kind], fontsize=6)
-        ax.set_ylim(max(len(rows[kind]), 4) - 0.5, -0.5)
+        ax.set_ylim(len(rows[kind]) - 0.5, -0.5)
         if kind == "peer":
             ax.set_xscale("log")
             ax.axvline(1, color="black", lw=0.8)
@@ -132,9 +133,8 @@ def draw(canvas: Canvas, data: Data) -> None:
 
 
 def _row(file: str, case: str, peer: str) -> str:
-    """A peer's row; results without peers by name have one row a case."""
-    text = f"{file.split('_')[0]}: {peer or case}".replace("_", " ")
-    return text if len(text) <= 34 else text[:33] + "…"
+    """A peer's row, in two lines if it is long; results without peers by name have one row a case."""
+    return textwrap.fill(f"{file.split('_')[0]}: {peer or case}".replace("_", " "), 30)
 
 
 def caption(data: Data) -> str:

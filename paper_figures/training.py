@@ -20,7 +20,7 @@ SIZE = (6.8, 4.4)
 PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "lm": (
         ("score", "test.bits_per_byte", "test bits per byte", " (less is better)"),
-        ("growth", "after.depth_full", "ln of token norm, last layer over embedding", ""),
+        ("growth", "after.depth_full", "ln of norm, last layer over embedding", ""),
     ),
     "reorder": (("score", "test.accuracy", "test accuracy", " (more is better)"),),
 }
