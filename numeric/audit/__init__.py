@@ -4,7 +4,7 @@ from s6flow.numeric.audit.columns import COLUMNS, Column
 from s6flow.numeric.audit.document import SCHEMA, schema, to_json, write_csv, write_json
 from s6flow.numeric.audit.page import to_html, write_html
 from s6flow.numeric.audit.report import AuditReport, LayerAudit, audit, audit_layer
-from s6flow.numeric.audit.tables import render_table
+from s6flow.numeric.audit.tables import render_reading, render_table
 
 __all__ = [
     "COLUMNS",
@@ -14,6 +14,7 @@ __all__ = [
     "LayerAudit",
     "audit",
     "audit_layer",
+    "render_reading",
     "render_table",
     "schema",
     "to_html",

@@ -66,7 +66,7 @@ def statuses() -> dict[str, str]:
 
 def summary(report: AuditReport) -> dict[str, Any]:
     """The whole audit in a few numbers."""
-    can_fail, unknown = report.flagged("dichotomy_can_fail")
+    can_fail, unknown = report.flagged("dichotomy_can_fail")  # a count of nothing that is known is not 0
     return {
         "layers": len(report.layers),
         "channels": report.channels,
@@ -75,7 +75,7 @@ def summary(report: AuditReport) -> dict[str, Any]:
         "paper_setting_channels": report.flagged("paper_setting")[0],
         "one_rate_channels": report.flagged("one_rate")[0],
         "one_sign_channels": report.flagged("one_sign")[0],
-        "dichotomy_can_fail_channels": can_fail,
+        "dichotomy_can_fail_channels": None if unknown == report.channels else can_fail,
         "dichotomy_unknown_channels": unknown,
         "scenarios": {name: report.totals(f"scenario_{name}") for name in SIGNS},
         "theorems": {name: report.totals(f"theorem_{name}") for name in SIGNS},
@@ -236,7 +236,8 @@ def schema() -> dict[str, Any]:
     }
     tally = {"type": "object", "additionalProperties": count}
     totals = ["layers", "channels", "withheld", "affine_layers", "paper_setting_channels", "one_rate_channels"]
-    totals += ["one_sign_channels", "dichotomy_can_fail_channels", "dichotomy_unknown_channels"]
+    totals += ["one_sign_channels", "dichotomy_unknown_channels"]
+    counted = {"anyOf": [count, {"type": "null"}], "description": "among the channels on which it is known"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Audit of the S6 layers of a checkpoint, {SCHEMA}",
@@ -248,6 +249,7 @@ def schema() -> dict[str, Any]:
                 "summary": _closed(
                     {
                         **dict.fromkeys(totals, count),
+                        "dichotomy_can_fail_channels": counted,
                         "scenarios": _closed(dict.fromkeys(SIGNS, tally)),
                         "theorems": _closed(dict.fromkeys(SIGNS, tally)),
                     }

@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from s6flow.numeric.experiments.commands import prepare, run_experiment
-from s6flow.symbolic.errors import FormatError, S6FlowError
+from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError
 
 __all__ = ["main"]
 
@@ -43,10 +42,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _commands() -> tuple[Any, Any]:
+    """`prepare` and `run_experiment`.
+
+    Raises: MissingDependencyError: without PyTorch.
+    """
+    try:
+        from s6flow.numeric.experiments.commands import prepare, run_experiment
+    except ModuleNotFoundError as error:
+        remedy = "Run pip install 's6flow[experiments]'."
+        raise MissingDependencyError("experiments need PyTorch", f"no {error.name}", "", remedy) from None
+    return prepare, run_experiment
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 0 when the grid is finished (or a rank's share of it), 3 when time ran out, 1 for an error."""
     try:
-        args = _parser().parse_args(argv)
+        args = _parser().parse_args(argv)  # --help needs no PyTorch
+        prepare, run_experiment = _commands()
         if args.command == "prepare":
             print(prepare(args.config, args.data).name)
             return 0

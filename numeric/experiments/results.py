@@ -20,7 +20,7 @@ from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, p
 from s6flow.symbolic.errors import FormatError
 from s6flow.symbolic.files import atomic_path, write_atomic
 
-__all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "summarise"]
+__all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
 
 # shipped name -> condition of the language-modelling grid; one per scenario, ours
 SHIPPED = {
@@ -191,7 +191,10 @@ def summarise(config: Config, out: Path, folder: Path | None = None, command: st
 
 
 def ship(config: Config, out: Path, target: Path) -> list[Path]:
-    """Copy the weights that ship with the package: the first seed of unconstrained and of our form's scenarios."""
+    """Copy the weights that ship with the package: the first seed of unconstrained and of our form's scenarios.
+
+    A config.json beside them says what model they are of; without it their names could be another model's.
+    """
     copied = []
     for name, condition in SHIPPED.items():
         source = run_folder(out, condition, config.seeds[0]) / "model.safetensors"
@@ -199,7 +202,17 @@ def ship(config: Config, out: Path, target: Path) -> list[Path]:
             with atomic_path(target / f"{name}.safetensors") as temporary:
                 shutil.copyfile(source, temporary)
             copied.append(target / f"{name}.safetensors")
+    if copied:
+        write_atomic(target / "config.json", shipped_config(config))
     return copied
+
+
+def shipped_config(config: Config) -> str:
+    """The config.json of the shipped weights, in the words of the model type whose tensor names they carry."""
+    model = config.model
+    sizes = {"hidden_size": model.width, "num_hidden_layers": model.layers, "state_size": model.state}
+    found = {"model_type": "mamba", **sizes, "expand": model.expand, "conv_kernel": model.conv}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def pack(out: Path, archive: Path) -> Path:

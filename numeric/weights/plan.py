@@ -141,7 +141,7 @@ def _norms(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, An
 
 def _unseen_norms(prefix: str, config: Mapping[str, Any] | None) -> tuple[Flag, ...]:
     if config is None and re.search(r"backbone\.layers\.\d+\.mixer\.$", prefix):
-        text = "no config.json beside it; Falcon-Mamba has the same tensor names, and norms without parameters"
+        text = "no config.json beside it says which model this is; a Falcon-Mamba would look the same and have norms besides"
         return (Flag("no-config", text),)
     return ()
 

@@ -30,7 +30,7 @@ from s6flow.numeric.audit import (
     write_json,
 )
 from s6flow.numeric.audit.columns import DROPPED
-from s6flow.numeric.audit.document import statuses
+from s6flow.numeric.audit.document import statuses, summary
 from s6flow.numeric.audit.verdict import SCENARIOS
 from s6flow.symbolic.errors import FormatError
 
@@ -191,7 +191,7 @@ class TestTerminal:
     def text(self, report: AuditReport, width: int = 160) -> str:
         console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
         for part in render_table(report):
-            console.print(part)
+            console.print(part, crop=False)
         return console.export_text()
 
     def test_says_what_a_stranger_needs(self, report: AuditReport) -> None:
@@ -204,9 +204,25 @@ class TestTerminal:
         assert "The paper's own setting" in text
 
     def test_flags_are_said_once(self) -> None:
-        text = " ".join(self.text(audit("typeseg", shuffles=2)).split())
+        report = audit("typeseg", shuffles=2)
+        text = " ".join(self.text(report).split())
+        assert "is unknown on the 1536 channels with biases" in text
+        assert summary(report)["dichotomy_can_fail_channels"] is None
+        assert "by size: the fate of token 1 depends on its size" in text
+        assert "root: token 1 tends to a nonzero equilibrium" in text
         assert "Flag, CheckpointMambaBlock1D_0 and 5 more layers: bidirectional" in text
         assert "no layer is definite." in text
+
+    def test_paths_and_headers_are_not_broken(self, report: AuditReport) -> None:
+        folder = "folder" * 15
+        text = self.text(replace(report, source=f"{folder}/model.safetensors"), 80)
+        assert f"{folder}/model.safetensors" in text.splitlines()
+        assert "by size" in self.text(audit("typeseg", shuffles=2), 80).replace("\N{NO-BREAK SPACE}", " ")
+
+    def test_one_layer_has_its_name_in_the_title(self) -> None:
+        lines = self.text(audit("typeseg", layers=["3"], shuffles=2), 80).splitlines()
+        assert "layer CheckpointMambaBlock1D_3" in lines[1]
+        assert any(line.split()[:2] == ["3", "256"] for line in lines)
 
     def test_fits_a_narrow_terminal(self, report: AuditReport) -> None:
         lines = self.text(report, 80).splitlines()

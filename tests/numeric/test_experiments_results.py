@@ -15,7 +15,8 @@ from s6flow.numeric.experiments import provenance
 from s6flow.numeric.experiments.audited import audit_weights
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
 from s6flow.numeric.experiments.config import load_config
-from s6flow.numeric.experiments.results import FLAT, SHIPPED, gather, judge
+from s6flow.numeric.experiments.results import FLAT, SHIPPED, gather, judge, shipped_config
+from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures.freshness import stale_reasons
 from s6flow.symbolic.sources import meaning_digest, package_root
 
@@ -68,6 +69,35 @@ def test_shipped_weights_are_those_of_the_results(name: str) -> None:
         assert found["conditions"][SHIPPED[name]]["metrics"][f"audit.{share}"]["values"][0] == pytest.approx(
             value, abs=1e-6
         )
+
+
+def test_shipped_weights_say_what_they_are() -> None:
+    beside = shipped_checkpoint("unconstrained").parent / "config.json"
+    assert beside.read_text() == shipped_config(load_config("lm"))
+    for name in SHIPPED:
+        assert all(not layer.flags for layer in open_checkpoint(str(shipped_checkpoint(name))).layers())
+
+
+def test_readme_reports_coexistence_as_committed() -> None:
+    """The table of the README: condition -> share of channels with means over seeds, and of the shipped weights."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    conditions = committed("lm")["conditions"]
+
+    def shown(condition: str, shares: str) -> str:
+        found = conditions[condition]["metrics"][f"audit.{shares}"]
+        first, mean = round(2048 * found["values"][0]), 100 * found["mean"]
+        return f"{'none' if mean == 0 else f'{mean:.2g} %'} [{first}]"
+
+    rows = {
+        "no constraint": "unconstrained",
+        "our channel-wise constraint, mu > 0": "channel-positive",
+        "our channel-wise constraint, mu < 0": "channel-negative",
+    }
+    for words, condition in rows.items():
+        assert f"| {words} | {shown(condition, 'paper_setting')} | {shown(condition, 'coexistence')} |" in text
+    for condition in ("published-positive", "published-negative"):
+        assert conditions[condition]["metrics"]["audit.paper_setting"]["values"] == [1.0, 1.0, 1.0]
+        assert conditions[condition]["metrics"]["audit.coexistence"]["values"] == [0.0, 0.0, 0.0]
 
 
 def test_code_digest_covers_what_decides_a_run() -> None:
