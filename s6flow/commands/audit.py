@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from s6flow.commands.outputs import STDOUT, OutputFile, say_written
 from s6flow.commands.progress import bar
 
 __all__ = ["audit"]
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = OutputFile()
 
 
 @click.command()
@@ -28,9 +29,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="npz: layer -> real token states, for --device cuda.",
 )
-@click.option(
-    "--json", "json_path", type=_FILE, is_flag=False, flag_value=Path("-"), help="Write JSON; alone: print it."
-)
+@click.option("--json", "json_path", type=_FILE, is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a channel.")
 @click.option("--html", "html_path", type=_FILE, help="Write a self-contained page with pictures.")
 def audit(
@@ -65,11 +64,12 @@ def audit(
                 seed=seed,
                 shuffles=shuffles,
                 device=device,
+                states=token_states(states) if states else None,
                 progress=progress,
             )
             for name, place in sources.items()
         }
-    printed = json_path == Path("-")
+    printed = json_path == STDOUT
     writers = ((None if printed else json_path, au.write_json), (csv_path, au.write_csv), (html_path, au.write_html))
     written = [
         write(report, path.with_stem(f"{path.stem}-{name}") if name else path)
@@ -80,6 +80,7 @@ def audit(
     if printed:
         for report in found.values():
             click.echo(json.dumps(au.to_json(report), allow_nan=False, ensure_ascii=False))
+        say_written(written, printed)
         return
     from rich.console import Console
 
@@ -87,10 +88,13 @@ def audit(
     for name, report in found.items():
         if name:
             console.rule(f"shipped checkpoint: {name}")
-        for part in au.render_table(report):
-            console.print(part)
-    for path in written:
-        click.echo(f"wrote {path}")
+        for part in au.render_table(report, explain=not name):
+            console.print(part, crop=False)
+    if not source:
+        console.rule("how to read them")
+        for part in au.render_reading():
+            console.print(part, crop=False)
+    say_written(written)
 
 
 def shipped_sources() -> dict[str, str]:

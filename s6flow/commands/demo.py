@@ -33,6 +33,7 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 def main() -> None:
     """Run every step; a step that fails does not stop the others, but the exit code says so."""
     failed: list[str] = []
+    Path("out").mkdir(exist_ok=True)
     for title, command, _ in STEPS:
         click.secho(f"\n== {title}", bold=True)
         click.echo(f"$ s6flow {' '.join(command)}")

@@ -12,7 +12,13 @@ __all__ = ["derive"]
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/derivation"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out/derivation"),
+    show_default=True,
+    help="Folder, made if need be.",
+)
 @click.option("--figures/--no-figures", default=None, help="Include the figures; by default if they have been drawn.")
 @click.option("--theorems/--no-theorems", default=True, help="Include the theorem library with statuses.")
 def derive(out: Path, figures: bool | None, theorems: bool) -> None:

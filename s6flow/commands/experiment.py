@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from s6flow.symbolic.errors import MissingDependencyError
-
 __all__ = ["experiment"]
 
 
@@ -13,9 +11,6 @@ __all__ = ["experiment"]
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def experiment(arguments: tuple[str, ...]) -> int:
     """Train and measure: lm (language modelling) or reorder (classification); prepare writes data for another machine."""
-    try:
-        from s6flow.numeric.experiments.__main__ import main
-    except ModuleNotFoundError as error:
-        remedy = "Run pip install 's6flow[experiments]'."
-        raise MissingDependencyError("experiments need PyTorch", f"no {error.name}", "", remedy) from None
+    from s6flow.numeric.experiments.__main__ import main
+
     return main(arguments or ("--help",))

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from s6flow.symbolic.errors import FormatError
+from s6flow.commands.outputs import OutputFile, say_written
+from s6flow.numeric.flow.problem import BACKENDS
+from s6flow.symbolic.errors import AssumptionError, FormatError
 from s6flow.symbolic.files import atomic_path, write_atomic
 
+if TYPE_CHECKING:
+    from s6flow.numeric.flow import FlowParameters, FlowResult
+
 __all__ = ["simulate"]
+
+#: Tolerances of a run, and of the finer ones that say how far a blow-up time can be believed.
+_RTOL, _FINE = 1e-10, 1e-12
+#: |x| at which a run is cut off, and the range of the flag.
+_LIMIT, _LIMITS = 1e100, (1e6, 1e100)
+#: Outputs before a blow-up reach from T - t near T down to e^-25 T.
+_CLOSEST = 25.0
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -23,13 +35,18 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
         if isinstance(value, list):
             return value
+        option = param.opts[0] if param is not None else "numbers"
         try:
-            return [float(part) for part in str(value).split(",")]
+            found = [float(part) for part in str(value).split(",")]
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 1,-0.5", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers such as 1,-0.5.", param, ctx)
+        for place, number in enumerate(found, 1):
+            if not np.isfinite(number):
+                raise AssumptionError(f"{option} needs finite numbers", number, f"entry {place}", "Write a number.")
+        return found
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command()
 @click.option("--mu", type=Numbers(), required=True, help="mu_n of every state, e.g. -1 or -1,1.5.")
 @click.option("--a", type=Numbers(), default="1", show_default=True, help="Decay rates a_n > 0; one serves all states.")
 @click.option("--s", type=float, default=1.0, show_default=True, help="Slope of the step Delta.")
@@ -38,32 +55,39 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--x0", type=Numbers(), default="1,0.5,-0.8", show_default=True, help="Initial tokens.")
 @click.option("--horizon", type=float, help="Depth-time to stop at.")
 @click.option("--log-horizon", type=float, default=27.6, show_default=True, help="ln of the depth-time to stop at.")
+@click.option(
+    "--x-limit",
+    type=click.FloatRange(*_LIMITS),
+    default=_LIMIT,
+    show_default=True,
+    help="|x| that counts as infinite: a flow that blows up is cut off there, and final_x are the tokens at that point.",
+)
 @click.option("--points", type=click.IntRange(2, 100_000), default=13, show_default=True, help="Output times.")
-@click.option("--backend", default="numpy", show_default=True, help="Integrator: numpy, numba or triton.")
+@click.option("--backend", default="numpy", show_default=True, help=f"Integrator: {', '.join(BACKENDS)}.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write ln t and every token.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw |x_l| against time (.png, .pdf or .svg).")
+@click.option("--csv", type=OutputFile(), help="Write ln t and every token; T - t where the flow blows up.")
+@click.option("--plot", type=OutputFile(".png", ".pdf", ".svg"), help="Draw |x_l| against time (.png, .pdf or .svg).")
 def simulate(mu: list[float], a: list[float], x0: list[float], points: int, backend: str, **rest: Any) -> None:
     """Integrate the 1-D flow x_l' = x_l F_l from given tokens to a horizon or to its blow-up."""
-    from s6flow.numeric.flow import FlowParameters, integrate
+    from s6flow.numeric.flow import FlowParameters
 
+    if max(map(abs, x0)) >= rest["x_limit"]:
+        highest = f"Choose smaller tokens, or a higher --x-limit (at most {_LIMITS[1]:g})."
+        raise AssumptionError("every |x_l| of --x0 must lie below --x-limit", max(x0, key=abs), "--x0", highest)
     decay = a * len(mu) if len(a) == 1 else a
     params = FlowParameters(mu=mu, a=decay, s=rest["s"], b=rest["b"], floor=rest["floor"])
     end = _log_end(rest["horizon"], rest["log_horizon"])
-    log_times = np.linspace(min(-4.0, end - 8.0), end, points)
-    result = integrate(x0, params, log_times=log_times, backend=backend)
-    if np.isfinite(result.blow_up_time):  # look again where it happens: T - t falls geometrically to rounding
-        before = -np.expm1(-np.linspace(0.05, 25.0, points))
-        result = integrate(x0, params, times=result.blow_up_time * before, log_horizon=end, backend=backend)
-    report = _report(result, params, x0)
+    result, error = _run(x0, params, end, points, x_limit=rest["x_limit"], backend=backend)
+    report = _report(result, error, rest["x_limit"], params, x0)
     if rest["csv"]:
-        _write_csv(rest["csv"], result)
+        _write_csv(rest["csv"], report)
     if rest["plot"]:
         _plot(rest["plot"], result, report)
     if rest["as_json"]:
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
         _print(report)
+    say_written((path for path in (rest["csv"], rest["plot"]) if path), rest["as_json"])
 
 
 def _log_end(horizon: float | None, log_horizon: float) -> float:
@@ -74,75 +98,126 @@ def _log_end(horizon: float | None, log_horizon: float) -> float:
     return float(np.log(horizon))
 
 
-def _report(result: Any, params: Any, x0: list[float]) -> dict[str, Any]:
-    from s6flow.numeric.flow import Status
-    from s6flow.symbolic.codegen.module import generate
-    from s6flow.symbolic.scenario import Scenario, scenario_program
+def _run(
+    x0: list[float], params: FlowParameters, end: float, points: int, **options: Any
+) -> tuple[FlowResult, float | None]:
+    """The flow with its outputs; where it blows up they crowd towards T, and how well runs agree on T comes second."""
+    from s6flow.numeric.flow import integrate
 
-    code = generate(scenario_program())(x=np.asarray(x0), mu=params.mu, s=params.s)[..., -1]
-    status = Status(int(result.status))
-    blown = status is Status.BLOW_UP
-    tokens = np.ma.filled(result.x, np.nan)
+    first = integrate(x0, params, log_times=np.linspace(min(-4.0, end - 8.0), end, points), rtol=_RTOL, **options)
+    if not np.isfinite(first.blow_up_time):
+        return first, None
+    fine = {**options, "rtol": _FINE, "log_horizon": end, "max_steps": 20_000}
+    second = integrate(x0, params, **fine)
+    before = -np.expm1(-np.linspace(0.05, _CLOSEST, points))
+    last = integrate(x0, params, times=second.blow_up_time * before, **fine)
+    found = np.array([run.blow_up_time for run in (first, second, last)])
+    if not np.isfinite(found).all():
+        return first, None
+    return last, float(max(np.ptp(found), found[-1] * _FINE))
+
+
+def _report(
+    result: FlowResult, error: float | None, x_limit: float, params: FlowParameters, x0: list[float]
+) -> dict[str, Any]:
+    from s6flow.numeric.audit.axis import axis_verdict
+    from s6flow.numeric.audit.verdict import SCENARIOS
+    from s6flow.numeric.flow import Status
+    from s6flow.proofs.registry import get, status
+
+    scenario, theorem = axis_verdict(params, np.asarray(x0))
+    ended = Status(int(result.status))
+    blown = ended is Status.BLOW_UP
+    time = float(result.blow_up_time)
     rows = [
-        {"log_time": float(log_t), "x": [None if not np.isfinite(v) else float(v) for v in row]}
-        for log_t, row, there in zip(result.log_times, tokens, result.reached, strict=True)
+        {
+            "log_time": float(log_t),
+            **({"remaining": time - float(np.exp(log_t))} if blown else {}),
+            "x": _numbers(row),
+        }
+        for log_t, row, there in zip(result.log_times, np.ma.filled(result.x, np.nan), result.reached, strict=True)
         if there
     ]
     return {
         "schema": "s6flow-simulate/1",
-        "predicted": Scenario(int(code)).name.lower(),
-        "ended": status.name.lower(),
-        "blow_up_time": float(result.blow_up_time) if blown else None,
+        "predicted": scenario,
+        "predicted_means": SCENARIOS[scenario],
+        "theorem": None if theorem == "none" else theorem,
+        "theorem_status": None if theorem == "none" else status(get(theorem)),
+        "ended": ended.name.lower(),
+        "blow_up_time": time if blown else None,
+        "blow_up_time_error": error,
         "blow_up_token": int(result.blow_up_token) if blown else None,
+        "x_limit": x_limit,
+        "cut_off_at_x_limit": ended in (Status.BLOW_UP, Status.OVERFLOW),
         "final_log_time": float(result.final_log_time),
-        "final_x": [float(v) if np.isfinite(v) else None for v in result.final_x],
+        "final_x": _numbers(result.final_x),
         "steps": int(result.steps),
         "trajectory": rows,
     }
+
+
+def _numbers(values: Any) -> list[float | None]:
+    """JSON has no NaN."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _print(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("t", *(f"x_{index + 1}" for index in range(len(report["final_x"]))), box=None)
+    blown = report["blow_up_time"] is not None
+    names = [f"x_{index + 1}" for index in range(len(report["final_x"]))]
+    table = Table("t", *(["T - t"] if blown else []), *names, box=None)
     for row in report["trajectory"]:
-        table.add_row(f"{np.exp(row['log_time']):.6g}", *("-" if v is None else f"{v:.6g}" for v in row["x"]))
-    console = Console(soft_wrap=True)
-    console.print(table)
-    click.echo(f"predicted: {report['predicted']}   ended: {report['ended'].replace('_', '-')}")
-    if report["blow_up_time"] is not None:
-        click.echo(f"blow-up at t = {report['blow_up_time']:.12g}, first by token {report['blow_up_token']}")
+        remaining = [f"{row['remaining']:.4g}"] if blown else []
+        table.add_row(f"{np.exp(row['log_time']):.6g}", *remaining, *map(_shown, row["x"]))
+    Console(soft_wrap=True).print(table)
+    because = f"theorem {report['theorem']}, {report['theorem_status']}" if report["theorem"] else "no theorem"
+    click.echo(f"predicted: {report['predicted']} ({because}): {report['predicted_means']}")
+    click.echo(f"ended: {_end(report)}")
+    if report["cut_off_at_x_limit"]:
+        final = ", ".join(f"{name} = {_shown(value)}" for name, value in zip(names, report["final_x"], strict=True))
+        click.echo(f"cut off where |x| passed {report['x_limit']:g}; there {final}")
     click.echo(f"{report['steps']} steps, final ln t = {report['final_log_time']:.6g}")
 
 
-def _write_csv(path: Path, result: Any) -> None:
-    tokens = np.ma.filled(result.x, np.nan)
-    keep = result.reached
-    header = "log_time," + ",".join(f"x_{index + 1}" for index in range(tokens.shape[-1]))
-    rows = np.column_stack([result.log_times[keep], tokens[keep]])
-    lines = [header, *(",".join(f"{value:.17g}" for value in row) for row in rows)]
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _end(report: dict[str, Any]) -> str:
+    """How it ended, with the digits of a blow-up time on which runs of different tolerance agree."""
+    word = str(report["ended"]).replace("_", "-")
+    if report["blow_up_time"] is None:
+        return word
+    time, error = report["blow_up_time"], report["blow_up_time_error"]
+    digits = 3 if error is None else int(np.clip(np.floor(-np.log10(error / time)), 1, 12))
+    return f"{word} at T = {time:.{digits}g}, first by token {report['blow_up_token']}"
+
+
+def _write_csv(path: Path, report: dict[str, Any]) -> None:
+    blown = report["blow_up_time"] is not None
+    header = ["log_time", *(["T_minus_t"] if blown else []), *(f"x_{i + 1}" for i in range(len(report["final_x"])))]
+    lines = [",".join(header)]
+    for row in report["trajectory"]:
+        values = [row["log_time"], *([row["remaining"]] if blown else []), *row["x"]]
+        lines.append(",".join("nan" if value is None else f"{value:.17g}" for value in values))
     write_atomic(path, "\n".join(lines) + "\n")
 
 
-def _plot(path: Path, result: Any, report: dict[str, Any]) -> None:
+def _plot(path: Path, result: FlowResult, report: dict[str, Any]) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise FormatError("--plot needs a name that ends in .png, .pdf or .svg", path.name, "--plot")
     figure, axis = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
-    keep = result.reached
     blow_up = report["blow_up_time"]
     label = "depth-time $t$" if blow_up is None else f"time to blow-up, $T - t$ ($T$ = {blow_up:.6g})"
-
-    def time(log_t: Any) -> Any:
-        return np.exp(log_t) if blow_up is None else blow_up - np.exp(log_t)
-
+    time = [np.exp(row["log_time"]) if blow_up is None else row["remaining"] for row in report["trajectory"]]
     for index in range(result.log_abs.shape[-1]):
-        axis.plot(time(result.log_times[keep]), np.exp(result.log_abs[keep, index]), label=f"token {index + 1}")
+        axis.plot(time, np.exp(result.log_abs[result.reached, index]), label=f"token {index + 1}")
     axis.set(xscale="log", yscale="log", xlabel=label, ylabel="$|x_l|$")
     if blow_up is not None:
         axis.invert_xaxis()

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from scipy.integrate import quad
 
 from s6flow.cli import COMMANDS, main
+from s6flow.numeric.flow import BACKENDS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -58,6 +60,15 @@ def test_help_imports_no_heavy_library() -> None:
         (["simulate", "--mu", "-1", "--horizon", "-3"], "horizon"),
         (["simulate", "--mu", "-1,2,3", "--a", "1,2"], "state"),
         (["simulate", "--mu", "-1", "--plot", "picture.gif"], ".png"),
+        (["simulate", "--mu", "-1", "--x0", "1,nan"], "entry 2"),
+        (["simulate", "--mu", "-1", "--x0", "1e8", "--x-limit", "1e7"], "--x-limit"),
+        (["simulate", "--mu", "-1", "--x0", "1e101"], "--x-limit"),
+        (["simulate", "--mu", "-1", "--csv", "no/such/folder/x.csv"], "no/such/folder"),
+        (["simulate", "--mu", "-1", "--plot", "no/such/folder/x.png"], "no/such/folder"),
+        (["audit", "typeseg", "--json", "no/such/folder/x.json"], "no/such/folder"),
+        (["audit", "typeseg", "--html", "no/such/folder/x.html"], "no/such/folder"),
+        (["check", "scaling", "--json", "no/such/folder/x.json"], "no/such/folder"),
+        (["audit", "typeseg", "--states", __file__], "npz"),
         (["simulate", "--mu", "-1", "--backend", "abacus"], "abacus"),
         (["audit", "no/such/file.safetensors"], "no/such"),
         (["theorem", "convergence-rat"], "convergence-rate"),
@@ -86,7 +97,9 @@ def test_simulate_convergent(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     table, picture = tmp_path / "x.csv", tmp_path / "x.png"
     code, out, _ = run(capsys, "simulate", "--mu", "-1", "--x0", "1,0.5", "--csv", str(table), "--plot", str(picture))
     assert code == 0
-    assert "predicted: convergent" in out
+    assert "predicted: convergent (theorem convergence-rate, kernel-checked)" in out
+    assert f"wrote {table}" in out
+    assert f"wrote {picture}" in out
     rows = np.genfromtxt(table, delimiter=",", names=True)
     late = np.exp(rows["log_time"][-1]) * rows["x_1"][-1] ** 2
     assert late == pytest.approx(1 / (2 * np.log(2)), rel=1e-5)
@@ -101,6 +114,73 @@ def test_simulate_blow_up_time_of_the_witness(capsys: pytest.CaptureFixture[str]
     assert report["ended"] == "blow_up"
     assert report["blow_up_time"] == pytest.approx(0.372229, abs=1e-6)
     assert abs(report["trajectory"][-1]["x"][1]) < 1e-5
+    assert (report["predicted"], report["theorem"]) == ("coexistence", "coexistence")
+    assert report["cut_off_at_x_limit"] is True
+    assert abs(report["final_x"][0]) >= report["x_limit"] == 1e100
+    remaining = [row["remaining"] for row in report["trajectory"]]
+    assert len(set(remaining)) == len(remaining)
+    # token 1: |x| ~ (3 mu s (T - t))^(-1/3)
+    assert report["trajectory"][-1]["x"][0] == pytest.approx((1.5 * remaining[-1]) ** (-1 / 3), rel=1e-3)
+
+
+@pytest.mark.parametrize("start", [0.3, 1.0, 3.0])
+def test_printed_blow_up_time_is_correct_to_its_last_digit(capsys: pytest.CaptureFixture[str], start: float) -> None:
+    _, out, _ = run(capsys, "simulate", "--mu", "1.3", "--x0", str(start))
+    shown = out.split("T = ")[1].split(",")[0]
+    exact = quad(lambda r: 1 / (1.3 * r**3 * np.logaddexp(0, r)), start, np.inf, epsrel=1e-13)[0]
+    last = 10.0 ** -len(shown.split(".")[1])
+    assert len(shown) >= 8
+    assert abs(float(shown) - exact) <= last
+
+
+def test_written_files_are_said_beside_a_printed_document(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    _, out, err = run(capsys, "simulate", "--mu", "1", "--x0", "1", "--csv", str(path), "--json")
+    assert json.loads(out)["schema"] == "s6flow-simulate/1"
+    assert err.strip() == f"wrote {path}"
+    header, first, *_ = path.read_text().splitlines()
+    assert header == "log_time,T_minus_t,x_1"
+    assert len(first.split(",")) == 3
+
+
+def test_check_goes_on_after_a_theorem_that_a_backend_cannot_judge(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("flint")
+    arguments = ["check", "iterated-log", "scaling", "--backend", "flint", "--examples", "5"]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 3
+    lines = [line for line in out.splitlines() if line.startswith(("iterated-log", "scaling"))]
+    assert "HOLDS" in lines[0]
+    assert "not run" in lines[1]
+    code, out, _ = run(capsys, *arguments, "--json")
+    found = json.loads(out)
+    assert code == 3
+    assert found["not_run"] == ["iterated-log"]
+    assert [report["id"] for report in found["reports"]] == ["scaling"]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_needs_no_torch(name: str) -> None:
+    code = f"import sys; sys.modules['torch'] = None; from s6flow.cli import main; main(['{name}', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout.lower()
+
+
+def test_help_names_every_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    _, simulate, _ = run(capsys, "simulate", "--help")
+    _, check, _ = run(capsys, "check", "--help")
+    for name in BACKENDS:
+        assert name in simulate
+        assert name in check
+
+
+def test_several_audits_say_once_how_to_read_them(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "audit", "--layers", "0", "--shuffles", "2")
+    text = " ".join(out.split())
+    assert text.count("shipped checkpoint:") == 4
+    assert text.count("The theory drops") == text.count("The raw fraction of mu < 0 misleads") == 1
+    assert text.count("coexistence: a token reaches infinity") >= 1
+    assert "no-config" not in text
 
 
 def test_derive_twice_is_identical(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
