@@ -7,7 +7,7 @@ elementwise operations broadcast; batch axes come first and are never named.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from s6flow.symbolic.codegen.ir import AXES, Node, Program
 from s6flow.symbolic.errors import CodegenError
@@ -26,12 +26,14 @@ class ArrayDialect:
         header: import lines of a generated module.
         table: IR operation -> format string over printed arguments ({0}, {1}, {2}, {attr}, {axis}).
         constant: decimal or fraction -> literal.
+        numbers: the same as `table` for functions of constants alone, where the library's own take arrays only.
     """
 
     name: str
     header: str
     table: Mapping[str, str]
     constant: Callable[[object], str]
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 def print_arrays(program: Program, dialect: ArrayDialect) -> str:
@@ -84,7 +86,7 @@ def _spell(node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDia
         return dialect.constant(node.attr)
     if node.op not in table:
         raise CodegenError(f"the {dialect.name} printer has no entry for the IR operation", node.op)
-    form = table[node.op]
+    form = dialect.numbers.get(node.op, table[node.op]) if _number(node) else table[node.op]
     match node.op:
         case "input":
             name, own = node.array
@@ -109,6 +111,11 @@ def _spell(node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDia
         case "contract":
             return _contract(node, args, axes, form)
     return "(" + form.format(*args, attr=node.attr) + ")"
+
+
+def _number(node: Node) -> bool:
+    """Whether a node depends on no array."""
+    return node.op == "const" or (bool(node.args) and all(_number(arg) for arg in node.args))
 
 
 def _contract(node: Node, args: list[str], axes: tuple[str, ...], form: str) -> str:

@@ -39,4 +39,12 @@ TORCH = ArrayDialect(
         "position": "torch.arange(1, {0} + 1, dtype={like}.dtype, device={like}.device)",
     },
     NUMPY.constant,
+    {
+        **{name: f"rt.math.{name}({{0}})" for name in ("sqrt", "exp", "expm1", "sinh", "cosh", "log", "log1p")},
+        "sigmoid": "1.0 / (1.0 + rt.math.exp(-{0}))",
+        "softplus": "max({0}, 0.0) + rt.math.log1p(rt.math.exp(-abs({0})))",
+        "abs": "abs({0})",
+        "max": "max({0}, {1})",
+        "min": "min({0}, {1})",
+    },
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from s6flow.symbolic.codegen.numpy import sum_error
 
-__all__ = ["maximum", "minimum", "product_error", "scan", "shift", "sum_error", "where"]
+__all__ = ["math", "maximum", "minimum", "product_error", "scan", "shift", "sum_error", "where"]
 
 
 def scan(gate: torch.Tensor, increment: torch.Tensor, axis: int) -> torch.Tensor:

@@ -8,15 +8,18 @@ import sys
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from s6flow.symbolic.codegen.arrays import ArrayDialect, print_arrays
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import OPS, make
+from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import PASSES, apply_passes
 from s6flow.symbolic.coordinates import growth_rate_program
 from s6flow.symbolic.errors import CodegenError
+from s6flow.symbolic.notation import softplus
 
 NAMES = ("x", "mu", "a", "s", "b", "floor")
 
@@ -114,3 +117,15 @@ def test_passes_keep_the_meaning(name: str) -> None:
     after = interpret_reference(PASSES[name](growth_rate_program()), data)["growth_rate"]
     assert all(abs(x - y) <= 1e-40 * abs(x) for x, y in zip(before, after, strict=True))
     assert set(NUMPY.table) <= set(OPS) | {"swap"}
+
+
+def test_functions_of_constants_alone() -> None:
+    torch = pytest.importorskip("torch")
+    y, third = sp.Symbol("y", real=True), sp.Rational(1, 3)
+    roots = sp.log(2) * y + sp.sqrt(sp.pi) + sp.log(1 + sp.exp(sp.sqrt(2))) * y**2
+    formula = roots + softplus(third) * y + sp.cosh(third)
+    program = lower_program("constants", {"constants": formula}, "none", "Functions of constants", ("y",))
+    values = np.array([-1.5, 0.0, 2.0])
+    exact = [float(formula.rewrite(sp.log).subs(y, value)) for value in values]
+    assert generate(program, "torch")(torch.from_numpy(values)).numpy() == pytest.approx(exact, rel=1e-14)
+    assert generate(program, "numpy")(values) == pytest.approx(exact, rel=1e-14)
