@@ -99,7 +99,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_xlabel("$s\\,x$ of the token behind")
     ax.set_ylabel("$K(x)$")
     ax.legend(loc="upper right")
-    palette.panel(ax, "a", "below 0 the next token shrinks")
+    palette.panel(ax, "a", f"below 0 the next token shrinks (thin: {PARAMETERS['checkpoint']})")
     left, right = palette.pair(lower)
     u, v = data["log_abs"].T
     left.plot(u, v, color=palette.VERMILION)

@@ -111,7 +111,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
     seen = [name for name in palette.STATUSES if name in data["status"]]
     for place, name in enumerate(seen):
-        left = 0.03 + 0.24 * place
+        left = 0.03 + 0.26 * place
         ax.plot([left], [y - 0.6 * heights], "s", color=palette.STATUSES[name], ms=3)
         ax.text(left + 0.018, y - 0.6 * heights, name, fontsize=size - 1, va="center")
     ax.set_xlim(0, 1)

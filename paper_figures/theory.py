@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ _SPELLINGS = (
     ("orientation", r"\sigma"),
     (r"\delta_{0}", r"\delta_0"),
 )
+
+
+#: ln t before another factor, which its argument would seem to go on with.
+_FACTOR = re.compile(r"\\ln t (?=\w|\\left|\\m|\\d)")
 
 
 def evaluate(name: str, **inputs: Any) -> NDArray[np.float64]:
@@ -64,8 +69,10 @@ _STEPS: dict[sp.Expr, str] = {
 def abbreviated(expression: sp.Basic) -> sp.Basic:
     """The expression with mu for sum_n mu_n, delta0 for Delta(0), and one name for the step at each token.
 
-    Captions say what the letters stand for; nothing else is changed.
+    Captions say what the letters stand for; nothing else is changed: a root that is written as one stays one.
     """
+    if isinstance(expression, sp.Pow) and expression.exp.is_Rational and not expression.exp.is_Integer:
+        return sp.Pow(abbreviated(expression.base), expression.exp, evaluate=False)
     letters = {cr.mu_total: sp.Symbol("mu"), cr.delta(sp.Integer(0)): sp.Symbol("delta0")}
     return expression.subs(letters | {cr.delta(token): sp.Symbol(name) for token, name in _STEPS.items()})
 
@@ -81,7 +88,7 @@ def latex(expression: sp.Basic) -> str:
     steps = [(name, rf"\Delta({conclusion_latex(token)})") for token, name in _STEPS.items()]
     for old, new in [*steps, *_SPELLINGS]:
         text = text.replace(old, new)
-    return text
+    return _FACTOR.sub(r"(\\ln t)\\,", text)
 
 
 def cite(*ids: str) -> str:

@@ -185,3 +185,11 @@ def test_graph_has_every_theorem_and_only_real_edges() -> None:
 def test_every_cited_theorem_exists() -> None:
     for figure in FIGURES.values():
         assert all(key in REGISTRY for key in figure.theorems if key != "*"), figure.name
+
+
+def test_rates_are_typeset_without_doubt() -> None:
+    rates = shown("table")["rate"].tolist()
+    assert r"\frac{(\ln t)\,R_{l}}{\left|{s}\right|}" in rates
+    assert r"\sqrt{\frac{1 - \kappa_{l}}{2 \delta_0 t \left|{\mu}\right|}}" in rates
+    assert r"\frac{1}{\sqrt[3]{3 \mu (T-t) \left|{s}\right|}}" in rates
+    assert not any(r"\sqrt{2}" in rate or "3^{" in rate for rate in rates)
