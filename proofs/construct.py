@@ -310,7 +310,8 @@ def _cone(data: Data) -> None:
     """Project token 1 onto B_1 x = B_2 x, where the two squares of `_indefinite` cancel."""
     _indefinite(data)
     across = data["S_B"][:, 0] - data["S_B"][:, 1]
-    share = np.einsum("btd,bd->bt", data["x"], across) / (across**2).sum(axis=1)[:, None]
+    size = (across**2).sum(axis=1)[:, None]  # zero where B_1 = B_2: every x is on the cone then
+    share = np.einsum("btd,bd->bt", data["x"], across) / np.where(size > 0, size, 1.0)
     data["x"] = data["x"] - share[:, :, None] * across[:, None, :]
 
 

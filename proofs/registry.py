@@ -57,9 +57,8 @@ REGISTRY = Registry()
 
 
 def near(key: str) -> list[str]:
-    """Ids that look like `key`."""
-    close = difflib.get_close_matches(key, REGISTRY, 3, 0.3)
-    return close or [name for name in REGISTRY if key in name][:3]
+    """Ids that contain `key` or look like it; none if there is no such thing."""
+    return [name for name in REGISTRY if key in name][:3] or difflib.get_close_matches(key, REGISTRY, 3, 0.7)
 
 
 def get(key: str) -> Theorem:

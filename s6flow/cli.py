@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         raise SystemExit(0) from None
     except click.UsageError as error:
         hint = f" Try s6flow {error.ctx.info_name} --help." if error.ctx and error.ctx.parent else " Try s6flow --help."
-        _fail(f"UsageError: {error.format_message()}{hint}", 2)
+        _fail(f"UsageError: {error.format_message().rstrip('.')}.{hint}", 2)
     except click.ClickException as error:
         _fail(f"Error: {error.format_message()}", 1)
     except (KeyboardInterrupt, click.Abort):

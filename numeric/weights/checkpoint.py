@@ -143,7 +143,7 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
 
     stored, a_log = fetch(plan.a_log)
     states = a_log.shape[1]
-    a = _decay_rates(a_log, f"{plan.name} {plan.a_log}")
+    a = _decay_rates(a_log, plan.a_log if plan.head is None else f"{plan.name} {plan.a_log}")
     low = int(np.count_nonzero(a < np.finfo(np.float32).tiny))
     if low:
         flags.append(Flag("subnormal", f"{low} of {a.size} decay rates exp(A_log) are subnormal in float32"))
