@@ -73,6 +73,8 @@ def test_help_imports_no_heavy_library() -> None:
         (["audit", "no/such/file.safetensors"], "no/such"),
         (["theorem", "convergence-rat"], "convergence-rate"),
         (["check", "no-such-theorem"], "no-such-theorem"),
+        (["theorem", "xyz"], "got xyz. See s6flow theorems."),
+        (["figures", "--json"], "--list. Try s6flow figures --help."),
         (["check", "convergence-rate", "--backend", "abacus"], "abacus"),
         (["figures", "no-such-figure"], "no-such-figure"),
     ],
