@@ -48,10 +48,10 @@ class CellText:
 class _Function:
     """One device function: arguments that are given, and statements for what is missing."""
 
-    def __init__(self, fast: bool) -> None:
+    def __init__(self, short: bool) -> None:
         self.text: dict[int, str] = {}
         self.lines: list[str] = []
-        self.fast = fast
+        self.short = short
 
     def give(self, node: Node, name: str) -> None:
         self.text[id(node)] = name
@@ -89,7 +89,7 @@ class _Function:
     def spell(self, node: Node, args: list[str]) -> str:
         if node.op in ("input", "scan", "shift", "as_source", "position", "reduce_max"):
             raise CodegenError("a register kernel has one scan and no other movement of data", node.op, str(node)[:60])
-        if self.fast and node.op == "exp":
+        if self.short and node.op == "exp":
             return self.exp2(node.args[0])
         if node.op == "log1p" and _in_unit(node.args[0]):
             return f"log1p_unit({args[0]})"
@@ -137,23 +137,20 @@ def _in_unit(node: Node) -> bool:
     return node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs"
 
 
-#: Degree of the polynomial logarithm: errors 2e-7 and below 1e-16.
-_DEGREE = {True: 7, False: 20}
-
-
-def _log1p_unit(fast: bool) -> str:
-    first, second, *rest = log1p_coefficients(_DEGREE[fast])
+def _log1p_unit(degree: int) -> str:
+    first, second, *rest = log1p_coefficients(degree)
     lines = [f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)]
     body = "\n    ".join([*lines, "return y * p"])
     return f'@triton.jit\ndef log1p_unit(y):\n    """ln(1 + y) for y in [0, 1], without special functions."""\n    {body}\n'
 
 
-def print_cell(program: Program, fast: bool) -> CellText:
+def print_cell(program: Program, degree: int, short: bool = False) -> CellText:
     """The device functions of a scan cell's program.
 
     Args:
         program: one output and one scan, the first input is the integrated token variable.
-        fast: float32 kernels: powers of two instead of exponentials, and a shorter polynomial logarithm.
+        degree: of the polynomial logarithm, see `log1p_coefficients`.
+        short: the device's powers of two for exponentials: float32, some 1e-7, in half of the instructions.
     Raises: CodegenError: if the program is no scan cell.
     """
     form = kernel_form(program)
@@ -163,7 +160,7 @@ def print_cell(program: Program, fast: bool) -> CellText:
     tokens = tuple(inp.name for inp in form.inputs if inp.axes == ("token",))
     if len(scalars) + len(states) + len(tokens) != len(form.inputs):
         raise CodegenError("a register kernel takes arrays of tokens or of states", [i.axes for i in form.inputs])
-    functions = [_log1p_unit(fast)]
+    functions = [_log1p_unit(degree)]
 
     def function(name: str, doc: str, arguments: list[str], body: _Function, results: list[str]) -> None:
         lines = [
@@ -174,7 +171,7 @@ def print_cell(program: Program, fast: bool) -> CellText:
         functions.append(f"@triton.jit\ndef {name}({', '.join(arguments)}):\n    {inner}\n")
 
     def start(*given: tuple[Node, str]) -> _Function:
-        body = _Function(fast)
+        body = _Function(short)
         for node, name in given:
             body.give(node, name)
         return body

@@ -75,11 +75,11 @@ def test_no_systems_give_no_results(interpreted: dict[str, float]) -> None:
 
 def test_text_depends_on_the_program_alone() -> None:
     assert print_triton(growth_rate_program()) == print_triton(growth_rate_program())
-    assert print_cell(log_program(), True) == print_cell(log_program(), True)
+    assert print_cell(log_program(), 7, True) == print_cell(log_program(), 7, True)
 
 
 def test_scan_cell_is_cut_into_its_parts() -> None:
-    cell = print_cell(asinh_axis_program(), False)
+    cell = print_cell(asinh_axis_program(), 20)
     assert (cell.state, cell.scalars, cell.states) == (
         "v",
         ("s", "b", "floor"),
@@ -100,12 +100,12 @@ def test_program_that_is_no_scan_cell_is_refused() -> None:
     x = make("input", attr=("x", ("token",)))
     program = Program("f", (Input("x", ("token",)),), (("f", make("exp", x)),), "source", "meaning")
     with pytest.raises(CodegenError, match="one scan"):
-        print_cell(program, True)
+        print_cell(program, 7, True)
 
 
 def test_special_functions_are_spared() -> None:
     """Three exponentials a token and state remain of five, and the logarithm is a polynomial."""
-    text = print_cell(bind(log_program(), {"floor": 0}), True).text
+    text = print_cell(bind(log_program(), {"floor": 0}), 7, True).text
     per_token = text.split("def token_part")[1].split("def summand")[0]
     assert per_token.count("tl.exp2") == 4, "e^u, e^-|z|, the gate, and one a system"
     assert "tl.log" not in text
