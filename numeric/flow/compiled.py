@@ -16,7 +16,7 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from s6flow.numeric.flow import clock, coordinates, driver, landing, stiff
+from s6flow.numeric.flow import clock, coordinates, driver, landing
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.tableau import STAGES
 from s6flow.numeric.gpu.tableau import pair
@@ -118,8 +118,7 @@ def solve(problem: Problem) -> Run:
     counts = np.zeros((systems, 3), dtype=np.int64)
     arrays = [_whole(problem, inp.name, systems) for inp in problem.coordinates.program().inputs[1:]]
     given = [array for array in arrays if array is not None]
-    stiff_steps = driver.STIFF_STEPS if tokens <= stiff.LARGEST_SYSTEM else problem.max_steps + 1
-    control = (problem.rtol, problem.log_limit, problem.max_steps, stiff_steps)
+    control = (problem.rtol, problem.log_limit, problem.max_steps, driver.stiff_after(problem))
     results = (run.status, run.states, run.reached, slope, numbers, counts)
 
     def advance(first: int, last: int) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from s6flow.numeric.flow.clock import Clock, log_norm, log_time, theta_of
 from s6flow.numeric.flow.landing import land
 from s6flow.numeric.flow.problem import Problem, Run, Status
-from s6flow.numeric.flow.stiff import LARGEST_SYSTEM, carry
+from s6flow.numeric.flow.stiff import LARGEST_SYSTEM, TIGHT, carry
 from s6flow.numeric.flow.tableau import ORDER, STAGES, error_norm, stages
 
-__all__ = ["solve"]
+__all__ = ["solve", "stiff_after"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -36,6 +36,13 @@ LEAST_POWER = 0.5
 POOL = 1 << 17
 #: Beyond this exponent 1/(t + t0) and the rates lose digits to denormal numbers.
 LOG_TINY = -690.0
+
+
+def stiff_after(problem: Problem) -> int:
+    """Short steps in a row that make a system stiff; where digits are asked for that carrying costs, half of all steps."""
+    if problem.start.shape[1] > LARGEST_SYSTEM:
+        return problem.max_steps + 1
+    return STIFF_STEPS if problem.rtol > TIGHT else max(STIFF_STEPS, problem.max_steps // 2)
 
 
 def solve(problem: Problem) -> Run:
@@ -162,8 +169,7 @@ class _Pool:
             np.where(good & (live.short >= 0), 0, live.short + (live.short < 0)),
         )
         live.rejected, live.step = ~good, next_step
-        stiff = ~done & (live.short >= STIFF_STEPS)
-        for index in np.flatnonzero(stiff) if new.shape[1] <= LARGEST_SYSTEM else ():
+        for index in np.flatnonzero(~done & (live.short >= stiff_after(problem))):
             done[index] = self.carry_stiff(int(index))
         if done.any():
             self.compact(~done)

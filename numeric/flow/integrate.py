@@ -49,6 +49,7 @@ def integrate(
         times, log_times: outputs, t > 0 or ln t, strictly ascending (one of the two), shape (time).
         horizon, log_horizon: where to stop, t or ln t; by default the last output, else ln t = 600.
         rtol: tolerated local error of ln|x| and of ln t, or of asinh x relative to min(1, |asinh x|).
+            Stiff stretches are integrated to 1e-8, but to rtol where that is 1e-12 or below and max_steps allows it.
         atol: asinh only: further tolerated error relative to the largest token; 0.01 rtol by default.
         x_limit: |x| that counts as blown up, at least 1e6; 1e100 by default, 1e60 in asinh coordinates.
         max_steps: attempted steps a system before it is reported as STEP_LIMIT.

@@ -16,7 +16,7 @@ from scipy.integrate import LSODA
 
 from s6flow.numeric.flow.clock import Clock
 
-__all__ = ["LARGEST_SYSTEM", "Stretch", "carry"]
+__all__ = ["LARGEST_SYSTEM", "TIGHT", "Stretch", "carry"]
 
 Float = NDArray[np.float64]
 
@@ -27,6 +27,8 @@ RUNAWAY = 50.0
 #: Least tolerance here. Errors contract in a stiff stretch, and balancing large terms leaves noise that a tighter
 #: tolerance would chase: runs at 1e-8 and 1e-9 agree to 1e-8 at their ends.
 LEAST_TOLERANCE = 1e-8
+#: At this tolerance and below the explicit method follows a stiff stretch as long as it has steps for it.
+TIGHT = 1e-12
 #: A system rests when this span of theta moves nothing by more than so many tolerated errors, although it is stiff.
 RESTING_SPAN, RESTING_MOVE, STIFF_RATE = 0.5, 100.0, 200.0
 
