@@ -17,9 +17,9 @@ import numpy as np
 
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
 from s6flow.numeric.audit.labels import Labels
+from s6flow.numeric.audit.observed import OBSERVED, agrees
 from s6flow.numeric.audit.phase import describe
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
-from s6flow.numeric.audit.simulate import OBSERVED, agrees
 from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS, THEOREMS
 from s6flow.proofs.registry import GROUPS, status
 from s6flow.symbolic.files import write_atomic
@@ -273,7 +273,7 @@ def _kernel_schema() -> dict[str, Any]:
     quantiles = {"anyOf": [{"type": "object", "additionalProperties": number}, null]}
     constants = {"compared": count, "within_1_percent": count, "relative_error": quantiles}
     times = {"compared": count, "error_of_ln_T": quantiles}
-    ends = ("starts", "tokens", "converged", "diverged", "settled_elsewhere", "undecided")
+    ends = ("starts", "tokens", "converged", "diverged", "settled_elsewhere", "undecided", "undecided_but_grown")
     whole = _closed({"states": text, **dict.fromkeys(ends, count)})
     return _closed(
         {

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from s6flow.numeric.audit import pictures
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
 from s6flow.numeric.audit.document import statuses, summary
+from s6flow.numeric.audit.observed import OBSERVED, agrees
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.sentences import confusion, sentences
-from s6flow.numeric.audit.simulate import OBSERVED, agrees
 from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS
 from s6flow.symbolic.files import write_atomic
 

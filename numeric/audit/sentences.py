@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from s6flow.numeric.audit.columns import DROPPED, READING
 from s6flow.numeric.audit.document import statuses, summary
+from s6flow.numeric.audit.observed import agrees
 from s6flow.numeric.audit.report import AuditReport
-from s6flow.numeric.audit.simulate import Simulation, agrees
+from s6flow.numeric.audit.simulate import Simulation
 from s6flow.numeric.audit.verdict import SIGNS
 
 __all__ = ["confusion", "how_to_read", "sentences"]
@@ -126,8 +127,8 @@ def _kernel(simulations: list[Simulation]) -> Iterator[str]:
         f"{max(part['axis_error'] for part in found):.1e}."
     )
     limits = [part["constants"] for part in found if part["constants"]]
-    if limits:
-        compared = sum(part["compared"] for part in limits)
+    compared = sum(part["compared"] for part in limits)
+    if compared:
         yield (
             f"Constants t x^2 -> c: {sum(part['within_1_percent'] for part in limits)} of {compared} within 1 %; "
             f"{sum(part['critical_not_compared'] for part in limits)} near the critical kappa = 1 not compared."
@@ -145,4 +146,6 @@ def _kernel(simulations: list[Simulation]) -> Iterator[str]:
             starts = sum(row["starts"] for row in rows)
             ends = ("converged", "diverged", "settled_elsewhere", "undecided")
             words = ", ".join(f"{sum(row[key] for row in rows)} {key.replace('_', ' ')}" for key in ends)
+            grown = sum(row["undecided_but_grown"] for row in rows)
+            words += f", of which {grown} had grown tenfold" if grown else ""
             yield f"Whole layers on all channels from {starts} starts of {kind} token states: {words}."

@@ -15,33 +15,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from s6flow.numeric.audit.labels import Labels
+from s6flow.numeric.audit.observed import agrees, axis_fates, system_fates
 from s6flow.numeric.audit.phase import FATES, fate_of
+from s6flow.numeric.audit.reference import reference_error
 from s6flow.numeric.audit.verdict import SIGNS
-from s6flow.numeric.flow import AxisParameters, Fate, FlowParameters, FlowResult, Status, classify, integrate
+from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import asinh_axis_program
 from s6flow.symbolic.errors import AssumptionError, MissingDependencyError
 
 __all__ = [
-    "OBSERVED",
     "SIMULATORS",
     "Disagreement",
     "Engine",
     "Simulation",
     "TokenStates",
-    "agrees",
-    "s6_reference",
     "simulate_layer",
     "simulator",
 ]
 
-#: Observed fates. "elsewhere": at rest, but at no equilibrium of the phase line.
-OBSERVED = ("convergent", "stationary", "slow", "fast", "coexistence", "root", "exponential", "elsewhere", "undecided")
 TOKENS = 4
 #: Tokens of the runs of which nothing is predicted.
 AFFINE_TOKENS = 3
@@ -49,15 +44,12 @@ STARTS = 2
 LOG_HORIZON, AFFINE_LOG_HORIZON = 600.0, float(np.log(1e12))
 #: Sizes of the starts: |x| is log-uniform between e^-SPREAD and e^SPREAD.
 SPREAD = 1.5
-REFERENCE_CHANNELS = 8
-#: A later token that moves like a power of the blow-up token below this one is shrinking (see flow.fates).
-_SHRINKING = -1e-7
-#: ln|x| below which a run at rest counts as gone to zero.
-_GONE = -10.0
 
 Columns = dict[str, "np.ndarray | Labels"]
 #: Starts (start, channel, token), and the predicted and observed words (start, channel).
 _Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]
+#: Channels that are integrated together.
+Part = slice | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,8 @@ class Engine:
         together: systems at a time.
         max_steps: attempts a system before its fate is undecided.
         noise: relative rounding error of a velocity against the sum of its absolute terms.
+        log_range: ln t up to which slow growth stays in the range of its numbers: a run that leaves the range is made
+            again to this time, and read there. None: only the step limit of float64 itself ends a run.
     """
 
     name: str
@@ -90,6 +84,7 @@ class Engine:
     together: int
     max_steps: int
     noise: float
+    log_range: float | None = None
 
 
 CPU = Engine("the generated right-hand side, float64", lambda layer, channels: "numpy", 1e-6, 6144, 3000, 0.0)
@@ -118,13 +113,6 @@ class Simulation:
     reference_channels: int
     engine: str = CPU.name
     kernel: dict[str, Any] | None = None
-
-
-def agrees(predicted: str, observed: str) -> bool | None:
-    """Whether a prediction came true; None where there was no prediction or the run decided nothing."""
-    if predicted == "not predicted" or observed == "undecided":
-        return None
-    return observed == predicted or (predicted == "coexistence" and observed == "fast")
 
 
 #: Device -> "module:function" that makes what is called as `simulate_layer`; imported when asked for.
@@ -190,7 +178,7 @@ def simulate_layer(layer: S6Layer, columns: Columns, seed: int, engine: Engine =
         tuple(wrong),
         sum(confusion.values()),
         AFFINE_LOG_HORIZON if layer.affine else LOG_HORIZON,
-        *_reference_error(layer, rng),
+        *reference_error(layer, rng, lambda: rng.choice([-1.0, 1.0], TOKENS) * _sizes(rng, (TOKENS,))),
         engine.name,
     )
 
@@ -203,22 +191,30 @@ def _in_parts(
     engine: Engine,
     layer: S6Layer,
     starts: Float64[np.ndarray, "start channel token"],
-    params: Callable[[slice], AxisParameters | FlowParameters],
+    params: Callable[[Part], AxisParameters | FlowParameters],
     log_horizon: float,
-    read: Callable[[FlowResult, slice], np.ndarray],
+    read: Callable[[FlowResult, Part], np.ndarray],
 ) -> np.ndarray:
     """`read` of the integrated starts, some channels at a time, so that memory does not grow with the layer."""
+
+    def run(x0: np.ndarray, part: Part, channels: np.ndarray, end: float) -> FlowResult:
+        return integrate(
+            x0, params(part), log_times=[end - 1.0, end], rtol=engine.rtol, max_steps=engine.max_steps,
+            backend=engine.solver(layer, channels),
+        )  # fmt: skip
+
     width = max(engine.together // len(starts), 1)
     parts = []
     for first in range(0, starts.shape[1], width):
         part = slice(first, first + width)
-        outputs = [log_horizon - 1.0, log_horizon]
         channels = np.tile(np.arange(layer.channels)[part], len(starts))
-        result = integrate(
-            starts[:, part], params(part), log_times=outputs, rtol=engine.rtol, max_steps=engine.max_steps,
-            backend=engine.solver(layer, channels),
-        )  # fmt: skip
-        parts.append(read(result, part))
+        result = run(starts[:, part], part, channels, log_horizon)
+        words = read(result, part)
+        lost = result.status == Status.UNDERFLOW
+        if engine.log_range is not None and lost.any():
+            again = channels[lost.ravel()]
+            words[lost] = read(run(starts[:, part][lost], again, again, engine.log_range), again)
+        parts.append(words)
     return np.concatenate(parts, axis=1)
 
 
@@ -236,38 +232,22 @@ def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine
         assert isinstance(scenario, Labels), "a scenario is a word"
         predicted += [scenario.words()] * STARTS
 
-    def params(part: slice) -> FlowParameters:
+    def params(part: Part) -> FlowParameters:
         return FlowParameters(layer.mu_n[part], layer.a[part], layer.s[part], layer.b[part], layer.floor)
 
     tokens = np.concatenate(starts)
     mu = np.maximum(np.abs(layer.mu_n.sum(axis=1)), np.finfo(float).tiny)
     blur = engine.noise * (np.abs(layer.mu_n).sum(axis=1) / mu)
     observed = _in_parts(
-        engine, layer, tokens, params, LOG_HORIZON, lambda result, part: _fates(result, blur[part, None])
+        engine, layer, tokens, params, LOG_HORIZON, lambda result, part: system_fates(result, blur[part, None])
     )
     return [(tokens, np.array(predicted), observed)]
-
-
-def _fates(result: FlowResult, blur: Float64[np.ndarray, "channel 1"]) -> np.ndarray:
-    """Observed fates of whole systems, as words; `blur` is the rounding error of a token's share of the motion."""
-    word = {
-        Fate.CONVERGENT: "convergent",
-        Fate.SLOW: "slow",
-        Fate.FAST: "fast",
-        Fate.STATIONARY: "stationary",
-        Fate.SETTLED: "elsewhere",
-        Fate.UNDECIDED: "undecided",
-    }
-    names = np.array([word[fate] for fate in Fate])[classify(result).systems]
-    token = np.arange(1, result.x0.shape[-1] + 1)
-    shrinking = ((result.final_share < _SHRINKING - blur) & (token > result.blow_up_token[..., None])).any(axis=-1)
-    return np.where((names == "fast") & shrinking, "coexistence", names)
 
 
 def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
     numbers = {key: value for key, value in columns.items() if isinstance(value, np.ndarray)}
 
-    def params(part: slice) -> AxisParameters:
+    def params(part: Part) -> AxisParameters:
         rows = layer.a[part]
         return AxisParameters(
             layer.S_B.T[part],
@@ -287,92 +267,11 @@ def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: 
     predicted = np.array([words.get(name, name) for name in FATES])[codes]
     roots = np.stack([numbers["root_low"], numbers["root_high"]])
     observed = _in_parts(
-        engine, layer, first, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, roots[:, part])
+        engine, layer, first, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, roots[:, part])
     )
     several = _sizes(rng, (1, layer.channels, AFFINE_TOKENS)) * rng.choice(
         [-1.0, 1.0], (1, layer.channels, AFFINE_TOKENS)
     )
-    later = _in_parts(engine, layer, several, params, AFFINE_LOG_HORIZON, lambda r, part: _axis_fates(r, None))
+    later = _in_parts(engine, layer, several, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, None))
     nothing = np.full(later.shape, "not predicted")
     return [(first, predicted, observed), (several, nothing, later)]
-
-
-def _axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root channel"] | None) -> np.ndarray:
-    """Observed fates of runs in asinh tokens.
-
-    A run at rest is compared with the `roots`. A run on the move counts as convergent or slow only if no root lies
-    ahead, where it might still come to rest (a far root is approached like ln t); without `roots` it is undecided.
-    """
-    size, still = result.final_log_abs, result.settled
-    late = np.ma.getdata(result.log_abs)
-    with np.errstate(invalid="ignore"):
-        slope = late[..., -1, :] - late[..., -2, :]  # d ln|x| / d ln t over the last unit of ln t
-    ran = (result.status == Status.HORIZON) & result.reached.all(axis=-1)
-    moves = ran & ~still & (roots is not None)
-    rest = np.full(still.shape, "root", dtype=object)
-    outside = inside = np.zeros(still.shape, dtype=bool)
-    if roots is not None:
-        x = result.final_x[..., 0]
-        with np.errstate(invalid="ignore"):
-            near = np.abs(x - roots[:, None]) <= 1e-3 * np.abs(roots[:, None])
-            same = roots[:, None] * x > 0
-            outside = (same & (np.abs(roots[:, None]) > np.abs(x))).any(axis=0)
-            inside = (same & (np.abs(roots[:, None]) < np.abs(x))).any(axis=0)
-        rest[~near.any(axis=0)] = "elsewhere"
-    decays = moves & ~inside & (slope <= -0.4).all(axis=-1)
-    log_paced = slope * result.final_log_time[..., None]
-    grows = moves & ~outside & ((log_paced >= 0.5) & (log_paced <= 2.0)).all(axis=-1)
-    grows &= (size > np.log(np.abs(result.x0))).all(axis=-1)
-    word = np.select(
-        [
-            result.status == Status.BLOW_UP,
-            result.status == Status.OVERFLOW,
-            ran & still & (size < _GONE).all(axis=-1),
-            ran & still,
-            decays,
-            grows,
-        ],
-        ["fast", "exponential", "convergent", rest, "convergent", "slow"],
-        "undecided",
-    )
-    return word.astype(str)
-
-
-def s6_reference(layer: S6Layer, tokens: Float64[np.ndarray, "token channel"]) -> Float64[np.ndarray, "token channel"]:
-    """Output of the S6 recurrence on every channel, one token at a time (theory 1): the slow, obvious form."""
-    state = np.zeros_like(layer.a)
-    outputs = []
-    for x in tokens:
-        step = np.logaddexp(0.0, layer.dt_out @ (layer.dt_in @ x) + layer.b) + layer.floor
-        state = np.exp(-layer.a * step[:, None]) * state
-        state = state + (step * x)[:, None] * (layer.S_B @ x + layer.beta_B)
-        outputs.append(state @ (layer.S_C @ x + layer.beta_C))
-    return np.array(outputs)
-
-
-def _reference_error(layer: S6Layer, rng: np.random.Generator) -> tuple[float, int]:
-    """Largest relative difference between the generated flow and `s6_reference`, on a few channels."""
-    chosen: Int64[np.ndarray, " chosen"] = rng.permutation(layer.channels)[:REFERENCE_CHANNELS]
-    velocity, worst = generate(asinh_axis_program()), 0.0
-    for channel in chosen:
-        x = rng.choice([-1.0, 1.0], TOKENS) * _sizes(rng, (TOKENS,))
-        tokens = np.zeros((TOKENS, layer.channels))
-        tokens[:, channel] = x
-        expected = s6_reference(layer, tokens)
-        v = np.arcsinh(x)
-        values = {
-            "v": v,
-            "S_B": layer.S_B[:, channel],
-            "S_C": layer.S_C[:, channel],
-            "beta_B": layer.beta_B,
-            "beta_C": layer.beta_C,
-            "a": layer.a[channel],
-            "s": layer.s[channel],
-            "b": layer.b[channel],
-            "floor": layer.floor,
-        }
-        actual = np.zeros_like(expected)
-        actual[:, channel] = np.cosh(v) * velocity(*(values[key] for key in velocity.inputs))
-        largest = np.abs(expected).max()
-        worst = max(worst, float(np.abs(actual - expected).max() / largest) if largest > 0 else 0.0)
-    return worst, len(chosen)

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from s6flow.numeric.audit.observed import OBSERVED, agrees
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.sentences import confusion, how_to_read, sentences
-from s6flow.numeric.audit.simulate import OBSERVED, agrees
 from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS
 
 __all__ = ["render_reading", "render_table", "sentences"]

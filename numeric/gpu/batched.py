@@ -23,6 +23,8 @@ _METHOD = PAIRS["RK45"]
 #: Distance to a target in theta = ln(1 + t/t0) that counts as having arrived.
 _LANDED = 1e-7
 _SHORTEST = 1e-9
+#: As driver.RESTING_MOVE, for tolerances near 1e-5: a slow token moves by 1.7e-4 over a stretch even at ln t = 600.
+_RESTING_MOVE = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Flow:
         log_limit: ln|x| that counts as blown up.
         relative: whether errors of the state are relative errors of x (log tokens), else relative to min(1, |state|).
         extinct: |state| (or, of log tokens, the state) below which a component acts on nothing.
+        log_least: states, indices -> ln of the smallest rate that the velocity's arithmetic holds, shape (system);
+            a system whose rates all fall below it ends as UNDERFLOW, instead of seeming to rest.
     """
 
     velocity: Callable[[Tensor, Tensor], Tensor]
@@ -42,6 +46,7 @@ class Flow:
     log_limit: float
     relative: bool
     extinct: float
+    log_least: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass
@@ -169,6 +174,8 @@ def _attempt(flow: Flow, live: _Live, run: Run, rtol: float, max_steps: int) -> 
     live.landing = over | (live.landing & ~arrived & ~good)
     live.rejected = ~good
     lost = (live.step < _SHORTEST) & ~over
+    if flow.log_least is not None:
+        lost = lost | good & (slope.abs().amax(dim=1).log() + log_rate < flow.log_least(new, live.index))
     status = torch.full_like(live.index, -1)
     for mask, code in (
         (live.attempts >= max_steps, Status.STEP_LIMIT),
@@ -200,7 +207,7 @@ def _rest(flow: Flow, live: _Live, good: Tensor, tolerance: Tensor) -> Tensor:
     due = good & (live.theta - live.anchor_theta >= driver.RESTING_CLOCK)
     size, was = (live.state, live.anchor) if flow.relative else (live.state.abs(), live.anchor.abs())
     gone = (size < flow.extinct) & (size <= was)
-    still = (((live.state - live.anchor).abs() <= driver.RESTING_MOVE * tolerance) | gone).all(dim=1)
+    still = (((live.state - live.anchor).abs() <= _RESTING_MOVE * tolerance) | gone).all(dim=1)
     rested = due & still & (live.resting >= driver.RESTING_STEPS)
     live.anchor = torch.where(due[:, None], live.state, live.anchor)
     live.anchor_theta = torch.where(due, live.theta, live.anchor_theta)

@@ -24,6 +24,7 @@ from s6flow.symbolic.errors import MissingDependencyError
 
 __all__ = [
     "AxisSystems",
+    "LayerOnDevice",
     "affine_axis_flow",
     "axis_flow",
     "axis_solver",
@@ -37,6 +38,9 @@ __all__ = [
 #: ln|x| that counts as blown up where the step grows with the token: |x|^3 stays in float32, and the time left is
 #: below 1e-30. Where the step dies out (s x < 0) later tokens may pass it harmlessly, up to float32's range.
 LOG_LIMIT, LOG_LIMIT_SLOW = 27.0, 80.0
+#: ln of the largest token that the kernel gets, in its unit; and of the smallest rate there: below it, the step of the
+#: token that adds most has left float32's range.
+LOG_SPAN, LOG_LEAST = 60.0, -30.0
 #: |asinh x| that counts as blown up: float32 holds the fourth powers of such tokens.
 ASINH_LIMIT = 20.0
 #: Sizes that act on nothing: see numeric.flow.coordinates; float32 holds no smaller asinh tokens.
@@ -110,7 +114,7 @@ def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, unit: Tensor |
         index: which channel each row of x belongs to, shape (system).
         unit: return F / unit^2 instead of y = x F (without biases), shape (system): the kernel is linear in its
             input and in B, which are then given in this unit, and in C, which is given without its factor x. So
-            tokens of e^-300 neither underflow nor divide 0 by 0; the step always sees the true x.
+            tokens of e^-300 and steps of e^-80 neither underflow nor divide 0 by 0; the step always sees the true x.
     Returns: y or F / unit^2, shape (system, token), float32.
     Source: theory 3; theorem `channel-invariance`.
     """
@@ -142,8 +146,15 @@ def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
         index: channel of each system, shape (system).
     """
 
+    def log_unit(u: Tensor, rows: Tensor) -> Tensor:
+        # x Delta^(1/2) of the token that adds most: however small its step, the kernel's sums are of order one
+        at = index[rows]
+        z = systems.s[at, None].double() * sign[rows] * u.exp() + systems.b[at, None].double()
+        step = torch.where(z < -30, z, torch.log(torch.nn.functional.softplus(z) + systems.floor[at, None]))
+        return torch.maximum((u + 0.5 * step).amax(dim=1), u.amax(dim=1) - LOG_SPAN)
+
     def velocity(u: Tensor, rows: Tensor) -> Tensor:
-        unit = u.amax(dim=1).exp()
+        unit = log_unit(u, rows).exp()
         rate = axis_velocity(systems, sign[rows] * u.exp(), index[rows], unit).double()
         return rate * unit.square()[:, None]
 
@@ -152,7 +163,10 @@ def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
     def log_size(u: Tensor, rows: Tensor) -> Tensor:
         return torch.where(harmless[rows], u * (LOG_LIMIT / LOG_LIMIT_SLOW), u).amax(dim=1)
 
-    return Flow(velocity, log_size, LOG_LIMIT, True, EXTINCT_LOG)
+    def log_least(u: Tensor, rows: Tensor) -> Tensor:
+        return 2 * log_unit(u, rows) + LOG_LEAST
+
+    return Flow(velocity, log_size, LOG_LIMIT, True, EXTINCT_LOG, log_least)
 
 
 def affine_axis_flow(systems: AxisSystems, index: Tensor) -> Flow:
@@ -189,7 +203,34 @@ def axis_solver(layer: S6Layer, channels: np.ndarray) -> Callable[[Problem], Run
     return solve
 
 
-def layer_velocity(layer: S6Layer, x: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class LayerOnDevice:
+    """One layer's weights on the device in float32, projections ready to multiply from the right."""
+
+    dt_in: Tensor
+    dt_out: Tensor
+    S_B: Tensor
+    S_C: Tensor
+    beta_B: Tensor
+    beta_C: Tensor
+    a: Tensor
+    b: Tensor
+    floor: float
+
+    @classmethod
+    def of(cls, layer: S6Layer, device: torch.device) -> LayerOnDevice:
+        """The weights of a layer."""
+
+        def send(value: np.ndarray) -> Tensor:
+            return torch.from_numpy(value.astype(np.float32)).to(device)
+
+        return cls(
+            send(layer.dt_in).T, send(layer.dt_out).T, send(layer.S_B).T, send(layer.S_C).T,
+            send(layer.beta_B), send(layer.beta_C), send(layer.a), send(layer.b), layer.floor,
+        )  # fmt: skip
+
+
+def layer_velocity(layer: LayerOnDevice, x: Tensor) -> Tensor:
     """y of one whole layer on D channels, by mamba-ssm's kernel.
 
     Args:
@@ -198,26 +239,19 @@ def layer_velocity(layer: S6Layer, x: Tensor) -> Tensor:
     Returns: y, same shape, float32.
     Source: theory 1; symbolic.layer.layer_cell.
     """
-    scan = selective_scan()
-
-    def send(value: np.ndarray) -> Tensor:
-        return torch.from_numpy(value.astype(np.float32)).to(x.device)
-
     u = x.float()
-    step = (u @ send(layer.dt_in).T) @ send(layer.dt_out).T
-    bias = send(layer.b)
+    step = (u @ layer.dt_in) @ layer.dt_out
     if layer.floor:
-        step = torch.nn.functional.softplus(step + bias, threshold=20.0) + layer.floor
-    B = u @ send(layer.S_B).T + send(layer.beta_B)
-    C = u @ send(layer.S_C).T + send(layer.beta_C)
-    y: Tensor = scan(
-        u.mT.contiguous(), step.mT.contiguous(), -send(layer.a), B.mT.contiguous(), C.mT.contiguous(),
-        delta_bias=None if layer.floor else bias, delta_softplus=not layer.floor,
+        step = torch.nn.functional.softplus(step + layer.b, threshold=20.0) + layer.floor
+    B, C = u @ layer.S_B + layer.beta_B, u @ layer.S_C + layer.beta_C
+    y: Tensor = selective_scan()(
+        u.mT.contiguous(), step.mT.contiguous(), -layer.a, B.mT.contiguous(), C.mT.contiguous(),
+        delta_bias=None if layer.floor else layer.b, delta_softplus=not layer.floor,
     )  # fmt: skip
     return y.mT
 
 
-def layer_flow(layer: S6Layer, shape: tuple[int, int]) -> Flow:
+def layer_flow(layer: LayerOnDevice, shape: tuple[int, int]) -> Flow:
     """The D-dimensional flow of a layer in asinh tokens, driven by mamba-ssm's kernel.
 
     Args:

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from s6flow.numeric.audit import simulate as audit
+from s6flow.numeric.audit.reference import s6_reference
 from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.gpu.batched import integrate_batched
-from s6flow.numeric.gpu.mamba import axis_solver, layer_flow, layer_velocity, selective_scan
+from s6flow.numeric.gpu.mamba import LayerOnDevice, axis_solver, layer_flow, layer_velocity, selective_scan
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton_runtime import require_device
@@ -28,13 +29,16 @@ __all__ = ["constants", "on_cuda", "simulate_layer"]
 #: The kernel computes in float32 with fast exponentials: 1e-7 of the sum of absolute terms, with a margin.
 RTOL, NOISE = 1e-5, 2e-6
 MAX_STEPS, TOGETHER = 500, 1 << 16
+#: ln t at which slow growth is read: near ln t = 80 its steps, softplus(-80), leave float32's range.
+LOG_RANGE = 40.0
 #: Channels of a layer whose blow-up times are compared with the quadrature, which takes milliseconds each.
 TIMED = 24
 #: kappa nearer to 1 than this has not settled by ln t = 600: corrections decay like t^-|1 - kappa|.
 CRITICAL = 0.02
 #: Whole-layer flows: starts, tokens, ln t, attempts; |x| below SMALL has converged, d asinh x / d ln t below STILL rests.
+#: An undecided run whose largest |x| is GROWN times that of its start is counted apart.
 STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 300, 1e-3
-SMALL, STILL = 1e-2, 1e-3
+SMALL, STILL, GROWN = 1e-2, 1e-3, 10.0
 
 Quantiles = dict[str, float]
 
@@ -84,7 +88,7 @@ def simulate_layer(
 
         return advance
 
-    engine = audit.Engine(driver(), solver, RTOL, TOGETHER, MAX_STEPS, NOISE)
+    engine = audit.Engine(driver(), solver, RTOL, TOGETHER, MAX_STEPS, NOISE, LOG_RANGE)
     simulation = audit.simulate_layer(layer, columns, seed, engine)
     rng = np.random.default_rng([seed, layer.channels])
     found: dict[str, Any] = {
@@ -103,8 +107,10 @@ def _axis_error(layer: S6Layer, rng: np.random.Generator) -> float:
     """Largest difference between the kernel on the whole layer and the S6 recurrence, tokens on one axis, relative."""
     tokens = np.zeros((TOKENS, layer.channels))
     tokens[:, int(rng.integers(layer.channels))] = rng.standard_normal(TOKENS)
-    exact = audit.s6_reference(layer, tokens)
-    got = layer_velocity(layer, torch.as_tensor(tokens, device=require_device())[None])[0].cpu().numpy()
+    exact = s6_reference(layer, tokens)
+    device = require_device()
+    sent = torch.as_tensor(tokens, device=device)[None]
+    got = layer_velocity(LayerOnDevice.of(layer, device), sent)[0].cpu().numpy()
     return float(np.abs(got - exact).max() / np.abs(exact).max())
 
 
@@ -142,12 +148,14 @@ def _compare_constants(layer: S6Layer, records: list[_Record]) -> dict[str, Any]
     errors, critical = [], 0
     for record in records:
         run, rows = record.run, record.channels
+        if record.problem.targets[-1] < audit.LOG_HORIZON:
+            continue
         there = ((run.status == Status.HORIZON) & np.isfinite(limit[rows, 0]))[:, None] & np.isfinite(limit[rows])
         with np.errstate(over="ignore", invalid="ignore"):
             ratio = np.exp(run.end_log_time[:, None] + 2 * run.end) / limit[rows]
         errors.append(np.abs(ratio - 1)[there & clear[rows]])
         critical += int((there & ~clear[rows]).sum())
-    every = np.concatenate(errors)
+    every = np.concatenate([np.empty(0), *errors])
     return {
         "compared": int(every.size),
         "within_1_percent": int((every < 0.01).sum()),
@@ -178,10 +186,13 @@ def _whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
     device = require_device()
     start = torch.asinh(torch.as_tensor(x0, device=device).double()).reshape(len(x0), -1)
     horizon = torch.tensor([LOG_HORIZON], dtype=torch.float64, device=device)
-    run = integrate_batched(layer_flow(layer, x0.shape[1:]), start, horizon, LAYER_RTOL, LAYER_STEPS)  # type: ignore[arg-type]
+    flow = layer_flow(LayerOnDevice.of(layer, device), (x0.shape[1], x0.shape[2]))
+    run = integrate_batched(flow, start, horizon, LAYER_RTOL, LAYER_STEPS)
     diverged = np.isin(run.status, (Status.BLOW_UP, Status.OVERFLOW))
     converged = ~diverged & (np.abs(np.sinh(run.end)).max(axis=1) < SMALL)
     rests = ~diverged & ~converged & (run.settled | (run.log_pace < np.log(STILL)))
+    open_ = ~diverged & ~converged & ~rests
+    grown = np.abs(np.sinh(run.end)).max(axis=1) > GROWN * np.abs(x0).max(axis=(1, 2))
     return {
         "states": kind,
         "starts": len(x0),
@@ -189,5 +200,6 @@ def _whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
         "converged": int(converged.sum()),
         "diverged": int(diverged.sum()),
         "settled_elsewhere": int(rests.sum()),
-        "undecided": int((~diverged & ~converged & ~rests).sum()),
+        "undecided": int(open_.sum()),
+        "undecided_but_grown": int((open_ & grown).sum()),
     }

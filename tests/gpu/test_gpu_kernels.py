@@ -78,8 +78,8 @@ def test_margin_is_reduced_on_the_device() -> None:
 
 def test_mamba_kernel_is_the_right_hand_side() -> None:
     pytest.importorskip("mamba_ssm")
-    from s6flow.numeric.audit.simulate import s6_reference
-    from s6flow.numeric.gpu.mamba import AxisSystems, axis_velocity, layer_velocity
+    from s6flow.numeric.audit.reference import s6_reference
+    from s6flow.numeric.gpu.mamba import AxisSystems, LayerOnDevice, axis_velocity, layer_velocity
     from s6flow.numeric.weights import S6Layer
 
     rng = np.random.default_rng(1)
@@ -90,7 +90,8 @@ def test_mamba_kernel_is_the_right_hand_side() -> None:
     )  # fmt: skip
     tokens = draw((9, 32))
     exact = s6_reference(layer, tokens)
-    got = layer_velocity(layer, torch.as_tensor(tokens, device="cuda")[None])[0].cpu().numpy()
+    sent = LayerOnDevice.of(layer, torch.device("cuda"))
+    got = layer_velocity(sent, torch.as_tensor(tokens, device="cuda")[None])[0].cpu().numpy()
     assert np.abs(got - exact).max() <= 1e-5 * np.abs(exact).max()
     on_axis = np.zeros((9, 32))
     on_axis[:, 7] = tokens[:, 7]
@@ -175,7 +176,7 @@ def test_several_warps_scan_like_one() -> None:
 def test_the_audit_runs_on_the_kernel() -> None:
     pytest.importorskip("mamba_ssm")
     from s6flow.numeric.audit import audit
-    from s6flow.numeric.audit.simulate import agrees
+    from s6flow.numeric.audit.observed import agrees
     from s6flow.numeric.experiments import shipped_checkpoint
 
     report = audit(str(shipped_checkpoint("positive")), simulate=True, device="cuda", layers=["0"])

@@ -11,7 +11,9 @@ import pytest
 
 from s6flow.numeric.audit import audit_layer, simulate
 from s6flow.numeric.audit.labels import Labels
-from s6flow.numeric.audit.simulate import agrees, s6_reference, simulate_layer
+from s6flow.numeric.audit.observed import OBSERVED, agrees
+from s6flow.numeric.audit.reference import s6_reference
+from s6flow.numeric.audit.simulate import simulate_layer
 from s6flow.numeric.audit.verdict import SCENARIOS
 from s6flow.numeric.flow import FlowParameters, growth_rate, integrate
 from s6flow.numeric.weights import S6Layer
@@ -160,7 +162,7 @@ def test_agreement() -> None:
     assert agrees("convergent", "slow") is False
     assert agrees("convergent", "undecided") is None
     assert agrees("not predicted", "fast") is None
-    assert set(simulate.OBSERVED) >= set(SCENARIOS) - {"by size", "not predicted"}
+    assert set(OBSERVED) >= set(SCENARIOS) - {"by size", "not predicted"}
 
 
 def test_starts_depend_on_the_seed_and_the_name_alone() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit import simulate as audit
+from s6flow.numeric.audit.observed import agrees
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.errors import MissingDependencyError
 
@@ -59,7 +60,7 @@ def test_predictions_come_true_on_the_kernel(kernel: Any, beta: float, floor: fl
     columns = audit_layer(layer, shuffles=2).columns
     simulation = kernel.simulate_layer(layer, columns, 0, np.random.default_rng(0).normal(size=(30, 10)))
     assert simulation.disagreements == ()
-    decided = sum(count for key, count in simulation.confusion.items() if audit.agrees(*key))
+    decided = sum(count for key, count in simulation.confusion.items() if agrees(*key))
     predicted = sum(count for (p, _), count in simulation.confusion.items() if p != "not predicted")
     assert decided >= 0.8 * predicted > 0
     assert simulation.engine == "a slow scan"
@@ -101,3 +102,26 @@ def test_without_cuda_one_line_names_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
     pytest.importorskip("triton")
     with pytest.raises(MissingDependencyError, match=r"no CUDA.*--device cpu"):
         audit.simulator("cuda")
+
+
+def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
+    """Near ln t = 80 softplus(s x + b) leaves float32: a token that stops there is no equilibrium."""
+    from s6flow.numeric.flow import FlowParameters, Status, classify, integrate
+    from s6flow.numeric.flow.fates import Fate
+    from s6flow.numeric.gpu import mamba
+
+    rng = np.random.default_rng(2)
+    layer = random_layer(channels=30, seed=5)
+    slow = np.flatnonzero((layer.mu_n.sum(axis=1) > 0) & (layer.s < 0))
+    assert slow.size >= 3
+    x0 = np.exp(rng.uniform(-1.5, 1.5, (slow.size, 4)))
+    params = FlowParameters(layer.mu_n[slow], layer.a[slow], layer.s[slow], layer.b[slow], layer.floor)
+    backend = mamba.axis_solver(layer, slow)
+    far = integrate(x0, params, log_times=[599.0, 600.0], rtol=1e-5, max_steps=500, backend=backend)
+    assert (far.status == Status.UNDERFLOW).all()
+    assert (far.final_log_time > kernel.LOG_RANGE + 20).all()
+    near = integrate(x0, params, log_horizon=kernel.LOG_RANGE, rtol=1e-5, max_steps=500, backend=backend)
+    assert (classify(near).systems == Fate.SLOW).all()
+    columns = audit_layer(layer, shuffles=2).columns
+    confusion = kernel.simulate_layer(layer, columns, 1).confusion
+    assert confusion["slow", "slow"] == sum(n for (p, _), n in confusion.items() if p == "slow")
