@@ -9,6 +9,7 @@ from typing import Any
 
 from scipy.integrate import DOP853, RK23, RK45
 
+from s6flow.numeric.flow.driver import LEAST_ERROR
 from s6flow.symbolic.errors import FormatError
 
 __all__ = ["CLASSICAL", "PAIRS", "Tableau", "pair"]
@@ -25,7 +26,7 @@ class Tableau:
         a: rows of the stages after the first.
         b: the row of the result.
         errors: (name, row) of each error estimate over all stages and the slope at the result.
-        norm: expression of the local error over h in those names.
+        norm: expression of the local error over the tolerated one, in those names (over rtol), h and rtol.
         exponent: of the error in the step control, -1 / (order of the estimate + 1).
     """
 
@@ -58,14 +59,18 @@ def _from_scipy(method: Any, errors: tuple[str, ...], norm: str) -> Tableau:
     return Tableau(method.__name__, rows, sparse(method.B), estimates, norm, -1.0 / (method.error_estimator_order + 1))
 
 
-_HAIRER = "E5 / tl.sqrt(1.0 + 0.01 * (E3 / tl.maximum(E5, 1e-30)) * (E3 / tl.maximum(E5, 1e-30)))"
+#: As `numeric.flow.tableau.error_norm`.
+_RATIO = "(E3 / tl.maximum(E5, 1e-30))"
+_HAIRER = (
+    f"tl.maximum(h * (E5 / tl.sqrt(1.0 + 0.01 * {_RATIO} * {_RATIO})), {LEAST_ERROR} * rtol * (h * E3) * (h * E3))"
+)
 
 #: Embedded pairs: Bogacki-Shampine, Dormand-Prince 5(4), Dormand-Prince 8(5,3).
 PAIRS: dict[str, Tableau] = {
     row.name: row
     for row in (
-        _from_scipy(RK23, ("E",), "E"),
-        _from_scipy(RK45, ("E",), "E"),
+        _from_scipy(RK23, ("E",), "h * E"),
+        _from_scipy(RK45, ("E",), "h * E"),
         _from_scipy(DOP853, ("E5", "E3"), _HAIRER),
     )
 }
