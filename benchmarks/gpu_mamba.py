@@ -2,6 +2,7 @@
 
 python benchmarks/gpu_mamba.py --prepare FOLDER      where transformers is: draws a 130m Mamba, records token states
 python benchmarks/gpu_mamba.py --sources FOLDER [--only NAME] --out FILE.json      on the GPU
+python benchmarks/gpu_mamba.py --join FILE.json... --out FILE.json      puts the sources of several runs together
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def run(source: str, states: Path | None) -> dict[str, Any]:
         "seconds": time.perf_counter() - begin,
         "sentences": list(sentences(report)),
         "layers": layers,
+        "provenance": provenance(),
     }
 
 
@@ -80,7 +82,12 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, default=Path("out/sources"))
     parser.add_argument("--only", action="append", help="names of sources; all by default; results are added to --out")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_mamba_h100.json"))
+    parser.add_argument("--join", type=Path, nargs="+", help="results of other runs")
     options = parser.parse_args()
+    if options.join:
+        parts = [json.loads(path.read_text())["sources"] for path in options.join]
+        write_json(options.out, {"sources": {name: part[name] for part in parts for name in part}})
+        return
     if options.prepare:
         options.prepare.mkdir(parents=True, exist_ok=True)
         prepare(options.prepare)
@@ -90,7 +97,7 @@ def main() -> None:
         if not options.only or name in options.only:
             known["sources"][name] = run(source, states)
             print(name, *known["sources"][name]["sentences"], sep="\n  ", flush=True)
-            write_json(options.out, {**known, "provenance": provenance()})
+            write_json(options.out, known)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,18 @@ def load(name: str) -> dict[str, Any]:
     return dict(json.loads((RESULTS / f"{name}.json").read_text()))
 
 
+def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
+    """How far generated kernels are from the float64 reference on the CPU."""
+    rates, flows = part["rates"], part["flows"]
+    return (
+        f"generated kernels against float64 on the CPU, {flows['systems']:,} random systems, {precision}",
+        f"right-hand sides within {rates['largest_error']:.1e} of their terms; of {flows['endpoints']:,} ends ln\\|x\\| "
+        f"{flows['beyond_target']} beyond {flows['target']:.0e}, {flows['beyond_target_and_one_ulp']} of them by more than "
+        f"four times what one rounding of the input moves",
+        part["provenance"]["device"],
+    )
+
+
 def rows() -> list[tuple[str, str, str]]:
     """(what, measured, where)."""
     gpu, cpu, audit = load("gpu_h100"), load("cpu_flow"), load("audit_cpu")
@@ -44,7 +56,18 @@ def rows() -> list[tuple[str, str, str]]:
     out.append(
         (
             f"whole adaptive ensemble, {ensemble['systems']:,} systems x {ensemble['tokens']} tokens",
-            ", ".join(f"{ratio:.0f} x {peer}" for peer, ratio in peers.items()),
+            ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in peers.items()),
+            device,
+        )
+    )
+    out += [parity_row(precision, part) for precision, part in load("gpu_parity_h100").items()]
+    speeds = [
+        part["tokens_per_s"] for key, part in gpu["scaling"].items() if ", L 65536," in key or "1048576, L 128" in key
+    ]
+    out.append(
+        (
+            "one right-hand side, from memory to memory, 2^27 tokens, L = 128 to 65,536",
+            f"{min(speeds):.1e} to {max(speeds):.1e} tokens a second",
             device,
         )
     )
@@ -54,8 +77,9 @@ def rows() -> list[tuple[str, str, str]]:
         out.append(
             (
                 f"flows driven by mamba-ssm's own kernel, {name}, {source['channels']} channels",
-                f"{right:,} predicted fates came true, {wrong} did not",
-                device,
+                f"{right:,} predicted fates came true, {wrong} did not"
+                + (f" ({source['note']})" if "note" in source else ""),
+                source["provenance"]["device"],
             )
         )
     whole = cpu["ensemble"]
