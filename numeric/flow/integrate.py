@@ -75,7 +75,11 @@ def integrate(
     arrays |= extra
     sizes = coordinates.log_size(state, arrays)
     if len(sizes) and sizes.max() >= log_limit:
-        raise AssumptionError("|x0| must lie below x_limit", f"ln|x0| = {sizes.max():.6g}", "x0", "Raise x_limit.")
+        raisable = log_limit < coordinates.log_limit - 1e-9
+        remedy = (
+            "Raise x_limit." if raisable else "Give tokens in a larger unit: c x with s/c and mu/c^2 is the same flow."
+        )
+        raise AssumptionError("|x0| must lie below x_limit", f"ln|x0| = {sizes.max():.6g}", "x0", remedy)
     with _progress(progress, len(state)) as report:
         problem = Problem(
             coordinates,

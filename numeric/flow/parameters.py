@@ -28,8 +28,9 @@ def finite_array(value: ArrayLike, name: str) -> Float:
     except (TypeError, ValueError):
         raise FormatError(f"{name} needs an array of numbers", type(value).__name__, name) from None
     if not np.isfinite(array).all():
-        bad = array[~np.isfinite(array)].flat[0]
-        raise AssumptionError(f"{name} needs finite numbers", bad, name, "Remove NaN and Inf.")
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        where = f"{name}[{', '.join(map(str, at))}]" if at else name
+        raise AssumptionError(f"{name} needs finite numbers", array[at], where, "Remove NaN and Inf.")
     return array
 
 

@@ -1,4 +1,4 @@
-"""What generated Triton code calls: device functions that Triton lacks, and the launch of a block kernel.
+"""What generated Triton code calls: the device functions of `triton_functions`, and the launch of a block kernel.
 
 Runs on a CUDA device, or on the CPU under Triton's interpreter (TRITON_INTERPRET=1), which executes the same text.
 """
@@ -11,9 +11,27 @@ from typing import Any
 
 import numpy as np
 import torch
-import triton
-import triton.language as tl
 
+from s6flow.symbolic.codegen.triton_functions import (
+    before,
+    cosh,
+    exp,
+    expm1,
+    last,
+    linear,
+    log1p,
+    over_lanes_max,
+    over_lanes_sum,
+    power,
+    product_error,
+    scan,
+    shift,
+    sigmoid,
+    sign,
+    sinh,
+    sqrt,
+    sum_error,
+)
 from s6flow.symbolic.errors import AssumptionError, FormatError, MissingDependencyError
 
 __all__ = [
@@ -26,6 +44,7 @@ __all__ = [
     "launch",
     "linear",
     "log1p",
+    "next_power",
     "over_lanes_max",
     "over_lanes_sum",
     "power",
@@ -46,166 +65,6 @@ BLOCK_ELEMENTS = 2048
 BLOCK_TOKENS = 2048
 #: Triton refuses larger tensors.
 LARGEST_BLOCK = 1 << 20
-
-
-@triton.jit
-def linear(gate, increment, later_gate, later_increment):
-    """Composition of f -> gate f + increment with the same map of later tokens."""
-    return gate * later_gate, later_gate * increment + later_increment
-
-
-@triton.jit
-def scan(gate, increment, carry, like, AXIS: tl.constexpr):
-    """f_l = gate_l f_{l-1} + increment_l along AXIS from f = carry; `like` gives the shape."""
-    gate, increment = gate + like, increment + like
-    product, value = tl.associative_scan((gate, increment), AXIS, linear)
-    return product * carry + value
-
-
-@triton.jit
-def linear_before(gate, increment, gate_before, before, gate_later, increment_later, gate_between, between):
-    """`linear`, along with the composition of all maps but the last."""
-    gate_all, all_but_last = linear(gate, increment, gate_between, between)
-    gate, increment = linear(gate, increment, gate_later, increment_later)
-    return gate, increment, gate_all, all_but_last
-
-
-@triton.jit
-def before(gate, increment, lane, LANES: tl.constexpr):
-    """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
-    if LANES <= 32:
-        _product, value = tl.associative_scan((gate, increment), 1, linear)
-        previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
-        found = tl.where(lane == 0, 0.0, previous)
-    else:  # Triton gives a gather to one warp: every warp would then compute every lane
-        one, zero = tl.full(gate.shape, 1.0, gate.dtype), tl.zeros(gate.shape, gate.dtype)
-        _gate, _value, _product, found = tl.associative_scan((gate, increment, one, zero), 1, linear_before)
-    return found
-
-
-@triton.jit
-def over_lanes_sum(x):
-    """The sum of a system's lanes, in every lane."""
-    return tl.sum(x, 1, keep_dims=True) + tl.zeros_like(x)
-
-
-@triton.jit
-def over_lanes_max(x):
-    """The maximum of a system's lanes, in every lane."""
-    return tl.max(x, 1, keep_dims=True) + tl.zeros_like(x)
-
-
-@triton.jit
-def last(f, index, LENGTH: tl.constexpr, AXIS: tl.constexpr):
-    """The value at the end of the block, kept as a block of length one."""
-    return tl.sum(tl.where(index % LENGTH == LENGTH - 1, f, 0.0), AXIS, keep_dims=True)
-
-
-@triton.jit
-def shift(f, index, carry, like, LENGTH: tl.constexpr, AXIS: tl.constexpr):
-    """The value at the previous token: `carry` at the first of the block."""
-    f = f + like
-    local = index % LENGTH + tl.zeros_like(like).to(tl.int32)
-    before = tl.gather(f, tl.maximum(local - 1, 0), AXIS)
-    return tl.where(local == 0, carry, before)
-
-
-@triton.jit
-def sign(x):
-    """-1, 0 or 1."""
-    return tl.where(x > 0, 1.0, 0.0).to(x.dtype) - tl.where(x < 0, 1.0, 0.0).to(x.dtype)
-
-
-@triton.jit
-def sqrt(x):
-    """The square root: in float32 the rounded one, which Triton has for float32 alone."""
-    return tl.sqrt(x) if x.dtype == tl.float64 else tl.sqrt_rn(x)
-
-
-@triton.jit
-def exp(x):
-    """e^x; in float32 to a rounding without bias, where the device's is two units off, to the same side in long products."""
-    if x.dtype == tl.float64:
-        value = tl.exp(x)
-    else:
-        y = tl.maximum(x, -110.0, propagate_nan=tl.PropagateNan.ALL)
-        y = tl.minimum(y, 90.0, propagate_nan=tl.PropagateNan.ALL)
-        shifted = y * 1.44269504088896 + 12582912.0  # 1.5 * 2^23: the sum keeps the nearest integer
-        n = shifted - 12582912.0
-        r = tl.fma(n, 2.12194440e-4, y - n * 0.693359375)  # ln 2 in two parts: n times the first is exact
-        p = tl.fma(r, 0.0001984126984, 0.001388888889)
-        p = tl.fma(p, r, 0.008333333333)
-        p = tl.fma(p, r, 0.04166666667)
-        p = tl.fma(p, r, 0.1666666667)
-        p = tl.fma(p, r, 0.5)
-        p = tl.fma(p, r, 1.0)
-        p = tl.fma(p, r, 1.0)
-        power = shifted.to(tl.int32, bitcast=True) - 0x4B400000
-        half = power >> 1  # 2^n as a product: at the ends of the range one factor does not hold it
-        left = ((half + 127) << 23).to(tl.float32, bitcast=True)
-        right = ((power - half + 127) << 23).to(tl.float32, bitcast=True)
-        value = p * left * right
-    return value
-
-
-@triton.jit
-def log1p(x):
-    """ln(1 + x): the rounding of 1 + x is divided out again."""
-    one = 1.0 + x
-    return tl.where(
-        tl.abs(x) < 0.5, tl.where(one == 1.0, x, tl.log(one) * (x / tl.where(one == 1.0, 1.0, one - 1.0))), tl.log(one)
-    )
-
-
-@triton.jit
-def expm1(x):
-    """e^x - 1: near 0 the rounding of e^x is divided out again."""
-    e = exp(x)
-    near = tl.where(e == 1.0, x, (e - 1.0) * x / tl.where(e == 1.0, 1.0, tl.log(e)))
-    return tl.where(tl.abs(x) < 0.5, near, e - 1.0)
-
-
-@triton.jit
-def sinh(x):
-    """Hyperbolic sine; e^|x| is halved in the exponent, so that it overflows no earlier than sinh."""
-    m = expm1(tl.minimum(tl.abs(x), 1.0))
-    half = tl.exp(tl.abs(x) - 0.6931471805599453)
-    size = tl.where(tl.abs(x) < 1.0, 0.5 * (m + m / (m + 1.0)), half - 0.25 / half)
-    return tl.where(x < 0, -size, size)
-
-
-@triton.jit
-def cosh(x):
-    """Hyperbolic cosine."""
-    half = tl.exp(tl.abs(x) - 0.6931471805599453)
-    return half + 0.25 / half
-
-
-@triton.jit
-def sigmoid(x):
-    """1 / (1 + e^-x) without overflow."""
-    tail = exp(-tl.abs(x))
-    return tl.where(x >= 0, 1.0, tail) / (1.0 + tail)
-
-
-@triton.jit
-def power(x, y):
-    """x^y for x >= 0."""
-    return tl.where(y == 0, 1.0, tl.exp(y * tl.log(x)))
-
-
-@triton.jit
-def sum_error(x, y):
-    """Knuth's two-sum: (x + y) - fl(x + y)."""
-    total = x + y
-    back = total - x
-    return (x - (total - back)) + (y - back)
-
-
-@triton.jit
-def product_error(x, y):
-    """x y - fl(x y) by a fused multiply-add (0 under the interpreter, which has none)."""
-    return tl.fma(x, y, -(x * y))
 
 
 def interpreted() -> bool:

@@ -42,6 +42,13 @@ def test_block_kernels_equal_numpy(interpreted: dict[str, float], name: str) -> 
     assert interpreted[f"{name} float32"] <= 1e-5
 
 
+def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> None:
+    """A rounding to one side in every gate would add up along thousands of tokens."""
+    assert interpreted["exp float32"] < 2.0
+    assert interpreted["exp bias"] < 0.05
+    assert interpreted["exp ends"] == interpreted["exp nan"] == 0
+
+
 def test_long_sequences_go_by_chunks_with_the_same_result(interpreted: dict[str, float]) -> None:
     assert interpreted["chunks"] <= 1e-12
     assert interpreted["chunk count"] > 1

@@ -94,6 +94,26 @@ names = ("log1p", "expm1", "sinh", "cosh", "sigmoid", "sign", "power", "sum_erro
 for name, got, wanted in zip(names, out.numpy(), exact, strict=True):
     found[name] = float(np.max(np.abs(got - wanted) / np.where(wanted == 0, 1.0, np.abs(wanted)))) / 4
 
+
+@triton.jit
+def exponential(x_ptr, out_ptr, N: tl.constexpr):
+    """e^x in float32."""
+    i = tl.arange(0, N)
+    tl.store(out_ptr + i, rt.exp(tl.load(x_ptr + i)))
+
+
+x32 = np.concatenate([np.linspace(-103.0, 88.7, 4094), [-np.inf, np.inf]]).astype(np.float32)
+got32 = torch.empty(4096, dtype=torch.float32)
+exponential[(1,)](torch.as_tensor(x32), got32, N=4096)
+ends, wanted = got32.numpy()[-2:], np.exp(x32.astype(float))
+inside = (wanted > 2.0**-126) & np.isfinite(wanted)
+off = (got32.numpy().astype(float)[inside] / wanted[inside] - 1.0) / 2.0**-24  # in rounding errors
+found["exp float32"], found["exp bias"] = np.abs(off).max(), np.abs(off.mean())
+found["exp ends"] = float(ends[0] != 0.0) + float(ends[1] != np.inf)
+gone = torch.full((4096,), torch.nan)
+exponential[(1,)](gone, got32, N=4096)
+found["exp nan"] = int((~torch.isnan(got32)).sum())
+
 inputs = ("mu", "a", "s", "b", "floor")
 tokens = rng.standard_normal((3, 11))
 params = {"mu": rng.standard_normal((3, 2)), "a": rng.random((3, 2)) + 0.2, "s": rng.standard_normal(3)}
