@@ -60,7 +60,8 @@ def driver() -> str:
     version = getattr(importlib.import_module("mamba_ssm"), "__version__", "?")
     device = require_device()
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    return f"mamba-ssm {version} selective_scan_fn on {where}, float32"
+    reading = f"slow growth that leaves its range is read at ln t = {LOG_RANGE:g}"
+    return f"mamba-ssm {version} selective_scan_fn on {where}, float32 ({reading})"
 
 
 @dataclass(frozen=True)
