@@ -141,7 +141,8 @@ def test_language_modelling_end_to_end(tiny, tmp_path):
     shares = [run["mu"][0]["share_mu_negative"] for name, run in result["measurements"].items() if "channel" in name]
     assert shares == [0.0, 0.0, 0.0]
     assert "/tmp" not in json.dumps(result)
-    assert {path.stem for path in (tmp_path / "ship").iterdir()} == {"unconstrained", "positive"}
+    shipped = {path.name for path in (tmp_path / "ship").iterdir()}
+    assert shipped == {"unconstrained.safetensors", "positive.safetensors", "config.json"}
     tensors = load_file(tmp_path / "ship" / "positive.safetensors")
     assert "backbone.layers.1.mixer.x_proj.weight" in tensors
     assert not [name for name in tensors if "parametrizations" in name]
