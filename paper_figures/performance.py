@@ -16,7 +16,7 @@ from s6flow.paper_figures.digest import result_files
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
 from s6flow.symbolic.errors import FormatError
 
-SIZE = (3.3, 4.4)
+SIZE = (3.3, 5.6)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
 PARAMETERS: dict[str, Any] = {
     "ratios": ["ratios at no larger mean error", "ratios", "ratio", "speedup", "times_faster", "times_numba"],
@@ -119,7 +119,7 @@ def draw(canvas: Canvas, data: Data) -> None:
             colours = [palette.BLUE if value >= 1 or kind == "limit" else palette.VERMILION for value in values]
             ax.hlines(place, values.min(), values.max(), color=palette.GREY, lw=0.8)
             ax.scatter(values, np.full(len(values), place), color=colours, s=9, zorder=3)
-        ax.set_yticks(range(len(rows[kind])), rows[kind], fontsize=6)
+        ax.set_yticks(range(len(rows[kind])), rows[kind], fontsize=6, linespacing=0.9)
         ax.set_ylim(len(rows[kind]) - 0.5, -0.5)
         if kind == "peer":
             ax.set_xscale("log")
