@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import re
 import shutil
@@ -97,7 +98,7 @@ def rejected(source: Path, scratch: Path, text: str, new: str, theorem: str) -> 
         stale.add(stem)
         for suffix in (".vo", ".vos", ".vok", ".glob"):
             (scratch / f"{stem}{suffix}").unlink(missing_ok=True)
-        done = run(scratch, "timeout", "60", "coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", f"{stem}.v")
+        done = run(scratch, "timeout", "120", "coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", f"{stem}.v")
         if done.returncode:
             return f"{stem}: {(done.stderr or 'did not finish').strip().splitlines()[-1]}"
     return ""
@@ -105,13 +106,19 @@ def rejected(source: Path, scratch: Path, text: str, new: str, theorem: str) -> 
 
 @needs_coq
 def test_every_mutant_is_rejected(built: Path, tmp_path: Path) -> None:
-    survivors = []
-    for index, (name, text, new, theorem) in enumerate(MUTANTS):
+    def verdict(index: int) -> str:
+        _, text, new, theorem = MUTANTS[index]
         scratch = tmp_path / str(index)
         scratch.mkdir()
-        error = rejected(built, scratch, text, new, theorem)
-        if not error or "did not finish" in error or "inconsistent assumptions" in error:
-            survivors.append(f"{name}: {error or 'accepted'}")
+        return rejected(built, scratch, text, new, theorem)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        errors = list(pool.map(verdict, range(len(MUTANTS))))
+    survivors = [
+        f"{name}: {error or 'accepted'}"
+        for (name, *_), error in zip(MUTANTS, errors, strict=True)
+        if not error or "did not finish" in error or "inconsistent assumptions" in error
+    ]
     print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants rejected")
     assert not survivors
 
