@@ -25,7 +25,7 @@ TIMES = np.array([1e-6, 1e-3, 1.0, 1e3])
 RATE_INPUTS = ("x", "mu", "a", "s", "b", "floor")
 #: Below this a float32 result has lost digits to denormal numbers.
 SMALLEST = {"float32": 1e-30, "float64": 1e-280}
-#: What issue and README ask for, and the tolerances of local errors that reach it.
+#: How near the reference results must be, and the tolerances of local errors that reach it.
 TARGET = {"float32": 1e-5, "float64": 1e-11}
 RTOL = {"float32": 2e-7, "float64": 1e-14}
 REFERENCE_RTOL, DRAWS = 1e-14, 3
@@ -73,7 +73,7 @@ def apart(one: Any, other: Any) -> Any:
 
 
 def reference(path: str) -> None:
-    """Trajectories by the NumPy driver in float64, and by the compiled one, which shares no code with it.
+    """Trajectories by the NumPy driver in float64, and by the compiled loop.
 
     How far the compiled reference moves when its inputs do by one unit in the last place is kept too: no result in
     that precision can be nearer to it.

@@ -7,12 +7,14 @@ from jaxtyping import Float64
 
 from s6flow.numeric.flow import Fate, FlowResult, Status, classify
 
-__all__ = ["OBSERVED", "agrees", "axis_fates", "system_fates"]
+__all__ = ["GROWN", "OBSERVED", "agrees", "axis_fates", "system_fates"]
 
 #: Observed fates. "elsewhere": at rest, but at no equilibrium of the phase line.
 OBSERVED = ("convergent", "stationary", "slow", "fast", "coexistence", "root", "exponential", "elsewhere", "undecided")
 #: A later token that moves like a power of the blow-up token below this one is shrinking (see flow.fates).
 _SHRINKING = -1e-7
+#: An undecided run of a whole layer has grown whose largest |x| is so many times that of its start.
+GROWN = 10.0
 #: ln|x| below which a run at rest counts as gone to zero.
 _GONE = -10.0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from s6flow.numeric.audit.columns import DROPPED, READING
 from s6flow.numeric.audit.document import statuses, summary
-from s6flow.numeric.audit.observed import agrees
+from s6flow.numeric.audit.observed import GROWN, agrees
 from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.audit.simulate import Simulation
 from s6flow.numeric.audit.verdict import SIGNS
@@ -147,5 +147,5 @@ def _kernel(simulations: list[Simulation]) -> Iterator[str]:
             ends = ("converged", "diverged", "settled_elsewhere", "undecided")
             words = ", ".join(f"{sum(row[key] for row in rows)} {key.replace('_', ' ')}" for key in ends)
             grown = sum(row["undecided_but_grown"] for row in rows)
-            words += f", of which {grown} had grown tenfold" if grown else ""
+            words += f", of which {grown} had grown {GROWN:g}-fold" if grown else ""
             yield f"Whole layers on all channels from {starts} starts of {kind} token states: {words}."

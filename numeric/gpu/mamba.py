@@ -19,7 +19,9 @@ from torch import Tensor
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.gpu.batched import Flow, integrate_batched
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton_runtime import require_device
+from s6flow.symbolic.criteria import quantity
 from s6flow.symbolic.errors import MissingDependencyError
 
 __all__ = [
@@ -146,12 +148,14 @@ def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
         index: channel of each system, shape (system).
     """
 
+    own_rate = generate(quantity("own_rate"), "torch", "fast")
+    one = torch.ones(1, dtype=torch.float64, device=sign.device)
+    numbers = [part.double()[index, None] for part in (systems.s, systems.b, systems.floor)]
+
     def log_unit(u: Tensor, rows: Tensor) -> Tensor:
         # x Delta^(1/2) of the token that adds most: however small its step, the kernel's sums are of order one
-        at = index[rows]
-        z = systems.s[at, None].double() * sign[rows] * u.exp() + systems.b[at, None].double()
-        step = torch.where(z < -30, z, torch.log(torch.nn.functional.softplus(z) + systems.floor[at, None]))
-        return torch.maximum((u + 0.5 * step).amax(dim=1), u.amax(dim=1) - LOG_SPAN)
+        adds = own_rate(sign[rows] * u.exp(), one, *(part[rows] for part in numbers))
+        return torch.maximum(0.5 * adds.log().amax(dim=1), u.amax(dim=1) - LOG_SPAN)
 
     def velocity(u: Tensor, rows: Tensor) -> Tensor:
         unit = log_unit(u, rows).exp()

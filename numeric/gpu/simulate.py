@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from s6flow.numeric.audit import simulate as audit
+from s6flow.numeric.audit.observed import GROWN
 from s6flow.numeric.audit.reference import s6_reference
 from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status
@@ -36,9 +37,8 @@ TIMED = 24
 #: kappa nearer to 1 than this has not settled by ln t = 600: corrections decay like t^-|1 - kappa|.
 CRITICAL = 0.02
 #: Whole-layer flows: starts, tokens, ln t, attempts; |x| below SMALL has converged, d asinh x / d ln t below STILL rests.
-#: An undecided run whose largest |x| is GROWN times that of its start is counted apart.
 STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 300, 1e-3
-SMALL, STILL, GROWN = 1e-2, 1e-3, 10.0
+SMALL, STILL = 1e-2, 1e-3
 
 Quantiles = dict[str, float]
 

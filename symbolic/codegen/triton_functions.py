@@ -113,7 +113,7 @@ def exp(x):
         shifted = y * 1.44269504088896 + 12582912.0  # 1.5 * 2^23: the sum keeps the nearest integer
         n = shifted - 12582912.0
         r = tl.fma(n, 2.12194440e-4, y - n * 0.693359375)  # ln 2 in two parts: n times the first is exact
-        p = tl.fma(r, 0.0001984126984, 0.001388888889)
+        p = tl.fma(r, 0.0001984126984, 0.001388888889)  # 1/7!, 1/6!, ...: the rest is below 1e-8
         p = tl.fma(p, r, 0.008333333333)
         p = tl.fma(p, r, 0.04166666667)
         p = tl.fma(p, r, 0.1666666667)

@@ -12,52 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from s6flow.symbolic.codegen.triton_functions import (
-    before,
-    cosh,
-    exp,
-    expm1,
-    last,
-    linear,
-    log1p,
-    over_lanes_max,
-    over_lanes_sum,
-    power,
-    product_error,
-    scan,
-    shift,
-    sigmoid,
-    sign,
-    sinh,
-    sqrt,
-    sum_error,
-)
+from s6flow.symbolic.codegen import triton_functions
+from s6flow.symbolic.codegen.triton_functions import *  # noqa: F403
 from s6flow.symbolic.errors import AssumptionError, FormatError, MissingDependencyError
 
-__all__ = [
-    "before",
-    "cosh",
-    "exp",
-    "expm1",
-    "interpreted",
-    "last",
-    "launch",
-    "linear",
-    "log1p",
-    "next_power",
-    "over_lanes_max",
-    "over_lanes_sum",
-    "power",
-    "product_error",
-    "require_device",
-    "scan",
-    "shift",
-    "sigmoid",
-    "sign",
-    "sinh",
-    "sqrt",
-    "sum_error",
-]
+__all__ = ["interpreted", "launch", "next_power", "require_device"]
+__all__ += triton_functions.__all__
 
 #: Elements of one block, over systems, tokens and the other axes; measured, see benchmarks/gpu_flow.py.
 BLOCK_ELEMENTS = 2048
