@@ -1,7 +1,7 @@
 """CPU benchmark: generated loops against C, NumPy and the attention matrix; ensembles against SciPy.
 
     python benchmarks/cpu_flow.py            # writes benchmarks/results/cpu_flow.json
-    python benchmarks/cpu_flow.py --quick --out /tmp/cpu.json
+    python benchmarks/cpu_flow.py --quick --out cpu.json
 
 Right-hand sides run on one thread; ensembles as a user calls them. Peers are measured in the same run, on inputs that
 rotate, and ensembles at equal final error: of every solver the loosest tolerance that reaches it.

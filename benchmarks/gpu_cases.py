@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -98,9 +99,10 @@ def ceilings() -> dict[str, Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """Command, date, device and versions, for a result file."""
+    """Command (of whole paths, the name alone), date, device and versions, for a result file."""
+    words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv)
     found: dict[str, Any] = {
-        "command": " ".join(["python", *sys.argv]),
+        "command": shlex.join(["python", *words]),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "numpy": np.__version__,
