@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -114,6 +114,11 @@ class Run:
             evaluations=np.zeros(systems, dtype=np.int64),
             settled=np.zeros(systems, dtype=bool),
         )
+
+    def put(self, rows: slice | NDArray[np.int64], part: Run) -> None:
+        """Take over the run of some of the systems."""
+        for item in fields(self):
+            getattr(self, item.name)[rows] = getattr(part, item.name)
 
 
 #: name -> "module:function" of a solver, imported when it is asked for.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from s6flow.numeric.flow import driver
 from s6flow.numeric.flow.clock import log_time
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.gpu.kernels import PRECISIONS, load_flow
+from s6flow.numeric.gpu.memory import halving
 from s6flow.numeric.gpu.tableau import pair
 from s6flow.symbolic.codegen.triton_runtime import next_power, require_device
 from s6flow.symbolic.errors import FormatError
@@ -158,9 +158,7 @@ def hand_over(problem: Problem, run: Run) -> Run:
     rows = np.flatnonzero(unfinished(run))
     if len(rows):
         arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
-        again = driver.solve(replace(problem, start=problem.start[rows], arrays=arrays, progress=None))
-        for item in fields(run):
-            getattr(run, item.name)[rows] = getattr(again, item.name)
+        run.put(rows, driver.solve(replace(problem, start=problem.start[rows], arrays=arrays, progress=None)))
     return run
 
 
@@ -174,23 +172,11 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
     # in float32 rounding noise fools the eighth-order pair's error estimate
     method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
     systems, tokens = problem.start.shape
-    run = Run.empty(systems, len(problem.targets), tokens)
-    size, first = systems, 0
-    while first < systems:
-        part = slice(first, min(first + size, systems))
-        try:
-            _put(run, part, _part(problem, part, device, precision, method), problem, method)
-        except torch.cuda.OutOfMemoryError:
-            if size == 1:
-                raise
-            size = -(-size // 2)
-            torch.cuda.empty_cache()
-            print(f"s6flow: out of device memory, going on with batches of {size} systems", file=sys.stderr)
-            continue
-        first = part.stop
-        if problem.progress:
-            problem.progress(first)
-    return run
+
+    def work(part: slice) -> Run:
+        return _run(part, _part(problem, part, device, precision, method), problem, method)
+
+    return halving(Run.empty(systems, len(problem.targets), tokens), work, problem.progress)
 
 
 def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str) -> DeviceRun:
@@ -215,23 +201,30 @@ def _part(problem: Problem, part: slice, device: torch.device, precision: str, m
     )  # fmt: skip
 
 
-def _put(run: Run, part: slice, found: DeviceRun, problem: Problem, method: str) -> None:
-    """Read the device's tensors as the CPU driver reports its own."""
+def _run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
+    """The device's tensors as the CPU driver reports its own."""
     data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
     theta, remaining, log_rate = data["numbers"].T
     status, steps, attempts, settled = data["counts"].astype(np.int64).T
-    run.status[part], run.steps[part], run.attempts[part] = status, steps, attempts
-    run.evaluations[part] = attempts * pair(method).evaluations + 1
-    run.end[part], run.log_remaining[part], run.settled[part] = data["end"], remaining, settled != 0
     velocity = data["velocity"] * (np.asarray(problem.arrays["sigma"])[part] != 0)
     largest = np.abs(velocity).max(axis=1, initial=0.0)
-    run.end_velocity[part] = velocity / np.where(largest > 0, largest, 1.0)[:, None]
     ended = log_time(theta, data["log_t0"])
     with np.errstate(divide="ignore"):
-        run.log_pace[part] = np.log(largest) + log_rate + ended
+        log_pace = np.log(largest) + log_rate + ended
     reached = data["reached"] != 0
     last = reached[:, -1] & (status == Status.HORIZON) | (settled != 0)
-    run.end_log_time[part] = np.where(last, problem.targets[-1], ended)
     later = (settled != 0)[:, None] & ~reached
-    run.reached[part] = reached | later
-    run.states[part] = np.where(later[:, :, None], data["end"][:, None, :], data["states"])
+    return Run(
+        status=status,
+        states=np.where(later[:, :, None], data["end"][:, None, :], data["states"]),
+        reached=reached | later,
+        end=data["end"],
+        end_log_time=np.where(last, problem.targets[-1], ended),
+        end_velocity=velocity / np.where(largest > 0, largest, 1.0)[:, None],
+        log_pace=log_pace,
+        log_remaining=remaining,
+        steps=steps,
+        attempts=attempts,
+        evaluations=attempts * pair(method).evaluations + 1,
+        settled=settled != 0,
+    )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.gpu.batched import Flow, integrate_batched
+from s6flow.numeric.gpu.memory import halving
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton_runtime import require_device
@@ -70,6 +71,7 @@ class AxisSystems:
     Args:
         a, S_B, S_C, beta_B, beta_C: shape (channel, state); s, b, floor: shape (channel).
         layer: index of the layer that each system comes from; channel: its channel there.
+        floored: whether any floor is not 0.
     """
 
     a: Tensor
@@ -82,6 +84,7 @@ class AxisSystems:
     floor: Tensor
     layer: np.ndarray
     channel: np.ndarray
+    floored: bool
 
     @classmethod
     def of(cls, layers: Sequence[S6Layer], device: torch.device) -> AxisSystems:
@@ -104,6 +107,7 @@ class AxisSystems:
             stack([np.full(layer.channels, layer.floor) for layer in layers]),
             np.concatenate([np.full(layer.channels, at) for at, layer in enumerate(layers)]),
             np.concatenate([np.arange(layer.channels) for layer in layers]),
+            any(layer.floor for layer in layers),
         )
 
 
@@ -124,8 +128,7 @@ def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, unit: Tensor |
     u = (x if unit is None else x / unit[:, None]).float()
     step = (systems.s[index, None] * x).float()
     bias = systems.b[index]
-    floored = bool(systems.floor.any())
-    if floored:  # the kernel knows no floor: the step is then made here
+    if systems.floored:  # the kernel knows no floor: the step is then made here
         step = torch.nn.functional.softplus(step + bias[:, None], threshold=20.0) + systems.floor[index, None]
     B = systems.S_B[index, :, None] * u[:, None, :]
     C = systems.S_C[index, :, None] * (u if unit is None else torch.ones_like(u))[:, None, :]
@@ -134,7 +137,7 @@ def axis_velocity(systems: AxisSystems, x: Tensor, index: Tensor, unit: Tensor |
         C = C + systems.beta_C[index, :, None]
     y: Tensor = scan(
         u[None], step[None], -systems.a[index], B[None], C[None],
-        delta_bias=None if floored else bias, delta_softplus=not floored,
+        delta_bias=None if systems.floored else bias, delta_softplus=not systems.floored,
     )[0]  # fmt: skip
     return y
 
@@ -196,13 +199,18 @@ def axis_solver(layer: S6Layer, channels: np.ndarray) -> Callable[[Problem], Run
     device = require_device()
 
     def solve(problem: Problem) -> Run:
-        systems, index = AxisSystems.of([layer], device), torch.as_tensor(channels, device=device)
-        start, targets = (torch.as_tensor(v, device=device) for v in (problem.start, problem.targets))
-        if problem.coordinates.name == "log":
-            flow = axis_flow(systems, torch.as_tensor(problem.arrays["sigma"], device=device), index)
-        else:
-            flow = affine_axis_flow(systems, index)
-        return integrate_batched(flow, start, targets, problem.rtol, problem.max_steps)
+        systems, targets = AxisSystems.of([layer], device), torch.as_tensor(problem.targets, device=device)
+        affine = problem.coordinates.name != "log"
+
+        def work(part: slice) -> Run:
+            index, start = (torch.as_tensor(v[part], device=device) for v in (channels, problem.start))
+            if affine:
+                flow = affine_axis_flow(systems, index)
+            else:
+                flow = axis_flow(systems, torch.as_tensor(problem.arrays["sigma"][part], device=device), index)
+            return integrate_batched(flow, start, targets, problem.rtol, problem.max_steps)
+
+        return halving(Run.empty(len(problem.start), len(targets), problem.start.shape[1]), work, problem.progress)
 
     return solve
 

@@ -20,6 +20,7 @@ from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.gpu.batched import integrate_batched
 from s6flow.numeric.gpu.mamba import LayerOnDevice, axis_solver, layer_flow, layer_velocity, selective_scan
+from s6flow.numeric.gpu.memory import halving
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton_runtime import require_device
@@ -37,7 +38,7 @@ TIMED = 24
 #: kappa nearer to 1 than this has not settled by ln t = 600: corrections decay like t^-|1 - kappa|.
 CRITICAL = 0.02
 #: Whole-layer flows: starts, tokens, ln t, attempts; |x| below SMALL has converged, d asinh x / d ln t below STILL rests.
-STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 300, 1e-3
+STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 1000, 1e-3
 SMALL, STILL = 1e-2, 1e-3
 
 Quantiles = dict[str, float]
@@ -188,7 +189,11 @@ def _whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
     start = torch.asinh(torch.as_tensor(x0, device=device).double()).reshape(len(x0), -1)
     horizon = torch.tensor([LOG_HORIZON], dtype=torch.float64, device=device)
     flow = layer_flow(LayerOnDevice.of(layer, device), (x0.shape[1], x0.shape[2]))
-    run = integrate_batched(flow, start, horizon, LAYER_RTOL, LAYER_STEPS)
+
+    def work(part: slice) -> Run:
+        return integrate_batched(flow, start[part], horizon, LAYER_RTOL, LAYER_STEPS)
+
+    run = halving(Run.empty(len(start), len(horizon), start.shape[1]), work)
     diverged = np.isin(run.status, (Status.BLOW_UP, Status.OVERFLOW))
     converged = ~diverged & (np.abs(np.sinh(run.end)).max(axis=1) < SMALL)
     rests = ~diverged & ~converged & (run.settled | (run.log_pace < np.log(STILL)))

@@ -41,10 +41,9 @@ def shift(x: torch.Tensor, axis: int) -> torch.Tensor:
 def _pair(x: torch.Tensor | float, y: torch.Tensor | float) -> tuple[torch.Tensor, torch.Tensor]:
     like = x if isinstance(x, torch.Tensor) else y
     assert isinstance(like, torch.Tensor), "one of two arguments is an array"
-    return (
-        torch.as_tensor(x, dtype=like.dtype, device=like.device),
-        torch.as_tensor(y, dtype=like.dtype, device=like.device),
-    )
+    # a number is written on the device itself: nothing is sent there, so CUDA graphs can record it
+    found = (v.to(like) if isinstance(v, torch.Tensor) else like.new_full((), v) for v in (x, y))
+    return next(found), next(found)
 
 
 def maximum(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:

@@ -173,6 +173,32 @@ def test_several_warps_scan_like_one() -> None:
         assert float((end - ends[0]).abs().max()) < 1e-12
 
 
+def test_recorded_attempts_are_the_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows driven by mamba-ssm's kernel end in the same bits, replayed as a graph or launched one by one."""
+    pytest.importorskip("mamba_ssm")
+    from s6flow.numeric.flow import FlowParameters, integrate
+    from s6flow.numeric.gpu import batched, mamba
+    from s6flow.numeric.weights import S6Layer
+
+    draw = np.random.default_rng(6).standard_normal
+    layer = S6Layer(
+        "drawn", np.exp(draw((40, 4))), draw((4, 40)), draw((4, 40)), np.zeros(4), np.zeros(4), draw((3, 40)),
+        draw((40, 3)), draw(40) - 1.0, 1e-3,
+    )  # fmt: skip
+    params = FlowParameters(layer.mu_n, layer.a, layer.s, layer.b, layer.floor)
+    backend, x0 = mamba.axis_solver(layer, np.arange(40)), draw((40, 5))
+
+    def run() -> object:
+        return integrate(x0, params, log_times=[1.0, 20.0], rtol=1e-5, max_steps=400, backend=backend)
+
+    recorded = run()
+    monkeypatch.setattr(batched, "repeated", lambda work, device: work)
+    launched = run()
+    assert len(set(recorded.status.tolist())) > 1
+    for name in ("status", "reached", "steps", "final_log_abs", "final_log_time"):
+        assert np.array_equal(getattr(recorded, name), getattr(launched, name), equal_nan=True), name
+
+
 def test_the_audit_runs_on_the_kernel() -> None:
     pytest.importorskip("mamba_ssm")
     from s6flow.numeric.audit import audit

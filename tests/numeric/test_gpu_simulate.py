@@ -125,3 +125,54 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
     columns = audit_layer(layer, shuffles=2).columns
     confusion = kernel.simulate_layer(layer, columns, 1).confusion
     assert confusion["slow", "slow"] == sum(n for (p, _), n in confusion.items() if p == "slow")
+
+
+def test_batches_that_do_not_fit_are_halved(kernel: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from s6flow.numeric.flow.problem import Run
+    from s6flow.numeric.gpu.memory import halving
+
+    sizes, seen = [], []
+
+    def work(part: slice, room: int = 4) -> Run:
+        sizes.append(part.stop - part.start)
+        if sizes[-1] > room:
+            raise torch.cuda.OutOfMemoryError("no room")
+        found = Run.empty(sizes[-1], 1, 2)
+        found.end[:, 0] = np.arange(part.start, part.stop)
+        return found
+
+    run = halving(Run.empty(11, 1, 2), work, seen.append)
+    assert sizes == [11, 6, 3, 3, 3, 2]
+    assert seen == [3, 6, 9, 11]
+    assert (run.end[:, 0] == np.arange(11)).all()
+    assert capsys.readouterr().err.splitlines() == [
+        f"s6flow: out of device memory, going on with batches of {size} systems" for size in (6, 3)
+    ]
+    assert len(halving(Run.empty(0, 1, 2), work).status) == 0
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        halving(Run.empty(1, 1, 2), lambda part: work(part, room=0))
+
+
+def test_finished_systems_keep_their_ends(kernel: Any) -> None:
+    """A batch thinned out late gives every system the run that it has alone."""
+    from s6flow.numeric.flow import FlowParameters
+    from s6flow.numeric.flow.integrate import integrate
+    from s6flow.numeric.gpu import mamba
+
+    rng = np.random.default_rng(8)
+    layer = random_layer(channels=12, seed=8)
+    channels = np.arange(12)
+    x0 = rng.choice([-1.0, 1.0], (12, 3)) * np.exp(rng.uniform(-1.5, 1.5, (12, 3)))
+
+    def run(rows: np.ndarray) -> Any:
+        params = FlowParameters(layer.mu_n[rows], layer.a[rows], layer.s[rows], layer.b[rows], layer.floor)
+        backend = mamba.axis_solver(layer, rows)
+        return integrate(x0[rows], params, log_times=[1.0, 30.0], rtol=1e-5, max_steps=500, backend=backend)
+
+    together = run(channels)
+    assert len(set(together.status.tolist())) > 1
+    for row in channels:
+        alone = run(channels[row : row + 1])
+        assert alone.status[0] == together.status[row]
+        assert (alone.reached[0] == together.reached[row]).all()
+        assert np.ma.allclose(alone.log_abs[0], together.log_abs[row], atol=1e-3, rtol=0)
