@@ -79,7 +79,7 @@ def rows() -> list[tuple[str, str, str]]:
         out.append(
             (
                 f"flows driven by mamba-ssm's own kernel, {name}, {source['channels']:,} channels",
-                f"{right:,} predicted fates came true, {wrong} did not, {open_} undecided",
+                f"{right:,} predicted fates came true, {wrong} did not, {open_:,} undecided, in {source['seconds']:.0f} s",
                 source["provenance"]["device"],
             )
         )
