@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from s6flow.symbolic.codegen.ir import AXES, Node, Program
 from s6flow.symbolic.codegen.numba_module import BLOCK, HEADER, assemble, length
 from s6flow.symbolic.codegen.numba_plan import Loop, Path, Plan, Step, Value, plan_loops
+from s6flow.symbolic.codegen.rewrite import in_unit
 from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["BLOCK", "HEADER", "TABLE", "print_numba"]
@@ -145,7 +146,7 @@ class _Printer:
             return " * ".join(args * int(str(node.attr)))
         if node.op == "position":
             return f"{self.index(str(node.attr))} + 1.0"
-        if node.op == "log1p" and _in_unit(node.args[0]):
+        if node.op == "log1p" and in_unit(node.args[0]):
             return f"log1p_unit({args[0]})"
         if node.op not in TABLE:
             raise CodegenError("the numba printer has no entry for the IR operation", node.op)
@@ -167,11 +168,6 @@ class _Printer:
 
 def _indexed(array: str, where: list[str]) -> str:
     return f"{array}[{', '.join(where) or '0'}]"
-
-
-def _in_unit(node: Node) -> bool:
-    """Whether the node is e^{-|z|}, so that it lies in [0, 1]."""
-    return node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs"
 
 
 def _words(item: _Item) -> list[str]:
