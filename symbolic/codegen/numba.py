@@ -109,7 +109,9 @@ class _Printer:
             case "store":
                 return [f"{self.entry(value)} = {name}"]
             case "start":
-                where = [":count" if axis == "token" else ":" for axis in value.axes]
+                around = {loop.axis for loop in path[:-1]}  # there the entry of one turn starts alone
+                whole = {"token": ":count"}
+                where = [_INDEX[axis] if axis in around else whole.get(axis, ":") for axis in value.axes]
                 return [f"{_indexed(value.array, where) if where else name} = {_FOLDS[node.op][0]}"]
             case "feed":
                 entry, (arg,) = self.entry(value), node.args
