@@ -13,7 +13,7 @@ from functools import reduce
 from s6flow.symbolic.codegen.ir import Node, Program, make
 from s6flow.symbolic.errors import CodegenError
 
-__all__ = ["PASSES", "PIPELINES", "apply_passes"]
+__all__ = ["PASSES", "PIPELINES", "apply_passes", "in_unit"]
 
 ZERO = make("const", attr=0)
 ONE = make("const", attr=1)
@@ -85,6 +85,11 @@ def stable_softplus(program: Program) -> Program:
 
 def _softplus_tail(z: Node) -> Node:
     return make("log1p", make("exp", make("neg", make("abs", z))))
+
+
+def in_unit(node: Node) -> bool:
+    """Whether the node is e^{-|z|}, as in softplus, so that it lies in [0, 1]."""
+    return node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs"
 
 
 #: What double words are carried through.

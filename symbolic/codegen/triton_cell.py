@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from s6flow.symbolic.codegen.ir import Node, Program, topological
+from s6flow.symbolic.codegen.rewrite import in_unit
 from s6flow.symbolic.codegen.triton import spell
 from s6flow.symbolic.codegen.triton_rewrite import kernel_form, log1p_coefficients
 from s6flow.symbolic.errors import CodegenError
@@ -91,7 +92,7 @@ class _Function:
             raise CodegenError("a register kernel has one scan and no other movement of data", node.op, str(node)[:60])
         if self.short and node.op == "exp":
             return self.exp2(node.args[0])
-        if node.op == "log1p" and _in_unit(node.args[0]):
+        if node.op == "log1p" and in_unit(node.args[0]):
             return f"log1p_unit({args[0]})"
         if node.op == "max":
             return "tl.maximum({}, {})".format(*args)  # a NaN shows in the other term of softplus
@@ -130,11 +131,6 @@ def _used(lines: list[str], results: list[str]) -> list[str]:
             kept.insert(0, line)
             wanted |= set(re.findall(r"\w+", value))
     return kept
-
-
-def _in_unit(node: Node) -> bool:
-    """Whether the node is e^{-|z|}, so that it lies in [0, 1]."""
-    return node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs"
 
 
 def _log1p_unit(degree: int) -> str:

@@ -128,6 +128,17 @@ def test_a_mutated_table_fails_parity(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not np.allclose(module.growth_rate(*values), generate(program, "numpy")(*values), rtol=1e-3)
 
 
+def test_a_reduction_read_behind_its_loop_keeps_every_channel() -> None:
+    """The sum over states is made in the loop over channels, and read after a reduction over channels."""
+    w: Node = make("input", attr=("w", ("channel", "state")))
+    total = make("reduce_sum", w, attr="state")
+    share = make("div", total, make("reduce_max", total, attr="channel"))
+    program = Program("share", (Input("w", ("channel", "state")),), (("share", share),), "test", "share")
+    values = np.random.default_rng(4).uniform(0.1, 1.0, (2, 3, 4))
+    expected = values.sum(axis=2) / values.sum(axis=2).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(generate(program, "numba")(values), expected, rtol=1e-14)
+
+
 def test_reductions_over_tokens_and_shifts() -> None:
     """The largest difference of neighbouring tokens, over several blocks."""
     x: Node = make("input", attr=("x", ("token",)))
