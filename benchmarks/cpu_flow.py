@@ -10,107 +10,32 @@ rotate, and ensembles at equal final error: of every solver the loosest toleranc
 from __future__ import annotations
 
 import argparse
-import ctypes
-import datetime
-import importlib.metadata
 import json
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-import sympy as sp
+from cpu_cases import draw, measure, provenance, together
+from cpu_peers import attention, c_peer, lambdified, scipy_final
 from cpu_taylor import available
-from scipy.integrate import solve_ivp
 
 from s6flow.numeric.flow import FlowParameters, integrate
-from s6flow.symbolic import notation as nt
-from s6flow.symbolic.attention import attention_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.numpy import scan
 from s6flow.symbolic.coordinates import growth_rate_program, log_program
 from s6flow.symbolic.files import write_atomic
-from s6flow.symbolic.layer import flow_cell
 
 HERE = Path(__file__).parent
-COMPILER = ("cc", "-O3", "-march=native", "-shared", "-fPIC")
 #: Final error that every solver must reach, relative in x, and the tolerances it may use.
 ERROR, LADDER = 1e-8, tuple(10.0**-k for k in range(5, 14))
 #: Depth-time of the ensembles: plain x-coordinates, which the peers need, still work there.
 HORIZON = 10.0
 #: Floating-point entries of the largest matrix that the attention form may make.
 MATRIX = 1 << 24
-#: Seconds of calls in a sample.
-SAMPLE = 0.02
-NAMES = ("x", "mu", "a", "s", "b", "floor")
-
-
-def draw(rng: np.random.Generator, systems: int, tokens: int, states: int) -> dict[str, np.ndarray]:
-    """A batch of convergent systems."""
-    return {
-        "x": rng.normal(size=(systems, tokens)),
-        "mu": -rng.uniform(0.2, 1.0, (systems, states)),
-        "a": rng.uniform(0.3, 3.0, (systems, states)),
-        "s": rng.normal(size=systems),
-        "b": 0.5 * rng.normal(size=systems),
-        "floor": np.zeros(systems),
-    }
-
-
-def summary(seconds: Sequence[float]) -> dict[str, float]:
-    low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
-    return {"median": median, "quartile_low": low, "quartile_high": high, "best": min(seconds), "repeats": len(seconds)}
-
-
-def measure(call: Callable[[Any], Any], inputs: Sequence[Any], repeats: int) -> dict[str, float]:
-    """Median, quartiles and smallest of the seconds that a call takes, inputs taken in turn."""
-    return together({"": (call, inputs)}, repeats)[""]
-
-
-def together(forms: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]], repeats: int) -> dict[str, dict[str, float]]:
-    """As `measure` for several forms, one call of each in turn, so that a busy machine slows all of them alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in forms}
-    calls: dict[str, int] = {}
-    for name, (call, inputs) in forms.items():
-        call(inputs[0])  # compiles
-        start = time.perf_counter()
-        call(inputs[0])
-        calls[name] = max(1, round(SAMPLE / (time.perf_counter() - start)))
-    for k in range(repeats):
-        for name, (call, inputs) in forms.items():
-            if calls[name] > 1:
-                call(inputs[k % len(inputs)])  # the form before it has emptied the caches
-            start = time.perf_counter()
-            for turn in range(calls[name]):
-                call(inputs[(k + turn) % len(inputs)])
-            seconds[name].append((time.perf_counter() - start) / calls[name])
-    return {name: summary(values) for name, values in seconds.items()}
-
-
-def c_peer(folder: str) -> Callable[[dict[str, np.ndarray]], np.ndarray] | None:
-    """The hand-written loop, compiled here; None without a C compiler."""
-    if shutil.which(COMPILER[0]) is None:
-        return None
-    library = Path(folder) / "peer.so"
-    subprocess.run([*COMPILER, str(HERE / "cpu_peer.c"), "-o", str(library), "-lm"], check=True)
-    rates = ctypes.CDLL(str(library)).rates
-
-    def call(v: dict[str, np.ndarray]) -> np.ndarray:
-        out, f = np.empty_like(v["x"]), np.empty(v["mu"].shape[1])
-        shape = (*v["x"].shape, v["mu"].shape[1])
-        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*(v[name] for name in NAMES), out, f)]
-        rates(*(ctypes.c_long(size) for size in shape), *pointers)
-        return out
-
-    return call
 
 
 def generated(backend: str, pipeline: str) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
@@ -121,13 +46,6 @@ def generated(backend: str, pipeline: str) -> Callable[[dict[str, np.ndarray]], 
 def in_log_tokens(v: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same batch as the integrator's right-hand side takes it."""
     return {**v, "u": np.log(np.abs(v["x"])), "sigma": np.sign(v["x"]), "log_scale": np.zeros(len(v["x"]))}
-
-
-def attention(v: dict[str, np.ndarray]) -> np.ndarray:
-    """F_l x_l = sum_j P_lj x_j, as the paper writes it."""
-    matrix = generate(attention_program(), "numpy", "fast")
-    with np.errstate(over="ignore"):
-        return np.einsum("...lj,...j->...l", matrix(*(v[name] for name in matrix.inputs)), v["x"])
 
 
 def right_hand_sides(quick: bool, c_rates: Any, repeats: int) -> list[dict[str, Any]]:
@@ -179,43 +97,6 @@ def show(ratios: dict[str, float]) -> str:
     return ", ".join(f"{name} x{ratio:.3g}" for name, ratio in ratios.items() if name != "numba")
 
 
-def lambdified() -> dict[str, Callable[..., np.ndarray]]:
-    """x' by SymPy's lambdify of the cell: through the linear scan, and through the sum over earlier tokens."""
-    cell = flow_cell()
-    names = [nt.x[nt.l], nt.mu[nt.n], nt.a[nt.n], nt.s, nt.b, nt.floor]
-    plain = sp.symbols("x mu a s b floor", real=True)
-    table = dict(zip(names, plain, strict=True))
-    softplus = {"softplus": lambda z: np.logaddexp(0.0, z)}
-    gate, increment = (
-        sp.lambdify(plain, part.xreplace(table), [softplus, "numpy"]) for part in (cell.gate, cell.increment)
-    )
-    lag = sp.lambdify(plain, (-sp.log(cell.gate)).xreplace(table).simplify(), [softplus, "numpy"])
-
-    def scanned(x: np.ndarray, mu: float, a: float, s: float, b: float) -> np.ndarray:
-        return x * scan(gate(x, mu, a, s, b, 0.0), increment(x, mu, a, s, b, 0.0), 0)
-
-    def summed(x: np.ndarray, mu: float, a: float, s: float, b: float) -> np.ndarray:
-        reach = np.cumsum(lag(x, mu, a, s, b, 0.0))
-        decay = np.tril(np.exp(np.minimum(reach[None, :] - reach[:, None], 0.0)))
-        return x * (decay @ increment(x, mu, a, s, b, 0.0))
-
-    return {"scan": scanned, "attention sum": summed}
-
-
-def scipy_final(
-    v: dict[str, np.ndarray], rows: range, form: Callable[..., np.ndarray], method: str, rtol: float
-) -> np.ndarray:
-    """Final tokens of some systems, one solve_ivp each."""
-    final = []
-    for i in rows:
-        given = (float(v["mu"][i, 0]), float(v["a"][i, 0]), float(v["s"][i]), float(v["b"][i]))
-        run = solve_ivp(
-            lambda _, x, p=given: form(x, *p), (0.0, HORIZON), v["x"][i], method=method, rtol=rtol, atol=1e-3 * rtol
-        )
-        final.append(run.y[:, -1])
-    return np.array(final)
-
-
 def own_final(v: dict[str, np.ndarray], backend: str, rtol: float) -> np.ndarray:
     params = FlowParameters(v["mu"], v["a"], v["s"], v["b"], v["floor"])
     return np.asarray(integrate(v["x"], params, times=[HORIZON], rtol=rtol, backend=backend).x[:, 0])
@@ -261,8 +142,10 @@ def ensembles(quick: bool, repeats: int) -> dict[str, Any]:
     rows = range(few)
     for name, form in lambdified().items():
         for method in ("DOP853", "LSODA"):
-            rtol, error = loosest(lambda r, f=form, m=method: scipy_final(head, rows, f, m, r), exact)
-            timing = measure(lambda v, f=form, m=method, r=rtol: scipy_final(v, rows, f, m, r), sets, min(repeats, 3))
+            rtol, error = loosest(lambda r, f=form, m=method: scipy_final(head, rows, f, m, r, HORIZON), exact)
+            timing = measure(
+                lambda v, f=form, m=method, r=rtol: scipy_final(v, rows, f, m, r, HORIZON), sets, min(repeats, 3)
+            )
             record(result, f"solve_ivp {method}, {name}", timing, few, rtol, error, threads=1)
     taylor = available()
     if taylor is not None:
@@ -317,35 +200,6 @@ def scaling(quick: bool, repeats: int) -> dict[str, Any]:
         }
     print("cost grows like " + ", ".join(f"{axis}^{row['exponent']:.2f}" for axis, row in out.items()), flush=True)
     return out
-
-
-def cpu_name() -> str:
-    """The model's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
-def provenance(arguments: list[str]) -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "sympy", "numba", "llvmlite")}
-    peers = {}
-    for name in ("heyoka", "jitcode"):
-        try:
-            peers[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            peers[name] = "not installed, not measured"
-    compiler = (
-        subprocess.run([COMPILER[0], "--version"], capture_output=True, text=True).stdout.splitlines()[:1]
-        if shutil.which(COMPILER[0])
-        else []
-    )
-    return {
-        "command": " ".join(["python", "benchmarks/cpu_flow.py", *arguments]),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_name(), "cores": os.cpu_count(),
-        "load_average": os.getloadavg(), "python": platform.python_version(),
-        "versions": versions, "other_peers": peers, "c": [" ".join(COMPILER), *compiler],
-    }  # fmt: skip
 
 
 def main() -> None:

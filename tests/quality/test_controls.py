@@ -11,7 +11,7 @@ import sympy as sp
 
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, engines, judge_data
 from s6flow.numeric.checks.check import batch_of
-from s6flow.proofs.construct import _ADJUST
+from s6flow.proofs.adjust import ADJUST
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.assumptions import ASSUMPTIONS
@@ -51,7 +51,7 @@ def test_every_assumption_has_a_counterexample_or_a_reason(key: str) -> None:
 
 def test_every_assumption_of_the_vocabulary_is_used_and_constructed() -> None:
     assert {name for theorem in REGISTRY.values() for name in theorem.assumptions} == set(ASSUMPTIONS)
-    assert set(ASSUMPTIONS) == set(_ADJUST)
+    assert set(ASSUMPTIONS) == set(ADJUST)
 
 
 @pytest.mark.parametrize(("key", "index"), DROPS)
