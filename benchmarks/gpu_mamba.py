@@ -84,6 +84,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_mamba_h100.json"))
     parser.add_argument("--join", type=Path, nargs="+", help="results of other runs")
     options = parser.parse_args()
+    strange = set(options.only or ()) - set(sources(options.sources))
+    if strange:
+        parser.error(f"--only must be one of {', '.join(sources(options.sources))}; got {', '.join(sorted(strange))}")
     if options.join:
         parts = [json.loads(path.read_text())["sources"] for path in options.join]
         write_json(options.out, {"sources": {name: part[name] for part in parts for name in part}})

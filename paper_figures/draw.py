@@ -50,9 +50,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """All outcomes, and the folder that holds the files."""
+    """All outcomes, and the folder that holds the files; None where nothing was drawn."""
 
-    out: Path
+    out: Path | None
     outcomes: tuple[Outcome, ...] = field(default=())
 
     @property
@@ -67,7 +67,7 @@ class Report:
         for outcome in self.outcomes:
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
         total = ", ".join(f"{number} {state}" for state, number in counts.items())
-        return [outcome.line() for outcome in self.outcomes] + [f"{total} in {self.out}"]
+        return [outcome.line() for outcome in self.outcomes] + [total if self.out is None else f"{total} in {self.out}"]
 
 
 def draw_figures(
@@ -101,7 +101,7 @@ def draw_figures(
         from s6flow.paper_figures.page import index_page
 
         write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
-    return Report(Path(out), tuple(outcomes))
+    return Report(None if check else Path(out), tuple(outcomes))
 
 
 def _skips(outcomes: Iterable[Outcome]) -> dict[str, str]:

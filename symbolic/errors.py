@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "AssumptionError",
     "CodegenError",
+    "DeviceMemoryError",
     "FormatError",
     "MissingDependencyError",
     "S6FlowError",
@@ -44,6 +45,10 @@ class TheoremError(S6FlowError):
 
 class CodegenError(S6FlowError):
     """An expression cannot be lowered or printed for a backend."""
+
+
+class DeviceMemoryError(S6FlowError):
+    """One system alone does not fit a GPU's memory."""
 
 
 class SourceError(S6FlowError):

@@ -22,7 +22,7 @@ from s6flow.numeric.audit.simulate import Simulation, TokenStates, simulator
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
 from s6flow.numeric.audit.verdict import channel_verdicts
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
-from s6flow.symbolic.errors import AssumptionError, SourceError
+from s6flow.symbolic.errors import AssumptionError, FormatError, SourceError
 
 __all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
 
@@ -209,6 +209,10 @@ def audit(
     simulator(device, states)
     checkpoint = open_checkpoint(source)
     chosen = _choose(checkpoint, layers)
+    unknown = set(states or ()) - set(_all_names(checkpoint))
+    if unknown:
+        known = ", ".join(checkpoint.layer_names[:3])
+        raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
     judged: list[LayerAudit] = []
     options: dict[str, Any] = {
         "simulate": simulate,
@@ -216,32 +220,38 @@ def audit(
         "seed": seed,
         "shuffles": shuffles,
         "device": device,
+        "states": states,
     }
-    options["states"] = states
     prepare()
     exponential_sum()
     # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.
     workers = 1 if simulate else min(_WORKERS, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[LayerAudit]] = deque()
-
-        def collect() -> None:
-            judged.append(waiting.popleft().result())
-            if progress is not None:
-                progress(len(judged), len(chosen), judged[-1].name)
-
-        for layer in _read(checkpoint, chosen):
-            waiting.append(pool.submit(audit_layer, layer, **options))
-            if len(waiting) >= workers:
-                collect()
-        while waiting:
-            collect()
+    for one in _judged(_read(checkpoint, chosen), workers, options):
+        judged.append(one)
+        if progress is not None:
+            progress(len(judged), len(chosen), one.name)
     withheld = checkpoint.withheld if layers is None else tuple(w for w in checkpoint.withheld if w.name in chosen)
     if not judged:
         reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in withheld[:3])
         raise SourceError("a checkpoint must hold a layer that the theory fits", reasons, source)
     skipped = tuple(name for name in _all_names(checkpoint) if name not in chosen)
     return AuditReport(source, checkpoint.format, checkpoint.family, seed, tuple(judged), withheld, skipped)
+
+
+def _judged(layers: Iterator[S6Layer], workers: int, options: dict[str, Any]) -> Iterator[LayerAudit]:
+    """Audits in order: one at a time in this thread, where an interruption is heard at once, or some side by side."""
+    if workers == 1:
+        yield from (audit_layer(layer, **options) for layer in layers)
+        return
+    pool, waiting = ThreadPoolExecutor(workers), deque[Future[LayerAudit]]()
+    try:
+        for layer in layers:
+            waiting.append(pool.submit(audit_layer, layer, **options))
+            if len(waiting) >= workers:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _all_names(checkpoint: Checkpoint) -> tuple[str, ...]:

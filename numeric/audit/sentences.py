@@ -33,10 +33,9 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
     """The audit in sentences; `brief` leaves out `how_to_read`, which is the same for every report."""
     facts = summary(report)
     total = facts["channels"]
-    yield (
-        f"{_layers(facts['layers'])}, {total} channels; on each channel's axis the pure S6 flow is a 1-D system "
-        f"of its own."
-    )
+    found = facts["layers"] + facts["withheld"]
+    judged_layers = _layers(facts["layers"]) if not facts["withheld"] else f"{facts['layers']} of {_layers(found)}"
+    yield (f"{judged_layers}, {total} channels; on each channel's axis the pure S6 flow is a 1-D system of its own.")
     if facts["affine_layers"]:
         yield (
             f"{_layers(facts['affine_layers'])} with biases in B and C: mu alone would give the wrong "

@@ -139,6 +139,7 @@ def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, m
             advance()
             left = int((live.status == _RUNNING).sum())
         done = live.status != _RUNNING
+        del advance  # and the memory of its recording
         _read(live.part(done), run)
         live = live.part(~done)
     return run

@@ -8,7 +8,8 @@ each with its own group of B and C.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,12 +281,12 @@ def layer_flow(layer: LayerOnDevice, shape: tuple[int, int]) -> Flow:
     return Flow(velocity, _asinh_size, ASINH_LIMIT, False, EXTINCT_ASINH)
 
 
-class _exact_products:
+@contextmanager
+def _exact_products() -> Iterator[None]:
     """Matrix products in float32 proper, whatever the program around has chosen."""
-
-    def __enter__(self) -> None:
-        self.before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = False
-
-    def __exit__(self, *_: object) -> None:
-        torch.backends.cuda.matmul.allow_tf32 = self.before
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from s6flow.numeric.flow.problem import Run
+from s6flow.symbolic.errors import DeviceMemoryError
 
 __all__ = ["halving"]
 
@@ -19,7 +20,7 @@ def halving(run: Run, work: Callable[[slice], Run], progress: Callable[[int], No
         run: of all systems; changed in place and returned.
         work: systems -> their run.
         progress: called with the number of finished systems.
-    Raises: torch.cuda.OutOfMemoryError: one system alone does not fit.
+    Raises: DeviceMemoryError: one system alone does not fit.
     """
     systems = len(run.status)
     size, first = systems, 0
@@ -27,14 +28,18 @@ def halving(run: Run, work: Callable[[slice], Run], progress: Callable[[int], No
         part = slice(first, min(first + size, systems))
         try:
             run.put(part, work(part))
+            fits = True
         except torch.cuda.OutOfMemoryError:
-            if size == 1:
-                raise
-            size = -(-size // 2)
-            torch.cuda.empty_cache()
-            print(f"s6flow: out of device memory, going on with batches of {size} systems", file=sys.stderr)
+            fits = False
+        if fits:
+            first = part.stop
+            if progress:
+                progress(first)
             continue
-        first = part.stop
-        if progress:
-            progress(first)
+        torch.cuda.empty_cache()  # not while the error is handled: it holds what the failed batch allocated
+        if size == 1:
+            remedy = "Use fewer tokens, a larger GPU, or --device cpu."
+            raise DeviceMemoryError("a system must fit the GPU's memory", "too little memory", "", remedy)
+        size = -(-size // 2)
+        print(f"s6flow: out of device memory, going on with batches of {size} systems", file=sys.stderr)
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 
@@ -21,16 +22,20 @@ def repeated(work: Callable[[], None], device: torch.device) -> Callable[[], Non
     """
     if device.type != "cuda":
         return work
-    torch.cuda.empty_cache()  # the memory of earlier recordings, which nothing else can use
     work()
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()  # a recording has memory of its own: it cannot use what this left, nor what earlier ones had
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(stream):
         graph.capture_begin()
         try:
             work()
-        finally:
-            graph.capture_end()
+        except BaseException:
+            with suppress(RuntimeError):  # that the recording is spoiled: why it is says the first error
+                graph.capture_end()
+            raise
+        graph.capture_end()
     torch.cuda.current_stream(device).wait_stream(stream)
 
     def replay() -> None:

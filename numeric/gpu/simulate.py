@@ -25,15 +25,16 @@ from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton_runtime import require_device
 from s6flow.symbolic.criteria import quantity
+from s6flow.symbolic.errors import FormatError
 
 __all__ = ["constants", "on_cuda", "simulate_layer"]
 
 #: The kernel computes in float32 with fast exponentials: 1e-7 of the sum of absolute terms, with a margin.
 RTOL, NOISE = 1e-5, 2e-6
-MAX_STEPS, TOGETHER = 500, 1 << 16
+MAX_STEPS, TOGETHER = 500, 65_535  # mamba-ssm's grid takes no more channels
 #: ln t at which slow growth is read: near ln t = 80 its steps, softplus(-80), leave float32's range.
 LOG_RANGE = 40.0
-#: Channels of a layer whose blow-up times are compared with the quadrature, which takes milliseconds each.
+#: Systems of a run whose blow-up times are compared with the quadrature, which takes milliseconds each.
 TIMED = 24
 #: kappa nearer to 1 than this has not settled by ln t = 600: corrections decay like t^-|1 - kappa|.
 CRITICAL = 0.02
@@ -78,6 +79,9 @@ def simulate_layer(
     layer: S6Layer, columns: audit.Columns, seed: int, states: np.ndarray | None = None
 ) -> audit.Simulation:
     """As `audit.simulate_layer`, by mamba-ssm's kernel, with what else the theory predicts of such a layer."""
+    if states is not None and states.shape[1] != layer.channels:
+        found = f"{states.shape[1]} channels, the layer {layer.channels}"
+        raise FormatError("token states need the layer's channels", found, layer.name)
     records: list[_Record] = []
 
     def solver(layer: S6Layer, channels: np.ndarray) -> Any:
@@ -93,7 +97,7 @@ def simulate_layer(
     engine = audit.Engine(driver(), solver, RTOL, TOGETHER, MAX_STEPS, NOISE, LOG_RANGE)
     simulation = audit.simulate_layer(layer, columns, seed, engine)
     rng = np.random.default_rng([seed, layer.channels])
-    found: dict[str, Any] = {
+    extra: dict[str, Any] = {
         "axis_error": _axis_error(layer, rng),
         "constants": None if layer.affine else _compare_constants(layer, records),
         "blow_up_times": None if layer.affine else _compare_times(layer, records),
@@ -101,8 +105,8 @@ def simulate_layer(
     }
     if states is not None:
         first = rng.integers(0, max(len(states) - TOKENS, 0) + 1, STARTS)
-        found["whole_layer"].append(_whole(layer, "real", np.stack([states[i : i + TOKENS] for i in first])))
-    return replace(simulation, kernel=found)
+        extra["whole_layer"].append(_whole(layer, "real", np.stack([states[i : i + TOKENS] for i in first])))
+    return replace(simulation, kernel=extra)
 
 
 def _axis_error(layer: S6Layer, rng: np.random.Generator) -> float:
@@ -113,7 +117,7 @@ def _axis_error(layer: S6Layer, rng: np.random.Generator) -> float:
     device = require_device()
     sent = torch.as_tensor(tokens, device=device)[None]
     got = layer_velocity(LayerOnDevice.of(layer, device), sent)[0].cpu().numpy()
-    return float(np.abs(got - exact).max() / np.abs(exact).max())
+    return float(np.abs(got - exact).max() / max(np.abs(exact).max(), np.finfo(float).tiny))
 
 
 def constants(layer: S6Layer, tokens: int) -> tuple[np.ndarray, np.ndarray]:

@@ -44,6 +44,11 @@ class WithheldLayer:
     kind: str
     reason: str
 
+    @property
+    def damaged(self) -> bool:
+        """Whether its tensors are not what a layer needs, rather than a layer of another theory."""
+        return self.kind in ("missing-tensor", "dtype", "shape", "values")
+
 
 @dataclass(frozen=True, eq=False)
 class S6Layer:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, say_written
 from s6flow.commands.progress import bar
+from s6flow.symbolic.errors import FormatError, SourceError
+
+if TYPE_CHECKING:
+    from s6flow.numeric.audit import AuditReport
 
 __all__ = ["audit"]
 
@@ -44,15 +49,19 @@ def audit(
     json_path: Path | None,
     csv_path: Path | None,
     html_path: Path | None,
-) -> None:
+) -> int:
     """Diagnose SOURCE: a checkpoint file or folder, a hub id, or an installed package that ships weights (typeseg).
 
     Without SOURCE: the checkpoints that ship with this package, trained here without and with a constraint on mu; files
-    are then written one a checkpoint, with its name, and JSON is printed one document a line.
+    are then written one a checkpoint, with its name, and JSON is printed one document a line. Exit status: 0 every
+    layer that the theory fits was judged, 3 some are damaged and were withheld.
     """
     from s6flow.numeric import audit as au
     from s6flow.numeric.audit import report as reports
 
+    outputs = [path for path in (json_path, csv_path, html_path) if path not in (None, STDOUT)]
+    if len(set(outputs)) < len(outputs):
+        raise FormatError("every output needs a file of its own", str(outputs[0]), "", "Choose another name for one.")
     sources = {"": source} if source else shipped_sources()
     with bar("audit") as progress:
         found = {
@@ -81,7 +90,7 @@ def audit(
         for report in found.values():
             click.echo(json.dumps(au.to_json(report), allow_nan=False, ensure_ascii=False))
         say_written(written, printed)
-        return
+        return say_damaged(found.values())
     from rich.console import Console
 
     console = Console(soft_wrap=False)
@@ -95,6 +104,18 @@ def audit(
         for part in au.render_reading():
             console.print(part, crop=False)
     say_written(written)
+    return say_damaged(found.values())
+
+
+def say_damaged(reports: Iterable[AuditReport]) -> int:
+    """One line on stderr about layers that were withheld because their tensors are damaged; the exit status."""
+    damaged = [(report.source, entry) for report in reports for entry in report.withheld if entry.damaged]
+    if not damaged:
+        return 0
+    source, first = damaged[0]
+    more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+    click.echo(f"Withheld, not judged: {first.name}{more} at {source}: {first.reason}", err=True)
+    return 3
 
 
 def shipped_sources() -> dict[str, str]:
@@ -103,7 +124,6 @@ def shipped_sources() -> dict[str, str]:
     Raises: SourceError: if this installation has none.
     """
     from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
-    from s6flow.symbolic.errors import SourceError
 
     names = sorted(shipped_names(), key=lambda name: (name != "unconstrained", name))
     if not names:
@@ -118,14 +138,14 @@ def token_states(path: Path) -> dict[str, Any]:
     """
     import numpy as np
 
-    from s6flow.symbolic.errors import FormatError
-
     try:
         with np.load(path) as stored:
             found = {name: np.asarray(stored[name], dtype=float) for name in stored.files}
     except (OSError, ValueError, AttributeError) as error:
         raise FormatError("--states needs an npz file of numbers", error, str(path)) from None
     for name, value in found.items():
-        if value.ndim != 2:
+        if value.ndim != 2 or not value.size:
             raise FormatError("token states need axes (token, channel)", f"shape {value.shape}", name)
+        if not np.isfinite(value).all():
+            raise FormatError("token states must be finite numbers", "NaN or infinity", name)
     return found

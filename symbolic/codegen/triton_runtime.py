@@ -39,13 +39,13 @@ def require_device(capability: tuple[int, int] = (7, 0)) -> torch.device:
     """
     if interpreted():
         return torch.device("cpu")
-    remedy = "On a CPU use the numpy or numba backend (--device cpu)."
+    remedy = "On a CPU use --device cpu, or the numpy or numba backend."
     if not torch.cuda.is_available():
-        raise MissingDependencyError("Triton kernels need a CUDA device", "no CUDA", "", remedy)
+        raise MissingDependencyError("GPU kernels need a CUDA device", "no CUDA", "", remedy)
     found = torch.cuda.get_device_capability()
     if found < capability:
         raise MissingDependencyError(
-            f"Triton kernels need compute capability {capability[0]}.{capability[1]}",
+            f"GPU kernels need compute capability {capability[0]}.{capability[1]}",
             f"{found[0]}.{found[1]}",
             torch.cuda.get_device_name(),
             remedy,

@@ -196,17 +196,45 @@ def test_derive_twice_is_identical(capsys: pytest.CaptureFixture[str], tmp_path:
     assert set(pages[0]) == {"derivation.md", "derivation.tex", "derivation.html"}
 
 
-def test_audit_writes_and_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def small_model(path: Path, layers: int = 1) -> dict[str, np.ndarray]:
+    """Write random Mamba layers of 6 channels; the tensors."""
     rng = np.random.default_rng(0)
-    name = "backbone.layers.0.mixer."
-    tensors = {
-        name + "A_log": rng.normal(size=(6, 4)).astype(np.float32),
-        name + "x_proj.weight": rng.normal(size=(2 + 8, 6)).astype(np.float32),
-        name + "dt_proj.weight": rng.normal(size=(6, 2)).astype(np.float32),
-        name + "dt_proj.bias": rng.normal(size=6).astype(np.float32),
-        name + "D": np.ones(6, np.float32),
-    }
-    save_file(tensors, tmp_path / "model.safetensors")
+    tensors = {}
+    for name in (f"backbone.layers.{index}.mixer." for index in range(layers)):
+        tensors |= {
+            name + "A_log": rng.normal(size=(6, 4)).astype(np.float32),
+            name + "x_proj.weight": rng.normal(size=(2 + 8, 6)).astype(np.float32),
+            name + "dt_proj.weight": rng.normal(size=(6, 2)).astype(np.float32),
+            name + "dt_proj.bias": rng.normal(size=6).astype(np.float32),
+            name + "D": np.ones(6, np.float32),
+        }
+    save_file(tensors, path)
+    return tensors
+
+
+def test_audit_of_a_damaged_layer_exits_with_three(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    tensors = small_model(path, layers=3)
+    tensors["backbone.layers.1.mixer.A_log"][2, 1] = np.nan
+    save_file(tensors, path)
+    code, out, err = run(capsys, "audit", str(path))
+    assert code == 3
+    assert one_line(err)
+    assert "backbone.layers.1.mixer" in err
+    assert "2 of 3 layers, 12 channels" in out
+
+
+def test_two_outputs_need_two_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    small_model(tmp_path / "model.safetensors")
+    both = str(tmp_path / "x")
+    code, _, err = run(capsys, "audit", str(tmp_path / "model.safetensors"), "--json", both, "--csv", both)
+    assert code == 1
+    assert one_line(err)
+    assert not (tmp_path / "x").exists()
+
+
+def test_audit_writes_and_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    small_model(tmp_path / "model.safetensors")
     html = tmp_path / "a.html"
     code, out, _ = run(capsys, "audit", str(tmp_path / "model.safetensors"), "--html", str(html), "--json")
     assert code == 0

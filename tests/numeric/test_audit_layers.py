@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from s6flow.numeric.audit import audit, audit_layer
+from s6flow.numeric.audit import audit, audit_layer, report
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
 from s6flow.numeric.audit.verdict import THEOREMS
@@ -209,6 +210,20 @@ def test_hugging_face_mamba(tmp_path: Path) -> None:
         assert simulation.disagreements == ()
         assert simulation.reference_error < 1e-12
     assert {p for layer in report.layers for p, _ in layer.simulation.confusion} >= {"convergent", "slow"}  # type: ignore[union-attr]
+
+
+def test_simulations_run_where_an_interruption_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python delivers Ctrl-C to the main thread alone; a pool would first finish its layers."""
+    seen = []
+
+    def interrupted(*_: object, **__: object) -> None:
+        seen.append(threading.current_thread() is threading.main_thread())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "audit_layer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        audit("typeseg", simulate=True)
+    assert seen == [True]
 
 
 def test_only_withheld_layers_is_an_error(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ class TestTerminal:
 
     def test_says_what_a_stranger_needs(self, report: AuditReport) -> None:
         text = " ".join(self.text(report).split())
-        assert "3 layers, 30 channels" in text
+        assert "3 of 4 layers, 30 channels" in text
         assert "The theory drops: conv1d" in text
         assert "The raw fraction of mu < 0 misleads" in text
         assert "Withheld, backbone.layers.2.mixer (values): weights must be finite" in text

@@ -9,7 +9,7 @@ import pytest
 
 from s6flow.numeric.flow import FlowParameters, Status, integrate
 from s6flow.numeric.flow.problem import Problem, Run
-from s6flow.symbolic.errors import FormatError, MissingDependencyError
+from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDependencyError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
@@ -30,13 +30,15 @@ def test_out_of_memory_halves_the_batch_and_says_so(
             raise torch.cuda.OutOfMemoryError
         return rows
 
-    def put(run: Run, rows: slice, *_: Any) -> None:
+    def run(rows: slice, _: Any, problem: Problem, *__: Any) -> Run:
         parts.append(rows)
-        run.status[rows] = Status.HORIZON
+        found = Run.empty(rows.stop - rows.start, len(problem.targets), X0.shape[1])
+        found.status[:] = Status.HORIZON
+        return found
 
     monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(flow, "_part", part)
-    monkeypatch.setattr(flow, "_put", put)
+    monkeypatch.setattr(flow, "_run", run)
     assert (integrate(X0, PARAMS, backend=flow.solve).status == Status.HORIZON).all()
     assert [(rows.start, rows.stop) for rows in parts] == [(0, 3), (3, 6), (6, 9), (9, 10)]
     assert capsys.readouterr().err.count("out of device memory, going on with batches of") == 2
@@ -48,7 +50,7 @@ def test_one_system_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(flow, "_part", part)
-    with pytest.raises(torch.cuda.OutOfMemoryError):
+    with pytest.raises(DeviceMemoryError, match="must fit the GPU's memory"):
         integrate(X0, PARAMS, backend=flow.solve)
 
 

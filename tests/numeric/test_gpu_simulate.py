@@ -11,7 +11,7 @@ from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit import simulate as audit
 from s6flow.numeric.audit.observed import agrees
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.errors import MissingDependencyError
+from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDependencyError
 
 torch = pytest.importorskip("torch")
 
@@ -74,6 +74,12 @@ def test_predictions_come_true_on_the_kernel(kernel: Any, beta: float, floor: fl
         assert found["constants"]["relative_error"]["1.0"] < 1e-2
         assert found["blow_up_times"]["compared"] > 3
         assert found["blow_up_times"]["error_of_ln_T"]["1.0"] < 1e-3
+
+
+def test_token_states_fit_the_layer(kernel: Any) -> None:
+    layer = random_layer()
+    with pytest.raises(FormatError, match="11 channels, the layer 10 at random-4"):
+        kernel.simulate_layer(layer, audit_layer(layer, shuffles=2).columns, 0, np.ones((30, 11)))
 
 
 def test_same_fates_as_the_cpu(kernel: Any) -> None:
@@ -149,7 +155,7 @@ def test_batches_that_do_not_fit_are_halved(kernel: Any, capsys: pytest.CaptureF
         f"s6flow: out of device memory, going on with batches of {size} systems" for size in (6, 3)
     ]
     assert len(halving(Run.empty(0, 1, 2), work).status) == 0
-    with pytest.raises(torch.cuda.OutOfMemoryError):
+    with pytest.raises(DeviceMemoryError):
         halving(Run.empty(1, 1, 2), lambda part: work(part, room=0))
 
 
