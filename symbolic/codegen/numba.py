@@ -124,23 +124,23 @@ class _Printer:
                 where = [self.index(axis) for axis in AXES if axis in node.axes]
                 return [f"{_indexed(f'{step.label}_out', where)} = {self.read(node, path)}"]
 
-    def read(self, node: Node, path: Path, turned: bool = False) -> str:
-        """The text that reads a node inside the loops of `path`; `turned` reads its token axis at the source index."""
+    def read(self, node: Node, path: Path, at_source: bool = False) -> str:
+        """The text that reads a node inside the loops of `path`; `at_source` reads its token axis at the source index."""
         match node.op:
             case "const":
                 exact = node.attr
                 return f"({exact[0]} / {exact[1]})" if isinstance(exact, tuple) else repr(float(str(exact)))
             case "as_source":
-                return self.read(node.args[0], path, turned=True)
+                return self.read(node.args[0], path, at_source=True)
             case "input":
                 name, axes = node.array
-                where = ["j" if turned and axis == "token" else self.index(axis) for axis in axes]
+                where = ["j" if at_source and axis == "token" else self.index(axis) for axis in axes]
                 return _indexed(name, where) if where else name
         if node not in self.values:
             return f"({self.spell(node, [self.read(arg, path) for arg in node.args])})"
         value = self.values[node]
-        inside = path[: len(value.home)] == value.home and not turned
-        return value.name if inside and node.op not in _FOLDS else self.entry(value, turned)
+        inside = path[: len(value.home)] == value.home and not at_source
+        return value.name if inside and node.op not in _FOLDS else self.entry(value, at_source)
 
     def spell(self, node: Node, args: list[str]) -> str:
         """An operation on printed arguments."""
@@ -158,9 +158,9 @@ class _Printer:
         """The index along an axis of a whole array."""
         return "block + i" if axis == "token" and self.blocks else _INDEX[axis]
 
-    def entry(self, value: Value, turned: bool = False) -> str:
+    def entry(self, value: Value, at_source: bool = False) -> str:
         """The entry of the array that a value goes through, or its register."""
-        where = ["j" if turned and axis == "token" else _INDEX[axis] for axis in value.axes]
+        where = ["j" if at_source and axis == "token" else _INDEX[axis] for axis in value.axes]
         return _indexed(value.array, where) if where else value.name
 
     def kept(self, value: Value) -> str:

@@ -168,7 +168,7 @@ def _reads(node: Node, spelled: set[Node]) -> Iterator[tuple[Node, bool]]:
     """The values that a statement reads, and whether at another token than its own."""
     for arg in node.args:
         if arg in spelled:
-            yield from ((value, turned or arg.op == "as_source") for value, turned in _reads(arg, spelled))
+            yield from ((value, at_source or arg.op == "as_source") for value, at_source in _reads(arg, spelled))
         else:
             yield arg, False
 
@@ -183,10 +183,10 @@ def _homes(nodes: Iterable[Node], path: Path, spelled: set[Node]) -> Iterator[tu
             continue
         axis = next(iter(_ordered(node.axes - outside)), "")
         least = 0
-        for value, turned in _reads(node, spelled):
+        for value, at_source in _reads(node, spelled):
             if value in where:
                 at = where[value]
-                apart = turned or (node.op in _MOVES and axis == "token")
+                apart = at_source or (node.op in _MOVES and axis == "token")
                 least = max(least, at if groups[at][0] == axis and not apart else at + 1)
         at = next((k for k in range(least, len(groups)) if groups[k][0] == axis), len(groups))
         if at == len(groups):
@@ -211,9 +211,9 @@ def _crossed(homes: Mapping[Node, Path], reads: Mapping[Node, list[tuple[Node, b
     for node, read in reads.items():
         fold = node.op in _FOLDS  # fed where its argument is
         at = homes[node.args[0] if fold else node]
-        for value, turned in [(node, False)] if fold else read:
+        for value, at_source in [(node, False)] if fold else read:
             shared = {loop.axis for loop in homes[value] if loop in at}
-            found[value] |= value.axes - (shared - {"token"} if turned else shared)
+            found[value] |= value.axes - (shared - {"token"} if at_source else shared)
     return found
 
 
