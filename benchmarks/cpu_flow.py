@@ -152,15 +152,19 @@ def ensembles(quick: bool, repeats: int) -> dict[str, Any]:
         rtol, error = loosest(lambda r: taylor(head, rows, HORIZON, r), exact)
         timing = measure(lambda v: taylor(v, rows, HORIZON, rtol), sets, min(repeats, 3))
         record(result, "heyoka", timing, few, rtol, error, threads=1)
-    own = result["solvers"]["numba"]["seconds_for_all"]
-    result["times_numba"] = {name: solver["seconds_for_all"] / own for name, solver in result["solvers"].items()}
-    best = min(value for name, value in result["times_numba"].items() if name.startswith("solve_ivp"))
-    alone = one_thread(result, sets, repeats)
-    result["times_best_scipy"], result["times_best_scipy_one_thread"] = best, best * own / alone
-    if taylor is not None:
-        result["times_heyoka_one_thread"] = result["solvers"]["heyoka"]["seconds_for_all"] / alone
-    print(f"{systems} systems x {tokens} tokens: numba {own:.3g} s; " + show(result["times_numba"]), flush=True)
+    result["seconds_one_thread"] = one_thread(result, sets, repeats)
+    result |= ratios(result)
+    print(f"{systems} systems x {tokens} tokens, one thread each: " + show(result["times_numba"]), flush=True)
     return result
+
+
+def ratios(result: dict[str, Any]) -> dict[str, Any]:
+    """Times of the others over the compiled loop's, one thread each; and the best of SciPy against all of our threads."""
+    seconds = {name: solver["seconds_for_all"] for name, solver in result["solvers"].items()}
+    own, alone = seconds.pop("numba"), result["seconds_one_thread"]
+    best = min(value for name, value in seconds.items() if name.startswith("solve_ivp"))
+    times = {name: value / alone for name, value in seconds.items()}
+    return {"times_numba": {"numba": 1.0, **times}, "scipy_over_all_threads": best / own}
 
 
 def one_thread(result: dict[str, Any], sets: list[Any], repeats: int) -> float:
