@@ -9,9 +9,6 @@ from s6flow.numeric.gpu.kernels import load_fixed
 
 __all__ = ["fixed_steps"]
 
-#: Tokens a lane from which the stages go round in a loop: unrolled, they take minutes to compile.
-_ROLLED = 32
-
 
 def fixed_steps(
     x: torch.Tensor,
@@ -42,7 +39,7 @@ def fixed_steps(
     bound, length = dict.fromkeys(sorted(zero), 0), x.new_full((systems,), h)
     if arrays["mu"].shape[-1] == 1:  # a single mu is no more than the unit of depth-time
         bound, length = {**bound, "mu": 1}, length * arrays["mu"].broadcast_to(systems, 1)[:, 0]
-    module = load_fixed(precision, tuple(bound.items()), tile.per_lane >= _ROLLED)
+    module = load_fixed(precision, tuple(bound.items()))
     free = [arrays[name] for name in ("s", "b", "floor", "mu", "a") if name not in bound]
     module.fixed_kernel[(-(-systems // tile.systems),)](
         x, *free, length, out, systems, tokens, steps,

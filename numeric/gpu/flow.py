@@ -86,6 +86,7 @@ def flow_tensors(
     tile: Tile | None = None,
     zero: frozenset[str] | None = None,
     start_low: torch.Tensor | None = None,
+    moving: bool = False,
 ) -> DeviceRun:
     """Integrate the bilinear flow of a batch in one launch.
 
@@ -99,6 +100,7 @@ def flow_tensors(
         tile: layout of a program; by length if absent.
         zero: inputs known to be 0, which are left out of the kernel; found by looking if absent.
         start_low: what rounding took from `start`, of its shape; 0 if absent.
+        moving: every sigma is known not to be 0; otherwise the host looks, and waits for the device.
     Numerics: float32 at rtol >= 1e-5 has the device's own exponentials, 2e-7 off and all to one side, which halves
         the time; below, and in float64, functions are exact to a rounding.
     """
@@ -108,7 +110,7 @@ def flow_tensors(
     if zero is None:
         zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
     sigma = arrays["sigma"]
-    masked = tile.lanes * tile.per_lane != tokens or not bool((sigma != 0).all())
+    masked = tile.lanes * tile.per_lane != tokens or not (moving or bool((sigma != 0).all()))
     new, times, states = start.new_empty, len(log_targets), arrays["mu"].shape[-1]
     run = DeviceRun(
         new((systems, times, tokens)),
@@ -122,15 +124,14 @@ def flow_tensors(
     if systems == 0:
         return run
     module = load_flow(method, precision, zero, precision == "float32" and rtol >= _SHORT_RTOL)
-    start_low = torch.zeros_like(start) if start_low is None else start_low
     scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
     module.flow_kernel[(-(-systems // tile.systems),)](
-        start, start_low, sigma, *scalars, arrays["mu"], arrays["a"],
+        start, start if start_low is None else start_low, sigma, *scalars, arrays["mu"], arrays["a"],
         log_targets, new((systems, times)), run.log_t0,
         run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
         systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
         SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
-        num_warps=tile.warps,
+        LOW=start_low is not None, num_warps=tile.warps,
     )  # fmt: skip
     return run
 

@@ -16,7 +16,7 @@ from s6flow.symbolic.codegen.triton import spell
 from s6flow.symbolic.codegen.triton_rewrite import kernel_form, log1p_coefficients
 from s6flow.symbolic.errors import CodegenError
 
-__all__ = ["CellText", "print_cell", "print_rates"]
+__all__ = ["CellText", "print_cell"]
 
 _LOG2_E = 1.4426950408889634
 
@@ -249,58 +249,3 @@ class _Parts:
         return node.op != "const" and any(
             node in other.args for other in topological([self.summand]) if id(other) in after and other is not self.scan
         )
-
-
-def print_rates(cell: CellText) -> str:
-    """The right-hand side of a block: PER_LANE consecutive tokens a lane, in registers, as tuples.
-
-    Each lane scans its own tokens in sequence, the lanes' totals are scanned associatively, and each lane then adds
-    what came before it.
-    """
-    tokens = "".join(f"{name}, " for name in cell.tokens)
-    each = "".join(f"{name}[i], " for name in cell.tokens)
-    scalars = "".join(f"{name}, " for name in cell.scalars)
-    pointers = "".join(f"{name}_ptr, " for name in cell.states)
-    loads = "\n        ".join(f"{name} = tl.load({name}_ptr + row * STATES + n)" for name in cell.states)
-    signature = re.search(r"def summand\(f(.*?)\)", cell.text)
-    assert signature is not None, "the printed cell has a summand"
-    weights = [name.strip() for name in signature.group(1).split(",") if name.strip()]
-    made = "".join(f", {name}" for name in weights)
-    kept = f"({', '.join(weights)}{',' if len(weights) == 1 else ''})"
-    read = "".join(f", reads[i][{k}]" for k in range(len(weights)))
-    return f'''@triton.jit
-def rates({cell.state}, {tokens}{scalars}{pointers}row, lane, STATES: tl.constexpr, LANES: tl.constexpr, PER_LANE: tl.constexpr):
-    """The rate of every token, PER_LANE tokens a lane."""
-    parts, totals = (), ()
-    for i in tl.static_range(PER_LANE):
-        parts = parts + (token_part({cell.state}[i], {each}{scalars.removesuffix(", ")}),)
-        totals = totals + (tl.zeros_like({cell.state}[i]),)
-    for n in range(STATES):
-        {loads}
-        products, values, reads = (), (), ()
-        product, value = 1.0, 0.0
-        for i in tl.static_range(PER_LANE):
-            gate, increment{made} = state_part(parts[i], {", ".join(cell.states)})
-            if i == 0:
-                product, value = gate, increment
-            else:
-                product, value = rt.linear(product, value, gate, increment)
-            products = products + (product,)
-            values = values + (value,)
-            reads = reads + ({kept},)
-        sums = ()
-        if LANES > 1:
-            before = rt.before(product, value, lane, LANES)
-            for i in tl.static_range(PER_LANE):
-                term = summand(products[i] * before + values[i]{read})
-                sums = sums + (term if STATES == 1 else totals[i] + term,)
-        else:
-            for i in tl.static_range(PER_LANE):
-                term = summand(values[i]{read})
-                sums = sums + (term if STATES == 1 else totals[i] + term,)
-        totals = sums
-    out = ()
-    for i in tl.static_range(PER_LANE):
-        out = out + (rate(totals[i], parts[i]),)
-    return out
-'''

@@ -17,6 +17,7 @@ __all__ = [
     "over_lanes_max",
     "over_lanes_sum",
     "power",
+    "previous",
     "product_error",
     "scan",
     "shift",
@@ -51,13 +52,25 @@ def linear_before(gate, increment, gate_before, before, gate_later, increment_la
 
 
 @triton.jit
+def previous(value, lane, LANES: tl.constexpr):
+    """The value of the lane before, 0 in the first."""
+    if LANES == 1:
+        found = tl.zeros_like(value)
+    elif LANES <= 32:
+        taken = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
+        found = tl.where(lane == 0, 0.0, taken)
+    else:  # Triton gives a gather to one warp: every warp would then compute every lane
+        found = before(tl.zeros_like(value), value, lane, LANES)
+    return found
+
+
+@triton.jit
 def before(gate, increment, lane, LANES: tl.constexpr):
     """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
     if LANES <= 32:
         _product, value = tl.associative_scan((gate, increment), 1, linear)
-        previous = tl.gather(value, tl.maximum(lane - 1, 0) + tl.zeros(value.shape, tl.int32), 1)
-        found = tl.where(lane == 0, 0.0, previous)
-    else:  # Triton gives a gather to one warp: every warp would then compute every lane
+        found = previous(value, lane, LANES)
+    else:
         one, zero = tl.full(gate.shape, 1.0, gate.dtype), tl.zeros(gate.shape, gate.dtype)
         _gate, _value, _product, found = tl.associative_scan((gate, increment, one, zero), 1, linear_before)
     return found

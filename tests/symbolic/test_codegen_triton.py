@@ -12,7 +12,8 @@ import pytest
 
 from s6flow.symbolic.codegen.ir import Input, Program, make
 from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
-from s6flow.symbolic.codegen.triton_cell import print_cell, print_rates
+from s6flow.symbolic.codegen.triton_cell import print_cell
+from s6flow.symbolic.codegen.triton_registers import print_rates
 from s6flow.symbolic.codegen.triton_rewrite import (
     bind,
     kernel_form,
