@@ -1,4 +1,4 @@
-"""heyoka's adaptive Taylor integrator on the same cell, where heyoka is installed: a peer, and a judge with 34 digits.
+"""A peer of the CPU benchmark: heyoka's adaptive Taylor integrator on the same cell, where heyoka is installed.
 
 Its right-hand side is made from the symbolic scan cell, token by token; it is compiled once for every tolerance, and
 that compilation is not in the times that are reported.
@@ -16,63 +16,31 @@ import sympy as sp
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.layer import flow_cell
 
-__all__ = ["available", "exact_log_abs", "taylor_final"]
-
-_EXACT_RTOL = 1e-28
+__all__ = ["available", "taylor_final"]
 
 
-def _flow(tokens: int, states: int, floor: Any) -> list[Any]:
-    """The equations of one system; heyoka's parameters are every mu, every a, s, b and, if not fixed, the floor."""
+@cache
+def _integrator(tokens: int, rtol: float) -> Any:
+    """heyoka's integrator of one system of one state; its parameters are mu, a, s, b."""
     import heyoka as hy
 
     cell = flow_cell()
-    plain = sp.symbols("mu a s b floor", real=True)
+    names = (nt.mu[nt.n], nt.a[nt.n], nt.s, nt.b)
+    plain = sp.symbols("mu a s b", real=True)
     token = sp.Symbol("token", real=True)
-    table = dict(zip((nt.mu[nt.n], nt.a[nt.n], nt.s, nt.b, nt.floor), plain, strict=True)) | {nt.x[nt.l]: token}
-    if floor is not None:
-        table[nt.floor] = floor
+    table = {**dict(zip(names, plain, strict=True)), nt.x[nt.l]: token, nt.floor: sp.Integer(0)}
 
     def part(expression: sp.Expr, given: dict[sp.Symbol, Any]) -> Any:
         plainly = expression.xreplace(table).replace(nt.softplus, lambda z: sp.log(1 + sp.exp(z)))
         return hy.from_sympy(plainly, given)
 
-    flow, rates = [], [hy.expression(0.0)] * states
+    flow, rate = [], hy.expression(0.0)
     for at in range(tokens):
         x = hy.expression(f"x{at}")
-        for n in range(states):
-            places = (n, states + n, 2 * states, 2 * states + 1, 2 * states + 2)
-            given = {**{symbol: hy.par[k] for symbol, k in zip(plain, places, strict=True)}, token: x}
-            rates[n] = part(cell.gate, given) * rates[n] + part(cell.increment, given)
-        flow.append((x, x * sum(rates[1:], rates[0])))
-    return flow
-
-
-@cache
-def _integrator(tokens: int, rtol: float) -> Any:
-    """heyoka's integrator of one system of one state without a floor."""
-    import heyoka as hy
-
-    flow = _flow(tokens, 1, sp.Integer(0))
-    return hy.taylor_adaptive(flow, [0.0] * tokens, pars=[0.0] * 4, tol=rtol, compact_mode=True)
-
-
-def exact_log_abs(system: dict[str, np.ndarray], t: float) -> Any:
-    """ln|x| of one system at depth-time t to some 28 digits, as numbers of 34 digits."""
-    import heyoka as hy
-
-    wide = hy.real128
-    values = [*system["mu"], *system["a"], system["s"], system["b"], system["floor"]]
-    run = hy.taylor_adaptive(
-        _flow(len(system["x"]), len(system["mu"]), None),
-        [wide(float(value)) for value in system["x"]],
-        pars=[wide(float(value)) for value in values],
-        tol=wide(_EXACT_RTOL),
-        compact_mode=True,
-        fp_type=wide,
-    )
-    run.propagate_until(wide(t))
-    with np.errstate(divide="ignore"):
-        return np.log(np.abs(run.state))
+        given = {**{symbol: hy.par[k] for k, symbol in enumerate(plain)}, token: x}
+        rate = part(cell.gate, given) * rate + part(cell.increment, given)
+        flow.append((x, x * rate))
+    return hy.taylor_adaptive(flow, [0.0] * tokens, pars=[0.0] * len(plain), tol=rtol, compact_mode=True)
 
 
 def taylor_final(v: dict[str, np.ndarray], rows: range, horizon: float, rtol: float) -> np.ndarray:

@@ -1,14 +1,15 @@
 """Generated GPU kernels against the float64 CPU reference, on 10,000 random systems with extremes.
 
-python benchmarks/gpu_parity.py --out FILE.json      on a GPU: NumPy's answers and the kernels', compared
-python benchmarks/gpu_parity.py --exact FILE.json    anywhere with heyoka: who is nearer to 34 digits where they part
+python benchmarks/gpu_parity.py --out FILE.json      on a GPU
+
+NumPy's answers come from the same machine: between machines its exponentials round differently, and the stiffest of
+these systems turn one unit in the last place into 1e-7.
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import json
 import multiprocessing
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def flow_systems(index: int) -> dict[str, Any]:
     return {k: v.astype(np.float32).astype(np.float64) for k, v in systems.items()}
 
 
-def trajectories(systems: dict[str, Any], backend: str, rtol: float) -> Any:
+def trajectories(systems: dict[str, Any], backend: Any, rtol: float) -> Any:
     params = FlowParameters(**{k: systems[k] for k in ("mu", "a", "s", "b", "floor")})
     return integrate(systems["x"], params, times=TIMES, horizon=float(TIMES[-1]), rtol=rtol, backend=backend)
 
@@ -121,7 +122,6 @@ def moved(index: int, rows: Any, precision: str) -> tuple[Any, Any, Any]:
 
 def on_gpu(index: int, precision: str) -> tuple[Any, int]:
     """The kernel's run of a group of systems, and how many of them it handed to the CPU."""
-    from s6flow.numeric.flow import problem
     from s6flow.numeric.gpu.flow import hand_over, on_device, unfinished
 
     handed: list[int] = []
@@ -131,9 +131,7 @@ def on_gpu(index: int, precision: str) -> tuple[Any, int]:
         handed.append(int(unfinished(run).sum()))
         return hand_over(problem, run)
 
-    problem.BACKENDS["triton-parity"] = f"{__name__}:counted"
-    globals()["counted"] = solve
-    return trajectories(flow_systems(index), "triton-parity", RTOL[precision]), sum(handed)
+    return trajectories(flow_systems(index), solve, RTOL[precision]), sum(handed)
 
 
 def compare_group(index: int, precision: str) -> dict[str, Any]:
@@ -224,30 +222,10 @@ def compare(out: Path) -> None:
     write_json(out, report)
 
 
-def add_exact(path: Path) -> None:
-    """34-digit solutions of the systems whose float64 ends differ by more than the target: who misses them by how much."""
-    from cpu_taylor import exact_log_abs
-
-    report = json.loads(path.read_text())
-    for system in report["float64"]["flows"]["systems_beyond_target"]:
-        inputs = {k: v[system["row"]] for k, v in flow_systems(system["case"]).items()}
-        truth = exact_log_abs(inputs, system["t"])
-        for name in ("gpu", "cpu"):
-            pairs = [(u, end) for u, end in zip(truth, system[name], strict=True) if np.isfinite(end)]
-            system[f"{name}_off"] = max(abs(float(u - end)) for u, end in pairs)
-        print({k: v for k, v in system.items() if k not in ("gpu", "cpu")}, flush=True)
-    write_json(path, report)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--exact", metavar="FILE.json", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_parity_h100.json"))
-    options = parser.parse_args()
-    if options.exact:
-        add_exact(options.exact)
-    else:
-        compare(options.out)
+    compare(parser.parse_args().out)
 
 
 if __name__ == "__main__":
