@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Systems", "ceilings", "extreme_systems", "measure", "mild_systems", "provenance", "write_json"]
+__all__ = ["BATCH", "Systems", "ceilings", "extreme_systems", "measure", "mild_systems", "provenance", "write_json"]
 
 Systems = dict[str, NDArray[np.float64]]
+#: Tokens of a batch of right-hand sides: enough that the last round of programs does not show.
+BATCH = 2**25
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.float64]:

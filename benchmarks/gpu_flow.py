@@ -17,7 +17,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import numpy as np
 import torch
-from gpu_cases import ceilings, measure, mild_systems, provenance, write_json
+from gpu_cases import BATCH, ceilings, measure, mild_systems, provenance, write_json
 from gpu_peers import PEERS, TIME, Arrays, H, attention_matrix, eager_linear, runge_kutta
 
 from s6flow.numeric.gpu.fixed import fixed_steps
@@ -27,8 +27,6 @@ from s6flow.symbolic.coordinates import growth_rate_program
 
 NAMES = ("mu", "a", "s", "b", "floor")
 NO_FLOOR = frozenset({"floor"})
-#: Tokens of a batch of right-hand sides: enough that the last round of programs does not show.
-BATCH = 2**25
 #: Layouts of a fused program; of each length the fastest counts.
 TILES = {128: (Tile(4, 8, 16),), 1024: (Tile(1, 32, 32), Tile(1, 64, 16))}
 #: Largest error of ln|x| that a peer may make anywhere.

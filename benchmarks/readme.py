@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gpu_cases import BATCH
+
 from s6flow.symbolic.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +32,8 @@ def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
         f"right-hand sides within {rates['largest_error']:.1e} of their terms; of {flows['endpoints']:,} ends ln\\|x\\| "
         f"{flows['beyond_target']} ({len(beyond)} systems) beyond {flows['target']:.0e}, {flows['beyond_target_and_four_ulp']} of them "
         f"by more than four times what one rounding of the input moves; largest {flows['largest_error']:.1e}; "
-        f"fates differ in {flows['different_fates']}"
+        f"fates differ in {flows['different_fates']}; {flows['handed_to_the_cpu']} systems are the CPU's own, to which the "
+        f"kernel hands what is stiff"
     )
     what = f"generated kernels against float64 on the CPU, {flows['systems']:,} random systems, {precision}"
     return what, text, part["provenance"]["device"]
@@ -46,7 +49,7 @@ def rows() -> list[tuple[str, str, str]]:
         ratios = part["ratios"]
         out.append(
             (
-                f"right-hand sides, float32, {key.replace(' ', ' = ')}, 2^25 tokens (attention-matrix form: fewer)",
+                f"right-hand sides, float32, {key.replace(' ', ' = ')}, {BATCH:,} tokens (attention-matrix form: fewer)",
                 f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the "
                 f"limit by special functions; "
                 f"{ratios['attention matrix']:,.0f} x the attention-matrix form, {ratios['eager linear']:.0f} x eager PyTorch, "

@@ -20,6 +20,7 @@ from s6flow.symbolic.codegen.triton_cell import CellText, print_cell
 from s6flow.symbolic.codegen.triton_registers import print_rates, print_token_rate
 from s6flow.symbolic.codegen.triton_rewrite import bind, times_input
 from s6flow.symbolic.coordinates import growth_rate_program, log_program
+from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["Precision", "fixed_text", "flow_text", "load_fixed", "load_flow"]
 
@@ -128,9 +129,14 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
 
 @cache
 def fixed_text(program: Program, precision: str) -> str:
-    """The module of fixed steps of the classical Runge-Kutta method in the tokens themselves."""
+    """The module of fixed steps of the classical Runge-Kutta method in the tokens themselves.
+
+    Raises: CodegenError: if other inputs lie along tokens.
+    """
     program = times_input(program, program.inputs[0].name)
     cell = _cell(program, PRECISIONS[precision], short=precision == "float32")
+    if cell.tokens:
+        raise CodegenError("fixed steps move one array of tokens", cell.tokens)
     return _module(cell, "fixed.j2", CLASSICAL, print_token_rate, f"{CLASSICAL.name}, {precision}")
 
 

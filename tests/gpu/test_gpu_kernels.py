@@ -161,7 +161,7 @@ def test_out_of_memory_halves_the_batch(capsys: pytest.CaptureFixture[str]) -> N
     assert np.array_equal(whole.log_abs, halved.log_abs)
 
 
-def test_several_warps_scan_like_one() -> None:
+def test_several_warps_step_like_one() -> None:
     from s6flow.numeric.gpu.fixed import fixed_steps
     from s6flow.numeric.gpu.flow import Tile
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from s6flow.numeric.gpu.kernels import fixed_text
 from s6flow.symbolic.codegen.ir import Input, Program, make
 from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
 from s6flow.symbolic.codegen.triton_cell import print_cell
@@ -156,3 +157,8 @@ def test_without_cuda_the_error_names_the_cpu_way() -> None:
         pytest.skip("the interpreter stands in for the device")
     with pytest.raises(MissingDependencyError, match="cpu"):
         require_device()
+
+
+def test_fixed_steps_refuse_other_arrays_of_tokens() -> None:
+    with pytest.raises(CodegenError, match="one array of tokens"):
+        fixed_text(log_program(), "float64")
