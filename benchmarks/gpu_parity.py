@@ -31,7 +31,7 @@ RATE_INPUTS = ("x", "mu", "a", "s", "b", "floor")
 SMALLEST = {"float32": 1e-30, "float64": 1e-280}
 #: How near the reference results must be, and the tolerances of local errors that reach it.
 TARGET = {"float32": 1e-5, "float64": 1e-11}
-RTOL = {"float32": 2e-7, "float64": 1e-14}
+RTOL = {"float32": 1e-7, "float64": 1e-14}
 REFERENCE_RTOL = 1e-14
 #: A result that uses a number of roundings moves by some units in the last place: it is held to this many times the
 #: most that so many draws of one unit move the reference.
@@ -109,17 +109,18 @@ def compare_rates(precision: str) -> dict[str, Any]:
     }
 
 
-def moved(index: int, rows: Any, precision: str) -> tuple[Any, Any, Any]:
+def moved(index: int, rows: Any, status: Any, precision: str) -> tuple[Any, Any, Any]:
     """How far one unit in the last place of the inputs moves ends and ln T of some systems, and whether their fates.
 
-    No result in that precision can be nearer to the reference. The compiled loop stands in for NumPy's.
+    No result in that precision can be nearer to the reference. The compiled loop stands in for NumPy's; where its fate
+    is not NumPy's (`status`), less than a unit decides it.
     """
 
     def solve(systems: dict[str, Any]) -> Any:
         return trajectories({k: v[rows] for k, v in systems.items()}, "numba", REFERENCE_RTOL)
 
     base = solve(flow_systems(index))
-    ends, times, fates = np.zeros(base.log_abs.shape), np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    ends, times, fates = np.zeros(base.log_abs.shape), np.zeros(len(rows)), base.status != status
     for draw in range(DRAWS if len(rows) else 0):
         other = solve(jolted(index, precision, draw))
         ends = np.maximum(ends, apart(other.log_abs.filled(np.nan), base.log_abs.filled(np.nan)))
@@ -155,7 +156,7 @@ def compare_group(index: int, precision: str) -> dict[str, Any]:
     time_error = np.where(blown, wrong_by(run.log_blow_up_time, exact.log_blow_up_time), 0.0)
     over, late = error > target, time_error > target
     rows = np.flatnonzero(over.any(axis=(1, 2)) | late | differs)
-    ends, times, fates = moved(index, rows, precision)
+    ends, times, fates = moved(index, rows, exact.status[rows], precision)
     systems = []
     for row, shift in zip(rows, ends, strict=True):
         if over[row].any():
@@ -163,7 +164,7 @@ def compare_group(index: int, precision: str) -> dict[str, Any]:
             systems.append(
                 {
                     "case": index, "row": int(row), "t": float(TIMES[at]), "error": float(error[row, at].max()),
-                    "one_ulp_moves": float(shift[at].max()), "gpu": got[row, at].tolist(), "cpu": wanted[row, at].tolist(),
+                    "one_ulp_moves": float(shift[at].max()),
                 }
             )  # fmt: skip
     return {

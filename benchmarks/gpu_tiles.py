@@ -44,7 +44,7 @@ def tensors(seed: int, systems: int, tokens: int, precision: str, sign: float = 
 
 def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
     from s6flow.numeric.gpu.fixed import fixed_steps
-    from s6flow.numeric.gpu.flow import Tile
+    from s6flow.numeric.gpu.fused import Tile
 
     tokens, *shape = case
     batch = BATCH_TOKENS // tokens
@@ -65,7 +65,7 @@ def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
 def adaptive(case: tuple[Any, ...], once: bool) -> dict[str, Any]:
     import torch
 
-    from s6flow.numeric.gpu.flow import Tile, flow_tensors
+    from s6flow.numeric.gpu.fused import Tile, flow_tensors
     from s6flow.numeric.gpu.tableau import pair
 
     precision, method, rtol, tokens, *shape = case

@@ -49,7 +49,7 @@ def rows() -> list[tuple[str, str, str]]:
         ratios = part["ratios"]
         out.append(
             (
-                f"right-hand sides, float32, {key.replace(' ', ' = ')}, {BATCH:,} tokens (attention-matrix form: fewer)",
+                f"right-hand sides, float32, {key.replace(' ', ' = ')}, {BATCH:,} tokens (PyTorch: the better of that and a quarter; attention-matrix form: fewer)",
                 f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the "
                 f"limit by special functions; "
                 f"{ratios['attention matrix']:,.0f} x the attention-matrix form, {ratios['eager linear']:.0f} x eager PyTorch, "
@@ -63,7 +63,8 @@ def rows() -> list[tuple[str, str, str]]:
         (
             f"whole adaptive ensemble, {ensemble['systems']:,} systems x {ensemble['tokens']} tokens, float32",
             ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in peers.items())
-            + "; each at no larger mean error of ln\\|x\\|"
+            + "; each at no larger mean error of ln\\|x\\|, in log time, as all tokens decay; in work time, which serves every fate, "
+            + ", ".join(f"{ratio:,.0f} x" for ratio in ensemble["the same in work time"].values())
             + "".join(
                 f"; {peer} not compared: {why.replace('|', chr(92) + '|')}"
                 for peer, why in ensemble["not compared"].items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from s6flow.numeric.gpu.flow import Tile, tile_of
+from s6flow.numeric.gpu.fused import Tile, tile_of
 from s6flow.numeric.gpu.kernels import load_fixed
 
 __all__ = ["fixed_steps"]

@@ -1,11 +1,8 @@
-"""Fused integration on the device: every system runs all of its steps in one launch, its tokens in registers.
-
-`solve` is a backend of `numeric.flow`; `flow_tensors` is the same on tensors that are on the device already.
-"""
+"""The backend `triton` of `numeric.flow`: batches sent to the fused kernels, and their results brought back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,125 +12,13 @@ from numpy.typing import NDArray
 from s6flow.numeric.flow import driver
 from s6flow.numeric.flow.clock import log_time
 from s6flow.numeric.flow.problem import Problem, Run, Status
-from s6flow.numeric.gpu.kernels import PRECISIONS, load_flow
+from s6flow.numeric.gpu.fused import DeviceRun, flow_tensors, is_short
 from s6flow.numeric.gpu.memory import halving
 from s6flow.numeric.gpu.tableau import pair
-from s6flow.symbolic.codegen.triton_runtime import next_power, require_device
+from s6flow.symbolic.codegen.triton_runtime import require_device
 from s6flow.symbolic.errors import FormatError
 
-__all__ = ["DeviceRun", "Tile", "flow_tensors", "hand_over", "on_device", "solve", "tile_of", "unfinished"]
-
-#: Threads of one program; more leave too few registers for a system's tokens and slopes.
-_THREADS = 512
-#: Tokens a lane by precision: float64 pairs of high order have no registers for more, and compile for minutes.
-_PER_LANE = {"float32": 4, "float64": 1}
-_LARGEST_PER_LANE = 8
-#: Tolerance from which the errors of short exponentials do not show.
-_SHORT_RTOL = 1e-5
-
-
-@dataclass(frozen=True)
-class Tile:
-    """How a program holds its systems: `systems` x `lanes` threads with `per_lane` tokens each."""
-
-    systems: int
-    lanes: int
-    per_lane: int
-
-    @property
-    def warps(self) -> int:
-        """Warps of a program."""
-        return max(1, self.systems * self.lanes // 32)
-
-
-def tile_of(tokens: int, precision: str) -> Tile:
-    """The tile for systems of `tokens` tokens.
-
-    Raises: FormatError: if a system does not fit the registers of one multiprocessor.
-    """
-    per_lane = min(_PER_LANE[precision], next_power(tokens))
-    while per_lane < _LARGEST_PER_LANE and next_power(-(-tokens // per_lane)) > _THREADS:
-        per_lane *= 2
-    lanes = next_power(-(-tokens // per_lane))
-    if lanes > _THREADS:
-        most = _THREADS * _LARGEST_PER_LANE
-        raise FormatError(f"a fused system holds at most {most} tokens", tokens, "token axis", "Use backend='numpy'.")
-    return Tile(max(1, 32 // lanes), lanes, per_lane)
-
-
-@dataclass
-class DeviceRun:
-    """What the kernel wrote, as tensors on the device; see `numeric.flow.problem.Run` for the meaning."""
-
-    states: torch.Tensor
-    reached: torch.Tensor
-    end: torch.Tensor
-    velocity: torch.Tensor
-    log_t0: torch.Tensor
-    numbers: torch.Tensor
-    counts: torch.Tensor
-
-
-def flow_tensors(
-    start: torch.Tensor,
-    arrays: dict[str, torch.Tensor],
-    log_targets: torch.Tensor,
-    *,
-    rtol: float,
-    log_limit: float = 230.0,
-    max_steps: int = 20_000,
-    method: str = "RK45",
-    tile: Tile | None = None,
-    zero: frozenset[str] | None = None,
-    start_low: torch.Tensor | None = None,
-    moving: bool = False,
-) -> DeviceRun:
-    """Integrate the bilinear flow of a batch in one launch.
-
-    Args:
-        start: ln|x(0)| (anything where x = 0), shape (system, token), float32 or float64.
-        arrays: sigma (system, token); mu, a (system, state); s, b, floor (system); contiguous, of start's type.
-        log_targets: ln t to stop at, ascending, the horizon last, shape (time).
-        rtol: tolerated local error of ln|x| and of ln t.
-        log_limit: ln|x| that counts as blown up; float32 rates allow 48.
-        method: a key of `tableau.PAIRS`.
-        tile: layout of a program; by length if absent.
-        zero: inputs known to be 0, which are left out of the kernel; found by looking if absent.
-        start_low: what rounding took from `start`, of its shape; 0 if absent.
-        moving: every sigma is known not to be 0; otherwise the host looks, and waits for the device.
-    Numerics: float32 at rtol >= 1e-5 has the device's own exponentials, 2e-7 off and all to one side, which halves
-        the time; below, and in float64, functions are exact to a rounding.
-    """
-    precision = str(start.dtype).removeprefix("torch.")
-    systems, tokens = start.shape
-    tile = tile or tile_of(tokens, precision)
-    if zero is None:
-        zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
-    sigma = arrays["sigma"]
-    masked = tile.lanes * tile.per_lane != tokens or not (moving or bool((sigma != 0).all()))
-    new, times, states = start.new_empty, len(log_targets), arrays["mu"].shape[-1]
-    run = DeviceRun(
-        new((systems, times, tokens)),
-        torch.zeros((systems, times), dtype=torch.int32, device=start.device),
-        new((systems, tokens)),
-        new((systems, tokens)),
-        new(systems),
-        new((systems, 3)),
-        torch.empty((systems, 4), dtype=torch.int32, device=start.device),
-    )
-    if systems == 0:
-        return run
-    module = load_flow(method, precision, zero, precision == "float32" and rtol >= _SHORT_RTOL)
-    scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
-    module.flow_kernel[(-(-systems // tile.systems),)](
-        start, start if start_low is None else start_low, sigma, *scalars, arrays["mu"], arrays["a"],
-        log_targets, new((systems, times)), run.log_t0,
-        run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
-        systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
-        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
-        LOW=start_low is not None, num_warps=tile.warps,
-    )  # fmt: skip
-    return run
+__all__ = ["hand_over", "on_device", "solve", "unfinished"]
 
 
 def solve(problem: Problem, *, precision: str = "float64", method: str | None = None) -> Run:
@@ -144,7 +29,8 @@ def solve(problem: Problem, *, precision: str = "float64", method: str | None = 
         precision: float64, or float32 for tolerances down to 1e-7 and |x| up to 1e20.
         method: a key of `tableau.PAIRS`; by tolerance and precision if absent.
     Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
-    Numerics: as numeric.flow.driver, with the 2-norm in the clock; what the device leaves unfinished goes to the CPU.
+    Numerics: as numeric.flow.driver, with the 2-norm in the clock, but ln(1 + t/t0) is the independent variable where
+        no token grows; what the device leaves unfinished goes to the CPU.
     """
     return hand_over(problem, on_device(problem, precision, method))
 
@@ -158,9 +44,26 @@ def hand_over(problem: Problem, run: Run) -> Run:
     """The run with unfinished systems integrated anew by the CPU driver, which can be stiff and has float64's range."""
     rows = np.flatnonzero(unfinished(run))
     if len(rows):
-        arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
-        run.put(rows, driver.solve(replace(problem, start=problem.start[rows], arrays=arrays, progress=None)))
+        run.put(rows, driver.solve(replace(_some(problem, rows), progress=None)))
     return run
+
+
+def _some(problem: Problem, rows: NDArray[np.int64]) -> Problem:
+    """The problem of some of the systems."""
+    arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
+    return replace(problem, start=problem.start[rows], arrays=arrays)
+
+
+def _clocks(problem: Problem, precision: str) -> dict[str, NDArray[np.int64]]:
+    """The systems by their independent variable: log time where no token grows, which is so where all mu <= 0.
+
+    float32 at small tolerances has work time alone: the exponent of log time has no digits to spare.
+    """
+    systems = np.arange(len(problem.start))
+    decays = np.broadcast_to((problem.arrays["mu"] <= 0).all(axis=-1), systems.shape)
+    if precision == "float32" and not is_short(precision, problem.rtol):
+        decays = np.zeros_like(decays)
+    return {"work": systems[~decays], "log": systems[decays]}
 
 
 def on_device(problem: Problem, precision: str = "float64", method: str | None = None) -> Run:
@@ -172,15 +75,24 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
         )
     # in float32 rounding noise fools the eighth-order pair's error estimate
     method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
-    systems, tokens = problem.start.shape
+    run = Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
+    done = 0
+    for clock, rows in _clocks(problem, precision).items():
+        one = _some(problem, rows)
 
-    def work(part: slice) -> Run:
-        return _run(part, _part(problem, part, device, precision, method), problem, method)
+        def work(part: slice, one: Problem = one, clock: str = clock) -> Run:
+            return _run(part, _part(one, part, device, precision, method, clock), one, method)
 
-    return halving(Run.empty(systems, len(problem.targets), tokens), work, problem.progress)
+        def progress(count: int, done: int = done) -> None:
+            if problem.progress:
+                problem.progress(done + count)
+
+        run.put(rows, halving(Run.empty(len(rows), *run.states.shape[1:]), work, progress))
+        done += len(rows)
+    return run
 
 
-def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str) -> DeviceRun:
+def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str, clock: str) -> DeviceRun:
     dtype = getattr(torch, precision)
 
     def send(value: Any) -> torch.Tensor:
@@ -198,7 +110,7 @@ def _part(problem: Problem, part: slice, device: torch.device, precision: str, m
         arrays[name] = send(own)
     return flow_tensors(
         send(start), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
-        max_steps=problem.max_steps, method=method, start_low=send(low),
+        max_steps=problem.max_steps, method=method, start_low=send(low), clock=clock,
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def control(kind: Precision) -> dict[str, float]:
     names = ("FIRST_STEP", "LONGEST_STEP", "SAFETY", "SMALLEST_FACTOR", "LARGEST_FACTOR", "LEAST_POWER")
     resting = ("RESTING_STEPS", "RESTING_CLOCK", "RESTING_MOVE")
     shared = {name.lower(): float(getattr(driver, name)) for name in (*names, *resting)}
-    return {**shared, "extinct": -1000.0, "scale_power": 2.0, **vars(kind)}
+    return {**shared, "extinct": -1000.0, "scale_power": 2.0, "log_time": {"safety": 0.75, "first": 4.0}, **vars(kind)}
 
 
 def _environment() -> jinja2.Environment:
@@ -79,15 +79,17 @@ def _environment() -> jinja2.Environment:
 
 def _view(cell: CellText) -> dict[str, Any]:
     """The cell's names as a template wants them."""
-    pointers = [f"{name}_ptr" for name in cell.states]
+    own = [name for name in cell.scalars if name != "log_scale"]
+    arrays = [text for name in cell.states for text in (f"{name}_first", f"{name}_ptr")]
     moves = " & ".join(["inside", *(f"({name}[i] != 0)" for name in cell.tokens if name == "sigma")])
     return {
         "state": cell.state,
         "tokens": list(cell.tokens),
         "scalars": list(cell.scalars),
+        "own": own,
         "states": list(cell.states),
-        "states_ptr": pointers,
-        "call": ", ".join([*cell.tokens, *cell.scalars, *pointers]),
+        "fixed": ", ".join([*cell.tokens, *own, *arrays, "row", "lane"]),
+        "call": ", ".join([*cell.tokens, *cell.scalars, *arrays, "row", "lane"]),
         "moves": moves,
     }
 
@@ -109,7 +111,7 @@ def _module(
 
 
 @cache
-def flow_text(program: Program, method: str, precision: str, short: bool = False) -> str:
+def flow_text(program: Program, method: str, precision: str, short: bool = False, clock: str = "work") -> str:
     """The module of a fused adaptive integrator.
 
     Args:
@@ -117,6 +119,7 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         method: a key of `tableau.PAIRS`.
         precision: float32 or float64.
         short: see `_cell`.
+        clock: the independent variable: work time, or log time where no token grows.
     """
     from s6flow.numeric.flow.problem import Status
 
@@ -124,7 +127,8 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
     cell = _cell(program, kind, short)
     status = {"running": -1, **{code.name.lower(): int(code) for code in Status}}
     values = {**control(kind), "status": status}
-    return _module(cell, "flow.j2", tableau, print_rates, f"{tableau.name}, {precision}", **values)
+    what = f"{tableau.name} in {clock} time, {precision}"
+    return _module(cell, f"{clock}_time.j2", tableau, print_rates, what, **values)
 
 
 @cache
@@ -146,9 +150,12 @@ def _load(text: str, name: str) -> ModuleType:
 
 
 @cache
-def load_flow(method: str, precision: str, zero: frozenset[str] = frozenset(), short: bool = False) -> ModuleType:
+def load_flow(
+    method: str, precision: str, zero: frozenset[str] = frozenset(), short: bool = False, clock: str = "work"
+) -> ModuleType:
     """The fused integrator of the bilinear flow in log tokens, with the inputs in `zero` fixed at 0."""
-    return _load(flow_text(bind(log_program(), dict.fromkeys(zero, 0)), method, precision, short), "flow")
+    program = bind(log_program(), dict.fromkeys(zero, 0))
+    return _load(flow_text(program, method, precision, short, clock), f"{clock}_time")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,6 +42,11 @@ class Tableau:
     def last(self) -> int:
         """Index of the slope at the result."""
         return len(self.a) + 1
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        """Where in the step the stages after the first lie."""
+        return tuple(math.fsum(weight for _, weight in row) for row in self.a)
 
     @property
     def evaluations(self) -> int:

@@ -68,7 +68,13 @@ def previous(value, lane, LANES: tl.constexpr):
 def before(gate, increment, lane, LANES: tl.constexpr):
     """What the lanes before each one leave: the exclusive scan along lanes, from f = 0."""
     if LANES <= 32:
-        _product, value = tl.associative_scan((gate, increment), 1, linear)
+        # nothing precedes the first lane: with its gate at 0, every product that reaches it is 0 and asks for no mask
+        product, value = tl.where(lane == 0, 0.0, gate), increment
+        for level in tl.static_range(5):
+            if 2**level < LANES:
+                source = tl.maximum(lane - 2**level, 0) + tl.zeros(increment.shape, tl.int32)
+                earlier, earlier_value = tl.gather(product, source, 1), tl.gather(value, source, 1)
+                product, value = linear(earlier, earlier_value, product, value)
         found = previous(value, lane, LANES)
     else:
         one, zero = tl.full(gate.shape, 1.0, gate.dtype), tl.zeros(gate.shape, gate.dtype)

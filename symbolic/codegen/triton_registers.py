@@ -48,18 +48,21 @@ def print_rates(cell: CellText) -> str:
     """The right-hand side of a block: PER_LANE consecutive tokens a lane, in registers, as tuples.
 
     Each lane scans its own tokens in sequence, the lanes' totals are scanned associatively, and each lane then adds
-    what came before it.
+    what came before it. Of the inputs along states the first value is given: where it is the only one, it stays in a
+    register.
     """
     tokens, scalars = _listed(cell.tokens), _listed(cell.scalars)
     each = "".join(f"{name}[i], " for name in cell.tokens)
-    pointers = _listed([f"{name}_ptr" for name in cell.states])
-    loads = "\n        ".join(f"{name} = tl.load({name}_ptr + row * STATES + n)" for name in cell.states)
+    arrays = _listed([text for name in cell.states for text in (f"{name}_first", f"{name}_ptr")])
+    loads = "\n        ".join(
+        f"{name} = {name}_first if STATES == 1 else tl.load({name}_ptr + row * STATES + n)" for name in cell.states
+    )
     weights = _weights(cell)
     made = "".join(f", {name}" for name in weights)
     kept = f"({', '.join(weights)}{',' if len(weights) == 1 else ''})"
     read = "".join(f", reads[i][{k}]" for k in range(len(weights)))
     return f'''@triton.jit
-def rates({cell.state}, {tokens}{scalars}{pointers}row, lane, STATES: tl.constexpr, LANES: tl.constexpr, PER_LANE: tl.constexpr):
+def rates({cell.state}, {tokens}{scalars}{arrays}row, lane, STATES: tl.constexpr, LANES: tl.constexpr, PER_LANE: tl.constexpr):
     """The rate of every token, PER_LANE tokens a lane."""
     parts, totals = (), ()
     for i in tl.static_range(PER_LANE):

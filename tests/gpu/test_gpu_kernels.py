@@ -163,7 +163,7 @@ def test_out_of_memory_halves_the_batch(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_several_warps_step_like_one() -> None:
     from s6flow.numeric.gpu.fixed import fixed_steps
-    from s6flow.numeric.gpu.flow import Tile
+    from s6flow.numeric.gpu.fused import Tile
 
     drawn = systems(8, 5, 250, 1)
     sent = {k: torch.as_tensor(v * (1e-2 if k == "mu" else 1.0), device="cuda") for k, v in drawn.items()}

@@ -78,6 +78,17 @@ def test_fused_flow_agrees_with_the_cpu_driver(interpreted: dict[str, float], me
     assert interpreted[f"{method} blow-up"] <= 1e-5
 
 
+def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str, float]) -> None:
+    assert interpreted["log time status"] == 0
+    assert interpreted["log time log_abs"] <= 1e-6
+    assert interpreted["log time from x"] <= 1e-6
+    assert interpreted["log time steps"] == 0, "another clock takes other steps"
+
+
+def test_growth_in_log_time_is_reported(interpreted: dict[str, float]) -> None:
+    assert interpreted["log time growth"] == 0
+
+
 def test_no_systems_give_no_results(interpreted: dict[str, float]) -> None:
     assert interpreted["no systems"] == 0
 

@@ -9,9 +9,10 @@ import torch
 import triton
 import triton.language as tl
 
-from s6flow.numeric.flow import FlowParameters, integrate, problem
+from s6flow.numeric.flow import FlowParameters, Status, integrate, problem
 from s6flow.numeric.gpu.fixed import fixed_steps
-from s6flow.numeric.gpu.flow import Tile, solve
+from s6flow.numeric.gpu.flow import solve
+from s6flow.numeric.gpu.fused import Tile, flow_tensors
 from s6flow.symbolic.codegen import numpy as numpy_runtime
 from s6flow.symbolic.codegen import triton_runtime as rt
 from s6flow.symbolic.codegen.module import generate
@@ -153,6 +154,26 @@ for method in ("RK45",):
     found[f"{method} blow-up"] = (
         float(np.abs(gpu.log_blow_up_time - cpu.log_blow_up_time)[blown].max()) if blown.any() else 1.0
     )
+
+# the same ends in log time, where mu <= 0 for all states; and from x as sigma with u(0) = 0, two tokens a lane
+decays = FlowParameters(mu=[[-1.0, -0.2], [-0.7, 0.0]], a=[[0.5, 2.0]] * 2, s=[1.0, 0.8], b=[0.1, -0.5])
+x0 = np.array([[0.9, 0.0, -0.4], [1.2, -0.7, 0.5]])
+cpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-7)
+gpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-7, backend="interpreted")
+found["log time status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
+found["log time log_abs"] = float(np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - cpu.log_abs).max())
+found["log time steps"] = float((gpu.steps == cpu.steps).all())
+arrays = {k: torch.tensor(np.array(getattr(decays, k))) for k in ("mu", "a", "s", "b")}
+arrays |= {"sigma": torch.as_tensor(x0), "floor": torch.zeros(2, dtype=torch.float64)}
+aims = torch.tensor([np.log(10.0)], dtype=torch.float64)
+moving = x0 != 0
+wanted = np.where(moving, cpu.log_abs[:, 1].filled(0.0) - np.log(np.where(moving, np.abs(x0), 1.0)), 0.0)
+run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log")
+found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max())
+arrays["mu"] = -arrays["mu"]
+run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e-3, clock="log")
+found["log time growth"] = int((run.counts[:, 0].numpy() != Status.UNDERFLOW).sum())
+
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
 print(json.dumps({k: float(v) for k, v in found.items()}))
