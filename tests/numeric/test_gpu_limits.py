@@ -13,7 +13,7 @@ from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDepend
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
-from s6flow.numeric.gpu import flow  # noqa: E402
+from s6flow.numeric.gpu import flow, fused  # noqa: E402
 from s6flow.symbolic.codegen import triton_runtime  # noqa: E402
 
 X0 = np.random.default_rng(0).standard_normal((10, 3))
@@ -83,9 +83,9 @@ def test_an_old_gpu_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -
 
 def test_systems_that_do_not_fit_registers_are_refused_and_the_others_tiled() -> None:
     with pytest.raises(FormatError, match="4096"):
-        flow.tile_of(5000, "float32")
+        fused.tile_of(5000, "float32")
     for tokens in (1, 3, 33, 100, 1000, 4096):
         for precision in ("float32", "float64"):
-            tile = flow.tile_of(tokens, precision)
+            tile = fused.tile_of(tokens, precision)
             assert tokens <= tile.lanes * tile.per_lane
             assert tile.warps * 32 >= tile.systems * tile.lanes
