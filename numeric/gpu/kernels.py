@@ -20,7 +20,7 @@ from s6flow.symbolic.codegen.triton_cell import CellText, print_cell
 from s6flow.symbolic.codegen.triton_registers import print_rates, print_token_rate
 from s6flow.symbolic.codegen.triton_rewrite import bind, times_input
 from s6flow.symbolic.coordinates import growth_rate_program, log_program
-from s6flow.symbolic.errors import CodegenError
+from s6flow.symbolic.errors import CodegenError, FormatError
 
 __all__ = ["Precision", "fixed_text", "flow_text", "load_fixed", "load_flow"]
 
@@ -56,6 +56,11 @@ PRECISIONS: dict[str, Precision] = {
     "float64": Precision("float64", 2.3e-16, 1e-280, 1e280, 230.3, -690.0, 1e-12, 1e-13, 20),
 }
 
+#: Independent variables of the adaptive integrators, each with its template.
+CLOCKS = ("work", "log")
+#: Step control in log time, where steps grow until they end: by measurement, a safety with the fewest attempts at equal
+#: error; and the first step over rtol^(1/order), in units of the time in which tokens move by one.
+_LOG_TIME = {"safety": 0.75, "first": 4.0}
 #: Degree of a logarithm to 2e-7, as exact as the device's own exponentials.
 _SHORT_DEGREE = 7
 
@@ -67,7 +72,7 @@ def control(kind: Precision) -> dict[str, float]:
     names = ("FIRST_STEP", "LONGEST_STEP", "SAFETY", "SMALLEST_FACTOR", "LARGEST_FACTOR", "LEAST_POWER")
     resting = ("RESTING_STEPS", "RESTING_CLOCK", "RESTING_MOVE")
     shared = {name.lower(): float(getattr(driver, name)) for name in (*names, *resting)}
-    return {**shared, "extinct": -1000.0, "scale_power": 2.0, "log_time": {"safety": 0.75, "first": 4.0}, **vars(kind)}
+    return {**shared, "extinct": -1000.0, "scale_power": 2.0, "log_time": _LOG_TIME, **vars(kind)}
 
 
 def _environment() -> jinja2.Environment:
@@ -120,9 +125,12 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         precision: float32 or float64.
         short: see `_cell`.
         clock: the independent variable: work time, or log time where no token grows.
+    Raises: FormatError: another clock.
     """
     from s6flow.numeric.flow.problem import Status
 
+    if clock not in CLOCKS:
+        raise FormatError("a clock must be one of " + ", ".join(CLOCKS), clock)
     kind, tableau = PRECISIONS[precision], pair(method)
     cell = _cell(program, kind, short)
     status = {"running": -1, **{code.name.lower(): int(code) for code in Status}}

@@ -54,6 +54,38 @@ def test_one_system_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatc
         integrate(X0, PARAMS, backend=flow.solve)
 
 
+@pytest.mark.parametrize(
+    ("precision", "rtol", "in_log_time"), [("float64", 1e-9, 4), ("float32", 1e-4, 4), ("float32", 1e-6, 0)]
+)
+def test_decaying_systems_go_in_log_time_and_all_return_to_their_places(
+    monkeypatch: pytest.MonkeyPatch, precision: str, rtol: float, in_log_time: int
+) -> None:
+    mu = np.where(np.arange(10)[:, None] % 3 == 0, [[-1.0, 0.0]], [[-1.0, 0.5]])
+    mixed = FlowParameters(mu=mu, a=[1.0, 2.0], s=1.0, b=0.0)
+    clocks: dict[str, int] = {}
+
+    def part(problem: Problem, rows: slice, *rest: Any) -> Any:
+        clocks[rest[-1]] = rows.stop - rows.start
+        assert ((problem.arrays["mu"] <= 0).all(axis=1) == (rest[-1] == "log")).all() or not in_log_time
+        return problem.start[rows]
+
+    def run(rows: slice, start: Any, problem: Problem, *_: Any) -> Run:
+        found = Run.empty(len(start), len(problem.targets), start.shape[1])
+        found.end[:] = start
+        return found
+
+    def solve(problem: Problem) -> Run:
+        found = flow.on_device(problem, precision)
+        assert np.array_equal(found.end, problem.start)
+        return found
+
+    monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(flow, "_part", part)
+    monkeypatch.setattr(flow, "_run", run)
+    integrate(X0, mixed, rtol=rtol, backend=solve)
+    assert clocks == {clock: count for clock, count in (("work", 10 - in_log_time), ("log", in_log_time)) if count}
+
+
 def test_what_the_device_gives_up_the_cpu_carries_on(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = [2, 5, 7]
 

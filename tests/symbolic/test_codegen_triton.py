@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from s6flow.numeric.gpu.kernels import fixed_text
+from s6flow.numeric.gpu.kernels import fixed_text, flow_text
 from s6flow.symbolic.codegen.ir import Input, Program, make
 from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
 from s6flow.symbolic.codegen.triton_cell import print_cell
@@ -23,7 +23,7 @@ from s6flow.symbolic.codegen.triton_rewrite import (
     share_exponentials,
 )
 from s6flow.symbolic.coordinates import asinh_axis_program, growth_rate_program, log_program
-from s6flow.symbolic.errors import CodegenError
+from s6flow.symbolic.errors import CodegenError, FormatError
 
 SCRIPT = Path(__file__).with_name("triton_interpreted.py")
 
@@ -82,7 +82,6 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
     assert interpreted["log time status"] == 0
     assert interpreted["log time log_abs"] <= 1e-6
     assert interpreted["log time from x"] <= 1e-6
-    assert interpreted["log time steps"] == 0, "another clock takes other steps"
 
 
 def test_growth_in_log_time_is_reported(interpreted: dict[str, float]) -> None:
@@ -173,3 +172,8 @@ def test_without_cuda_the_error_names_the_cpu_way() -> None:
 def test_fixed_steps_refuse_other_arrays_of_tokens() -> None:
     with pytest.raises(CodegenError, match="one array of tokens"):
         fixed_text(log_program(), "float64")
+
+
+def test_another_clock_is_refused_by_name() -> None:
+    with pytest.raises(FormatError, match="work, log; got wall"):
+        flow_text(log_program(), "RK45", "float64", clock="wall")

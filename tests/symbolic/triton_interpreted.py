@@ -162,7 +162,6 @@ cpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-7)
 gpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-7, backend="interpreted")
 found["log time status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
 found["log time log_abs"] = float(np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - cpu.log_abs).max())
-found["log time steps"] = float((gpu.steps == cpu.steps).all())
 arrays = {k: torch.tensor(np.array(getattr(decays, k))) for k in ("mu", "a", "s", "b")}
 arrays |= {"sigma": torch.as_tensor(x0), "floor": torch.zeros(2, dtype=torch.float64)}
 aims = torch.tensor([np.log(10.0)], dtype=torch.float64)
