@@ -63,6 +63,31 @@ def test_fused_flow_has_the_fates_and_ends_of_the_cpu() -> None:
     assert np.abs(cpu.log_blow_up_time - gpu.log_blow_up_time)[blown].max() < 1e-7
 
 
+def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
+    from s6flow.numeric.flow import FlowParameters, integrate
+    from s6flow.numeric.gpu.flow import complete, on_device
+
+    rng, gap = np.random.default_rng(4), 10.0 ** np.linspace(-6, -1, 200)
+    rates = np.stack([np.ones(200), gap - 1], axis=1)  # they cancel to the gap
+    params = FlowParameters(rates, np.ones((200, 2)), rng.uniform(0.5, 2, 200), rng.standard_normal(200))
+    x0 = rng.standard_normal((200, 3))
+    single, again = [], {}
+
+    def solve(drawn):
+        once = on_device(drawn, "float32")
+        single.append(once.states[:, :2].copy())
+        run, count = complete(drawn, once, "float32")
+        again.update(count)
+        return run
+
+    got = integrate(x0, params, times=[1.0, 300.0], rtol=1e-7, backend=solve)
+    exact = integrate(x0, params, times=[1.0, 300.0], rtol=1e-12)
+    assert (got.status == exact.status).all()
+    assert np.ma.abs(got.log_abs - exact.log_abs).max() < 1e-5
+    assert np.ma.abs(single[0] - exact.log_abs).max() > 1e-5
+    assert 0 < again["float64"] < 150
+
+
 def test_margin_is_reduced_on_the_device() -> None:
     from s6flow.symbolic.codegen.module import generate
     from s6flow.symbolic.codegen.triton_margin import generate_margin

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.numeric.flow import FlowParameters, Status, driver, integrate
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDependencyError
 
@@ -90,8 +90,6 @@ def test_what_the_device_gives_up_the_cpu_carries_on(monkeypatch: pytest.MonkeyP
     lost = [2, 5, 7]
 
     def on_device(problem: Problem, *_: Any) -> Run:
-        from s6flow.numeric.flow import driver
-
         run = driver.solve(problem)
         run.status[lost] = (Status.STEP_LIMIT, Status.UNDERFLOW, Status.OVERFLOW)
         run.end[lost] = np.nan
@@ -102,6 +100,47 @@ def test_what_the_device_gives_up_the_cpu_carries_on(monkeypatch: pytest.MonkeyP
     assert (got.status == exact.status).all()
     assert np.array_equal(got.final_log_abs, exact.final_log_abs)
     assert np.array_equal(got.log_abs, exact.log_abs)
+
+
+@pytest.mark.parametrize(
+    ("precision", "rtol", "runs"), [("float32", 1e-6, 3), ("float32", 1e-4, 1), ("float64", 1e-6, 1)]
+)
+def test_float32_runs_that_disagree_run_again_in_float64(
+    monkeypatch: pytest.MonkeyPatch, precision: str, rtol: float, runs: int
+) -> None:
+    drawn = np.random.default_rng(1)
+    flow_of = FlowParameters(mu=drawn.choice([-1.0, 1.0], (10, 1)), a=[1.0], s=1.0, b=0.0)
+    calls: list[tuple[str, float, int]] = []
+
+    def on_device(problem: Problem, precision: str = "float64", *_: Any) -> Run:
+        calls.append((precision, problem.rtol, len(problem.start)))
+        run = driver.solve(problem)
+        if len(calls) == 2:  # what the second run disagrees in, but for system 4
+            run.status[1] += 1
+            run.states[3] += 50 * rtol
+            run.states[4] += 5 * rtol
+            run.states[5] = np.nan
+            run.reached[6] = ~run.reached[6]
+            run.end_log_time[run.status == Status.BLOW_UP] += 50 * rtol
+        return run
+
+    monkeypatch.setattr(flow, "on_device", on_device)
+
+    def solve(problem: Problem) -> Run:
+        run, again = flow.complete(problem, on_device(problem, precision), precision)
+        assert again == {"float64": calls[2][2] if runs == 3 else 0, "cpu": 0}
+        return run
+
+    result = integrate(X0, flow_of, times=[1e-2, 3.0], rtol=rtol, backend=solve)
+    assert len(calls) == runs
+    blown = result.status == Status.BLOW_UP
+    assert 0 < blown.sum() < 8
+    if runs == 3:
+        again = set(np.flatnonzero(blown)) | {1, 3, 5, 6}
+        assert calls == [(precision, rtol, 10), (precision, 2 * rtol, 10), ("float64", rtol / 1000, len(again))]
+        exact = integrate(X0, flow_of, times=[1e-2, 3.0], rtol=rtol / 1000)
+        same = (result.log_abs.filled(0) == exact.log_abs.filled(0)).all(axis=(1, 2))
+        assert set(np.flatnonzero(same)) == again
 
 
 def test_an_old_gpu_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,14 @@ def test_growth_in_log_time_is_reported(interpreted: dict[str, float]) -> None:
     assert interpreted["log time growth"] == 0
 
 
+def test_a_float32_system_that_a_rounding_moves_runs_again_in_float64(interpreted: dict[str, float]) -> None:
+    assert interpreted["single"] > 1e-5
+    assert interpreted["completed"] < 1e-6
+    assert (interpreted["in doubt"], interpreted["in doubt, cpu"]) == (1, 0)
+    assert interpreted["left alone"] == 0
+    assert interpreted["sure"] < 1e-6
+
+
 def test_no_systems_give_no_results(interpreted: dict[str, float]) -> None:
     assert interpreted["no systems"] == 0
 

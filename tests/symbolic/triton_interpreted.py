@@ -11,7 +11,7 @@ import triton.language as tl
 
 from s6flow.numeric.flow import FlowParameters, Status, integrate, problem
 from s6flow.numeric.gpu.fixed import fixed_steps
-from s6flow.numeric.gpu.flow import solve
+from s6flow.numeric.gpu.flow import complete, on_device, solve
 from s6flow.numeric.gpu.fused import Tile, flow_tensors
 from s6flow.symbolic.codegen import numpy as numpy_runtime
 from s6flow.symbolic.codegen import triton_runtime as rt
@@ -174,6 +174,26 @@ alone = {"mu": [[1.0]], "a": [[50.0]], "s": [1.0], "b": [0.5], "floor": [0.0], "
 arrays = {k: torch.tensor(v, dtype=torch.float64) for k, v in alone.items()}
 run = flow_tensors(torch.zeros(1, 3, dtype=torch.float64), arrays, aims, rtol=1e-3, tile=Tile(1, 4, 1), clock="log")
 found["log time growth"] = int((run.counts[:, 0].numpy() != Status.UNDERFLOW).sum()) + int((~run.end.isfinite()).sum())
+
+# rates cancel to 1e-4 in the first system: the rounding of its mu to float32 shows
+x0 = np.ones((2, 1))
+doubtful = FlowParameters(mu=[[1.0, -0.9999], [-1.0, 0.5]], a=np.ones((2, 2)), s=np.ones(2), b=np.zeros(2))
+exact = integrate(x0, doubtful, times=[2000.0], rtol=1e-12)
+single = []
+
+
+def solve_single(p):
+    once = on_device(p, "float32")
+    single.append(once.states[:, 0].copy())
+    run, again = complete(p, once, "float32")
+    found["in doubt"], found["in doubt, cpu"] = again["float64"], again["cpu"]
+    return run
+
+
+run = integrate(x0, doubtful, times=[2000.0], rtol=1e-7, backend=solve_single)
+found["single"], found["sure"] = np.abs(single[0] - exact.log_abs[:, 0]).max(axis=1)
+found["completed"] = np.abs(run.log_abs - exact.log_abs).max()
+found["left alone"] = float(np.abs(run.log_abs[1, 0] - single[0][1]).max())
 
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
