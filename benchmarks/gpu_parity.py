@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +151,13 @@ def reference(index: int, status: Any) -> Any:
     systems = flow_systems(index)
     run = trajectories(systems, "numpy", REFERENCE_RTOL)
     rows = np.flatnonzero((run.status == Status.STEP_LIMIT) & (status != Status.STEP_LIMIT))
-    if len(rows):
-        longer = trajectories({k: v[rows] for k, v in systems.items()}, "numpy", REFERENCE_RTOL, max_steps=PATIENCE)
-        for name in ("status", "reached", "log_abs", "log_blow_up_time"):
-            getattr(run, name)[rows] = getattr(longer, name)
-    return run
+    if not len(rows):
+        return run
+    longer = trajectories({k: v[rows] for k, v in systems.items()}, "numpy", REFERENCE_RTOL, max_steps=PATIENCE)
+    whole = {name: getattr(run, name).copy() for name in ("status", "reached", "log_abs", "log_blow_up_time")}
+    for name, value in whole.items():
+        value[rows] = getattr(longer, name)
+    return replace(run, **whole)
 
 
 def compare_group(index: int, precision: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,18 @@ def _short(report: CheckReport) -> dict[str, Any]:
     return {name: whole[name] for name in names}
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes started within use one thread unless the user said otherwise; this one is left as it was."""
+    added = [name for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS") if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
 def nightly(
     examples: int,
     backends: tuple[str, ...],
@@ -103,10 +116,9 @@ def nightly(
     yield from kept.values()
     todo = {key: tuple(b for b in backends if applicable(theorem, b)) for key, theorem in REGISTRY.items()}
     todo = {key: able for key, able in todo.items() if able and key not in kept}
-    os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # of the workers: processes share the work already
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_row, key, able, examples, seed, integrator) for key, able in todo.items()]
+        with _one_thread():
+            jobs = [pool.submit(_row, key, able, examples, seed, integrator) for key, able in todo.items()]
         for job in as_completed(jobs):
             yield job.result()
 

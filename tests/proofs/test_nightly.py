@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, mo
         str(out),
     ]
     monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in ("stationary", "carried-limits")})
+    before = dict(os.environ)
     assert nightly.main(arguments) == 0
+    assert dict(os.environ) == before, "the workers' single thread must not become this process's"
     first = json.loads(out.read_text())
     assert [row["id"] for row in first["theorems"]] == ["stationary", "carried-limits"]
     for row in first["theorems"]:
