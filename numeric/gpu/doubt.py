@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.flow.problem import Problem, Run, Status
 
-__all__ = ["RTOLS", "doubted", "jolted"]
+__all__ = ["doubted", "jolted"]
 
 #: Tolerances by which ln|x| or ln T of two runs may differ.
-RTOLS = 20.0
+_RTOLS = 20.0
 #: One unit in the last place of float32, relative.
 _UNIT = float(np.finfo(np.float32).eps)
 
@@ -34,14 +34,14 @@ def jolted(problem: Problem) -> Problem:
 def doubted(one: Run, other: Run, rtol: float) -> NDArray[np.bool_]:
     """Systems of which two runs disagree, shape (system).
 
-    They do in fate, in the outputs they reach, in ln|x| there or in ln T, by more than `RTOLS` tolerances; ln|x| has
+    They do in fate, in the outputs they reach, in ln|x| there or in ln T, by more than `_RTOLS` tolerances; ln|x| has
     a rounding of its own in float32 besides.
     """
     both = (one.reached & other.reached)[..., None]
     with np.errstate(invalid="ignore"):
         apart = np.abs(one.states - other.states)
-    near = ~both | (apart <= RTOLS * rtol + _UNIT * np.abs(one.states))
+    near = ~both | (apart <= _RTOLS * rtol + _UNIT * np.abs(one.states))
     blown = one.status == Status.BLOW_UP
     first, second = (np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), 0.0) for run in (one, other))
     same = (one.status == other.status) & (one.reached == other.reached).all(axis=1)
-    return ~(same & near.all(axis=(1, 2)) & (np.abs(first - second) <= RTOLS * rtol))
+    return ~(same & near.all(axis=(1, 2)) & (np.abs(first - second) <= _RTOLS * rtol))

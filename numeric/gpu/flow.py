@@ -50,7 +50,7 @@ def complete(
     """
     again = {"float64": 0, "cpu": 0}
     quiet = replace(problem, progress=None)
-    if precision == "float32" and not is_short(precision, problem.rtol):
+    if _near_rounding(problem, precision):
         second = on_device(jolted(quiet), precision, method)
         rows = np.flatnonzero(doubted(run, second, problem.rtol) | _unfinished(run))
         again["float64"] = len(rows)
@@ -61,6 +61,11 @@ def complete(
     if len(rows):  # the CPU's driver can be stiff and has float64's range
         run.put(rows, driver.solve(_some(quiet, rows)))
     return run, again
+
+
+def _near_rounding(problem: Problem, precision: str) -> bool:
+    """Whether so little is tolerated that float32's roundings show."""
+    return precision == "float32" and not is_short(precision, problem.rtol)
 
 
 def _unfinished(run: Run) -> NDArray[np.bool_]:
@@ -81,7 +86,7 @@ def _clocks(problem: Problem, precision: str) -> dict[str, NDArray[np.int64]]:
     """
     systems = np.arange(len(problem.start))
     decays = np.broadcast_to((problem.arrays["mu"] <= 0).all(axis=-1), systems.shape)
-    if precision == "float32" and not is_short(precision, problem.rtol):
+    if _near_rounding(problem, precision):
         decays = np.zeros_like(decays)
     return {"work": systems[~decays], "log": systems[decays]}
 

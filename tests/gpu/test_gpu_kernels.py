@@ -85,7 +85,7 @@ def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
     assert (got.status == exact.status).all()
     assert np.ma.abs(got.log_abs - exact.log_abs).max() < 1e-5
     assert np.ma.abs(single[0] - exact.log_abs).max() > 1e-5
-    assert 0 < again["float64"] < 200
+    assert 0 < again["float64"] < len(gap)  # a rounding moves ln|x| by eps / gap, which the largest gaps do not show
 
 
 def test_margin_is_reduced_on_the_device() -> None:
