@@ -179,7 +179,7 @@ def main() -> None:
         print(f"{layer['full_matrix_seconds'] + layer['full_symmetric_eigenvalues_seconds']:.1f} s: ", end="")
         print(f"{layer['ratio']:.0f} times as long; same signs: {layer['same_signs']}")
     if arguments.json:
-        from s6flow.symbolic.files import write_atomic
+        from s6flow.files import write_atomic
 
         write_atomic(arguments.json, json.dumps(result, indent=1) + "\n")
 

@@ -24,10 +24,10 @@ from cpu_cases import draw, measure, provenance, together
 from cpu_peers import attention, c_peer, lambdified, scipy_final
 from cpu_taylor import available
 
+from s6flow.files import write_atomic
 from s6flow.numeric.flow import FlowParameters, integrate
+from s6flow.symbolic.charts import growth_rate_program, log_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import growth_rate_program, log_program
-from s6flow.symbolic.files import write_atomic
 
 HERE = Path(__file__).parent
 #: Final error that every solver must reach, relative in x, and the tolerances it may use.

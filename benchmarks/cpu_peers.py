@@ -15,8 +15,8 @@ from scipy.integrate import solve_ivp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.attention import attention_program
+from s6flow.symbolic.codegen.arrays.numpy import scan
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.numpy import scan
 from s6flow.symbolic.layer import flow_cell
 
 __all__ = ["attention", "c_peer", "lambdified", "scipy_final"]

@@ -125,6 +125,6 @@ def provenance() -> dict[str, Any]:
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
     """Write a result file whole, readable and in a fixed order."""
-    from s6flow.symbolic.files import write_atomic
+    from s6flow.files import write_atomic
 
     write_atomic(path, json.dumps(content, indent=1, sort_keys=True, default=float) + "\n")

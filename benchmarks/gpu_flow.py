@@ -20,10 +20,10 @@ import torch
 from gpu_cases import BATCH, ceilings, measure, mild_systems, provenance, write_json
 from gpu_peers import PEERS, TIME, Arrays, H, attention_matrix, eager_linear, runge_kutta
 
-from s6flow.numeric.gpu.fixed import fixed_steps
-from s6flow.numeric.gpu.fused import Tile, flow_tensors
+from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
+from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import growth_rate_program
 
 NAMES = ("mu", "a", "s", "b", "floor")
 NO_FLOOR = frozenset({"floor"})

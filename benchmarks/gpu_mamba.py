@@ -38,9 +38,9 @@ def prepare(folder: Path) -> None:
     import transformers
     from safetensors.torch import load_file
 
+    from s6flow.numeric.audit.simulation.states import token_states
     from s6flow.numeric.experiments import load_config
     from s6flow.numeric.experiments.model import S6Stack
-    from s6flow.numeric.gpu.states import token_states
 
     torch.manual_seed(130)
     device = "cuda" if torch.cuda.is_available() else "cpu"  # where mamba-ssm is installed, models use its kernel
@@ -61,8 +61,8 @@ def run(source: str, states: Path | None) -> dict[str, Any]:
     """What the audit found, layer by layer, and in sentences."""
     from s6flow.commands.audit import token_states
     from s6flow.numeric.audit import audit
-    from s6flow.numeric.audit.document import to_json
-    from s6flow.numeric.audit.tables import sentences
+    from s6flow.numeric.audit.output.records import to_json
+    from s6flow.numeric.audit.output.tables import sentences
 
     begin = time.perf_counter()
     report = audit(source, simulate=True, device="cuda", states=token_states(states) if states else None)

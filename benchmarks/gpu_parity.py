@@ -20,8 +20,8 @@ import numpy as np
 from gpu_cases import extreme_systems, provenance, write_json
 
 from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import growth_rate_program
 
 #: (systems, tokens, states): 10,000 systems in all.
 RATES = [(2500, 1, 1), (2900, 7, 1), (2000, 64, 4), (1500, 100, 16), (1000, 33, 1), (80, 1000, 4), (20, 5000, 1)]
@@ -134,7 +134,7 @@ def moved(index: int, rows: Any, status: Any, precision: str) -> tuple[Any, Any,
 
 def on_gpu(index: int, precision: str) -> tuple[Any, dict[str, int]]:
     """The kernel's run of a group of systems, and how many of them ran again in float64 and on the CPU."""
-    from s6flow.numeric.gpu.flow import complete, on_device
+    from s6flow.numeric.flow.backends.triton.backend import complete, on_device
 
     counts: dict[str, int] = {}
 

@@ -51,8 +51,8 @@ def tensors(seed: int, systems: int, tokens: int, precision: str, sign: float = 
 
 
 def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
-    from s6flow.numeric.gpu.fixed import fixed_steps
-    from s6flow.numeric.gpu.fused import Tile
+    from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
+    from s6flow.numeric.flow.backends.triton.fused import Tile
 
     tokens, *shape = case
     batch = BATCH_TOKENS // tokens
@@ -73,8 +73,8 @@ def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
 def adaptive(case: tuple[Any, ...], once: bool) -> dict[str, Any]:
     import torch
 
-    from s6flow.numeric.gpu.fused import Tile, flow_tensors
-    from s6flow.numeric.gpu.tableau import pair
+    from s6flow.numeric.flow.backends.pairs import pair
+    from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
 
     clock, precision, method, rtol, tokens, *shape = case
     batch = 64 if once else BATCH_TOKENS // tokens

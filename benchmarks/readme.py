@@ -12,7 +12,7 @@ from typing import Any
 
 from gpu_cases import BATCH
 
-from s6flow.symbolic.files import write_atomic
+from s6flow.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

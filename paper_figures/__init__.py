@@ -2,6 +2,6 @@
 
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.draw import Outcome, Report, draw_figures
-from s6flow.paper_figures.page import figure_blocks, index_page
+from s6flow.paper_figures.index import figure_blocks, index_page
 
 __all__ = ["FIGURES", "Outcome", "Report", "draw_figures", "figure_blocks", "index_page"]

@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from s6flow.errors import S6FlowError
 from s6flow.paper_figures.command import figures
-from s6flow.symbolic.errors import S6FlowError
 
 
 def main() -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 
+from s6flow.errors import FormatError
 from s6flow.paper_figures.figure import Figure
-from s6flow.symbolic.errors import FormatError
 
 __all__ = ["FIGURES", "chosen"]
 
@@ -40,7 +40,7 @@ _ROWS = (
     Figure(
         "phase-diagram",
         "Phase diagram in the scaled variables",
-        "phase",
+        "phase_diagram",
         ("scaling", "slow-log-rate", "fast-blow-up-time", "fast-bound", "coexistence"),
     ),
     Figure(
@@ -53,7 +53,7 @@ _ROWS = (
     Figure(
         "real-weights",
         "Real weights: scenarios, signs, control and constants",
-        "weights",
+        "real_weights",
         ("affine-phase-line", "channel-invariance", "state-convergence"),
         packages=("typeseg",),
     ),
@@ -66,10 +66,10 @@ _ROWS = (
     Figure(
         "token-rates",
         "Token rates: unequal growth and the attention near a blow-up",
-        "rates",
+        "token_rates",
         ("divergence-monotone", "causality-times", "iterated-log", "fast-order"),
     ),
-    Figure("table-of-rates", "Table 1: scenarios, conditions and rates", "table", ("*",)),
+    Figure("table-of-rates", "Table 1: scenarios, conditions and rates", "rates_table", ("*",)),
     Figure("theorem-graph", "The theorems, what they rest on and how they depend", "graph", ("*",)),
     Figure("training", "Training: the refinements, with intervals over seeds", "training", (), results=(_EXPERIMENTS,)),
     Figure(

@@ -11,9 +11,9 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
+from s6flow.errors import S6FlowError
 from s6flow.paper_figures.figure import Figure
-from s6flow.symbolic.errors import S6FlowError
-from s6flow.symbolic.sources import package_root, source_files
+from s6flow.provenance import package_root, source_files
 
 __all__ = ["ROOT", "code_of", "figure_digest", "result_files", "versions"]
 

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from s6flow.errors import MissingDependencyError
+from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.digest import figure_digest, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
-from s6flow.symbolic.errors import MissingDependencyError
-from s6flow.symbolic.files import write_atomic
 
 __all__ = ["Outcome", "Progress", "Report", "draw_figures", "read_record"]
 
@@ -98,7 +98,7 @@ def draw_figures(
         if progress:
             progress(outcome, number, len(figures))
     if not check:
-        from s6flow.paper_figures.page import index_page
+        from s6flow.paper_figures.index import index_page
 
         write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
     return Report(None if check else Path(out), tuple(outcomes))
@@ -136,7 +136,8 @@ def _make(figure: Figure, out: Path, reuse: list[Path]) -> Outcome:
 def _content(figure: Figure, digest: str) -> dict[str, bytes]:
     """Suffix -> content of every file of a figure, its record included."""
     from s6flow.paper_figures.render import render
-    from s6flow.proofs.registry import REGISTRY, get, status
+    from s6flow.proofs.registry import REGISTRY, get
+    from s6flow.proofs.status import status
 
     drawing = figure.drawing()
     ids = tuple(REGISTRY) if figure.theorems == ("*",) else figure.theorems

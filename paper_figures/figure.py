@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
-from s6flow.symbolic.errors import S6FlowError
+from s6flow.errors import S6FlowError
 
 __all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable"]
 
@@ -48,7 +48,7 @@ class Figure:
     Args:
         name: what the command line calls it; also the stem of its files.
         title: one line.
-        module: the module in `s6flow.paper_figures` that is its `Drawing`.
+        module: the module in `s6flow.paper_figures.drawings` that is its `Drawing`.
         theorems: ids of the theorems whose content it shows.
         packages: optional distributions that it reads data from.
         results: committed result files that it shows, as patterns below the package's root.
@@ -64,7 +64,7 @@ class Figure:
     @property
     def path(self) -> str:
         """Full name of the module."""
-        return f"s6flow.paper_figures.{self.module}"
+        return f"s6flow.paper_figures.drawings.{self.module}"
 
     def drawing(self) -> Drawing:
         """The module, imported.

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from s6flow.errors import S6FlowError
 from s6flow.paper_figures.digest import result_files
 from s6flow.paper_figures.figure import Figure
-from s6flow.symbolic.errors import S6FlowError
 
 __all__ = ["stale_reasons", "stale_results"]
 

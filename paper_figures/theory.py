@@ -9,13 +9,14 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.proofs.registry import get, status
+from s6flow.proofs.registry import get
+from s6flow.proofs.status import status
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.criteria import QUANTITIES, quantity
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.observables import conclusion_latex
 
 __all__ = ["abbreviated", "cite", "cited", "decay_constants", "evaluate", "formula", "latex", "rate", "short"]

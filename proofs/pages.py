@@ -8,7 +8,8 @@ import numpy as np
 import sympy as sp
 
 from s6flow.proofs.formal import reached
-from s6flow.proofs.registry import REGISTRY, formal, get, group, status
+from s6flow.proofs.registry import REGISTRY, get, group
+from s6flow.proofs.status import formal, status
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph

@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError
+from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 
 __all__ = ["COQ", "RECORD", "WHITELIST", "ProofError", "ProofReport", "coq_available", "prove"]
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from s6flow.symbolic.errors import TheoremError
+from s6flow.errors import TheoremError
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["REGISTRY", "STATUSES", "Registry", "get", "near", "status"]
+__all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near"]
 
-STATUSES = ("kernel-checked", "symbolic", "certified", "numeric", "conjecture")
 #: Groups in the order of the theory.
 GROUPS = (
     "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors",
@@ -77,38 +76,3 @@ def group(theorem: Theorem) -> str:
     """The folder under proofs/theorems that holds the theorem's file."""
     name = theorem.id.replace("-", "_") + ".py"
     return next(g for g in GROUPS if (Path(__file__).parent / "theorems" / g / name).exists())
-
-
-@cache
-def _record() -> dict[str, tuple[str, ...]]:
-    from s6flow.proofs.prove import recorded
-
-    return recorded()
-
-
-@cache
-def _statements() -> dict[str, list[str]]:
-    from s6flow.proofs.formal import whole_statements
-
-    names: dict[str, list[str]] = {}
-    for name, identifier in whole_statements().items():
-        names.setdefault(identifier, []).append(name)
-    return names
-
-
-def formal(theorem: Theorem) -> dict[str, tuple[str, ...]]:
-    """Coq theorem name -> axioms, for the statements of a theorem whose proofs the kernel has accepted.
-
-    Empty unless the committed record covers every one of its statements and no Coq source has changed since.
-    """
-    names = _statements().get(theorem.id, [])
-    record = _record()
-    return {name: record[name] for name in names} if all(name in record for name in names) else {}
-
-
-def status(theorem: Theorem) -> str:
-    """What the theorem rests on, strongest first: one of `STATUSES`."""
-    if formal(theorem):
-        return "kernel-checked"
-    unsupported = theorem.evidence == "symbolic" and not theorem.steps()  # no residual stands behind the word
-    return "numeric" if unsupported else theorem.evidence

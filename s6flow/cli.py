@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from s6flow import __version__
-from s6flow.symbolic.errors import S6FlowError
+from s6flow.errors import S6FlowError
 
 __all__ = ["cli", "main"]
 

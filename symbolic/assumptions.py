@@ -11,12 +11,12 @@ from functools import cache
 
 import sympy as sp
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
-from s6flow.symbolic.errors import TheoremError
 
 __all__ = ["ASSUMPTIONS", "Assumption", "assumption", "predicate"]
 

@@ -12,10 +12,10 @@ from functools import cache
 
 import sympy as sp
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.layer import axis_cell, flow_cell
 
 __all__ = ["QUANTITIES", "Quantity", "delta", "mu_total", "quantity"]

@@ -7,9 +7,9 @@ from functools import cache
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.observables import sharp
 from s6flow.symbolic.theorem import Theorem
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic.assumptions import assumption, letters_of
 from s6flow.symbolic.derivation.step import Step, reduce_to_zero
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex, sharp
 
 __all__ = ["KINDS", "Counterexample", "Rate", "Sharpness", "Step", "StepReport", "Theorem", "check_step"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from s6flow.numeric.audit.carried import EVIDENCE
-from s6flow.numeric.audit.numbers import KAPPA_TOKENS
-from s6flow.numeric.audit.verdict import SCENARIOS, SIGNS, THEOREMS
+from s6flow.numeric.criteria.carried import EVIDENCE
+from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
+from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS, THEOREMS
 
 __all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column"]
 

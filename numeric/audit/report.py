@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from s6flow.numeric.audit.carried import exponential_sum
-from s6flow.numeric.audit.certificate import certified_column
+from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.audit.control import Control, permutation_control
-from s6flow.numeric.audit.labels import Labels
-from s6flow.numeric.audit.numbers import channel_numbers, prepare
-from s6flow.numeric.audit.simulate import Simulation, TokenStates, simulator
+from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates, simulator
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
-from s6flow.numeric.audit.verdict import channel_verdicts
+from s6flow.numeric.criteria.carried import exponential_sum
+from s6flow.numeric.criteria.certificate import certified_column
+from s6flow.numeric.criteria.labels import Labels
+from s6flow.numeric.criteria.numbers import channel_numbers, prepare
+from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
-from s6flow.symbolic.errors import AssumptionError, FormatError, SourceError
 
 __all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
 

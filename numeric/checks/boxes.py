@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.checks.certify import BITS, require_flint
+from s6flow.errors import TheoremError
+from s6flow.numeric.criteria.certify import BITS, require_flint
 from s6flow.proofs.registry import get
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.margin import IDLE, margin_program
 from s6flow.symbolic.theorem import Theorem
 

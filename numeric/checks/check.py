@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.errors import AssumptionError, TheoremError
 from s6flow.numeric.checks.engines import applicable, engine, require
 from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan
 from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe, satisfied
 from s6flow.numeric.checks.measurements import MEASUREMENTS
 from s6flow.numeric.checks.shared import Data, Observed
-from s6flow.numeric.flow.problem import fastest_on_cpu, load_backend
+from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
 from s6flow.proofs.registry import get
-from s6flow.symbolic.errors import AssumptionError, TheoremError
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = [

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.errors import CodegenError, MissingDependencyError
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.errors import CodegenError, MissingDependencyError
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate", "require", "tolerance"]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import Engine
 from s6flow.numeric.checks.shared import Data
-from s6flow.proofs.construct import Shape, construct, dimension
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["TRAINED", "WITNESS", "batch_of", "corners", "examples_of", "plan"]

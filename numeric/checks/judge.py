@@ -10,13 +10,13 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from s6flow.errors import TheoremError
 from s6flow.numeric.checks.engines import Engine, applicable, engine, evaluate, tolerance
 from s6flow.numeric.checks.measurements import MEASUREMENTS, moments
 from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.shared import Data, Observed
 from s6flow.symbolic.assumptions import predicate
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.margin import IDLE, margin_program
 from s6flow.symbolic.theorem import Theorem
 

@@ -25,11 +25,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from s6flow.files import write_atomic
 from s6flow.numeric.checks.check import CheckReport, Verdict, check_together
 from s6flow.numeric.checks.engines import ENGINES, applicable
-from s6flow.numeric.flow.problem import fastest_on_cpu
-from s6flow.proofs.registry import REGISTRY, get, status
-from s6flow.symbolic.files import write_atomic
+from s6flow.numeric.flow.backends import fastest_on_cpu
+from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs.status import status
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.audit.carried import NEGATIVE, UNDECIDED, carried_signs
 from s6flow.numeric.checks.shared import Array, Data, quantity
+from s6flow.numeric.criteria.carried import NEGATIVE, UNDECIDED, carried_signs
 
 __all__ = ["carried_sign"]
 

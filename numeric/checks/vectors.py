@@ -102,7 +102,7 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
 
 def roots(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Certified number of roots of K, and the sign changes that bound it."""
-    from s6flow.numeric.checks.certify import certify_K
+    from s6flow.numeric.criteria.certify import certify_K
 
     letters = ("mu", "a", "s", "b", "floor")
     certificates = [certify_K(*(np.asarray(data[key])[index] for key in letters)) for index in range(len(data["s"]))]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError
+from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 
 __all__ = ["main"]
 
@@ -48,7 +48,7 @@ def _commands() -> tuple[Any, Any]:
     Raises: MissingDependencyError: without PyTorch.
     """
     try:
-        from s6flow.numeric.experiments.commands import prepare, run_experiment
+        from s6flow.numeric.experiments.launch import prepare, run_experiment
     except ModuleNotFoundError as error:
         remedy = "Run pip install 's6flow[experiments]'."
         raise MissingDependencyError("experiments need PyTorch", f"no {error.name}", "", remedy) from None

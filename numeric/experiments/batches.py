@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from s6flow.errors import FormatError
 from s6flow.numeric.experiments.classes import Labelled
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.text import Corpus
-from s6flow.symbolic.errors import FormatError
 
 __all__ = ["Batch", "Data"]
 

@@ -10,10 +10,10 @@ from random import Random
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from s6flow.errors import FormatError, MissingDependencyError, SourceError
+from s6flow.files import atomic_path
 from s6flow.numeric.experiments.config import DataConfig
 from s6flow.numeric.experiments.listops import PAD, VOCABULARY, expression
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
-from s6flow.symbolic.files import atomic_path
 
 __all__ = ["Labelled", "load_labelled", "prepare_labelled"]
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from s6flow.errors import FormatError
 from s6flow.numeric.experiments.conditions import CONDITIONS
-from s6flow.symbolic.errors import FormatError
 
 __all__ = ["Config", "DataConfig", "ModelConfig", "TrainConfig", "config_names", "load_config"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
+from s6flow.errors import FormatError, S6FlowError
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.run import finished, load_source, perform
-from s6flow.symbolic.errors import FormatError, S6FlowError
 
 __all__ = ["jobs_of_rank", "pick_devices", "run_grid"]
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import torch
 
-from s6flow.symbolic.sources import meaning_digest, source_files
+from s6flow.provenance import meaning_digest, source_files
 
 __all__ = ["code_digest", "provenance", "run_modules"]
 

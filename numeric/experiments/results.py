@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.errors import FormatError
+from s6flow.files import atomic_path, write_atomic
 from s6flow.numeric.experiments.claims import CLAIMS, Claim
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.run import finished, load_source, run_folder
 from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, paired
-from s6flow.symbolic.errors import FormatError
-from s6flow.symbolic.files import atomic_path, write_atomic
 
 __all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from s6flow.errors import FormatError
+from s6flow.files import write_atomic
 from s6flow.numeric.experiments.after import measure
 from s6flow.numeric.experiments.audited import audit_weights
 from s6flow.numeric.experiments.batches import Data
@@ -17,11 +19,9 @@ from s6flow.numeric.experiments.classes import Labelled, load_labelled
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.model import parameter_counts
 from s6flow.numeric.experiments.provenance import provenance
+from s6flow.numeric.experiments.tensors import write_weights
 from s6flow.numeric.experiments.text import Corpus, load_corpus
 from s6flow.numeric.experiments.train import Progress, build_model, evaluate, train_model
-from s6flow.numeric.experiments.weights import write_weights
-from s6flow.symbolic.errors import FormatError
-from s6flow.symbolic.files import write_atomic
 
 __all__ = ["finished", "last_change", "load_source", "perform", "run_folder"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
+from s6flow.errors import FormatError, MissingDependencyError, SourceError
 
 __all__ = ["Corpus", "load_corpus"]
 

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from s6flow.errors import SourceError
+from s6flow.files import atomic_path, write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.conditions import apply_condition
 from s6flow.numeric.experiments.config import Config, TrainConfig
 from s6flow.numeric.experiments.model import S6Stack
-from s6flow.numeric.experiments.step import Step, batch_loss, make_optimiser
+from s6flow.numeric.experiments.update import Step, batch_loss, make_optimiser
 from s6flow.numeric.refinements.mixer import kernel_scan
-from s6flow.symbolic.errors import SourceError
-from s6flow.symbolic.files import atomic_path, write_atomic
 
 __all__ = ["Outcome", "build_model", "learning_rate", "train_model"]
 

@@ -8,10 +8,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.errors import FormatError
 from s6flow.numeric.flow.parameters import FlowParameters
 from s6flow.numeric.flow.problem import Status
 from s6flow.numeric.flow.result import FlowResult
-from s6flow.symbolic.errors import FormatError
 
 __all__ = ["Fate", "Fates", "classify"]
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from s6flow.errors import AssumptionError, FormatError
+from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
 from s6flow.numeric.flow.parameters import Parameters, finite_array
-from s6flow.numeric.flow.problem import Problem, Run, Status, load_backend
+from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.result import FlowResult
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 __all__ = ["DEFAULT_LOG_HORIZON", "LARGEST_LOG_HORIZON", "integrate"]
 
@@ -53,7 +54,7 @@ def integrate(
         atol: asinh only: further tolerated error relative to the largest token; 0.01 rtol by default.
         x_limit: |x| that counts as blown up, at least 1e6; 1e100 by default, 1e60 in asinh coordinates.
         max_steps: attempted steps a system before it is reported as STEP_LIMIT.
-        backend: a key of `problem.BACKENDS`, or a solver like theirs.
+        backend: a key of `backends.BACKENDS`, or a solver like theirs.
         progress: whether to show a bar when on a terminal.
     Returns: trajectories and ends.
     Raises: AssumptionError: NaN, Inf, nonpositive times, |x0| beyond the limit. FormatError: shapes and names.
@@ -172,7 +173,7 @@ def _broadcast(
 def _progress(wanted: bool, systems: int) -> AbstractContextManager[Any]:
     if not wanted:
         return nullcontext()
-    from s6flow.numeric.flow.progress import bar
+    from s6flow.progress import bar
 
     return bar("integrating", systems)
 

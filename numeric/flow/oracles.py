@@ -13,11 +13,11 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from s6flow.errors import AssumptionError
 from s6flow.numeric.flow.parameters import finite_array
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.charts import log_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import log_program
-from s6flow.symbolic.errors import AssumptionError
 
 __all__ = ["blow_up_quadrature", "closed_form_s0", "closed_form_s0_expression", "token_one"]
 

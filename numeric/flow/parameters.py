@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s6flow.symbolic.errors import AssumptionError, FormatError
+from s6flow.errors import AssumptionError, FormatError
 
 __all__ = ["AxisParameters", "FlowParameters", "LayerParameters", "Parameters", "finite_array"]
 

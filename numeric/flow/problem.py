@@ -1,13 +1,11 @@
-"""What an integration backend is given, and what it returns; and the table of backends.
+"""What an integration backend is given, and what it returns.
 
 A backend is one function `solve(problem) -> Run` that advances every system of the batch to its end. Compiled
-backends replace `driver.solve` whole; `integrate` prepares the problem and reads the run.
+backends replace `driver.solve` whole; `integrate` prepares the problem and reads the run; `backends` has their table.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -16,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s6flow.numeric.flow.coordinates import Coordinates
-from s6flow.symbolic.errors import FormatError, MissingDependencyError
 
-__all__ = ["BACKENDS", "Problem", "Run", "Status", "fastest_on_cpu", "load_backend"]
+__all__ = ["Problem", "Run", "Status"]
 
 Float = NDArray[np.float64]
 
@@ -119,33 +116,3 @@ class Run:
         """Take over the run of some of the systems."""
         for item in fields(self):
             getattr(self, item.name)[rows] = getattr(part, item.name)
-
-
-#: name -> "module:function" of a solver, imported when it is asked for.
-BACKENDS: dict[str, str] = {
-    "numpy": "s6flow.numeric.flow.driver:solve",
-    "numba": "s6flow.numeric.flow.compiled:solve",
-    "triton": "s6flow.numeric.gpu.flow:solve",
-}
-
-
-def load_backend(name: str) -> Callable[[Problem], Run]:
-    """The solver of a backend.
-
-    Raises: FormatError: no such backend. MissingDependencyError: its library is not installed.
-    """
-    if name not in BACKENDS:
-        raise FormatError("a flow backend must be one of " + ", ".join(BACKENDS), name, "backend")
-    module, function = BACKENDS[name].split(":")
-    try:
-        solver: Callable[[Problem], Run] = getattr(importlib.import_module(module), function)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the {name} flow backend needs its library", error, "backend", "Use backend='numpy'."
-        ) from None
-    return solver
-
-
-def fastest_on_cpu() -> str:
-    """The backend for many systems of log tokens: the compiled one where Numba is installed."""
-    return "numpy" if importlib.util.find_spec("numba") is None else "numba"

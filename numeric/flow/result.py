@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.errors import FormatError
 from s6flow.numeric.flow.parameters import FlowParameters, Parameters
 from s6flow.numeric.flow.pointwise import attention_matrix
 from s6flow.numeric.flow.problem import Status
-from s6flow.symbolic.errors import FormatError
 
 __all__ = ["FlowResult"]
 

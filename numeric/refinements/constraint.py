@@ -30,10 +30,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements.cone import nearest_pair, squash_pair, unsquash_pair
 from s6flow.numeric.refinements.layers import S6Shape, s6_layers, s6_shape, split_rows
 from s6flow.numeric.refinements.matrix import gain_parts, psd_gain, published_rows, signature
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 __all__ = ["Form", "Scenario", "ScenarioConstraint", "bake", "constrain", "constrained_layers"]
 

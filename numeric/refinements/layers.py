@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s6flow.symbolic.errors import AssumptionError, FormatError
+from s6flow.errors import AssumptionError, FormatError
 
 __all__ = ["S6Shape", "channel_mu", "s6_layers", "s6_shape", "split_rows"]
 

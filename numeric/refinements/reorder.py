@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements.layers import channel_mu, s6_layers, s6_shape
 from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs
 from s6flow.numeric.refinements.scores import SCORES, Score, ScoreInputs
 from s6flow.numeric.refinements.softsort import Reordering, reordering
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 __all__ = [
     "Mode",

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from s6flow.symbolic.errors import FormatError
+from s6flow.errors import FormatError
 
 __all__ = ["Reordering", "hard_order", "reordering", "soft_permutation"]
 

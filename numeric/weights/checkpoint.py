@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from s6flow.errors import AssumptionError, FormatError, S6FlowError, SourceError
 from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
 from s6flow.numeric.weights.locate import locate
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
 from s6flow.numeric.weights.stored import StoredTensor
-from s6flow.symbolic.errors import AssumptionError, FormatError, S6FlowError, SourceError
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float64
 
-from s6flow.symbolic.errors import AssumptionError, FormatError
+from s6flow.errors import AssumptionError, FormatError
 
 __all__ = ["Flag", "S6Layer", "WithheldLayer"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 from s6flow.numeric.weights.readers import READERS, ShardedStore, TensorStore, open_file
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 
 __all__ = ["Located", "locate"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.errors import FormatError, MissingDependencyError, SourceError
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.stored import TensorInfo
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
 
 __all__ = ["TorchStore"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.weights.stored import FLOATS, StoredTensor, TensorInfo
-from s6flow.symbolic.errors import FormatError, SourceError
 
 __all__ = ["READERS", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from s6flow.symbolic.errors import FormatError
+from s6flow.errors import FormatError
 
 __all__ = ["FLOATS", "FloatFormat", "StoredTensor", "TensorInfo"]
 

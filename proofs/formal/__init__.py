@@ -13,13 +13,13 @@ from pathlib import Path
 import jinja2
 import sympy as sp
 
+from s6flow.errors import CodegenError
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.coq import ATOM, PRODUCT, Carried, print_coq, print_relation
-from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["MISSING", "formal_statements", "formula", "generated_files", "proposition", "reached", "whole_statements"]
 

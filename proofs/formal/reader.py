@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from s6flow.symbolic.errors import FormatError
+from s6flow.errors import FormatError
 
 __all__ = ["LIBRARY", "evaluate", "holds"]
 

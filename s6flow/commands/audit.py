@@ -11,7 +11,7 @@ import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, say_written
 from s6flow.commands.progress import bar
-from s6flow.symbolic.errors import FormatError, SourceError
+from s6flow.errors import FormatError, SourceError
 
 if TYPE_CHECKING:
     from s6flow.numeric.audit import AuditReport

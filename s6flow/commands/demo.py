@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from s6flow.cli import cli
-from s6flow.symbolic.errors import S6FlowError
+from s6flow.errors import S6FlowError
 
 __all__ = ["main"]
 

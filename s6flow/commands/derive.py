@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from s6flow.symbolic.files import write_atomic
+from s6flow.files import write_atomic
 
 __all__ = ["derive"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from s6flow.symbolic.errors import FormatError
+from s6flow.errors import FormatError
 
 __all__ = ["STDOUT", "OutputFile", "say_written"]
 

@@ -10,9 +10,9 @@ import click
 import numpy as np
 
 from s6flow.commands.outputs import OutputFile, say_written
-from s6flow.numeric.flow.problem import BACKENDS
-from s6flow.symbolic.errors import AssumptionError, FormatError
-from s6flow.symbolic.files import atomic_path, write_atomic
+from s6flow.errors import AssumptionError, FormatError
+from s6flow.files import atomic_path, write_atomic
+from s6flow.numeric.flow.backends import BACKENDS
 
 if TYPE_CHECKING:
     from s6flow.numeric.flow import FlowParameters, FlowResult
@@ -120,10 +120,11 @@ def _run(
 def _report(
     result: FlowResult, error: float | None, x_limit: float, params: FlowParameters, x0: list[float]
 ) -> dict[str, Any]:
-    from s6flow.numeric.audit.axis import axis_verdict
-    from s6flow.numeric.audit.verdict import SCENARIOS
+    from s6flow.numeric.criteria.system import axis_verdict
+    from s6flow.numeric.criteria.verdict import SCENARIOS
     from s6flow.numeric.flow import Status
-    from s6flow.proofs.registry import get, status
+    from s6flow.proofs.registry import get
+    from s6flow.proofs.status import status
 
     scenario, theorem = axis_verdict(params, np.asarray(x0))
     ended = Status(int(result.status))

@@ -10,7 +10,7 @@ import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, say_written
 from s6flow.numeric.checks.engines import ENGINES
-from s6flow.numeric.flow.problem import BACKENDS
+from s6flow.numeric.flow.backends import BACKENDS
 
 if TYPE_CHECKING:
     from s6flow.numeric.checks.check import CheckReport
@@ -23,9 +23,9 @@ __all__ = ["check", "theorem", "theorems"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorems(wanted: str | None, as_json: bool) -> None:
     """List every theorem with its status and source."""
+    from s6flow.errors import FormatError
     from s6flow.proofs.pages import listing
-    from s6flow.proofs.registry import STATUSES
-    from s6flow.symbolic.errors import FormatError
+    from s6flow.proofs.status import STATUSES
 
     if wanted is not None and wanted not in STATUSES:
         raise FormatError("--status must be one of " + ", ".join(STATUSES), wanted)
@@ -84,10 +84,10 @@ def check(
     run, because this backend cannot judge it.
     """
     from s6flow.commands.progress import bar
+    from s6flow.files import write_atomic
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
     from s6flow.proofs.registry import REGISTRY, get
-    from s6flow.symbolic.files import write_atomic
 
     require(backend)
     chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())

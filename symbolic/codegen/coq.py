@@ -13,8 +13,8 @@ from typing import Any
 
 import sympy as sp
 
+from s6flow.errors import CodegenError
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["ATOM", "Carried", "print_coq", "print_relation"]
 

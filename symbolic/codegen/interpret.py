@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program
-from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["interpret_reference"]
 

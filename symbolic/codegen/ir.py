@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from s6flow.symbolic.errors import CodegenError
+from s6flow.errors import CodegenError
 
 __all__ = ["AXES", "OPS", "Input", "Node", "Op", "Program", "make", "topological"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import sympy as sp
 
+from s6flow.errors import CodegenError
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Input, Node, Program, make
-from s6flow.symbolic.errors import CodegenError
 from s6flow.symbolic.layer import Scan, ScanCell
 
 __all__ = ["lower_cell", "lower_expression", "lower_program"]

@@ -21,18 +21,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s6flow.symbolic.codegen.arrays import print_arrays
-from s6flow.symbolic.codegen.flint import FLINT
+from s6flow.errors import CodegenError, FormatError, MissingDependencyError
+from s6flow.files import write_atomic
+from s6flow.symbolic.codegen.arrays.flint import FLINT
+from s6flow.symbolic.codegen.arrays.numpy import NUMPY
+from s6flow.symbolic.codegen.arrays.printer import print_arrays
+from s6flow.symbolic.codegen.arrays.torch import TORCH
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.codegen.numba import HEADER as NUMBA_HEADER
-from s6flow.symbolic.codegen.numba import print_numba
-from s6flow.symbolic.codegen.numpy import NUMPY
+from s6flow.symbolic.codegen.numba.printer import HEADER as NUMBA_HEADER
+from s6flow.symbolic.codegen.numba.printer import print_numba
 from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
-from s6flow.symbolic.codegen.torch import TORCH
-from s6flow.symbolic.codegen.triton import HEADER as TRITON_HEADER
-from s6flow.symbolic.codegen.triton import print_triton
-from s6flow.symbolic.errors import CodegenError, FormatError, MissingDependencyError
-from s6flow.symbolic.files import write_atomic
+from s6flow.symbolic.codegen.triton.printer import HEADER as TRITON_HEADER
+from s6flow.symbolic.codegen.triton.printer import print_triton
 
 __all__ = ["BACKENDS", "Backend", "Generated", "explain", "generate", "load_module", "source_text"]
 

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Callable
 from functools import reduce
 
+from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program, make
-from s6flow.symbolic.errors import CodegenError
 
 __all__ = ["PASSES", "PIPELINES", "apply_passes", "in_unit"]
 

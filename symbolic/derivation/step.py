@@ -8,8 +8,8 @@ from functools import cache
 
 import sympy as sp
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.errors import TheoremError
 
 __all__ = ["Section", "Step", "drop_empty_sums", "peel_last", "reduce_to_zero"]
 

@@ -11,8 +11,8 @@ from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import load_config
 from s6flow.numeric.experiments.model import ModelConfig, S6Stack
 from s6flow.numeric.experiments.run import load_source
-from s6flow.numeric.experiments.step import Step, make_optimiser
 from s6flow.numeric.experiments.train import build_model
+from s6flow.numeric.experiments.update import Step, make_optimiser
 from s6flow.numeric.refinements import bake, channel_mu, constrain, reorder_tokens, restore_order, s6_layers, s6_shape
 from s6flow.numeric.refinements.reorder import TokenReorder
 

@@ -27,8 +27,8 @@ def systems(seed: int, batch: int, tokens: int, states: int) -> dict[str, np.nda
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-11)])
 @pytest.mark.parametrize(("tokens", "states"), [(1, 1), (100, 16), (3000, 1)])
 def test_rate_equals_the_cpu_reference(tokens: int, states: int, precision: str, tolerance: float) -> None:
+    from s6flow.symbolic.charts import growth_rate_program
     from s6flow.symbolic.codegen.module import generate
-    from s6flow.symbolic.coordinates import growth_rate_program
 
     drawn = {k: v.astype(precision) for k, v in systems(tokens, 40, tokens, states).items()}
     names = generate(growth_rate_program()).inputs
@@ -43,18 +43,18 @@ def test_rate_equals_the_cpu_reference(tokens: int, states: int, precision: str,
 
 
 def test_fused_flow_has_the_fates_and_ends_of_the_cpu() -> None:
-    from s6flow.numeric.flow import FlowParameters, integrate, problem
+    from s6flow.numeric.flow import FlowParameters, integrate
 
     rng = np.random.default_rng(3)
     mu = rng.choice([-1.0, 1.0], (64, 1)) * rng.uniform(0.3, 2.0, (64, 1))
     params = FlowParameters(mu, rng.uniform(0.3, 3.0, (64, 1)), rng.standard_normal(64), rng.standard_normal(64))
     x0 = rng.standard_normal((64, 6))
-    before = problem.BACKENDS.get("triton")
-    problem.BACKENDS["triton"] = "s6flow.numeric.gpu.flow:solve"
+    before = BACKENDS.get("triton")
+    BACKENDS["triton"] = "s6flow.numeric.flow.backends.triton.backend:solve"
     try:
         cpu, gpu = (integrate(x0, params, times=[1e-2, 1.0], rtol=1e-9, backend=name) for name in ("numpy", "triton"))
     finally:
-        problem.BACKENDS["triton"] = before
+        BACKENDS["triton"] = before
     assert (cpu.status == gpu.status).all()
     assert (cpu.reached == gpu.reached).all()
     assert np.ma.abs(cpu.log_abs - gpu.log_abs).max() < 1e-6
@@ -65,7 +65,7 @@ def test_fused_flow_has_the_fates_and_ends_of_the_cpu() -> None:
 
 def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
     from s6flow.numeric.flow import FlowParameters, integrate
-    from s6flow.numeric.gpu.flow import complete, on_device
+    from s6flow.numeric.flow.backends.triton.backend import complete, on_device
 
     rng, gap = np.random.default_rng(4), 10.0 ** np.linspace(-6, -1, 200)
     rates = np.stack([np.ones(200), gap - 1], axis=1)  # they cancel to the gap
@@ -89,9 +89,9 @@ def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
 
 
 def test_margin_is_reduced_on_the_device() -> None:
+    from s6flow.symbolic.charts import growth_rate_program
     from s6flow.symbolic.codegen.module import generate
-    from s6flow.symbolic.codegen.triton_margin import generate_margin
-    from s6flow.symbolic.coordinates import growth_rate_program
+    from s6flow.symbolic.codegen.triton.margin import generate_margin
 
     drawn = systems(5, 3000, 50, 2)
     names = generate(growth_rate_program()).inputs
@@ -103,8 +103,8 @@ def test_margin_is_reduced_on_the_device() -> None:
 
 def test_mamba_kernel_is_the_right_hand_side() -> None:
     pytest.importorskip("mamba_ssm")
-    from s6flow.numeric.audit.reference import s6_reference
-    from s6flow.numeric.gpu.mamba import AxisSystems, LayerOnDevice, axis_velocity, layer_velocity
+    from s6flow.numeric.audit.simulation.mamba import AxisSystems, LayerOnDevice, axis_velocity, layer_velocity
+    from s6flow.numeric.audit.simulation.reference import s6_reference
     from s6flow.numeric.weights import S6Layer
 
     rng = np.random.default_rng(1)
@@ -187,8 +187,8 @@ def test_out_of_memory_halves_the_batch(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_several_warps_step_like_one() -> None:
-    from s6flow.numeric.gpu.fixed import fixed_steps
-    from s6flow.numeric.gpu.fused import Tile
+    from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
+    from s6flow.numeric.flow.backends.triton.fused import Tile
 
     drawn = systems(8, 5, 250, 1)
     sent = {k: torch.as_tensor(v * (1e-2 if k == "mu" else 1.0), device="cuda") for k, v in drawn.items()}
@@ -201,8 +201,9 @@ def test_several_warps_step_like_one() -> None:
 def test_recorded_attempts_are_the_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flows driven by mamba-ssm's kernel end in the same bits, replayed as a graph or launched one by one."""
     pytest.importorskip("mamba_ssm")
+    from s6flow.numeric.audit.simulation import mamba
     from s6flow.numeric.flow import FlowParameters, integrate
-    from s6flow.numeric.gpu import batched, mamba
+    from s6flow.numeric.flow.backends.torch import adaptive as batched
     from s6flow.numeric.weights import S6Layer
 
     draw = np.random.default_rng(6).standard_normal
@@ -227,7 +228,7 @@ def test_recorded_attempts_are_the_attempts(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_audit_runs_on_the_kernel() -> None:
     pytest.importorskip("mamba_ssm")
     from s6flow.numeric.audit import audit
-    from s6flow.numeric.audit.observed import agrees
+    from s6flow.numeric.audit.simulation.observed import agrees
     from s6flow.numeric.experiments import shipped_checkpoint
 
     report = audit(str(shipped_checkpoint("positive")), simulate=True, device="cuda", layers=["0"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.audit import audit
-from s6flow.numeric.audit.axis import axis_verdict
-from s6flow.numeric.audit.verdict import SIGNS
+from s6flow.numeric.criteria.system import axis_verdict
+from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.experiments import shipped_checkpoint
 from s6flow.numeric.flow import FlowParameters
 from s6flow.numeric.weights import open_checkpoint

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s6flow.errors import AssumptionError, FormatError, MissingDependencyError, SourceError
 from s6flow.numeric.audit import audit, audit_layer, report
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
-from s6flow.numeric.audit.verdict import THEOREMS
+from s6flow.numeric.criteria.verdict import THEOREMS
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.errors import AssumptionError, FormatError, MissingDependencyError, SourceError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
 
+from s6flow.errors import FormatError
 from s6flow.numeric.audit import (
     COLUMNS,
     AuditReport,
@@ -30,11 +31,10 @@ from s6flow.numeric.audit import (
     write_json,
 )
 from s6flow.numeric.audit.columns import DROPPED
-from s6flow.numeric.audit.document import statuses, summary
-from s6flow.numeric.audit.verdict import SCENARIOS
-from s6flow.symbolic.errors import FormatError
+from s6flow.numeric.audit.output.records import statuses, summary
+from s6flow.numeric.criteria.verdict import SCENARIOS
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "numeric" / "audit" / "schema.json"
+PUBLISHED = Path(__file__).resolve().parents[2] / "numeric" / "audit" / "output" / "schema.json"
 CHANNELS, STATES, RANK = 10, 3, 2
 
 
@@ -179,7 +179,7 @@ class TestHtml:
             assert "nan" not in svg
 
     def test_size_does_not_grow_with_channels(self, report: AuditReport, monkeypatch: pytest.MonkeyPatch) -> None:
-        from s6flow.numeric.audit import pictures
+        from s6flow.numeric.audit.output import pictures
 
         assert len(pictures.scenario_map(report)) < 100 * 3 * 3 * pictures._CELLS
         monkeypatch.setattr(pictures, "_CELLS", 5)
@@ -237,7 +237,7 @@ class TestTerminal:
         assert len(text.splitlines()) < 120
 
     def test_disagreements_are_shown(self, report: AuditReport) -> None:
-        from s6flow.numeric.audit.simulate import Disagreement
+        from s6flow.numeric.audit.simulation.integrator import Disagreement
 
         first = report.layers[0]
         assert first.simulation is not None
@@ -264,7 +264,7 @@ def test_nothing_half_written(report: AuditReport, tmp_path: Path) -> None:
 
 
 def test_scenarios_have_colours() -> None:
-    from s6flow.numeric.audit.pictures import COLOURS
+    from s6flow.numeric.audit.output.pictures import COLOURS
 
     assert list(COLOURS) == list(SCENARIOS)
     assert len(set(COLOURS.values())) == len(COLOURS)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.numeric.audit import audit_layer, simulate
-from s6flow.numeric.audit.labels import Labels
-from s6flow.numeric.audit.observed import OBSERVED, agrees
-from s6flow.numeric.audit.reference import s6_reference
-from s6flow.numeric.audit.simulate import simulate_layer
-from s6flow.numeric.audit.verdict import SCENARIOS
+from s6flow.numeric.audit import audit_layer
+from s6flow.numeric.audit.simulation import integrator as simulate
+from s6flow.numeric.audit.simulation.integrator import simulate_layer
+from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
+from s6flow.numeric.audit.simulation.reference import s6_reference
+from s6flow.numeric.criteria.labels import Labels
+from s6flow.numeric.criteria.verdict import SCENARIOS
 from s6flow.numeric.flow import FlowParameters, growth_rate, integrate
 from s6flow.numeric.weights import S6Layer
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.audit import audit_layer
-from s6flow.numeric.audit.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
-from s6flow.numeric.audit.labels import Labels
-from s6flow.numeric.audit.numbers import evaluate, inherited_limit
-from s6flow.numeric.audit.phase import FATES, describe, fate_of
-from s6flow.numeric.audit.verdict import channel_verdicts
+from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
+from s6flow.numeric.criteria.labels import Labels
+from s6flow.numeric.criteria.numbers import evaluate, inherited_limit
+from s6flow.numeric.criteria.phase_line import FATES, describe, fate_of
+from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.weights import S6Layer
 
 

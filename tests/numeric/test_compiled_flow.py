@@ -8,10 +8,10 @@ import numba
 import numpy as np
 import pytest
 
+from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
-from s6flow.numeric.flow import compiled as backend
-from s6flow.symbolic.coordinates import log_program
-from s6flow.symbolic.errors import FormatError, MissingDependencyError
+from s6flow.numeric.flow.backends.numba import backend as backend
+from s6flow.symbolic.charts import log_program
 
 LOG_TIMES = [-10.0, 0.0, 3.0, 100.0]
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s6flow.errors import FormatError, MissingDependencyError, SourceError
 from s6flow.numeric.experiments import config_names, load_config, prepare
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.claims import CLAIMS
@@ -21,7 +22,6 @@ from s6flow.numeric.experiments.listops import evaluate, expression
 from s6flow.numeric.experiments.stats import Interval, bootstrap_interval, decide, paired
 from s6flow.numeric.experiments.text import Corpus, load_corpus
 from s6flow.numeric.experiments.train import learning_rate
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, SourceError
 
 LISTOPS = DataConfig("listops", tokens=20, longest=30, train=24, held_out=6, depth=3, arguments=4)
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.experiments import grid, load_config
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
 from s6flow.numeric.experiments.grid import jobs_of_rank, pick_devices, run_grid
 from s6flow.numeric.experiments.results import SHIPPED, ship, summarise
-from s6flow.symbolic.errors import FormatError, SourceError
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("alone")

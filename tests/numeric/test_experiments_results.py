@@ -18,7 +18,7 @@ from s6flow.numeric.experiments.config import load_config
 from s6flow.numeric.experiments.results import FLAT, SHIPPED, gather, judge, shipped_config
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures.freshness import stale_reasons
-from s6flow.symbolic.sources import meaning_digest, package_root
+from s6flow.provenance import meaning_digest, package_root
 
 FOLDER = package_root() / "numeric" / "experiments" / "results"
 NAMES = ("lm", "reorder_digits", "reorder_listops")

@@ -13,12 +13,12 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.experiments import load_config, run_lm, run_reorder
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.run import last_change, load_source, run_folder
 from s6flow.numeric.experiments.train import build_model, train_model
 from s6flow.numeric.refinements import S6Shape, channel_mu
-from s6flow.symbolic.errors import FormatError, SourceError
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("alone")

@@ -23,8 +23,8 @@ from s6flow.numeric.flow import (
 )
 from s6flow.numeric.flow.oracles import closed_form_s0_expression
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.coordinates import asinh_axis_program, asinh_layer_program
 from s6flow.symbolic.layer import flow_cell
 
 SOFTPLUS = np.logaddexp(0.0, 0.2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s6flow.errors import AssumptionError, FormatError, S6FlowError
 from s6flow.numeric.flow import BACKENDS, AxisParameters, FlowParameters, LayerParameters, Status, integrate
-from s6flow.symbolic.errors import AssumptionError, FormatError, S6FlowError
 
 ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
 
@@ -21,7 +21,9 @@ def test_systems_do_not_see_their_batch(monkeypatch: pytest.MonkeyPatch) -> None
     x0, params = _batch(np.random.default_rng(3), 12, 6, 4)
     options = {"log_times": [-1.0, 2.0, 20.0]}
     together = integrate(x0, params, **options)
-    monkeypatch.setattr("s6flow.numeric.flow.driver.POOL", 72)  # three systems at a time, refilled as they end
+    monkeypatch.setattr(
+        "s6flow.numeric.flow.backends.numpy.driver.POOL", 72
+    )  # three systems at a time, refilled as they end
     pooled = integrate(x0, params, **options)
     np.testing.assert_array_equal(together.final_log_abs, pooled.final_log_abs)
     for k in range(12):
@@ -113,4 +115,4 @@ def test_bad_input_is_one_line(call, error: type[S6FlowError], words: str) -> No
 
 
 def test_backends_are_a_table() -> None:
-    assert BACKENDS["numpy"] == "s6flow.numeric.flow.driver:solve"
+    assert BACKENDS["numpy"] == "s6flow.numeric.flow.backends.numpy.driver:solve"

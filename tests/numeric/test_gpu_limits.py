@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.numeric.flow import FlowParameters, Status, driver, integrate
+from s6flow.errors import DeviceMemoryError, FormatError, MissingDependencyError
+from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.problem import Problem, Run
-from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDependencyError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
-from s6flow.numeric.gpu import flow, fused  # noqa: E402
-from s6flow.symbolic.codegen import triton_runtime  # noqa: E402
+from s6flow.numeric.flow.backends.triton import backend as flow  # noqa: E402
+from s6flow.numeric.flow.backends.triton import fused  # noqa: E402
+from s6flow.symbolic.codegen.triton import runtime as triton_runtime  # noqa: E402
 
 X0 = np.random.default_rng(0).standard_normal((10, 3))
 PARAMS = FlowParameters(mu=[-1.0], a=[1.0], s=1.0, b=0.0)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from s6flow.errors import DeviceMemoryError, FormatError, MissingDependencyError
 from s6flow.numeric.audit import audit_layer
-from s6flow.numeric.audit import simulate as audit
-from s6flow.numeric.audit.observed import agrees
+from s6flow.numeric.audit.simulation import integrator as audit
+from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.errors import DeviceMemoryError, FormatError, MissingDependencyError
 
 torch = pytest.importorskip("torch")
 
@@ -34,9 +34,10 @@ def slow_scan(u: Any, delta: Any, A: Any, B: Any, C: Any, delta_bias: Any = None
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """numeric.gpu.simulate on the CPU, with `slow_scan`."""
+    """simulation.kernel on the CPU, with `slow_scan`."""
     pytest.importorskip("triton")
-    from s6flow.numeric.gpu import mamba, simulate
+    from s6flow.numeric.audit.simulation import kernel as simulate
+    from s6flow.numeric.audit.simulation import mamba
 
     for module in (mamba, simulate):
         monkeypatch.setattr(module, "selective_scan", lambda: slow_scan)
@@ -93,7 +94,7 @@ def test_same_fates_as_the_cpu(kernel: Any) -> None:
 
 def test_a_wrong_kernel_is_found_out(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the sign of A B C's product turned, every fate is another."""
-    from s6flow.numeric.gpu import mamba
+    from s6flow.numeric.audit.simulation import mamba
 
     monkeypatch.setattr(mamba, "selective_scan", lambda: lambda *args, **kwargs: -slow_scan(*args, **kwargs))
     layer = random_layer()
@@ -112,9 +113,9 @@ def test_without_cuda_one_line_names_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
     """Near ln t = 80 softplus(s x + b) leaves float32: a token that stops there is no equilibrium."""
+    from s6flow.numeric.audit.simulation import mamba
     from s6flow.numeric.flow import FlowParameters, Status, classify, integrate
     from s6flow.numeric.flow.fates import Fate
-    from s6flow.numeric.gpu import mamba
 
     rng = np.random.default_rng(2)
     layer = random_layer(channels=30, seed=5)
@@ -134,8 +135,8 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
 
 
 def test_batches_that_do_not_fit_are_halved(kernel: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from s6flow.numeric.flow.backends.fitting import halving
     from s6flow.numeric.flow.problem import Run
-    from s6flow.numeric.gpu.memory import halving
 
     sizes, seen = [], []
 
@@ -161,9 +162,9 @@ def test_batches_that_do_not_fit_are_halved(kernel: Any, capsys: pytest.CaptureF
 
 def test_finished_systems_keep_their_ends(kernel: Any) -> None:
     """A batch thinned out late gives every system the run that it has alone."""
+    from s6flow.numeric.audit.simulation import mamba
     from s6flow.numeric.flow import FlowParameters
     from s6flow.numeric.flow.integrate import integrate
-    from s6flow.numeric.gpu import mamba
 
     rng = np.random.default_rng(8)
     layer = random_layer(channels=12, seed=8)

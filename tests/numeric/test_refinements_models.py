@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements import (
     S6Shape,
     ScenarioConstraint,
@@ -19,7 +20,6 @@ from s6flow.numeric.refinements import (
     split_rows,
 )
 from s6flow.numeric.refinements.mixer import scan_reference
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 SCENARIOS = ["positive", "negative", "mixed"]
 SHAPE = S6Shape(dt_rank=2, d_state=4, channels=6)

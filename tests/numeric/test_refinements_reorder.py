@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements import (
     TokenReorder,
     hard_order,
@@ -23,7 +24,6 @@ from s6flow.numeric.refinements import (
     soft_permutation,
 )
 from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output, scan_reference
-from s6flow.symbolic.errors import AssumptionError, FormatError
 
 MODES = ["hard", "soft", "straight-through"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.weights import S6Layer, WithheldLayer, open_checkpoint
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.stored import TensorInfo
-from s6flow.symbolic.errors import AssumptionError, FormatError, SourceError
 
 CHANNELS, STATES, RANK = 6, 4, 2
 ROWS = RANK + 2 * STATES

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.numeric.weights.readers import SafetensorsStore, TensorStore, open_file
-from s6flow.symbolic.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 
 PREFIX = "backbone.layers.{}.mixer."
 

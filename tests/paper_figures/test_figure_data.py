@@ -157,8 +157,9 @@ def test_token_rates_attention_goes_to_the_token_that_explodes() -> None:
 
 def test_table_shows_every_rate_of_the_registry_with_its_status() -> None:
     data = shown("table")
-    from s6flow.paper_figures import table
-    from s6flow.proofs.registry import get, status
+    from s6flow.paper_figures.drawings import rates_table as table
+    from s6flow.proofs.registry import get
+    from s6flow.proofs.status import status
 
     assert len(data["rate"]) == sum(len(theorem.rates) for theorem in REGISTRY.values())
     assert [status(get(key)) for key in data["theorem"].tolist()] == data["status"].tolist()

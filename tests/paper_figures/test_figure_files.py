@@ -15,13 +15,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from s6flow.paper_figures import digest, draw, page, render
+from s6flow.errors import FormatError, S6FlowError
+from s6flow.paper_figures import digest, draw, render
+from s6flow.paper_figures import index as page
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
 from s6flow.symbolic.derivation.document import Figure as Picture
 from s6flow.symbolic.derivation.document import render as render_document
-from s6flow.symbolic.errors import FormatError, S6FlowError
 
 NAME = "token-rates"
 
@@ -119,14 +120,18 @@ def test_what_is_not_current_is_drawn(
 def test_digest_follows_code_data_and_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figure = FIGURES[NAME]
     code = digest.code_of(figure.path)
-    for module in ("s6flow.symbolic.criteria", "s6flow.numeric.flow.driver", "s6flow.symbolic.codegen.lower"):
+    for module in (
+        "s6flow.symbolic.criteria",
+        "s6flow.numeric.flow.backends.numpy.driver",
+        "s6flow.symbolic.codegen.lower",
+    ):
         assert module in code
     assert "s6flow.numeric.experiments.train" not in code
     before = digest.figure_digest(figure)
     assert digest.figure_digest(figure) == before
     changed = tmp_path / "driver.py"
-    changed.write_bytes(code["s6flow.numeric.flow.driver"].read_bytes() + b"# more\n")
-    monkeypatch.setitem(code, "s6flow.numeric.flow.driver", changed)
+    changed.write_bytes(code["s6flow.numeric.flow.backends.numpy.driver"].read_bytes() + b"# more\n")
+    monkeypatch.setitem(code, "s6flow.numeric.flow.backends.numpy.driver", changed)
     monkeypatch.setattr(digest, "code_of", lambda module: code)
     assert digest.figure_digest(figure) != before
     monkeypatch.undo()

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from s6flow.paper_figures import draw, freshness, performance, training
+from s6flow.errors import FormatError
+from s6flow.paper_figures import draw, freshness
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.digest import result_files
+from s6flow.paper_figures.drawings import performance, training
 from s6flow.paper_figures.figure import FigureUnavailable
-from s6flow.symbolic.errors import FormatError
 
 
 def test_training_shows_what_the_files_say() -> None:

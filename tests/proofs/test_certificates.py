@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("flint")
 
+from s6flow.errors import AssumptionError
 from s6flow.numeric.checks.boxes import certify_box
-from s6flow.numeric.checks.certify import certify_K, enclose_blow_up_time
-from s6flow.symbolic.errors import AssumptionError
+from s6flow.numeric.criteria.certify import certify_K, enclose_blow_up_time
 
 
 def test_witness_of_the_failing_dichotomy() -> None:

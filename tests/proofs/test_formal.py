@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from s6flow.errors import CodegenError, FormatError
 from s6flow.numeric.flow import FlowParameters, growth_rate
 from s6flow.proofs.formal import MISSING, formal_statements, formula, generated_files, reached, whole_statements
 from s6flow.proofs.formal.reader import evaluate
@@ -15,7 +16,6 @@ from s6flow.proofs.prove import COQ
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.criteria import QUANTITIES, quantity
-from s6flow.symbolic.errors import CodegenError, FormatError
 
 #: Quantities of the theory; `test_templates` has the other formulas of statements.
 PRINTED = sorted(set(QUANTITIES) - {"phase_mu", "phase_nu", "phase_lambda"})

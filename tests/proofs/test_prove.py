@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from s6flow.errors import MissingDependencyError
 from s6flow.proofs import prove as gate
 from s6flow.proofs.formal import formal_statements, generated_files
 from s6flow.proofs.prove import COQ, ProofError, coq_available
-from s6flow.symbolic.errors import MissingDependencyError
 
 needs_coq = pytest.mark.skipif(not coq_available(), reason="NOT RUN: coqc with Coquelicot is not installed")
 pytestmark = pytest.mark.coq

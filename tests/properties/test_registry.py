@@ -15,11 +15,11 @@ import sympy as sp
 from hypothesis import HealthCheck, Phase, given, settings, target
 
 from s6flow.numeric.checks import ENGINES, applicable, check, judge_data
+from s6flow.numeric.checks.data.construct import Shape, dimension
+from s6flow.numeric.checks.data.strategies import systems
 from s6flow.numeric.checks.judge import measures, observe
 from s6flow.numeric.flow import fastest_on_cpu
-from s6flow.proofs.construct import Shape, dimension
 from s6flow.proofs.registry import REGISTRY
-from s6flow.proofs.strategies import systems
 from s6flow.symbolic.theorem import Theorem
 
 NIGHTLY = os.environ.get("S6FLOW_PROFILE") == "nightly"
@@ -92,7 +92,7 @@ def test_construction_spans_its_cube(key: str) -> None:
     shape = Shape(*theorem.options["shapes"][0]) if "shapes" in theorem.options else Shape(3, 2, 6, 2)
     size = dimension(theorem, shape)
     assert size > 0
-    from s6flow.proofs.construct import construct
+    from s6flow.numeric.checks.data.construct import construct
 
     data = construct(theorem, shape, np.full((2, size), 0.25))
     assert set(theorem.variables) <= set(data)

@@ -20,17 +20,17 @@ import numpy as np
 import sympy as sp
 
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.codegen import numba as numba_printer
-from s6flow.symbolic.codegen import triton as triton_printer
-from s6flow.symbolic.codegen.arrays import ArrayDialect, print_arrays
-from s6flow.symbolic.codegen.flint import FLINT
+from s6flow.symbolic.codegen.arrays.flint import FLINT
+from s6flow.symbolic.codegen.arrays.numpy import NUMPY
+from s6flow.symbolic.codegen.arrays.printer import ArrayDialect, print_arrays
+from s6flow.symbolic.codegen.arrays.torch import TORCH
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import BACKENDS, load_module
-from s6flow.symbolic.codegen.numpy import NUMPY
+from s6flow.symbolic.codegen.numba import printer as numba_printer
 from s6flow.symbolic.codegen.rewrite import apply_passes
-from s6flow.symbolic.codegen.torch import TORCH
+from s6flow.symbolic.codegen.triton import printer as triton_printer
 from s6flow.symbolic.layer import flow_cell
 
 RNG = np.random.default_rng(5)
@@ -195,7 +195,7 @@ RUN: dict[str, Callable[[Any, Program, list[Any]], list[Any]]] = {"torch": _call
 
 def without_compiler() -> None:
     """Python in place of the runtime's intrinsics."""
-    from s6flow.symbolic.codegen import numba_runtime as rt
+    from s6flow.symbolic.codegen.numba import runtime as rt
 
     def fma(x: float, y: float, z: float) -> float:
         return float(Fraction(x) * Fraction(y) + Fraction(z))

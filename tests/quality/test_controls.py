@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from s6flow.errors import TheoremError
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, engines, judge_data
 from s6flow.numeric.checks.check import batch_of
-from s6flow.proofs.adjust import ADJUST
+from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.assumptions import ASSUMPTIONS
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
 

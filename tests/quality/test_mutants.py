@@ -23,13 +23,13 @@ from s6flow.proofs.formal import formula
 from s6flow.proofs.formal.reader import evaluate
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen import coq
-from s6flow.symbolic.codegen.arrays import print_arrays
+from s6flow.symbolic.codegen.arrays.numpy import NUMPY
+from s6flow.symbolic.codegen.arrays.printer import print_arrays
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.module import generate, load_module
-from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import apply_passes
-from s6flow.symbolic.coordinates import growth_rate_program
 from s6flow.symbolic.criteria import quantity
 from s6flow.symbolic.layer import Scan, ScanCell, flow_cell
 

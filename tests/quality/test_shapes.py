@@ -7,7 +7,7 @@ import pytest
 from beartype import beartype
 from jaxtyping import Float64, TypeCheckError, jaxtyped
 
-from s6flow.symbolic.errors import CodegenError, S6FlowError
+from s6flow.errors import CodegenError, S6FlowError
 
 
 def test_a_wrong_shape_raises() -> None:
@@ -34,8 +34,8 @@ def test_the_annotations_of_a_layer_are_checked() -> None:
 
 
 def test_the_interpreter_names_a_disagreeing_axis() -> None:
+    from s6flow.symbolic.charts import growth_rate_program
     from s6flow.symbolic.codegen.interpret import interpret_reference
-    from s6flow.symbolic.coordinates import growth_rate_program
 
     values = {"x": np.ones(2), "mu": np.ones(3), "a": np.ones(2), "s": 1.0, "b": 0.0, "floor": 0.0}
     with pytest.raises(CodegenError, match="length of an axis"):

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from s6flow.proofs.registry import REGISTRY
+from s6flow.symbolic.codegen.arrays.numpy import sigmoid
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate, source_text
-from s6flow.symbolic.codegen.numpy import sigmoid
 from s6flow.symbolic.margin import margin_program
 
 SIZES = {"token": 5, "state": 2, "channel": 3, "rank": 2}

@@ -21,11 +21,11 @@ from s6flow.proofs.registry import get
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.coq import print_coq
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import BACKENDS, load_module, source_text
-from s6flow.symbolic.coordinates import growth_rate_program
 from s6flow.symbolic.layer import flow_cell
 from s6flow.symbolic.margin import margin_program
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from s6flow.symbolic.codegen.arrays import ArrayDialect, print_arrays
+from s6flow.errors import CodegenError
+from s6flow.symbolic.charts import growth_rate_program
+from s6flow.symbolic.codegen.arrays.numpy import NUMPY
+from s6flow.symbolic.codegen.arrays.printer import ArrayDialect, print_arrays
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import OPS, make
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.numpy import NUMPY
 from s6flow.symbolic.codegen.rewrite import PASSES, apply_passes
-from s6flow.symbolic.coordinates import growth_rate_program
-from s6flow.symbolic.errors import CodegenError
 from s6flow.symbolic.notation import softplus
 
 NAMES = ("x", "mu", "a", "s", "b", "floor")
@@ -77,7 +77,7 @@ def test_balls_enclose_fifty_digits() -> None:
 def test_text_is_the_same_in_every_process() -> None:
     script = (
         "from s6flow.symbolic.codegen.module import generate;"
-        "from s6flow.symbolic.coordinates import growth_rate_program;"
+        "from s6flow.symbolic.charts import growth_rate_program;"
         "print(''.join(generate(growth_rate_program(), b).text for b in ('numpy', 'flint')))"
     )
     texts = set()

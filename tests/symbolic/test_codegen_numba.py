@@ -6,15 +6,15 @@ import mpmath
 import numpy as np
 import pytest
 
+from s6flow.errors import CodegenError
 from s6flow.symbolic.attention import attention_program
-from s6flow.symbolic.codegen import numba as printer
+from s6flow.symbolic.charts import asinh_layer_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Input, Node, Program, make
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.numba import print_numba
+from s6flow.symbolic.codegen.numba import printer as printer
+from s6flow.symbolic.codegen.numba.printer import print_numba
 from s6flow.symbolic.codegen.rewrite import apply_passes
-from s6flow.symbolic.coordinates import asinh_layer_program, growth_rate_program, log_program
-from s6flow.symbolic.errors import CodegenError
 
 pytest.importorskip("numba")
 

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from s6flow.numeric.gpu.kernels import fixed_text, flow_text
+from s6flow.errors import CodegenError, FormatError
+from s6flow.numeric.flow.backends.triton.kernels import fixed_text, flow_text
+from s6flow.symbolic.charts import asinh_axis_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Input, Program, make
-from s6flow.symbolic.codegen.triton import TABLE, print_triton, spell
-from s6flow.symbolic.codegen.triton_cell import print_cell
-from s6flow.symbolic.codegen.triton_registers import print_rates
-from s6flow.symbolic.codegen.triton_rewrite import (
+from s6flow.symbolic.codegen.triton.cell import print_cell
+from s6flow.symbolic.codegen.triton.printer import TABLE, print_triton, spell
+from s6flow.symbolic.codegen.triton.registers import print_rates
+from s6flow.symbolic.codegen.triton.special import (
     bind,
     kernel_form,
     log1p_coefficients,
     merge_squares,
     share_exponentials,
 )
-from s6flow.symbolic.coordinates import asinh_axis_program, growth_rate_program, log_program
-from s6flow.symbolic.errors import CodegenError, FormatError
 
 SCRIPT = Path(__file__).with_name("triton_interpreted.py")
 
@@ -168,8 +168,8 @@ def test_without_cuda_the_error_names_the_cpu_way() -> None:
     pytest.importorskip("triton")
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    from s6flow.symbolic.codegen.triton_runtime import require_device
-    from s6flow.symbolic.errors import MissingDependencyError
+    from s6flow.errors import MissingDependencyError
+    from s6flow.symbolic.codegen.triton.runtime import require_device
 
     if os.environ.get("TRITON_INTERPRET") == "1":
         pytest.skip("the interpreter stands in for the device")

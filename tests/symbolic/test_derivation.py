@@ -11,12 +11,12 @@ import sys
 import pytest
 import sympy as sp
 
+from s6flow.errors import TheoremError
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.derivation import TITLE, all_steps, derivation_blocks
 from s6flow.symbolic.derivation.attention import written
 from s6flow.symbolic.derivation.document import RENDERERS, Display, Figure, Heading, Listing, Paragraph, Table, render
 from s6flow.symbolic.derivation.step import Step, peel_last, reduce_to_zero
-from s6flow.symbolic.errors import TheoremError
 from s6flow.symbolic.layer import axis_cell, flow_cell, layer_cell
 
 STEPS = [(number, step) for number, _, step in all_steps()]

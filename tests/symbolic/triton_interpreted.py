@@ -9,15 +9,15 @@ import torch
 import triton
 import triton.language as tl
 
-from s6flow.numeric.flow import FlowParameters, Status, integrate, problem
-from s6flow.numeric.gpu.fixed import fixed_steps
-from s6flow.numeric.gpu.flow import complete, on_device, solve
-from s6flow.numeric.gpu.fused import Tile, flow_tensors
-from s6flow.symbolic.codegen import numpy as numpy_runtime
-from s6flow.symbolic.codegen import triton_runtime as rt
+from s6flow.numeric.flow import BACKENDS, FlowParameters, Status, integrate
+from s6flow.numeric.flow.backends.triton.backend import complete, on_device, solve
+from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
+from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, growth_rate_program, log_program
+from s6flow.symbolic.codegen.arrays import numpy as numpy_runtime
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.triton_margin import generate_margin
-from s6flow.symbolic.coordinates import asinh_axis_program, asinh_layer_program, growth_rate_program, log_program
+from s6flow.symbolic.codegen.triton import runtime as rt
+from s6flow.symbolic.codegen.triton.margin import generate_margin
 
 found: dict[str, float] = {}
 rng = np.random.default_rng(7)
@@ -144,7 +144,7 @@ flow = FlowParameters(
 )
 cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-7)
 for method in ("RK45",):
-    problem.BACKENDS["interpreted"] = f"{__name__}:solve_{method}"
+    BACKENDS["interpreted"] = f"{__name__}:solve_{method}"
     globals()[f"solve_{method}"] = lambda p, method=method: solve(p, method=method)
     gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-7, backend="interpreted")
     found[f"{method} status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s6flow.symbolic.errors import SourceError
+from s6flow.errors import SourceError
 
 __all__ = ["shipped_checkpoint", "shipped_names"]
 

@@ -1,0 +1,129 @@
+"""The audit as one self-contained HTML page: no network, no scripts, readable on a phone and on paper."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from s6flow.files import write_atomic
+from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
+from s6flow.numeric.audit.output import pictures
+from s6flow.numeric.audit.output.records import statuses, summary
+from s6flow.numeric.audit.output.sentences import confusion, sentences
+from s6flow.numeric.audit.report import AuditReport, LayerAudit
+from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
+from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+
+__all__ = ["to_html", "write_html"]
+
+_NOTABLE = 20
+_LISTED = ("mu", "s", "delta0", "K0", "K_negative_token")
+
+
+@cache
+def _template() -> jinja2.Template:
+    folder = jinja2.FileSystemLoader(Path(__file__).resolve().parent)
+    environment = jinja2.Environment(
+        loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = _number
+    return environment.get_template("page.html.j2")
+
+
+def _number(value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def to_html(report: AuditReport) -> str:
+    """The page as text; channels are counted and drawn, the most telling ones listed, the rest left to CSV and JSON."""
+    counts = confusion(report)
+    seen = [word for word in OBSERVED if any(observed == word for _, observed in counts)]
+    predicted = [word for word in SCENARIOS if any(p == word for p, _ in counts)]
+    used = {word for name in SIGNS for word in report.totals(f"theorem_{name}")} - {"none"}
+    return _template().render(
+        report=report,
+        summary=summary(report),
+        sentences=list(sentences(report, brief=True)),
+        pictures=[(Markup(svg), caption) for svg, caption in _pictures(report)],
+        rows=[layer.row() for layer in report.layers],
+        layer_columns=LAYER_COLUMNS,
+        channel_columns=CHANNEL_COLUMNS,
+        scenarios=SCENARIOS,
+        theorems=[(name, statuses().get(name, "not in the registry")) for name in sorted(used)],
+        dropped=DROPPED,
+        reading=READING,
+        notable=_notable(report),
+        listed=_LISTED,
+        confusion=[(p, [(counts.get((p, o), 0), agrees(p, o)) for o in seen]) for p in predicted],
+        observed=seen,
+    )
+
+
+def _pictures(report: AuditReport) -> list[tuple[str, str]]:
+    layers = len(report.layers)
+    return [
+        (
+            pictures.scenario_map(report),
+            f"Predicted scenario by layer ({layers} rows) and channel. Where channels are more than cells, a "
+            f"cell shows the "
+            "commonest scenario in it.",
+        ),
+        (
+            pictures.control_chart(report),
+            "Fraction of channels with mu < 0 (dot) beside the same fraction with channels shuffled: mean ± 2 standard "
+            "deviations (bar) and range (line). Only a dot outside the bar says something about learned pairing.",
+        ),
+        (
+            pictures.mu_histogram(report),
+            "mu of all channels (bars; blue mu < 0, red mu > 0) and with the columns of S_C shuffled once "
+            "(line), on an asinh axis.",
+        ),
+        (
+            pictures.sign_structure(report),
+            "Share of channels whose mu_n is positive (red above one half, blue below; pale near one half), "
+            "states ordered "
+            "by decay rate. The order of signs along the rates is what K depends on.",
+        ),
+        (
+            pictures.carried_histogram(report),
+            "K(0): the share of its predecessor's growth rate that a small token takes over (theorem "
+            "coexistence; bilinear "
+            "part only). Negative where mu > 0: the dichotomy fails.",
+        ),
+    ]
+
+
+def _notable(report: AuditReport) -> list[dict[str, Any]]:
+    """Channels on which the dichotomy can fail, the most negative K(0) first."""
+    found: list[tuple[float, LayerAudit, int]] = []
+    for layer in report.layers:
+        rows = np.flatnonzero(layer.numbers("dichotomy_can_fail") == 1)
+        values = layer.numbers("K0")[rows]
+        best = np.argsort(values, kind="stable")[:_NOTABLE]
+        found += [(float(values[i]), layer, int(rows[i])) for i in best]
+    found.sort(key=lambda item: (item[0], item[1].name, item[2]))
+    return [
+        {
+            "layer": layer.name,
+            "channel": channel,
+            "evidence": layer.words("dichotomy_evidence").word(channel),
+            **{name: float(layer.numbers(name)[channel]) for name in _LISTED},
+        }
+        for _, layer, channel in found[:_NOTABLE]
+    ]
+
+
+def write_html(report: AuditReport, path: str | os.PathLike[str]) -> Path:
+    """Write the page.
+
+    Raises: FormatError: if the path cannot be written.
+    """
+    return write_atomic(path, to_html(report))

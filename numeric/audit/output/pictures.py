@@ -1,0 +1,197 @@
+"""Pictures of the audit as inline SVG text: small, without scripts, fonts or links, the same text every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.numeric.audit.report import AuditReport
+from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+
+__all__ = ["COLOURS", "carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
+
+#: Distinguishable with colour-blind eyes (Okabe and Ito), in the order of `SCENARIOS`.
+COLOURS: dict[str, str] = dict(
+    zip(
+        SCENARIOS,
+        ("#0072b2", "#7f7f7f", "#e69f00", "#d55e00", "#cc79a7", "#009e73", "#8c6d1f", "#56b4e9", "#e4e4e4"),
+        strict=True,
+    )
+)
+_WIDTH, _LEFT, _ROW = 720, 74, 14
+_CELLS = 240
+_BINS = 60
+_MOST_LABELS = 24
+
+
+def _svg(height: float, title: str, body: Iterable[str]) -> str:
+    inner = "".join(body)
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(title)}" '
+        f'font-family="sans-serif" font-size="10"><title>{escape(title)}</title>{inner}</svg>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#222">{escape(text)}</text>'
+
+
+def _layer_labels(report: AuditReport, top: float, height: float) -> list[str]:
+    """Positions of layers from 0, thinned so that they do not overlap; the table has the names."""
+    step = -(-len(report.layers) // _MOST_LABELS)
+    return [
+        _text(_LEFT - 6, top + (index + 0.7) * height, f"layer {index}", "end")
+        for index in range(0, len(report.layers), step)
+    ]
+
+
+def _row_height(report: AuditReport) -> float:
+    return max(4.0, min(_ROW, 420 / len(report.layers)))
+
+
+def scenario_map(report: AuditReport) -> str:
+    """Layers (rows) by channels (columns), one panel a sign of tokens; a cell shows its commonest scenario."""
+    height, body, top = _row_height(report), [], 16.0
+    room = _WIDTH - _LEFT - 4
+    for name in SIGNS:
+        title = "tokens of both signs" if name == "mixed" else f"tokens all {name}"
+        body += [_text(_LEFT, top - 4, title), *_layer_labels(report, top, height)]
+        strokes: dict[str, list[str]] = {}
+        for index, layer in enumerate(report.layers):
+            labels = layer.words(f"scenario_{name}")
+            edges = np.linspace(0, layer.channels, min(_CELLS, layer.channels) + 1).astype(int)
+            parts = [labels.codes[first:last] for first, last in pairwise(edges.tolist())]
+            cells = np.array([np.bincount(part).argmax() for part in parts])
+            width = room / len(cells)
+            y = top + (index + 0.5) * height
+            starts = np.flatnonzero(np.diff(cells, prepend=-1))
+            for first, last in zip(starts, [*starts[1:], len(cells)], strict=True):
+                run = f"M{_LEFT + first * width:.1f} {y:.1f}h{(last - first) * width:.1f}"
+                strokes.setdefault(labels.names[int(cells[first])], []).append(run)
+        body += [
+            f'<path d="{"".join(runs)}" stroke="{COLOURS[word]}" stroke-width="{height - 0.6:.1f}"/>'
+            for word, runs in sorted(strokes.items())
+        ]
+        top += len(report.layers) * height + 22
+    return _svg(top, "Predicted scenario of every channel", [*body, *_legend(report, top)]) if body else ""
+
+
+def _legend(report: AuditReport, top: float) -> list[str]:
+    words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS)]
+    parts, x = [], float(_LEFT)
+    for word in words:
+        parts.append(f'<rect x="{x:.1f}" y="{top - 16:.1f}" width="9" height="9" fill="{COLOURS[word]}"/>')
+        parts.append(_text(x + 12, top - 8, word))
+        x += 22 + 5.6 * len(word)
+    return parts
+
+
+def control_chart(report: AuditReport) -> str:
+    """Fraction of mu < 0 of every layer (dot) on the range of its shuffles (line) and their mean +- 2 sd (bar)."""
+    height, top, room = _row_height(report), 18.0, _WIDTH - _LEFT - 20
+    values = [v for layer in report.layers for v in (layer.control.fraction, *layer.control.fractions)]
+    low, high = max(0.0, float(min(values)) - 0.05), min(1.0, float(max(values)) + 0.05)
+
+    def x(value: float) -> float:
+        return float(_LEFT + room * (min(max(value, low), high) - low) / (high - low))
+
+    body = _layer_labels(report, top, height)
+    bottom = top + len(report.layers) * height
+    for tick in np.linspace(low, high, 6):
+        body += [
+            f'<path d="M{x(tick):.1f} {top:.1f}V{bottom:.1f}" stroke="#ddd"/>',
+            _text(x(tick), top - 5, f"{tick:.2f}", "middle"),
+        ]
+    for index, layer in enumerate(report.layers):
+        control, y = layer.control, top + (index + 0.5) * height
+        lines = (
+            (control.fractions.min(), control.fractions.max(), 1.0, "#999"),
+            (control.mean - 2 * control.sd, control.mean + 2 * control.sd, height * 0.5, "#bbb"),
+        )
+        body += [
+            f'<path d="M{x(float(p)):.1f} {y:.1f}H{x(float(q)):.1f}" stroke="{colour}" stroke-width="{thick:.1f}"/>'
+            for p, q, thick, colour in lines
+        ]
+        body.append(
+            f'<circle cx="{x(control.fraction):.1f}" cy="{y:.1f}" r="{min(3.5, height / 2):.1f}" fill="#d55e00"/>'
+        )
+    return _svg(bottom + 6, "Fraction of mu < 0 beside shuffled channels", body)
+
+
+def _bars(
+    counts: Float64[np.ndarray, " bin"], top: float, bottom: float, highest: float
+) -> list[tuple[float, float, float]]:
+    width = (_WIDTH - _LEFT - 4) / len(counts)
+    return [
+        (_LEFT + index * width, width, bottom - (bottom - top) * float(count) / highest)
+        for index, count in enumerate(counts)
+    ]
+
+
+def _axis(ticks: Iterable[tuple[float, str]], bottom: float) -> list[str]:
+    room = _WIDTH - _LEFT - 4
+    return [_text(_LEFT + room * place, bottom + 13, label, "middle") for place, label in ticks]
+
+
+def mu_histogram(report: AuditReport) -> str:
+    """mu of all channels (bars) and of one shuffle of each layer (outline), on an asinh axis."""
+    mu = np.concatenate([layer.numbers("mu") for layer in report.layers])
+    shuffled = np.concatenate([layer.control.sample for layer in report.layers])
+    scale = float(np.median(np.abs(mu))) or float(np.abs(shuffled).max()) or 1.0
+    reach = float(np.arcsinh(max(np.abs(mu).max(), np.abs(shuffled).max()) / scale)) or 1.0
+    edges = np.linspace(-reach, reach, _BINS + 1)
+    real, control = (np.histogram(np.arcsinh(v / scale), edges)[0].astype(float) for v in (mu, shuffled))
+    top, bottom = 8.0, 190.0
+    highest = max(real.max(), control.max(), 1.0)
+    body = [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{w - 0.5:.1f}" height="{bottom - y:.1f}" '
+        f'fill="{COLOURS["convergent"] if index < _BINS // 2 else COLOURS["fast"]}"/>'
+        for index, (x, w, y) in enumerate(_bars(real, top, bottom, highest))
+        if y < bottom
+    ]
+    outline = "".join(f"L{x:.1f} {y:.1f}h{w:.1f}" for x, w, y in _bars(control, top, bottom, highest))
+    body.append(f'<path d="M{_LEFT} {bottom:.1f}{outline}" fill="none" stroke="#222"/>')
+    places = np.linspace(0.1, 0.9, 5)
+    ticks = [(p, f"{scale * np.sinh(reach * (2 * p - 1)):.2g}") for p in places]
+    body += [*_axis(ticks, bottom), _text(_LEFT - 6, top + 8, f"{highest:.0f}", "end")]
+    return _svg(bottom + 20, "mu of all channels, and shuffled", body)
+
+
+def carried_histogram(report: AuditReport) -> str:
+    """K(0) of all channels, values beyond -2 and 3 at the ends; negative ones can break the dichotomy where mu > 0."""
+    values = np.concatenate([layer.numbers("K0") for layer in report.layers])
+    values = np.clip(values[np.isfinite(values)], -2.0, 3.0)
+    counts = np.histogram(values, np.linspace(-2.0, 3.0, _BINS + 1))[0].astype(float)
+    top, bottom, highest = 8.0, 150.0, max(counts.max(initial=0.0), 1.0)
+    zero = _BINS * 2 // 5
+    body = [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{w - 0.5:.1f}" height="{bottom - y:.1f}" '
+        f'fill="{COLOURS["coexistence"] if index < zero else COLOURS["root"]}"/>'
+        for index, (x, w, y) in enumerate(_bars(counts, top, bottom, highest))
+        if y < bottom
+    ]
+    ticks = [(k / 5, label) for k, label in enumerate(("-2 and less", "-1", "0", "1", "2", "3"))]
+    body += [*_axis(ticks[:-1], bottom), _text(_LEFT - 6, top + 8, f"{highest:.0f}", "end")]
+    return _svg(bottom + 20, "K(0) of all channels", body)
+
+
+def sign_structure(report: AuditReport) -> str:
+    """Share of channels with mu_n > 0, by layer (row) and by the state's place when decay rates ascend (column)."""
+    height, top, room = _row_height(report), 18.0, _WIDTH - _LEFT - 4
+    body = [_text(_LEFT, top - 5, "slowest state"), _text(_WIDTH - 4, top - 5, "fastest state", "end")]
+    body += _layer_labels(report, top, height)
+    for index, layer in enumerate(report.layers):
+        shares = layer.signs_by_rate
+        width, y = room / len(shares), top + index * height
+        for state, share in enumerate(shares.tolist()):
+            hue = COLOURS["fast"] if share > 0.5 else COLOURS["convergent"]
+            depth = min(1.0, 2.5 * abs(share - 0.5) + 0.04)
+            body.append(
+                f'<rect x="{_LEFT + state * width:.1f}" y="{y:.1f}" width="{width - 0.5:.1f}" '
+                f'height="{height - 0.5:.1f}" fill="{hue}" fill-opacity="{depth:.2f}"/>'
+            )
+    return _svg(top + len(report.layers) * height + 4, "Signs of mu_n by state", body)

@@ -1,0 +1,129 @@
+"""The audit in the terminal: one line a layer, then the lines that a stranger needs."""
+
+from __future__ import annotations
+
+import re
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from s6flow.numeric.audit.output.sentences import confusion, how_to_read, sentences
+from s6flow.numeric.audit.report import AuditReport, LayerAudit
+from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
+from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+
+__all__ = ["render_reading", "render_table", "sentences"]
+
+#: More layers than this are thinned in the terminal; JSON, CSV and HTML have them all.
+_MOST_ROWS = 32
+
+
+def render_table(report: AuditReport, explain: bool = True) -> list[RenderableType]:
+    """What to print, in order.
+
+    Args:
+        report: the audit.
+        explain: whether to say how to read it, the same for every report.
+    Returns: rich renderables, to be printed with `crop=False`: a table of layers, the simulated fates, and sentences.
+    """
+    parts: list[RenderableType] = _layers(report)
+    if report.simulated:
+        parts.append(_fates(report))
+    parts += [Text(line) for line in sentences(report, brief=True)]
+    return parts + (render_reading() if explain else [])
+
+
+def render_reading() -> list[RenderableType]:
+    """How to read an audit, for the terminal."""
+    return [Text(line) for line in how_to_read()]
+
+
+def _layers(report: AuditReport) -> list[RenderableType]:
+    """Two narrow tables, so that 80 columns are enough: numbers, and scenarios."""
+    pattern, names = _short_names([layer.name for layer in report.layers])
+    layers = "layers" if len(names) > 1 else "layer"
+    title = _whole(report.source), Text(f"{report.family}, {report.format}; {layers} {pattern}")
+    numbers = _table(names)
+    for name in ("channels", "mu<0", "shuffled", "control_z", "K(0)<0", "can fail"):
+        numbers.add_column(name, justify="right", no_wrap=True)
+    scenarios = _table(names)
+    words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS[:2])]
+    for word in words:
+        scenarios.add_column(word.replace(" ", "\N{NO-BREAK SPACE}"), justify="right", overflow="fold")
+    step = -(-len(report.layers) // _MOST_ROWS)
+    for name, layer in list(zip(names, report.layers, strict=True))[::step]:
+        numbers.add_row(name, *_cells(layer))
+        sides = [layer.words(f"scenario_{sign}").counts() for sign in SIGNS[:2]]
+        scenarios.add_row(name, *("/".join(str(side.get(word, 0)) for side in sides) for word in words))
+    thinned = f" One layer in {step} is shown; --json, --csv and --html have them all." if step > 1 else ""
+    note = (
+        "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; control_z: distance in sd; "
+        "K(0)<0 and can fail (the dichotomy): numbers of channels."
+    )
+    if any(layer.affine for layer in report.layers):
+        note += (
+            " With biases in B and C K speaks of the bilinear part alone, and whether the dichotomy fails is unknown."
+        )
+    meanings = Text(" ".join(f"{word}: {SCENARIOS[word]}." for word in words))
+    heading = Text("\nScenarios of tokens all positive / all negative")
+    return [*title, numbers, Text(note + thinned), heading, scenarios, meanings]
+
+
+def _whole(text: str) -> Group:
+    """A line that is not broken, so that paths stay whole: a group, because a console joins bare texts and wraps them."""
+    return Group(Text(text, no_wrap=True, overflow="ignore"))
+
+
+def _table(names: list[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", overflow="fold", min_width=min(16, max(map(len, names))))
+    return table
+
+
+def _short_names(names: list[str]) -> tuple[str, list[str]]:
+    """What differs between the names, and the pattern in which it stands for *."""
+    if len(names) == 1:
+        return names[0], re.findall(r"\d+", names[0])[-1:] or ["*"]
+    first = re.sub(r"\d+$", "", _common_start(names))
+    rest = [name[len(first) :] for name in names]
+    last = re.sub(r"^\d+", "", _common_start([name[::-1] for name in rest])[::-1])
+    return f"{first}*{last}", [name[: len(name) - len(last)] or "*" for name in rest]
+
+
+def _common_start(names: list[str]) -> str:
+    same = [len(set(letters)) == 1 for letters in zip(*names, strict=False)]
+    return names[0][: [*same, False].index(False)]
+
+
+def _cells(layer: LayerAudit) -> list[str]:
+    control = layer.control
+    fails = layer.numbers("dichotomy_can_fail")
+    fail, unknown = int((fails == 1).sum()), int((fails < 0).sum())
+    return [
+        str(layer.channels),
+        f"{control.fraction:.3f}",
+        f"{control.mean:.3f}±{control.sd:.3f}",
+        "-" if control.sd == 0 else f"{control.z:+.1f}",
+        str(int((layer.numbers("K0") < 0).sum())),
+        "unknown" if unknown == layer.channels else f"{fail}" + (f"+{unknown}?" if unknown else ""),
+    ]
+
+
+def _fates(report: AuditReport) -> Table:
+    title = "predicted (rows) against simulated fate (columns)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    counts = confusion(report)
+    seen = [word for word in OBSERVED if any(o == word for _, o in counts)]
+    table.add_column("predicted", overflow="fold")
+    for word in seen:
+        table.add_column(word, justify="right", overflow="fold")
+    for predicted in (word for word in SCENARIOS if any(p == word for p, _ in counts)):
+        cells = []
+        for word in seen:
+            count = counts.get((predicted, word), 0)
+            style = "bold red" if count and agrees(predicted, word) is False else ""
+            cells.append(Text(str(count) if count else "", style=style))
+        table.add_row(predicted, *cells)
+    return table

@@ -1,0 +1,230 @@
+"""What makes each assumption of the vocabulary true: a change of drawn data, which draws nothing itself.
+
+A choice between two ways is taken by digits of the data, so that a construction stays a map of its point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s6flow.errors import TheoremError
+
+__all__ = ["ADJUST", "Data"]
+
+Array = NDArray[np.float64]
+#: Letter -> array, batch axis first.
+Data = dict[str, Any]
+
+
+def _total(data: Data, sign: float) -> None:
+    """Make sum mu_n have the given sign and be no smaller than a tenth of the largest |mu_n|."""
+    mu = data["mu"]
+    total, largest = mu.sum(axis=1), np.abs(mu).max(axis=1)
+    flip = np.where(total * sign < 0, -1.0, 1.0)
+    mu *= flip[:, None]
+    short = np.abs(mu.sum(axis=1)) < 0.1 * largest
+    pick = np.argmax(np.abs(mu) * (mu * sign > 0), axis=1)  # enlarge the leading state of the wanted sign
+    rows = np.arange(len(mu))
+    fixed = mu.copy()
+    fixed[rows, pick] = sign * np.abs(fixed[rows, pick])
+    need = sign * 0.1 * largest - fixed.sum(axis=1)
+    fixed[rows, pick] += np.where(sign * need > 0, 1.5 * need, 0.0)
+    data["mu"] = np.where(short[:, None], fixed, mu)
+
+
+def _total_nonzero(data: Data) -> None:
+    """As `_total`, each system with the sign that its sum has."""
+    signs = np.where(data["mu"].sum(axis=1) < 0, -1.0, 1.0)
+    data["mu"] = data["mu"] * signs[:, None]
+    _total(data, 1.0)
+    data["mu"] = data["mu"] * signs[:, None]
+
+
+def _one_sign_or_decay(data: Data) -> None:
+    """Digits of a_1 toss a coin: one decay rate, or the sign of the sum for every mu_n."""
+    one_decay = (np.floor(1e6 * data["a"][:, :1]) % 2 == 0) & (data["mu"].shape[1] > 1)
+    sign = np.where(data["mu"].sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
+    _total_nonzero(data)
+    data["mu"] = np.where(one_decay, data["mu"], np.abs(data["mu"]) * sign)
+    data["a"] = np.where(one_decay, data["decay"][:, None], data["a"])
+
+
+def _tokens_not_zero(data: Data) -> None:
+    data["x0"] = np.where(data["x0"] == 0, 1.0, data["x0"])
+
+
+def _first(data: Data, sign: float) -> None:
+    """Give token 1 the sign of sign * s; where s = 0 it keeps its own."""
+    x0 = data["x0"]
+    first = np.where(x0[:, 0] == 0, 1.0, np.abs(x0[:, 0]))
+    x0[:, 0] = first * np.where(data["s"] == 0, np.where(x0[:, 0] < 0, -1.0, 1.0), sign * np.sign(data["s"]))
+
+
+def _first_signed(data: Data, sign: float) -> None:
+    data["s"] = np.where(data["s"] == 0, 1.0, data["s"])
+    _first(data, sign)
+
+
+def _slow_starts(data: Data) -> None:
+    data["s"] = np.where(data["s"] == 0, 1.0, data["s"])  # s = 0 would leave zero tokens alone
+    data["x0"] = -np.abs(data["x0"]) * np.sign(data["s"])[:, None]
+
+
+def _later(data: Data, sign: float) -> None:
+    later = data["x0"][:, 1:]
+    later = np.where(later == 0, 1.0, np.abs(later))
+    data["x0"][:, 1:] = later * sign * np.sign(data["s"])[:, None]
+
+
+def _prefix(data: Data) -> None:
+    same = np.arange(data["x0"].shape[1]) < data["m"][:, None]
+    data["x_copy"] = np.where(same, data["x0"], data["x_copy"])
+
+
+def _set(name: str, change: Callable[[Array], Array]) -> Callable[[Data], None]:
+    def apply(data: Data) -> None:
+        data[name] = change(data[name])
+
+    return apply
+
+
+def _carried_negative(data: Data) -> None:
+    """Two leading states a_1 < a_2 with mu_1 = -mu_2 sqrt(q_2 / q_1): then mu > 0 and mu K(0) < 0."""
+    a = np.sort(data["a"], axis=1)
+    if a.shape[1] < 2:
+        raise TheoremError("K(0) < 0 needs at least two states", a.shape[1])
+    delta0 = np.logaddexp(0.0, data["b"]) + data["floor"]
+    a[:, 0] = np.minimum(a[:, 0], 0.3 * a[:, -1])
+    span = (a[:, -1] - a[:, 0]) * delta0
+    stretch = np.maximum(1.0, 0.5 / span)  # a gap too small to see would put K(0) within rounding of 1
+    a = a * stretch[:, None]
+    root = np.exp(-(a[:, -1] - a[:, 0]) * delta0 / 2)
+    lead = np.abs(data["mu"]).max(axis=1)
+    mu = np.zeros_like(data["mu"])
+    mu[:, 0], mu[:, -1] = -lead * root, lead
+    data["a"], data["mu"] = a, mu
+
+
+def _carried_nonnegative(data: Data) -> None:
+    """Partial sums of mu_n exp(-a_n z) in the order of a_n that are positive, at z = 0 or, if the sum of the mu_n stays
+    positive, at z = Delta(0) with tokens that reach no smaller step; then K > 0 beyond z. Digits of a_1 toss the coin."""
+    coin = np.floor(1e6 * data["a"][:, 0]) % 2 == 0
+    a = np.sort(data["a"], axis=1)
+    weights = np.diff(np.abs(data["mu"]), axis=1, prepend=0.0)
+    later = weights * np.exp((a - a[:, :1]) * (np.logaddexp(0.0, data["b"]) + data["floor"])[:, None])
+    pick = coin & (later.sum(axis=1) > 0.1 * np.abs(weights).max(axis=1))
+    data["a"], data["mu"] = a, np.where(pick[:, None], later, weights)
+    side = np.where(data["s"] < 0, -1.0, 1.0)[:, None]
+    data["x0"] = np.where(pick[:, None], np.abs(data["x0"]) * side, data["x0"])
+
+
+def _definite(sign: float) -> Callable[[Data], None]:
+    def apply(data: Data) -> None:
+        """S_C = sign (G G^T + 1) S_B + (skew) S_B: then x^T S_C^T S_B x has the sign for every x != 0."""
+        S_B, G = data["S_B"], data["S_C"]
+        N, D = S_B.shape[1:]
+        S_B = S_B.copy()
+        S_B[:, :D, :] += np.sign(S_B[:, :D, :]) * 0.0 + 3.0 * np.abs(S_B).max(axis=(1, 2))[:, None, None] * np.eye(D)
+        square = G @ np.swapaxes(G, 1, 2) / max(D, 1)
+        skew = np.triu(square, 1) - np.swapaxes(np.triu(square, 1), 1, 2)
+        P = sign * (square + np.eye(N)) + skew
+        data["S_B"], data["S_C"] = S_B, P @ S_B
+
+    return apply
+
+
+def _indefinite(data: Data) -> None:
+    """Two rows of S_C are the matching rows of S_B, the second with its sign changed, others zero."""
+    S_B = data["S_B"]
+    S_C = np.zeros_like(S_B)
+    S_C[:, 0] = S_B[:, 0]
+    if S_B.shape[1] > 1:
+        S_C[:, 1] = -S_B[:, 1]
+    data["S_C"] = S_C
+
+
+def _hyperbolic(data: Data) -> None:
+    """diag(1, -1) on two channels, constant steps in ascending order; starts off the axes."""
+    count = len(data["S_B"])
+    data["S_B"] = np.repeat(np.eye(2)[None], count, axis=0)
+    data["S_C"] = np.repeat(np.diag([1.0, -1.0])[None], count, axis=0)
+    data["S_dt_in"] = np.zeros_like(data["S_dt_in"])
+    b = np.sort(data["b"], axis=1)
+    b[:, 1] = np.maximum(b[:, 1], b[:, 0] + 0.5)
+    data["b"], data["floor"] = b, np.zeros(count)
+
+
+def _cone(data: Data) -> None:
+    """Project token 1 onto B_1 x = B_2 x, where the two squares of `_indefinite` cancel."""
+    _indefinite(data)
+    across = data["S_B"][:, 0] - data["S_B"][:, 1]
+    size = (across**2).sum(axis=1)[:, None]  # zero where B_1 = B_2: every x is on the cone then
+    share = np.einsum("btd,bd->bt", data["x"], across) / np.where(size > 0, size, 1.0)
+    data["x"] = data["x"] - share[:, :, None] * across[:, None, :]
+
+
+def _equal_steps(data: Data) -> None:
+    D = data["S_dt_out"].shape[1]
+    data["S_dt_out"] = np.repeat(data["row"][:, None, :], D, axis=1)
+    data["b"] = np.repeat(data["bias"][:, None], D, axis=1)
+
+
+def _axis(data: Data) -> None:
+    data["x"] = data["x"] * data["on_axis"][:, None, :]
+
+
+def _nothing(data: Data) -> None:
+    """True by the lengths of the axes, which the caller chose; independent rows for almost every draw besides."""
+
+
+def _skip(data: Data) -> None:
+    _total(data, -1.0)
+    data["d_skip"] = np.abs(data["d_skip"])
+
+
+#: assumption -> what makes it true, in the order of application.
+ADJUST: dict[str, Callable[[Data], None]] = {
+    "no-floor": _set("floor", np.zeros_like),
+    "floor-positive": _set("floor", lambda v: np.where(v > 0, v, 0.1)),
+    "s-zero": _set("s", np.zeros_like),
+    "s-nonzero": _set("s", lambda v: np.where(v == 0, 1.0, v)),
+    "one-decay": lambda data: data.update(a=np.repeat(data["decay"][:, None], data["a"].shape[1], axis=1)),
+    "states-nonpositive": _set("mu", lambda v: -np.abs(v)),
+    "states-nonnegative": _set("mu", np.abs),
+    "states-zero": _set("mu", np.zeros_like),
+    "mu-negative": lambda data: _total(data, -1.0),
+    "mu-positive": lambda data: _total(data, 1.0),
+    "mu-nonzero": lambda data: _total_nonzero(data),
+    "skip-against-mu": _skip,
+    "carried-negative": _carried_negative,
+    "carried-nonnegative": _carried_nonnegative,
+    "carried-positive": _carried_nonnegative,
+    "one-sign-or-decay": _one_sign_or_decay,
+    "tokens-nonzero": _tokens_not_zero,
+    "first-token-nonzero": lambda data: data["x0"].__setitem__(
+        (slice(None), 0), np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
+    ),
+    "slow-starts": _slow_starts,
+    "first-token-fast": lambda data: _first_signed(data, 1.0),
+    "first-token-slow": lambda data: _first_signed(data, -1.0),
+    "first-token-not-slow": lambda data: _first(data, 1.0),
+    "later-tokens-slow": lambda data: _later(data, -1.0),
+    "later-tokens-tiny": lambda data: data["x0"].__setitem__(
+        (slice(None), slice(1, None)), np.where(data["x0"][:, 1:] == 0, 1.0, data["x0"][:, 1:]) * 1e-9
+    ),
+    "same-prefix": _prefix,
+    "no-read-bias": _set("beta_C", np.zeros_like),
+    "no-projection-bias": lambda data: data.update(beta_B=data["beta_B"] * 0, beta_C=data["beta_C"] * 0),
+    "on-axis": _axis,
+    "form-hyperbolic": _hyperbolic,
+    "on-cone": _cone,
+    "form-negative": _definite(-1.0),
+    "form-positive": _definite(1.0),
+    "equal-steps": _equal_steps,
+    "rows-independent": _nothing,
+    "wider": _nothing,
+}

@@ -1,0 +1,263 @@
+"""Where K is negative: the question on which the dichotomy stands or falls (theory 8, E3).
+
+With mu > 0, K as a function of the step Delta is an exponential sum, sum_n (mu_n / mu) exp(-a_n Delta), equal to 1
+at Delta = 0. The token after a blow-up token grows like the power K of it, and a token k places later feels the
+same sum at the sum of the steps in between. So if K >= 0 for every step in reach, F_l >= mu x_l^2 Delta(x_l) for
+every token and the dichotomy holds as for mu_n of one sign; where K < 0, a token can shrink while another blows up.
+
+Four tests, cheapest first. (1) Abel summation: with the a_n ascending and partial sums C_k of the mu_n,
+sum_n mu_n e^{-a_n D} = sum_k C_k (e^{-a_k D} - e^{-a_{k+1} D}) + C_N e^{-a_N D}, so C_k >= 0 for all k proves K >= 0;
+weights mu_n e^{-a_n D0} prove it beyond D0, and sums from the other end before D0. (2) The sign of K(0).
+(3) The sign of the slowest state's mu_n, which K takes as Delta grows. (4) A scan whose intervals are closed by a
+bound: on [p, q] K is at least the smaller end less (q - p)^2/8 times the largest K''. Up to rounding (1) and (4)
+are proofs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import sympy as sp
+from jaxtyping import Bool, Float64, Int8, Int64
+
+from s6flow.numeric.criteria.labels import Labels
+from s6flow.symbolic import criteria, notation
+from s6flow.symbolic.codegen.lower import lower_program
+from s6flow.symbolic.codegen.module import Generated, generate
+
+__all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "carried_signs", "exponential_sum"]
+
+NONNEGATIVE, NEGATIVE, UNDECIDED = 0, 1, -1
+EVIDENCE = ("affine", "mu <= 0", "one sign", "partial sums", "K(0)", "slowest state", "scan", "undecided")
+_NODES = 20
+_SPLIT = 8
+_DEPTH = 6
+_MOST_INTERVALS = 200_000
+_EPS = float(np.finfo(np.float64).eps)
+
+Rows = Float64[np.ndarray, "channel state"]
+Column = Float64[np.ndarray, " channel"]
+
+
+@cache
+def exponential_sum() -> Generated:
+    """sum_n mu_n exp(-a_n step): mu K as a function of the step, read off `criteria.carried`."""
+    step = sp.Symbol("step", positive=True)
+    at_token = sp.Sum(notation.mu[notation.n] * criteria.gate(criteria.y), (notation.n, 1, notation.N))
+    formula = at_token.subs(criteria.delta(criteria.y), step)
+    meaning = "sum_n mu_n exp(-a_n step), mu times K at a step"
+    program = lower_program(
+        "exponential_sum", {"exponential_sum": formula}, "coexistence", meaning, ("step", "mu", "a")
+    )
+    return generate(program, "numpy", "fast")
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedSigns:
+    """Signs of K over the steps that tokens can reach, one entry a channel.
+
+    Args:
+        bound: sign changes of (mu_n) ordered by a_n, which the number of roots of K cannot exceed (Descartes).
+        below: whether K < 0 at a step below Delta(0), reached by tokens with s x < 0: 1, 0, or -1 if undecided
+            (where `above` is 1 it is left undecided).
+        above: the same for steps from Delta(0) on.
+        step: a step at which K < 0, NaN if none was found.
+        evidence: which test decided.
+    """
+
+    bound: Int64[np.ndarray, " channel"]
+    below: Int8[np.ndarray, " channel"]
+    above: Int8[np.ndarray, " channel"]
+    step: Column
+    evidence: Labels
+
+    @property
+    def anywhere(self) -> Int8[np.ndarray, " channel"]:
+        """Whether K < 0 at any step in reach: 1, 0, or -1 if undecided."""
+        worst = np.where((self.below == UNDECIDED) | (self.above == UNDECIDED), UNDECIDED, NONNEGATIVE)
+        return np.where((self.below == NEGATIVE) | (self.above == NEGATIVE), NEGATIVE, worst).astype(np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sorted:
+    """Exponential sums with rates ascending, the least subtracted (a positive factor), equal rates merged."""
+
+    weights: Rows
+    rates: Rows
+
+    @classmethod
+    def of(cls, mu_n: Rows, a: Rows) -> _Sorted:
+        order = np.argsort(a, axis=1, kind="stable")
+        rates = np.take_along_axis(a, order, 1)
+        weights = np.take_along_axis(mu_n, order, 1)
+        ends = np.ones(rates.shape, dtype=bool)
+        ends[:, :-1] = rates[:, 1:] > rates[:, :-1]
+        if not ends.all():
+            total = np.cumsum(weights, axis=1)
+            last = np.maximum.accumulate(np.where(ends, np.arange(rates.shape[1]), -1), axis=1)
+            before = np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
+            held = np.where(before >= 0, np.take_along_axis(total, np.maximum(before, 0), 1), 0.0)
+            # Within a group of equal rates the sum of its weights stands at the end, zeros elsewhere.
+            alone = before == np.arange(rates.shape[1]) - 1
+            merged = np.where(alone, weights, total - held)
+            noise = rates.shape[1] * _EPS * np.abs(weights).sum(axis=1, keepdims=True)
+            weights = np.where(ends & (alone | (np.abs(merged) > noise)), merged, 0.0)
+        return cls(weights, rates - rates[:, :1])
+
+    def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> _Sorted:
+        return _Sorted(self.weights[rows], self.rates[rows])
+
+    def at(self, step: Column) -> Rows:
+        """The summands at a step."""
+        summands: Rows = self.weights * np.exp(-self.rates * step[:, None])
+        return summands
+
+    def sign_changes(self) -> Int64[np.ndarray, " channel"]:
+        sign = np.sign(self.weights).astype(np.int8)
+        index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
+        filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
+        changes: Int64[np.ndarray, " channel"] = np.count_nonzero(filled[:, 1:] * filled[:, :-1] < 0, axis=1)
+        return changes
+
+    def leading(self) -> tuple[Column, Column]:
+        """Weight and rate of the slowest state that counts."""
+        first = np.argmax(self.weights != 0, axis=1)[:, None]
+        weight: Column = np.take_along_axis(self.weights, first, 1)[:, 0]
+        rate: Column = np.take_along_axis(self.rates, first, 1)[:, 0]
+        return weight, rate
+
+    def settled_after(self) -> Column:
+        """A step beyond which the slowest state outweighs all of the other sign twice."""
+        weight, rate = self.leading()
+        against = self.weights * np.sign(weight)[:, None] < 0
+        rival = np.abs(np.where(against, self.weights, 0.0)).sum(axis=1)
+        gap = np.where(against, self.rates - rate[:, None], np.inf).min(axis=1, initial=np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            after = np.log(np.maximum(2 * rival / np.abs(weight), 2.0)) / gap
+        return np.where(np.isfinite(after), after, 0.0)
+
+
+def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) -> CarriedSigns:
+    """Where K is negative, for channels with mu > 0.
+
+    Args:
+        mu_n: shares of mu, any signs, mu_n.sum(axis=1) > 0.
+        a: decay rates > 0.
+        delta0: the step of a vanishing token, floor included.
+        s: slope of the step; where it is 0 the only steps in reach are the multiples of delta0.
+        floor: lower end of the steps in reach, approached by tokens with s x -> -inf.
+    Numerics: a value counts as negative beyond 4 N eps of the sum of magnitudes; an interval is closed by the
+        same margin. What neither settles is undecided, never guessed.
+    """
+    sums = _Sorted.of(mu_n, a)
+    bound = sums.sign_changes()
+    here = sums.at(delta0)
+    margin = 4 * a.shape[1] * _EPS
+    k0_negative = here.sum(axis=1) < -margin * np.abs(here).sum(axis=1)
+    weight, _ = sums.leading()
+    tail_negative = weight < 0
+    from_start = _partial_sums_hold(sums.at(np.full(len(a), floor)))
+    above = np.where(from_start | _partial_sums_hold(here), NONNEGATIVE, UNDECIDED).astype(np.int8)
+    below = np.where(from_start | _partial_sums_hold(here[:, ::-1]), NONNEGATIVE, UNDECIDED).astype(np.int8)
+    above[k0_negative | tail_negative] = NEGATIVE
+    code = EVIDENCE.index
+    evidence = np.where(bound == 0, code("one sign"), code("partial sums")).astype(np.uint8)
+    evidence[tail_negative] = code("slowest state")
+    evidence[k0_negative] = code("K(0)")
+    step = np.where(tail_negative, np.maximum(sums.settled_after(), delta0), np.nan)
+    step = np.where(k0_negative, delta0, step)
+    flat = s == 0
+    below[flat] = NONNEGATIVE  # no token reaches a step below Delta(0)
+    open_ = np.flatnonzero((above != NEGATIVE) & ((above == UNDECIDED) | (below == UNDECIDED)))
+    if len(open_):
+        part = sums.take(open_)
+        sides, step[open_] = _scan(part, delta0[open_], floor, margin, flat[open_])
+        for side, result in zip((below, above), sides, strict=True):
+            side[open_] = np.where(side[open_] == UNDECIDED, result, side[open_])
+        unsure = (below[open_] == UNDECIDED) | (above[open_] == UNDECIDED)
+        evidence[open_] = np.where(unsure & np.isnan(step[open_]), code("undecided"), code("scan"))
+    return CarriedSigns(bound, below, above, step, Labels(evidence, EVIDENCE))
+
+
+def _partial_sums_hold(summands: Rows) -> Bool[np.ndarray, " channel"]:
+    """Abel's test: no partial sum is negative. Merged zeros repeat a partial sum, so ties need no care."""
+    return np.asarray((np.cumsum(summands, axis=1) >= 0).all(axis=1))
+
+
+def _scan(
+    sums: _Sorted, delta0: Column, floor: float, margin: float, flat: Bool[np.ndarray, " channel"]
+) -> tuple[Int8[np.ndarray, "side channel"], Column]:
+    """Sides (below, above) and a step with K < 0, by nodes and closed intervals; see the module's text."""
+    count = len(delta0)
+    last = np.maximum(np.maximum(sums.settled_after(), 2 * delta0), floor + 1e-300)
+    top = sums.rates.max(axis=1)
+    first = np.minimum(0.25 / np.maximum(top, 1e-300), 0.5 * (last - floor))
+    power = np.linspace(0.0, 1.0, _NODES)
+    grid = floor + first[:, None] * ((last - floor) / first)[:, None] ** power
+    steps = np.sort(np.concatenate([np.full((count, 1), floor), grid, delta0[:, None]], axis=1), axis=1)
+    multiples = delta0[:, None] * np.arange(1.0, steps.shape[1] + 1)
+    steps = np.where(flat[:, None], multiples, steps)
+    found = _Found(np.full((2, count), NONNEGATIVE, dtype=np.int8), np.full(count, np.nan), delta0)
+    found.note(sums, np.repeat(np.arange(count), steps.shape[1]), steps.ravel(), margin)
+    rows = np.repeat(np.arange(count), steps.shape[1] - 1)
+    low, high = steps[:, :-1].ravel(), steps[:, 1:].ravel()
+    keep = (high > low) & ~flat[rows]
+    rows, low, high = rows[keep], low[keep], high[keep]
+    part = np.arange(_SPLIT + 1) / _SPLIT
+    for depth in range(_DEPTH + 1):
+        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~_closed(sums, rows, low, high, margin)
+        rows, low, high = rows[open_], low[open_], high[open_]
+        if not len(rows) or depth == _DEPTH or len(rows) * _SPLIT > _MOST_INTERVALS:
+            break
+        cuts = low[:, None] + (high - low)[:, None] * part
+        cuts[:, -1] = high
+        found.note(sums, np.repeat(rows, _SPLIT - 1), cuts[:, 1:-1].ravel(), margin)
+        rows, low, high = np.repeat(rows, _SPLIT), cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
+    found.sides[found.side(rows, low), rows] = UNDECIDED
+    short = flat & (found.sides[1] != NEGATIVE) & (multiples[:, -1] < sums.settled_after())
+    found.sides[1, short] = UNDECIDED
+    return found.sides, found.step
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What a scan knows so far: sides (below, above) of every channel, and a step at which K < 0."""
+
+    sides: Int8[np.ndarray, "side channel"]
+    step: Column
+    delta0: Column
+
+    def side(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """0 below Delta(0), 1 from there on."""
+        return np.asarray(steps >= self.delta0[rows], dtype=np.int64)
+
+    def note(self, sums: _Sorted, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
+        """Record nodes at which K is negative beyond rounding."""
+        weights = sums.weights[rows]
+        value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
+        bad = np.flatnonzero(value < -margin * size)
+        self.sides[self.side(rows[bad], steps[bad]), rows[bad]] = NEGATIVE
+        chosen, first = np.unique(rows[bad], return_index=True)
+        fresh = np.isnan(self.step[chosen])
+        self.step[chosen[fresh]] = steps[bad][first[fresh]]
+
+
+def _closed(
+    sums: _Sorted,
+    rows: Int64[np.ndarray, " interval"],
+    low: Float64[np.ndarray, " interval"],
+    high: Float64[np.ndarray, " interval"],
+    margin: float,
+) -> Bool[np.ndarray, " interval"]:
+    """Whether K > 0 on [low, high] by the chord less (high - low)^2 / 8 times an upper bound of K''."""
+    weights, rates = sums.weights[rows], sums.rates[rows]
+    bend = weights * rates**2
+    evaluate = exponential_sum()
+    at_low, up = evaluate(low, np.stack([weights, np.maximum(bend, 0.0)]), rates)
+    at_high, down = evaluate(high, np.stack([weights, np.maximum(-bend, 0.0)]), rates)
+    size = evaluate(low, np.abs(weights), rates)
+    sag = (high - low) ** 2 / 8 * np.maximum(up - down, 0.0)
+    closed: Bool[np.ndarray, " interval"] = np.minimum(at_low, at_high) - sag > margin * size
+    return closed

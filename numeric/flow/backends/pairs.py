@@ -1,0 +1,98 @@
+"""Runge-Kutta pairs as data: SciPy's coefficients, and the classical method of fixed steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from scipy.integrate import DOP853, RK23, RK45
+
+from s6flow.errors import FormatError
+from s6flow.numeric.flow.backends.numpy.driver import LEAST_ERROR
+
+__all__ = ["CLASSICAL", "PAIRS", "Tableau", "pair"]
+
+Row = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit method; rows list (stage, weight), zeros left out.
+
+    Args:
+        name: as on the command line.
+        a: rows of the stages after the first.
+        b: the row of the result.
+        errors: (name, row) of each error estimate over all stages and the slope at the result.
+        norm: expression of the local error over the tolerated one, in those names (over rtol), h and rtol.
+        exponent: of the error in the step control, -1 / (order of the estimate + 1).
+    """
+
+    name: str
+    a: tuple[Row, ...]
+    b: Row
+    errors: tuple[tuple[str, Row], ...] = ()
+    norm: str = ""
+    exponent: float = 0.0
+
+    @property
+    def last(self) -> int:
+        """Index of the slope at the result."""
+        return len(self.a) + 1
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        """Where in the step the stages after the first lie."""
+        return tuple(math.fsum(weight for _, weight in row) for row in self.a)
+
+    @property
+    def evaluations(self) -> int:
+        """Right-hand sides a step; of a pair the first is taken over from the step before."""
+        return len(self.a) + 1
+
+
+def sparse(row: Sequence[float]) -> Row:
+    """The nonzero entries of a row."""
+    return tuple((index, float(weight)) for index, weight in enumerate(row) if weight)
+
+
+def _from_scipy(method: Any, errors: tuple[str, ...], norm: str) -> Tableau:
+    estimates = tuple((name, sparse(getattr(method, name))) for name in errors)
+    rows = tuple(sparse(method.A[i][:i]) for i in range(1, method.n_stages))
+    return Tableau(method.__name__, rows, sparse(method.B), estimates, norm, -1.0 / (method.error_estimator_order + 1))
+
+
+#: As `numeric.flow.tableau.error_norm`.
+_RATIO = "(E3 / tl.maximum(E5, 1e-30))"
+_HAIRER = (
+    f"tl.maximum(h * (E5 / tl.sqrt(1.0 + 0.01 * {_RATIO} * {_RATIO})), {LEAST_ERROR} * rtol * (h * E3) * (h * E3))"
+)
+
+#: Embedded pairs: Bogacki-Shampine, Dormand-Prince 5(4), Dormand-Prince 8(5,3).
+PAIRS: dict[str, Tableau] = {
+    row.name: row
+    for row in (
+        _from_scipy(RK23, ("E",), "h * E"),
+        _from_scipy(RK45, ("E",), "h * E"),
+        _from_scipy(DOP853, ("E5", "E3"), _HAIRER),
+    )
+}
+
+_HALF, _SIXTH = float(Fraction(1, 2)), float(Fraction(1, 6))
+#: Runge's and Kutta's classical method.
+CLASSICAL = Tableau(
+    "RK4", (((0, _HALF),), ((1, _HALF),), ((2, 1.0),)), ((0, _SIXTH), (1, 2 * _SIXTH), (2, 2 * _SIXTH), (3, _SIXTH))
+)
+
+
+def pair(name: str) -> Tableau:
+    """The pair of that name.
+
+    Raises: FormatError: if there is none.
+    """
+    if name not in PAIRS:
+        raise FormatError("a Runge-Kutta pair must be one of " + ", ".join(PAIRS), name)
+    return PAIRS[name]

@@ -1,0 +1,286 @@
+"""The adaptive integrator in PyTorch, for velocities that are no generated kernel: mamba-ssm's own scan above all.
+
+The scheme is that of numeric.flow.driver (work time, a step and landings of every system's own, rest, blow-up) with
+Dormand and Prince's fifth-order pair, whose error estimate float32 velocities do not fool. The whole batch steps at
+once; an attempt, some hundred launches, changes tensors in place and never waits, so that CUDA can replay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from s6flow.numeric.flow.backends.numpy import driver
+from s6flow.numeric.flow.backends.pairs import PAIRS, Row
+from s6flow.numeric.flow.backends.torch.recorded import repeated
+from s6flow.numeric.flow.problem import Run, Status
+
+__all__ = ["Flow", "integrate_batched"]
+
+_METHOD = PAIRS["RK45"]
+#: Distance to a target in theta = ln(1 + t/t0) that counts as having arrived.
+_LANDED = 1e-7
+_SHORTEST = 1e-9
+#: As driver.RESTING_MOVE, for tolerances near 1e-5: a slow token moves by 1.7e-4 over a stretch even at ln t = 600.
+_RESTING_MOVE = 10.0
+#: Status of a system that has not finished.
+_RUNNING = -1
+#: Finished systems leave the batch when no more than one in so many still runs: recording anew costs some attempts.
+_THINNED = 4
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What is integrated.
+
+    Args:
+        velocity: states, indices of their systems -> d state / dt, same shape, float64.
+        log_size: states, indices -> ln of the largest |x|, shape (system).
+        log_limit: ln|x| that counts as blown up.
+        relative: whether errors of the state are relative errors of x (log tokens), else relative to min(1, |state|).
+        extinct: |state| (or, of log tokens, the state) below which a component acts on nothing.
+        log_least: states, indices -> ln of the smallest rate that the velocity's arithmetic holds, shape (system);
+            a system whose rates all fall below it ends as UNDERFLOW, instead of seeming to rest.
+    """
+
+    velocity: Callable[[Tensor, Tensor], Tensor]
+    log_size: Callable[[Tensor, Tensor], Tensor]
+    log_limit: float
+    relative: bool
+    extinct: float
+    log_least: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+@dataclass
+class _Live:
+    """The systems of a batch, one row each; a row that has finished keeps its values until the batch is thinned out.
+
+    `index` says which system a row is; `aims` are the targets in theta; `status` is RUNNING or how the system ended;
+    `states` and `reached` are what the targets saw.
+    """
+
+    index: Tensor
+    log_t0: Tensor
+    aims: Tensor
+    state: Tensor
+    slope: Tensor
+    theta: Tensor
+    clock: Tensor
+    log_rate: Tensor
+    step: Tensor
+    kept: Tensor
+    anchor: Tensor
+    anchor_theta: Tensor
+    remaining: Tensor
+    pending: Tensor
+    resting: Tensor
+    attempts: Tensor
+    accepted: Tensor
+    status: Tensor
+    rejected: Tensor
+    landing: Tensor
+    settled: Tensor
+    states: Tensor
+    reached: Tensor
+
+    @classmethod
+    def of(cls, flow: Flow, start: Tensor, targets: Tensor) -> _Live:
+        """All systems at depth-time 0."""
+        systems, count = len(start), len(targets)
+        index = torch.arange(systems, device=start.device)
+        log_t0 = -torch.log1p(_moving(flow, start, flow.velocity(start, index)).norm(dim=1))
+        theta, nought = torch.zeros_like(log_t0), torch.zeros_like(index)
+        slope, clock, log_rate = _slopes(flow, start, theta, log_t0, index)
+        no = torch.zeros_like(index, dtype=torch.bool)
+        values = {
+            "index": index,
+            "log_t0": log_t0,
+            "aims": torch.nn.functional.softplus(targets[None, :] - log_t0[:, None], threshold=500.0),
+            **dict.fromkeys(("state", "anchor"), start),
+            **dict.fromkeys(("theta", "anchor_theta"), theta),
+            **{"slope": slope, "clock": clock, "log_rate": log_rate},
+            **dict.fromkeys(("step", "kept"), theta + driver.FIRST_STEP),
+            "remaining": theta - torch.inf,
+            "status": nought + _RUNNING,
+            **dict.fromkeys(("pending", "resting", "attempts", "accepted"), nought),
+            **dict.fromkeys(("rejected", "landing", "settled"), no),
+            "states": start[:, None, :].expand(-1, count, -1),
+            "reached": no[:, None].expand(-1, count),
+        }
+        return cls(**{name: value.clone() for name, value in values.items()})  # an attempt writes each in place
+
+    def part(self, rows: Tensor) -> _Live:
+        """Some of the rows, by a mask."""
+        return _Live(**{name: value[rows] for name, value in vars(self).items()})
+
+
+def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, max_steps: int) -> Run:
+    """Integrate a batch to its last target, to its blow-up or to a reported failure.
+
+    Args:
+        flow: the velocity and its coordinates; on CUDA it must not wait for the device, since attempts are recorded.
+        start: float64 states, shape (system, component).
+        targets: ln t to stop at, ascending, the horizon last, shape (time).
+        rtol: tolerated local error; float32 inside the velocity is enough for 1e-6 and above.
+        max_steps: attempts a system.
+    """
+    run = Run.empty(len(start), len(targets), start.shape[1])
+    if not len(start):
+        return run
+    live = _Live.of(flow, start, targets)
+    while len(live.index):
+        advance = repeated(partial(_attempt, flow, live, rtol, max_steps), start.device)
+        left = len(live.index)
+        while left * _THINNED >= len(live.index):
+            advance()
+            left = int((live.status == _RUNNING).sum())
+        done = live.status != _RUNNING
+        del advance  # and the memory of its recording
+        _read(live.part(done), run)
+        live = live.part(~done)
+    return run
+
+
+def _moving(flow: Flow, state: Tensor, velocity: Tensor) -> Tensor:
+    """The velocity without extinct components, for which time does not wait."""
+    return velocity.masked_fill((state if flow.relative else state.abs()) < flow.extinct, 0.0)
+
+
+def _slopes(flow: Flow, state: Tensor, theta: Tensor, log_t0: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    velocity = flow.velocity(state, index)
+    clock = torch.exp(-(theta + log_t0))
+    total = clock + _moving(flow, state, velocity).norm(dim=1)
+    return velocity / total[:, None], clock / total, torch.log(total)
+
+
+def _combine(row: Row, slopes: list[Tensor]) -> Tensor:
+    return sum((weight * slopes[index] for index, weight in row[1:]), row[0][1] * slopes[row[0][0]])
+
+
+def _tolerance(flow: Flow, rtol: float, old: Tensor, new: Tensor) -> Tensor:
+    size = torch.maximum(old.abs(), new.abs())
+    if flow.relative:
+        return rtol * (size / 1000.0).clamp(min=1.0)
+    size = size.clamp(max=1.0)
+    return (rtol * size + 0.01 * rtol * size.amax(dim=1, keepdim=True)).clamp(min=rtol * flow.extinct)
+
+
+def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
+    """One trial step of every running system, in place and without a word to the host."""
+    h, last = live.step, live.aims.shape[1] - 1
+    slopes, clocks = [live.slope], [live.clock]
+    for row in _METHOD.a:
+        state = live.state + h[:, None] * _combine(row, slopes)
+        slope, clock, _ = _slopes(flow, state, live.theta + h * _combine(row, clocks), live.log_t0, live.index)
+        slopes.append(slope)
+        clocks.append(clock)
+    new = live.state + h[:, None] * _combine(_METHOD.b, slopes)
+    theta = live.theta + h * _combine(_METHOD.b, clocks)
+    slope, clock, log_rate = _slopes(flow, new, theta, live.log_t0, live.index)
+    ((_, row),) = _METHOD.errors
+    tolerance = _tolerance(flow, rtol, live.state, new)
+    error = (h[:, None] * _combine(row, [*slopes, slope]).abs() / tolerance).amax(dim=1)
+    error = torch.maximum(error, h * _combine(row, [*clocks, clock]).abs() / rtol)
+    finite = torch.isfinite(error) & torch.isfinite(log_rate)
+    good = finite & (error <= 1)
+    factor = (driver.SAFETY * error.clamp(min=1e-12) ** _METHOD.exponent).masked_fill(~finite, driver.SMALLEST_FACTOR)
+    most = torch.full_like(factor, driver.LARGEST_FACTOR).masked_fill(live.rejected | ~good, 1.0)
+    factor = torch.minimum(factor.clamp(min=driver.SMALLEST_FACTOR), most)
+    # a step past the target is made again, with the length that the clock suggests
+    aim = live.aims.gather(1, live.pending[:, None])[:, 0]
+    slack = _LANDED * (1.0 + aim)
+    over = good & (theta > aim + slack)
+    good = good & ~over
+    arrived = good & (theta >= aim - slack)
+    finished = arrived & (live.pending == last)
+    exploded = good & (flow.log_size(new, live.index) >= flow.log_limit)
+    remaining = _remaining(live, exploded, new, slope, log_rate)
+    rested, due = _rest(flow, live, good, new, theta, tolerance)
+    here = arrived[:, None] & (torch.arange(last + 1, device=new.device) == live.pending[:, None])
+    shorter = h * ((aim - live.theta) / (theta - live.theta)).clamp(0.01, 0.999)
+    grown = (h * factor).clamp(max=driver.LONGEST_STEP)
+    step = torch.where(over, shorter, torch.where(arrived & live.landing, torch.maximum(live.kept, h), grown))
+    lost = (step < _SHORTEST) & ~over
+    if flow.log_least is not None:
+        lost = lost | good & (slope.abs().amax(dim=1).log() + log_rate < flow.log_least(new, live.index))
+    attempts = live.attempts + 1
+    status = live.status
+    for mask, code in (
+        (attempts >= max_steps, Status.STEP_LIMIT),
+        (lost, Status.UNDERFLOW),
+        (rested, Status.HORIZON),
+        (exploded, Status.OVERFLOW),
+        (exploded & torch.isfinite(remaining), Status.BLOW_UP),
+        (finished, Status.HORIZON),
+    ):
+        status = status.masked_fill(mask, int(code))
+    running = live.status == _RUNNING
+    updates = (
+        (running & good, {"state": new, "slope": slope, "theta": theta, "clock": clock, "log_rate": log_rate}),
+        (running & due, {"anchor": new, "anchor_theta": theta}),
+        (running & over & ~live.landing, {"kept": h}),
+        (running[:, None] & here, {"states": new[:, None, :], "reached": here}),
+        (running, {
+            "step": step, "status": status, "attempts": attempts, "accepted": live.accepted + good,
+            "pending": live.pending + (arrived & ~finished), "rejected": ~good,
+            "landing": over | (live.landing & ~arrived & ~good), "remaining": remaining,
+            "resting": (live.resting + good).masked_fill(due, 0), "settled": rested & ~finished & ~exploded,
+        }),
+    )  # fmt: skip
+    chosen = {
+        name: torch.where(
+            mask.reshape(*mask.shape, *[1] * (getattr(live, name).dim() - mask.dim())), value, getattr(live, name)
+        )
+        for mask, values in updates
+        for name, value in values.items()
+    }
+    for name, value in chosen.items():  # all are known before the first is written
+        getattr(live, name).copy_(value)
+
+
+def _remaining(live: _Live, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
+    """ln of the time left, 1 / (p F), F ~ |x|^p the growth rate of the fastest token, p measured on this step."""
+    lead = slope.abs().argmax(dim=1, keepdim=True)
+    growth = slope.gather(1, lead).abs().log()[:, 0] + log_rate
+    before = live.slope.gather(1, lead).abs().log()[:, 0] + live.log_rate
+    power = (growth - before) / (new - live.state).gather(1, lead).abs()[:, 0]
+    return (-growth - power.abs().log()).masked_fill(~(exploded & (power > driver.LEAST_POWER)), -torch.inf)
+
+
+def _rest(
+    flow: Flow, live: _Live, good: Tensor, new: Tensor, theta: Tensor, tolerance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Whether a system lies at an equilibrium (see driver.RESTING_STEPS), and whether that was looked at."""
+    due = good & (theta - live.anchor_theta >= driver.RESTING_CLOCK)
+    size, was = (new, live.anchor) if flow.relative else (new.abs(), live.anchor.abs())
+    gone = (size < flow.extinct) & (size <= was)
+    still = (((new - live.anchor).abs() <= _RESTING_MOVE * tolerance) | gone).all(dim=1)
+    return due & still & (live.resting + 1 >= driver.RESTING_STEPS), due
+
+
+def _log_time(theta: Tensor, log_t0: Tensor) -> Tensor:
+    return log_t0 + torch.where(theta > 30, theta, torch.log(torch.expm1(theta.clamp(max=30.0))))
+
+
+def _read(done: _Live, run: Run) -> None:
+    """Report systems that have finished."""
+    row = done.index.cpu().numpy()
+    largest = done.slope.abs().amax(dim=1)
+    log_time = _log_time(torch.where(done.settled, done.aims[:, -1], done.theta), done.log_t0)
+    later = done.settled[:, None] & (
+        torch.arange(done.aims.shape[1], device=done.index.device) >= done.pending[:, None]
+    )
+    for name, value in (
+        ("status", done.status), ("end", done.state), ("end_log_time", log_time),
+        ("log_pace", largest.log() - done.clock.log() + log_time - done.theta - done.log_t0),
+        ("end_velocity", done.slope / largest.where(largest > 0, torch.ones_like(largest))[:, None]),
+        ("log_remaining", done.remaining), ("steps", done.accepted), ("attempts", done.attempts),
+        ("settled", done.settled), ("evaluations", done.attempts * _METHOD.evaluations + 1),
+        # an equilibrium keeps its state at all later times
+        ("states", torch.where(later[:, :, None], done.state[:, None, :], done.states)), ("reached", done.reached | later),
+    ):  # fmt: skip
+        getattr(run, name)[row] = value.cpu().numpy()

@@ -1,0 +1,168 @@
+"""The backend `triton` of `numeric.flow`: batches sent to the fused kernels, and their results brought back."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from s6flow.errors import FormatError
+from s6flow.numeric.flow.backends.fitting import halving
+from s6flow.numeric.flow.backends.numpy import driver
+from s6flow.numeric.flow.backends.pairs import pair
+from s6flow.numeric.flow.backends.triton.doubt import doubted, jolted
+from s6flow.numeric.flow.backends.triton.fused import DeviceRun, flow_tensors, is_short
+from s6flow.numeric.flow.clock import log_time
+from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.symbolic.codegen.triton.runtime import require_device
+
+__all__ = ["complete", "on_device", "solve"]
+
+#: How much smaller the tolerance of systems in doubt is. A vanishing error estimate may be what put them there: errors
+#: of 800 tolerances were seen.
+_FINER = 1000.0
+
+
+def solve(problem: Problem, *, precision: str = "float64", method: str | None = None) -> Run:
+    """Advance every system to the horizon, to its blow-up, or to a reported failure.
+
+    Args:
+        problem: the batch, in log coordinates.
+        precision: float64, or float32 for tolerances down to 1e-7 and |x| up to 1e20.
+        method: a key of `tableau.PAIRS`; by tolerance and precision if absent.
+    Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
+    Numerics: as numeric.flow.driver, with the 2-norm in the clock, but ln(1 + t/t0) is the independent variable where
+        no token grows. float32 below rtol 1e-5 runs twice, and systems of which the runs disagree (`doubt`) run in
+        float64. What the device leaves unfinished goes to the CPU.
+    """
+    return complete(problem, on_device(problem, precision, method), precision, method)[0]
+
+
+def complete(
+    problem: Problem, run: Run, precision: str = "float64", method: str | None = None
+) -> tuple[Run, dict[str, int]]:
+    """The device's run with systems that are in doubt or unfinished integrated anew.
+
+    Returns: the run, and how many systems ran again in float64 and on the CPU.
+    """
+    again = {"float64": 0, "cpu": 0}
+    quiet = replace(problem, progress=None)
+    if _near_rounding(problem, precision):
+        second = on_device(jolted(quiet), precision, method)
+        rows = np.flatnonzero(doubted(run, second, problem.rtol) | _unfinished(run))
+        again["float64"] = len(rows)
+        if len(rows):
+            run.put(rows, on_device(_some(replace(quiet, rtol=problem.rtol / _FINER), rows)))
+    rows = np.flatnonzero(_unfinished(run))
+    again["cpu"] = len(rows)
+    if len(rows):  # the CPU's driver can be stiff and has float64's range
+        run.put(rows, driver.solve(_some(quiet, rows)))
+    return run, again
+
+
+def _near_rounding(problem: Problem, precision: str) -> bool:
+    """Whether so little is tolerated that float32's roundings show."""
+    return precision == "float32" and not is_short(precision, problem.rtol)
+
+
+def _unfinished(run: Run) -> NDArray[np.bool_]:
+    """Systems that the device gave up: stiff ones, for which it has no method, and those at the end of its range."""
+    return np.isin(run.status, (Status.STEP_LIMIT, Status.UNDERFLOW, Status.OVERFLOW))
+
+
+def _some(problem: Problem, rows: NDArray[np.int64]) -> Problem:
+    """The problem of some of the systems."""
+    arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
+    return replace(problem, start=problem.start[rows], arrays=arrays)
+
+
+def _clocks(problem: Problem, precision: str) -> dict[str, NDArray[np.int64]]:
+    """The systems by their independent variable: log time where no token grows, which is so where all mu <= 0.
+
+    float32 at small tolerances has work time alone: the exponent of log time has no digits to spare.
+    """
+    systems = np.arange(len(problem.start))
+    decays = np.broadcast_to((problem.arrays["mu"] <= 0).all(axis=-1), systems.shape)
+    if _near_rounding(problem, precision):
+        decays = np.zeros_like(decays)
+    return {"work": systems[~decays], "log": systems[decays]}
+
+
+def on_device(problem: Problem, precision: str = "float64", method: str | None = None) -> Run:
+    """As `solve`, by the device alone; a batch that does not fit its memory is halved."""
+    device = require_device()
+    if problem.coordinates.name != "log":
+        raise FormatError(
+            "the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'."
+        )
+    # in float32 rounding noise fools the eighth-order pair's error estimate
+    method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
+    run = Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
+    done = 0
+    for clock, rows in _clocks(problem, precision).items():
+        one = _some(problem, rows)
+
+        def work(part: slice, one: Problem = one, clock: str = clock) -> Run:
+            return _run(part, _part(one, part, device, precision, method, clock), one, method)
+
+        def progress(count: int, done: int = done) -> None:
+            if problem.progress:
+                problem.progress(done + count)
+
+        run.put(rows, halving(Run.empty(len(rows), *run.states.shape[1:]), work, progress))
+        done += len(rows)
+    return run
+
+
+def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str, clock: str) -> DeviceRun:
+    dtype = getattr(torch, precision)
+
+    def send(value: Any) -> torch.Tensor:
+        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device=device, dtype=dtype)
+
+    start = np.asarray(problem.start[part], dtype=np.float64)
+    rounded = start.astype(precision).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        low = np.where(np.isfinite(start), start - rounded, 0.0)
+
+    count = part.stop - part.start
+    arrays = {}
+    for name, value in problem.arrays.items():
+        own = value[part] if name in problem.per_system else np.broadcast_to(value, (count, *value.shape))
+        arrays[name] = send(own)
+    return flow_tensors(
+        send(start), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
+        max_steps=problem.max_steps, method=method, start_low=send(low), clock=clock,
+    )  # fmt: skip
+
+
+def _run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
+    """The device's tensors as the CPU driver reports its own."""
+    data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
+    theta, remaining, log_rate = data["numbers"].T
+    status, steps, attempts, settled = data["counts"].astype(np.int64).T
+    velocity = data["velocity"] * (np.asarray(problem.arrays["sigma"])[part] != 0)
+    largest = np.abs(velocity).max(axis=1, initial=0.0)
+    ended = log_time(theta, data["log_t0"])
+    with np.errstate(divide="ignore"):
+        log_pace = np.log(largest) + log_rate + ended
+    reached = data["reached"] != 0
+    last = reached[:, -1] & (status == Status.HORIZON) | (settled != 0)
+    later = (settled != 0)[:, None] & ~reached
+    return Run(
+        status=status,
+        states=np.where(later[:, :, None], data["end"][:, None, :], data["states"]),
+        reached=reached | later,
+        end=data["end"],
+        end_log_time=np.where(last, problem.targets[-1], ended),
+        end_velocity=velocity / np.where(largest > 0, largest, 1.0)[:, None],
+        log_pace=log_pace,
+        log_remaining=remaining,
+        steps=steps,
+        attempts=attempts,
+        evaluations=attempts * pair(method).evaluations + 1,
+        settled=settled != 0,
+    )

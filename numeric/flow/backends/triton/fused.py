@@ -1,0 +1,133 @@
+"""Fused integration on tensors that are on the device: every system runs all of its steps in one launch, its tokens in registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from s6flow.errors import FormatError
+from s6flow.numeric.flow.backends.triton.kernels import PRECISIONS, load_flow
+from s6flow.symbolic.codegen.triton.runtime import next_power
+
+__all__ = ["DeviceRun", "Tile", "flow_tensors", "is_short", "tile_of"]
+
+#: Threads of one program; more leave too few registers for a system's tokens and slopes.
+_THREADS = 512
+#: Tokens a lane by precision: float64 pairs of high order have no registers for more, and compile for minutes.
+_PER_LANE = {"float32": 4, "float64": 1}
+_LARGEST_PER_LANE = 8
+#: Tolerance from which the errors of short exponentials do not show.
+_SHORT_RTOL = 1e-5
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How a program holds its systems: `systems` x `lanes` threads with `per_lane` tokens each."""
+
+    systems: int
+    lanes: int
+    per_lane: int
+
+    @property
+    def warps(self) -> int:
+        """Warps of a program."""
+        return max(1, self.systems * self.lanes // 32)
+
+
+def tile_of(tokens: int, precision: str) -> Tile:
+    """The tile for systems of `tokens` tokens.
+
+    Raises: FormatError: if a system does not fit the registers of one multiprocessor.
+    """
+    per_lane = min(_PER_LANE[precision], next_power(tokens))
+    while per_lane < _LARGEST_PER_LANE and next_power(-(-tokens // per_lane)) > _THREADS:
+        per_lane *= 2
+    lanes = next_power(-(-tokens // per_lane))
+    if lanes > _THREADS:
+        most = _THREADS * _LARGEST_PER_LANE
+        raise FormatError(f"a fused system holds at most {most} tokens", tokens, "token axis", "Use backend='numpy'.")
+    return Tile(max(1, 32 // lanes), lanes, per_lane)
+
+
+def is_short(precision: str, rtol: float) -> bool:
+    """Whether the device's own exponentials, 2e-7 off and all to one side, are exact enough; they halve the time."""
+    return precision == "float32" and rtol >= _SHORT_RTOL
+
+
+@dataclass
+class DeviceRun:
+    """What the kernel wrote, as tensors on the device; see `numeric.flow.problem.Run` for the meaning."""
+
+    states: torch.Tensor
+    reached: torch.Tensor
+    end: torch.Tensor
+    velocity: torch.Tensor
+    log_t0: torch.Tensor
+    numbers: torch.Tensor
+    counts: torch.Tensor
+
+
+def flow_tensors(
+    start: torch.Tensor,
+    arrays: dict[str, torch.Tensor],
+    log_targets: torch.Tensor,
+    *,
+    rtol: float,
+    log_limit: float = 230.0,
+    max_steps: int = 20_000,
+    method: str = "RK45",
+    tile: Tile | None = None,
+    zero: frozenset[str] | None = None,
+    start_low: torch.Tensor | None = None,
+    moving: bool = False,
+    clock: str = "work",
+) -> DeviceRun:
+    """Integrate the bilinear flow of a batch in one launch.
+
+    Args:
+        start: u(0) of x = sigma e^u (anything where x = 0), shape (system, token), float32 or float64.
+        arrays: sigma (system, token), the sign of x or, with u(0) = 0, x itself; mu, a (system, state);
+            s, b, floor (system); contiguous, of start's type.
+        log_targets: ln t to stop at, ascending, the horizon last, shape (time).
+        rtol: tolerated local error of ln|x| and of ln t.
+        log_limit: ln|x| that counts as blown up; float32 rates allow 48.
+        method: a key of `tableau.PAIRS`.
+        tile: layout of a program; by length if absent.
+        zero: inputs known to be 0, which are left out of the kernel; found by looking if absent.
+        start_low: what rounding took from `start`, of its shape; 0 if absent.
+        moving: every sigma is known not to be 0; otherwise the host looks, and waits for the device.
+        clock: the independent variable: "work" time, or "log" time, faster where no token grows (all mu <= 0).
+    Numerics: float32 at rtol >= 1e-5 has the device's own exponentials (`is_short`); below, and in float64, functions
+        are exact to a rounding.
+    """
+    precision = str(start.dtype).removeprefix("torch.")
+    systems, tokens = start.shape
+    tile = tile or tile_of(tokens, precision)
+    if zero is None:
+        zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
+    sigma = arrays["sigma"]
+    masked = tile.lanes * tile.per_lane != tokens or not (moving or bool((sigma != 0).all()))
+    new, times, states = start.new_empty, len(log_targets), arrays["mu"].shape[-1]
+    run = DeviceRun(
+        new((systems, times, tokens)),
+        torch.zeros((systems, times), dtype=torch.int32, device=start.device),
+        new((systems, tokens)),
+        new((systems, tokens)),
+        new(systems),
+        new((systems, 3)),
+        torch.empty((systems, 4), dtype=torch.int32, device=start.device),
+    )
+    if systems == 0:
+        return run
+    module = load_flow(method, precision, zero, is_short(precision, rtol), clock)
+    scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
+    module.flow_kernel[(-(-systems // tile.systems),)](
+        start, start if start_low is None else start_low, sigma, *scalars, arrays["mu"], arrays["a"],
+        log_targets, run.log_t0,
+        run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
+        systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
+        LOW=start_low is not None, num_warps=tile.warps,
+    )  # fmt: skip
+    return run

@@ -1,0 +1,144 @@
+"""Table 1: scenarios, conditions and rates, read off the theorems; as a picture, as LaTeX and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from s6flow.paper_figures import palette
+from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.theory import latex
+from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs.status import status
+from s6flow.symbolic.derivation.document import RENDERERS, Table
+
+SIZE = (3.3, 4.9)
+PARAMETERS: dict[str, Any] = {"scenarios": ["convergence", "slow divergence", "fast divergence"], "font_size": 7.0}
+#: Words of conditions and how they are typeset.
+_WORDS = (
+    (r"\bmu_n\b", r"$\\mu_n$"),
+    (r"\bmu\b", r"$\\mu$"),
+    (r"\bkappa_l\b", r"$\\kappa_l$"),
+    (r"\btoken l\b", "token $l$"),
+    (r"\bs x_10\b", "$s x_1(0)$"),
+    (r"\bs x_l0\b", "$s x_l(0)$"),
+    (r"\bs x\b", "$s x$"),
+    (">=", r"$\\geq$"),
+    ("<=", r"$\\leq$"),
+    ("([<>])", r"$\1$"),
+)
+_HEADER = ("scenario", "condition", "rate", "by", "theorem", "status")
+
+
+def data() -> Data:
+    """One row a rate, as text, in the order of the scenarios."""
+    order: list[str] = PARAMETERS["scenarios"]
+    rows = [(rate, theorem) for theorem in REGISTRY.values() for rate in theorem.rates]
+    rows.sort(
+        key=lambda row: (
+            order.index(row[0].scenario) if row[0].scenario in order else len(order),
+            row[0].whose == "ours",
+        )
+    )
+    return as_data(
+        scenario=[rate.scenario for rate, _ in rows],
+        condition=[_typeset(rate.condition) for rate, _ in rows],
+        rate=[latex(rate.rate) for rate, _ in rows],
+        by=[rate.whose for rate, _ in rows],
+        theorem=[theorem.id for _, theorem in rows],
+        status=[status(theorem) for _, theorem in rows],
+    )
+
+
+def _typeset(condition: str) -> str:
+    for word, form in _WORDS:
+        parts = re.split(r"(\$[^$]*\$)", condition)
+        condition = "".join(part if part.startswith("$") else re.sub(word, form, part) for part in parts)
+    return condition
+
+
+def table(data: Data) -> Table:
+    """The same rows as a table of a document."""
+    columns = [data[name].tolist() for name in _HEADER]
+    rows = zip(*columns, strict=True)
+    return Table(
+        _HEADER,
+        tuple(
+            (scenario, condition, f"${rate}$", by, f"`{key}`", mark)
+            for scenario, condition, rate, by, key, mark in rows
+        ),
+    )
+
+
+def extra_files(data: Data) -> dict[str, str]:
+    """The table as LaTeX and as Markdown."""
+    return {suffix: RENDERERS[form][1](table(data)) + "\n" for suffix, form in (("tex", "latex"), ("md", "markdown"))}
+
+
+def draw(canvas: Canvas, data: Data) -> None:
+    """Rows under each other: condition and theorem on the left, rate on the right; colour: status."""
+    canvas.set_layout_engine("none")
+    ax = canvas.add_axes((0.0, 0.0, 1.0, 1.0))
+    ax.set_axis_off()
+    count = len(data["rate"])
+    scenarios = list(dict.fromkeys(data["scenario"].tolist()))
+    heights = 1.0 / (count + 0.75 * len(scenarios) + 1.3)
+    y = 1.0 - 0.35 * heights
+    size = PARAMETERS["font_size"]
+    for scenario in scenarios:
+        ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
+        ax.text(0.02, y - 0.42 * heights, scenario, fontsize=size, weight="bold", va="center")
+        y -= 0.75 * heights
+        for row in np.flatnonzero(data["scenario"] == scenario):
+            ax.axhline(y, xmin=0.02, xmax=0.98, color="#dddddd", lw=0.4)
+            middle = y - 0.5 * heights
+            whose = "paper" if data["by"][row] == "paper" else "ours"
+            ax.text(0.045, middle + 0.2 * heights, data["condition"][row], fontsize=size - 0.8, va="center")
+            ax.plot([0.027], [middle], "s", color=palette.STATUSES[str(data["status"][row])], ms=3)
+            ax.text(
+                0.045,
+                middle - 0.24 * heights,
+                f"{data['theorem'][row]}, {whose}",
+                fontsize=size - 1.8,
+                va="center",
+                color="#555555",
+            )
+            _fitted(ax, 0.98, middle, f"${data['rate'][row]}$", 0.49, 0.92 * heights, size + 0.7)
+            y -= heights
+    ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
+    seen = [name for name in palette.STATUSES if name in data["status"]]
+    for place, name in enumerate(seen):
+        left = 0.03 + 0.26 * place
+        ax.plot([left], [y - 0.6 * heights], "s", color=palette.STATUSES[name], ms=3)
+        ax.text(left + 0.018, y - 0.6 * heights, name, fontsize=size - 1, va="center")
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+
+
+def _fitted(ax: Axes, x: float, y: float, text: str, width: float, height: float, size: float) -> Text:
+    """Right-aligned text that is made smaller until it fits."""
+    shown = ax.text(x, y, text, ha="right", va="center", fontsize=size)
+    figure = ax.figure
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # Agg has one
+    box = shown.get_window_extent(renderer)
+    wide, high = box.width / figure.bbox.width, box.height / figure.bbox.height
+    shown.set_fontsize(size * min(1.0, width / wide, height / high))
+    return shown
+
+
+def caption(data: Data) -> str:
+    """What is seen."""
+    number = len(set(data["theorem"].tolist()))
+    papers = int((data["by"] == "paper").sum())
+    statuses = [status(get(key)) for key in dict.fromkeys(data["theorem"].tolist())]
+    counts = ", ".join(f"{statuses.count(name)} {name}" for name in palette.STATUSES if name in statuses)
+    return (
+        f"{len(data['rate'])} rates from {number} theorems ({counts}); {papers} are the paper's, the others ours. "
+        r"$\mu=\sum_n\mu_n$, $\Delta(x)$ is the step at a token, $\delta_0=\Delta(0)$, $\varepsilon$ a floor of the "
+        r"step, "
+        r"$m_l$ the distance to the last nonzero token before $l$, $T$ the blow-up time."
+    )

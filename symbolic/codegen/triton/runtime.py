@@ -1,0 +1,159 @@
+"""What generated Triton code calls: the device functions of `functions`, and the launch of a block kernel.
+
+Runs on a CUDA device, or on the CPU under Triton's interpreter (TRITON_INTERPRET=1), which executes the same text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from s6flow.errors import AssumptionError, FormatError, MissingDependencyError
+from s6flow.symbolic.codegen.triton import functions as triton_functions
+from s6flow.symbolic.codegen.triton.functions import *  # noqa: F403
+
+__all__ = ["interpreted", "launch", "next_power", "require_device"]
+__all__ += triton_functions.__all__
+
+#: Elements of one block, over systems, tokens and the other axes; measured, see benchmarks/gpu_flow.py.
+BLOCK_ELEMENTS = 2048
+#: Longest block of tokens held at once; longer sequences go by chunks with a carried state.
+BLOCK_TOKENS = 2048
+#: Triton refuses larger tensors.
+LARGEST_BLOCK = 1 << 20
+
+
+def interpreted() -> bool:
+    """Whether Triton runs its interpreter on the CPU in this process."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def require_device(capability: tuple[int, int] = (7, 0)) -> torch.device:
+    """The CUDA device, or the CPU under the interpreter.
+
+    Raises: MissingDependencyError: without CUDA, or on a GPU that Triton no longer compiles for.
+    """
+    if interpreted():
+        return torch.device("cpu")
+    remedy = "On a CPU use --device cpu, or the numpy or numba backend."
+    if not torch.cuda.is_available():
+        raise MissingDependencyError("GPU kernels need a CUDA device", "no CUDA", "", remedy)
+    found = torch.cuda.get_device_capability()
+    if found < capability:
+        raise MissingDependencyError(
+            f"GPU kernels need compute capability {capability[0]}.{capability[1]}",
+            f"{found[0]}.{found[1]}",
+            torch.cuda.get_device_name(),
+            remedy,
+        )
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def next_power(n: int) -> int:
+    """The smallest power of two that is not below n."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+def launch(
+    kernel: Any,
+    arrays: Sequence[Any],
+    inputs: Mapping[str, tuple[str, ...]],
+    outputs: Sequence[tuple[str, ...]],
+    axes: tuple[str, ...],
+    chunked: bool,
+    margin: bool = False,
+) -> Any:
+    """Run a block kernel over a batch of systems.
+
+    Args:
+        kernel: the generated kernel.
+        arrays: arguments in the order of `inputs`, tensors or NumPy arrays, batch axes first.
+        inputs: name -> axes of each argument; `outputs`: axes of each result.
+        axes: the program's axes in canonical order, without source (it is as long as token).
+        chunked: whether tokens may go by chunks.
+        margin: reduce to the smallest entry on the device; returns (value, flat index).
+    Returns: tensors on the device, or NumPy arrays if all arguments were; a tuple if several.
+    Raises: FormatError: if two arguments disagree on an axis, or a block would be too large.
+    """
+    device = require_device()
+    tensors, native = _tensors(arrays, device)
+    size, batch = _sizes(tensors, inputs)
+    flat = [
+        t.broadcast_to(*batch, *(size[a] for a in own)).contiguous()
+        for t, own in zip(tensors, inputs.values(), strict=True)
+    ]
+    systems = int(np.prod(batch, dtype=np.int64))
+    lengths = [size.get(axis, 1) for axis in axes]
+    blocks = {axis: next_power(size.get(axis, 1)) for axis in axes}
+    rest = int(np.prod([n for axis, n in blocks.items() if axis != "token"], dtype=np.int64))
+    if "token" in blocks:
+        limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
+        blocks["token"] = min(blocks["token"], limit) if chunked else blocks["token"]
+        if not chunked:
+            rest *= blocks["token"]  # the source axis
+    block = rest * blocks.get("token", 1)
+    if block > LARGEST_BLOCK:
+        shape = ", ".join(f"{axis} {n}" for axis, n in blocks.items())
+        raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
+    together = max(1, min(BLOCK_ELEMENTS // block, next_power(systems)))
+    shapes = [(*batch, *(size[axis] for axis in own)) for own in outputs]
+    dtype = flat[0].dtype
+    grid = -(-systems // together)
+    if margin:
+        results = [
+            torch.empty(max(grid, 1), dtype=dtype, device=device),
+            torch.empty(max(grid, 1), dtype=torch.int64, device=device),
+        ]
+    else:
+        results = [torch.empty(shape, dtype=dtype, device=device) for shape in shapes]
+    if systems and all(lengths):
+        warps = min(8, max(1, together * block // 256))
+        constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
+        # a contraction would round a product otherwise in one place than in the other, and so spoil double words
+        if chunked:
+            constants["CHUNKS"] = -(-size["token"] // blocks["token"])
+        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=False)
+    elif margin:
+        raise AssumptionError(
+            "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."
+        )
+    if margin:
+        which = torch.argmin(results[0])
+        return results[0][which].item(), int(results[1][which])
+    back = [r.cpu().numpy() for r in results] if native else results
+    return back[0] if len(back) == 1 else tuple(back)
+
+
+def _tensors(arrays: Sequence[Any], device: torch.device) -> tuple[list[torch.Tensor], bool]:
+    native = not any(torch.is_tensor(value) for value in arrays)
+    kinds = [value.dtype for value in arrays if torch.is_tensor(value) and value.is_floating_point()]
+    if native:
+        numpy = np.result_type(*(value for value in arrays if isinstance(value, np.ndarray | np.generic)), np.float32)
+        kinds = [torch.float32 if numpy == np.float32 else torch.float64]
+    dtype = torch.float64 if torch.float64 in kinds else torch.float32
+    return [torch.as_tensor(value).to(device=device, dtype=dtype) for value in arrays], native
+
+
+def _sizes(
+    tensors: Sequence[torch.Tensor], inputs: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, int], tuple[int, ...]]:
+    size: dict[str, int] = {}
+    batches = []
+    for tensor, (name, own) in zip(tensors, inputs.items(), strict=True):
+        if tensor.dim() < len(own):
+            raise FormatError(f"{name} needs axes (*batch, {', '.join(own)})", tuple(tensor.shape))
+        split = tensor.dim() - len(own)
+        batches.append(tensor.shape[:split])
+        for axis, length in zip(own, tensor.shape[split:], strict=True):
+            if size.setdefault(axis, length) != length:
+                raise FormatError(
+                    "inputs must agree on the length of an axis", f"{size[axis]}, {length}", f"{name}, axis {axis}"
+                )
+    try:
+        return size, tuple(torch.broadcast_shapes(*batches))
+    except RuntimeError:
+        raise FormatError("batch axes must broadcast", [tuple(b) for b in batches]) from None
