@@ -22,7 +22,7 @@ $(VENV)/.test: $(VENV)/.demo
 	touch $@
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m s6flow.commands.demo
+	$(BIN)/python -m s6flow.demo
 
 test: $(VENV)/.test lint
 	$(PYTEST)
@@ -34,6 +34,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 prove: $(VENV)/.demo
 	$(BIN)/s6flow prove

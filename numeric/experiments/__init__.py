@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 _HOME = {
-    **dict.fromkeys(("prepare", "run_experiment", "run_lm", "run_reorder"), "commands"),
+    **dict.fromkeys(("prepare", "run_experiment", "run_lm", "run_reorder"), "launch"),
     **dict.fromkeys(("Config", "config_names", "load_config"), "config"),
     **dict.fromkeys(("shipped_checkpoint", "shipped_names"), "checkpoints"),
 }

@@ -102,10 +102,10 @@ def test_readme_reports_coexistence_as_committed() -> None:
 
 def test_code_digest_covers_what_decides_a_run() -> None:
     modules = {name.removeprefix("s6flow.numeric.") for name in provenance.run_modules()}
-    decides = {"model", "train", "step", "batches", "conditions", "config", "after", "run", "text", "listops"}
+    decides = {"model", "train", "update", "batches", "conditions", "config", "after", "run", "text", "listops"}
     assert {f"experiments.{name}" for name in decides} <= modules
     assert {"refinements.cone", "refinements.matrix", "refinements.softsort", "refinements.mixer"} <= modules
-    aside = {"commands", "grid", "__main__", "results", "claims", "stats", "provenance", "checkpoints"}
+    aside = {"launch", "grid", "__main__", "results", "claims", "stats", "provenance", "checkpoints"}
     assert not {f"experiments.{name}" for name in aside} & modules
 
 
