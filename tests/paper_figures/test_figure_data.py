@@ -16,12 +16,12 @@ from s6flow.proofs.registry import REGISTRY
 
 @cache
 def shown(module: str) -> Data:
-    data: Data = importlib.import_module(f"s6flow.paper_figures.{module}").data()
+    data: Data = importlib.import_module(f"s6flow.paper_figures.drawings.{module}").data()
     return data
 
 
 def parameters(module: str) -> dict:
-    return importlib.import_module(f"s6flow.paper_figures.{module}").PARAMETERS
+    return importlib.import_module(f"s6flow.paper_figures.drawings.{module}").PARAMETERS
 
 
 def test_convergence_stays_below_the_bound_and_meets_its_constant() -> None:
@@ -97,7 +97,7 @@ def test_plane_motion_is_radial_with_equal_steps() -> None:
 
 
 def test_phase_boundaries_are_those_of_the_criteria() -> None:
-    data = shown("phase")
+    data = shown("phase_diagram")
     assert (np.isnan(data["single_time"]) == data["single_slow"].astype(bool)).all()
     fast = ~np.isnan(data["single_time"])
     assert (data["single_time"][fast] <= data["single_bound"][fast] * (1 + 1e-6)).all()
@@ -119,7 +119,7 @@ def test_coexistence_witness() -> None:
 
 
 def test_real_weights_constants_and_control() -> None:
-    data = shown("weights")
+    data = shown("real_weights")
     keep = data["predicted"] > 0
     assert keep.sum() > 100
     off = np.abs(data["measured"][keep] / data["predicted"][keep] - 1)
@@ -144,7 +144,7 @@ def test_stack_converges_at_first_order() -> None:
 
 
 def test_token_rates_attention_goes_to_the_token_that_explodes() -> None:
-    data = shown("rates")
+    data = shown("token_rates")
     token = int(data["blow_up_token"]) - 1
     assert data["received"].sum(axis=1) == pytest.approx(np.ones(len(data["received"])))
     assert int(data["received"][-1].argmax()) == token
@@ -152,11 +152,11 @@ def test_token_rates_attention_goes_to_the_token_that_explodes() -> None:
     assert np.abs(data["x"][-1, token]) > 50
     assert (np.diff(np.abs(data["x"]), axis=0) >= 0).all()  # mu > 0: every token grows
     ascending = data["order_token"][1]
-    assert (ascending[ascending > 0] == parameters("rates")["tokens"]).mean() > 0.9
+    assert (ascending[ascending > 0] == parameters("token_rates")["tokens"]).mean() > 0.9
 
 
 def test_table_shows_every_rate_of_the_registry_with_its_status() -> None:
-    data = shown("table")
+    data = shown("rates_table")
     from s6flow.paper_figures.drawings import rates_table as table
     from s6flow.proofs.registry import get
     from s6flow.proofs.status import status
@@ -189,7 +189,7 @@ def test_every_cited_theorem_exists() -> None:
 
 
 def test_rates_are_typeset_without_doubt() -> None:
-    rates = shown("table")["rate"].tolist()
+    rates = shown("rates_table")["rate"].tolist()
     assert r"\frac{(\ln t)\,R_{l}}{\left|{s}\right|}" in rates
     assert r"\sqrt{\frac{1 - \kappa_{l}}{2 \delta_0 t \left|{\mu}\right|}}" in rates
     assert r"\frac{1}{\sqrt[3]{3 \mu (T-t) \left|{s}\right|}}" in rates
