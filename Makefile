@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test nightly lint prove figures bench clean
+.PHONY: demo test nightly lint prove figures bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -35,6 +35,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/import_graph.py --check
 
 prove: $(VENV)/.demo
 	$(BIN)/s6flow prove
@@ -46,5 +47,9 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/cpu_flow.py
 
+# the source distribution and the wheel, tried in a fresh environment outside of the checkout
+dist: $(VENV)/.test
+	$(BIN)/python tests/package/wheel.py --out dist
+
 clean:
-	rm -rf $(VENV) out build *.egg-info
+	rm -rf $(VENV) out build dist *.egg-info
