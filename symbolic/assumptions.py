@@ -70,7 +70,11 @@ _form = sp.Sum(_u * _v, (n, 1, nt.N))
 _form_size = sp.Sum(sp.Abs(_u) * sp.Abs(_v), (n, 1, nt.N))
 _sizes = sp.Sum(sp.Abs(nt.mu[n]), (n, 1, nt.N))
 _spread = sp.Sum(sp.Abs(nt.a[n] - ob.decay), (n, 1, nt.N))
-_K0 = cr.carried(sp.Integer(0))
+_zero_step, _second_step = cr.delta(sp.Integer(0)), cr.delta(ob.x_second)
+_least, _most = sp.Min(_zero_step, _second_step), sp.Max(_zero_step, _second_step)
+#: mu K at any step between Delta(0) and that of token 2, at most.
+_held = sp.Sum(sp.Max(nt.mu[n], 0) * sp.exp(-nt.a[n] * _least) + sp.Min(nt.mu[n], 0) * sp.exp(-nt.a[n] * _most), (n, 1, nt.N))
+_first_write = ob.x_first**2 * cr.delta(ob.x_first)
 _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),
     ("states-nonpositive", nt.mu[n] <= 0, "every mu_n is nonpositive"),
@@ -93,12 +97,19 @@ _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("no-read-bias", sp.Eq(nt.beta_C[n], 0), "the projection to C has no bias"),
     ("one-sign-or-decay", sp.And(sp.Ne(cr.mu_total, 0), sp.Or(sp.Eq(_sizes, sp.Abs(cr.mu_total)), sp.Eq(_spread, 0))),
      "mu is not zero, and all mu_n have one sign or all states share one decay rate a"),
-    ("later-tokens-tiny", sp.Or(sp.Eq(l, 1, evaluate=False), sp.And(sp.Ne(nt.x0[l], 0), sp.Abs(nt.x0[l]) <= sp.Rational(1, 10**6))),
-     "later tokens start at no more than 1e-6, and not at zero"),
+    ("second-token-fast", nt.s * ob.x_second > 0, "s x_2(0) > 0"),
+    ("second-token-held", sp.And(sp.Ne(ob.x_second, 0), sp.Lt(_held * _first_write + cr.mu_total * ob.x_second**2 * _most, 0)),
+     "token 2 is held: x_2(0) is not zero, and with every step between Delta(0) and its own its growth rate is negative"),
+    ("second-token-between", sp.And(
+        ob.low * ob.x_second > 0, sp.Abs(ob.low) <= sp.Abs(ob.x_second), ob.high * ob.x_second > 0, sp.Abs(ob.x_second) <= sp.Abs(ob.high)),
+     "x_2(0) lies between p and u, which have its sign"),
+    ("carried-below", sp.Ge(cr.carried(ob.low), 0), "K(p) >= 0"),
+    ("held-above", sp.Le(cr.carried(ob.high) * cr.own_rate(ob.x_first) + cr.own_rate(ob.high), 0),
+     "a second token at u would not grow at the start"),
+    ("some-token-not-slow", sp.Ge(ob.fast_tokens, 1), "some nonzero token has s x_l(0) >= 0"),
     ("form-hyperbolic", sp.And(sp.Eq(ob.form_gap, 0), ob.delta_first < ob.delta_second, sp.Eq(nt.S_dt_in[nt.r, nt.e], 0)),
      "S_C^T S_B = diag(1, -1), constant steps, the first channel's being smaller"),
     ("on-cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size), "token 1 lies on the cone, to rounding"),
-    ("carried-negative", _K0 < 0, "K(0) < 0"),
     ("carried-nonnegative", ob.carried_sign >= 0, "K >= 0 at every step in reach"),
     ("carried-positive", ob.carried_sign > 0, "K > 0 at every step inside the reach"),
     ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),

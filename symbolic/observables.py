@@ -37,6 +37,8 @@ log_t = sp.Symbol("log_t", real=True)
 token_m = sp.Symbol("m", integer=True, positive=True)
 eps = sp.Symbol("eps", positive=True)
 d_skip = sp.Symbol("d_skip", real=True)
+low, high = sp.symbols("low high", real=True)
+x_first, x_second = sp.symbols("x_first x_second", real=True)
 y, y0, r = cr.y, cr.y0, cr.r
 
 row = sp.IndexedBase("row", real=True)
@@ -51,6 +53,7 @@ kappa = sp.IndexedBase("kappa", real=True)
 weight = sp.IndexedBase("weight", real=True)
 fate = sp.IndexedBase("fate", real=True)
 ratio = sp.IndexedBase("ratio", positive=True)
+ratio_limit = sp.IndexedBase("ratio_limit", positive=True)
 ratio_before = sp.IndexedBase("ratio_before", positive=True)
 slope_of = sp.IndexedBase("slope_of", real=True)
 gate_slope = sp.IndexedBase("gate_slope", real=True)
@@ -67,6 +70,7 @@ gap_m, x_m = sp.symbols("gap_m x_m", real=True)
 zeta_t, zeta_0 = sp.symbols("zeta_t zeta_0", positive=True)
 slow_constant, blow_token, log_remaining = sp.symbols("slow_constant blow_token log_remaining", real=True)
 T, T_first, T_prefix = sp.symbols("T T_first T_prefix", positive=True)
+log_T, threshold, ratio_near = sp.symbols("log_T threshold ratio_near", real=True)
 remaining = sp.Symbol("remaining", positive=True)
 carried_sign = sp.Symbol("carried_sign", real=True)
 limit_value, root_count, sign_changes = sp.symbols("limit_value root_count sign_changes", real=True)
@@ -96,6 +100,8 @@ LETTERS: dict[str, Notation] = {
         ("r", "r", (), "positive", "absolute value of one token"),
         ("eps", r"\epsilon", (), "positive", "relative size of a perturbation or step"),
         ("d_skip", "d", (), "real", "weight of the D skip"),
+        ("low", "p", (), "real", "the end near zero of an interval of token values"),
+        ("high", "u", (), "real", "the far end of an interval of token values"),
         ("x_copy", r"\tilde x_{{{0}}}", ("token",), "real", "tokens of a second system"),
         ("row", r"\rho_{{{0}}}", ("rank",), "real", "the row of the step projection that all channels share"),
         ("bias", "b", (), "real", "the step bias that all channels share"),
@@ -106,7 +112,9 @@ LETTERS: dict[str, Notation] = {
 #: What is measured.
 OBSERVABLES: dict[str, Notation] = _rows(
     ("x_t", "x_{{{0}}}(t)", ("token",), "real", "token at depth-time t"),
-    ("x_s", "x_{{{0}}}(t')", ("token",), "real", "token at an earlier depth-time t' <= t"),
+    ("x_s", "x_{{{0}}}(t')", ("token",), "real", "token at an earlier depth-time t' < t"),
+    ("x_first", "x_1(0)", (), "real", "token 1 at the start"),
+    ("x_second", "x_2(0)", (), "real", "token 2 at the start"),
     ("u_t", r"\ln|x_{{{0}}}(t)|", ("token",), "real", "log of a token at depth-time t"),
     ("u_s", r"\ln|x_{{{0}}}(t')|", ("token",), "real", "log of a token at an earlier depth-time"),
     ("log_t", r"\ln t", (), "real", "log of the depth-time"),
@@ -119,8 +127,9 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
     ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
     ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", "0: to zero, 1: stays, 2: slow, 3: fast divergence"),
-    ("ratio", "R_{{{0}}}", ("token",), "positive", "x_l / x_1 at a much later depth-time"),
-    ("ratio_before", "R'_{{{0}}}", ("token",), "positive", "x_l / x_1 at the output before"),
+    ("ratio", r"\frac{{x_{{{0}}}(t)}}{{x_1(t)}}", ("token",), "positive", "x_l / x_1 at depth-time t"),
+    ("ratio_limit", "R_{{{0}}}", ("token",), "positive", "the limit of x_l / x_1"),
+    ("ratio_before", r"\frac{{x_{{{0}}}(t')}}{{x_1(t')}}", ("token",), "positive", "x_l / x_1 at the output before"),
     (
         "slope_of",
         r"\frac{{d\ln|x_{{{0}}}|}}{{d\ln|x_{{{0}^-}}|}}",
@@ -162,7 +171,10 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("log_remaining", r"\ln(T-t)", (), "real", "log of the time left before blow-up"),
     ("T", "T", (), "positive", "blow-up time of the system"),
     ("T_first", "T_1", (), "positive", "blow-up time of token 1 by quadrature"),
-    ("T_prefix", r"T_{{p}}", (), "positive", "blow-up time of the first tokens alone"),
+    ("T_prefix", r"T_m", (), "positive", "blow-up time of tokens 1 to m alone"),
+    ("log_T", r"\ln T", (), "real", "log of the blow-up time; the horizon's where nothing blew up before it"),
+    ("threshold", "c", (), "positive", "size of token 2 at the start that parts the two orders of blow-up"),
+    ("ratio_near", r"x_2/x_1|_c", (), "real", "x_2/x_1 on the threshold, while a ten-thousandth of T is left"),
     ("remaining", "(T-t)", (), "positive", "time left before blow-up"),
     ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
     (
@@ -182,8 +194,8 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("count_negative", "n_-", (), "natural", "number of negative eigenvalues of sym(S_C^T S_B)"),
     ("matrix_rank", r"\operatorname{rank}", (), "natural", "numerical rank of S_C^T S_B"),
     ("row_rank", r"\operatorname{rank}[S_B; S_C]", (), "natural", "numerical rank of the rows of S_B and S_C together"),
-    ("spectrum", r"\lambda_{{{0}}}(S_C^\top S_B)", ("state",), "real", "power sums of the large matrix's eigenvalues"),
-    ("small", r"\lambda_{{{0}}}(S_B S_C^\top)", ("state",), "real", "power sums of the small matrix's eigenvalues"),
+    ("spectrum", r"\operatorname{{tr}}(S_C^\top S_B)^{{{0}}}", ("state",), "real", "traces of the large matrix's powers"),
+    ("small", r"\operatorname{{tr}}(S_B S_C^\top)^{{{0}}}", ("state",), "real", "traces of the small matrix's powers"),
     ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),
     ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
     ("norm_s", r"\|x(t')\|", (), "nonnegative", "norm of token 1 at an earlier depth-time"),
@@ -191,7 +203,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
     ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
-    ("sharp", r"\chi", (), "positive", "sharp factor, 1 as stated"),
+    ("sharp", r"\chi", (), "positive", "factor of a sharp constant: 1 in the statement, moved by one per cent in controls"),
 )
 
 

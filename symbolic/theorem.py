@@ -128,6 +128,7 @@ class Theorem:
         unbroken: assumption -> why no counterexample stands here: what the statement would mean without it, or that its
             necessity is open.
         rates: rows of Table 1.
+        uses: ids of the theorems that its proof uses.
         notes: corrections and limits.
     Raises: TheoremError: if it contradicts itself.
     """
@@ -154,6 +155,7 @@ class Theorem:
     counterexamples: tuple[Counterexample, ...] = ()
     unbroken: Mapping[str, str] = field(default_factory=dict)
     rates: tuple[Rate, ...] = ()
+    uses: tuple[str, ...] = ()
     notes: str = ""
 
     def __hash__(self) -> int:
@@ -187,6 +189,8 @@ class Theorem:
         for example in self.counterexamples:
             if example.drops not in self.assumptions:
                 raise TheoremError("a counterexample must drop an assumption of the theorem", example.drops, self.id)
+        if self.id in self.uses or len(set(self.uses)) < len(self.uses):
+            raise TheoremError("a theorem's proof uses other theorems, each named once", ", ".join(self.uses), self.id)
         for key in self.unbroken:
             if key not in self.assumptions or key in {example.drops for example in self.counterexamples}:
                 raise TheoremError("a reason must be for an assumption without a counterexample", key, self.id)
@@ -207,7 +211,20 @@ class Theorem:
         """Assumptions and conclusion, typeset."""
         premises = r",\quad ".join(assumption(key).latex for key in self.assumptions)
         arrow = r" \;\Longrightarrow\; " if premises else ""
-        return premises + arrow + conclusion_latex(self.conclusion)
+        return premises + arrow + conclusion_latex(self.stated)
+
+    @property
+    def stated(self) -> Boolean:
+        """The conclusion as it is printed: a sharp constant's factor is one."""
+        return self.conclusion.subs(sharp, 1) if self.conclusion.has(sharp) else self.conclusion
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """Every letter and observable that the printed statement and what is checked of it speak of, sorted."""
+        spoken = {letter for key in self.assumptions for letter in letters_of(assumption(key).relation)}
+        for claim in (self.stated, self.finite):
+            spoken |= frozenset() if claim is None else letters_of(claim)
+        return tuple(sorted(spoken - {"N", "D", "L"}))
 
     def domains(self) -> dict[str, str]:
         """Variable -> the values that it may take."""

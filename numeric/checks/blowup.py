@@ -63,6 +63,8 @@ def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
     whole = run(x0)
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]
+    ends = np.where(whole.status == Status.BLOW_UP, whole.log_blow_up_time, horizon)
+    observed["log_T"] = np.where(whole.ended_well, ends, np.nan)[:, None]
     if "m" in data:
         prefix = np.where(np.arange(x0.shape[1]) < np.asarray(data["m"])[:, None], x0, 0.0)
         observed["T_prefix"] = _times(run(prefix))[:, None]

@@ -22,8 +22,18 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["Judgement", "judge_data", "measures", "observe", "satisfied"]
 
-#: Observables of assumptions that need no measurement.
-DERIVED: dict[str, Callable[[Data], NDArray[np.float64]]] = {"carried_sign": carried_sign}
+def _outward(data: Data) -> NDArray[np.float64]:
+    x0 = np.asarray(data["x0"])
+    return ((x0 != 0) & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1).astype(float)
+
+
+#: Observables that need no measurement.
+DERIVED: dict[str, Callable[[Data], NDArray[np.float64]]] = {
+    "carried_sign": carried_sign,
+    "x_first": lambda data: np.asarray(data["x0"])[:, 0],
+    "x_second": lambda data: np.asarray(data["x0"])[:, 1],
+    "fast_tokens": _outward,
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,7 @@ def _margins(
         elif name in observed:
             values[name] = observed[name]
         else:
-            values[name] = moments(data[name], steps)
+            values[name] = moments(_letter(name, data, {}), steps)
     result = evaluate(program, target, values)
     if valid is not None:
         result = np.where(valid.reshape(valid.shape + (1,) * (result.ndim - 2)), result, float(IDLE))

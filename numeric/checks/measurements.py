@@ -14,6 +14,7 @@ import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.threshold import threshold
 from s6flow.numeric.checks.vectors import roots, spectra, vector
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.symbolic.theorem import Theorem
@@ -152,10 +153,8 @@ def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
         ~blown & rises,
     ]
     code = np.select(conditions, [1.0, 0.0, 3.0, 0.0, 2.0], np.nan)
-    fast = (nonzero & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1)
     return {
         "valid": np.ones((len(x0), 1), dtype=bool),
-        "fast_tokens": fast[:, None].astype(float),
         "fate": code[:, None],
     }
 
@@ -255,6 +254,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "two_tokens": Measurement(_two_tokens, "log"),
     "stack": Measurement(_stack, "log"),
     "blowup": Measurement(blowup, "log"),
+    "threshold": Measurement(threshold, "log"),
     "first_rate": Measurement(_first_rate),
     "roots": Measurement(roots),
     "spectra": Measurement(spectra),

@@ -92,21 +92,106 @@ def _set(name: str, change: Callable[[Array], Array]) -> Callable[[Data], None]:
     return apply
 
 
-def _carried_negative(data: Data) -> None:
-    """Two leading states a_1 < a_2 with mu_1 = -mu_2 sqrt(q_2 / q_1): then mu > 0 and mu K(0) < 0."""
+def _ordered_states(data: Data) -> Array:
+    """Decay rates in ascending order with a gap that K can be seen to change over."""
     a = np.sort(data["a"], axis=1)
     if a.shape[1] < 2:
-        raise TheoremError("K(0) < 0 needs at least two states", a.shape[1])
-    delta0 = np.logaddexp(0.0, data["b"]) + data["floor"]
+        raise TheoremError("K of both signs needs at least two states", a.shape[1])
     a[:, 0] = np.minimum(a[:, 0], 0.3 * a[:, -1])
-    span = (a[:, -1] - a[:, 0]) * delta0
-    stretch = np.maximum(1.0, 0.5 / span)  # a gap too small to see would put K(0) within rounding of 1
-    a = a * stretch[:, None]
-    root = np.exp(-(a[:, -1] - a[:, 0]) * delta0 / 2)
-    lead = np.abs(data["mu"]).max(axis=1)
-    mu = np.zeros_like(data["mu"])
-    mu[:, 0], mu[:, -1] = -lead * root, lead
-    data["a"], data["mu"] = a, mu
+    return a
+
+
+def _step(data: Data, token: Array) -> Array:
+    return np.logaddexp(0.0, data["s"] * token + data["b"]) + data["floor"]
+
+
+def _digits(value: Array) -> Array:
+    """A share in [0, 1) from the digits of a drawn number."""
+    return np.asarray(np.mod(1e6 * np.abs(value), 1.0))
+
+
+def _held(data: Data, size: Array, side: Array) -> Array:
+    """The left side of `second-token-held` for a second token of this size and sign."""
+    mu, a, first, zero = data["mu"], data["a"], data["x0"][:, 0], np.zeros_like(size)
+    steps = np.stack([_step(data, zero), _step(data, side * size)])
+    least, most = steps.min(axis=0), steps.max(axis=0)
+    read = np.maximum(mu, 0) * np.exp(-a * least[:, None]) + np.minimum(mu, 0) * np.exp(-a * most[:, None])
+    return np.asarray(read.sum(axis=1) * first**2 * _step(data, first) + mu.sum(axis=1) * size**2 * most)
+
+
+def _second_held(data: Data) -> None:
+    """Where K(0) is not negative yet, two leading states a_1 < a_2 with mu_1 = -mu_2 sqrt(q_2 / q_1), which make mu > 0
+    and mu K(0) < 0; then a second token below the largest that is held, by a share of its own digits."""
+    mu = data["mu"]
+    data["x0"][:, 0] = np.where(data["x0"][:, 0] == 0, 1.0, data["x0"][:, 0])
+    side = np.where(data["x0"][:, 1] < 0, -1.0, 1.0)
+    tiny = np.full(len(mu), 1e-12)
+    ready = _held(data, tiny, side) < -1e-6 * np.abs(mu).sum(axis=1) * data["x0"][:, 0] ** 2
+    a = _ordered_states(data)
+    delta0 = _step(data, np.zeros(len(mu)))
+    a = a * np.maximum(1.0, 0.5 / ((a[:, -1] - a[:, 0]) * delta0))[:, None]  # else K(0) lies within rounding of 1
+    lead = np.abs(mu).max(axis=1)
+    pair = np.zeros_like(mu)
+    pair[:, 0], pair[:, -1] = -lead * np.exp(-(a[:, -1] - a[:, 0]) * delta0 / 2), lead
+    data["a"], data["mu"] = np.where(ready[:, None], data["a"], a), np.where(ready[:, None], mu, pair)
+    low, high = np.full(len(mu), -28.0), np.full(len(mu), 12.0)
+    for _ in range(50):
+        middle = (low + high) / 2
+        held = _held(data, np.exp(middle), side) < 0
+        low, high = np.where(held, middle, low), np.where(held, high, middle)
+    share = _digits(data["x0"][:, 1])
+    data["x0"][:, 1] = side * np.exp(low) * np.exp(-1e-9 - 20.0 * share**4)
+
+
+def _root_between(data: Data) -> None:
+    """A root of K at which K falls in |x|, p and u on its two sides, token 1 large enough to hold u, token 2 between.
+
+    The a_n ascending, negative mu_n first, make K fall in the step: the root is for tokens with s x > 0. Digits of a_1
+    toss a coin, where there are three states, for signs +, -, + and a root for tokens with s x < 0."""
+    data["s"] = np.where(data["s"] == 0, 1.0, data["s"])
+    a, mu = _ordered_states(data), np.abs(data["mu"])
+    N = a.shape[1]
+    slow = (_digits(a[:, 0]) < 0.3) & (N > 2)
+    near = np.where(slow, 1 / np.abs(data["s"]), np.inf)  # farther out on the slow side steps vanish, and rates explode
+    root = np.minimum(np.abs(data["low"]), near) * np.where(slow, -1.0, 1.0) * np.sign(data["s"])
+    share, other = _digits(data["high"]), _digits(data["low"])
+    data["low"], data["high"] = root * np.exp(-0.05 - 0.4 * share), root * np.exp(0.05 + 0.4 * other)
+    z = _step(data, root)
+    bare = z - data["floor"]
+    a = a * np.maximum(1.0, 0.3 / ((a[:, -1] - a[:, 0]) * bare))[:, None]
+    gates = np.exp(-a * z[:, None])
+    negative = np.arange(N) < 1 + np.floor(_digits(mu[:, 0]) * (N - 1))[:, None]
+    balance = (mu * gates * ~negative).sum(axis=1) / (mu * gates * negative).sum(axis=1)
+    falling = np.where(negative, -mu * balance[:, None], mu)
+    if N > 2:  # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
+        rate = 1 / z
+        first, second = np.exp(-rate * _step(data, data["high"]) / 2), np.full_like(z, np.exp(-1.0))
+        three = np.zeros_like(mu)
+        three[:, 0], three[:, N // 2], three[:, -1] = first * second, -(first + second), 1.0
+        falling = np.where(slow[:, None], three * mu.max(axis=1, keepdims=True), falling)
+        for index, multiple in ((0, 1), (N // 2, 2), (N - 1, 3)):
+            a[:, index] = np.where(slow, multiple * rate, a[:, index])
+    data["a"], data["mu"] = a, falling
+    gates = np.exp(-a * _step(data, data["high"])[:, None])
+    carried = (falling * gates).sum(axis=1) / falling.sum(axis=1)
+    need = data["high"] ** 2 * _step(data, data["high"]) / np.abs(carried) / _step(data, np.zeros(len(mu)))
+    first = np.maximum(np.abs(data["x0"][:, 0]), 1.01 * np.sqrt(need))
+    data["x0"][:, 0] = first * np.sign(data["s"])
+    mix = np.log(np.abs(data["low"])) + (1e-6 + 0.999 * _digits(data["x0"][:, 1])) * np.log(data["high"] / data["low"])
+    data["x0"][:, 1] = np.sign(root) * np.exp(mix)
+
+
+def _second_fast(data: Data) -> None:
+    second = data["x0"][:, 1]
+    data["x0"][:, 1] = np.where(second == 0, 1.0, np.abs(second)) * np.where(data["s"] < 0, -1.0, 1.0)
+
+
+def _some_fast(data: Data) -> None:
+    """The last token turned outward where no nonzero token is."""
+    x0 = data["x0"]
+    none = ~((data["s"][:, None] * x0 >= 0) & (x0 != 0)).any(axis=1)
+    last = np.where(x0[:, -1] == 0, 1.0, np.abs(x0[:, -1])) * np.where(data["s"] < 0, -1.0, 1.0)
+    x0[:, -1] = np.where(none, last, x0[:, -1])
 
 
 def _carried_nonnegative(data: Data) -> None:
@@ -178,7 +263,7 @@ def _axis(data: Data) -> None:
 
 
 def _nothing(data: Data) -> None:
-    """True by the lengths of the axes, which the caller chose; independent rows for almost every draw besides."""
+    """True by the lengths of the axes, which the caller chose, or by what another entry built."""
 
 
 def _skip(data: Data) -> None:
@@ -200,7 +285,6 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "mu-positive": lambda data: _total(data, 1.0),
     "mu-nonzero": lambda data: _total_nonzero(data),
     "skip-against-mu": _skip,
-    "carried-negative": _carried_negative,
     "carried-nonnegative": _carried_nonnegative,
     "carried-positive": _carried_nonnegative,
     "one-sign-or-decay": _one_sign_or_decay,
@@ -213,9 +297,12 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "first-token-slow": lambda data: _first_signed(data, -1.0),
     "first-token-not-slow": lambda data: _first(data, 1.0),
     "later-tokens-slow": lambda data: _later(data, -1.0),
-    "later-tokens-tiny": lambda data: data["x0"].__setitem__(
-        (slice(None), slice(1, None)), np.where(data["x0"][:, 1:] == 0, 1.0, data["x0"][:, 1:]) * 1e-9
-    ),
+    "second-token-fast": _second_fast,
+    "second-token-held": _second_held,
+    "second-token-between": _root_between,
+    "carried-below": _nothing,
+    "held-above": _nothing,
+    "some-token-not-slow": _some_fast,
     "same-prefix": _prefix,
     "no-read-bias": _set("beta_C", np.zeros_like),
     "no-projection-bias": lambda data: data.update(beta_B=data["beta_B"] * 0, beta_C=data["beta_C"] * 0),

@@ -44,7 +44,7 @@ def shapes(theorem: Theorem | str, largest: Shape | None = None) -> Any:
     return st.builds(
         Shape,
         token=st.integers(1, top.token),
-        state=st.integers(2 if "carried-negative" in value.assumptions else 1, top.state),
+        state=st.integers(1, top.state),
         channel=st.integers(2, max(2, top.channel)),
         rank=st.integers(1, top.rank),
     )

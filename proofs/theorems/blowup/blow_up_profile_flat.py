@@ -20,7 +20,10 @@ THEOREM = Theorem(
     kind="identity",
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("mu-positive", "s-zero", "first-token-nonzero"),
-    conclusion=sp.Implies(leading, sp.Eq(excess, 0, evaluate=False)),
+    conclusion=sp.Implies(
+        leading, sp.Eq(ob.remaining * ob.x_t[l] ** 2, cr.blow_up_profile_flat() * ob.sharp, evaluate=False)
+    ),
+    finite=sp.Implies(leading, sp.Eq(excess, 0, evaluate=False)),
     scale=1 + sp.Abs(ob.log_remaining) + 2 * sp.Abs(ob.u_t[l]),
     tolerance=1e-7,
     measurement="blowup",
@@ -44,4 +47,5 @@ THEOREM = Theorem(
         "first-token-nonzero": "a zero token does not blow up, and there is no T - t to speak of",
     },
     evidence="symbolic",
+    notes="T is that of token 1 alone, which no other touches; checked as ln(T - t) + 2 ln|x_1|.",
 )

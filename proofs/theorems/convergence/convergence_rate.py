@@ -15,7 +15,7 @@ THEOREM = Theorem(
     id="convergence-rate",
     title="Convergent scenario: every token is O(1/sqrt t), with an explicit constant",
     section="5",
-    source="paper (rate); ours (constant)",
+    source="paper (rate, with one decay rate); ours (constant, any decay rates with mu_n of one sign)",
     kind="bound",
     variables=("mu", "a", "s", "b", "floor", "x0", "t"),
     assumptions=("states-nonpositive", "mu-negative"),
@@ -36,7 +36,7 @@ THEOREM = Theorem(
         "because without it no token converges"
     },
     rates=(
-        Rate("convergence", "mu < 0", nt.t ** sp.Rational(-1, 2), "paper"),
+        Rate("convergence", "mu < 0, one decay rate", nt.t ** sp.Rational(-1, 2), "paper"),
         Rate("convergence", "mu < 0, all mu_n <= 0", bound, "ours"),
     ),
     evidence="symbolic",

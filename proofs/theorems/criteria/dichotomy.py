@@ -15,10 +15,22 @@ THEOREM = Theorem(
     title="With mu_n of one sign or one decay rate, mu and the signs of s x_l0 decide the scenario",
     section="7",
     source="paper (with one decay rate); ours (any decay rates)",
-    kind="classification",
+    kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "decay"),
     assumptions=("one-sign-or-decay", "no-floor"),
     conclusion=sp.And(
+        sp.Implies(cr.mu_total < 0, sp.Eq(sp.Limit(ob.x_t[l], nt.t, sp.oo), 0, evaluate=False)),
+        sp.Implies(
+            sp.And(moving, cr.mu_total > 0, sp.Eq(ob.fast_tokens, 0)),
+            sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, sp.oo), sp.oo, evaluate=False),
+        ),
+        sp.Implies(sp.And(cr.mu_total > 0, ob.fast_tokens > 0), sp.Lt(ob.T, sp.oo, evaluate=False)),
+        sp.Implies(
+            sp.And(moving, cr.mu_total > 0, ob.fast_tokens > 0, l >= ob.blow_token),
+            sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, ob.T, "-"), sp.oo, evaluate=False),
+        ),
+    ),
+    finite=sp.And(
         sp.Implies(sp.And(moving, cr.mu_total < 0), sp.Eq(fate, 0)),
         sp.Implies(sp.And(moving, cr.mu_total > 0, sp.Eq(ob.fast_tokens, 0)), sp.Eq(fate, 2)),
         sp.Implies(sp.And(moving, cr.mu_total > 0, ob.fast_tokens > 0), sp.Eq(fate, 3)),
@@ -54,7 +66,7 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "Zero tokens are stationary and no part of the verdict; all mu_n = 0 is stationary for every "
-        "token. A token that a blow-up leaves bounded counts as part of it. A fate that is not settled "
+        "token. Checked by the ends of runs, where a token that a blow-up leaves bounded counts as part of it; an end that is not settled "
         "at ln t = 300 counts as undecided. With mu_n of both signs see state-convergence, "
         "state-slow-divergence and coexistence."
     ),

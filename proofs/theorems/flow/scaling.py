@@ -12,7 +12,7 @@ scaled = flow_cell().at({nt.s: sp.sign(nt.s)}).at({nt.x[l]: sp.Abs(nt.s) * nt.x0
 
 THEOREM = Theorem(
     id="scaling",
-    title="The flow scales: only sign s, b, a_n, mu_n and |s| x remain",
+    title="The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain",
     section="4",
     source="ours (theory 4)",
     kind="identity",

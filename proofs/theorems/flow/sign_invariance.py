@@ -12,13 +12,13 @@ THEOREM = Theorem(
     id="sign-invariance",
     title="Tokens keep their signs, and zero tokens stay zero",
     section="4, 8b",
-    source="paper (bilinear flow); ours (with a bias of B and a floor)",
+    source="ours (theory 4, 8b)",
     kind="invariance",
     variables=("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor", "x0"),
     assumptions=("no-read-bias",),
     conclusion=sp.And(
-        sp.Implies(sp.Ne(nt.x0[l], 0), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)),
-        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), 0, evaluate=False)),
+        sp.Implies(sp.Ne(nt.x0[l], 0), sp.Gt(x_t[l] * sp.sign(nt.x0[l]), 0)),
+        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Eq(x_t[l], 0)),
     ),
     finite=sp.And(
         sp.Implies(

@@ -18,7 +18,8 @@ THEOREM = Theorem(
     kind="invariance",
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "on_axis"),
     assumptions=("on-axis",),
-    conclusion=sp.Implies(off_axis, sp.Le(sp.Abs(layer_cell().formula), 0, evaluate=False)),
+    conclusion=sp.Implies(off_axis, sp.Eq(layer_cell().formula, 0, evaluate=False)),
+    finite=sp.Implies(off_axis, sp.Le(sp.Abs(layer_cell().formula), 0, evaluate=False)),
     evidence="symbolic",
     counterexamples=(
         Counterexample(

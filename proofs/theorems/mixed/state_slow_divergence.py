@@ -13,10 +13,15 @@ THEOREM = Theorem(
     title="mu > 0 and every s x_l0 < 0, mu_n of any signs: slow divergence",
     section="8, E2",
     source="ours (theory 8)",
-    kind="classification",
+    kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("mu-positive", "tokens-nonzero", "slow-starts", "no-floor"),
-    conclusion=sp.Eq(ob.fate[l], 2),
+    conclusion=sp.And(
+        sp.Eq(ob.T, sp.oo, evaluate=False),
+        sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, sp.oo), sp.oo, evaluate=False),
+        sp.Lt(sp.Limit(sp.Abs(ob.x_t[l]) / ob.log_t, nt.t, sp.oo), sp.oo, evaluate=False),
+    ),
+    finite=sp.Eq(ob.fate[l], 2),
     measurement="fate",
     options={"shapes": ((1, 2), (2, 2), (3, 3)), "log_horizon": 500.0, "batch": 60, "bare_limit": True},
     ranges={"mu": (0.5, 10.0), "x0": (0.3, 4.0), "a": (0.1, 2.0), "s": (0.5, 2.0), "b": (-1.0, 1.0)},
@@ -42,6 +47,11 @@ THEOREM = Theorem(
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0, mu_n of any signs", sp.log(nt.t), "ours"),),
     evidence="numeric",
     notes=(
+        "Proof of the rate in words. The kernel has checked that every |x_l| increases in the end, without bound, and that "
+        "f_{l,n}/F_l tends to mu_n/mu. So token l takes over the share 1 - O(Delta(x_l)) of F_{l-1}, and rho = ln(x_l/x_{l-1}) obeys rho' = "
+        "own(x_l) (1 + o(1)), own(x_l) = mu x_l^2 Delta(x_l): it increases. A limit below or at zero would make own(x_l) at least of the order of "
+        "1/(t ln t), which has an infinite integral; so rho exceeds some e > 0, own(x_l) is below t^(-1-e/2), and rho converges: x_l/x_1 tends to a limit "
+        "above one, and x_1 to ln t/|s| (slow-first-token). Checked as: a token of at least 0.2 ln t/|s| that rises. "
         "The transient can be immense (theory 8: ln t = 387): what is not settled at ln t = 500 counts "
         "as undecided, never as slow."
     ),

@@ -8,7 +8,7 @@ from s6flow.symbolic.theorem import Theorem
 
 THEOREM = Theorem(
     id="rank-reduction",
-    title="The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T",
+    title="All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero eigenvalues",
     section="11",
     source="ours (theory 11)",
     kind="identity",
@@ -20,7 +20,7 @@ THEOREM = Theorem(
     tolerance=1e-9,
     evidence="symbolic",
     notes=(
-        "Compared by power sums tr(M^k), k = 1..N, which decide the nonzero eigenvalues with their "
+        "The power sums tr(M^k), k = 1..N, decide the nonzero eigenvalues with their "
         "multiplicities because the rank is "
         "at most N. The measurement forms the D x D matrix on purpose, to have something to compare with."
     ),

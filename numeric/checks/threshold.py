@@ -1,0 +1,63 @@
+"""The size of token 2 at which it blows up with token 1 and neither before: found by bisection of its start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s6flow.numeric.checks.blowup import blow_up_time_first
+from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, quantity
+from s6flow.numeric.flow import FlowParameters, Status, integrate
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["threshold"]
+
+#: What is left of T where token 2 is judged, and where the ratio is read: the linearisation at ratio one grows like
+#: 1/(T - t), so that what the first is off by, the second is off by a thousandth of.
+JUDGED, READ = 1e-7, 1e-4
+#: Halvings of the bracket, down to rounding.
+HALVINGS = 46
+#: |x_1| at which a ratio is late, and T - t below 1e-80 of it.
+LATE = 1e30
+
+
+def threshold(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """The threshold, the ratio on it, and how the start given ends: T, its ratio when a token is at 1e30.
+
+    Time is scaled by T_1 (theory 4), so that one clock serves all systems.
+
+    Source: theorem `follower-threshold`.
+    """
+    x0 = np.asarray(data["x0"], dtype=np.float64)[:, :2]
+    first, side = np.abs(x0[:, 0]), np.where(x0[:, 1] < 0, -1.0, 1.0)
+    T_first = blow_up_time_first(data)
+    params = FlowParameters(np.asarray(data["mu"]) * T_first[:, None], *(data[key] for key in ("a", "s", "b", "floor")))
+    kept = np.sqrt(np.clip(1 - quantity("carried_zero", **{key: data[key] for key in ("mu", "a", "b", "floor")}), 0, 1))
+
+    def ratios(share: Array) -> Array:
+        """x_2/x_1 at the two times; infinite where the system had ended."""
+        start = np.stack([x0[:, 0], side * share * first], axis=1)
+        times = (float(np.log1p(-READ)), float(np.log1p(-JUDGED)))
+        result = integrate(start, params, log_times=times, backend=integrator)
+        u = np.where(result.reached[:, :, None], result.log_abs.data, np.nan)
+        with np.errstate(over="ignore"):
+            found = np.exp(u[:, :, 1] - u[:, :, 0])
+        return np.asarray(np.where(np.isnan(found), np.inf, found))
+
+    low, high = np.log(np.maximum(0.9 * kept, 1e-3)), np.full(len(x0), np.log(1.1))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        above = ratios(np.exp(middle))[:, 1] > 1
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    late = integrate(x0, flow_parameters(data), x_limit=LATE, backend=integrator)
+    whole = integrate(x0, flow_parameters(data), backend=integrator)
+    with np.errstate(divide="ignore"):
+        final = late.final_log_abs
+    T = np.where(whole.status == Status.BLOW_UP, whole.blow_up_time, np.nan)
+    return {
+        "valid": np.ones((len(x0), 1), dtype=bool),
+        "threshold": (np.exp(low) * first)[:, None],
+        "ratio_near": ratios(np.exp(low))[:, :1],
+        "ratio": np.exp(np.clip(final - final[:, :1], -700, 700))[:, None],
+        "T": T[:, None],
+        "T_first": T_first[:, None],
+    }

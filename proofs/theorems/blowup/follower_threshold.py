@@ -1,0 +1,94 @@
+"""Fast divergence: the start of token 2 that parts the two orders of blow-up (theory 6)."""
+
+import sympy as sp
+
+from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.derivation.step import Step
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+l, c = nt.l, ob.threshold
+K0 = cr.carried(sp.Integer(0))
+first, second = sp.Abs(ob.x_first), sp.Abs(ob.x_second)
+least = sp.sqrt(1 - K0) * first
+limit = sp.Limit(ob.ratio[l], nt.t, ob.T, "-")
+near = sp.Rational(1, 1000)
+is_second = sp.Eq(l, 2, evaluate=False)
+
+
+def proof() -> tuple[Step, ...]:
+    """The ratio of the two tokens against ln|x_1|."""
+    rho, K, q = sp.symbols("rho K q", positive=True)
+    far = -1 + rho**3  # K -> 0 and Delta(x_2)/Delta(x_1) -> rho as both tokens grow
+    return (
+        Step(
+            "threshold-ratio",
+            "With w = ln|x_1|, rho = x_2/x_1: d ln rho/dw = K(x_2) - 1 + rho^2 Delta(x_2)/Delta(x_1)",
+            (sp.Eq(sp.Derivative(sp.log(rho), rho) * rho * far, far, evaluate=False),),
+            "carried-rate over F_1, minus one. K falls from K(0) < 1 to 0 where s x_2 > 0, and |x_2| grows. If rho^2 < 1 - "
+            "K(x_2), the right side is negative for rho < 1 and stays so: rho tends to 0. If rho >= 1 it is positive, and token 2, which "
+            "from then on exceeds a token of its own size alone, blows up before T_1. Both sets of starts are open, one lies below "
+            "the other, and both are not empty. Between them |x_2| grows without bound (else rho tends to 0), the right side tends to "
+            "rho^3 - 1, and rho can only tend to 1. There the difference of ln rho of two such starts would grow like e^(3w): there is "
+            "one only.",
+            (sp.diff(far, rho).subs(rho, 1) * 1 - 3, far.subs(rho, 1)),
+        ),
+    )
+
+
+THEOREM = Theorem(
+    id="follower-threshold",
+    title="Two tokens with s x > 0: one start of token 2 parts the two orders of blow-up, and on it x_2/x_1 tends to 1",
+    section="6",
+    source="ours (theory 6)",
+    kind="limit",
+    variables=("mu", "a", "s", "b", "floor", "x0", "decay"),
+    assumptions=("one-sign-or-decay", "mu-positive", "first-token-fast", "second-token-fast"),
+    conclusion=sp.And(
+        sp.Lt(least, c),
+        sp.Lt(c, first),
+        sp.Implies(sp.And(is_second, second < c), sp.And(sp.Eq(ob.T, ob.T_first), sp.Eq(limit, 0, evaluate=False))),
+        sp.Implies(sp.And(is_second, sp.Eq(second, c)), sp.And(sp.Eq(ob.T, ob.T_first), sp.Eq(limit, 1, evaluate=False))),
+        sp.Implies(sp.And(is_second, second > c), sp.Lt(ob.T, ob.T_first)),
+    ),
+    finite=sp.And(
+        sp.Lt(least, c),
+        sp.Lt(c, first),
+        sp.Le(sp.Abs(ob.ratio_near - 1), sp.Rational(1, 50)),
+        sp.Implies(
+            sp.And(is_second, second < c * (1 - near)),
+            sp.And(sp.Ge(ob.T, ob.T_first * (1 - sp.Rational(1, 10**7))), sp.Le(ob.ratio[l], sp.Rational(1, 10**6))),
+        ),
+        sp.Implies(sp.And(is_second, second > c * (1 + near)), sp.Lt(ob.T, ob.T_first * (1 - sp.Rational(1, 10**12)))),
+    ),
+    proof=proof,
+    measurement="threshold",
+    options={"bare_limit": True, "shapes": ((2, 1), (2, 2), (2, 3)), "batch": 200},
+    ranges={"x0": (1.0, 5.0), "mu": (0.1, 10.0), "a": (0.5, 3.0), "s": (0.5, 3.0), "b": (-1.0, 2.0)},
+    witness={"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, 0.8177127387647]},
+    counterexamples=(
+        Counterexample(
+            "one-sign-or-decay",
+            {"mu": [-1.0, 1.5], "a": [0.2, 4.0], "decay": 1.0, "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [1.0, 0.5]},
+            "K(0) < 0: the bound from below exceeds that from above.",
+        ),
+        Counterexample(
+            "second-token-fast",
+            {"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, -0.5]},
+            "A token with s x < 0 never overtakes: it keeps a ratio of its own (blow-up-ratio).",
+        ),
+    ),
+    unbroken={
+        "mu-positive": "no token blows up without it, and there is no order of blow-up",
+        "first-token-fast": "token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no T_1 to share",
+    },
+    uses=("carried-rate", "one-decay-sum", "fast-blow-up-time", "fast-bound"),
+    evidence="symbolic",
+    notes=(
+        "c depends on token 1 and on the parameters. For mu = 1, a = 0.5, s = 1, b = 0 and x_1(0) = 1 it is 0.8177127387647 to 13 digits. The starts on "
+        "the threshold are those that iterated-log leaves out: a set of codimension one, which no rounded start stays on. "
+        "Found by bisection; the ratio is read when a ten-thousandth of T is left. With s = 0 the "
+        "right side of the step is rho^2 - (1 - q), so that the threshold is the ratio sqrt(1 - q) itself."
+    ),
+)
