@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from s6flow.proofs.dependencies import kernel_uses, proof_place, statement_place
 from s6flow.proofs.formal import reached
+from s6flow.proofs.formal.differences import differences, stated
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
 from s6flow.symbolic.margin import margin_program
-from s6flow.symbolic.observables import LETTERS, conclusion_latex
+from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = [
@@ -70,15 +73,21 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "source": theorem.source,
         "section": theorem.section,
         "kind": theorem.kind,
+        "differences": _differences(theorem),
         "file": f"proofs/theorems/{group(theorem)}/{theorem.id.replace('-', '_')}.py",
+        "places": _places(theorem),
+        "measurement": theorem.measurement,
+        "uses": list(theorem.uses),
+        "kernel_uses": sorted(kernel_uses(theorem.id)),
         "variables": {
             name: {"domain": LETTERS[name].domain, "meaning": LETTERS[name].meaning} for name in theorem.variables
         },
+        "letters": _letters(theorem),
         "assumptions": [
             {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
             for name in theorem.assumptions
         ],
-        "conclusion": conclusion_latex(theorem.conclusion),
+        "conclusion": conclusion_latex(theorem.stated),
         "checked": None if theorem.finite is None else conclusion_latex(theorem.finite),
         "proof": _proof(theorem) if prove else [],
         "sharpness": None if theorem.sharpness is None else theorem.sharpness.claim,
@@ -91,6 +100,27 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "notes": theorem.notes,
         "code": generate(margin_program(theorem), backend).text,
     }
+
+
+def _letters(theorem: Theorem) -> dict[str, dict[str, str]]:
+    """Every letter of the printed statement: how it is typeset, what values it takes and what it means."""
+    names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
+    rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
+    return {name: {"latex": row.latex, "domain": row.domain, "meaning": row.meaning} for name, row in rows.items()}
+
+
+def _differences(theorem: Theorem) -> list[dict[str, str]]:
+    """Where its formal statements say more or less than the page."""
+    return [{"statement": d.statement, "kind": d.kind, "text": d.text} for d in differences(theorem.id)]
+
+
+def _places(theorem: Theorem) -> list[dict[str, str]]:
+    """Coq name, where it is stated, and where it is proved, of every formal statement, as file:line."""
+    return [
+        {"statement": row.name, "stated": statement_place(row.name), "proved": proof_place(row.name)}
+        for row in stated()
+        if row.id == theorem.id
+    ]
 
 
 def _proof(theorem: Theorem) -> list[dict[str, Any]]:
@@ -170,8 +200,17 @@ def table1_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
-    """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, generated code."""
+def _typeset(row: dict[str, str]) -> str:
+    """The letter with its index, if it has one."""
+    return row["latex"].format("l") if "{0}" in row["latex"] else row["latex"]
+
+
+def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] = ()) -> list[Block]:
+    """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, places, generated code.
+
+    Args:
+        figures: ids of the figures that show it, which the caller knows.
+    """
     content = as_json(theorem.id)
     blocks: list[Block] = [
         Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
@@ -179,6 +218,11 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
     ]
     if formal_part := reached(theorem.id):
         blocks.append(Paragraph(formal_part))
+    grouped: dict[str, list[str]] = {}
+    for row in content["differences"]:
+        grouped.setdefault(row["statement"], []).append(row["text"])
+    for name, texts in grouped.items():
+        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
     if theorem.assumptions:
         words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
         blocks.append(Paragraph(f"Assumptions: {words}."))
@@ -190,7 +234,8 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
         plural = "residual" if count == 1 else "residuals"
         blocks.append(Paragraph(f"Step `{step['step']}` ({count} {plural}: {step['state']}). {step['because']}"))
     if theorem.sharpness is not None:
-        blocks.append(Paragraph(f"Sharp: {theorem.sharpness.claim}."))
+        tightened = conclusion_latex(theorem.sharpness.tightened)
+        blocks.append(Paragraph(f"Sharp: {theorem.sharpness.claim}. With $\\chi = {tightened}$ the witness breaks it."))
     if content["witness"]:
         blocks.append(Paragraph(f"Witness: `{content['witness']}`."))
     for row in content["counterexamples"]:
@@ -201,6 +246,16 @@ def theorem_blocks(theorem: Theorem, code: bool = True) -> list[Block]:
         blocks.append(Paragraph(f"Without `{key}` no counterexample is given: {reason}"))
     if theorem.notes:
         blocks.append(Paragraph(theorem.notes))
+    meant = "; ".join(f"${_typeset(row)}$ {row['meaning']} ({row['domain']})" for row in content["letters"].values())
+    if meant:
+        blocks.append(Paragraph(f"Letters: {meant}."))
+    places = [f"`{content['file']}`", f"measurement `{content['measurement']}`"]
+    places += [
+        f"`{row['statement']}` stated at `{row['stated']}`, proved at `{row['proved']}`" for row in content["places"]
+    ]
+    places += [f"uses {', '.join(f'`{key}`' for key in theorem.uses)}"] if theorem.uses else []
+    places += [f"figures {', '.join(f'`{name}`' for name in figures)}"] if figures else []
+    blocks.append(Paragraph(f"Where: {'; '.join(places)}."))
     if code:
         blocks.append(Listing(content["code"]))
     return blocks

@@ -36,6 +36,9 @@ def _load() -> dict[str, Theorem]:
             if theorem.id in found:
                 raise TheoremError("theorem ids must be unique", theorem.id, where)
             found[theorem.id] = theorem
+    for theorem in found.values():
+        if unknown := set(theorem.uses) - set(found):
+            raise TheoremError("a proof must use theorems of the registry", ", ".join(sorted(unknown)), theorem.id)
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import sympy as sp
 
@@ -31,11 +32,13 @@ class Assumption:
         key: permanent kebab-case name.
         relation: what must hold, for every value of the index letters that occur.
         words: the same in words.
+        tested: what is asked of data where rounding would break an equation; the relation itself by default.
     """
 
     key: str
     relation: sp.Basic
     words: str
+    tested: sp.Basic | None = None
 
     @property
     def latex(self) -> str:
@@ -75,7 +78,7 @@ _least, _most = sp.Min(_zero_step, _second_step), sp.Max(_zero_step, _second_ste
 #: mu K at any step between Delta(0) and that of token 2, at most.
 _held = sp.Sum(sp.Max(nt.mu[n], 0) * sp.exp(-nt.a[n] * _least) + sp.Min(nt.mu[n], 0) * sp.exp(-nt.a[n] * _most), (n, 1, nt.N))
 _first_write = ob.x_first**2 * cr.delta(ob.x_first)
-_ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
+_ROWS: tuple[tuple[Any, ...], ...] = (
     ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),
     ("states-nonpositive", nt.mu[n] <= 0, "every mu_n is nonpositive"),
     ("states-nonnegative", nt.mu[n] >= 0, "every mu_n is nonnegative"),
@@ -109,7 +112,8 @@ _ROWS: tuple[tuple[str, sp.Basic, str], ...] = (
     ("some-token-not-slow", sp.Ge(ob.fast_tokens, 1), "some nonzero token has s x_l(0) >= 0"),
     ("form-hyperbolic", sp.And(sp.Eq(ob.form_gap, 0), ob.delta_first < ob.delta_second, sp.Eq(nt.S_dt_in[nt.r, nt.e], 0)),
      "S_C^T S_B = diag(1, -1), constant steps, the first channel's being smaller"),
-    ("on-cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size), "token 1 lies on the cone, to rounding"),
+    ("on-cone", sp.Eq(_form, 0, evaluate=False), "every token lies on the cone", sp.Le(sp.Abs(_form), sp.Rational(1, 10**10) * _form_size)),
+    ("off-axes", _first(sp.Ne(nt.x[l, nt.d], 0)), "every entry of token 1 is nonzero"),
     ("carried-nonnegative", ob.carried_sign >= 0, "K >= 0 at every step in reach"),
     ("carried-positive", ob.carried_sign > 0, "K > 0 at every step inside the reach"),
     ("skip-against-mu", sp.And(cr.mu_total < 0, ob.d_skip > 0), "mu < 0 < d"),
@@ -146,5 +150,6 @@ def predicate(key: str) -> Program:
     """The program that says where data satisfy the assumption; its inputs are the relation's letters."""
     entry = assumption(key)
     name = "assume_" + key.replace("-", "_")
-    decided = entry.relation.replace(lambda e: isinstance(e, sp.Implies), lambda e: sp.Or(sp.Not(e.args[0]), e.args[1]))
+    asked = entry.relation if entry.tested is None else entry.tested
+    decided = asked.replace(lambda e: isinstance(e, sp.Implies), lambda e: sp.Or(sp.Not(e.args[0]), e.args[1]))
     return lower_program(name, {name: decided}, key, entry.words)

@@ -263,6 +263,12 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         known = OBSERVABLES.get(e.name) or (LETTERS.get(e.name) if e.name not in ("x", "mu", "a") else None)
         return known.latex if known and "{0}" not in known.latex else super()._print_Symbol(e, style)
 
+    def _print_StrictLessThan(self, e: sp.StrictLessThan) -> str:
+        """A limit below infinity is a bound: no claim that the limit exists."""
+        if isinstance(e.lhs, sp.Limit) and e.rhs is sp.oo:
+            return self._print(e.lhs).replace(r"\lim_", r"\limsup_", 1) + r" < \infty"
+        return str(super()._print_Relational(e))
+
     def _print_Implies(self, e: sp.Implies, altchar: str | None = None) -> str:
         return rf"{self._print(e.args[0])} \;\Rightarrow\; {self._print(e.args[1])}"
 

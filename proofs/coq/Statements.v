@@ -82,8 +82,8 @@ Definition sign_invariance_statement : Prop :=
   Rbar_lt t T ->
   (0 < x l 0 -> 0 < x l t) /\ (x l 0 < 0 -> x l t < 0) /\ (x l 0 = 0 -> x l t = 0).
 
-(** scaling: The flow scales: only sign s, b, a_n, mu_n and |s| x remain. Here: stretching tokens by c and time by k is
-  a change of mu and s. *)
+(** scaling: The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain. Here: stretching tokens by c and
+  time by k is a change of mu and s. *)
 Definition scaling_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
   0 < c ->
@@ -322,8 +322,8 @@ Definition slow_first_token_statement : Prop :=
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) / ln t) p_infty 1 /\
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) - b - ln t - ln (sum_below N mu / s ^ 2) - 3 * ln (ln t)) p_infty 0.
 
-(** slow-ratios: Slow divergence: x_l
-  / x_1 tends to a limit above one. Here: every later token becomes a fixed multiple, greater than 1, of the first. *)
+(** slow-ratios: Slow divergence: for l >= 2 x_l
+  / x_1 tends to a finite limit above one. Here: every later token becomes a fixed multiple, greater than 1, of the first. *)
 Definition slow_ratios_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -335,7 +335,8 @@ Definition slow_ratios_statement : Prop :=
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R, 1 < ratio /\ is_lim (fun t => x l t / x 0%nat t) p_infty ratio.
 
-(** slow-attention: Slow divergence: |P_l1| ~ R_l / (t ln t). Here: attention to the first token is R_l/(t ln t). *)
+(** slow-attention: Slow divergence: for l >= 2 |P_l1| ~ R_l / (t ln t), R_l the limit of x_l
+  / x_1. Here: attention to the first token is R_l/(t ln t). *)
 Definition slow_attention_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
@@ -375,8 +376,8 @@ Definition fast_bound_attained_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu 0 b 1 (/ (2 * sum_below N mu * x0 ^ 2 * softplus b)) x /\ x O 0 = x0.
 
-(** fast-blow-up-time: Fast divergence: token 1 blows up at an explicit integral. Here: the first token lives exactly
-  until the integral T_1. *)
+(** fast-blow-up-time: Fast divergence: token 1 alone blows up at an explicit integral. Here: the first token lives
+  exactly until the integral T_1. *)
 Definition fast_blow_up_time_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b x0 : R),
   0 < sum_below N mu ->
@@ -627,32 +628,28 @@ Definition carried_limits_statement : Prop :=
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
      is_lim (fun z => carried_factor N a mu s b (z / s)) p_infty 0).
 
-(** coexistence: mu > 0 with K(0) < 0: a small token tends to zero while token 1 blows up. Here: every second token
-  that starts close enough to 0, mu_n of any signs. *)
+(** coexistence: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the explicit
+  bound on the second token, mu_n of any signs. *)
 Definition coexistence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b x0 : R),
+  forall (N : nat) (a mu : nat -> R) (s b : R) (T : Rbar) (x : nat -> R -> R),
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
-  sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu < 0 ->
-  x0 <> 0 ->
-  0 <= s * x0 ->
-  exists small : R,
-  0 < small /\
-  (forall (T : Rbar) (x : nat -> R -> R),
-     maximal N a mu s b 2 T x ->
-     x 0%nat 0 = x0 ->
-     x 1%nat 0 <> 0 ->
-     Rabs (x 1%nat 0) <= small ->
-     exists T0 : R,
-     T = T0 /\
-     filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
-     (forall u v : R, 0 <= u < v -> v < T0 -> Rabs (x 1%nat v) < Rabs (x 1%nat u)) /\
-     filterlim (x 1%nat) (at_left T0) (locally 0) /\
-     filterlim (fun t => growth_rate N a mu s b (fun k => x k t) 1 / growth_rate N a mu s b (fun k => x k t) 0)
-       (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu))).
+  0 <= s * x 0%nat 0 ->
+  x 0%nat 0 ^ 2 * Delta s b (x 0%nat 0) * sum_below N (fun n => exp (- a n
+    * Rmax (softplus b) (Delta s b (x 1%nat 0))) * Rmin 0 (mu n) + exp (- a n
+    * Rmin (softplus b) (Delta s b (x 1%nat 0))) * Rmax 0 (mu n)) + sum_below N mu * x 1%nat 0 ^ 2
+    * Rmax (softplus b) (Delta s b (x 1%nat 0)) < 0 /\ x 1%nat 0 <> 0 ->
+  maximal N a mu s b 2 T x ->
+  exists T0 : R,
+  T = T0 /\
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
+  (forall u v : R, 0 <= u < v -> v < T0 -> Rabs (x 1%nat v) < Rabs (x 1%nat u)) /\
+  filterlim (x 1%nat) (at_left T0) (locally 0) /\
+  filterlim (fun t => growth_rate N a mu s b (fun k => x k t) 1 / growth_rate N a mu s b (fun k => x k t) 0)
+    (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu)).
 
-(** coexistence, a case: mu > 0 with K(0) < 0: a small token tends to zero while token 1 blows up. Here: the theorem's
-  witness, without a condition on how small. *)
+(** coexistence, a case: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the
+  theorem's witness. *)
 Definition coexistence_witness_statement : Prop :=
   forall a mu : nat -> R,
   a 0%nat = 1 / 5 ->
@@ -722,8 +719,8 @@ Definition skip_equilibria_statement : Prop :=
    4 * Rabs (sum_below N mu) * exp (b - 2) / s ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
 
-(** depth-contraction: One layer of depth h moves token 1 towards zero exactly if 0 < -h mu x^2 Delta(x) < 2. Here: one
-  layer contracts the first token exactly when this number lies in (0, 2). *)
+(** depth-contraction: One layer of depth h makes |x_1| smaller exactly if 0 < -h mu x^2 Delta(x) < 2. Here: one layer
+  contracts the first token exactly when this number lies in (0, 2). *)
 Definition depth_contraction_statement : Prop :=
   forall h mu s b x : R,
   x <> 0 ->
@@ -769,8 +766,8 @@ Definition definite_diverges_statement : Prop :=
      norm D (fun d => x d u) <= norm D (fun d => x d v)) /\
   (T = p_infty -> is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty).
 
-(** radial: Equal steps of all channels: the motion is radial and the sign of x^T M x decides. Here: equal steps: the
-  motion of token 1 is radial and the form's sign decides. *)
+(** radial: Equal steps of all channels: token 1 stays on its ray, and the sign of x^T M x decides whether it grows.
+  Here: equal steps: the motion of token 1 is radial and the form's sign decides. *)
 Definition radial_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
   vector_solution D M S_Delta b T x ->
@@ -813,8 +810,8 @@ Definition never_definite_statement : Prop :=
    (forall d : nat,
       sum_below (S N) (fun i => c i * form_matrix N S_B S_C d (column i)) = 0)).
 
-(** rank-reduction: The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T. Here: all power sums
-  of the eigenvalues agree, as traces of powers. *)
+(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero
+  eigenvalues. Here: all power sums of the eigenvalues agree, as traces of powers. *)
 Definition rank_reduction_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R) (k : nat),
   trace D (matrix_power D (form_matrix N S_B S_C) k) = trace N (matrix_power N (small_matrix D S_B S_C) k).

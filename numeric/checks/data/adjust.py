@@ -309,6 +309,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "on-axis": _axis,
     "form-hyperbolic": _hyperbolic,
     "on-cone": _cone,
+    "off-axes": _set("x", lambda v: np.where(v == 0, 1.0, v)),
     "form-negative": _definite(-1.0),
     "form-positive": _definite(1.0),
     "equal-steps": _equal_steps,

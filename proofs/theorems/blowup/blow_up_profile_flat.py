@@ -46,6 +46,7 @@ THEOREM = Theorem(
         "mu-positive": "token 1 does not blow up without it, and there is no T - t to speak of",
         "first-token-nonzero": "a zero token does not blow up, and there is no T - t to speak of",
     },
+    uses=("blow-up-profile", "fast-blow-up-time"),
     evidence="symbolic",
     notes="T is that of token 1 alone, which no other touches; checked as ln(T - t) + 2 ln|x_1|.",
 )

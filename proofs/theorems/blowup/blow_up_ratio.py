@@ -52,6 +52,7 @@ THEOREM = Theorem(
         "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves, and there is no blow-up to approach",
         "first-token-fast": "no token has s x > 0 without it, and there is no blow-up to approach",
     },
+    uses=("fast-blow-up-time",),
     evidence="numeric",
     notes=(
         "Seen: the slope is 1 to 1 %. It is the change of ln|x_l| over that of the last nonzero token before, while the leader "

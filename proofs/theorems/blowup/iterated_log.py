@@ -53,6 +53,7 @@ THEOREM = Theorem(
             "ours",
         ),
     ),
+    uses=("one-decay-sum", "fast-order"),
     evidence="numeric",
     notes=(
         "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "

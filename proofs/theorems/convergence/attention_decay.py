@@ -62,6 +62,7 @@ THEOREM = Theorem(
             },
         ),
     ),
+    uses=("convergence-rate", "convergence-constants"),
     evidence="numeric",
     notes=(
         "With one decay rate the mu_n enter by their sum alone, so that they may have any signs. Checked on the "

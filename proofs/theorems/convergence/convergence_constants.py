@@ -50,6 +50,7 @@ THEOREM = Theorem(
             "ours",
         ),
     ),
+    uses=("convergence-rate",),
     evidence="numeric",
     notes=(
         "With one decay rate the mu_n enter by their sum alone, so that they may have any signs. "

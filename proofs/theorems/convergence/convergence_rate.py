@@ -39,6 +39,7 @@ THEOREM = Theorem(
         Rate("convergence", "mu < 0, one decay rate", nt.t ** sp.Rational(-1, 2), "paper"),
         Rate("convergence", "mu < 0, all mu_n <= 0", bound, "ours"),
     ),
+    uses=("causality",),
     evidence="symbolic",
     notes="Token 1 needs mu < 0 alone, whatever the signs of the mu_n.",
 )

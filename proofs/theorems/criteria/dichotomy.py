@@ -63,6 +63,7 @@ THEOREM = Theorem(
             "With a floor of the step the slow regime is a blow-up.",
         ),
     ),
+    uses=("causality", "convergence-rate", "fast-order", "slow-log-rate", "stationary"),
     evidence="numeric",
     notes=(
         "Zero tokens are stationary and no part of the verdict; all mu_n = 0 is stationary for every "

@@ -63,5 +63,6 @@ THEOREM = Theorem(
         "states-nonnegative": "not needed in the end: with mu_n of both signs the ratios settle, too, by the proof in words of "
         "state-slow-divergence, and with them the attention; kept because the kernel has checked no more"
     },
+    uses=("slow-ratios",),
     evidence="numeric",
 )

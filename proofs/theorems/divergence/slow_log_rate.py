@@ -60,6 +60,7 @@ THEOREM = Theorem(
         "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves: both halves hold, and the lower one is no rate"
     },
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0", sp.log(nt.t), "ours"),),
+    uses=("causality",),
     evidence="symbolic",
     notes=(
         "The lower bound is explicit and holds for all times; checked to ln t = 27.6. The upper half is seen as: from ln t = 75 to 150 to 300 no token "

@@ -48,6 +48,7 @@ THEOREM = Theorem(
         "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves and the bound is trivial; kept as the paper's scenario",
     },
     rates=(Rate("slow divergence", "mu > 0, one decay rate, all s x_l0 < 0", sp.log(nt.t) ** l, "paper"),),
+    uses=("slow-log-rate",),
     evidence="numeric",
     notes=(
         "Weaker than slow-log-rate for l >= 2; kept because it is the paper's rate. The constant is the "

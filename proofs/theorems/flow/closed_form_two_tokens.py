@@ -51,6 +51,7 @@ THEOREM = Theorem(
     options={"shapes": ((2, 1), (2, 3))},
     tolerance=1e-7,
     ranges={"mu": (1e-2, 1e1), "x0": (1e-2, 1e1), "a": (0.05, 3.0), "b": (-2.0, 3.0)},
+    uses=("closed-form-first-token",),
     evidence="symbolic",
     counterexamples=(
         Counterexample(

@@ -68,6 +68,7 @@ THEOREM = Theorem(
             "mu K > 0 at all steps in reach, but the own rates are negative.",
         ),
     ),
+    uses=("linear-recursion",),
     evidence="symbolic",
     notes=(
         "In reach are the steps that tokens 2, 3, ... can take while they grow, and sums of such steps: from Delta(0) on "

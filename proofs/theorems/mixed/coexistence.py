@@ -91,7 +91,7 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={"mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with"},
-    uses=("carried-rate", "fast-blow-up-time", "sign-invariance"),
+    uses=("carried-rate", "causality", "fast-blow-up-time"),
     evidence="symbolic",
     notes=(
         "A token that is held has K(0) < 0 before it; where K(0) < 0 every token small enough is held, on both sides of zero. "

@@ -74,6 +74,7 @@ THEOREM = Theorem(
         ),
         Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** cr.decay_exponent(ob.kappa[l]), "ours"),
     ),
+    uses=("causality", "convergence-rate"),
     evidence="numeric",
     notes=(
         "Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the "

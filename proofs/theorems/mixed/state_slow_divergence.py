@@ -45,6 +45,7 @@ THEOREM = Theorem(
         ),
     ),
     rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0, mu_n of any signs", sp.log(nt.t), "ours"),),
+    uses=("slow-first-token",),
     evidence="numeric",
     notes=(
         "Proof of the rate in words. The kernel has checked that every |x_l| increases in the end, without bound, and that "

@@ -1,0 +1,219 @@
+"""Where a formal statement says more or less than the registry's entry: computed from the two texts, kept nowhere.
+
+The template of a formal statement names what it prints: assumptions, domains, claims, formulas by key. What it does not
+print, or prints of other tokens, with another letter missing, or with a constant that merely exists, is a difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import sympy as sp
+
+from s6flow.proofs.formal.formulas import expressions
+from s6flow.proofs.registry import get
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.assumptions import assumption, letters_of
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["KINDS", "Difference", "Stated", "differences", "stated"]
+
+TEMPLATE = Path(__file__).parent / "Statements.v.j2"
+KINDS = ("assumption", "quantifier", "floor", "bias", "bound", "solution", "domain", "eigenvalues", "conclusion")
+
+_BLOCK = re.compile(
+    r"\{\{ title\('([a-z0-9-]+)'((?:(?!\}\}).)*)\}\}\s*Definition (\w+)_statement : Prop :=\n(.*?)\.\n(?=\n|\Z)", re.S
+)
+_HOLE = re.compile(r"\{\{ (?:(?!\}\}).)*\}\}", re.S)
+_CALL = re.compile(r"\b(assume|claim|domain|q)\('([\w-]+)'((?:[^()']|'(?:[^'\\]|\\.)*'|\((?:[^()]|\([^()]*\))*\))*)\)")
+_FORALL = re.compile(r"forall (\w+) : nat, (?:\([^()]*\)%nat -> )*$")
+#: Letters of the registry -> how Coq writes them; a letter that is not here has the same name.
+_COQ = {"floor": ("eps", "floor"), "beta_B": ("beta_B",), "beta_C": ("beta_C",)}
+#: Assumptions that hold where a letter is missing from the formal flow, or is the number zero there.
+_BY_ABSENCE = {"no-floor": "floor", "no-projection-bias": "beta_B", "no-read-bias": "beta_C"}
+_MEANT = {
+    "trace": "eigenvalues stand as traces of powers",
+    "rayleigh": "extreme eigenvalues stand as bounds of the form over the squared norm",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which a formal statement differs from the registry's entry.
+
+    Args:
+        statement: Coq name of the statement.
+        kind: one of `KINDS`.
+        text: what differs, in words.
+    """
+
+    statement: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A statement of the template.
+
+    Args:
+        name: of the Coq theorem.
+        id: of the registry's theorem.
+        case: whether it states a part only.
+        body: template text of the proposition.
+    """
+
+    name: str
+    id: str
+    case: bool
+    body: str
+
+    def calls(self, function: str) -> list[tuple[str, str, str]]:
+        """(key, arguments, text before the hole) of every hole that calls `function`, nested calls too."""
+        found = []
+        for hole in _HOLE.finditer(self.body):
+            for call in _CALL.finditer(hole.group()):
+                if call.group(1) == function:
+                    found.append((call.group(2), call.group(3), self.body[: hole.start()]))
+        return found
+
+    def keys(self, function: str) -> set[str]:
+        """The keys alone."""
+        return {key for key, _, _ in self.calls(function)}
+
+
+def stated(text: str | None = None) -> list[Stated]:
+    """Every statement of the template, or of a changed text of it."""
+    source = TEMPLATE.read_text() if text is None else text
+    return [Stated(name, key, "case=true" in options, body) for key, options, name, body in _BLOCK.findall(source)]
+
+
+@cache
+def differences(identifier: str, text: str | None = None) -> tuple[Difference, ...]:
+    """The differences of every statement of a theorem, in the template's order; () where nothing is stated formally.
+
+    Args:
+        text: of the template; the committed one by default.
+    """
+    theorem = get(identifier)
+    own = [statement for statement in stated(text) if statement.id == identifier]
+    found = []
+    for statement in own:
+        for kind, words in _compared(theorem, statement, own):
+            found.append(Difference(statement.name, kind, words))
+    if own:
+        found += [Difference(own[0].name, "conclusion", words) for words in _conclusion(theorem, own)]
+    return tuple(dict.fromkeys(found))
+
+
+def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> Iterator[tuple[str, str]]:
+    yield from _assumptions(theorem, statement)
+    yield from _quantifiers(statement)
+    missing = [letter for letter in _COQ if letter in theorem.variables and not _writes(statement, letter)]
+    granted = {_BY_ABSENCE[key] for key in theorem.assumptions if key in _BY_ABSENCE}
+    if "no-projection-bias" in theorem.assumptions:
+        granted |= {"beta_B", "beta_C"}
+    if "floor" in missing and "floor" not in granted:
+        yield "floor", "for steps without a floor"
+    biases = [letter for letter in missing if letter.startswith("beta") and letter not in granted]
+    if biases:
+        yield "bias", f"without a bias of {' and '.join(letter[-1] for letter in biases)}"
+    yield from _existentials(theorem, statement)
+    if re.search(r"solution [^()]* p_infty x ->", statement.body) and not any(
+        re.search(r"exists[^.]*solution [^()]* p_infty x", other.body) for other in siblings
+    ):
+        yield "solution", "of a solution that is given for all times"
+    weak = sorted(key for key, options, _ in statement.calls("domain") if "strict=true" not in options and key != "floor")
+    if weak:
+        yield "domain", f"also where {', '.join(weak)} is zero"
+    for word, meaning in _MEANT.items():
+        spoken = {name for name in theorem.letters if name in ob.OBSERVABLES}
+        about = any("eigenvalue" in ob.OBSERVABLES[name].meaning for name in spoken)
+        if about and re.search(rf"\b{word}\b", statement.body):
+            yield "eigenvalues", meaning
+
+
+def _writes(statement: Stated, letter: str) -> bool:
+    """Whether the statement's own text names the letter among what it quantifies over."""
+    bound = " ".join(re.findall(r"forall ([^,]*),", statement.body))
+    return any(re.search(rf"\b{name}\b", bound) for name in _COQ.get(letter, (letter,)))
+
+
+def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
+    # what stands behind an implication inside the conclusion counts as asked, too: a statement by cases asks case by case
+    asked, wanted = statement.keys("assume"), set(theorem.assumptions)
+    implied = {key for key, letter in _BY_ABSENCE.items() if key in wanted and not _writes(statement, letter)}
+    if re.search(r"solution N a mu 0 b|maximal N a mu 0 b", statement.body):
+        implied.add("s-zero")
+    extra, left = sorted(asked - wanted), sorted(wanted - asked - implied)
+    if extra:
+        yield "assumption", f"asks besides, or by cases: {', '.join(extra)}"
+    if left:
+        yield "assumption", f"does not print: {', '.join(left)}"
+
+
+def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
+    for key, options, before in statement.calls("assume"):
+        relation = assumption(key).relation
+        if nt.l not in relation.free_symbols or isinstance(relation, sp.Implies):
+            continue
+        line = before.rsplit("\n", 1)[-1]
+        bound = _FORALL.search(line.rstrip().removesuffix("(") + " ") or _FORALL.search(line)
+        token = re.search(r"x0='(?:x|y0) ?(\w+)", options)
+        letter = token.group(1) if token else ""
+        if bound and letter == bound.group(1):
+            ranges = re.findall(rf"\(([^()]*\b{letter}\b[^()]*)\)%nat", line)
+            if not any(re.fullmatch(rf"{letter} < L", part) for part in ranges):
+                yield "quantifier", f"{key} asked of tokens with {', '.join(ranges)} only"
+        elif letter in ("0", "O", "1") or options.strip(", ").startswith("x0='x0'"):
+            yield "quantifier", f"{key} asked of one token only"
+        elif letter == "l" and not re.search(r"exists l : nat|forall l : nat", before):
+            yield "quantifier", f"{key} asked of token l only"
+
+
+def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
+    """Real numbers that merely exist, unless the registry's conclusion speaks of a bound or a limit that exists."""
+    names = [
+        name
+        for group in re.findall(r"exists ([\w' ]+?) : R\b(?! ?->)", statement.body)
+        for name in group.split()
+        if not re.fullmatch(r"T\d?'?|t0?", name)
+    ]
+    bounded = any(
+        isinstance(part, sp.Lt | sp.Gt) and any(side.has(sp.Limit) for side in part.args)
+        for part in sp.preorder_traversal(theorem.conclusion)
+        if isinstance(part, sp.Rel)
+    )
+    if names and not bounded:
+        yield "bound", f"{', '.join(dict.fromkeys(names))}: some number, not an explicit one"
+
+
+def _conclusion(theorem: Theorem, own: list[Stated]) -> Iterator[str]:
+    """Parts of the registry's conclusion that none of a theorem's statements prints from it."""
+    names = set().union(*(statement.keys("q") for statement in own))
+    printed = [expressions()[name] for name in sorted(names) if name in expressions()]
+    bare = re.compile(r"(?:is_lim|filterlim) \(?(?:x |fun t => Rabs \(x )")
+    written_bare = any(bare.search(statement.body) for statement in own)
+    for limit in sorted(theorem.stated.atoms(sp.Limit), key=sp.default_sort_key):
+        value = limit.args[0].subs(_MEASURED).subs(nt.floor, 0)
+        plain = value in (ob.x_t[nt.l], sp.Abs(ob.x_t[nt.l]), sp.Abs(ob.x_t[nt.l - 1]))
+        if not (plain and written_bare) and not any(_same(value, e) for e in printed):
+            yield f"the limit of ${ob.conclusion_latex(limit.args[0])}$ stands in Coq's words"
+    claims = [part for part in sp.And.make_args(theorem.conclusion) if not part.has(sp.Limit)]
+    if claims and not printed and all(theorem.id not in statement.keys("claim") for statement in own):
+        yield "the conclusion stands in Coq's words"
+
+
+def _same(value: sp.Expr, printed: sp.Expr) -> bool:
+    return bool(value == printed) or (value.free_symbols == printed.free_symbols and value.equals(printed) is True)
+
+
+_end = sp.Symbol("T", positive=True)
+_MEASURED = {
+    ob.log_t: sp.log(nt.t), ob.u_t[nt.l]: sp.log(sp.Abs(ob.x_t[nt.l])), ob.remaining: _end - nt.t, ob.sharp: 1,
+}  # fmt: skip
