@@ -58,6 +58,15 @@ def carried(token: sp.Expr) -> sp.Expr:
     return _over_states(nt.mu[n] * gate(token)) / mu_total
 
 
+def follower_bound() -> sp.Expr:
+    """K(y) + h(y)/h(y0): what d ln|x_2| / d ln|x_1| at x_2 = y cannot exceed once token 1 has passed y0 (theory 8, E3).
+
+    Token 2 grows at K(x_2) times token 1's rate plus its own (theorem carried-rate), and h(x_1) grows with |x_1| where
+    s x_1 >= 0; so where this is negative |x_2| can never rise through |y|.
+    """
+    return carried(y) + own_rate(y) / own_rate(y0)
+
+
 def inherited() -> sp.Expr:
     """kappa_l = sum_n q_n phi_{l-1,n} with q_n = exp(-a_n Delta(0)); phi[n] is the previous token's share."""
     return _over_states(share_kept())
@@ -219,6 +228,11 @@ def _delta_zero() -> sp.Expr:
     return delta(sp.Integer(0))
 
 
+def _step() -> sp.Expr:
+    """Delta(y), the step of a token."""
+    return delta(y)
+
+
 def _mu() -> sp.Expr:
     """mu = sum_n mu_n."""
     return mu_total
@@ -251,8 +265,10 @@ _PARAMETERS = ("mu", "a", "s", "b", "floor")
 QUANTITIES: dict[str, Quantity] = {
     "mu": Quantity(_mu, ("mu",), "0"),
     "delta0": Quantity(_delta_zero, ("b", "floor"), "0"),
+    "step": Quantity(_step, ("y", "s", "b", "floor"), "0"),
     "own_rate": Quantity(_own_rate, ("y", "mu", "s", "b", "floor"), "6"),
     "carried": Quantity(_carried, ("y", *_PARAMETERS), "8"),
+    "follower_bound": Quantity(follower_bound, ("y", "y0", *_PARAMETERS), "8"),
     "carried_zero": Quantity(_carried_zero, ("mu", "a", "b", "floor"), "8"),
     "inherited": Quantity(inherited, ("phi", "a", "b", "floor"), "8"),
     "share_after": Quantity(share_after, ("phi", "mu", "a", "b", "floor"), "8"),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from s6flow.numeric.criteria.carried import EVIDENCE
 from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
-from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS, THEOREMS
+from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.symbolic.ends import SCENARIOS, theorems
 
 __all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column"]
 
@@ -70,7 +71,7 @@ _SCENARIO_COLUMNS = tuple(
             "1",
             _AXIS,
             "7, 8, 8b",
-            words=THEOREMS,
+            words=theorems(),
         ),
     )
 )

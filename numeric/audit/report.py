@@ -15,7 +15,8 @@ from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.audit.control import Control, permutation_control
-from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates, simulator
+from s6flow.numeric.audit.simulation.devices import simulator
+from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
 from s6flow.numeric.criteria.carried import exponential_sum
 from s6flow.numeric.criteria.certificate import certified_column
@@ -195,7 +196,7 @@ def audit(
         layers: names, patterns with * and ?, or positions from 0, of the layers to judge; all by default.
         seed: of the shuffles and of the starts, >= 0.
         progress: called with (done, total, name) after every layer.
-        device: where the simulation runs, a key of `simulate.SIMULATORS`; all else is computed on the CPU.
+        device: where the simulation runs, a key of `devices.SIMULATORS`; all else is computed on the CPU.
         states: on a GPU: layer name -> tokens that a network fed to the layer's scan, shape (token, channel).
         shuffles: permutations of the control, at least 2.
     Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: if no layer is left to judge.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from s6flow.numeric.thresholds import EIGENVALUE
 from s6flow.numeric.weights import S6Layer
 
 __all__ = ["Signature", "product_signature", "symmetric_signature"]
@@ -38,7 +39,7 @@ class Signature:
 
 def _count(values: np.ndarray, scale: float, channels: int) -> Signature:
     """Signs beyond the rounding of a product of `channels` terms; channels - len(values) further zeros."""
-    tolerance = scale * np.finfo(np.float64).eps * channels
+    tolerance = EIGENVALUE * scale * np.finfo(np.float64).eps * channels
     real = np.real(values)
     positive = int(np.count_nonzero(real > tolerance))
     negative = int(np.count_nonzero(real < -tolerance))

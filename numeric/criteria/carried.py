@@ -23,11 +23,13 @@ import sympy as sp
 from jaxtyping import Bool, Float64, Int8, Int64
 
 from s6flow.numeric.criteria.labels import Labels
+from s6flow.numeric.thresholds import CLEAR
 from s6flow.symbolic import criteria, notation
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import Generated, generate
 
-__all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "carried_signs", "exponential_sum"]
+__all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "Sums"]
+__all__ += ["carried_signs", "closed", "exponential_sum"]
 
 NONNEGATIVE, NEGATIVE, UNDECIDED = 0, 1, -1
 EVIDENCE = ("affine", "mu <= 0", "one sign", "partial sums", "K(0)", "slowest state", "scan", "undecided")
@@ -81,14 +83,15 @@ class CarriedSigns:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sorted:
+class Sums:
     """Exponential sums with rates ascending, the least subtracted (a positive factor), equal rates merged."""
 
     weights: Rows
     rates: Rows
 
     @classmethod
-    def of(cls, mu_n: Rows, a: Rows) -> _Sorted:
+    def of(cls, mu_n: Rows, a: Rows) -> Sums:
+        """Sums of mu_n exp(-a_n step), states in any order."""
         order = np.argsort(a, axis=1, kind="stable")
         rates = np.take_along_axis(a, order, 1)
         weights = np.take_along_axis(mu_n, order, 1)
@@ -106,8 +109,9 @@ class _Sorted:
             weights = np.where(ends & (alone | (np.abs(merged) > noise)), merged, 0.0)
         return cls(weights, rates - rates[:, :1])
 
-    def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> _Sorted:
-        return _Sorted(self.weights[rows], self.rates[rows])
+    def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> Sums:
+        """Some of the channels."""
+        return Sums(self.weights[rows], self.rates[rows])
 
     def at(self, step: Column) -> Rows:
         """The summands at a step."""
@@ -115,6 +119,7 @@ class _Sorted:
         return summands
 
     def sign_changes(self) -> Int64[np.ndarray, " channel"]:
+        """Sign changes of the weights, which the number of roots cannot exceed (Descartes)."""
         sign = np.sign(self.weights).astype(np.int8)
         index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
         filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
@@ -148,13 +153,13 @@ def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) 
         delta0: the step of a vanishing token, floor included.
         s: slope of the step; where it is 0 the only steps in reach are the multiples of delta0.
         floor: lower end of the steps in reach, approached by tokens with s x -> -inf.
-    Numerics: a value counts as negative beyond 4 N eps of the sum of magnitudes; an interval is closed by the
+    Numerics: a value counts as negative beyond CLEAR N eps of the sum of magnitudes; an interval is closed by the
         same margin. What neither settles is undecided, never guessed.
     """
-    sums = _Sorted.of(mu_n, a)
+    sums = Sums.of(mu_n, a)
     bound = sums.sign_changes()
     here = sums.at(delta0)
-    margin = 4 * a.shape[1] * _EPS
+    margin = CLEAR * a.shape[1] * _EPS
     k0_negative = here.sum(axis=1) < -margin * np.abs(here).sum(axis=1)
     weight, _ = sums.leading()
     tail_negative = weight < 0
@@ -187,7 +192,7 @@ def _partial_sums_hold(summands: Rows) -> Bool[np.ndarray, " channel"]:
 
 
 def _scan(
-    sums: _Sorted, delta0: Column, floor: float, margin: float, flat: Bool[np.ndarray, " channel"]
+    sums: Sums, delta0: Column, floor: float, margin: float, flat: Bool[np.ndarray, " channel"]
 ) -> tuple[Int8[np.ndarray, "side channel"], Column]:
     """Sides (below, above) and a step with K < 0, by nodes and closed intervals; see the module's text."""
     count = len(delta0)
@@ -207,7 +212,7 @@ def _scan(
     rows, low, high = rows[keep], low[keep], high[keep]
     part = np.arange(_SPLIT + 1) / _SPLIT
     for depth in range(_DEPTH + 1):
-        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~_closed(sums, rows, low, high, margin)
+        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~closed(sums, rows, low, high, margin)
         rows, low, high = rows[open_], low[open_], high[open_]
         if not len(rows) or depth == _DEPTH or len(rows) * _SPLIT > _MOST_INTERVALS:
             break
@@ -233,7 +238,7 @@ class _Found:
         """0 below Delta(0), 1 from there on."""
         return np.asarray(steps >= self.delta0[rows], dtype=np.int64)
 
-    def note(self, sums: _Sorted, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
+    def note(self, sums: Sums, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
         """Record nodes at which K is negative beyond rounding."""
         weights = sums.weights[rows]
         value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
@@ -244,8 +249,8 @@ class _Found:
         self.step[chosen[fresh]] = steps[bad][first[fresh]]
 
 
-def _closed(
-    sums: _Sorted,
+def closed(
+    sums: Sums,
     rows: Int64[np.ndarray, " interval"],
     low: Float64[np.ndarray, " interval"],
     high: Float64[np.ndarray, " interval"],

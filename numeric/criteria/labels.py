@@ -1,14 +1,17 @@
-"""Columns of words, stored as one byte a channel."""
+"""Columns of words, stored as one byte a channel, and the tables of rules that fill them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-__all__ = ["Labels", "choose"]
+from s6flow.symbolic import ends
+from s6flow.symbolic.codegen.module import generate
+
+__all__ = ["Labels", "deciding_rows", "end_labels", "judge"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +48,26 @@ class Labels:
         return {name: int(n) for name, n in zip(self.names, found, strict=True) if n}
 
 
-def choose(names: tuple[str, ...], rows: Sequence[tuple[Bool[np.ndarray, " channel"], str]], default: str) -> Labels:
-    """The word of the first row whose mask holds, else `default`.
+def end_labels(codes: np.ndarray) -> Labels:
+    """A column of ends, from codes of `ends.End`."""
+    return Labels(np.asarray(codes).astype(np.uint8), ends.WORDS)
+
+
+def deciding_rows(table: str, letters: dict[str, Any]) -> np.ndarray:
+    """The row of a table of rules that decides, by the generated program.
 
     Args:
-        names: every word that the column may hold.
-        rows: (mask, word) in order of precedence.
-        default: the word of the channels that no mask takes.
+        table: a name that `ends.rule_program` knows.
+        letters: the rules' letters by name, of shapes that broadcast.
     """
-    masks = [mask for mask, _ in rows]
-    codes = np.select(masks, [np.uint8(names.index(word)) for _, word in rows], np.uint8(names.index(default)))
-    return Labels(codes.astype(np.uint8), names)
+    program = generate(ends.rule_program(table), "numpy", "fast")
+    values = np.broadcast_arrays(*(np.asarray(letters[name], dtype=np.float64) for name in program.inputs))
+    return np.asarray(program(*values)).astype(np.int64)
+
+
+def judge(letters: dict[str, Any]) -> tuple[Labels, Labels]:
+    """Ends and the theorems that say so, by `ends.SYSTEM_RULES`; letters as there, arrays over channels."""
+    row, cited = deciding_rows("system_rules", letters), ends.theorems()
+    end = np.array([rule.end for rule in ends.SYSTEM_RULES])[row]
+    theorem = np.array([cited.index(rule.theorem) for rule in ends.SYSTEM_RULES])[row]
+    return end_labels(end), Labels(theorem.astype(np.uint8), cited)

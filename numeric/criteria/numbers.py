@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Float64
 
+from s6flow.numeric.thresholds import BALANCED, ONE_RATE
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic import criteria, notation
 from s6flow.symbolic.codegen.lower import lower_program
@@ -18,8 +19,6 @@ __all__ = ["KAPPA_TOKENS", "channel_numbers", "evaluate", "inherited_limit", "pr
 
 #: kappa_max looks at tokens 2..KAPPA_TOKENS.
 KAPPA_TOKENS = 8
-#: Decay rates count as one if they differ by no more than this: the rounding of a float32 A_log.
-ONE_RATE = 1e-6
 
 Column = Float64[np.ndarray, " channel"]
 
@@ -69,14 +68,14 @@ def prepare() -> None:
 def channel_numbers(layer: S6Layer) -> dict[str, np.ndarray]:
     """Every number of every channel, by column name; NaN where a number is not defined.
 
-    Numerics: mu counts as zero where |mu| <= (N + 1) eps sum |mu_n|, below which its sign is a matter of rounding.
+    Numerics: mu counts as zero where its sign is a matter of rounding, see `BALANCED`.
     """
     mu_n, a, s, b = layer.mu_n, layer.a, layer.s, layer.b
     floor = np.full(layer.channels, layer.floor)
     shared = {"mu": mu_n, "a": a, "b": b, "floor": floor}
     mu = evaluate("mu", mu=mu_n)
     size = np.abs(mu_n).sum(axis=1)
-    doubtful = np.abs(mu) <= (layer.states + 1) * np.finfo(np.float64).eps * size
+    doubtful = np.abs(mu) <= BALANCED * (layer.states + 1) * np.finfo(np.float64).eps * size
     mu = np.where(doubtful, 0.0, mu)
     with np.errstate(divide="ignore", invalid="ignore"):
         carried = np.where(doubtful, np.nan, evaluate("carried_zero", **shared))

@@ -10,56 +10,47 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from s6flow.numeric.criteria.labels import Labels, choose
+from s6flow.numeric.criteria.labels import deciding_rows
+from s6flow.numeric.thresholds import PHASE_ROUNDING
+from s6flow.symbolic.ends import PHASE_RULES, End, word
 
-__all__ = ["FATES", "describe", "fate_of", "summarise"]
-
-#: Fates of one token. "root": a nonzero equilibrium; "doubtful": within rounding of an equilibrium.
-FATES = ("zero", "root", "fast", "slow", "exponential", "doubtful")
-_ROUNDING = 1e-12
+__all__ = ["describe", "fate_of", "summarise"]
 
 Numbers = dict[str, np.ndarray]
-
-
-def escape(numbers: Numbers, sign: int, floor: float) -> UInt8[np.ndarray, " channel"]:
-    """How |x_1| -> infinity is approached from tokens of `sign`, as a code of `FATES`."""
-    slope = numbers["s"] * sign
-    constant = (numbers["mu"] == 0) & (numbers["nu"] == 0)
-    names = choose(
-        FATES,
-        [((slope < 0) & (floor == 0), "slow"), (constant & (slope <= 0), "exponential")],
-        "fast",
-    )
-    return names.codes
 
 
 def fate_of(
     x0: Float64[np.ndarray, "*start channel"], numbers: Numbers, floor: float
 ) -> UInt8[np.ndarray, "*start channel"]:
-    """Fate of token 1 from x0, a code of `FATES`; a zero token stays zero.
+    """Fate of token 1 from x0, a code of `End` by `ends.PHASE_RULES`; a zero token stays zero.
 
     Args:
         x0: starts, the channel axis last.
         numbers: columns mu, nu, lambda, s, root_low and root_high.
         floor: step floor.
-    Numerics: where p(x0) is below rounding the fate is "doubtful".
+    Numerics: where p(x0) is below rounding the fate is not decided.
     """
     mu, nu, constant = (numbers[key] for key in ("mu", "nu", "lambda"))
     p = (mu * x0 + nu) * x0 + constant
     size = np.abs(mu) * x0**2 + np.abs(nu * x0) + np.abs(constant)
-    outward = p > 0
-    between = np.zeros(x0.shape, dtype=bool)
+    ahead = np.zeros(x0.shape, dtype=bool)
     for name in ("root_low", "root_high"):
         root = numbers[name]
         with np.errstate(invalid="ignore"):
             same = root * x0 > 0
-            ahead = np.where(outward, np.abs(root) > np.abs(x0), np.abs(root) < np.abs(x0))
-        between |= same & ahead
-    away = np.where(x0 > 0, escape(numbers, 1, floor), escape(numbers, -1, floor))
-    zero, root_code, doubtful = (np.uint8(FATES.index(word)) for word in ("zero", "root", "doubtful"))
-    fate = np.where(between, root_code, np.where(outward, away, zero))
-    fate = np.where(np.abs(p) <= _ROUNDING * size, doubtful, fate)
-    result: UInt8[np.ndarray, "*start channel"] = np.where(x0 == 0, zero, fate).astype(np.uint8)
+            ahead |= same & np.where(p > 0, np.abs(root) > np.abs(x0), np.abs(root) < np.abs(x0))
+    letters = {
+        "x_1": x0,
+        "p": p,
+        "doubtful": np.abs(p) <= PHASE_ROUNDING * size,
+        "ahead": ahead,
+        "s": numbers["s"],
+        "floor": floor,
+        "mu_sum": mu,
+        "nu": nu,
+    }
+    known = np.array([rule.end for rule in PHASE_RULES])
+    result: UInt8[np.ndarray, "*start channel"] = known[deciding_rows("phase_rules", letters)].astype(np.uint8)
     return result
 
 
@@ -73,15 +64,13 @@ def probes(numbers: Numbers, sign: int) -> Float64[np.ndarray, "3 channel"]:
     return sign * np.stack([inner, middle, 2 * second])
 
 
-def summarise(numbers: Numbers, sign: int, floor: float, names: tuple[str, ...]) -> Labels:
-    """The fate of token 1 of one sign if every size shares it, else "by size"."""
+def summarise(numbers: Numbers, sign: int, floor: float) -> UInt8[np.ndarray, " channel"]:
+    """The fate of token 1 of one sign, a code of `End`, if every size shares it, else `End.BY_SIZE`."""
     starts = probes(numbers, sign)
     fates = fate_of(starts, numbers, floor)
-    missing = np.isnan(starts)
-    same = ((fates == fates[0]) | missing).all(axis=0)
-    word = {"zero": "convergent", "doubtful": "not predicted"}
-    rows = [(same & (fates[0] == code), word.get(name, name)) for code, name in enumerate(FATES)]
-    return choose(names, rows, "by size")
+    same = ((fates == fates[0]) | np.isnan(starts)).all(axis=0)
+    shared: UInt8[np.ndarray, " channel"] = np.where(same, fates[0], np.uint8(End.BY_SIZE))
+    return shared
 
 
 def describe(numbers: Numbers, channel: int, floor: float) -> str:
@@ -91,7 +80,7 @@ def describe(numbers: Numbers, channel: int, floor: float) -> str:
     for sign in (-1, 1):
         starts = probes(one, sign)[:, 0]
         starts = starts[~np.isnan(starts)]
-        fates = [FATES[code] for code in fate_of(starts[:, None], one, floor)[:, 0]]
+        fates = [word(code) for code in fate_of(starts[:, None], one, floor)[:, 0]]
         roots = sorted((r for k in ("root_low", "root_high") if (r := float(one[k][0])) * sign > 0), key=abs)
         half = [fates[0]]
         for root, fate in zip(roots, fates[1:], strict=True):

@@ -1,52 +1,62 @@
-"""From numbers to verdicts: the scenario that tokens of each sign meet, and the theorem that says so (theory 7-8b)."""
+"""From numbers to verdicts: the end that tokens of each sign meet, and the theorem that says so (theory 7-8b).
+
+The rules are expressions, `symbolic.ends.SYSTEM_RULES`; here their letters are given numbers.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64, Int8, Int64
 
-from s6flow.numeric.criteria.carried import EVIDENCE, NONNEGATIVE, UNDECIDED, carried_signs
-from s6flow.numeric.criteria.labels import Labels, choose
+from s6flow.numeric.criteria.carried import EVIDENCE, NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
+from s6flow.numeric.criteria.labels import Labels, end_labels, judge
 from s6flow.numeric.criteria.phase_line import summarise
+from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic import ends
 
-__all__ = ["SCENARIOS", "SIGNS", "THEOREMS", "channel_verdicts"]
+__all__ = ["SIGNS", "carried_columns", "channel_verdicts", "least_sign", "letters_of"]
 
 SIGNS = ("positive", "negative", "mixed")
-#: What a scenario says, for tokens that are not zero (a zero token stays zero).
-SCENARIOS: dict[str, str] = {
-    "convergent": "every token tends to 0",
-    "stationary": "no token moves",
-    "slow": "every token diverges logarithmically, without end",
-    "fast": "a token reaches infinity in finite depth-time and every later one with it",
-    "coexistence": "a token reaches infinity in finite depth-time; a later one may tend to 0 or stay finite meanwhile",
-    "root": "token 1 tends to a nonzero equilibrium",
-    "exponential": "token 1 grows exponentially",
-    "by size": "the fate of token 1 depends on its size; the phase line says where it changes",
-    "not predicted": "no theorem covers these tokens",
-}
-#: Ids of the registry. `carried-order`: what `carried` finds not negative is positive inside the reach, because one of
-#: its tests sums positive terms and the other keeps a margin.
-THEOREMS = (
-    "convergence-rate",
-    "state-convergence",
-    "slow-log-rate",
-    "state-slow-divergence",
-    "fast-blow-up-time",
-    "step-floor",
-    "dichotomy",
-    "stationary",
-    "carried-order",
-    "coexistence",
-    "affine-phase-line",
-    "none",
-)
-Mask = Bool[np.ndarray, " channel"]
-Rule = tuple[Mask, str, str]
+#: Tokens that a verdict on a channel speaks of: two stand for any number of them.
+SEVERAL = 2
+#: Sign of K that a rule sees, for the codes of `carried`: `carried-order` needs K > 0 inside the reach, and what
+#: `carried` finds not negative is: one of its tests sums positive terms, the other keeps a margin.
+_LEAST = {NONNEGATIVE: 1, NEGATIVE: -1, UNDECIDED: 0}
+
+
+def sign_pattern(name: str, s: Float64[np.ndarray, " channel"]) -> Int64[np.ndarray, " channel"]:
+    """How many of `SEVERAL` tokens of these signs have s x >= 0, one number a channel; of both signs: one has."""
+    if name == "mixed":
+        pattern: Int64[np.ndarray, " channel"] = np.where(s == 0, SEVERAL, 1)
+        return pattern
+    return np.where(s * (1 if name == "positive" else -1) >= 0, SEVERAL, 0)
+
+
+def least_sign(reach: Int8[np.ndarray, " channel"]) -> Int64[np.ndarray, " channel"]:
+    """The letter `least_carried` for codes of `carried`."""
+    return np.select([reach == code for code in _LEAST], list(_LEAST.values()))
+
+
+def letters_of(layer: S6Layer, numbers: dict[str, np.ndarray], least_carried: np.ndarray) -> dict[str, Any]:
+    """The letters of the rules that do not depend on the tokens but for K, as several tokens without gaps see them."""
+    return {
+        "mu_sum": numbers["mu"],
+        "states": numbers["mu_n_positive"] + numbers["mu_n_negative"],
+        "definite": numbers["one_sign"] | numbers["one_rate"],
+        "floor": layer.floor,
+        "tokens": SEVERAL,
+        "gaps": 0,
+        "least_carried": least_carried,
+        "vanishes": 0,
+        "held": 0,
+    }
 
 
 def channel_verdicts(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray | Labels]:
-    """Scenario and theorem for tokens that are all positive, all negative, or of both signs; and the dichotomy.
+    """Ends and theorems for tokens that are all positive, all negative, or of both signs; and the dichotomy.
 
     Args:
         layer: the weights.
@@ -55,51 +65,24 @@ def channel_verdicts(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str
     """
     if layer.affine:
         return _affine(layer, numbers)
-    mu, s, definite = numbers["mu"], numbers["s"], (numbers["one_sign"] | numbers["one_rate"]).astype(bool)
-    growing = mu > 0
-    found = _carried(layer, numbers, growing & ~definite, definite)
-    fails, above = found["dichotomy_can_fail"], found.pop("above")
-    assert isinstance(fails, np.ndarray), "a flag"
-    assert isinstance(above, np.ndarray), "a flag"
-    verdicts: dict[str, np.ndarray | Labels] = dict(found)
-    still = (numbers["mu_n_positive"] == 0) & (numbers["mu_n_negative"] == 0)
-    for index, name in enumerate(SIGNS):
-        slow = np.zeros(len(mu), dtype=bool)
-        reach = fails
-        if name != "mixed":
-            sign = 1 - 2 * index
-            slow = growing & (s * sign < 0) & (layer.floor == 0)
-            # Tokens on the side where Delta grows reach no step below Delta(0).
-            reach = np.where(s * sign >= 0, above, fails)
-        floored = growing & (layer.floor > 0)
-        rules: list[Rule] = [
-            (still, "stationary", "stationary"),
-            (mu == 0, "not predicted", "none"),
-            (~growing & definite, "convergent", "convergence-rate"),
-            (~growing, "convergent", "state-convergence"),
-            (slow & definite, "slow", "slow-log-rate"),
-            (slow, "slow", "state-slow-divergence"),
-            (reach != NONNEGATIVE, "coexistence", "coexistence"),
-            (~definite, "fast", "carried-order"),
-            (floored, "fast", "step-floor"),
-            ((s != 0) & (name == "mixed"), "fast", "dichotomy"),
-        ]
-        verdicts[f"scenario_{name}"], verdicts[f"theorem_{name}"] = _apply(rules, "fast", "fast-blow-up-time")
+    verdicts, above = carried_columns(layer, numbers)
+    anywhere = verdicts["dichotomy_can_fail"]
+    assert isinstance(anywhere, np.ndarray), "a flag"
+    for name in SIGNS:
+        outward = sign_pattern(name, numbers["s"])
+        # Tokens on the side where Delta grows reach no step below Delta(0).
+        reach = np.where(outward == SEVERAL, above, anywhere) if name != "mixed" else anywhere
+        letters = letters_of(layer, numbers, least_sign(reach)) | {"outward": outward}
+        verdicts[f"scenario_{name}"], verdicts[f"theorem_{name}"] = judge(letters)
     return verdicts
 
 
-def _apply(rules: list[Rule], scenario: str, theorem: str) -> tuple[Labels, Labels]:
-    return (
-        choose(tuple(SCENARIOS), [(mask, word) for mask, word, _ in rules], scenario),
-        choose(THEOREMS, [(mask, word) for mask, _, word in rules], theorem),
-    )
-
-
-def _carried(
-    layer: S6Layer, numbers: dict[str, np.ndarray], chosen: Mask, definite: Mask
-) -> dict[str, np.ndarray | Labels]:
-    """Whether the dichotomy can fail, by the signs of K; `above` says so for steps from Delta(0) on alone."""
+def carried_columns(
+    layer: S6Layer, numbers: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray | Labels], Int8[np.ndarray, " channel"]]:
+    """Whether the dichotomy can fail, by the signs of K; and the same for steps from Delta(0) on alone."""
     count, mu = layer.channels, numbers["mu"]
+    definite = (numbers["one_sign"] | numbers["one_rate"]).astype(bool)
     anywhere, above = np.zeros(count, dtype=np.int8), np.zeros(count, dtype=np.int8)
     unknown = (mu == 0) & (numbers["mu_n_positive"] > 0)
     anywhere[unknown] = UNDECIDED
@@ -108,31 +91,21 @@ def _carried(
     codes = np.full(count, EVIDENCE.index("mu <= 0"), dtype=np.uint8)
     codes[mu > 0] = EVIDENCE.index("one sign")
     codes[unknown] = EVIDENCE.index("undecided")
-    rows = np.flatnonzero(chosen)
+    rows = np.flatnonzero((mu > 0) & ~definite)
     if len(rows):
         signs = carried_signs(layer.mu_n[rows], layer.a[rows], numbers["delta0"][rows], numbers["s"][rows], layer.floor)
         anywhere[rows], above[rows] = signs.anywhere, signs.above
         bound[rows], step[rows], codes[rows] = signs.bound, signs.step, signs.evidence.codes
-    return {
+    # At Delta(0) itself the inverse is 0 up to rounding, and every token stands there if s = 0.
+    token = np.where(step == numbers["delta0"], 0.0, token_of_step(step, numbers["s"], numbers["b"], layer.floor))
+    columns: dict[str, np.ndarray | Labels] = {
         "K_sign_changes": bound,
         "K_negative_step": step,
-        "K_negative_token": _token_of_step(step, numbers, layer.floor),
+        "K_negative_token": token,
         "dichotomy_can_fail": anywhere,
         "dichotomy_evidence": Labels(codes, EVIDENCE),
-        "above": above,
     }
-
-
-def _token_of_step(
-    step: Float64[np.ndarray, " channel"], numbers: dict[str, np.ndarray], floor: float
-) -> Float64[np.ndarray, " channel"]:
-    """The token x with Delta(x) = step: (ln(e^y - 1) - b) / s with y = step - floor; NaN where s = 0."""
-    y = step - floor
-    with np.errstate(divide="ignore", invalid="ignore"):
-        token = (y + np.log(-np.expm1(-y)) - numbers["b"]) / numbers["s"]
-    # At Delta(0) itself the inverse is 0 up to rounding, and every token stands there if s = 0.
-    result: Float64[np.ndarray, " channel"] = np.where(step == numbers["delta0"], 0.0, token)
-    return np.where(np.isfinite(result), result, np.nan)
+    return columns, above
 
 
 def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray | Labels]:
@@ -146,13 +119,11 @@ def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndar
         "dichotomy_can_fail": np.full(count, UNDECIDED, dtype=np.int8),
         "dichotomy_evidence": Labels(np.full(count, EVIDENCE.index("affine"), dtype=np.uint8), EVIDENCE),
     }
-    names = tuple(SCENARIOS)
-    for name, sign in (("positive", 1), ("negative", -1)):
-        fates = summarise(numbers, sign, layer.floor, names)
-        open_ = fates.where("not predicted")
-        verdicts[f"scenario_{name}"] = fates
-        verdicts[f"theorem_{name}"] = choose(THEOREMS, [(open_, "none")], "affine-phase-line")
-    never = np.ones(count, dtype=bool)
-    verdicts["scenario_mixed"] = choose(names, [(never, "not predicted")], "not predicted")
-    verdicts["theorem_mixed"] = choose(THEOREMS, [(never, "none")], "none")
+    cited = ends.theorems()
+    open_, known = (np.uint8(cited.index(name)) for name in (ends.NO_THEOREM, "affine-phase-line"))
+    for name in SIGNS:
+        sign = {"positive": 1, "negative": -1}.get(name)
+        codes = np.full(count, ends.End.NOT_DECIDED) if sign is None else summarise(numbers, sign, layer.floor)
+        verdicts[f"scenario_{name}"] = end_labels(codes)
+        verdicts[f"theorem_{name}"] = Labels(np.where(codes == ends.End.NOT_DECIDED, open_, known), cited)
     return verdicts

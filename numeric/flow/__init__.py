@@ -1,7 +1,7 @@
 """Integration of the flows for batches of systems."""
 
 from s6flow.numeric.flow.backends import BACKENDS, fastest_on_cpu, load_backend
-from s6flow.numeric.flow.fates import Fate, Fates, classify
+from s6flow.numeric.flow.fates import Fates, classify
 from s6flow.numeric.flow.integrate import DEFAULT_LOG_HORIZON, LARGEST_LOG_HORIZON, integrate
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
 from s6flow.numeric.flow.parameters import AxisParameters, FlowParameters, LayerParameters, Parameters
@@ -14,7 +14,6 @@ __all__ = [
     "DEFAULT_LOG_HORIZON",
     "LARGEST_LOG_HORIZON",
     "AxisParameters",
-    "Fate",
     "Fates",
     "FlowParameters",
     "FlowResult",

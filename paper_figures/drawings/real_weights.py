@@ -10,12 +10,12 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from numpy.typing import NDArray
 
 from s6flow.numeric.audit import audit
-from s6flow.numeric.criteria.verdict import SCENARIOS
 from s6flow.numeric.flow import AxisParameters, FlowParameters, integrate
 from s6flow.numeric.weights import S6Layer, open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, decay_constants, formula
+from s6flow.symbolic.ends import COLOURS, WORDS, word
 
 SIZE = (3.3, 5.6)
 PARAMETERS: dict[str, Any] = {
@@ -100,19 +100,6 @@ def _roots(judged: Any, layers: list[S6Layer]) -> tuple[NDArray[np.float64], NDA
     return np.concatenate(predicted or [np.empty(0)]), np.concatenate(measured or [np.empty(0)])
 
 
-_COLOURS: dict[str, str] = {
-    "convergent": palette.BLUE,
-    "stationary": palette.GREY,
-    "slow": palette.ORANGE,
-    "fast": palette.VERMILION,
-    "coexistence": palette.PURPLE,
-    "root": palette.GREEN,
-    "exponential": "#7a3b00",
-    "by size": palette.SKY,
-    "not predicted": "#dddddd",
-}
-
-
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) scenario map, (b) signs of mu_n, (c) control, (d) constants, (e) equilibria."""
     maps, middle, lower = palette.parts(canvas, 1.45, 1, 1.1)
@@ -124,8 +111,8 @@ def draw(canvas: Canvas, data: Data) -> None:
     under.set_xlabel("channel, in ascending order of $\\mu$")
     present = np.unique(np.concatenate([data["scenario_positive"], data["scenario_negative"]]))
     for code in present:
-        name = tuple(SCENARIOS)[int(code)]
-        under.plot([], [], "s", color=_COLOURS[name], ms=4, label=name)
+        name = word(int(code))
+        under.plot([], [], "s", color=COLOURS[name], ms=4, label=name)
     maps.legend(loc="outside lower center", ncol=5, handletextpad=0.2)
     left, right = palette.pair(middle)
     layers = np.arange(len(data["fraction"]))
@@ -175,8 +162,8 @@ def draw(canvas: Canvas, data: Data) -> None:
 
 def _map(ax: Axes, mu: NDArray[np.float64], codes: NDArray[np.float64], side: str) -> None:
     order = np.argsort(mu, axis=1)
-    colours = ListedColormap([_COLOURS[name] for name in SCENARIOS])
-    norm = BoundaryNorm(np.arange(len(SCENARIOS) + 1) - 0.5, len(SCENARIOS))
+    colours = ListedColormap([COLOURS[name] for name in WORDS])
+    norm = BoundaryNorm(np.arange(len(WORDS) + 1) - 0.5, len(WORDS))
     ax.imshow(np.take_along_axis(codes, order, 1), aspect="auto", interpolation="nearest", cmap=colours, norm=norm)
     for layer, row in enumerate(mu):
         zero = float((row < 0).sum()) - 0.5

@@ -15,8 +15,8 @@ from s6flow.errors import AssumptionError, FormatError, MissingDependencyError, 
 from s6flow.numeric.audit import audit, audit_layer, report
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
-from s6flow.numeric.criteria.verdict import THEOREMS
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.ends import NO_THEOREM, theorems
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,7 +160,7 @@ class TestTypeseg:
             assert "convergent" not in found
             assert "slow" not in found
         assert report.totals("theorem_positive") == {"affine-phase-line": 1536}
-        assert report.totals("scenario_mixed") == {"not predicted": 1536}
+        assert report.totals("scenario_mixed") == {"not decided": 1536}
         negative = sum(int((layer.numbers("mu") < 0).sum()) for layer in report.layers)
         assert 0 < negative < 1536
         for layer in report.layers:
@@ -287,7 +287,7 @@ def test_certificates_agree_with_the_scan() -> None:
 def test_theorems_are_in_the_registry() -> None:
     files = {path.stem.replace("_", "-") for path in (ROOT / "proofs" / "theorems").glob("*/*.py")}
     assert len(files) > 10
-    assert set(THEOREMS) - {"none"} <= files
+    assert set(theorems()) - {NO_THEOREM} <= files
 
 
 def test_memory_of_a_wide_layer() -> None:

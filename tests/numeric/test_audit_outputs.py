@@ -32,7 +32,7 @@ from s6flow.numeric.audit import (
 )
 from s6flow.numeric.audit.columns import DROPPED
 from s6flow.numeric.audit.output.records import statuses, summary
-from s6flow.numeric.criteria.verdict import SCENARIOS
+from s6flow.symbolic.ends import COLOURS, ENDS
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "numeric" / "audit" / "output" / "schema.json"
 CHANNELS, STATES, RANK = 10, 3, 2
@@ -84,7 +84,7 @@ class TestJson:
         document = json.loads(write_json(report, tmp_path / "a.json").read_text())
         validator = jsonschema.Draft202012Validator(json.loads(PUBLISHED.read_text()))
         validator.validate(document)
-        assert document["schema"] == "s6flow-audit/1"
+        assert document["schema"] == "s6flow-audit/2"
         assert all(math.isfinite(value) for value in numbers(document))
         assert len(document["layers"]) == 3
         assert [entry["name"] for entry in document["withheld"]] == ["backbone.layers.2.mixer"]
@@ -101,7 +101,7 @@ class TestJson:
             case "nan":
                 columns["mu"][0] = "NaN"
             case "version":
-                document["schema"] = "s6flow-audit/2"
+                document["schema"] = "s6flow-audit/1"
             case "missing":
                 del columns["K0"]
             case "extra":
@@ -263,8 +263,5 @@ def test_nothing_half_written(report: AuditReport, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_scenarios_have_colours() -> None:
-    from s6flow.numeric.audit.output.pictures import COLOURS
-
-    assert list(COLOURS) == list(SCENARIOS)
-    assert len(set(COLOURS.values())) == len(COLOURS)
+def test_ends_have_words_and_colours_of_their_own() -> None:
+    assert len(set(COLOURS.values())) == len(COLOURS) == len(ENDS)

@@ -11,9 +11,10 @@ from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import evaluate, inherited_limit
-from s6flow.numeric.criteria.phase_line import FATES, describe, fate_of
+from s6flow.numeric.criteria.phase_line import describe, fate_of
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.ends import word
 
 
 def planted(*channels: dict[str, Any], floor: float = 0.0, beta_B: Any = None, beta_C: Any = None) -> S6Layer:
@@ -57,7 +58,7 @@ def verdict(layer: S6Layer, channel: int) -> list[str]:
         ({"mu": [-3.0, 2.0], "a": [1.0, 1.0]}, ["convergent", "convergence-rate"] * 3),  # one decay rate
         ({"mu": [-3.0, 2.0], "a": [1.0, 2.0]}, ["convergent", "state-convergence"] * 3),
         ({"mu": [0.0, 0.0]}, ["stationary", "stationary"] * 3),
-        ({"mu": [1.0, -1.0], "a": [1.0, 2.0]}, ["not predicted", "none"] * 3),
+        ({"mu": [1.0, -1.0], "a": [1.0, 2.0]}, ["not decided", "none"] * 3),
         (
             {"mu": [1.0, 2.0], "s": 0.5, "a": [1.0, 2.0]},
             ["fast", "fast-blow-up-time", "slow", "slow-log-rate", "fast", "dichotomy"],
@@ -67,8 +68,8 @@ def verdict(layer: S6Layer, channel: int) -> list[str]:
             ["slow", "slow-log-rate", "fast", "fast-blow-up-time", "fast", "dichotomy"],
         ),
         ({"mu": [1.0, 2.0], "s": 0.0}, ["fast", "fast-blow-up-time"] * 3),
-        # K(0) < 0: theory 8, E3
-        (WITNESS, ["coexistence", "coexistence", "slow", "state-slow-divergence", "coexistence", "coexistence"]),
+        # K(0) < 0: theory 8, E3; whether a later token dies out depends on where it starts
+        (WITNESS, ["not decided", "none", "slow", "state-slow-divergence", "not decided", "none"]),
         # the slowest state is positive and outweighs: K >= 0
         (
             {"mu": [2.0, -1.0], "a": [1.0, 3.0]},
@@ -77,7 +78,7 @@ def verdict(layer: S6Layer, channel: int) -> list[str]:
         # K dips below zero only below Delta(0) = softplus(3): of consequence for tokens of both signs alone
         (
             {"mu": [1.0, -6.0, 5.2], "a": [0.1, 2.0, 4.0], "b": 3.0},
-            ["fast", "carried-order", "slow", "state-slow-divergence", "coexistence", "coexistence"],
+            ["fast", "carried-order", "slow", "state-slow-divergence", "not decided", "none"],
         ),
     ],
 )
@@ -218,7 +219,7 @@ class TestPhaseLine:
     def test_mu_alone_gives_the_wrong_verdict(self, floor: float) -> None:
         """mu < 0, yet no token converges to 0: lambda > 0 pushes small ones out to the root."""
         layer = planted({"mu": [-1.0]}, beta_B=[1.0], beta_C=[2.0], floor=floor)
-        assert verdict(layer, 0) == ["root", "affine-phase-line"] * 2 + ["not predicted", "none"]
+        assert verdict(layer, 0) == ["root", "affine-phase-line"] * 2 + ["not decided", "none"]
         assert audit_layer(layer, shuffles=2).columns["dichotomy_can_fail"][0] == UNDECIDED
 
     @pytest.mark.parametrize(
@@ -227,10 +228,10 @@ class TestPhaseLine:
             (1.0, 1.0, 0.0, 2.0, "fast"),
             (1.0, -1.0, 0.0, 2.0, "slow"),
             (1.0, -1.0, 0.1, 2.0, "fast"),
-            (1.0, 1.0, 0.0, 0.5, "zero"),
-            (1.0, 1.0, 0.0, 1.0, "doubtful"),
-            (1.0, 1.0, 0.0, 0.0, "zero"),
-            (1.0, 1.0, 0.0, -0.5, "zero"),
+            (1.0, 1.0, 0.0, 0.5, "convergent"),
+            (1.0, 1.0, 0.0, 1.0, "not decided"),
+            (1.0, 1.0, 0.0, 0.0, "convergent"),
+            (1.0, 1.0, 0.0, -0.5, "convergent"),
             (1.0, 1.0, 0.0, -1.5, "slow"),
         ],
     )
@@ -238,18 +239,18 @@ class TestPhaseLine:
         """p = x^2 - 1 has roots -1 and 1, both repelling, and 0 attracts."""
         one = {key: np.array([value]) for key, value in {"mu": mu, "nu": 0.0, "lambda": -1.0, "s": s}.items()}
         one |= {"root_low": np.array([-1.0]), "root_high": np.array([1.0])}
-        assert FATES[fate_of(np.array([x0]), one, floor)[0]] == fate
+        assert word(fate_of(np.array([x0]), one, floor)[0]) == fate
 
     def test_a_constant_p_grows_exponentially(self) -> None:
         one = {key: np.array([value]) for key, value in {"mu": 0.0, "nu": 0.0, "lambda": 1.0, "s": 1.0}.items()}
         one |= {"root_low": np.array([np.nan]), "root_high": np.array([np.nan])}
-        fates = [FATES[fate_of(np.array([x]), one, floor)[0]] for x, floor in ((-1.0, 0.1), (1.0, 0.1), (-1.0, 0.0))]
+        fates = [word(fate_of(np.array([x]), one, floor)[0]) for x, floor in ((-1.0, 0.1), (1.0, 0.1), (-1.0, 0.0))]
         assert fates == ["exponential", "fast", "slow"]
 
     def test_in_words(self) -> None:
         layer = planted({"mu": [1.0], "s": 1.0}, beta_B=[-2.0], beta_C=[0.5])
         numbers = self.numbers(layer)  # p = x^2 + (0.5 - 2) x - 1 = (x - 2)(x + 1/2)
-        assert describe(numbers, 0, 0.0) == "slow [-0.5] zero [0] zero [2] fast"
+        assert describe(numbers, 0, 0.0) == "slow [-0.5] convergent [0] convergent [2] fast"
         assert verdict(layer, 0)[:3:2] == ["by size", "by size"]
 
     def test_every_fate_follows_the_sign_of_p(self) -> None:
@@ -268,8 +269,8 @@ class TestPhaseLine:
             out = np.polyval([numbers[key][channel] for key in ("mu", "nu", "lambda")], x) > 0
             ahead = p[ladder > abs(x)] if out else p[ladder < abs(x)]
             stopped = (ahead < 0).any() if out else (ahead > 0).any()
-            expected = {"root"} if stopped else ({"fast", "slow"} if out else {"zero"})
-            assert FATES[fates[start, channel]] in expected
+            expected = {"root"} if stopped else ({"fast", "slow"} if out else {"convergent"})
+            assert word(fates[start, channel]) in expected
 
 
 def test_verdicts_do_not_change_their_input() -> None:

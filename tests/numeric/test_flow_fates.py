@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s6flow.numeric.flow import AxisParameters, Fate, FlowParameters, Status, classify, integrate
+from s6flow.numeric.flow import AxisParameters, FlowParameters, Status, classify, integrate
+from s6flow.symbolic.ends import End
 
 ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
 E2 = FlowParameters([-2.8331, 1.7876, 0.7693, 0.5536], [0.1228, 2.8934, 0.5123, 0.3504], 1.1915, -1.265)
@@ -21,7 +22,7 @@ def test_convergent_to_a_trillion() -> None:
     np.testing.assert_allclose(1e12 * np.asarray(result.x[0]) ** 2, constants, rtol=1e-4)
     np.testing.assert_allclose(1e40 * np.asarray(result.x[1]) ** 2, constants, rtol=1e-9)
     assert result.steps < 100
-    assert classify(result).systems == Fate.CONVERGENT
+    assert classify(result).systems == End.CONVERGENT
 
 
 def test_slow_to_log_t_600() -> None:
@@ -30,7 +31,7 @@ def test_slow_to_log_t_600() -> None:
     log_t = result.log_times
     ahead = 1.3 * np.abs(np.asarray(result.x[:, 0])) - log_t - 3 * np.log(log_t) - np.log(np.exp(0.2) / 1.3**2)
     assert abs(ahead[1]) < abs(ahead[0]) < 0.2
-    assert classify(result).tokens.tolist() == [Fate.SLOW] * 3
+    assert classify(result).tokens.tolist() == [End.SLOW] * 3
 
 
 def test_fast_reaches_1e100() -> None:
@@ -39,22 +40,22 @@ def test_fast_reaches_1e100() -> None:
     assert result.blow_up_token == 2
     assert result.final_log_abs[1] > np.log(1e100)
     fates = classify(result)
-    assert fates.systems == Fate.FAST
-    assert fates.tokens.tolist() == [Fate.UNDECIDED, Fate.FAST, Fate.FAST, Fate.FAST, Fate.STATIONARY]
+    assert fates.systems == End.FAST
+    assert fates.tokens.tolist() == [End.UNDECIDED, End.FAST, End.FAST, End.FAST, End.STATIONARY]
 
 
 def test_e1_mixed_signs_converge() -> None:
     params = FlowParameters([-2.0, 0.7, 0.5], [0.2, 1.0, 3.0], 0.8, 0.1)
     result = integrate([0.5, -1.0, 0.3, 2.0], params)
-    assert classify(result).systems == Fate.CONVERGENT
+    assert classify(result).systems == End.CONVERGENT
 
 
 def test_e1_frozen_start_needs_its_horizon() -> None:
     params = FlowParameters([-1.0], [0.7], 1.0, 0.2)
     short = integrate([-200.0, 1.0], params, log_horizon=150.0)
     assert short.final_log_abs[0] == pytest.approx(np.log(200.0), abs=1e-12)
-    assert classify(short).systems == Fate.UNDECIDED
-    assert classify(integrate([-200.0, 1.0], params)).systems == Fate.CONVERGENT
+    assert classify(short).systems == End.UNDECIDED
+    assert classify(integrate([-200.0, 1.0], params)).systems == End.CONVERGENT
 
 
 def test_e2_escapes_at_388() -> None:
@@ -62,26 +63,26 @@ def test_e2_escapes_at_388() -> None:
     token = np.asarray(result.log_abs[:, 3])
     assert token.min() == pytest.approx(-193.0645, abs=1e-3)
     assert token[2] < -190 < 0 < token[3], "token 4 escapes between ln t = 388 and 389"
-    assert classify(result).systems == Fate.SLOW
+    assert classify(result).systems == End.SLOW
     early = classify(integrate(E2_START, E2, log_horizon=300.0))
-    assert early.tokens.tolist() == [Fate.SLOW, Fate.SLOW, Fate.SLOW, Fate.UNDECIDED]
-    assert early.systems == Fate.UNDECIDED
+    assert early.tokens.tolist() == [End.SLOW, End.SLOW, End.SLOW, End.UNDECIDED]
+    assert early.systems == End.UNDECIDED
 
 
 def test_e3_token_two_tends_to_zero() -> None:
     result = integrate([1.0, 0.5], FlowParameters([-1.0, 1.5], [0.2, 4.0], 1.0, 1.0))
     assert result.blow_up_time == pytest.approx(0.372229, abs=1e-6)
     assert result.final_share[1] / result.final_share[0] == pytest.approx(-1.52232, abs=5e-6)
-    assert classify(result).tokens.tolist() == [Fate.FAST, Fate.CONVERGENT]
+    assert classify(result).tokens.tolist() == [End.FAST, End.CONVERGENT]
 
 
 def test_stationary() -> None:
     still = integrate([-200.0, 1.0], FlowParameters([0.0], [0.7], 1.0, 0.2), log_horizon=100.0)
-    assert classify(still).systems == Fate.STATIONARY
+    assert classify(still).systems == End.STATIONARY
     nothing = integrate([0.0, 0.0], ONE)
     assert nothing.status == Status.HORIZON
     assert (nothing.final_x == 0).all()
-    assert classify(nothing).systems == Fate.STATIONARY
+    assert classify(nothing).systems == End.STATIONARY
 
 
 def test_affine_flow_settles_on_the_root() -> None:
@@ -109,7 +110,7 @@ def test_step_limit_is_reported() -> None:
     assert result.status == Status.STEP_LIMIT
     assert result.reached.tolist() == [True, False]
     assert np.isfinite(result.final_log_abs).all()
-    assert classify(result).systems == Fate.UNDECIDED
+    assert classify(result).systems == End.UNDECIDED
 
 
 def test_stiff_stretch_is_carried() -> None:
@@ -125,7 +126,7 @@ def test_stiff_stretch_is_carried() -> None:
     result = integrate(x0, params, log_times=[5.0, 9.5, 27.6])
     assert result.status == Status.HORIZON
     assert result.steps < 4000
-    assert classify(result).systems == Fate.CONVERGENT
+    assert classify(result).systems == End.CONVERGENT
     first = integrate(x0[:8], params, log_times=[5.0, 9.5, 27.6], rtol=1e-12, max_steps=20_000)
     np.testing.assert_allclose(result.log_abs[:, :8], first.log_abs, atol=1e-6)
 

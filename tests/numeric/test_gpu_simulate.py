@@ -115,7 +115,7 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
     """Near ln t = 80 softplus(s x + b) leaves float32: a token that stops there is no equilibrium."""
     from s6flow.numeric.audit.simulation import mamba
     from s6flow.numeric.flow import FlowParameters, Status, classify, integrate
-    from s6flow.numeric.flow.fates import Fate
+    from s6flow.symbolic.ends import End
 
     rng = np.random.default_rng(2)
     layer = random_layer(channels=30, seed=5)
@@ -128,7 +128,7 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
     assert (far.status == Status.UNDERFLOW).all()
     assert (far.final_log_time > kernel.LOG_RANGE + 20).all()
     near = integrate(x0, params, log_horizon=kernel.LOG_RANGE, rtol=1e-5, max_steps=500, backend=backend)
-    assert (classify(near).systems == Fate.SLOW).all()
+    assert (classify(near).systems == End.SLOW).all()
     columns = audit_layer(layer, shuffles=2).columns
     confusion = kernel.simulate_layer(layer, columns, 1).confusion
     assert confusion["slow", "slow"] == sum(n for (p, _), n in confusion.items() if p == "slow")

@@ -14,11 +14,12 @@ from markupsafe import Markup
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
 from s6flow.numeric.audit.output import pictures
-from s6flow.numeric.audit.output.records import statuses, summary
+from s6flow.numeric.audit.output.records import SCHEMA, statuses, summary
 from s6flow.numeric.audit.output.sentences import confusion, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
-from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
-from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+from s6flow.numeric.audit.simulation.observed import agrees
+from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.symbolic.ends import NO_THEOREM, OBSERVED, SCENARIOS
 
 __all__ = ["to_html", "write_html"]
 
@@ -47,9 +48,10 @@ def to_html(report: AuditReport) -> str:
     counts = confusion(report)
     seen = [word for word in OBSERVED if any(observed == word for _, observed in counts)]
     predicted = [word for word in SCENARIOS if any(p == word for p, _ in counts)]
-    used = {word for name in SIGNS for word in report.totals(f"theorem_{name}")} - {"none"}
+    used = {word for name in SIGNS for word in report.totals(f"theorem_{name}")} - {NO_THEOREM}
     return _template().render(
         report=report,
+        schema=SCHEMA,
         summary=summary(report),
         sentences=list(sentences(report, brief=True)),
         pictures=[(Markup(svg), caption) for svg, caption in _pictures(report)],

@@ -10,18 +10,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.numeric.audit.report import AuditReport
-from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.symbolic.ends import COLOURS, SCENARIOS
 
-__all__ = ["COLOURS", "carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
+__all__ = ["carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
 
-#: Distinguishable with colour-blind eyes (Okabe and Ito), in the order of `SCENARIOS`.
-COLOURS: dict[str, str] = dict(
-    zip(
-        SCENARIOS,
-        ("#0072b2", "#7f7f7f", "#e69f00", "#d55e00", "#cc79a7", "#009e73", "#8c6d1f", "#56b4e9", "#e4e4e4"),
-        strict=True,
-    )
-)
 _WIDTH, _LEFT, _ROW = 720, 74, 14
 _CELLS = 240
 _BINS = 60

@@ -1,4 +1,4 @@
-"""The audit as JSON (schema s6flow-audit/1) and CSV: deterministic, without NaN, described by `columns`."""
+"""The audit as JSON (schema s6flow-audit/2) and CSV: deterministic, without NaN, described by `columns`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ import numpy as np
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
-from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
+from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.phase_line import describe
-from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS, THEOREMS
+from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.proofs.registry import GROUPS
 from s6flow.proofs.status import status
+from s6flow.symbolic.ends import OBSERVED, SCENARIOS, theorems
 
 __all__ = ["SCHEMA", "channel_values", "schema", "statuses", "summary", "to_json", "write_csv", "write_json"]
 
-SCHEMA = "s6flow-audit/1"
+#: /2: a start that theory does not decide is `not decided` (it was `not predicted`, or `coexistence` without a theorem
+#: behind it), `coexistence` says that a later token tends to 0, `finite limit` is new, and a prediction agrees only with
+#: the same word.
+SCHEMA = "s6flow-audit/2"
 
 
 def _plain(value: Any) -> Any:
@@ -57,7 +61,7 @@ def statuses() -> dict[str, str]:
     Only the files of these theorems are imported: the whole registry takes longer than the audit.
     """
     found = {}
-    for name in THEOREMS:
+    for name in theorems():
         for group in GROUPS:
             module = f"s6flow.proofs.theorems.{group}.{name.replace('-', '_')}"
             if importlib.util.find_spec(module) is not None:

@@ -8,8 +8,10 @@ from s6flow.numeric.audit.columns import DROPPED, READING
 from s6flow.numeric.audit.output.records import statuses, summary
 from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.audit.simulation.integrator import Simulation
-from s6flow.numeric.audit.simulation.observed import GROWN, agrees
+from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.numeric.thresholds import GROWN
+from s6flow.symbolic.ends import NO_THEOREM, End, word
 
 __all__ = ["confusion", "how_to_read", "sentences"]
 
@@ -45,7 +47,7 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
     for name in SIGNS:
         words = ", ".join(f"{count} {word}" for word, count in facts["scenarios"][name].items())
         yield f"Tokens {'of both signs' if name == 'mixed' else 'all ' + name}: {words}."
-    used = sorted({word for name in SIGNS for word in facts["theorems"][name]} - {"none"})
+    used = sorted({word for name in SIGNS for word in facts["theorems"][name]} - {NO_THEOREM})
     known = statuses()
     if used:
         yield (
@@ -97,11 +99,12 @@ def _simulated(report: AuditReport) -> Iterator[str]:
     decided = {key: count for key, count in counts.items() if agrees(*key) is not None}
     right = sum(count for key, count in decided.items() if agrees(*key))
     wrong = [row for layer in report.layers if layer.simulation for row in layer.simulation.disagreements]
-    open_ = {p: n for (p, o), n in counts.items() if o == "undecided" and p != "not predicted"}
+    silent, unsettled = word(End.NOT_DECIDED), word(End.UNDECIDED)
+    open_ = {p: n for (p, o), n in counts.items() if o == unsettled and p != silent}
     yield (
         f"Simulated {sum(counts.values())} starts: {right} predictions came true, {len(wrong)} did not, "
         f"{sum(open_.values())} were undecided at the horizon, "
-        f"{sum(n for (p, _), n in counts.items() if p == 'not predicted')} had none."
+        f"{sum(n for (p, _), n in counts.items() if p == silent)} are not decided by theory."
     )
     if open_:
         yield "Undecided, by prediction: " + ", ".join(f"{word} {count}" for word, count in sorted(open_.items())) + "."

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from s6flow.numeric.audit.output.sentences import confusion, how_to_read, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
-from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
-from s6flow.numeric.criteria.verdict import SCENARIOS, SIGNS
+from s6flow.numeric.audit.simulation.observed import agrees
+from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.symbolic.ends import OBSERVED, SCENARIOS
 
 __all__ = ["render_reading", "render_table", "sentences"]
 

@@ -1,41 +1,35 @@
 """Predicted against observed fates: every channel's flow integrated from random starts of both signs.
 
 A bilinear channel starts tokens that are all positive, all negative and of both signs, and runs to ln t = 600; theory 8
-(E2) has transients that last until ln t = 387, so what a horizon does not settle is undecided, never agreement. A
-channel with projection biases starts token 1 alone, whose phase line predicts every start, and several tokens, of
+(E2) has transients that last until ln t = 387, so what a horizon does not settle is undecided, never agreement. Where K
+has both signs in reach theory does not decide such a start. There two tokens are started as well, the first one far on
+its way to its blow-up, and integrated if the phase portrait of K decides where the second one tends
+(`criteria.portrait`). A channel with projection biases starts token 1 alone, whose phase line predicts every start, and several tokens, of
 which nothing is predicted. On some channels the velocity is compared with the S6 recurrence on the whole layer.
 """
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from s6flow.errors import AssumptionError, MissingDependencyError
-from s6flow.numeric.audit.simulation.observed import agrees, axis_fates, system_fates
+from s6flow.numeric.audit.simulation.observed import agrees, axis_fates, pair_fates, system_fates
 from s6flow.numeric.audit.simulation.reference import reference_error
 from s6flow.numeric.criteria.labels import Labels
-from s6flow.numeric.criteria.phase_line import FATES, fate_of
+from s6flow.numeric.criteria.phase_line import fate_of
+from s6flow.numeric.criteria.portrait import followers
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.ends import WORDS, End, word
 
-__all__ = [
-    "SIMULATORS",
-    "Disagreement",
-    "Engine",
-    "Simulation",
-    "TokenStates",
-    "simulate_layer",
-    "simulator",
-]
+__all__ = ["CPU", "Disagreement", "Engine", "Simulation", "Simulator", "TokenStates", "simulate_layer"]
 
 TOKENS = 4
 #: Tokens of the runs of which nothing is predicted.
@@ -44,12 +38,13 @@ STARTS = 2
 LOG_HORIZON, AFFINE_LOG_HORIZON = 600.0, float(np.log(1e12))
 #: Sizes of the starts: |x| is log-uniform between e^-SPREAD and e^SPREAD.
 SPREAD = 1.5
+#: Times so many for the first token of a pair: its own rate then outweighs that of the second one.
+AHEAD = 1e3
+_OPEN = word(End.NOT_DECIDED)
 
 Columns = dict[str, "np.ndarray | Labels"]
-#: Starts (start, channel, token), and the predicted and observed words (start, channel).
-_Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]
-#: Channels that are integrated together.
-Part = slice | np.ndarray
+#: Starts (start, token), the channel of each, and the predicted and observed words.
+_Outcome = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -115,40 +110,8 @@ class Simulation:
     kernel: dict[str, Any] | None = None
 
 
-#: Device -> "module:function" that makes what is called as `simulate_layer`; imported when asked for.
-SIMULATORS: dict[str, str] = {
-    "cpu": "s6flow.numeric.audit.simulation.integrator:on_cpu",
-    "cuda": "s6flow.numeric.audit.simulation.kernel:on_cuda",
-}
 Simulator = Callable[[S6Layer, Columns, int], Simulation]
 TokenStates = Mapping[str, np.ndarray]
-
-
-def simulator(device: str, states: TokenStates | None = None) -> Simulator:
-    """The function that simulates a layer on a device; `states`: see `on_cuda` there.
-
-    Raises: AssumptionError: unknown device. MissingDependencyError: it needs what is not there.
-    """
-    if device not in SIMULATORS:
-        raise AssumptionError("the device must be one of " + ", ".join(SIMULATORS), device, "device")
-    module, name = SIMULATORS[device].split(":")
-    try:
-        make: Callable[[TokenStates | None], Simulator] = getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"simulation on {device} needs its library", error, "device", "Leave --device out: it runs on the CPU."
-        ) from None
-    return make(states)
-
-
-def on_cpu(states: TokenStates | None) -> Simulator:
-    """The simulator that needs nothing.
-
-    Raises: AssumptionError: token states are given, which only whole-layer flows start from.
-    """
-    if states is not None:
-        raise AssumptionError("token states start the flows of whole layers", "cpu", "device", "Add --device cuda.")
-    return simulate_layer
 
 
 def simulate_layer(layer: S6Layer, columns: Columns, seed: int, engine: Engine = CPU) -> Simulation:
@@ -165,14 +128,14 @@ def simulate_layer(layer: S6Layer, columns: Columns, seed: int, engine: Engine =
     found: list[_Outcome] = run(layer, columns, rng, engine)
     confusion: dict[tuple[str, str], int] = {}
     wrong: list[Disagreement] = []
-    for starts, predicted, observed in found:
-        pairs, counts = np.unique(np.stack([predicted.ravel(), observed.ravel()]), axis=1, return_counts=True)
+    for starts, channels, predicted, observed in found:
+        pairs, counts = np.unique(np.stack([predicted, observed]), axis=1, return_counts=True)
         for (p, o), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
             confusion[p, o] = confusion.get((p, o), 0) + count
             if agrees(p, o) is False:
-                for index, channel in np.argwhere((predicted == p) & (observed == o)):
-                    start = tuple(starts[index, channel].tolist())
-                    wrong.append(Disagreement(layer.name, int(channel), start, p, o))
+                for index in np.flatnonzero((predicted == p) & (observed == o)):
+                    start = tuple(starts[index].tolist())
+                    wrong.append(Disagreement(layer.name, int(channels[index]), start, p, o))
     return Simulation(
         dict(sorted(confusion.items())),
         tuple(wrong),
@@ -190,36 +153,44 @@ def _sizes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def _in_parts(
     engine: Engine,
     layer: S6Layer,
-    starts: Float64[np.ndarray, "start channel token"],
-    params: Callable[[Part], AxisParameters | FlowParameters],
+    starts: Float64[np.ndarray, "system token"],
+    channels: Int64[np.ndarray, " system"],
+    params: Callable[[np.ndarray], AxisParameters | FlowParameters],
     log_horizon: float,
-    read: Callable[[FlowResult, Part], np.ndarray],
+    read: Callable[[FlowResult, np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """`read` of the integrated starts, some channels at a time, so that memory does not grow with the layer."""
+    """`read` of the integrated starts, some systems at a time, so that memory does not grow with the layer.
 
-    def run(x0: np.ndarray, part: Part, channels: np.ndarray, end: float) -> FlowResult:
+    Args:
+        params: of the systems on some channels.
+        read: words of a result, given which of the systems it is of.
+    """
+
+    def run(part: np.ndarray, end: float) -> FlowResult:
         return integrate(
-            x0, params(part), log_times=[end - 1.0, end], rtol=engine.rtol, max_steps=engine.max_steps,
-            backend=engine.solver(layer, channels),
+            starts[part], params(channels[part]), log_times=[end - 1.0, end], rtol=engine.rtol,
+            max_steps=engine.max_steps, backend=engine.solver(layer, channels[part]),
         )  # fmt: skip
 
-    width = max(engine.together // len(starts), 1)
-    parts = []
-    for first in range(0, starts.shape[1], width):
-        part = slice(first, first + width)
-        channels = np.tile(np.arange(layer.channels)[part], len(starts))
-        result = run(starts[:, part], part, channels, log_horizon)
+    found = [np.empty(0, dtype=str)]
+    for first in range(0, len(starts), engine.together):
+        part = np.arange(first, min(first + engine.together, len(starts)))
+        result = run(part, log_horizon)
         words = read(result, part)
         lost = result.status == Status.UNDERFLOW
         if engine.log_range is not None and lost.any():
-            again = channels[lost.ravel()]
-            words[lost] = read(run(starts[:, part][lost], again, again, engine.log_range), again)
-        parts.append(words)
-    return np.concatenate(parts, axis=1)
+            words[lost] = read(run(part[lost], engine.log_range), part[lost])
+        found.append(words)
+    return np.concatenate(found)
+
+
+def _flat(starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Starts (start, channel, token) one after another, and the channel of each."""
+    return starts.reshape(-1, starts.shape[-1]), np.tile(np.arange(starts.shape[1]), len(starts))
 
 
 def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
-    starts, predicted = [], []
+    drawn, predicted = [], []
     for name in SIGNS:
         sizes = _sizes(rng, (STARTS, layer.channels, TOKENS))
         if name == "mixed":
@@ -227,51 +198,78 @@ def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine
             signs[..., 1] = -signs[..., 0]
         else:
             signs = np.full(sizes.shape, 1.0 if name == "positive" else -1.0)
-        starts.append(signs * sizes)
+        drawn.append(signs * sizes)
         scenario = columns[f"scenario_{name}"]
         assert isinstance(scenario, Labels), "a scenario is a word"
-        predicted += [scenario.words()] * STARTS
+        predicted.append(np.tile(np.array(scenario.words()), STARTS))
 
-    def params(part: Part) -> FlowParameters:
-        return FlowParameters(layer.mu_n[part], layer.a[part], layer.s[part], layer.b[part], layer.floor)
-
-    tokens = np.concatenate(starts)
-    mu = np.maximum(np.abs(layer.mu_n.sum(axis=1)), np.finfo(float).tiny)
-    blur = engine.noise * (np.abs(layer.mu_n).sum(axis=1) / mu)
+    starts, channels = _flat(np.concatenate(drawn))
+    words = np.concatenate(predicted)
+    blur = _blur(layer, engine)
     observed = _in_parts(
-        engine, layer, tokens, params, LOG_HORIZON, lambda result, part: system_fates(result, blur[part, None])
-    )
-    return [(tokens, np.array(predicted), observed)]
+        engine, layer, starts, channels, _bilinear_parameters(layer), LOG_HORIZON,
+        lambda r, part: system_fates(r, blur[channels[part]]),
+    )  # fmt: skip
+    return [(starts, channels, words, observed), _pairs(layer, np.unique(channels[words == _OPEN]), rng, engine)]
+
+
+def _pairs(layer: S6Layer, channels: np.ndarray, rng: np.random.Generator, engine: Engine) -> _Outcome:
+    """Two tokens, the first far on its way to its blow-up, where the phase portrait of K decides the second one."""
+    channels = np.tile(channels[layer.mu_n[channels].sum(axis=1) > 0], 2 * STARTS)
+    starts = _sizes(rng, (len(channels), 2)) * [AHEAD, 1.0]
+    starts[:, 0] *= np.where(layer.s[channels] < 0, -1.0, 1.0)
+    starts[:, 1] *= np.where(np.arange(len(channels)) < len(channels) // 2, 1.0, -1.0)
+    letters = (layer.mu_n, layer.a, layer.s, layer.b)
+    known = followers(*(part[channels] for part in letters), layer.floor, starts[:, 0], starts[:, 1])
+    judged = np.flatnonzero(known.vanishes | known.held)
+    starts, channels, roots = starts[judged], channels[judged], known.root[judged]
+    predicted = np.where(known.vanishes[judged], word(End.COEXISTENCE), word(End.LIMIT))
+    blur = _blur(layer, engine)
+    seen = _in_parts(
+        engine, layer, starts, channels, _bilinear_parameters(layer), LOG_HORIZON,
+        lambda r, part: pair_fates(r, roots[part], blur[channels[part]]),
+    )  # fmt: skip
+    return starts, channels, predicted, seen
+
+
+def _bilinear_parameters(layer: S6Layer) -> Callable[[np.ndarray], FlowParameters]:
+    """Parameters of the systems on some channels."""
+    return lambda rows: FlowParameters(layer.mu_n[rows], layer.a[rows], layer.s[rows], layer.b[rows], layer.floor)
+
+
+def _blur(layer: S6Layer, engine: Engine) -> np.ndarray:
+    """Rounding error of a token's share of the motion, shape (channel, 1)."""
+    mu = np.maximum(np.abs(layer.mu_n.sum(axis=1)), np.finfo(float).tiny)
+    return np.asarray((engine.noise * (np.abs(layer.mu_n).sum(axis=1) / mu))[:, None])
 
 
 def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
     numbers = {key: value for key, value in columns.items() if isinstance(value, np.ndarray)}
 
-    def params(part: Part) -> AxisParameters:
-        rows = layer.a[part]
+    def params(rows: np.ndarray) -> AxisParameters:
+        a = layer.a[rows]
         return AxisParameters(
-            layer.S_B.T[part],
-            layer.S_C.T[part],
-            np.broadcast_to(layer.beta_B, rows.shape),
-            np.broadcast_to(layer.beta_C, rows.shape),
-            rows,
-            layer.s[part],
-            layer.b[part],
+            layer.S_B.T[rows],
+            layer.S_C.T[rows],
+            np.broadcast_to(layer.beta_B, a.shape),
+            np.broadcast_to(layer.beta_C, a.shape),
+            a,
+            layer.s[rows],
+            layer.b[rows],
             layer.floor,
         )
 
     signs = np.repeat([1.0, -1.0], STARTS)[:, None, None]
-    first = signs * _sizes(rng, (2 * STARTS, layer.channels, 1))
-    codes = fate_of(first[..., 0], numbers, layer.floor)
-    words = {"zero": "convergent", "doubtful": "not predicted"}
-    predicted = np.array([words.get(name, name) for name in FATES])[codes]
+    drawn = signs * _sizes(rng, (2 * STARTS, layer.channels, 1))
+    predicted = np.array(WORDS)[fate_of(drawn[..., 0], numbers, layer.floor)].ravel()
+    first, on = _flat(drawn)
     roots = np.stack([numbers["root_low"], numbers["root_high"]])
     observed = _in_parts(
-        engine, layer, first, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, roots[:, part])
+        engine, layer, first, on, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, roots[:, on[part]])
     )
-    several = _sizes(rng, (1, layer.channels, AFFINE_TOKENS)) * rng.choice(
-        [-1.0, 1.0], (1, layer.channels, AFFINE_TOKENS)
+    several, channels = _flat(
+        _sizes(rng, (1, layer.channels, AFFINE_TOKENS)) * rng.choice([-1.0, 1.0], (1, layer.channels, AFFINE_TOKENS))
     )
-    later = _in_parts(engine, layer, several, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, None))
-    nothing = np.full(later.shape, "not predicted")
-    return [(first, predicted, observed), (several, nothing, later)]
+    later = _in_parts(engine, layer, several, channels, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, None))
+    nothing = np.full(later.shape, _OPEN)
+    return [(first, on, predicted, observed), (several, channels, nothing, later)]

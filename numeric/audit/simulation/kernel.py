@@ -16,12 +16,12 @@ import torch
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator as audit
 from s6flow.numeric.audit.simulation.mamba import LayerOnDevice, axis_solver, layer_flow, layer_velocity, selective_scan
-from s6flow.numeric.audit.simulation.observed import GROWN
 from s6flow.numeric.audit.simulation.reference import s6_reference
 from s6flow.numeric.flow.backends.fitting import halving
 from s6flow.numeric.flow.backends.torch.adaptive import integrate_batched
 from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.thresholds import GROWN
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton.runtime import require_device
