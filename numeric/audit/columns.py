@@ -1,6 +1,7 @@
-"""What every number of the audit means, and the assumption that it rests on.
+"""The columns of the audit, declared: name, kind and dtype, meaning, assumption, section and theorem.
 
-The terminal, the JSON schema, the HTML page and the documentation read these tables; nothing else describes a column.
+The terminal, the JSON schema, the HTML page and the documentation read these tables, nothing else describes a column, and
+`assemble` holds what was computed against them: a column that is not declared, not filled, or of another kind is refused.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from s6flow.numeric.criteria.carried import EVIDENCE
+from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
 from s6flow.numeric.criteria.verdict import SIGNS
-from s6flow.symbolic.ends import SCENARIOS, theorems
+from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS, theorems
 
-__all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column"]
+__all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column", "assemble"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Column:
         meaning: one sentence for a stranger.
         unit: "1" for a pure number.
         assumption: what has to hold for the number to mean that.
-        source: theorem id or section of the theory.
+        section: of the theory.
+        theorem: id of the theorem that it rests on, if there is one.
         nullable: whether it may be null, and the meaning says when.
         words: the words that a column of kind `word` may hold.
     """
@@ -36,11 +41,23 @@ class Column:
     meaning: str
     unit: str
     assumption: str
-    source: str
+    section: str
+    theorem: str = NO_THEOREM
     nullable: bool = False
     words: tuple[str, ...] = ()
 
+    @property
+    def source(self) -> str:
+        """The theorem, or where there is none the section."""
+        return self.section if self.theorem == NO_THEOREM else self.theorem
 
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the stored values; what may be missing is a float, a flag -1 where unknown, a word a code."""
+        return "float64" if self.kind == "count" and self.nullable else _DTYPES[self.kind]
+
+
+_DTYPES = {"count": "int64", "number": "float64", "flag": "int8", "word": "uint8", "text": "str"}
 _NONE = "none: computed from the weights alone"
 _AXIS = "tokens lie on this channel's axis; pure S6 flow, see what the theory drops"
 _BILINEAR = "B and C have no bias"
@@ -102,7 +119,7 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "blows up; null where mu = 0",
         "1",
         f"{_BILINEAR}; of consequence where mu > 0",
-        "coexistence",
+        "8, E3", theorem="coexistence",
         nullable=True,
     ),
     Column(
@@ -111,7 +128,7 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "loss of speed of token 2: t x_2^2 tends to (1 - kappa_2) / (2 |mu| Delta(0)); equals K0; null unless mu < 0",
         "1",
         f"{_BILINEAR}, mu < 0, no token is zero",
-        "state-convergence",
+        "8, E1", theorem="state-convergence",
         nullable=True,
     ),
     Column(
@@ -122,7 +139,7 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "null unless mu < 0",
         "1",
         f"{_BILINEAR}, mu < 0, no token is zero",
-        "state-convergence",
+        "8, E1", theorem="state-convergence",
         nullable=True,
     ),
     Column(
@@ -132,27 +149,27 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "1, or unless mu < 0",
         "1",
         f"{_BILINEAR}, mu < 0, no token is zero; the recursion may be slow to reach it, or be repelled by it",
-        "state-convergence",
+        "8, E1", theorem="state-convergence",
         nullable=True,
     ),
     Column(
         "nu", "number", "coefficient of x in p(x) = mu x^2 + nu x + lambda; 0 without projection biases",
         "1/(token depth-time)", _AXIS,
-        "affine-phase-line",
+        "8b", theorem="affine-phase-line",
     ),
     Column(
         "lambda", "number", "constant of p; 0 without projection biases; negative: small tokens die out",
         "1/depth-time", _AXIS,
-        "affine-phase-line",
+        "8b", theorem="affine-phase-line",
     ),
     Column(
         "root_low", "number", "the lower nonzero real root of p, an equilibrium of token 1; null if there is "
         "none", "token",
-        f"{_AXIS}; token 1 only", "affine-phase-line", nullable=True,
+        f"{_AXIS}; token 1 only", "8b", theorem="affine-phase-line", nullable=True,
     ),
     Column(
         "root_high", "number", "the upper one; null if p has no second nonzero real root", "token",
-        f"{_AXIS}; token 1 only", "affine-phase-line", nullable=True,
+        f"{_AXIS}; token 1 only", "8b", theorem="affine-phase-line", nullable=True,
     ),
     *_SCENARIO_COLUMNS,
     Column(
@@ -170,31 +187,31 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "dichotomy_can_fail", "flag",
         "whether some tokens can die out or stay finite while another blows up: mu > 0 and K < 0 at a token in reach; "
         "null if undecided or if the layer has projection biases",
-        "1", f"{_AXIS}; {_BILINEAR}", "coexistence", nullable=True,
+        "1", f"{_AXIS}; {_BILINEAR}", "8, E3", theorem="coexistence", nullable=True,
     ),
     Column(
         "dichotomy_evidence", "word",
         "what decided it; `partial sums` and `one sign` prove K >= 0 up to rounding, `scan` by bounded "
         "intervals, the others "
         "show a negative value",
-        "1", "float64 arithmetic; --certify judges again in ball arithmetic", "coexistence", words=EVIDENCE,
+        "1", "float64 arithmetic; --certify judges again in ball arithmetic", "8, E3", theorem="coexistence", words=EVIDENCE,
     ),
     Column(
         "K_sign_changes", "count",
         "sign changes of (mu_n) ordered by a_n, at least the number of roots of K (Descartes); null unless mu > 0",
-        "1", _BILINEAR, "coexistence", nullable=True,
+        "1", _BILINEAR, "8, E3", theorem="coexistence", nullable=True,
     ),
     Column(
         "K_negative_token", "number",
         "a token at which K < 0, so that it shrinks while the one before blows up; may be immense; null if none "
         "was found",
-        "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "coexistence", nullable=True,
+        "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "8, E3", theorem="coexistence", nullable=True,
     ),
     Column(
         "certified", "word",
         "verdict on the dichotomy in ball arithmetic; null unless asked for and mu > 0, and with projection biases",
         "1",
-        "that of the certificate", "coexistence", nullable=True, words=("holds", "fails", "inconclusive"),
+        "that of the certificate", "8, E3", theorem="coexistence", nullable=True, words=("holds", "fails", "inconclusive"),
     ),
 )  # fmt: skip
 
@@ -230,8 +247,8 @@ LAYER_COLUMNS: tuple[Column, ...] = (
     ),
     Column("control_shuffles", "count", "how many shuffles", "1", _NONE, "0"),
     *(
-        Column(f"{key}_{part}", kind, f"{text} of {what}", "1", f"from {how}; zero within rounding", source)
-        for key, what, source, how in _SIGNATURE
+        Column(f"{key}_{part}", kind, f"{text} of {what}", "1", f"from {how}; zero within rounding", "11", theorem)
+        for key, what, theorem, how in _SIGNATURE
         for part, kind, text in (
             ("positive", "count", "positive eigenvalues"),
             ("negative", "count", "negative eigenvalues"),
@@ -241,10 +258,36 @@ LAYER_COLUMNS: tuple[Column, ...] = (
         )
     ),
     Column("product_complex", "count", "eigenvalues of S_C^T S_B that are not real", "1", "from the N x N "
-    "matrix S_B S_C^T", "rank-reduction"),
+    "matrix S_B S_C^T", "11", theorem="rank-reduction"),
 )  # fmt: skip
 
 COLUMNS: Mapping[str, tuple[Column, ...]] = {"channel": CHANNEL_COLUMNS, "layer": LAYER_COLUMNS}
+
+
+def assemble(channels: int, *parts: Mapping[str, np.ndarray | Labels]) -> dict[str, np.ndarray | Labels]:
+    """The channel columns in the order of the table, from the parts that computed them.
+
+    Raises: AssertionError: a part fills a column that is not declared or filled already, leaves one out, or gives it
+        another dtype, length or words than declared.
+    """
+    found: dict[str, np.ndarray | Labels] = {}
+    for part in parts:
+        twice = set(found) & set(part)
+        assert not twice, f"columns filled twice: {sorted(twice)}"
+        found |= part
+    declared = {column.name: column for column in CHANNEL_COLUMNS}
+    assert set(found) == set(declared), f"columns not filled or not declared: {sorted(set(found) ^ set(declared))}"
+    for name, values in found.items():
+        column = declared[name]
+        stored = values.codes if isinstance(values, Labels) else values
+        shown = f"{stored.dtype} of shape {stored.shape}"
+        assert stored.shape == (channels,), f"column {name} needs {channels} values; got {shown}"
+        assert stored.dtype == column.dtype, f"column {name} holds {column.dtype}; got {shown}"
+        assert isinstance(values, Labels) == (column.kind == "word"), f"column {name} is a {column.kind}"
+        stray = set(values.counts()) - set(column.words) if isinstance(values, Labels) else set()
+        assert column.nullable or not stray, f"column {name} has words that are not declared: {sorted(stray)}"
+    return {name: found[name] for name in declared}
+
 
 #: What the flow leaves out of the network that the weights come from; said in every report.
 DROPPED: tuple[tuple[str, str], ...] = (

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
+from s6flow.numeric.audit.columns import assemble
 from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.simulation.devices import simulator
 from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
@@ -153,11 +154,13 @@ def audit_layer(
 ) -> LayerAudit:
     """Judge one layer that is in memory; arguments as `audit`."""
     numbers = channel_numbers(layer)
-    columns: dict[str, np.ndarray | Labels] = {"channel": np.arange(layer.channels), **numbers}
-    columns |= channel_verdicts(layer, numbers)
     definite = (numbers["one_sign"] | numbers["one_rate"]).astype(bool)
-    columns["paper_setting"] = (definite & (not layer.affine) & (layer.floor == 0)).astype(np.int8)
-    columns["certified"] = certified_column(layer, columns, certify)
+    own = {
+        "channel": np.arange(layer.channels),
+        "paper_setting": (definite & (not layer.affine) & (layer.floor == 0)).astype(np.int8),
+        "certified": certified_column(layer, numbers["mu"], certify),
+    }
+    columns = assemble(layer.channels, numbers, channel_verdicts(layer, numbers), own)
     judged = LayerAudit(
         name=layer.name,
         channels=layer.channels,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
+from jaxtyping import Float64
 
+from s6flow.numeric.criteria.certify import certify_K
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.weights import S6Layer
 
@@ -16,8 +16,6 @@ CERTIFIED = ("not asked", "holds", "fails", "inconclusive")
 
 def _verdict(layer: S6Layer, channel: int) -> str:
     """Whether K >= 0 on every step in reach, from certified roots and signs of K."""
-    # The checks need the theorems and python-flint; an audit without certificates needs neither.
-    certify_K = importlib.import_module("s6flow.numeric.criteria.certify").certify_K
     s = float(layer.s[channel])
     certificate = certify_K(layer.mu_n[channel], layer.a[channel], s, float(layer.b[channel]), layer.floor)
     fails = certificate.dichotomy_can_fail(s)
@@ -27,14 +25,12 @@ def _verdict(layer: S6Layer, channel: int) -> str:
     return "holds" if fails is False and (s != 0 or certificate.descartes == 0) else "inconclusive"
 
 
-def certified_column(layer: S6Layer, columns: dict[str, np.ndarray | Labels], certify: bool) -> Labels:
+def certified_column(layer: S6Layer, mu: Float64[np.ndarray, " channel"], certify: bool) -> Labels:
     """Certificates of the channels with mu > 0 of a layer without projection biases; "not asked" elsewhere.
 
     Raises: MissingDependencyError: if certificates are asked for and python-flint is not installed.
     """
     codes = np.zeros(layer.channels, dtype=np.uint8)
-    mu = columns["mu"]
-    assert isinstance(mu, np.ndarray), "mu holds numbers"
     for channel in np.flatnonzero(mu > 0) if certify and not layer.affine else ():
         codes[channel] = CERTIFIED.index(_verdict(layer, int(channel)))
     return Labels(codes, CERTIFIED)

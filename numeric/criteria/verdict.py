@@ -100,7 +100,6 @@ def carried_columns(
     token = np.where(step == numbers["delta0"], 0.0, token_of_step(step, numbers["s"], numbers["b"], layer.floor))
     columns: dict[str, np.ndarray | Labels] = {
         "K_sign_changes": bound,
-        "K_negative_step": step,
         "K_negative_token": token,
         "dichotomy_can_fail": anywhere,
         "dichotomy_evidence": Labels(codes, EVIDENCE),
@@ -114,7 +113,6 @@ def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndar
     nothing = np.full(count, np.nan)
     verdicts: dict[str, np.ndarray | Labels] = {
         "K_sign_changes": nothing,
-        "K_negative_step": nothing,
         "K_negative_token": nothing,
         "dichotomy_can_fail": np.full(count, UNDECIDED, dtype=np.int8),
         "dichotomy_evidence": Labels(np.full(count, EVIDENCE.index("affine"), dtype=np.uint8), EVIDENCE),

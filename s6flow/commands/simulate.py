@@ -23,8 +23,9 @@ __all__ = ["simulate"]
 _RTOL, _FINE = 1e-10, 1e-12
 #: |x| at which a run is cut off, and the range of the flag.
 _LIMIT, _LIMITS = 1e100, (1e6, 1e100)
-#: Outputs before a blow-up reach from T - t near T down to e^-25 T.
-_CLOSEST = 25.0
+#: Outputs before a blow-up reach from T - t near T down to e^-12 T: T is known to some 1e-12 of itself, so that T - t,
+#: and with it the tokens, has six digits that do not depend on the backend.
+_CLOSEST = 12.0
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -120,13 +121,15 @@ def _run(
 def _report(
     result: FlowResult, error: float | None, x_limit: float, params: FlowParameters, x0: list[float]
 ) -> dict[str, Any]:
+    from s6flow.numeric.audit.simulation.observed import agrees
     from s6flow.numeric.criteria.system import axis_verdict
-    from s6flow.numeric.criteria.verdict import SCENARIOS
-    from s6flow.numeric.flow import Status
+    from s6flow.numeric.flow import Status, classify
     from s6flow.proofs.registry import get
     from s6flow.proofs.status import status
+    from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS, word
 
     scenario, theorem = axis_verdict(params, np.asarray(x0))
+    observed = word(int(classify(result).systems))
     ended = Status(int(result.status))
     blown = ended is Status.BLOW_UP
     time = float(result.blow_up_time)
@@ -140,11 +143,14 @@ def _report(
         if there
     ]
     return {
-        "schema": "s6flow-simulate/1",
+        "schema": "s6flow-simulate/2",
         "predicted": scenario,
         "predicted_means": SCENARIOS[scenario],
-        "theorem": None if theorem == "none" else theorem,
-        "theorem_status": None if theorem == "none" else status(get(theorem)),
+        "theorem": None if theorem == NO_THEOREM else theorem,
+        "theorem_status": None if theorem == NO_THEOREM else status(get(theorem)),
+        "observed": observed,
+        "agrees": agrees(scenario, observed),
+        "tokens": _tokens(result, params),
         "ended": ended.name.lower(),
         "blow_up_time": time if blown else None,
         "blow_up_time_error": error,
@@ -156,6 +162,31 @@ def _report(
         "steps": int(result.steps),
         "trajectory": rows,
     }
+
+
+def _tokens(result: FlowResult, params: FlowParameters) -> list[dict[str, Any]]:
+    """How every token ended; beside a blow-up its limit, or the rate at which it vanishes and the K(0) of theory."""
+    from s6flow.numeric.criteria.numbers import evaluate
+    from s6flow.numeric.flow import Status, classify
+    from s6flow.symbolic.ends import ENDS, End
+
+    m, shares = int(result.blow_up_token), result.final_share
+    letters = {"mu": params.mu, "a": params.a, "b": params.b, "floor": params.floor}
+    found = []
+    for index, code in enumerate(classify(result).tokens):
+        behind = bool(result.status == Status.BLOW_UP) and index >= m
+        vanishes, stays = behind and code == End.CONVERGENT, behind and code == End.LIMIT
+        rate = float(shares[index] / shares[m - 1]) if vanishes else None
+        adjacent = vanishes and index == m  # further on, and behind zero tokens, K acts at sums of steps
+        found.append(
+            {
+                "end": ENDS[End(int(code))].token,
+                "limit": float(result.final_x[index]) if stays else None,
+                "rate": rate,
+                "carried_zero": float(evaluate("carried_zero", **letters)) if adjacent else None,
+            }
+        )
+    return found
 
 
 def _numbers(values: Any) -> list[float | None]:
@@ -177,10 +208,24 @@ def _print(report: dict[str, Any]) -> None:
     because = f"theorem {report['theorem']}, {report['theorem_status']}" if report["theorem"] else "no theorem"
     click.echo(f"predicted: {report['predicted']} ({because}): {report['predicted_means']}")
     click.echo(f"ended: {_end(report)}")
-    if report["cut_off_at_x_limit"]:
-        final = ", ".join(f"{name} = {_shown(value)}" for name, value in zip(names, report["final_x"], strict=True))
-        click.echo(f"cut off where |x| passed {report['x_limit']:g}; there {final}")
-    click.echo(f"{report['steps']} steps, final ln t = {report['final_log_time']:.6g}")
+    for line in _seen(report, names):
+        click.echo(line)
+
+
+def _seen(report: dict[str, Any], names: list[str]) -> list[str]:
+    """What became of the tokens, in numbers that do not depend on where a step or the limit cut the run off."""
+    judged = {True: ", as predicted", False: ", NOT as predicted", None: ""}[report["agrees"]]
+    told = [
+        f"{name} {token['end']}" + ("" if token["limit"] is None else f", {token['limit']:.6g}")
+        for name, token in zip(names, report["tokens"], strict=True)
+    ]
+    lines = [f"observed: {report['observed']}{judged}: {'; '.join(told)}"]
+    leader = names[(report["blow_up_token"] or 1) - 1]
+    for name, token in zip(names, report["tokens"], strict=True):
+        if token["rate"] is not None:
+            known = "" if token["carried_zero"] is None else f"; K(0) = {token['carried_zero']:.6g}"
+            lines.append(f"rate: d ln|{name}| / d ln|{leader}| -> {token['rate']:.6g}{known}")
+    return lines
 
 
 def _shown(value: float | None) -> str:

@@ -12,12 +12,12 @@ import pytest
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit.simulation import integrator as simulate
 from s6flow.numeric.audit.simulation.integrator import simulate_layer
-from s6flow.numeric.audit.simulation.observed import OBSERVED, agrees
+from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.audit.simulation.reference import s6_reference
 from s6flow.numeric.criteria.labels import Labels
-from s6flow.numeric.criteria.verdict import SCENARIOS
 from s6flow.numeric.flow import FlowParameters, growth_rate, integrate
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.ends import OBSERVED, SCENARIOS
 
 
 def random_layer(channels: int = 12, states: int = 3, seed: int = 0, beta: float = 0.0, floor: float = 0.0) -> S6Layer:
@@ -97,9 +97,9 @@ def test_predictions_come_true(beta: float, floor: float) -> None:
     assert simulation.disagreements == ()
     assert simulation.reference_error < 1e-12
     right = sum(count for key, count in simulation.confusion.items() if agrees(*key))
-    predicted = sum(count for (p, _), count in simulation.confusion.items() if p != "not predicted")
+    predicted = sum(count for (p, _), count in simulation.confusion.items() if p != "not decided")
     assert right >= 0.9 * predicted > 0
-    assert len({p for p, _ in simulation.confusion} - {"not predicted"}) >= 3
+    assert len({p for p, _ in simulation.confusion} - {"not decided"}) >= 3
 
 
 def relabel(column: Any, change: dict[str, str]) -> Labels:
@@ -115,7 +115,7 @@ def relabel(column: Any, change: dict[str, str]) -> Labels:
         {"convergent": "slow", "slow": "convergent"},
         {"fast": "slow"},
         {"slow": "fast"},
-        {"coexistence": "fast"},
+        {"not decided": "fast"},
         {"convergent": "stationary"},
     ],
 )
@@ -158,12 +158,15 @@ def test_a_short_horizon_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_agreement() -> None:
     assert agrees("fast", "fast") is True
-    assert agrees("coexistence", "fast") is True
+    assert agrees("coexistence", "coexistence") is True
+    assert agrees("coexistence", "fast") is False
+    assert agrees("coexistence", "finite limit") is False
+    assert agrees("fast", "finite limit") is False
     assert agrees("fast", "coexistence") is False
     assert agrees("convergent", "slow") is False
     assert agrees("convergent", "undecided") is None
-    assert agrees("not predicted", "fast") is None
-    assert set(OBSERVED) >= set(SCENARIOS) - {"by size", "not predicted"}
+    assert agrees("not decided", "fast") is None
+    assert set(OBSERVED) >= set(SCENARIOS) - {"by size", "not decided"}
 
 
 def test_starts_depend_on_the_seed_and_the_name_alone() -> None:

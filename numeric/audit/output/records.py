@@ -32,6 +32,7 @@ __all__ = ["SCHEMA", "channel_values", "schema", "statuses", "summary", "to_json
 #: behind it), `coexistence` says that a later token tends to 0, `finite limit` is new, and a prediction agrees only with
 #: the same word.
 SCHEMA = "s6flow-audit/2"
+_DESCRIBED = ("name", "kind", "dtype", "meaning", "unit", "assumption", "source", "section", "theorem")
 
 
 def _plain(value: Any) -> Any:
@@ -141,8 +142,7 @@ def to_json(report: AuditReport) -> dict[str, Any]:
 
 
 def _described(column: Column) -> dict[str, str]:
-    keys = ("name", "kind", "meaning", "unit", "assumption", "source")
-    return {key: str(getattr(column, key)) for key in keys}
+    return {key: str(getattr(column, key)) for key in _DESCRIBED}
 
 
 def write_json(report: AuditReport, path: str | os.PathLike[str]) -> Path:
@@ -237,7 +237,7 @@ def schema() -> dict[str, Any]:
     }
     table = {
         "type": "array",
-        "items": _closed(dict.fromkeys(("name", "kind", "meaning", "unit", "assumption", "source"), text)),
+        "items": _closed(dict.fromkeys(_DESCRIBED, text)),
     }
     tally = {"type": "object", "additionalProperties": count}
     totals = ["layers", "channels", "withheld", "affine_layers", "paper_setting_channels", "one_rate_channels"]

@@ -217,10 +217,10 @@ def _pairs(layer: S6Layer, channels: np.ndarray, rng: np.random.Generator, engin
     """Two tokens, the first far on its way to its blow-up, where the phase portrait of K decides the second one."""
     channels = np.tile(channels[layer.mu_n[channels].sum(axis=1) > 0], 2 * STARTS)
     starts = _sizes(rng, (len(channels), 2)) * [AHEAD, 1.0]
-    starts[:, 0] *= np.where(layer.s[channels] < 0, -1.0, 1.0)
+    starts[:, 0] *= np.where(layer.s[channels] < 0, -1.0, 1.0)  # on the side where Delta grows
     starts[:, 1] *= np.where(np.arange(len(channels)) < len(channels) // 2, 1.0, -1.0)
-    letters = (layer.mu_n, layer.a, layer.s, layer.b)
-    known = followers(*(part[channels] for part in letters), layer.floor, starts[:, 0], starts[:, 1])
+    mu_n, a, s, b = (part[channels] for part in (layer.mu_n, layer.a, layer.s, layer.b))
+    known = followers(mu_n, a, s, b, layer.floor, starts[:, 0], starts[:, 1])
     judged = np.flatnonzero(known.vanishes | known.held)
     starts, channels, roots = starts[judged], channels[judged], known.root[judged]
     predicted = np.where(known.vanishes[judged], word(End.COEXISTENCE), word(End.LIMIT))

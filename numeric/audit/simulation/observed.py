@@ -19,7 +19,7 @@ def agrees(predicted: str, observed: str) -> bool | None:
     return observed == predicted
 
 
-def system_fates(result: FlowResult, blur: Float64[np.ndarray, "channel 1"]) -> np.ndarray:
+def system_fates(result: FlowResult, blur: Float64[np.ndarray, "system 1"]) -> np.ndarray:
     """Observed ends of whole systems, as words; `blur` is the rounding error of a token's share of the motion."""
     return np.array(WORDS)[classify(result, blur).systems]
 
@@ -42,8 +42,8 @@ def pair_fates(
     return np.array(WORDS)[np.where(known & near, End.LIMIT, ends)]
 
 
-def axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root channel"] | None) -> np.ndarray:
-    """Observed ends of runs in asinh tokens.
+def axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root system"] | None) -> np.ndarray:
+    """Observed ends of runs in asinh tokens, one entry a system.
 
     A run at rest is compared with the `roots`. A run on the move counts as convergent or slow only if no root lies
     ahead, where it might still come to rest (a far root is approached like ln t); without `roots` it is undecided.
@@ -59,10 +59,10 @@ def axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root channel"] | 
     if roots is not None:
         x = result.final_x[..., 0]
         with np.errstate(invalid="ignore"):
-            near = np.abs(x - roots[:, None]) <= NEAR_ROOT * np.abs(roots[:, None])
-            same = roots[:, None] * x > 0
-            outside = (same & (np.abs(roots[:, None]) > np.abs(x))).any(axis=0)
-            inside = (same & (np.abs(roots[:, None]) < np.abs(x))).any(axis=0)
+            near = np.abs(x - roots) <= NEAR_ROOT * np.abs(roots)
+            same = roots * x > 0
+            outside = (same & (np.abs(roots) > np.abs(x))).any(axis=0)
+            inside = (same & (np.abs(roots) < np.abs(x))).any(axis=0)
         rest[~near.any(axis=0)] = End.ELSEWHERE
     decays = moves & ~inside & (slope <= DECAY).all(axis=-1)
     log_paced = slope * result.final_log_time[..., None]
