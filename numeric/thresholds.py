@@ -13,11 +13,13 @@ __all__ = [
     "EXPONENT",
     "GONE",
     "GROWN",
+    "MOVE",
     "NEAR_ROOT",
     "ONE_RATE",
     "PHASE_ROUNDING",
     "SLOW_HIGH",
     "SLOW_LOW",
+    "SMALL",
     "THRESHOLDS",
     "Threshold",
 ]
@@ -65,11 +67,13 @@ EXPONENT = _threshold(
 )  # fmt: skip
 GONE = _threshold("GONE", -10.0, "ln|x| below which a shrinking or resting token counts as gone to 0")
 NEAR_ROOT = _threshold(
-    "NEAR_ROOT", 1e-3, "relative distance within which a token is at a root: runs come to rest to about 1e-6"
+    "MOVE", "NEAR_ROOT", 1e-3, "relative distance within which a token is at a root: runs come to rest to about 1e-6"
 )
 GROWN = _threshold(
     "GROWN", 10.0, "an undecided run of a whole layer has grown whose largest |x| is so many times that of its start"
 )
+SMALL = _threshold("SMALL", 1e-2, "|x| below which every token of a whole layer counts as gone to 0 at ln t = 20")
+MOVE = _threshold("MOVE", 1e-3, "largest |d asinh x / d ln t| of a whole layer that counts as at rest")
 ONE_RATE = _threshold(
     "ONE_RATE", 1e-6, "relative spread of decay rates that count as one: the rounding of a float32 A_log"
 )
@@ -80,7 +84,10 @@ CLEAR = _threshold(
     "CLEAR", 4.0, "an exponential sum of N terms has a sign beyond so many times N eps of the sum of its magnitudes"
 )
 PHASE_ROUNDING = _threshold(
-    "PHASE_ROUNDING", 1e-12, "|p(x)| up to so much of the sum of its terms' sizes puts a start on an equilibrium"
+    "PHASE_ROUNDING",
+    "SMALL",
+    1e-12,
+    "|p(x)| up to so much of the sum of its terms' sizes puts a start on an equilibrium",
 )
 EIGENVALUE = _threshold(
     "EIGENVALUE", 1.0, "an eigenvalue counts as 0 up to so many times (channels) eps of the product of the norms"

@@ -14,6 +14,7 @@ from sympy.printing.latex import LatexPrinter
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.attention import attention_expression, unroll
+from s6flow.symbolic.ends import ENDS, End
 from s6flow.symbolic.layer import ScanCell, axis_cell, flow_cell
 from s6flow.symbolic.notation import Notation
 
@@ -109,6 +110,9 @@ LETTERS: dict[str, Notation] = {
     ),
 }
 
+#: Codes of `ends.End` that one token may have.
+_FATES = ", ".join(f"{int(end)}: {ENDS[end].token}" for end in (End.CONVERGENT, End.STATIONARY, End.SLOW, End.FAST))
+
 #: What is measured.
 OBSERVABLES: dict[str, Notation] = _rows(
     ("x_t", "x_{{{0}}}(t)", ("token",), "real", "token at depth-time t"),
@@ -126,7 +130,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("gap", "m_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
     ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
     ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
-    ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", "0: to zero, 1: stays, 2: slow, 3: fast divergence"),
+    ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", _FATES),
     ("ratio", r"\frac{{x_{{{0}}}(t)}}{{x_1(t)}}", ("token",), "positive", "x_l / x_1 at depth-time t"),
     ("ratio_limit", "R_{{{0}}}", ("token",), "positive", "the limit of x_l / x_1"),
     ("ratio_before", r"\frac{{x_{{{0}}}(t')}}{{x_1(t')}}", ("token",), "positive", "x_l / x_1 at the output before"),

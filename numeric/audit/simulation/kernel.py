@@ -16,12 +16,12 @@ import torch
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator as audit
 from s6flow.numeric.audit.simulation.mamba import LayerOnDevice, axis_solver, layer_flow, layer_velocity, selective_scan
+from s6flow.numeric.audit.simulation.observed import layer_fates
 from s6flow.numeric.audit.simulation.reference import s6_reference
 from s6flow.numeric.flow.backends.fitting import halving
 from s6flow.numeric.flow.backends.torch.adaptive import integrate_batched
 from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status
-from s6flow.numeric.thresholds import GROWN
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton.runtime import require_device
@@ -38,9 +38,8 @@ LOG_RANGE = 40.0
 TIMED = 24
 #: kappa nearer to 1 than this has not settled by ln t = 600: corrections decay like t^-|1 - kappa|.
 CRITICAL = 0.02
-#: Whole-layer flows: starts, tokens, ln t, attempts; |x| below SMALL has converged, d asinh x / d ln t below STILL rests.
+#: Whole-layer flows: starts, tokens, ln t, attempts.
 STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 1000, 1e-3
-SMALL, STILL = 1e-2, 1e-3
 
 Quantiles = dict[str, float]
 
@@ -198,18 +197,5 @@ def _whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
         return integrate_batched(flow, start[part], horizon, LAYER_RTOL, LAYER_STEPS)
 
     run = halving(Run.empty(len(start), len(horizon), start.shape[1]), work)
-    diverged = np.isin(run.status, (Status.BLOW_UP, Status.OVERFLOW))
-    converged = ~diverged & (np.abs(np.sinh(run.end)).max(axis=1) < SMALL)
-    rests = ~diverged & ~converged & (run.settled | (run.log_pace < np.log(STILL)))
-    open_ = ~diverged & ~converged & ~rests
-    grown = np.abs(np.sinh(run.end)).max(axis=1) > GROWN * np.abs(x0).max(axis=(1, 2))
-    return {
-        "states": kind,
-        "starts": len(x0),
-        "tokens": x0.shape[1],
-        "converged": int(converged.sum()),
-        "diverged": int(diverged.sum()),
-        "settled_elsewhere": int(rests.sum()),
-        "undecided": int(open_.sum()),
-        "undecided_but_grown": int((open_ & grown).sum()),
-    }
+    counts = layer_fates(run, np.abs(x0).max(axis=(1, 2)))
+    return {"states": kind, "starts": len(x0), "tokens": x0.shape[1], **counts}

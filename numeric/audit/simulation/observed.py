@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.numeric.flow import FlowResult, Status, classify
-from s6flow.numeric.thresholds import DECAY, EARLIEST, GONE, NEAR_ROOT, SLOW_HIGH, SLOW_LOW
+from s6flow.numeric.flow.problem import Run
+from s6flow.numeric.thresholds import DECAY, EARLIEST, GONE, GROWN, MOVE, NEAR_ROOT, SLOW_HIGH, SLOW_LOW, SMALL
 from s6flow.symbolic.ends import WORDS, End, word
 
-__all__ = ["agrees", "axis_fates", "pair_fates", "system_fates"]
+__all__ = ["agrees", "axis_fates", "layer_fates", "pair_fates", "system_fates"]
 
 
 def agrees(predicted: str, observed: str) -> bool | None:
@@ -77,3 +78,20 @@ def axis_fates(result: FlowResult, roots: Float64[np.ndarray, "root system"] | N
         (grows, End.SLOW),
     )
     return np.array(WORDS)[np.select([mask for mask, _ in seen], [end for _, end in seen], End.UNDECIDED)]
+
+
+def layer_fates(run: Run, start: Float64[np.ndarray, " system"]) -> dict[str, int]:
+    """How many flows of whole layers ended in which way, by the end's name in the audit's JSON.
+
+    Args:
+        run: in asinh tokens.
+        start: largest |x| at the start.
+    """
+    size = np.abs(np.sinh(run.end)).max(axis=1)
+    diverged = np.isin(run.status, (Status.BLOW_UP, Status.OVERFLOW))
+    converged = ~diverged & (size < SMALL)
+    rests = ~diverged & ~converged & (run.settled | (run.log_pace < np.log(MOVE)))
+    open_ = ~diverged & ~converged & ~rests
+    ends = {"converged": converged, "diverged": diverged, "settled_elsewhere": rests, "undecided": open_}
+    counts = {name: int(np.count_nonzero(mask)) for name, mask in ends.items()}
+    return counts | {"undecided_but_grown": int(np.count_nonzero(open_ & (size > GROWN * start)))}
