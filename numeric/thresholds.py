@@ -67,7 +67,7 @@ EXPONENT = _threshold(
 )  # fmt: skip
 GONE = _threshold("GONE", -10.0, "ln|x| below which a shrinking or resting token counts as gone to 0")
 NEAR_ROOT = _threshold(
-    "MOVE", "NEAR_ROOT", 1e-3, "relative distance within which a token is at a root: runs come to rest to about 1e-6"
+    "NEAR_ROOT", 1e-3, "relative distance within which a token is at a root: runs come to rest to about 1e-6"
 )
 GROWN = _threshold(
     "GROWN", 10.0, "an undecided run of a whole layer has grown whose largest |x| is so many times that of its start"
@@ -85,7 +85,6 @@ CLEAR = _threshold(
 )
 PHASE_ROUNDING = _threshold(
     "PHASE_ROUNDING",
-    "SMALL",
     1e-12,
     "|p(x)| up to so much of the sum of its terms' sizes puts a start on an equilibrium",
 )

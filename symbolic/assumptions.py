@@ -76,7 +76,9 @@ _spread = sp.Sum(sp.Abs(nt.a[n] - ob.decay), (n, 1, nt.N))
 _zero_step, _second_step = cr.delta(sp.Integer(0)), cr.delta(ob.x_second)
 _least, _most = sp.Min(_zero_step, _second_step), sp.Max(_zero_step, _second_step)
 #: mu K at any step between Delta(0) and that of token 2, at most.
-_held = sp.Sum(sp.Max(nt.mu[n], 0) * sp.exp(-nt.a[n] * _least) + sp.Min(nt.mu[n], 0) * sp.exp(-nt.a[n] * _most), (n, 1, nt.N))
+_held = sp.Sum(
+    sp.Max(nt.mu[n], 0) * sp.exp(-nt.a[n] * _least) + sp.Min(nt.mu[n], 0) * sp.exp(-nt.a[n] * _most), (n, 1, nt.N)
+)
 _first_write = ob.x_first**2 * cr.delta(ob.x_first)
 _ROWS: tuple[tuple[Any, ...], ...] = (
     ("one-decay", sp.Eq(nt.a[n], ob.decay), "all states share one decay rate a"),

@@ -112,8 +112,8 @@ outward = sp.Symbol("outward", real=True)  # how many of them have s x_l(0) >= 0
 gaps = sp.Symbol("gaps", real=True)  # how many zero tokens stand between nonzero ones
 least_carried = sp.Symbol("least_carried", real=True)  # least sign of K at the steps in reach; 0 where undecided
 # Of two tokens, s x_1(0) >= 0, by the phase portrait of K (numeric.criteria.portrait):
-vanishes = sp.Symbol("vanishes", real=True)  # 1 if K(y) + h(y)/h(x_1(0)) < 0 between 0 and x_2(0)
-held = sp.Symbol("held", real=True)  # 1 if x_2(0) lies in a trap around one root of K at which K falls in |x|
+vanishes = sp.Symbol("vanishes", real=True)  # 1 if token 2 is held, as `coexistence` has it
+held = sp.Symbol("held", real=True)  # 1 if it lies between p and u of `carried-root-attracts`, one root between
 # Of token 1 alone on its phase line x' = x Delta(x) p(x):
 start = sp.Symbol("x_1", real=True)
 p, nu = sp.symbols("p nu", real=True)  # p(x_1), and the coefficient of x in p
@@ -169,11 +169,11 @@ SYSTEM_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         End.COEXISTENCE, sp.And(sp.Not(_kind), sp.Eq(vanishes, 1)), "coexistence",
-        r"two tokens, $s x_1(0) \ge 0$, $K(y) + h(y)/h(x_1(0)) < 0$ between 0 and $x_2(0)$",
+        r"two tokens, $s x_1(0) \ge 0$, the second one held",
     ),
     Rule(
         End.LIMIT, sp.And(sp.Not(_kind), sp.Eq(held, 1)), "carried-root-attracts",
-        r"two tokens, $s x_1(0) \ge 0$, $x_2(0)$ in a trap around one root of $K$ at which $K$ falls in $|x|$",
+        r"two tokens, $s x_1(0) \ge 0$, $K(p) \ge 0$ and $K(u) + h(u)/h(x_1(0)) \le 0$ around $x_2(0)$, one root between",
     ),
     Rule(End.NOT_DECIDED, sp.Not(_kind), NO_THEOREM, r"$K$ of both signs in reach, or undecided"),
     Rule(End.FAST, sp.Gt(nt.floor, 0), "step-floor", r"$\mu > 0$ and a floor"),

@@ -198,7 +198,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("count_negative", "n_-", (), "natural", "number of negative eigenvalues of sym(S_C^T S_B)"),
     ("matrix_rank", r"\operatorname{rank}", (), "natural", "numerical rank of S_C^T S_B"),
     ("row_rank", r"\operatorname{rank}[S_B; S_C]", (), "natural", "numerical rank of the rows of S_B and S_C together"),
-    ("spectrum", r"\operatorname{{tr}}(S_C^\top S_B)^{{{0}}}", ("state",), "real", "traces of the large matrix's powers"),
+    (
+        "spectrum",
+        r"\operatorname{{tr}}(S_C^\top S_B)^{{{0}}}",
+        ("state",),
+        "real",
+        "traces of the large matrix's powers",
+    ),
     ("small", r"\operatorname{{tr}}(S_B S_C^\top)^{{{0}}}", ("state",), "real", "traces of the small matrix's powers"),
     ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),
     ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
@@ -207,7 +213,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
     ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
-    ("sharp", r"\chi", (), "positive", "factor of a sharp constant: 1 in the statement, moved by one per cent in controls"),
+    (
+        "sharp",
+        r"\chi",
+        (),
+        "positive",
+        "factor of a sharp constant: 1 in the statement, moved by one per cent in controls",
+    ),
 )
 
 

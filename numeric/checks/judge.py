@@ -22,6 +22,7 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["Judgement", "judge_data", "measures", "observe", "satisfied"]
 
+
 def _outward(data: Data) -> NDArray[np.float64]:
     x0 = np.asarray(data["x0"])
     return ((x0 != 0) & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1).astype(float)

@@ -1,16 +1,14 @@
 """The phase portrait of K: what token 2 does while token 1 blows up, from where it starts (theory 8, E3).
 
-With mu > 0 and s x_1(0) >= 0 token 1 blows up at T_1, and while it grows token 2 moves by
-d ln|x_2| / d ln|x_1| = K(x_2) + h(x_2)/h(x_1), with h(x) = mu x^2 Delta(x). As h(x_1) grows, the right side lies between
-K(x_2) and G(x_2) = K(x_2) + h(x_2)/h(x_1(0)), `criteria.follower_bound`. So |x_2| cannot rise through a q with G(q) < 0,
-nor fall through a p with K(p) > 0, and what stays below such a q up to T_1 does not blow up first: T = T_1. Then
+Two theorems speak of a second token behind a first one with s x_1(0) >= 0, mu > 0:
 
-- G < 0 between 0 and x_2(0): |x_2| falls at least like a power of |x_1|, to 0;
-- p and q on either side of x_2(0) and K monotone between them: K has one root there, at which it falls in |x|, and x_2
-  tends to it, as h(x_2)/h(x_1) -> 0.
+- `coexistence`: a second token that is held, which its assumption says in numbers, tends to 0;
+- `carried-root-attracts`: between p with K(p) >= 0 and u at which a second token would not grow at the start
+  (`criteria.follower_bound` <= 0) it stays, and tends to a root of K. Here p and u are looked for on either side of
+  x_2(0), and K has to be monotone between them, so that the root is one and known.
 
-Anything else is left undecided: more tokens, which may blow up before T_1; a start beyond the last barrier; several
-roots at once. Signs are seen beyond rounding, and on intervals by the bound of `carried.closed`.
+Anything else is left undecided: more tokens, which may blow up before T_1; a start beyond the last u; several roots at
+once. Signs are seen beyond rounding, and on intervals by the bound of `carried.closed`.
 """
 
 from __future__ import annotations
@@ -25,6 +23,8 @@ from s6flow.numeric.criteria.carried import Rows, Sums, closed
 from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.thresholds import CLEAR
+from s6flow.symbolic.assumptions import predicate
+from s6flow.symbolic.codegen.module import generate
 
 __all__ = ["Followers", "followers"]
 
@@ -67,10 +67,11 @@ class _Pairs:
     def step(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(evaluate("step", y=y, s=self.s, b=self.b, floor=np.full(len(self.s), self.floor)))
 
-    def pushed(self, y: np.ndarray) -> np.ndarray:
-        """h(y) / h(x_1(0))."""
-        letters = {"mu": self.mu_n, "s": self.s, "b": self.b, "floor": np.full(len(self.s), self.floor)}
-        return np.asarray(evaluate("own_rate", y=y, **letters) / evaluate("own_rate", y=self.first, **letters))
+    def bound(self, y: np.ndarray) -> np.ndarray:
+        """mu times the bound of d ln|x_2| / d ln|x_1| at x_2 = y, from the start on."""
+        letters = {"mu": self.mu_n, "a": self.a, "s": self.s, "b": self.b, "floor": np.full(len(self.s), self.floor)}
+        found = evaluate("follower_bound", y=y, y0=self.first, **letters)
+        return np.asarray(found * self.mu_n.sum(axis=1))
 
     def carried(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """mu K at tokens, and the rounding that its sign has to exceed."""
@@ -110,27 +111,23 @@ def _pieces_closed(weights: Rows, rates: Rows, low: System, high: System) -> Boo
 
 
 def _vanishes(pairs: _Pairs) -> Bool[np.ndarray, " system"]:
-    """Whether K + c < 0 on the steps between Delta(0) and Delta(x_2(0)), c the largest h(y)/h(x_1(0)) between."""
-    mu = pairs.mu_n.sum(axis=1)
-    ends = np.stack([pairs.step(np.zeros_like(pairs.second)), pairs.step(pairs.second)])
-    # h(y) = mu y^2 Delta(y) with y^2 <= x_2(0)^2 and Delta(y) between its ends
-    c = pairs.pushed(pairs.second) * ends.max(axis=0) / ends[1]
-    weights = np.concatenate([-pairs.mu_n, -(mu * c)[:, None]], axis=1)
-    rates = np.concatenate([pairs.a, np.zeros((len(mu), 1))], axis=1)
-    ok = np.isfinite(weights).all(axis=1)
-    return ok & _pieces_closed(np.where(ok[:, None], weights, 0.0), rates, ends.min(axis=0), ends.max(axis=0))
+    """Where the theorem's own assumption holds, by its generated predicate."""
+    program = generate(predicate("second-token-held"), "numpy", "fast")
+    letters = {
+        "mu": pairs.mu_n, "a": pairs.a, "s": pairs.s, "b": pairs.b, "floor": np.full(len(pairs.s), pairs.floor),
+        "x_first": pairs.first, "x_second": pairs.second,
+    }  # fmt: skip
+    return np.asarray(program(*(letters[name] for name in program.inputs)), dtype=bool)
 
 
 def _held(pairs: _Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
-    """Whether p and q with one root between them stand on either side of x_2(0); that root."""
-    mu = pairs.mu_n.sum(axis=1)
-    inner, outer = np.full(len(mu), np.nan), np.full(len(mu), np.nan)
+    """Whether p and u with one root of K between them stand on either side of x_2(0); that root."""
+    inner, outer = np.full(len(pairs.s), np.nan), np.full(len(pairs.s), np.nan)
     for power in range(STRIDES + 1):
-        q = pairs.second * STRIDE**power
-        value, rounding = pairs.carried(q)
-        falls = value + mu * pairs.pushed(q) * (1 + np.finfo(float).eps) < -rounding
-        outer = np.where(np.isnan(outer) & falls, q, outer)
-        p = pairs.second / STRIDE**power if power < STRIDES else np.zeros_like(pairs.second)
+        u = pairs.second * STRIDE**power
+        _, rounding = pairs.carried(u)
+        outer = np.where(np.isnan(outer) & (pairs.bound(u) < -rounding), u, outer)
+        p = pairs.second / STRIDE**power
         value, rounding = pairs.carried(p)
         inner = np.where(np.isnan(inner) & (value > rounding), p, inner)
     ok = np.isfinite(inner) & np.isfinite(outer)

@@ -163,7 +163,9 @@ def _root_between(data: Data) -> None:
     negative = np.arange(N) < 1 + np.floor(_digits(mu[:, 0]) * (N - 1))[:, None]
     balance = (mu * gates * ~negative).sum(axis=1) / (mu * gates * negative).sum(axis=1)
     falling = np.where(negative, -mu * balance[:, None], mu)
-    if N > 2:  # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
+    if (
+        N > 2
+    ):  # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
         rate = 1 / z
         first, second = np.exp(-rate * _step(data, data["high"]) / 2), np.full_like(z, np.exp(-1.0))
         three = np.zeros_like(mu)

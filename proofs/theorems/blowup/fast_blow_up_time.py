@@ -8,7 +8,9 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 alone = sp.Eq(ob.token_m, 1)
-integral = sp.Integral(cr.blow_up_integrand().subs(cr.orientation, sp.sign(ob.x_first)), (cr.r, sp.Abs(ob.x_first), sp.oo))
+integral = sp.Integral(
+    cr.blow_up_integrand().subs(cr.orientation, sp.sign(ob.x_first)), (cr.r, sp.Abs(ob.x_first), sp.oo)
+)
 
 THEOREM = Theorem(
     id="fast-blow-up-time",
@@ -28,7 +30,9 @@ THEOREM = Theorem(
     witness={"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0], "m": 1.0},
     counterexamples=(
         Counterexample(
-            "mu-positive", {"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0], "m": 1.0}, "Convergence."
+            "mu-positive",
+            {"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0], "m": 1.0},
+            "Convergence.",
         ),
     ),
     unbroken={

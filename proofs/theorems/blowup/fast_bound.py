@@ -36,7 +36,9 @@ THEOREM = Theorem(
     ),
     unbroken={"mu-positive": "with every mu_n >= 0 and mu = 0 the bound is infinite and says nothing"},
     rates=(
-        Rate("fast divergence", "mu > 0, one decay rate, some s x_l0 >= 0", sp.Lt(ob.T, sp.oo, evaluate=False), "paper"),
+        Rate(
+            "fast divergence", "mu > 0, one decay rate, some s x_l0 >= 0", sp.Lt(ob.T, sp.oo, evaluate=False), "paper"
+        ),
         Rate("fast divergence", "mu_n >= 0, mu > 0, some s x_l0 >= 0", sp.Le(ob.T, bound), "ours"),
     ),
     evidence="symbolic",

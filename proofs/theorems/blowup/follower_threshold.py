@@ -49,7 +49,9 @@ THEOREM = Theorem(
         sp.Lt(least, c),
         sp.Lt(c, first),
         sp.Implies(sp.And(is_second, second < c), sp.And(sp.Eq(ob.T, ob.T_first), sp.Eq(limit, 0, evaluate=False))),
-        sp.Implies(sp.And(is_second, sp.Eq(second, c)), sp.And(sp.Eq(ob.T, ob.T_first), sp.Eq(limit, 1, evaluate=False))),
+        sp.Implies(
+            sp.And(is_second, sp.Eq(second, c)), sp.And(sp.Eq(ob.T, ob.T_first), sp.Eq(limit, 1, evaluate=False))
+        ),
         sp.Implies(sp.And(is_second, second > c), sp.Lt(ob.T, ob.T_first)),
     ),
     finite=sp.And(

@@ -58,7 +58,10 @@ THEOREM = Theorem(
     ),
     rates=(
         Rate(
-            "slow divergence", "token l >= 2, no zero token before", ob.ratio_limit[l] * sp.log(nt.t) / sp.Abs(nt.s), "ours"
+            "slow divergence",
+            "token l >= 2, no zero token before",
+            ob.ratio_limit[l] * sp.log(nt.t) / sp.Abs(nt.s),
+            "ours",
         ),
     ),
     unbroken={

@@ -50,7 +50,14 @@ THEOREM = Theorem(
     proof=proof,
     measurement="blowup",
     options={"bare_limit": True, "shapes": ((1, 2), (2, 2), (4, 3), (8, 4)), "log_horizon": 300.0},
-    ranges={"mu": (0.3, 10.0), "x0": (0.1, 4.0), "a": (0.1, 5.0), "s": (0.3, 3.0), "b": (-2.0, 2.0), "zero": (0.0, 0.25)},
+    ranges={
+        "mu": (0.3, 10.0),
+        "x0": (0.1, 4.0),
+        "a": (0.1, 5.0),
+        "s": (0.3, 3.0),
+        "b": (-2.0, 2.0),
+        "zero": (0.0, 0.25),
+    },
     witness={"mu": [-1.0, 1.5], "a": [0.2, 4.0], "s": 1.0, "b": 1.0, "floor": 0.0, "x0": [-1.0, 0.0, 0.5]},
     counterexamples=(
         Counterexample(
@@ -64,7 +71,11 @@ THEOREM = Theorem(
             "Slow divergence.",
         ),
     ),
-    rates=(Rate("fast divergence", "mu > 0, some s x_l0 >= 0, mu_n of any signs", sp.Lt(ob.T, sp.oo, evaluate=False), "ours"),),
+    rates=(
+        Rate(
+            "fast divergence", "mu > 0, some s x_l0 >= 0, mu_n of any signs", sp.Lt(ob.T, sp.oo, evaluate=False), "ours"
+        ),
+    ),
     uses=("linear-recursion", "sign-invariance"),
     evidence="symbolic",
     notes=(

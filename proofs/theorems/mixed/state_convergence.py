@@ -24,7 +24,11 @@ THEOREM = Theorem(
     assumptions=("mu-negative", "tokens-nonzero"),
     conclusion=sp.And(
         sp.Eq(sp.Limit(ob.x_t[l], nt.t, sp.oo), 0, evaluate=False),
-        sp.Eq(sp.Limit(nt.t * ob.x_t[l] ** 2, nt.t, sp.oo), sp.Max(1 - ob.kappa[l], 0) * critical * ob.sharp, evaluate=False),
+        sp.Eq(
+            sp.Limit(nt.t * ob.x_t[l] ** 2, nt.t, sp.oo),
+            sp.Max(1 - ob.kappa[l], 0) * critical * ob.sharp,
+            evaluate=False,
+        ),
         sp.Eq(sp.Limit(ob.u_t[l] / ob.log_t, nt.t, sp.oo), cr.decay_exponent(sp.Max(1, ob.kappa[l])), evaluate=False),
         sp.Implies(
             sp.And(sp.Eq(ob.kappa[l], 1), sp.Gt(ob.kappa_gap[l - 1], 0)),
