@@ -98,7 +98,12 @@ def rows() -> list[tuple[str, str, str]]:
         )
     )
     for name, source in load("gpu_mamba_h100")["sources"].items():
-        told = [row for layer in source["layers"] for row in layer["confusion"] if row["predicted"] != "not predicted"]
+        told = [
+            row
+            for layer in source["layers"]
+            for row in layer["confusion"]
+            if row["predicted"] not in ("not predicted", "not decided")
+        ]
         right, wrong, open_ = (
             sum(row["count"] for row in told if row["agrees"] is kind) for kind in (True, False, None)
         )

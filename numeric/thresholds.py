@@ -11,16 +11,19 @@ __all__ = [
     "EARLIEST",
     "EIGENVALUE",
     "EXPONENT",
+    "FALLS",
     "GONE",
     "GROWN",
     "MOVE",
     "NEAR_ROOT",
     "ONE_RATE",
     "PHASE_ROUNDING",
+    "RISES",
     "SLOW_HIGH",
     "SLOW_LOW",
     "SMALL",
     "THRESHOLDS",
+    "UNMOVED",
     "Threshold",
 ]
 
@@ -66,6 +69,19 @@ EXPONENT = _threshold(
     "k > 1e-6 at |x_m| = 1e100",
 )  # fmt: skip
 GONE = _threshold("GONE", -10.0, "ln|x| below which a shrinking or resting token counts as gone to 0")
+FALLS = _threshold(
+    "FALLS",
+    -0.05,
+    "ln|x| / ln t below which a theorem's check counts a token as tending to 0: at ln t = 300 a tenth of -1/2",
+)
+RISES = _threshold(
+    "RISES",
+    0.2,
+    "|s x| / ln t above which a token that has grown counts as slow there: the limit is 1, from a late start less",
+)
+UNMOVED = _threshold(
+    "UNMOVED", 1e-12, "change of ln|x| up to which a token counts as where it began: rounding of the run"
+)
 NEAR_ROOT = _threshold(
     "NEAR_ROOT", 1e-3, "relative distance within which a token is at a root: runs come to rest to about 1e-6"
 )

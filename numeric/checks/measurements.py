@@ -17,6 +17,8 @@ from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters,
 from s6flow.numeric.checks.threshold import threshold
 from s6flow.numeric.checks.vectors import roots, spectra, vector
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
+from s6flow.numeric.thresholds import FALLS, GONE, RISES, UNMOVED
+from s6flow.symbolic.ends import End
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
@@ -129,7 +131,7 @@ def shares(data: Data) -> Array:
 
 
 def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
-    """How every token ends: 0 to zero, 1 where it began, 2 slow divergence, 3 with a system that blows up; NaN undecided."""
+    """How every token ends, a code of `ends.End`; FAST: with a system that blows up; NaN where the run settles nothing."""
     horizon = float(theorem.options.get("log_horizon", 300.0))
     result = integrate(data["x0"], flow_parameters(data), log_horizon=horizon, backend=integrator)
     x0 = np.asarray(data["x0"])
@@ -138,21 +140,21 @@ def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
     with np.errstate(divide="ignore"):
         start = np.log(np.abs(x0))
     log_t = result.final_log_time[:, None]
-    still = (np.abs(np.where(nonzero, final, 0.0) - np.where(nonzero, start, 0.0)) < 1e-12).all(axis=1)
-    falls = final < np.minimum(start, -0.05 * log_t)
+    still = (np.abs(np.where(nonzero, final, 0.0) - np.where(nonzero, start, 0.0)) <= UNMOVED).all(axis=1)
+    falls = final < np.minimum(start, FALLS * log_t)
     s = np.abs(np.asarray(data["s"]))[:, None]
     with np.errstate(over="ignore"):
-        rises = (final > start) & (s * np.exp(np.minimum(final, 700)) > 0.2 * log_t)
+        rises = (final > start) & (s * np.exp(np.minimum(final, 700)) > RISES * log_t)
     blown = (result.status == Status.BLOW_UP)[:, None]
-    gone = final < np.minimum(start, -10.0)  # as in flow.fates: beside a blow-up time does not run on
-    conditions = [
-        ~nonzero | (~blown & still[:, None]),
-        blown & gone,
-        blown & (final >= start),
-        ~blown & falls,
-        ~blown & rises,
-    ]
-    code = np.select(conditions, [1.0, 0.0, 3.0, 0.0, 2.0], np.nan)
+    gone = final < np.minimum(start, GONE)  # beside a blow-up time does not run on
+    seen = (
+        (~nonzero | (~blown & still[:, None]), End.STATIONARY),
+        (blown & gone, End.CONVERGENT),
+        (blown & (final >= start), End.FAST),
+        (~blown & falls, End.CONVERGENT),
+        (~blown & rises, End.SLOW),
+    )
+    code = np.select([mask for mask, _ in seen], [float(end) for _, end in seen], np.nan)
     return {
         "valid": np.ones((len(x0), 1), dtype=bool),
         "fate": code[:, None],

@@ -30,9 +30,10 @@ from s6flow.numeric.audit import (
     write_html,
     write_json,
 )
-from s6flow.numeric.audit.columns import DROPPED
+from s6flow.numeric.audit.columns import DROPPED, assemble
 from s6flow.numeric.audit.output.records import statuses, summary
-from s6flow.symbolic.ends import COLOURS, ENDS
+from s6flow.numeric.criteria.labels import end_labels
+from s6flow.symbolic.ends import COLOURS, ENDS, End
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "numeric" / "audit" / "output" / "schema.json"
 CHANNELS, STATES, RANK = 10, 3, 2
@@ -134,6 +135,41 @@ class TestJson:
         again = audit(report.source, simulate=True, shuffles=20)
         assert json.dumps(to_json(again)) == json.dumps(to_json(report))
         assert to_html(again) == to_html(report)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("missing", "not filled or not declared: ['K0']"),
+        ("undeclared", "not filled or not declared: ['K1']"),
+        ("twice", "filled twice: ['K0']"),
+        ("dtype", "column K0 holds float64; got float32"),
+        ("length", "column K0 needs 10 values"),
+        ("kind", "column scenario_mixed is a word"),
+        ("word", "words that are not declared: ['undecided']"),
+    ],
+)
+def test_columns_are_held_against_their_table(report: AuditReport, damage: str, message: str) -> None:
+    columns = dict(report.layers[0].columns)
+    assert list(assemble(CHANNELS, columns)) == [column.name for column in COLUMNS["channel"]]
+    parts = [columns]
+    match damage:
+        case "missing":
+            del columns["K0"]
+        case "undeclared":
+            columns["K1"] = columns["K0"]
+        case "twice":
+            parts.append({"K0": columns["K0"]})
+        case "dtype":
+            columns["K0"] = np.zeros(CHANNELS, dtype=np.float32)
+        case "length":
+            columns["K0"] = np.zeros(CHANNELS + 1)
+        case "kind":
+            columns["scenario_mixed"] = np.zeros(CHANNELS, dtype=np.uint8)
+        case "word":
+            columns["scenario_mixed"] = end_labels(np.full(CHANNELS, End.UNDECIDED))
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        assemble(CHANNELS, *parts)
 
 
 def test_csv_has_one_row_a_channel(report: AuditReport, tmp_path: Path) -> None:

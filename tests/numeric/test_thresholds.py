@@ -14,12 +14,14 @@ from s6flow.numeric import thresholds as th
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit.simulation.observed import axis_fates, layer_fates, pair_fates
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
+from s6flow.numeric.checks import measurements
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
 from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.criteria.phase_line import fate_of
 from s6flow.numeric.flow import FlowParameters, FlowResult, Status, blow_up_quadrature, classify, integrate
 from s6flow.numeric.flow.problem import Run
 from s6flow.numeric.weights import S6Layer
+from s6flow.proofs.registry import get
 from s6flow.symbolic.ends import End, word
 
 LATE, EARLY = 8.1, 7.9
@@ -123,6 +125,34 @@ def test_followers_near_a_root(x: float, share: float, end: str) -> None:
     one |= {"final_share": np.array([[1.0, share]]), "final_log_abs": np.array([[230.0, np.log(x)]])}
     one |= {name: np.asarray(getattr(result, name))[None] for name in ("final_pace", "final_log_time", "settled")}
     assert pair_fates(replace(result, **one), np.array([2.0]), np.zeros((1, 1))).tolist() == [end]
+
+
+@pytest.mark.parametrize(
+    ("kind", "moved", "s", "end"),
+    [
+        ("horizon", 0.9e-12, 1.0, End.STATIONARY),
+        ("horizon", -0.049 * 300, 1.0, np.nan),
+        ("horizon", -0.051 * 300, 1.0, End.CONVERGENT),
+        ("horizon", 1.1e-12, 59 / np.exp(1.1e-12), np.nan),
+        ("horizon", 1.1e-12, 61 / np.exp(1.1e-12), End.SLOW),
+        ("blow-up", -9.9, 1.0, np.nan),
+        ("blow-up", -10.1, 1.0, End.CONVERGENT),
+        ("blow-up", 0.1, 1.0, End.FAST),
+    ],
+)
+def test_fates_of_theorems(monkeypatch: pytest.MonkeyPatch, kind: str, moved: float, s: float, end: float) -> None:
+    """One token from 1 at ln t = 300, or beside a blow-up: `moved` is its ln|x|."""
+    result = replace(
+        run(kind),
+        status=np.array([run(kind).status]),
+        final_log_abs=np.array([[moved]]),
+        final_log_time=np.array([300.0]),
+    )
+    monkeypatch.setattr(measurements, "integrate", lambda *_, **__: result)
+    data = {"x0": np.ones((1, 1)), "mu": np.ones((1, 1)), "a": np.ones((1, 1))}
+    data |= {"s": np.array([s]), "b": np.zeros(1), "floor": np.zeros(1)}
+    found = measurements.MEASUREMENTS["fate"](get("dichotomy"), data)
+    np.testing.assert_array_equal(found["fate"], [[[float(end)]]])
 
 
 def on_axis(slope: float, log_t: float, size: float = 1.0, root: float = np.nan, settled: bool = False) -> str:
