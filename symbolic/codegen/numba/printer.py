@@ -256,29 +256,29 @@ def _inlined(body: list[_Item]) -> list[_Item]:
     """Registers whose value is used once, by a later statement beside them, written where they are used."""
     items, at = list(body), 0
     while at < len(items):
-        item = items[at]
-        used = _only_use(item, items[at + 1 :]) if isinstance(item, _Line) and item.register else None
-        if used is None:
+        found = _only_use(items[at], items[at + 1 :])
+        if found is None:
             at += 1
             continue
-        target = items[at + 1 + used]
-        items[at + 1 + used] = replace(target, value=target.value.with_value(str(item.target), item.value))
+        used, line = found
+        items[at + 1 + used] = line
         del items[at]
     return items
 
 
-def _only_use(line: _Line, later: list[_Item]) -> int | None:
-    """Which of the later items may take over the value of a register; none if it is used otherwise."""
-    name = str(line.target)
-    users = [at for at, item in enumerate(later) for use in _reads(item) if use == name]
-    target = later[users[0]] if len(users) == 1 else None
-    if not isinstance(target, _Line) or target.value is None or name in target.target.names:
+def _only_use(item: _Item, later: list[_Item]) -> tuple[int, _Line] | None:
+    """Which of the later items takes over the value of a register, and how it then reads; none if none may."""
+    if not isinstance(item, _Line) or item.value is None or not item.register:
         return None
-    between = later[: users[0]]
-    changed = {item.target.names[0] for item in between if isinstance(item, _Line)}
-    if not all(isinstance(item, _Line) for item in between) or changed.intersection(line.value.names):
-        return None  # behind a loop, or a carried value may change before it is read
-    return users[0] if len(str(target)) + len(str(line.value)) < _LONGEST else None
+    name, value = str(item.target), item.value
+    users = [at for at, other in enumerate(later) for use in _reads(other) if use == name]
+    target = later[users[0]] if len(users) == 1 else None
+    if not isinstance(target, _Line) or target.value is None or len(str(target)) + len(str(value)) >= _LONGEST:
+        return None
+    for other in later[: users[0]]:  # not into a loop's shadow, and a carried value may change before it is read
+        if not isinstance(other, _Line) or other.target.names[0] in value.names:
+            return None
+    return users[0], replace(target, value=target.value.with_value(name, value))
 
 
 def _reads(item: _Item) -> list[str]:

@@ -109,7 +109,7 @@ class _Function:
 
     def body(self, results: list[str]) -> list[str]:
         """The statements that the results need, in order: an exponential may pass over its argument."""
-        wanted, kept = set(results), []
+        wanted, kept = set(results), list[str]()
         for statement in reversed([*self.unpacked, *self.statements]):
             if wanted.intersection(statement.names):
                 kept.insert(0, str(statement))
