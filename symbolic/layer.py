@@ -17,7 +17,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 
-__all__ = ["ScanCell", "axis_cell", "flow_cell", "layer_cell", "step", "velocity_cell"]
+__all__ = ["ScanCell", "axis_cell", "flow_cell", "layer_cell", "step"]
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,6 @@ def _drop_channel(part: sp.Expr) -> sp.Expr:
             nt.b if term.base == nt.b_channel else term.base[tuple(index for index in term.indices if index != nt.d)]
         ),
     )
-
-
-def velocity_cell() -> ScanCell:
-    """Alias of `axis_cell`: x_l' on a channel axis with biases and floor."""
-    return axis_cell()
 
 
 def flow_cell() -> ScanCell:

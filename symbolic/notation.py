@@ -23,7 +23,6 @@ __all__ = [
     "S_dt_in",
     "S_dt_out",
     "a",
-    "a_channel",
     "axis_ranges",
     "b",
     "b_channel",
@@ -33,6 +32,7 @@ __all__ = [
     "e",
     "floor",
     "h",
+    "hypot",
     "i",
     "j",
     "k",
@@ -70,6 +70,16 @@ class softplus(sp.Function):  # type: ignore[misc]  # named like the function th
         return rf"\operatorname{{softplus}}{power}\left({printer._print(self.args[0])}\right)"
 
 
+class hypot(sp.Function):  # type: ignore[misc]
+    """sqrt(x^2 + y^2), kept whole so that no square overflows."""
+
+    nargs = 2
+    is_nonnegative = True
+
+    def _eval_rewrite_as_sqrt(self, x: sp.Expr, y: sp.Expr, **_: object) -> sp.Expr:
+        return sp.sqrt(x**2 + y**2)
+
+
 # Index ranges. Bound copies (j, k of l; e of d) exist because a sum needs its own letter.
 L, N, D, R = sp.symbols("L N D R", integer=True, positive=True)
 l, j, k, n, d, e, r, i = sp.symbols("l j k n d e r i", integer=True, positive=True)
@@ -99,7 +109,6 @@ S_dt_out = sp.IndexedBase("S_dt_out", real=True)
 beta_B = sp.IndexedBase("beta_B", real=True)
 beta_C = sp.IndexedBase("beta_C", real=True)
 b_channel = sp.IndexedBase("b", real=True)
-a_channel = a  # a[d, n] in the layer, a[n] on one channel axis
 
 
 def axis_ranges() -> dict[str, sp.Symbol]:

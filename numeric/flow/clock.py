@@ -18,26 +18,21 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.flow.coordinates import Arrays, Coordinates
 
-__all__ = ["Clock", "log_norm", "log_time", "theta_of"]
+__all__ = ["POWER", "Clock", "log_norm", "log_time"]
 
 Float = NDArray[np.float64]
 
-_POWER = 8
+#: Of the norm of velocities; a power of two, so that it is formed by repeated squaring.
+POWER = 8
 
 
 def log_norm(velocity: Float) -> Float:
     """ln of the p-norm over components; -inf where every velocity is zero."""
     size = np.abs(velocity).max(axis=1, initial=0.0)
     safe = np.where(size > 0, size, 1.0)
-    total = ((velocity / safe[:, None]) ** _POWER).sum(axis=1)
+    total = ((velocity / safe[:, None]) ** POWER).sum(axis=1)
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(size) + np.log(np.where(size > 0, total, 1.0)) / _POWER)
-
-
-def theta_of(log_t: Float, log_t0: Float) -> Float:
-    """theta = ln(1 + t / t0), precise for t much smaller than t0."""
-    ratio = log_t - log_t0
-    return np.where(ratio > 30, ratio + np.exp(-np.maximum(ratio, 30.0)), np.log1p(np.exp(np.minimum(ratio, 30.0))))
+        return np.asarray(np.log(size) + np.log(np.where(size > 0, total, 1.0)) / POWER)
 
 
 def log_time(theta: Float, log_t0: Float) -> Float:

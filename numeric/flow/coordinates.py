@@ -17,7 +17,7 @@ from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, log_
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
 
-__all__ = ["COORDINATES", "Coordinates", "coordinates_of"]
+__all__ = ["COORDINATES", "EXTINCT_LOG", "UNSCALED_LOG_SIZE", "Coordinates", "coordinates_of"]
 
 Float = NDArray[np.float64]
 Arrays = Mapping[str, Float]
@@ -40,6 +40,7 @@ class Coordinates:
         decode: state, arrays -> ln|x| (-inf at zero) and the sign of x.
         extinct: state, arrays -> where |x| is so small that it can act on nothing.
         size: state -> what grows with |x|, component by component.
+        least: size below which a token that is not zero is extinct.
         relative: whether errors of the state are relative errors of x by themselves.
         log_limit: default ln |x| at which a system counts as blown up.
     """
@@ -53,6 +54,7 @@ class Coordinates:
     decode: Callable[[Float, Arrays], tuple[Float, Float]]
     extinct: Callable[[Float, Arrays], NDArray[np.bool_]]
     size: Callable[[Float], Float]
+    least: float
     relative: bool
     log_limit: float
 
@@ -115,12 +117,13 @@ def _decode_asinh(v: Float, arrays: Arrays) -> tuple[Float, Float]:
     return np.where(size > 1.0, size + np.log1p(-np.exp(-2 * np.maximum(size, 1.0))) - np.log(2.0), small), np.sign(v)
 
 
-#: x^2 underflows below e^-373; e^-1000 acts on nothing even beside a rate of e^250.
-_EXTINCT_LOG, _EXTINCT_ASINH = -1000.0, 1e-100
+#: Sizes below which a token acts on nothing: x^2 underflows below e^-373, and e^-1000 is nothing even beside a rate of
+#: e^250.
+EXTINCT_LOG, EXTINCT_ASINH = -1000.0, 1e-100
 
 
 def _extinct_log(u: Float, arrays: Arrays) -> NDArray[np.bool_]:
-    return np.asarray((u < _EXTINCT_LOG) | (arrays["sigma"] == 0))
+    return np.asarray((u < EXTINCT_LOG) | (arrays["sigma"] == 0))
 
 
 def _same(u: Float) -> Float:
@@ -128,7 +131,7 @@ def _same(u: Float) -> Float:
 
 
 def _extinct_asinh(v: Float, arrays: Arrays) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(v) < _EXTINCT_ASINH)
+    return np.asarray(np.abs(v) < EXTINCT_ASINH)
 
 
 _LOG_1E60, _LOG_1E100 = 60 * np.log(10.0), 100 * np.log(10.0)
@@ -137,46 +140,19 @@ COORDINATES: dict[str, Coordinates] = {
     row.name: row
     for row in (
         Coordinates(
-            "log",
-            log_program,
-            1,
-            _encode_log,
-            _velocity_log,
-            _log_sizes,
-            _decode_log,
-            _extinct_log,
-            _same,
-            True,
-            _LOG_1E100,
+            "log", log_program, 1, _encode_log, _velocity_log, _log_sizes, _decode_log, _extinct_log, _same,
+            EXTINCT_LOG, True, _LOG_1E100,
         ),
         Coordinates(
-            "asinh-axis",
-            asinh_axis_program,
-            1,
-            _encode_asinh,
-            _velocity_axis,
-            _asinh_size,
-            _decode_asinh,
-            _extinct_asinh,
-            np.abs,
-            False,
-            _LOG_1E60,
+            "asinh-axis", asinh_axis_program, 1, _encode_asinh, _velocity_axis, _asinh_size, _decode_asinh,
+            _extinct_asinh, np.abs, EXTINCT_ASINH, False, _LOG_1E60,
         ),
         Coordinates(
-            "asinh-layer",
-            asinh_layer_program,
-            2,
-            _encode_asinh,
-            _velocity_layer,
-            _asinh_size,
-            _decode_asinh,
-            _extinct_asinh,
-            np.abs,
-            False,
-            _LOG_1E60,
+            "asinh-layer", asinh_layer_program, 2, _encode_asinh, _velocity_layer, _asinh_size, _decode_asinh,
+            _extinct_asinh, np.abs, EXTINCT_ASINH, False, _LOG_1E60,
         ),
     )
-}
+}  # fmt: skip
 
 
 def coordinates_of(params: Parameters) -> Coordinates:

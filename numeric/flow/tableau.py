@@ -1,77 +1,116 @@
-"""Dormand and Prince's explicit 8(5,3) pair, for many systems at once, each with its own step.
-
-The coefficients are those of scipy.integrate.DOP853, as sparse rows. Sums run entry by entry in a fixed order, so
-that a system's result does not depend on which others share its batch.
-"""
+"""Runge-Kutta pairs as data: SciPy's coefficients, and the classical method of fixed steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.integrate import DOP853
+import sympy as sp
+from scipy.integrate import DOP853, RK23, RK45
 
-__all__ = ["ORDER", "STAGES", "combine", "error_norm", "stages"]
+from s6flow.errors import FormatError
+from s6flow.symbolic.step_control import EMBEDDED, HAIRER
 
-Float = NDArray[np.float64]
+__all__ = ["CLASSICAL", "PAIRS", "Row", "Tableau", "combine", "pair", "stages"]
+
 Row = tuple[tuple[int, float], ...]
 
-ORDER: int = int(DOP853.order)
-STAGES: int = int(DOP853.n_stages)
+
+@dataclass(frozen=True)
+class Tableau:
+    """An explicit method; rows list (stage, weight), zeros left out.
+
+    Args:
+        name: as on the command line.
+        a: rows of the stages after the first.
+        b: the row of the result.
+        errors: (name, row) of each error estimate over all stages and the slope at the result.
+        norm: the local error over the tolerated one, in those names (over the tolerance), h and rtol.
+        exponent: of the error in the step control, -1 / (order of the estimate + 1).
+    """
+
+    name: str
+    a: tuple[Row, ...]
+    b: Row
+    errors: tuple[tuple[str, Row], ...] = ()
+    norm: sp.Expr = sp.S.Zero
+    exponent: float = 0.0
+
+    @property
+    def last(self) -> int:
+        """Index of the slope at the result."""
+        return len(self.a) + 1
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        """Where in the step the stages after the first lie."""
+        return tuple(math.fsum(weight for _, weight in row) for row in self.a)
+
+    @property
+    def evaluations(self) -> int:
+        """Right-hand sides a step; of a pair the first is taken over from the step before."""
+        return len(self.a) + 1
 
 
-def _sparse(row: Float) -> Row:
-    return tuple((int(index), float(row[index])) for index in np.flatnonzero(row))
+def _sparse(row: Sequence[float]) -> Row:
+    return tuple((index, float(weight)) for index, weight in enumerate(row) if weight)
 
 
-_A: tuple[Row, ...] = tuple(_sparse(row) for row in DOP853.A)
-_B: Row = _sparse(DOP853.B)
-_E3: Row = _sparse(DOP853.E3)
-_E5: Row = _sparse(DOP853.E5)
+def _from_scipy(method: Any, errors: tuple[str, ...], norm: sp.Expr) -> Tableau:
+    estimates = tuple((name, _sparse(getattr(method, name))) for name in errors)
+    rows = tuple(_sparse(method.A[i][:i]) for i in range(1, method.n_stages))
+    return Tableau(method.__name__, rows, _sparse(method.B), estimates, norm, -1.0 / (method.error_estimator_order + 1))
 
 
-def combine(row: Row, slopes: list[Float]) -> Float:
-    """sum_i row_i slope_i."""
+#: Embedded pairs: Bogacki-Shampine, Dormand-Prince 5(4), Dormand-Prince 8(5,3).
+PAIRS: dict[str, Tableau] = {
+    row.name: row
+    for row in (
+        _from_scipy(RK23, ("E",), EMBEDDED),
+        _from_scipy(RK45, ("E",), EMBEDDED),
+        _from_scipy(DOP853, ("E5", "E3"), HAIRER),
+    )
+}
+
+_HALF, _SIXTH = float(Fraction(1, 2)), float(Fraction(1, 6))
+#: Runge's and Kutta's classical method.
+CLASSICAL = Tableau(
+    "RK4", (((0, _HALF),), ((1, _HALF),), ((2, 1.0),)), ((0, _SIXTH), (1, 2 * _SIXTH), (2, 2 * _SIXTH), (3, _SIXTH))
+)
+
+
+def pair(name: str) -> Tableau:
+    """The pair of that name.
+
+    Raises: FormatError: if there is none.
+    """
+    if name not in PAIRS:
+        raise FormatError("a Runge-Kutta pair must be one of " + ", ".join(PAIRS), name)
+    return PAIRS[name]
+
+
+def combine(row: Row, slopes: Sequence[Any]) -> Any:
+    """sum_i row_i slope_i of arrays, entry by entry in a fixed order: no system's result depends on its batch."""
     (first, weight), *rest = row
     total = weight * slopes[first]
     for index, weight in rest:
-        total += weight * slopes[index]
+        total = total + weight * slopes[index]
     return total
 
 
-def stages(velocity: Callable[[Float], Float], y: Float, slope: Float, step: Float) -> tuple[Float, list[Float]]:
-    """The eighth-order result of one step, and the slopes that it came from.
+def stages(tableau: Tableau, velocity: Callable[[Any], Any], y: Any, slope: Any, h: Any) -> tuple[Any, list[Any]]:
+    """The result of one step, and the slopes that it came from.
 
     Args:
+        tableau: the method.
         velocity: state -> slope, for all systems.
-        y: states, shape (system, component).
-        slope: velocity(y).
-        step: step of every system, shape (system).
+        y: states; slope: velocity(y).
+        h: steps, broadcast over components.
     """
-    h = step[:, None]
     slopes = [slope]
-    for row in _A[1:]:
+    for row in tableau.a:
         slopes.append(velocity(y + h * combine(row, slopes)))
-    return y + h * combine(_B, slopes), slopes
-
-
-def error_norm(slopes: list[Float], step: Float, scale: Float, rtol: float, least: float) -> Float:
-    """Local error over the tolerated one in the maximum norm: shape (system).
-
-    DOP853's estimate, of eighth order like the method, vanishes by accident where the fifth-order one changes its sign:
-    one step in ten thousand passes with an error of 1e4 times the tolerated one. So it counts no less than `least` of
-    the square of the third-order estimate, which is of eighth order too.
-
-    Args:
-        slopes: of all stages, and the slope at the result.
-        step: step of every system.
-        scale: tolerated error of every component.
-        rtol: the relative one, the unit of squares.
-        least: see above.
-    """
-    fifth = np.abs(combine(_E5, slopes) / scale).max(axis=1)
-    third = np.abs(combine(_E3, slopes) / scale).max(axis=1)
-    size = np.hypot(fifth, 0.1 * third)
-    usual = np.abs(step) * np.where(size > 0, fifth**2 / np.where(size > 0, size, 1.0), size)
-    return np.asarray(np.maximum(usual, least * rtol * (step * third) ** 2))
+    return y + h * combine(tableau.b, slopes), slopes

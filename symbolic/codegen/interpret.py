@@ -113,6 +113,7 @@ class _Evaluator:
             "powi": lambda: v[0] ** node.attr,
             "pow": lambda: v[0] ** v[1],
             "sqrt": lambda: ctx.sqrt(v[0]),
+            "hypot": lambda: ctx.sqrt(v[0] ** 2 + v[1] ** 2),
             "exp": lambda: ctx.exp(v[0]),
             "expm1": lambda: ctx.expm1(v[0]),
             "sinh": lambda: ctx.sinh(v[0]),

@@ -8,7 +8,7 @@ table covers every theorem, and one that does not refuses the missing operation 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from s6flow.errors import CodegenError
@@ -21,19 +21,19 @@ AXES: tuple[str, ...] = ("token", "source", "channel", "state", "rank")
 
 @dataclass(frozen=True)
 class Op:
-    """What one operation is: number of arguments (None: two or more), and its meaning.
+    """What one operation is: number of arguments, and its meaning.
 
     `axes_rule` is "union" (elementwise), or what a structural operation does to its axis `attr`:
     "drop" it, "keep" it, turn token into "source", or introduce ("index") it.
     """
 
-    arity: int | None
+    arity: int
     meaning: str
     axes_rule: str = "union"
 
 
 OPS: dict[str, Op] = {
-    "const": Op(0, "a number; attr is an int, a Fraction as (p, q), or a decimal string"),
+    "const": Op(0, "a number; attr is an int, a Fraction as (p, q), or a decimal string, inf among them"),
     "input": Op(0, "an input array; attr is (name, axes)", "input"),
     "add": Op(2, "x + y"),
     "sub": Op(2, "x - y"),
@@ -43,6 +43,7 @@ OPS: dict[str, Op] = {
     "powi": Op(1, "x to the integer power attr >= 2"),
     "pow": Op(2, "x to a real power, x >= 0"),
     "sqrt": Op(1, "square root"),
+    "hypot": Op(2, "square root of x^2 + y^2 without overflow"),
     "exp": Op(1, "exponential"),
     "expm1": Op(1, "e^x - 1 without cancellation"),
     "sinh": Op(1, "hyperbolic sine"),
@@ -77,12 +78,11 @@ OPS: dict[str, Op] = {
 class Node:
     """One operation; made by `make`, which returns the same object for the same operation."""
 
-    __slots__ = ("args", "attr", "axes", "op", "serial")
+    __slots__ = ("args", "attr", "axes", "op")
     op: str
     args: tuple[Node, ...]
     attr: object
     axes: frozenset[str]
-    serial: int
 
     @property
     def array(self) -> tuple[str, tuple[str, ...]]:
@@ -116,7 +116,6 @@ def make(op: str, *args: Node, attr: object = None) -> Node:
         node = Node()
         node.op, node.args, node.attr = op, args, attr
         node.axes = _axes(op, args, attr, spec.axes_rule)
-        node.serial = len(_INTERNED)
         _INTERNED[key] = node
     return node
 
@@ -204,20 +203,24 @@ class Program:
         return hashlib.sha256(self.listing().encode()).hexdigest()[:16]
 
 
-def topological(roots: Sequence[Node]) -> list[Node]:
-    """Nodes reachable from `roots`, arguments first, in an order that depends on structure alone."""
-    done: dict[int, Node] = {}
+def topological(roots: Sequence[Node], given: Container[Node] = ()) -> list[Node]:
+    """Nodes reachable from `roots`, arguments first, in an order that depends on structure alone.
+
+    Args:
+        given: nodes that are known already: neither they nor what they alone need is listed.
+    """
+    done: dict[Node, None] = {}
     for root in roots:
         stack: list[tuple[Node, Iterator[Node]]] = [(root, iter(root.args))]
         while stack:
             node, rest = stack[-1]
-            if id(node) in done:
+            if node in done or node in given:
                 stack.pop()
                 continue
-            child = next((arg for arg in rest if id(arg) not in done), None)
+            child = next((arg for arg in rest if arg not in done), None)
             if child is None:
-                done[id(node)] = node
+                done[node] = None
                 stack.pop()
             else:
                 stack.append((child, iter(child.args)))
-    return list(done.values())
+    return list(done)

@@ -16,9 +16,9 @@ import sympy as sp
 from s6flow.errors import CodegenError
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Input, Node, Program, make
-from s6flow.symbolic.layer import Scan, ScanCell
+from s6flow.symbolic.layer import Scan
 
-__all__ = ["lower_cell", "lower_expression", "lower_program"]
+__all__ = ["lower_expression", "lower_program"]
 
 Axes = Mapping[sp.Symbol, str]
 
@@ -36,7 +36,7 @@ def _fold(op: str, unit: int) -> Callable[..., Node]:
     return lower
 
 
-#: SymPy class -> IR operation with the same arity.
+#: SymPy class -> IR operation of as many arguments.
 _UNARY = {
     sp.exp: "exp",
     sp.log: "log",
@@ -47,6 +47,7 @@ _UNARY = {
     nt.softplus: "softplus",
     sp.Not: "not",
 }
+_BINARY = {nt.hypot: "hypot"}
 _FOLD = {sp.Max: "max", sp.Min: "min", sp.And: "and", sp.Or: "or"}
 _RELATION = {
     sp.Lt: ("lt", False),
@@ -102,6 +103,9 @@ def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node
         for kind, op in _UNARY.items():
             if isinstance(e, kind):
                 return make(op, go(e.args[0]))
+        for kind, op in _BINARY.items():
+            if isinstance(e, kind):
+                return make(op, go(e.args[0]), go(e.args[1]))
         for kind, op in _FOLD.items():
             if isinstance(e, kind):
                 return _fold(op, 0)([go(arg) for arg in sorted(e.args, key=sp.default_sort_key)])
@@ -249,8 +253,3 @@ def lower_program(
     if unused:
         raise CodegenError("every named input must be used", ", ".join(unused), name)
     return Program(name, tuple(Input(label, found[label]) for label in order), nodes, source, meaning, ("lower",))
-
-
-def lower_cell(cell: ScanCell, inputs: Sequence[str] = ()) -> Program:
-    """The program of a scan cell: one right-hand side for all tokens."""
-    return lower_program(cell.name, {cell.name: cell.formula}, cell.source, cell.meaning, inputs)

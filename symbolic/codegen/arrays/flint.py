@@ -18,10 +18,10 @@ def _constant(attr: object) -> str:
 
 
 _CALLS = (
-    "sqrt", "exp", "expm1", "sinh", "cosh", "log", "log1p", "sigmoid", "softplus", "abs", "sign", "max", "min", "pow",
+    "sqrt", "hypot", "exp", "expm1", "sinh", "cosh", "log", "log1p", "sigmoid", "softplus", "abs", "sign", "max", "min", "pow",
     "lt", "le", "eq", "and", "or", "not", "where",
 )  # fmt: skip
-_ARITY = {"max": 2, "min": 2, "pow": 2, "lt": 2, "le": 2, "eq": 2, "and": 2, "or": 2, "where": 3}
+_ARITY = {"hypot": 2, "max": 2, "min": 2, "pow": 2, "lt": 2, "le": 2, "eq": 2, "and": 2, "or": 2, "where": 3}
 
 
 def _call(op: str) -> str:

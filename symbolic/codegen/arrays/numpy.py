@@ -78,6 +78,7 @@ NUMPY = ArrayDialect(
         "powi": "{0} ** {attr}",
         "pow": "{0} ** {1}",
         "sqrt": "np.sqrt({0})",
+        "hypot": "np.hypot({0}, {1})",
         "exp": "np.exp({0})",
         "expm1": "np.expm1({0})",
         "sinh": "np.sinh({0})",

@@ -27,6 +27,7 @@ class ArrayDialect:
         table: IR operation -> format string over printed arguments ({0}, {1}, {2}, {attr}, {axis}).
         constant: decimal or fraction -> literal.
         numbers: the same as `table` for functions of constants alone, where the library's own take arrays only.
+        decorator: of a function of numbers in a compiled language, where there are no arrays.
     """
 
     name: str
@@ -34,18 +35,20 @@ class ArrayDialect:
     table: Mapping[str, str]
     constant: Callable[[object], str]
     numbers: Mapping[str, str] = field(default_factory=dict)
+    decorator: str = ""
 
 
 def print_arrays(program: Program, dialect: ArrayDialect) -> str:
-    """The source of a function that evaluates `program` on whole arrays.
+    """The source of a function that evaluates `program` on whole arrays, or, without axes, on numbers.
 
     Raises: CodegenError: naming an operation that the dialect's table lacks.
     """
     axes = program.axes
     uses: dict[int, int] = {}
     for node in program.nodes():
+        times = int(str(node.attr)) if node.op == "powi" and "powi" not in dialect.table else 1
         for arg in node.args:
-            uses[id(arg)] = uses.get(id(arg), 0) + 1
+            uses[id(arg)] = uses.get(id(arg), 0) + times
     for _, node in program.outputs:
         uses[id(node)] = uses.get(id(node), 0) + 2
     text: dict[int, str] = {}
@@ -54,7 +57,8 @@ def print_arrays(program: Program, dialect: ArrayDialect) -> str:
     nodes = sorted(program.nodes(), key=lambda node: node.op != "input")  # arrays are loaded first
     for node in nodes:
         code = _spell(node, [text[id(arg)] for arg in node.args], axes, dialect, tokens)
-        if node.op == "input" or (uses[id(node)] > 1 and node.op != "const"):
+        loaded = node.op == "input" and dialect.table["input"] != "{0}"
+        if loaded or (axes and node.op == "input") or (uses[id(node)] > 1 and node.op not in ("const", "input")):
             name = _temporary(node, len(lines))
             lines.append(f"{name} = {code}")
             code = name
@@ -64,7 +68,10 @@ def print_arrays(program: Program, dialect: ArrayDialect) -> str:
     arguments = ", ".join(inp.name for inp in program.inputs)
     shapes = "; ".join(f"{inp.name} (*batch{''.join(', ' + axis for axis in inp.axes)})" for inp in program.inputs)
     doc = f'"""{program.meaning.rstrip(".")}.\n\n    Shapes: {shapes}.\n    """'
-    return f"def {program.name}({arguments}):\n    {doc}\n    {body}\n"
+    if dialect.decorator:
+        doc = f'"""{program.meaning.rstrip(".")}."""'
+    head = f"{dialect.decorator}\n" if dialect.decorator else ""
+    return f"{head}def {program.name}({arguments}):\n    {doc}\n    {body}\n"
 
 
 def _temporary(node: Node, index: int) -> str:
@@ -84,6 +91,8 @@ def _spell(node: Node, args: list[str], axes: tuple[str, ...], dialect: ArrayDia
     length, like = tokens
     if node.op == "const":
         return dialect.constant(node.attr)
+    if node.op == "powi" and node.op not in table:
+        return "(" + " * ".join(args * int(str(node.attr))) + ")"
     if node.op not in table:
         raise CodegenError(f"the {dialect.name} printer has no entry for the IR operation", node.op)
     form = dialect.numbers.get(node.op, table[node.op]) if _number(node) else table[node.op]

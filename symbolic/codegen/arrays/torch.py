@@ -15,6 +15,7 @@ TORCH = ArrayDialect(
         "input": "{0}",
         "swap": "{0}.transpose(-1, -2)",
         "sqrt": "torch.sqrt({0})",
+        "hypot": "torch.hypot({0}, {1})",
         "exp": "torch.exp({0})",
         "expm1": "torch.expm1({0})",
         "sinh": "torch.sinh({0})",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from s6flow.symbolic.codegen.ir import AXES
 from s6flow.symbolic.codegen.numba.functions import DECORATOR, PLAIN, functions_text
 from s6flow.symbolic.codegen.numba.plan import Plan
+from s6flow.symbolic.codegen.rewrite import in_unit
 
 __all__ = ["BLOCK", "HEADER", "assemble", "length"]
 
@@ -78,7 +78,9 @@ def assemble(plan: Plan, loops: Iterable[str]) -> str:
             f"return rt.launch({name}_many, ({given},), axes, {kinds!r})",
         ],
     )
-    functions = functions_text(frozenset(re.findall(r"\w+", one)))
+    nodes = program.nodes()
+    called = {"log1p_unit" if node.op == "log1p" and in_unit(node.args[0]) else node.op for node in nodes}
+    functions = functions_text(frozenset(called))
     parts = [f"BLOCK = {BLOCK}\n" if plan.blocks else "", functions, room, one, many, whole]
     return "\n\n".join(part for part in parts if part)
 

@@ -7,13 +7,12 @@ them together; the right-hand side itself is printed from the IR and nowhere els
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from s6flow.errors import CodegenError
-from s6flow.symbolic.codegen.ir import Node, Program, topological
+from s6flow.symbolic.codegen.ir import Node, Program, make, topological
 from s6flow.symbolic.codegen.rewrite import in_unit
-from s6flow.symbolic.codegen.triton.printer import spell
+from s6flow.symbolic.codegen.triton.printer import spell, spell_bare
 from s6flow.symbolic.codegen.triton.special import kernel_form, log1p_coefficients
 
 __all__ = ["CellText", "print_cell"]
@@ -31,6 +30,7 @@ class CellText:
         tokens: names of the other inputs along tokens.
         scalars: names of the inputs that are one number a system.
         states: names of the inputs along states.
+        weights: names of what the summand reads besides the scanned state.
         digest: of the program that was printed.
         passes: the rewrite passes that made it.
         source: theorem id of the cell.
@@ -41,64 +41,60 @@ class CellText:
     tokens: tuple[str, ...]
     scalars: tuple[str, ...]
     states: tuple[str, ...]
+    weights: tuple[str, ...]
     digest: str
     passes: tuple[str, ...]
     source: str
 
 
+@dataclass(frozen=True)
+class _Statement:
+    """An assignment: the names that it gives, in a tuple if `unpacks`, and the names that its value may read."""
+
+    names: tuple[str, ...]
+    value: str
+    reads: tuple[str, ...]
+    unpacks: bool = False
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.names)}{',' if self.unpacks and len(self.names) == 1 else ''} = {self.value}"
+
+
 class _Function:
     """One device function: arguments that are given, and statements for what is missing."""
 
-    def __init__(self, short: bool) -> None:
-        self.text: dict[int, str] = {}
-        self.lines: list[str] = []
+    def __init__(self, short: bool, given: dict[Node, str], unpacked: tuple[str, ...] = ()) -> None:
+        self.text = dict(given)
         self.short = short
-
-    def give(self, node: Node, name: str) -> None:
-        self.text[id(node)] = name
+        self.unpacked = [_Statement(unpacked, "part", ("part",), unpacks=True)] if unpacked else []
+        self.statements: list[_Statement] = []
 
     def need(self, roots: list[Node]) -> list[str]:
         """Text of every root, after statements for what it is made of."""
-        for node in topological(roots):
-            if id(node) in self.text or not self.reachable(node, roots):
-                continue
-            args = [self.text[id(arg)] for arg in node.args if id(arg) in self.text]
-            if len(args) < len(node.args):
-                continue  # below a node that was given
-            code = self.spell(node, args)
+        for node in topological(roots, self.text):
+            args = [self.text[arg] for arg in node.args]
             if node.op == "const":
-                self.text[id(node)] = code
+                self.text[node] = spell(node, args)
                 continue
-            name = f"v{len(self.lines)}"
-            self.lines.append(f"{name} = {code.removeprefix('(').removesuffix(')') if _wrapped(code) else code}")
-            self.text[id(node)] = name
-        return [self.text[id(root)] for root in roots]
+            value, reads = self.value(node, args)
+            name = f"v{len(self.statements)}"
+            self.statements.append(_Statement((name,), value, tuple(reads)))
+            self.text[node] = name
+        return [self.text[root] for root in roots]
 
-    def reachable(self, node: Node, roots: list[Node]) -> bool:
-        """Whether computing the roots needs `node`, given what has been given."""
-        stack, seen = list(roots), set()
-        while stack:
-            current = stack.pop()
-            if current is node:
-                return True
-            if id(current) in seen or id(current) in self.text:
-                continue
-            seen.add(id(current))
-            stack.extend(current.args)
-        return False
-
-    def spell(self, node: Node, args: list[str]) -> str:
+    def value(self, node: Node, args: list[str]) -> tuple[str, list[str]]:
+        """The right side of a node's statement, and what it reads."""
         if node.op in ("input", "scan", "shift", "as_source", "position", "reduce_max"):
             raise CodegenError("a register kernel has one scan and no other movement of data", node.op, str(node)[:60])
         if self.short and node.op == "exp":
             return self.exp2(node.args[0])
         if node.op == "log1p" and in_unit(node.args[0]):
-            return f"log1p_unit({args[0]})"
+            return f"log1p_unit({args[0]})", args
         if node.op == "max":
-            return "tl.maximum({}, {})".format(*args)  # a NaN shows in the other term of softplus
-        return spell(node, args)
+            return "tl.maximum({}, {})".format(*args), args  # a NaN shows in the other term of softplus
+        return spell_bare(node, args), args
 
-    def exp2(self, argument: Node) -> str:
+    def exp2(self, argument: Node) -> tuple[str, list[str]]:
         """2^(argument / ln 2) with the factor 1 / ln 2 put where it is formed once a system, not once a token."""
         factor, rest = _LOG2_E, argument
         while rest.op == "neg":
@@ -107,30 +103,18 @@ class _Function:
             left, right = rest.args
             few, many = (left, right) if "token" not in left.axes else (right, left)
             if "token" not in few.axes:
-                return f"tl.exp2(({factor!r} * {self.text[id(few)]}) * {self.text[id(many)]})"
-        return f"tl.exp2({self.text[id(rest)]} * {factor!r})"
+                reads = [self.text[few], self.text[many]]
+                return f"tl.exp2(({factor!r} * {reads[0]}) * {reads[1]})", reads
+        return f"tl.exp2({self.text[rest]} * {factor!r})", [self.text[rest]]
 
-
-def _wrapped(code: str) -> bool:
-    """Whether the outer parentheses of `code` belong together."""
-    depth = 0
-    for place, letter in enumerate(code):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and place < len(code) - 1:
-            return False
-    return code.startswith("(")
-
-
-def _used(lines: list[str], results: list[str]) -> list[str]:
-    """The statements that the results need, in order."""
-    wanted = set(re.findall(r"\w+", " ".join(results)))
-    kept: list[str] = []
-    for line in reversed(lines):
-        name, value = line.split(" = ", 1)
-        if wanted & set(re.findall(r"\w+", name)):
-            kept.insert(0, line)
-            wanted |= set(re.findall(r"\w+", value))
-    return kept
+    def body(self, results: list[str]) -> list[str]:
+        """The statements that the results need, in order: an exponential may pass over its argument."""
+        wanted, kept = set(results), list[str]()
+        for statement in reversed([*self.unpacked, *self.statements]):
+            if wanted.intersection(statement.names):
+                kept.insert(0, str(statement))
+                wanted.update(statement.reads)
+        return kept
 
 
 def _log1p_unit(degree: int) -> str:
@@ -158,46 +142,37 @@ def print_cell(program: Program, degree: int, short: bool = False) -> CellText:
         raise CodegenError("a register kernel takes arrays of tokens or of states", [i.axes for i in form.inputs])
     functions = [_log1p_unit(degree)]
 
-    def function(name: str, doc: str, arguments: list[str], body: _Function, results: list[str]) -> None:
-        lines = [
-            *_used(body.lines, results),
-            f"return {', '.join(results)}{',' if name == 'token_part' and len(results) == 1 else ''}",
-        ]
-        inner = "\n    ".join([f'"""{doc}."""', *lines])
+    def function(
+        name: str, doc: str, arguments: list[str], given: dict[Node, str], roots: list[Node], unpacks: bool = False
+    ) -> None:
+        body = _Function(short, given, tuple(of_token.values()) if unpacks else ())
+        results = body.need(roots)
+        comma = "," if name == "token_part" and len(results) == 1 else ""
+        inner = "\n    ".join([f'"""{doc}."""', *body.body(results), f"return {', '.join(results)}{comma}"])
         functions.append(f"@triton.jit\ndef {name}({', '.join(arguments)}):\n    {inner}\n")
 
-    def start(*given: tuple[Node, str]) -> _Function:
-        body = _Function(short)
-        for node, name in given:
-            body.give(node, name)
-        return body
-
-    inputs = {node.attr[0]: node for node in form.nodes() if node.op == "input"}  # type: ignore[index]
-    own = start(*((node, name) for name, node in inputs.items() if name not in states))
-    results = own.need(parts.per_token)
-    function("token_part", "What a token contributes, once for all states", [*tokens, *scalars], own, results)
-
-    per_token = list(zip(parts.per_token, [f"p{i}" for i in range(len(parts.per_token))], strict=True))
-    unpack = [f"{', '.join(name for _, name in per_token)}{',' if len(per_token) == 1 else ''} = part"]
-    of_state = [(inputs[name], name) for name in states]
-    two = start(*per_token, *of_state)
-    results = two.need([parts.gate, parts.increment, *parts.weights])
-    two.lines = [*unpack, *two.lines]
-    function("state_part", "Gate and increment of one state, and what reads it", ["part", *states], two, results)
-
-    weights = list(zip(parts.weights, [f"w{i}" for i in range(len(parts.weights))], strict=True))
-    three = start((parts.scan, "f"), *weights)
+    inputs = {node.array[0]: node for node in form.nodes() if node.op == "input"}
+    of_token = {node: f"p{i}" for i, node in enumerate(parts.per_token)}
+    of_state = {inputs[name]: name for name in states}
+    weights = {node: f"w{i}" for i, node in enumerate(parts.weights)}
+    own = {node: name for name, node in inputs.items() if name not in states}
+    function("token_part", "What a token contributes, once for all states", [*tokens, *scalars], own, parts.per_token)
     function(
-        "summand", "What one state adds to the sum", ["f", *(w for _, w in weights)], three, three.need([parts.summand])
-    )
-
-    four = start((parts.total, "total"), *per_token)
-    results = four.need([parts.output])
-    four.lines = [*unpack, *four.lines]
-    function("rate", f"From the sum over states: {form.meaning}", ["total", "part"], four, results)
+        "state_part", "Gate and increment of one state, and what reads it", ["part", *states], {**of_token, **of_state},
+        [parts.gate, parts.increment, *parts.weights], unpacks=True,
+    )  # fmt: skip
+    function(
+        "summand", "What one state adds to the sum", ["f", *weights.values()], {parts.scan: "f", **weights},
+        [parts.summand],
+    )  # fmt: skip
+    function(
+        "rate", f"From the sum over states: {form.meaning}", ["total", "part"], {parts.total: "total", **of_token},
+        [parts.output], unpacks=True,
+    )  # fmt: skip
     return CellText(
-        "\n\n".join(functions), tokens[0], tokens[1:], scalars, states, program.digest, form.passes, form.source
-    )
+        "\n\n".join(functions), tokens[0], tokens[1:], scalars, states, tuple(weights.values()), program.digest,
+        form.passes, form.source,
+    )  # fmt: skip
 
 
 class _Parts:
@@ -214,8 +189,6 @@ class _Parts:
         self.gate, self.increment = self.scan.args
         self.output = program.outputs[0][1]
         if self.total.op == "contract":
-            from s6flow.symbolic.codegen.ir import make
-
             self.summand = make("mul", *self.total.args)
         else:
             self.summand = self.total.args[0]

@@ -10,6 +10,7 @@ __all__ = [
     "cosh",
     "exp",
     "expm1",
+    "hypot",
     "last",
     "linear",
     "linear_before",
@@ -119,6 +120,15 @@ def sign(x):
 def sqrt(x):
     """The square root: in float32 the rounded one, which Triton has for float32 alone."""
     return tl.sqrt(x) if x.dtype == tl.float64 else tl.sqrt_rn(x)
+
+
+@triton.jit
+def hypot(x, y):
+    """The square root of x^2 + y^2, by the ratio of the smaller to the larger."""
+    top = tl.maximum(tl.abs(x), tl.abs(y), propagate_nan=tl.PropagateNan.ALL)
+    least = tl.minimum(tl.abs(x), tl.abs(y), propagate_nan=tl.PropagateNan.ALL)
+    ratio = tl.where(top > 0, least / top, 0.0)
+    return tl.where(least == top, top * 1.4142135623730951, top * sqrt(1.0 + ratio * ratio))
 
 
 @triton.jit

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program
 
-__all__ = ["HEADER", "TABLE", "BlockPrinter", "print_margin", "print_triton", "spell"]
+__all__ = ["HEADER", "TABLE", "BlockPrinter", "print_margin", "print_triton", "spell", "spell_bare"]
 
 HEADER = """import triton
 import triton.language as tl
@@ -29,6 +29,7 @@ TABLE: Mapping[str, str] = {
     "neg": "-{0}",
     "pow": "rt.power({0}, {1})",
     "sqrt": "rt.sqrt({0})",
+    "hypot": "rt.hypot({0}, {1})",
     "exp": "rt.exp({0})",
     "expm1": "rt.expm1({0})",
     "sinh": "rt.sinh({0})",
@@ -63,19 +64,22 @@ def literal(attr: object) -> str:
 
 
 def spell(node: Node, args: list[str], table: Mapping[str, str] = TABLE) -> str:
-    """One elementwise operation on printed arguments.
+    """One elementwise operation on printed arguments, in parentheses; constants stand alone.
 
     Raises: CodegenError: naming an operation that the table lacks.
     """
-    if node.op == "const":
-        return literal(node.attr)
+    return literal(node.attr) if node.op == "const" else f"({spell_bare(node, args, table)})"
+
+
+def spell_bare(node: Node, args: list[str], table: Mapping[str, str] = TABLE) -> str:
+    """As `spell`, without the outer parentheses: the right side of an assignment."""
     if node.op == "powi":
-        return "(" + " * ".join(args * int(str(node.attr))) + ")"
+        return " * ".join(args * int(str(node.attr)))
     if node.op not in table:
         raise CodegenError("the triton printer has no entry for the IR operation", node.op)
     if node.op not in _INFIX:
         args = [_typed(arg, text) for arg, text in zip(node.args, args, strict=True)]
-    return "(" + table[node.op].format(*args) + ")"
+    return table[node.op].format(*args)
 
 
 def _typed(node: Node, text: str) -> str:

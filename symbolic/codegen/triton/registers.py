@@ -6,28 +6,21 @@ and what earlier ones left.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
 from s6flow.symbolic.codegen.triton.cell import CellText
 
 __all__ = ["print_rates", "print_token_rate"]
 
 
-def _listed(names: list[str] | tuple[str, ...]) -> str:
+def _listed(names: Iterable[str]) -> str:
     """The names as arguments before others."""
     return "".join(f"{name}, " for name in names)
 
 
-def _weights(cell: CellText) -> list[str]:
-    """What the summand reads besides the scanned state."""
-    signature = re.search(r"def summand\(f(.*?)\)", cell.text)
-    assert signature is not None, "the printed cell has a summand"
-    return [name.strip() for name in signature.group(1).split(",") if name.strip()]
-
-
 def print_token_rate(cell: CellText) -> str:
     """The right-hand side of one token, and its state."""
-    weights = "".join(f", {name}" for name in _weights(cell))
+    weights = "".join(f", {name}" for name in cell.weights)
     of_state = ", ".join(f"{name}[n]" for name in cell.states)
     return f'''@triton.jit
 def token_rate({cell.state}, before, {_listed(cell.tokens)}{_listed(cell.scalars)}{_listed(cell.states)}STATES: tl.constexpr):
@@ -57,7 +50,7 @@ def print_rates(cell: CellText) -> str:
     loads = "\n        ".join(
         f"{name} = {name}_first if STATES == 1 else tl.load({name}_ptr + row * STATES + n)" for name in cell.states
     )
-    weights = _weights(cell)
+    weights = cell.weights
     made = "".join(f", {name}" for name in weights)
     kept = f"({', '.join(weights)}{',' if len(weights) == 1 else ''})"
     read = "".join(f", reads[i][{k}]" for k in range(len(weights)))

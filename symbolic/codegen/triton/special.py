@@ -72,12 +72,13 @@ def merge_squares(program: Program) -> Program:
     return program.map(rule, "merge_squares")
 
 
-def bind(program: Program, values: Mapping[str, int]) -> Program:
-    """The program with some inputs fixed at 0 or 1: a system without a step floor, say, or in units where mu = 1."""
+def bind(program: Program, values: Mapping[str, float | int]) -> Program:
+    """The program with some inputs fixed: a system without a step floor, say, or in units where mu = 1."""
 
     def rule(old: Node, args: tuple[Node, ...]) -> Node:
         if old.op == "input" and old.attr[0] in values:  # type: ignore[index]
-            return make("const", attr=values[old.attr[0]])  # type: ignore[index]
+            value = values[old.attr[0]]  # type: ignore[index]
+            return make("const", attr=value if isinstance(value, int) else repr(value))
         neutral = {"add": ZERO, "mul": ONE}.get(old.op)
         if neutral in args:
             return args[1] if args[0] is neutral else args[0]

@@ -9,33 +9,20 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.flow.backends.numpy.landing import land
 from s6flow.numeric.flow.backends.numpy.stiff import LARGEST_SYSTEM, TIGHT, carry
-from s6flow.numeric.flow.clock import Clock, log_norm, log_time, theta_of
+from s6flow.numeric.flow.clock import Clock, log_norm, log_time
 from s6flow.numeric.flow.problem import Problem, Run, Status
-from s6flow.numeric.flow.tableau import ORDER, STAGES, error_norm, stages
+from s6flow.numeric.flow.step_control import DRIVER, PATIENCE, RUNNING, STIFF_STEPS, load_rules
+from s6flow.numeric.flow.tableau import PAIRS, combine, stages
 
 __all__ = ["solve", "stiff_after"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-#: Work time of the first and of the longest step; every component moves at most by the step.
-FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.05, 30.0, 1e-13
-#: Step control of DOP853: safety, and bounds on the change of a step.
-SAFETY, SMALLEST_FACTOR, LARGEST_FACTOR = 0.9, 0.2, 10.0
-#: Share of the squared third-order estimate below which no local error is believed; ordinary steps lie above it.
-LEAST_ERROR = 0.01
-#: A system rests when theta took at least this many steps to grow by this much (so an equilibrium holds the step
-#: down) while no component moved by more than this many tolerated errors.
-RESTING_STEPS, RESTING_CLOCK, RESTING_MOVE = 20, 0.1, 100.0
-#: A system is stiff when so many accepted steps in a row stay this short: nothing changes within them. After a stiff
-#: stretch the explicit method gets so many steps before it may be called stiff again.
-STIFF_STEPS, STIFF_STEP, PATIENCE = 300, 0.03, 100
-#: Growth like |x|^p takes finite time to infinity for p > 0; measured exponents are 0, 1, 2 or 3.
-LEAST_POWER = 0.5
 #: Elements (token times state) that run at a time: enough to hide the interpreter, few enough for the cache.
 POOL = 1 << 17
-#: Beyond this exponent 1/(t + t0) and the rates lose digits to denormal numbers.
-LOG_TINY = -690.0
+
+_PAIR = PAIRS["DOP853"]
 
 
 def stiff_after(problem: Problem) -> int:
@@ -88,6 +75,7 @@ class _Live:
 class _Pool:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        self.rules = load_rules("numpy", DRIVER, _PAIR)
         self.systems, components = problem.start.shape
         self.result = Run.empty(self.systems, len(problem.targets), components)
         states = max((v.shape[-1] for k, v in problem.arrays.items() if k in ("mu", "S_B", "a") and v.ndim), default=1)
@@ -113,8 +101,8 @@ class _Pool:
             state=state,
             slope=slope,
             log_rate=log_rate,
-            step=np.full(len(row), FIRST_STEP),
-            targets=theta_of(problem.targets[None, :], log_t0[:, None]),
+            step=np.full(len(row), DRIVER.first_step),
+            targets=self.rules.theta_of(problem.targets[None, :], log_t0[:, None]),
             pending=np.zeros(len(row), dtype=np.int64),
             rejected=np.zeros(len(row), dtype=bool),
             anchor=state.copy(),
@@ -133,42 +121,33 @@ class _Pool:
 
     def attempt(self) -> None:
         """One trial step of every live system."""
-        live, problem = self.live, self.problem
-        new, slopes = stages(self.clock.slope, live.state, live.slope, live.step)
+        live, problem, rules = self.live, self.problem, self.rules
+        new, slopes = stages(_PAIR, self.clock.slope, live.state, live.slope, live.step[:, None])
         new_slope, new_log_rate = self.clock.evaluate(new)
         slopes.append(new_slope)
         tolerance = self.tolerance(live.state, new)
-        error = error_norm(slopes, live.step, tolerance, problem.rtol, LEAST_ERROR)
-        good = np.isfinite(error) & np.isfinite(new_log_rate)
-        factor = np.where(good, SAFETY * np.where(error > 0, error, 1e-300) ** (-1 / ORDER), SMALLEST_FACTOR)
-        good &= error <= 1
-        factor = np.clip(factor, SMALLEST_FACTOR, np.where(live.rejected | ~good, 1.0, LARGEST_FACTOR))
+        estimates = [np.abs(combine(row, slopes) / tolerance).max(axis=1) for _, row in _PAIR.errors]
+        error = rules.error_norm(live.step, *estimates, problem.rtol)
+        finite = rules.is_finite(error, new_log_rate)
+        good = rules.is_good(error, finite)
+        next_step = rules.grown(live.step, rules.step_factor(error, finite, good, live.rejected))
         live.attempts += 1
-        live.evaluations += STAGES
+        live.evaluations += _PAIR.evaluations
         live.accepted += good
         crossed = self.record(good, new, new_slope)
         exploded = good & (problem.coordinates.log_size(new[:, :-1], self.clock.arrays) >= problem.log_limit)
-        self.finish_blow_up(exploded & ~crossed, new, new_slope, new_log_rate)
+        remaining = self.remaining(exploded, new, new_slope, new_log_rate)
         rested = self.rest(good, new, tolerance)
-        done = crossed | exploded
-        self.finish(rested & ~done, new, new_slope, Status.HORIZON, settled=True)
-        done |= rested
-        next_step = np.minimum(live.step * factor, LONGEST_STEP)
-        lost = ~done & ((next_step < SHORTEST_STEP) | (good & (new_log_rate < LOG_TINY)))
-        self.finish(lost, np.where(good[:, None], new, live.state), live.slope, Status.UNDERFLOW)
-        done |= lost
-        tired = ~done & (live.attempts >= problem.max_steps)
-        self.finish(tired, np.where(good[:, None], new, live.state), live.slope, Status.STEP_LIMIT)
-        done |= tired
+        lost = rules.is_lost(good, next_step, new_log_rate)
+        ending = rules.ending(crossed, exploded, remaining, rested, lost, live.attempts >= problem.max_steps)
         live.state = np.where(good[:, None], new, live.state)
         live.slope = np.where(good[:, None], new_slope, live.slope)
         live.log_rate = np.where(good, new_log_rate, live.log_rate)
-        live.short = np.where(
-            good & (live.step < STIFF_STEP),
-            live.short + 1,
-            np.where(good & (live.short >= 0), 0, live.short + (live.short < 0)),
-        )
+        live.short = rules.short_steps(good, live.step, live.short)
         live.rejected, live.step = ~good, next_step
+        done = ending != RUNNING
+        self.result.log_remaining[live.row[ending == Status.BLOW_UP]] = remaining[ending == Status.BLOW_UP]
+        self.finish(done & ~crossed, live.state, live.slope, ending, ending == Status.HORIZON)
         for index in np.flatnonzero(~done & (live.short >= stiff_after(problem))):
             done[index] = self.carry_stiff(int(index))
         if done.any():
@@ -178,12 +157,12 @@ class _Pool:
         """Tolerated local error of every component, theta last."""
         problem = self.problem
         if problem.coordinates.relative:
-            # ln|x| itself is the unit, until it is so low that x acts on nothing
-            return np.asarray(problem.rtol * np.maximum(1.0, np.maximum(np.abs(old), np.abs(new)) / 1000.0))
+            return np.asarray(self.rules.relative_tolerance(old, new, problem.rtol))
         size = np.minimum(1.0, np.maximum(np.abs(old), np.abs(new)))
-        scale = problem.rtol * size + problem.atol * size[:, :-1].max(axis=1, initial=0.0, keepdims=True)
+        largest = size[:, :-1].max(axis=1, initial=0.0, keepdims=True)
+        scale = np.asarray(self.rules.absolute_tolerance(size, largest, problem.rtol, problem.atol, 1e-290))
         scale[:, -1] = problem.rtol
-        return np.asarray(np.maximum(scale, 1e-290))
+        return scale
 
     def record(self, good: Bool, new: Float, new_slope: Float) -> Bool:
         """Land on every target inside the accepted steps; true where the horizon was among them."""
@@ -195,9 +174,8 @@ class _Pool:
             if not len(due):
                 return crossed
             clock = self.clock.part(due)
-            landed, slope = land(
-                clock, live.state[due], live.slope[due], live.step[due], new[due], new_slope[due], aim[due]
-            )
+            before, after = (live.state[due], live.slope[due], live.step[due]), (new[due], new_slope[due])
+            landed, slope = land(self.rules, _PAIR, clock, *before, *after, aim[due])
             row, at = live.row[due], live.pending[due]
             self.result.states[row, at] = landed[:, :-1]
             self.result.reached[row, at] = True
@@ -207,67 +185,54 @@ class _Pool:
             crossed[due[arrived]] = True
             mask = np.zeros(len(good), dtype=bool)
             mask[due[arrived]] = True
-            self.finish(mask, whole_new, whole_slope, Status.HORIZON)
+            self.finish(mask, whole_new, whole_slope, Status.HORIZON, np.zeros_like(mask))
             self.result.end_log_time[row[arrived]] = self.problem.targets[-1]
             live.pending[due] += 1
 
     def rest(self, good: Bool, new: Float, tolerance: Float) -> Bool:
-        """Whether a system lies at an equilibrium: see RESTING_STEPS.
-
-        A single step says nothing: held down by stability, steps at an equilibrium jitter by the tolerated error.
-        """
-        live = self.live
-        live.resting += good
-        due = good & (new[:, -1] - live.anchor[:, -1] >= RESTING_CLOCK)
-        move = np.abs(new - live.anchor)[:, :-1]
-        gone = self.problem.coordinates.extinct(new[:, :-1], self.clock.arrays)
-        size = self.problem.coordinates.size
-        gone &= size(new[:, :-1]) <= size(live.anchor[:, :-1])
-        still = ((move <= RESTING_MOVE * tolerance[:, :-1]) | gone).all(axis=1)
-        rested = due & still & (live.resting >= RESTING_STEPS)
+        """Whether a system lies at an equilibrium."""
+        live, coordinates = self.live, self.problem.coordinates
+        size, was = coordinates.size(new[:, :-1]), coordinates.size(live.anchor[:, :-1])
+        still = self.rules.is_still(np.abs(new - live.anchor)[:, :-1], tolerance[:, :-1])
+        still = (still | self.rules.is_gone(size, was, coordinates.least)).all(axis=1)
+        due = self.rules.is_due(good, new[:, -1], live.anchor[:, -1])
+        rested, live.resting = self.rules.rest(good, due, still, live.resting)
         live.anchor = np.where(due[:, None], new, live.anchor)
-        live.resting = np.where(due, 0, live.resting)
         return np.asarray(rested)
 
-    def finish(self, mask: Bool, state: Float, slope: Float, status: Status, settled: bool = False) -> None:
+    def finish(self, mask: Bool, state: Float, slope: Float, status: NDArray[np.int64] | Status, settled: Bool) -> None:
+        """Report the systems of a mask; those that have settled keep their state at all later times."""
         if not mask.any():
             return
         live, result = self.live, self.result
         row = live.row[mask]
-        result.status[row] = status
+        result.status[row] = np.broadcast_to(status, mask.shape)[mask]
         result.end[row] = state[mask, :-1]
         result.end_log_time[row] = log_time(state[mask, -1], self.clock.log_t0[mask])
         largest = np.abs(slope[mask, :-1]).max(axis=1, initial=0.0)
         result.end_velocity[row] = slope[mask, :-1] / np.where(largest > 0, largest, 1.0)[:, None]
-        passed = log_time(state[mask, -1], self.clock.log_t0[mask]) - state[mask, -1] - self.clock.log_t0[mask]
+        passed = result.end_log_time[row] - state[mask, -1] - self.clock.log_t0[mask]
         result.log_pace[row] = np.log(largest) - np.log(slope[mask, -1]) + passed
         result.attempts[row], result.steps[row] = live.attempts[mask], live.accepted[mask]
         result.evaluations[row] = live.evaluations[mask]
-        if settled:  # an equilibrium keeps its state at all later times
-            result.settled[row] = True
-            later = np.arange(live.targets.shape[1])[None, :] >= live.pending[mask, None]
-            result.states[row] = np.where(later[:, :, None], state[mask, None, :-1], result.states[row])
-            result.reached[row] |= later
-            result.end_log_time[row] = self.problem.targets[-1]
+        kept = mask & settled
+        row = live.row[kept]
+        result.settled[row] = True
+        later = np.arange(live.targets.shape[1])[None, :] >= live.pending[kept, None]
+        result.states[row] = np.where(later[:, :, None], state[kept, None, :-1], result.states[row])
+        result.reached[row] |= later
+        result.end_log_time[row] = self.problem.targets[-1]
 
-    def finish_blow_up(self, mask: Bool, new: Float, new_slope: Float, new_log_rate: Float) -> None:
-        """The time left is 1 / (p F), F ~ |x|^p the growth rate of the largest token, p measured on the last step.
-
-        Where p is not positive (exponential growth: affine flows with a floor and no quadratic part) there is no
-        blow-up, and the system is reported as OVERFLOW.
-        """
-        if not mask.any():
-            return
+    def remaining(self, exploded: Bool, new: Float, new_slope: Float, new_log_rate: Float) -> Float:
+        """ln of the time left; -inf where growth is exponential (affine flows with a floor and no quadratic part)."""
+        if not exploded.any():
+            return np.full(len(exploded), -np.inf)
         live = self.live
         lead = np.abs(new_slope[:, :-1]).argmax(axis=1)
-        each = np.arange(len(lead))
-        growth = np.log(np.abs(new_slope[each, lead])) + new_log_rate
-        before = np.log(np.abs(live.slope[each, lead])) + live.log_rate
-        power = (growth - before) / np.abs(new[each, lead] - live.state[each, lead])
-        finite = power > LEAST_POWER
-        self.result.log_remaining[live.row[mask]] = np.where(finite, -growth - np.log(np.abs(power)), -np.inf)[mask]
-        self.finish(mask & finite, new, new_slope, Status.BLOW_UP)
-        self.finish(mask & ~finite, new, new_slope, Status.OVERFLOW)
+        speed, before, move = (
+            np.abs(values[np.arange(len(lead)), lead]) for values in (new_slope, live.slope, new - live.state)
+        )
+        return np.asarray(self.rules.log_remaining(speed, before, new_log_rate, live.log_rate, move))
 
     def carry_stiff(self, index: int) -> bool:
         """Carry one system over a stiff stretch; whether it reached the horizon."""
@@ -275,12 +240,12 @@ class _Pool:
         clock = self.clock.part(one)
         pending, left = int(live.pending[index]), int(problem.max_steps - live.attempts[index])
         targets = live.targets[index, pending:]
-        budget = left * STAGES // 2  # LSODA takes about two evaluations a step
+        budget = left * _PAIR.evaluations // 2  # LSODA takes about two evaluations a step
         stretch = carry(clock, live.state[index], targets, problem.log_limit, problem.rtol, problem.atol, budget)
         live.state[index] = live.anchor[index] = stretch.state
         slope, log_rate = clock.evaluate(stretch.state[None])
         live.slope[index], live.log_rate[index] = slope[0], log_rate[0]
-        live.attempts[index] += -(-stretch.evaluations // STAGES)
+        live.attempts[index] += -(-stretch.evaluations // _PAIR.evaluations)
         live.accepted[index] += stretch.steps
         live.evaluations[index] += stretch.evaluations
         live.short[index] = -PATIENCE
@@ -292,7 +257,7 @@ class _Pool:
         if arrived:
             mask = np.zeros(len(live.row), dtype=bool)
             mask[index] = True
-            self.finish(mask, live.state, live.slope, Status.HORIZON, settled=stretch.settled)
+            self.finish(mask, live.state, live.slope, Status.HORIZON, mask & stretch.settled)
             self.result.end_log_time[row] = problem.targets[-1]
         return bool(arrived)
 

@@ -1,6 +1,6 @@
 """The adaptive integrator in PyTorch, for velocities that are no generated kernel: mamba-ssm's own scan above all.
 
-The scheme is that of numeric.flow.driver (work time, a step and landings of every system's own, rest, blow-up) with
+The scheme is that of the other drivers (work time, a step and landings of every system's own, rest, blow-up) with
 Dormand and Prince's fifth-order pair, whose error estimate float32 velocities do not fool. The whole batch steps at
 once; an attempt, some hundred launches, changes tensors in place and never waits, so that CUDA can replay it.
 """
@@ -10,25 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from s6flow.numeric.flow.backends.numpy import driver
-from s6flow.numeric.flow.backends.pairs import PAIRS, Row
 from s6flow.numeric.flow.backends.torch.recorded import repeated
-from s6flow.numeric.flow.problem import Run, Status
+from s6flow.numeric.flow.problem import Run
+from s6flow.numeric.flow.step_control import LANDED, RUNNING, TORCH_DRIVER, load_rules
+from s6flow.numeric.flow.tableau import PAIRS, combine
 
 __all__ = ["Flow", "integrate_batched"]
 
 _METHOD = PAIRS["RK45"]
-#: Distance to a target in theta = ln(1 + t/t0) that counts as having arrived.
-_LANDED = 1e-7
-_SHORTEST = 1e-9
-#: As driver.RESTING_MOVE, for tolerances near 1e-5: a slow token moves by 1.7e-4 over a stretch even at ln t = 600.
-_RESTING_MOVE = 10.0
-#: Status of a system that has not finished.
-_RUNNING = -1
 #: Finished systems leave the batch when no more than one in so many still runs: recording anew costs some attempts.
 _THINNED = 4
 
@@ -99,13 +93,13 @@ class _Live:
         values = {
             "index": index,
             "log_t0": log_t0,
-            "aims": torch.nn.functional.softplus(targets[None, :] - log_t0[:, None], threshold=500.0),
+            "aims": _rules().theta_of(targets[None, :], log_t0[:, None]),
             **dict.fromkeys(("state", "anchor"), start),
             **dict.fromkeys(("theta", "anchor_theta"), theta),
             **{"slope": slope, "clock": clock, "log_rate": log_rate},
-            **dict.fromkeys(("step", "kept"), theta + driver.FIRST_STEP),
+            **dict.fromkeys(("step", "kept"), theta + TORCH_DRIVER.first_step),
             "remaining": theta - torch.inf,
-            "status": nought + _RUNNING,
+            "status": nought + RUNNING,
             **dict.fromkeys(("pending", "resting", "attempts", "accepted"), nought),
             **dict.fromkeys(("rejected", "landing", "settled"), no),
             "states": start[:, None, :].expand(-1, count, -1),
@@ -137,8 +131,8 @@ def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, m
         left = len(live.index)
         while left * _THINNED >= len(live.index):
             advance()
-            left = int((live.status == _RUNNING).sum())
-        done = live.status != _RUNNING
+            left = int((live.status == RUNNING).sum())
+        done = live.status != RUNNING
         del advance  # and the memory of its recording
         _read(live.part(done), run)
         live = live.part(~done)
@@ -157,68 +151,64 @@ def _slopes(flow: Flow, state: Tensor, theta: Tensor, log_t0: Tensor, index: Ten
     return velocity / total[:, None], clock / total, torch.log(total)
 
 
-def _combine(row: Row, slopes: list[Tensor]) -> Tensor:
-    return sum((weight * slopes[index] for index, weight in row[1:]), row[0][1] * slopes[row[0][0]])
+def _rules() -> ModuleType:
+    """The step control."""
+    return load_rules("torch", TORCH_DRIVER, _METHOD)
 
 
 def _tolerance(flow: Flow, rtol: float, old: Tensor, new: Tensor) -> Tensor:
-    size = torch.maximum(old.abs(), new.abs())
     if flow.relative:
-        return rtol * (size / 1000.0).clamp(min=1.0)
-    size = size.clamp(max=1.0)
-    return (rtol * size + 0.01 * rtol * size.amax(dim=1, keepdim=True)).clamp(min=rtol * flow.extinct)
+        return _rules().relative_tolerance(old, new, rtol)
+    size = torch.maximum(old.abs(), new.abs()).clamp(max=1.0)
+    return _rules().absolute_tolerance(size, size.amax(dim=1, keepdim=True), rtol, 0.01 * rtol, rtol * flow.extinct)
 
 
 def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
     """One trial step of every running system, in place and without a word to the host."""
-    h, last = live.step, live.aims.shape[1] - 1
+    rules, h, last = _rules(), live.step, live.aims.shape[1] - 1
     slopes, clocks = [live.slope], [live.clock]
     for row in _METHOD.a:
-        state = live.state + h[:, None] * _combine(row, slopes)
-        slope, clock, _ = _slopes(flow, state, live.theta + h * _combine(row, clocks), live.log_t0, live.index)
+        state = live.state + h[:, None] * combine(row, slopes)
+        slope, clock, _ = _slopes(flow, state, live.theta + h * combine(row, clocks), live.log_t0, live.index)
         slopes.append(slope)
         clocks.append(clock)
-    new = live.state + h[:, None] * _combine(_METHOD.b, slopes)
-    theta = live.theta + h * _combine(_METHOD.b, clocks)
+    new = live.state + h[:, None] * combine(_METHOD.b, slopes)
+    theta = live.theta + h * combine(_METHOD.b, clocks)
     slope, clock, log_rate = _slopes(flow, new, theta, live.log_t0, live.index)
-    ((_, row),) = _METHOD.errors
     tolerance = _tolerance(flow, rtol, live.state, new)
-    error = (h[:, None] * _combine(row, [*slopes, slope]).abs() / tolerance).amax(dim=1)
-    error = torch.maximum(error, h * _combine(row, [*clocks, clock]).abs() / rtol)
-    finite = torch.isfinite(error) & torch.isfinite(log_rate)
-    good = finite & (error <= 1)
-    factor = (driver.SAFETY * error.clamp(min=1e-12) ** _METHOD.exponent).masked_fill(~finite, driver.SMALLEST_FACTOR)
-    most = torch.full_like(factor, driver.LARGEST_FACTOR).masked_fill(live.rejected | ~good, 1.0)
-    factor = torch.minimum(factor.clamp(min=driver.SMALLEST_FACTOR), most)
+    estimates = [
+        torch.maximum(
+            (combine(row, [*slopes, slope]).abs() / tolerance).amax(dim=1), combine(row, [*clocks, clock]).abs() / rtol
+        )
+        for _, row in _METHOD.errors
+    ]
+    error = rules.error_norm(h, *estimates)
+    finite = rules.is_finite(error, log_rate)
+    good = rules.is_good(error, finite)
+    grown = rules.grown(h, rules.step_factor(error, finite, good, live.rejected))
     # a step past the target is made again, with the length that the clock suggests
     aim = live.aims.gather(1, live.pending[:, None])[:, 0]
-    slack = _LANDED * (1.0 + aim)
+    slack = LANDED * (1.0 + aim)
     over = good & (theta > aim + slack)
     good = good & ~over
     arrived = good & (theta >= aim - slack)
     finished = arrived & (live.pending == last)
     exploded = good & (flow.log_size(new, live.index) >= flow.log_limit)
     remaining = _remaining(live, exploded, new, slope, log_rate)
-    rested, due = _rest(flow, live, good, new, theta, tolerance)
+    still = rules.is_still((new - live.anchor).abs(), tolerance)
+    size, was = (new, live.anchor) if flow.relative else (new.abs(), live.anchor.abs())
+    still = (still | rules.is_gone(size, was, flow.extinct)).all(dim=1)
+    due = rules.is_due(good, theta, live.anchor_theta)
+    rested, resting = rules.rest(good, due, still, live.resting)
     here = arrived[:, None] & (torch.arange(last + 1, device=new.device) == live.pending[:, None])
     shorter = h * ((aim - live.theta) / (theta - live.theta)).clamp(0.01, 0.999)
-    grown = (h * factor).clamp(max=driver.LONGEST_STEP)
     step = torch.where(over, shorter, torch.where(arrived & live.landing, torch.maximum(live.kept, h), grown))
-    lost = (step < _SHORTEST) & ~over
+    lost = rules.is_lost(good, step, log_rate) & ~over
     if flow.log_least is not None:
         lost = lost | good & (slope.abs().amax(dim=1).log() + log_rate < flow.log_least(new, live.index))
     attempts = live.attempts + 1
-    status = live.status
-    for mask, code in (
-        (attempts >= max_steps, Status.STEP_LIMIT),
-        (lost, Status.UNDERFLOW),
-        (rested, Status.HORIZON),
-        (exploded, Status.OVERFLOW),
-        (exploded & torch.isfinite(remaining), Status.BLOW_UP),
-        (finished, Status.HORIZON),
-    ):
-        status = status.masked_fill(mask, int(code))
-    running = live.status == _RUNNING
+    status = rules.ending(finished, exploded, remaining, rested, lost, attempts >= max_steps).to(live.status.dtype)
+    running = live.status == RUNNING
     updates = (
         (running & good, {"state": new, "slope": slope, "theta": theta, "clock": clock, "log_rate": log_rate}),
         (running & due, {"anchor": new, "anchor_theta": theta}),
@@ -228,7 +218,7 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
             "step": step, "status": status, "attempts": attempts, "accepted": live.accepted + good,
             "pending": live.pending + (arrived & ~finished), "rejected": ~good,
             "landing": over | (live.landing & ~arrived & ~good), "remaining": remaining,
-            "resting": (live.resting + good).masked_fill(due, 0), "settled": rested & ~finished & ~exploded,
+            "resting": resting, "settled": rested & ~finished & ~exploded,
         }),
     )  # fmt: skip
     chosen = {
@@ -243,23 +233,11 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
 
 
 def _remaining(live: _Live, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
-    """ln of the time left, 1 / (p F), F ~ |x|^p the growth rate of the fastest token, p measured on this step."""
+    """ln of the time left, by the fastest token; -inf where none explodes."""
     lead = slope.abs().argmax(dim=1, keepdim=True)
-    growth = slope.gather(1, lead).abs().log()[:, 0] + log_rate
-    before = live.slope.gather(1, lead).abs().log()[:, 0] + live.log_rate
-    power = (growth - before) / (new - live.state).gather(1, lead).abs()[:, 0]
-    return (-growth - power.abs().log()).masked_fill(~(exploded & (power > driver.LEAST_POWER)), -torch.inf)
-
-
-def _rest(
-    flow: Flow, live: _Live, good: Tensor, new: Tensor, theta: Tensor, tolerance: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Whether a system lies at an equilibrium (see driver.RESTING_STEPS), and whether that was looked at."""
-    due = good & (theta - live.anchor_theta >= driver.RESTING_CLOCK)
-    size, was = (new, live.anchor) if flow.relative else (new.abs(), live.anchor.abs())
-    gone = (size < flow.extinct) & (size <= was)
-    still = (((new - live.anchor).abs() <= _RESTING_MOVE * tolerance) | gone).all(dim=1)
-    return due & still & (live.resting + 1 >= driver.RESTING_STEPS), due
+    speed, before, move = (values.gather(1, lead).abs()[:, 0] for values in (slope, live.slope, new - live.state))
+    left = _rules().log_remaining(speed, before, log_rate, live.log_rate, move)
+    return left.masked_fill(~exploded, -torch.inf)
 
 
 def _log_time(theta: Tensor, log_t0: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from s6flow.errors import FormatError
 from s6flow.numeric.flow.backends.fitting import halving
 from s6flow.numeric.flow.backends.numpy import driver
-from s6flow.numeric.flow.backends.pairs import pair
 from s6flow.numeric.flow.backends.triton.doubt import doubted, jolted
 from s6flow.numeric.flow.backends.triton.fused import DeviceRun, flow_tensors, is_short
 from s6flow.numeric.flow.clock import log_time
 from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.flow.tableau import pair
 from s6flow.symbolic.codegen.triton.runtime import require_device
 
 __all__ = ["complete", "on_device", "solve"]

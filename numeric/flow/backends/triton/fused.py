@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from s6flow.errors import FormatError
-from s6flow.numeric.flow.backends.triton.kernels import PRECISIONS, load_flow
+from s6flow.numeric.flow.backends.triton.kernels import load_flow
+from s6flow.numeric.flow.step_control import PRECISIONS
 from s6flow.symbolic.codegen.triton.runtime import next_power
 
 __all__ = ["DeviceRun", "Tile", "flow_tensors", "is_short", "tile_of"]
