@@ -7,6 +7,7 @@ import sympy as sp
 from s6flow.symbolic import notation as nt
 
 __all__ = [
+    "all_tokens_constant",
     "S_Delta",
     "form",
     "form_matrix",
@@ -23,6 +24,8 @@ __all__ = [
 matrix = sp.IndexedBase("M", real=True)
 v = sp.IndexedBase("v", real=True)
 S_Delta = sp.IndexedBase("S_Delta", real=True)
+eig_max, size_B, size_C, delta_low, delta_high = sp.symbols("eig_max size_B size_C delta_low delta_high", real=True)
+square, before = sp.symbols("square before", real=True)
 form_value, step_value, token_value = sp.symbols("form step token", real=True)
 
 d, e, n = nt.d, nt.e, nt.n
@@ -67,3 +70,9 @@ def velocity() -> sp.Expr:
 def lowest_step() -> sp.Expr:
     """The smallest step that channel d can have while |x_e| <= |v_e| for every channel e."""
     return nt.softplus(nt.b_channel[d] - sp.Sum(sp.Abs(S_Delta[d, e]) * sp.Abs(v[e]), (e, 1, nt.D)))
+
+
+def all_tokens_constant() -> sp.Expr:
+    """K_l with |x_l|^2 <= K_l/(1 + t), from |x_l(0)|^2 and the sum of the constants of the tokens before (theory 14)."""
+    coupling = size_B * size_C * delta_high
+    return sp.Max(square, (1 + 2 * coupling * before) / (2 * sp.Abs(eig_max) * delta_low))
