@@ -13,6 +13,7 @@ from functools import cache
 import sympy as sp
 
 from s6flow.errors import TheoremError
+from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
@@ -283,6 +284,9 @@ QUANTITIES: dict[str, Quantity] = {
     "phase_nu": Quantity(_phase(1), ("S_B", "S_C", "beta_B", "beta_C"), "8b"),
     "phase_lambda": Quantity(_phase(2), ("beta_B", "beta_C"), "8b"),
     "skip_rate": Quantity(skip_equilibrium, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
+    "all_tokens_constant": Quantity(
+        fm.all_tokens_constant, ("square", "before", "eig_max", "size_B", "size_C", "delta_low", "delta_high"), "14"
+    ),
     "skip_distance": Quantity(skip_distance, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
     "skip_loss": Quantity(skip_loss, ("y", "mu", "s", "b"), "9"),
     "contraction_number": Quantity(contraction_number, ("y", "h", "mu", "s", "b", "floor"), "10"),

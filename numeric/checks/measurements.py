@@ -14,7 +14,8 @@ import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
-from s6flow.numeric.checks.vectors import roots, spectra, vector
+from s6flow.numeric.checks.skip import skip
+from s6flow.numeric.checks.vectors import roots, spectra, vector, vector_tokens
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.symbolic.theorem import Theorem
 
@@ -259,4 +260,6 @@ MEASUREMENTS: dict[str, Measurement] = {
     "roots": Measurement(roots),
     "spectra": Measurement(spectra),
     "vector": Measurement(vector, "asinh"),
+    "vector_tokens": Measurement(vector_tokens, "asinh"),
+    "skip": Measurement(skip),
 }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed
+from s6flow.numeric.checks.shared import Array, Data, Observed, moments, quantity
 from s6flow.numeric.flow import LayerParameters, integrate
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["roots", "spectra", "vector"]
+__all__ = ["roots", "spectra", "vector", "vector_tokens"]
 
 
 def forms(data: Data) -> Array:
@@ -97,6 +97,44 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
         "form_gap": steady(np.abs(M - np.diag([1.0, -1.0])).max(axis=(1, 2)) if two else np.full(len(x), 1.0)),
         "delta_first": steady(step0[:, 0]),
         "delta_second": steady(step0[:, min(1, step0.shape[1] - 1)]),
+    }
+
+
+def vector_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Every token's squared norm, and the smallest and largest step so far, on a fine grid of outputs."""
+    keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
+    params = LayerParameters(**{key: data[key] for key in keys})
+    x0 = np.asarray(data["x"])
+    first, last, outputs = theorem.options["log_times"]
+    log_times = np.linspace(first, last, int(outputs))
+    steps = int(theorem.options.get("max_steps", 3000))
+    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps, backend=integrator)
+    failed = ~result.ended_well
+    x = np.concatenate([x0[:, None], np.asarray(result.x.data)], axis=1)
+    s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))
+    drive = np.einsum("bde,btle->btld", s_delta, x) + np.asarray(data["b"])[:, None, None, :]
+    step = (np.logaddexp(0.0, drive) + np.asarray(data["floor"])[:, None, None, None]).reshape(*x.shape[:2], -1)
+    squares = (x**2).sum(axis=3)
+    squares[failed] = np.nan
+    count = len(log_times)
+    letters = {
+        "eig_max": moments(_bounds(forms(data))["eig_max"][:, 0], count),
+        "size_B": moments(np.linalg.norm(np.asarray(data["S_B"]), 2, axis=(1, 2)), count),
+        "size_C": moments(np.linalg.norm(np.asarray(data["S_C"]), 2, axis=(1, 2)), count),
+        "delta_low": np.minimum.accumulate(step.min(axis=2), axis=1)[:, 1:],
+        "delta_high": np.maximum.accumulate(step.max(axis=2), axis=1)[:, 1:],
+    }
+    before = np.zeros((len(x), count, x.shape[2]))
+    for token in range(1, x.shape[2]):
+        earlier = {"square": moments(squares[:, 0, token - 1], count), "before": before[:, :, token - 1]}
+        before[:, :, token] = before[:, :, token - 1] + quantity("all_tokens_constant", **earlier, **letters)
+    return {
+        **letters,
+        "valid": np.asarray(result.reached) | failed[:, None],
+        "t": np.broadcast_to(np.exp(log_times), (len(x), count)),
+        "square_0": moments(squares[:, 0], count),
+        "square_t": squares[:, 1:],
+        "constants_before": before,
     }
 
 

@@ -115,7 +115,6 @@ def _layer() -> dict[str, sp.Expr]:
         "norm": fm.norm(),
         "vector_velocity": fm.velocity(),
         "lowest_step": fm.lowest_step(),
-        "all_tokens_constant": fm.all_tokens_constant(),
         "rayleigh": eig * size,
         "stretched": factor * fm.token_value,
     }

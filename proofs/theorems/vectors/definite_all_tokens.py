@@ -37,7 +37,7 @@ THEOREM = Theorem(
     assumptions=("form-negative", "no-projection-bias"),
     conclusion=sp.Le(ob.square_t[l], ob.sharp * constant / (1 + nt.t)),
     measurement="vector_tokens",
-    options={"log_times": (-2.0, 0.0, 2.0, 4.0), "max_steps": 500, "shapes": ((1, 2, 2, 1), (3, 2, 2, 1), (3, 3, 3, 2))},
+    options={"log_times": (-6.0, 4.0, 41), "max_steps": 1000, "shapes": ((1, 2, 2, 1), (3, 2, 2, 1), (3, 3, 3, 2))},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     sharpness=Sharpness(
         "attained by token 1 for S_C^T S_B = -1 and one constant step, if it starts at |x|^2 = 1/(2 Delta)",
