@@ -1,4 +1,4 @@
-"""Measurement of token 1 with the D skip: its depth-time runs in units of 1/d."""
+"""Measurement of token 1 with the D skip: its depth-time runs in units of 1/|d|."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["skip"]
 
-#: d t of the outputs.
+#: |d| t of the outputs.
 TIMES = (0.02, 0.2, 1.0, 2.0)
-#: ln(d t) where runs begin: a rate of 1e18 d moves nothing before.
+#: ln(|d| t) where runs begin: a rate of 1e18 |d| moves nothing before.
 BEGIN = -60.0
 #: Starts that are nearer to rest than this, as |1 + d/h|, are left undecided: rounding would decide them.
 AT_REST = 1e-2
@@ -23,7 +23,7 @@ def skip(theorem: Theorem, data: Data, integrator: str) -> Observed:
 
     letters = {key: np.asarray(data[key], dtype=np.float64) for key in ("d_skip", "mu", "s", "b", "floor")}
     start = np.asarray(data["y"], dtype=np.float64)
-    sign, d = np.sign(start), letters["d_skip"]
+    sign, d = np.sign(start), np.abs(letters["d_skip"])
 
     def slope(log_time: float, u: Array) -> Array:
         with np.errstate(all="ignore"):

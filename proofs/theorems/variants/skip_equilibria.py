@@ -72,7 +72,8 @@ THEOREM = Theorem(
         ),
         Counterexample(
             "skip-against-mu",
-            {"mu": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "y": 0.05, "d_skip": 1.0},
+            {"mu": [-1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "y": 1.0, "d_skip": -1.0},
+            "d < 0: nothing opposes mu, token 1 tends to zero and |1 + d/h| to infinity.",
         ),
     ),
     evidence="symbolic",
