@@ -78,6 +78,9 @@ norm_0, norm_t, norm_s, form_0, form_t, cosine, delta_low = sp.symbols(
     "norm_0 norm_t norm_s form_0 form_t cosine delta_low", real=True
 )
 y_t = sp.Symbol("y_t", real=True)
+entry_t, entry_s = sp.IndexedBase("entry_t", real=True), sp.IndexedBase("entry_s", real=True)
+share, share_rate, step_of = (sp.IndexedBase(name, real=True) for name in ("share", "share_rate", "step_of"))
+mean_rate, form_norm = sp.symbols("mean_rate form_norm", real=True)
 delta_high, size_B, size_C = sp.symbols("delta_high size_B size_C", real=True)
 square_0 = sp.IndexedBase("square_0", real=True)
 square_t = sp.IndexedBase("square_t", real=True)
@@ -202,6 +205,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("square_0", r"\|x_{{{0}}}(0)\|^2", ("token",), "nonnegative", "squared norm of a vector token at the start"),
     ("square_t", r"\|x_{{{0}}}(t)\|^2", ("token",), "nonnegative", "squared norm of a vector token at depth-time t"),
     ("constants_before", r"\sum_{{j<{0}}}K_j", ("token",), "nonnegative", "sum of the constants of the tokens before"),
+    ("entry_t", "x_{{{0}}}(t)", ("channel",), "real", "entry of token 1 at depth-time t"),
+    ("entry_s", "x_{{{0}}}(t')", ("channel",), "real", "entry of token 1 at an earlier depth-time"),
+    ("form_norm", r"\|M\|", (), "nonnegative", "largest singular value of S_C^T S_B"),
+    ("share", "p_{{{0}}}", ("channel",), "nonnegative", "share x_d^2/|x|^2 of a channel in token 1"),
+    ("share_rate", "p_{{{0}}}'", ("channel",), "real", "velocity of that share under the layer"),
+    ("step_of", r"\Delta_{{{0}}}", ("channel",), "positive", "step of a channel at token 1"),
+    ("mean_rate", r"(\sum_d p_d \Delta_d)'", (), "real", "velocity of the mean step under the layer"),
     ("y_t", "y(t)", (), "real", "value of one token at depth-time t"),
     ("sharp", r"\chi", (), "positive", "sharp factor, 1 as stated"),
 )

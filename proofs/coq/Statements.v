@@ -862,6 +862,75 @@ Definition cone_equilibria_statement : Prop :=
   quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b T (fun d _ => v d).
 
+(** orbit-trichotomy: Token 1 in D dimensions: x^T M x keeps its sign, every |x_d| moves one way, and the token stops
+  on the cone x^T M x
+  = 0, dies, or grows without bound. Here: the maximal solution of token 1: every entry moves one way, and the three ends. *)
+Definition orbit_trichotomy_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_maximal D M S_Delta b T x ->
+  let Q := fun t => quadratic_form D M (fun d => x d t) in
+  (forall t : R, 0 <= t -> Rbar_lt t T -> (0 < Q 0 -> 0 < Q t) /\ (Q 0 < 0 -> Q t < 0) /\ (Q 0 = 0 -> Q t = 0)) /\
+  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+     0 <= x d u * x d v /\
+     (0 < Q 0 -> Rabs (x d u) <= Rabs (x d v)) /\
+     (Q 0 < 0 -> Rabs (x d v) <= Rabs (x d u)) /\
+     (Q 0 = 0 -> x d v = x d u)) /\
+  ((T = p_infty /\
+    (exists p : nat -> R,
+       (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (p d)) /\
+       quadratic_form D M p = 0 /\
+       (0 < Q 0 -> exists d : nat, (d < D)%nat /\ p d <> 0))) \/
+   (0 < Q 0 /\
+    (forall B : R, exists t0 : R,
+       0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))))).
+
+(** cone-attracts: An indefinite form with unequal steps: an open set of starts converges to nonzero points of the cone
+  x^T M x = 0. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
+Definition cone_attracts_statement : Prop :=
+  forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  M 0%nat 0%nat = 1 -> M 0%nat 1%nat = 0 -> M 1%nat 0%nat = 0 -> M 1%nat 1%nat = - 1 ->
+  (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
+  softplus (b 0%nat) < softplus (b 1%nat) ->
+  vector_maximal 2 M S_Delta b T x ->
+  x 0%nat 0 <> 0 ->
+  x 1%nat 0 <> 0 ->
+  T = p_infty /\
+  (exists p : nat -> R,
+     is_lim (x 0%nat) p_infty (p 0%nat) /\
+     is_lim (x 1%nat) p_infty (p 1%nat) /\
+     p 0%nat <> 0 /\
+     p 1%nat <> 0 /\
+     quadratic_form 2 M p = 0).
+
+(** replicator: The shares p_d = x_d^2/|x|^2 of token 1 obey p_d' = 2 (x^T M x) p_d (Delta_d
+  - sum_k p_k Delta_k). Here: the shares of the channels in token 1. *)
+Definition replicator_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_solution D M S_Delta b T x ->
+  square_norm D (fun e => x e 0) <> 0 ->
+  let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
+  forall (d : nat) (t : R), (d < D)%nat -> 0 < t -> Rbar_lt t T ->
+  is_derive (fun u => share u d) t
+    (2 * quadratic_form D M (fun e => x e t) * (channel_step D S_Delta b (fun e => x e t) d
+      - sum_below D (fun e => channel_step D S_Delta b (fun e => x e t) e * share t e)) * share t d).
+
+(** fisher: Constant steps: (sum_d p_d Delta_d)'
+  = 2 (x^T M x) Var_p(Delta) for the shares p_d of token 1. Here: constant steps: the mean step, and what is conserved. *)
+Definition fisher_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_solution D M S_Delta b T x ->
+  square_norm D (fun e => x e 0) <> 0 ->
+  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
+  let step := fun d => softplus (b d) in
+  (forall t : R, 0 < t -> Rbar_lt t T ->
+     is_derive (fun u => sum_below D (fun e => step e * share u e)) t
+       (2 * quadratic_form D M (fun e => x e t) * (sum_below D (fun e => step e ^ 2 * share t e)
+         - sum_below D (fun e => step e * share t e) ^ 2))) /\
+  (forall (i j : nat) (t : R), (i < D)%nat -> (j < D)%nat -> x i 0 <> 0 -> x j 0 <> 0 -> 0 <= t -> Rbar_lt t T ->
+     ln (Rabs (x i t)) / step i - ln (Rabs (x j t)) / step j =
+     ln (Rabs (x i 0)) / step i - ln (Rabs (x j 0)) / step j).
+
 (** never-definite: For D > N the form x^T S_C^T S_B x vanishes on a nonzero vector: it is never definite. Here: eig is
   below, above the form on unit vectors; any N + 1 columns are dependent. *)
 Definition never_definite_statement : Prop :=

@@ -224,6 +224,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "on-cone": _cone,
     "form-negative": _definite(-1.0),
     "form-positive": _definite(1.0),
+    "constant-steps": _set("S_dt_in", np.zeros_like),
     "equal-steps": _equal_steps,
     "rows-independent": _nothing,
     "wider": _nothing,
