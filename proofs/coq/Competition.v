@@ -88,10 +88,10 @@ Proof.
 Qed.
 
 (** The velocity of ln|x_d| over its step is the form. *)
-Lemma log_evolves d : (d < D)%nat -> x d 0 <> 0 ->
+Lemma log_evolves d : Rbar_lt 0 T -> (d < D)%nat -> x d 0 <> 0 ->
   evolves T (fun t => ln (Rabs (x d t)) / softplus (b d)) (fun t => Q t).
 Proof.
-  intros Hd Nd. pose proof (softplus_pos (b d)) as Ps.
+  intros PT Hd Nd. pose proof (softplus_pos (b d)) as Ps.
   pose proof (entry_evolves D M S_Delta b T x sol d Hd) as E.
   pose proof (entry_bounded D M S_Delta b T x sol d) as Bd.
   destruct (factor_sign T (x d) _ E Bd) as (e & He & Sg).
@@ -102,9 +102,7 @@ Proof.
   assert (Hh : forall v, 0 < e * v -> is_derive h v (/ v / softplus (b d))).
   { intros v Hv. unfold h. auto_derive; [exact Hv|].
     assert (v <> 0) by (intros Z; rewrite Z in Hv; lra). assert (e <> 0) by (intros Z; rewrite Z in Hv; lra). field. lra. }
-  destruct (Rbar_lt_dec 0 T) as [PT|NT].
-  - pose proof (evolves_comp T (x d) _ h (fun v => / v / softplus (b d)) E) as C.
-    destruct C as [C0 C].
+  pose proof (evolves_comp T (x d) _ h (fun v => / v / softplus (b d)) E) as C. destruct C as [C0 C].
     + eapply continuous_of_derive. apply Hh, Pos; [lra|exact PT].
     + intros t Ht HT. apply Hh, Pos; [lra|exact HT].
     + split.
@@ -126,7 +124,20 @@ Proof.
           - contradiction. }
         destruct Ev as (r & Hr & Hrt & Hlt). exists (mkposreal _ Hr). intros u Hu.
         pose proof (Hlt u Hu) as HuT. open_ball Hu. unfold h. rewrite Sg; [reflexivity|lra|exact HuT].
-  - split.
-    + exfalso. apply NT. destruct T as [T0| |]; simpl in *. 
-Abort.
+Qed.
 End Competition.
+
+Theorem replicator : replicator_statement.
+Proof. intros D M S_Delta b T x sol N0 share d t. exact (share_derive D M S_Delta b T x sol N0 d t). Qed.
+
+Theorem fisher : fisher_statement.
+Proof.
+  intros D M S_Delta b T x sol N0 constant share step. split.
+  - intros t Ht HT. exact (mean_derive D M S_Delta b T x sol N0 constant t Ht HT).
+  - intros i j t Hi Hj Ni Nj Ht HT.
+    assert (PT : Rbar_lt 0 T) by (apply Rbar_lt_lt with t; assumption).
+    pose proof (evolves_plus T _ _ _ _ (log_evolves D M S_Delta b T x sol constant i PT Hi Ni)
+      (evolves_opp T _ _ (log_evolves D M S_Delta b T x sol constant j PT Hj Nj))) as E.
+    pose proof (evolves_constant T _ _ E) as C. cbv beta in C.
+    specialize (C ltac:(intros; ring) t Ht HT). unfold step. lra.
+Qed.
