@@ -32,7 +32,7 @@ THEOREM = Theorem(
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
     assumptions=("constant-steps", "no-projection-bias"),
     conclusion=sp.Eq(ob.mean_rate, fm.fisher(ob.share, ob.step_of).subs(fm.form_value, Q), evaluate=False),
-    measurement="shares",
+    measurement="channel_shares",
     tolerance=1e-9,
     scale=ob.form_norm * ob.norm_0**2 * sp.Sum(ob.step_of[e] ** 2, (e, 1, nt.D)),
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-3.0, 3.0)},

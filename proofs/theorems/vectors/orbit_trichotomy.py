@@ -11,6 +11,15 @@ d = nt.d
 #: Rounding of the form and of an entry, relative to |M| and to the entry.
 slack = sp.Rational(1, 10**6)
 side = sp.sign(ob.form_0)
+one_way = sp.And(
+    sp.Ge(ob.form_t * side, -ob.form_norm * slack),
+    sp.Ge(ob.entry_t[d] * sp.sign(ob.entry_s[d]), 0),
+    sp.Ge((sp.Abs(ob.entry_t[d]) - sp.Abs(ob.entry_s[d])) * side, -slack * sp.Abs(ob.entry_s[d])),
+)
+ends = sp.Or(
+    sp.Eq(sp.Limit(ob.norm_t, nt.t, ob.T, "-"), sp.oo, evaluate=False),
+    sp.Eq(sp.Limit(ob.form_t * ob.norm_t**2, nt.t, sp.oo), 0, evaluate=False),
+)
 
 
 def proof() -> tuple[Step, ...]:
@@ -37,16 +46,13 @@ THEOREM = Theorem(
     section="14",
     source="ours (theory 14)",
     kind="classification",
-    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("no-projection-bias",),
-    conclusion=sp.And(
-        sp.Ge(ob.form_t * side, -ob.form_norm * slack),
-        sp.Ge(ob.entry_t[d] * sp.sign(ob.entry_s[d]), 0),
-        sp.Ge((sp.Abs(ob.entry_t[d]) - sp.Abs(ob.entry_s[d])) * side, -slack * sp.Abs(ob.entry_s[d])),
-    ),
+    conclusion=sp.And(one_way, ends),
+    finite=one_way,
     proof=proof,
     measurement="vector",
-    options={"log_times": (-4.0, -2.0, 0.0, 2.0), "max_steps": 1000, "shapes": ((1, 1, 3, 1), (1, 2, 2, 1), (1, 3, 4, 2))},
+    options={"log_times": (-4.0, -2.0, -1.0, 0.0), "max_steps": 500, "shapes": ((1, 1, 3, 1), (1, 2, 2, 1), (1, 3, 4, 2))},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     counterexamples=(
         Counterexample(

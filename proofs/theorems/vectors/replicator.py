@@ -39,7 +39,7 @@ THEOREM = Theorem(
     assumptions=("no-projection-bias",),
     conclusion=sp.Eq(ob.share_rate[d], fm.replicator(ob.share, ob.step_of).subs(fm.form_value, Q), evaluate=False),
     proof=proof,
-    measurement="shares",
+    measurement="channel_shares",
     tolerance=1e-9,
     scale=ob.form_norm * ob.norm_0**2 * sp.Sum(ob.step_of[e], (e, 1, nt.D)),
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-3.0, 3.0)},
