@@ -236,3 +236,11 @@ Fixpoint matrix_power (D : nat) (M : nat -> nat -> R) (k d e : nat) : R :=
 
 Definition trace (D : nat) (M : nat -> nat -> R) : R :=
   sum_below D (fun d => M d d).
+
+(** alpha + i beta is an eigenvalue of M, with the eigenvector p + i q. *)
+Definition eigenpair (D : nat) (M : nat -> nat -> R) (alpha beta : R) (p q : nat -> R) : Prop :=
+  (exists d : nat, (d < D)%nat /\ (p d <> 0 \/ q d <> 0)) /\
+  (forall d : nat,
+     (d < D)%nat ->
+     sum_below D (fun e => M d e * p e) = alpha * p d - beta * q d /\
+     sum_below D (fun e => M d e * q e) = beta * p d + alpha * q d).

@@ -956,3 +956,32 @@ Definition never_definite_statement : Prop :=
 Definition rank_reduction_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R) (k : nat),
   trace D (matrix_power D (form_matrix N S_B S_C) k) = trace N (matrix_power N (small_matrix D S_B S_C) k).
+
+(** rank-reduction: The nonzero eigenvalues of S_C^T S_B are those of the N x N matrix S_B S_C^T. Here: every nonzero
+  eigenvalue of one matrix, real or complex, is one of the other. *)
+Definition rank_reduction_eigenvalues_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R) (alpha beta : R),
+  alpha <> 0 \/ beta <> 0 ->
+  ((exists p q : nat -> R, eigenpair D (form_matrix N S_B S_C) alpha beta p q) <->
+   (exists p q : nat -> R, eigenpair N (small_matrix D S_B S_C) alpha beta p q)).
+
+(** symmetric-signature: If the 2N rows of S_B and S_C are independent, S_C^T S_B has a symmetric part of signature N,
+  N. Here: N is the largest dimension of a space on which the form is positive, and of one on which it is negative. *)
+Definition symmetric_signature_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R),
+  (forall c c' : nat -> R,
+     (forall e : nat, (e < D)%nat -> sum_below N (fun n => c n * S_B n e + c' n * S_C n e) = 0) ->
+     forall n : nat, (n < N)%nat -> c n = 0 /\ c' n = 0) ->
+  let Q := quadratic_form D (form_matrix N S_B S_C) in
+  (exists f : nat -> nat -> R,
+   forall c : nat -> R, Q (fun e => sum_below N (fun k => c k * f k e)) = square_norm N c) /\
+  (exists f : nat -> nat -> R,
+   forall c : nat -> R, Q (fun e => sum_below N (fun k => c k * f k e)) = - square_norm N c) /\
+  (forall f : nat -> nat -> R,
+   exists c : nat -> R,
+   (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
+   Q (fun e => sum_below (S N) (fun k => c k * f k e)) <= 0) /\
+  (forall f : nat -> nat -> R,
+   exists c : nat -> R,
+   (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
+   0 <= Q (fun e => sum_below (S N) (fun k => c k * f k e))).
