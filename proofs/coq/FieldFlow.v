@@ -2,11 +2,11 @@
     solutions with one start agree, the field cut off to a box has a global
     solution, and a bounded solution can be continued.
 
-    Proves no registry theorem by itself; FieldMaximal.v rests on it. *)
+    Proves no registry theorem by itself; FieldMaximal.v and Uniqueness.v rest on it. *)
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Sums LipschitzField Clamp Picard Uniqueness ClampedFlow VectorToken.
+From S6Flow Require Import Definitions Calculus Evolution Barrier Sums LipschitzField Picard.
 Open Scope R_scope.
 
 (** Coordinate i of x obeys x_i' = V i x on [0,T). *)
@@ -63,6 +63,73 @@ Proof.
   unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl.
   eapply Rle_lt_trans; [exact Lip|].
   apply (Rmult_lt_reg_r (K + 1)); [lra|]. replace (K * (eps / (K + 1)) * (K + 1)) with (K * eps) by (field; lra). nra.
+Qed.
+
+(** Extended by a constant to the left, a global trajectory is continuous everywhere. *)
+Lemma ext_continuous_all f df t : evolves p_infty f df -> continuity_pt (ext f) t.
+Proof.
+  intros He. destruct (Rle_lt_dec 0 t) as [Ht|Ht].
+  - now apply (evolves_ext_continuous p_infty f df He).
+  - apply continuity_pt_filterlim. apply (continuous_ext_loc _ (fun _ => f 0)).
+    + assert (Hp : 0 < - t) by lra. exists (mkposreal _ Hp). intros z Hz.
+      open_ball Hz. unfold ext. rewrite Rmax_left by lra. reflexivity.
+    + apply continuous_const.
+Qed.
+
+(** A continuous function that is at most B just before T0 stays below B + 1 just after. *)
+Lemma bound_passes g B T0 : 0 <= T0 -> continuity_pt g T0 -> Rabs (g 0) <= B ->
+  (forall t, 0 <= t < T0 -> Rabs (g t) <= B) ->
+  exists d, 0 < d /\ forall t, T0 <= t < T0 + d -> Rabs (g t) <= B + 1.
+Proof.
+  intros HT Hc H0 H.
+  destruct (Hc (/ 2) ltac:(lra)) as (d & Hd & P). simpl in P. unfold R_dist in P.
+  assert (E : exists y, 0 <= y /\ Rabs (y - T0) < d /\ Rabs (g y) <= B).
+  { destruct (Rle_lt_or_eq_dec _ _ HT) as [Hp|He].
+    - exists (Rmax 0 (T0 - d / 2)).
+      assert (0 <= Rmax 0 (T0 - d / 2) < T0) by (split; [apply Rmax_l|apply Rmax_lub_lt; lra]).
+      split; [lra|]. split; [|now apply H]. pose proof (Rmax_r 0 (T0 - d / 2)).
+      rewrite Rabs_left1 by lra. lra.
+    - exists 0. split; [lra|]. split; [|exact H0]. rewrite <- He, Rminus_diag_eq by reflexivity.
+      rewrite Rabs_R0. exact Hd. }
+  destruct E as (y & Hy & Hyd & Hyb).
+  assert (Q : forall z, Rabs (z - T0) < d -> Rabs (g z - g T0) < / 2).
+  { intros z Hz. destruct (Req_dec z T0) as [->|Nz].
+    - rewrite Rminus_diag_eq by reflexivity. rewrite Rabs_R0. lra.
+    - apply P. split; [split; [exact I|]; intros Ez; apply Nz; now symmetry|exact Hz]. }
+  exists d. split; [exact Hd|]. intros t Ht.
+  pose proof (Q y Hyd) as Q1. pose proof (Q t ltac:(rewrite Rabs_pos_eq; lra)) as Q2.
+  apply Rabs_def2 in Q1. apply Rabs_def2 in Q2. apply Rabs_le_between in Hyb. apply Rabs_le. lra.
+Qed.
+
+(** ** Cutting off *)
+Definition clamp (c y : R) : R := Rmax (- c) (Rmin c y).
+
+Lemma clamp_id c y : Rabs y <= c -> clamp c y = y.
+Proof.
+  intros H. apply Rabs_le_between in H. unfold clamp.
+  rewrite Rmin_right by lra. rewrite Rmax_right by lra. reflexivity.
+Qed.
+
+Lemma clamp_cases c y : 0 <= c ->
+  (y <= - c /\ clamp c y = - c) \/ (- c <= y <= c /\ clamp c y = y) \/ (c <= y /\ clamp c y = c).
+Proof.
+  intros Hc. unfold clamp.
+  destruct (Rle_lt_dec c y) as [H|H].
+  - right; right. rewrite Rmin_left, Rmax_right by lra. split; lra.
+  - rewrite Rmin_right by lra. destruct (Rle_lt_dec y (- c)) as [G|G].
+    + left. rewrite Rmax_left by lra. split; lra.
+    + right; left. rewrite Rmax_right by lra. repeat split; lra.
+Qed.
+
+Lemma clamp_abs c y : 0 <= c -> Rabs (clamp c y) <= c.
+Proof. intros Hc. apply Rabs_le. destruct (clamp_cases c y Hc) as [[? ->]|[[? ->]|[? ->]]]; lra. Qed.
+
+Lemma clamp_lip c y z : 0 <= c -> Rabs (clamp c y - clamp c z) <= Rabs (y - z).
+Proof.
+  intros Hc.
+  destruct (clamp_cases c y Hc) as [[? ->]|[[? ->]|[? ->]]];
+  destruct (clamp_cases c z Hc) as [[? ->]|[[? ->]|[? ->]]];
+  apply Rabs_le; unfold Rabs; destruct (Rcase_abs (y - z)); lra.
 Qed.
 
 Section Field.

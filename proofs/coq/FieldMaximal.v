@@ -1,7 +1,7 @@
 (** Every start of a locally Lipschitz field has one maximal solution; if it
     ends at a finite time, a coordinate is unbounded.
 
-    Proves no registry theorem by itself; VectorFlow.v and SkipFlow.v rest on it. *)
+    Proves no registry theorem by itself; Existence.v and VectorFlow.v rest on it. *)
 
 From Coq Require Import Reals Lra Psatz Lia Classical.
 From Coquelicot Require Import Coquelicot.
@@ -125,16 +125,15 @@ Proof.
 Qed.
 
 (** Coordinates that are bounded are bounded together. *)
-Lemma bounded_together (T : Rbar) (x : nat -> R -> R) m :
+Lemma common_bound (T : Rbar) (x : nat -> R -> R) m :
   (forall i, (i < m)%nat -> exists B, forall t, 0 <= t -> Rbar_lt t T -> Rabs (x i t) <= B) ->
-  exists B, 0 <= B /\ forall i t, (i < m)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x i t) <= B.
+  exists B, forall i t, (i < m)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x i t) <= B.
 Proof.
-  intros H. induction m as [|m IH]; [exists 0; split; [lra|intros; lia]|].
-  destruct IH as (B & HB & IH); [intros; apply H; lia|]. destruct (H m (le_n _)) as [C HC].
-  exists (Rmax B C). split; [eapply Rle_trans; [exact HB|apply Rmax_l]|].
-  intros i t Hi Ht HT. destruct (Nat.eq_dec i m) as [->|Ni].
+  intros H. induction m as [|m IH]; [exists 0; intros; lia|].
+  destruct IH as [B HB]; [intros; apply H; lia|]. destruct (H m (le_n _)) as [C HC].
+  exists (Rmax B C). intros i t Hi Ht HT. destruct (Nat.eq_dec i m) as [->|Ni].
   - eapply Rle_trans; [now apply HC|apply Rmax_r].
-  - eapply Rle_trans; [apply IH; (lia || assumption)|apply Rmax_l].
+  - eapply Rle_trans; [apply HB; (lia || assumption)|apply Rmax_l].
 Qed.
 
 Lemma field_unbounded : field_end <> p_infty ->
@@ -146,12 +145,12 @@ Proof.
   { intros i Hi. apply NNPP. intros Hu. apply Hn. exists i. split; [exact Hi|]. intros B.
     apply NNPP. intros Hb. apply Hu. exists B. intros t Ht HtT.
     apply Rnot_lt_le. intros Hlt. apply Hb. exists t. auto. }
-  destruct (bounded_together field_end field_flow n HB) as (B & HB0 & HBB).
+  destruct (common_bound field_end field_flow n HB) as [B HBB].
   destruct field_end as [T| |] eqn:ET; [|now apply Hfin|exact Hpos].
-  destruct (solves_continue n V HV y0 T B field_flow) as (T1 & z & HT1 & Hz & Sz);
-    [simpl in Hpos; lra|exact HB0|exact Hs|exact field_start| | |].
-  - intros i Hi. rewrite <- (field_start i Hi). apply HBB; [exact Hi|lra|exact Hpos].
-  - intros i t Hi Ht. apply HBB; [exact Hi|lra|simpl; lra].
+  destruct (solves_continue n V HV y0 T (Rmax 0 B) field_flow) as (T1 & z & HT1 & Hz & Sz);
+    [simpl in Hpos; lra|apply Rmax_l|exact Hs|exact field_start| | |].
+  - intros i Hi. rewrite <- (field_start i Hi). eapply Rle_trans; [|apply Rmax_r]. apply HBB; [exact Hi|lra|exact Hpos].
+  - intros i t Hi Ht. eapply Rle_trans; [|apply Rmax_r]. apply HBB; [exact Hi|lra|simpl; lra].
   - assert (S1 : survived T1) by (split; [simpl in Hpos; lra|now exists z]).
     pose proof (survived_before T1 S1) as Hle. rewrite ET in Hle. simpl in Hle. lra.
 Qed.

@@ -1,6 +1,6 @@
 (** Picard's theorem for a sequence of numbers: u_i' = f_i(t,u), u(0) = x0 has a
     solution on [0,+infinity) when f is Lipschitz in the largest coordinate,
-    uniformly in time.  One number and finitely many are cases of it.
+    uniformly in time.  Finitely many are a case of it.
 
     The iterates satisfy |it (n+1) - it n| <= M/(2K) 2^-n exp(2Kt), so they
     converge uniformly on compact intervals.  Proves no registry theorem by itself. *)
@@ -290,19 +290,3 @@ Proof.
 Qed.
 
 End Picard.
-
-(** One number. *)
-Theorem picard (f : R -> R -> R) (K M x0 : R) : 0 < K -> 0 <= M ->
-  (forall t x y, Rabs (f t x - f t y) <= K * Rabs (x - y)) ->
-  (forall t, Rabs (f t x0) <= M) ->
-  (forall v : R -> R, (forall t, continuous v t) -> forall t, continuous (fun u => f u (v u)) t) ->
-  exists u : R -> R, u 0 = x0 /\ forall t, 0 <= t -> is_derive u t (f t (u t)).
-Proof.
-  intros HK HM Lip Bnd Cont.
-  destruct (picard_sequence (fun t y _ => f t (y O)) K M (fun _ => x0)) as (u & u0 & Hu);
-    [exact HK|exact HM| | |..].
-  - intros t x y d H _. eapply Rle_trans; [apply Lip|]. apply Rmult_le_compat_l; [lra|apply H].
-  - intros t _. apply Bnd.
-  - intros v Hv _. apply Cont. apply Hv.
-  - exists (u O). split; [apply u0|]. intros t Ht. exact (Hu O t Ht).
-Qed.
