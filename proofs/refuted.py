@@ -105,7 +105,9 @@ def refuted_blocks(row: Refuted) -> list[Block]:
     system = "\n".join(f"{name} = {value}" for name, value in row.data.items())
     return [
         Heading(f"{row.claim.id}: {row.claim.title}", 3, f"refuted-{row.claim.id}"),
-        Paragraph(f"Status: refuted. Source: {row.claim.source}; theory {row.claim.section}. Instead: `{row.instead}`."),
+        Paragraph(
+            f"Status: refuted. Source: {row.claim.source}; theory {row.claim.section}. Instead: `{row.instead}`."
+        ),
         Paragraph("Assumptions: " + "; ".join(assumption(key).words for key in row.claim.assumptions) + "."),
         Paragraph(f"Claimed: ${conclusion_latex(row.claim.conclusion)}$. {row.claim.notes}"),
         Paragraph(f"Counterexample. {row.why}"),

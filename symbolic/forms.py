@@ -7,9 +7,9 @@ import sympy as sp
 from s6flow.symbolic import notation as nt
 
 __all__ = [
+    "S_Delta",
     "all_tokens_constant",
     "fisher",
-    "S_Delta",
     "form",
     "form_matrix",
     "lowest_step",

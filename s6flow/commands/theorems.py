@@ -47,7 +47,9 @@ def theorems(wanted: str | None, as_json: bool) -> None:
     counts = {status: sum(row["status"] == status for row in stated) for status in STATUSES}
     if false:
         click.echo(f"refuted: {len(false)} claim once stated, no theorem; s6flow theorem ID shows the counterexample.")
-    click.echo(f"{len(stated)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    click.echo(
+        f"{len(stated)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    )
 
 
 @click.command()

@@ -36,7 +36,8 @@ def test_the_counterexample_meets_the_assumptions_and_breaks_the_claim(key: str,
 def test_a_system_that_breaks_nothing_is_seen() -> None:
     row = REFUTED["definite-later-tokens"]
     milder = judged(row, "numpy", x=[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    assert milder.satisfied[0] and milder.margins[0] > 0
+    assert milder.satisfied[0]
+    assert milder.margins[0] > 0
     indefinite = judged(row, "numpy", S_C=[[2.0, 0.0], [-1.5, 0.0], [0.0, -1.0]])
     assert not indefinite.satisfied[0]
 
@@ -49,7 +50,8 @@ def test_what_stands_instead_holds_where_the_claim_fails() -> None:
         data = batch_of(theorem, row.data)
         observed = MEASUREMENTS[theorem.measurement](theorem, data)
         result = judge_data(theorem, data, observed=observed)
-        assert result.satisfied[0] and result.margins[0] > 0
+        assert result.satisfied[0]
+        assert result.margins[0] > 0
         assert np.isfinite(result.margins[0])
 
 
@@ -64,6 +66,8 @@ def test_a_refuted_id_is_never_a_theorem_again() -> None:
 
 def test_the_list_and_the_page_name_the_counterexample() -> None:
     (line,) = refuted_listing()
-    assert line["status"] == "refuted" and "definite-all-tokens" in line["title"]
+    assert line["status"] == "refuted"
+    assert "definite-all-tokens" in line["title"]
     text = " ".join(str(block) for block in refuted_blocks(REFUTED[line["id"]]))
-    assert "-30.0" in text and "refuted" in text
+    assert "-30.0" in text
+    assert "refuted" in text

@@ -60,7 +60,8 @@ THEOREM = Theorem(
     measurement="skip",
     tolerance=1e-5,
     sharpness=Sharpness(
-        "r^2 e^(b-|s|r) attains the largest loss at r = 2/|s|, softplus approaches it for b -> -oo", sp.Rational(99, 100)
+        "r^2 e^(b-|s|r) attains the largest loss at r = 2/|s|, softplus approaches it for b -> -oo",
+        sp.Rational(99, 100),
     ),
     witness={"mu": [-1e4], "s": 1.0, "b": -10.0, "floor": 0.0, "y": -2.0, "d_skip": 1.0},
     ranges={"y": (1e-4, 1e2)},

@@ -52,7 +52,11 @@ THEOREM = Theorem(
     finite=one_way,
     proof=proof,
     measurement="vector",
-    options={"log_times": (-4.0, -2.0, -1.0, 0.0), "max_steps": 500, "shapes": ((1, 1, 3, 1), (1, 2, 2, 1), (1, 3, 4, 2))},
+    options={
+        "log_times": (-4.0, -2.0, -1.0, 0.0),
+        "max_steps": 500,
+        "shapes": ((1, 1, 3, 1), (1, 2, 2, 1), (1, 3, 4, 2)),
+    },
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     counterexamples=(
         Counterexample(
