@@ -14,8 +14,9 @@ import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.threshold import threshold
-from s6flow.numeric.checks.vectors import roots, spectra, vector
+from s6flow.numeric.checks.vectors import channel_shares, roots, spectra, vector, vector_tokens
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.numeric.thresholds import FALLS, GONE, RISES, UNMOVED
 from s6flow.symbolic.ends import End
@@ -261,4 +262,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "roots": Measurement(roots),
     "spectra": Measurement(spectra),
     "vector": Measurement(vector, "asinh"),
+    "vector_tokens": Measurement(vector_tokens, "asinh"),
+    "channel_shares": Measurement(channel_shares),
+    "skip": Measurement(skip),
 }

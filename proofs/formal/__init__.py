@@ -36,9 +36,6 @@ MISSING = {
     "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
     "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
     "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
-    "cone-attracts": "convergence to the cone from an open set of starts; that the cone rests is proved",
-    "definite-later-tokens": "a proof at all: a conjecture",
-    "symmetric-signature": "dual vectors of independent rows, and Sylvester's law of inertia",
 }
 
 

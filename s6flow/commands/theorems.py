@@ -22,14 +22,17 @@ __all__ = ["check", "theorem", "theorems"]
 @click.option("--status", "wanted", help="Only theorems with this status.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorems(wanted: str | None, as_json: bool) -> None:
-    """List every theorem with its status and source."""
+    """List every theorem with its status and source, and below them the claims that were refuted."""
     from s6flow.errors import FormatError
     from s6flow.proofs.pages import listing
+    from s6flow.proofs.refuted import refuted_listing
     from s6flow.proofs.status import STATUSES
 
-    if wanted is not None and wanted not in STATUSES:
-        raise FormatError("--status must be one of " + ", ".join(STATUSES), wanted)
-    rows = [row for row in listing() if wanted in (None, row["status"])]
+    if wanted is not None and wanted not in (*STATUSES, "refuted"):
+        raise FormatError("--status must be one of " + ", ".join((*STATUSES, "refuted")), wanted)
+    stated = [row for row in listing() if wanted in (None, row["status"])]
+    false = [row for row in refuted_listing() if wanted in (None, row["status"])]
+    rows = stated + false
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -41,8 +44,12 @@ def theorems(wanted: str | None, as_json: bool) -> None:
         table.add_row(row["id"], row["status"], row["source"].split(" ")[0], row["title"])
     Console(soft_wrap=True).print(table)
     click.echo("kernel-checked: Coq accepted a proof of the printed formal statement, which has no step floor.")
-    counts = {status: sum(row["status"] == status for row in rows) for status in STATUSES}
-    click.echo(f"{len(rows)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    counts = {status: sum(row["status"] == status for row in stated) for status in STATUSES}
+    if false:
+        click.echo(f"refuted: {len(false)} claim once stated, no theorem; s6flow theorem ID shows the counterexample.")
+    click.echo(
+        f"{len(stated)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    )
 
 
 @click.command()
@@ -51,9 +58,13 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
     from s6flow.proofs import pages
+    from s6flow.proofs.refuted import REFUTED, refuted_blocks
     from s6flow.proofs.registry import get
     from s6flow.symbolic.derivation.document import render
 
+    if identifier in REFUTED and not as_json:
+        click.echo(render(identifier, refuted_blocks(REFUTED[identifier]), "markdown"))
+        return
     found = get(identifier)
     if as_json:
         click.echo(json.dumps(pages.as_json(identifier), indent=1, ensure_ascii=False, default=str))
