@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
 #: What the exit status says: all is well, something was skipped, something committed is stale.
 OK, SKIPPED, STALE = 0, 3, 4
+#: A figure's file is its name and such an ending, so that no record leads out of its folder.
+_FORM = re.compile(r"[a-z]+(\.[a-z]+)?")
 
 
 @dataclass(frozen=True)
@@ -172,9 +175,17 @@ def read_record(name: str, out: Path) -> dict[str, Any] | None:
     """The record of a figure in a folder: caption, digest, files; None if there is no readable one."""
     try:
         record = json.loads((out / f"{name}.json").read_bytes())
-        return record if {"digest", "caption", "files", "title"} <= record.keys() else None
-    except (OSError, ValueError, AttributeError):
+        return record if _is_record(record) else None
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    """Whether it is of our making in form: it names what is read, copied, linked to and taken away."""
+    texts = ("digest", "caption", "title")
+    if not {*texts, "files"} <= record.keys() or not all(isinstance(record[key], str) for key in texts):
+        return False
+    return all(_FORM.fullmatch(form) and isinstance(digest, str) for form, digest in record["files"].items())
 
 
 def _paths(figure: Figure, out: Path) -> Iterator[Path]:

@@ -44,11 +44,15 @@ def index_page(out: Path, skipped: Mapping[str, str]) -> str:
 
 def _inline(text: str) -> str:
     form: dict[str, Callable[[str], str]] = {
-        "math": lambda t: math_html(t, False),
+        "math": lambda t: math_html(_no_markup(t), False),  # a record is a file, and may hold anything
         "code": lambda t: f"<code>{html.escape(t)}</code>",
         "text": html.escape,
     }
     return "".join(form[kind](piece) for kind, piece in inline_parts(text))
+
+
+def _no_markup(latex: str) -> str:
+    return latex.replace("&", r"\&").replace("<", r"\lt ").replace(">", r"\gt ")
 
 
 def figure_blocks(out: Path) -> list[Block]:
