@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,15 +18,15 @@ from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.digest import figure_digest, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
+from s6flow.paper_figures.index import index_page
+from s6flow.paper_figures.record import read_record
 
-__all__ = ["Outcome", "Progress", "Report", "draw_figures", "read_record"]
+__all__ = ["Outcome", "Progress", "Report", "draw_figures"]
 
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
 #: What the exit status says: all is well, something was skipped, something committed is stale.
 OK, SKIPPED, STALE = 0, 3, 4
-#: A figure's file is its name and such an ending, so that no record leads out of its folder.
-_FORM = re.compile(r"[a-z]+(\.[a-z]+)?")
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,6 @@ def draw_figures(
         if progress:
             progress(outcome, number, len(figures))
     if not check:
-        from s6flow.paper_figures.index import index_page
-
         write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
     return Report(None if check else Path(out), tuple(outcomes))
 
@@ -169,23 +166,6 @@ def _plain(value: Any) -> Any:
 def _write(figure: Figure, out: Path, files: dict[str, bytes]) -> None:
     for form, content in sorted(files.items(), key=lambda item: item[0] == "json"):  # the record is written last
         write_atomic(out / f"{figure.name}.{form}", content)
-
-
-def read_record(name: str, out: Path) -> dict[str, Any] | None:
-    """The record of a figure in a folder: caption, digest, files; None if there is no readable one."""
-    try:
-        record = json.loads((out / f"{name}.json").read_bytes())
-        return record if _is_record(record) else None
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
-
-
-def _is_record(record: dict[str, Any]) -> bool:
-    """Whether it is of our making in form: it names what is read, copied, linked to and taken away."""
-    texts = ("digest", "caption", "title")
-    if not {*texts, "files"} <= record.keys() or not all(isinstance(record[key], str) for key in texts):
-        return False
-    return all(_FORM.fullmatch(form) and isinstance(digest, str) for form, digest in record["files"].items())
 
 
 def _paths(figure: Figure, out: Path) -> Iterator[Path]:

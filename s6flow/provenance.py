@@ -45,10 +45,12 @@ class Sources:
 
     Args:
         root: the folder of the import package.
+        wanted: modules for which it is false are left out, with what only they import; what is imported from them is told
+            by its name.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, wanted: Callable[[str], bool] = _everything) -> None:
+        self.root, self.wanted = root, wanted
         self._trees: dict[Path, ast.Module] = {}
         self._statements: dict[Path, set[str]] = {}
         self._imports: dict[Path, list[str]] = {}
@@ -105,7 +107,7 @@ class Sources:
             if "." in name:
                 yield name
 
-    def files(self, roots: Iterable[str | Path], wanted: Callable[[str], bool]) -> dict[str, Path]:
+    def files(self, roots: Iterable[str | Path]) -> dict[str, Path]:
         """Module (of scripts the path) -> file of all that is imported, the roots and packages on the way included.
 
         Raises: S6FlowError: a root is not there: what it imports would be left out without a word.
@@ -119,7 +121,7 @@ class Sources:
             waiting.append((str(root), path))
         while waiting:
             name, path = waiting.pop()
-            if name in found or not wanted(name):
+            if name in found or not self.wanted(name):
                 continue
             found[name] = path
             script = not name.startswith(_PACKAGE)
@@ -149,7 +151,8 @@ class Sources:
     def _origin(self, module: str, name: str) -> str:
         """Digest of what is brought in."""
         if (module, name) not in self._known:
-            self._known[module, name] = _hash(self._brought(module, name))
+            there = f"{module}.{name}" if self.file(f"{module}.{name}") else module
+            self._known[module, name] = _hash(self._brought(module, name) if self.wanted(there) else name)
         return self._known[module, name]
 
     def _brought(self, module: str, name: str, depth: int = 0) -> str:
@@ -250,8 +253,8 @@ def _hash(text: str) -> str:
 
 
 @functools.cache
-def _sources(root: Path) -> Sources:
-    return Sources(root)
+def _sources(root: Path, wanted: Callable[[str], bool] = _everything) -> Sources:
+    return Sources(root, wanted)
 
 
 def source_files(module: str, wanted: Callable[[str], bool] = _everything) -> dict[str, Path]:
@@ -262,7 +265,7 @@ def source_files(module: str, wanted: Callable[[str], bool] = _everything) -> di
         wanted: modules for which it is false are left out, with what only they import.
     Raises: S6FlowError: there is no such module, or one of those imported is not there.
     """
-    return _sources(package_root()).files([module], wanted)
+    return _sources(package_root(), wanted).files([module])
 
 
 def code_digest(
@@ -276,14 +279,14 @@ def code_digest(
     Args:
         roots: modules of the package and scripts outside of it that were run; all that they import counts, and the
             templates and styles beside each.
-        wanted: modules for which it is false are left out, with what only they import.
+        wanted: a function of a module (not one made for the call, since what it keeps is remembered), as in `Sources`.
         data: further files that the result depends on.
         root: the import package's folder, of this checkout by default.
     Raises: S6FlowError: a root, an imported module or a data file is not there.
     Numerics: the set of statements is hashed, so that it matters neither which file holds one nor in which order.
     """
-    sources = _sources(package_root() if root is None else root)
-    files = sources.files(roots, wanted)
+    sources = _sources(package_root() if root is None else root, wanted)
+    files = sources.files(roots)
     found = {statement for path in files.values() for statement in sources.statements(path)}
     inside = [path for name, path in files.items() if name.startswith(_PACKAGE)]
     beside = {file for folder in {path.parent for path in inside} for file in _data_beside(folder / "__init__.py")}

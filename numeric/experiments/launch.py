@@ -72,7 +72,9 @@ def run_experiment(
     """
     given = [Path(config)] if config is not None and Path(config).is_file() else []
     stored = [] if data is None else [path for path in Path(data).glob("*") if path.is_file()]
-    shipped = [] if weights is None else [Path(weights) / name for name in (*map("{}.safetensors".format, SHIPPED), _BESIDE)]
+    shipped = (
+        [] if weights is None else [Path(weights) / name for name in (*map("{}.safetensors".format, SHIPPED), _BESIDE)]
+    )
     refuse_clashes(
         {
             "--out": [Path(out) / "results.json", Path(out) / "errors.log"],

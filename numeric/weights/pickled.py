@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from s6flow.errors import FormatError, MissingDependencyError, SourceError
-from s6flow.numeric.weights.stored import TensorStore
-from s6flow.numeric.weights.stored import TensorInfo
+from s6flow.numeric.weights.stored import TensorInfo, TensorStore
 
 __all__ = ["TorchStore"]
 

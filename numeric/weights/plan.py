@@ -86,9 +86,7 @@ def _depth(marker: str) -> list[tuple[int, int, str]]:
     """Digits by their number, however many, which text does not outgrow as int() would."""
     parts = re.split("([0-9]+)", marker.replace("A_log", "A"))
     numbers = [part.lstrip("0") for part in parts]
-    return [
-        (0, len(numbers[place]), numbers[place]) if place % 2 else (1, 0, part) for place, part in enumerate(parts)
-    ]
+    return [(0, len(numbers[place]), numbers[place]) if place % 2 else (1, 0, part) for place, part in enumerate(parts)]
 
 
 def _plan(marker: str, names: _Names) -> Iterator[LayerPlan | WithheldLayer]:

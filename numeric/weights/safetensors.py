@@ -108,7 +108,9 @@ def _header(text: bytes) -> dict[str, tuple[str, tuple[int, ...], tuple[int, int
     about = content.pop("__metadata__", None)
     if about is not None and not all(isinstance(value, str) for value in about.values()):
         raise ValueError("metadata that are no strings")
-    return {key: (_known(row["dtype"]), _extents(row["shape"]), _pair(row["data_offsets"])) for key, row in content.items()}
+    return {
+        key: (_known(row["dtype"]), _extents(row["shape"]), _pair(row["data_offsets"])) for key, row in content.items()
+    }
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -74,7 +74,9 @@ def cache_folder() -> Path:
         reason, where = getattr(error, "strerror", None) or str(error), os.environ.get(_VARIABLE) or "the user's cache"
     private = Path(tempfile.mkdtemp(prefix="s6flow-")).resolve()
     util.Finalize(None, shutil.rmtree, (private, True), exitpriority=0)
-    line = f"Warning: generated code is not kept in {where}: {reason}. Empty that folder and run chmod 700 on it, or set"
+    line = (
+        f"Warning: generated code is not kept in {where}: {reason}. Empty that folder and run chmod 700 on it, or set"
+    )
     print(f"{shown(line)} {_VARIABLE} to a folder of your own.", file=sys.stderr)
     os.environ[_VARIABLE] = str(private)
     return private
