@@ -12,9 +12,9 @@ from s6flow.errors import AssumptionError, FormatError, S6FlowError, SourceError
 from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
 from s6flow.numeric.weights.locate import locate
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
-from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
-from s6flow.numeric.weights.stored import StoredTensor
+from s6flow.numeric.weights.stored import StoredTensor, TensorStore
+from s6flow.text import shown
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 
@@ -30,7 +30,7 @@ class Checkpoint:
     """
 
     def __init__(self, source: str, store: TensorStore, plans: list[LayerPlan | WithheldLayer], family: str) -> None:
-        self.source = source
+        self.source = shown(source)
         self.family = family
         self._store = store
         self._plans = plans

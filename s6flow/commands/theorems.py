@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s6flow.commands.outputs import STDOUT, OutputFile, say_written
+from s6flow.commands.outputs import STDOUT, OutputFile, console, say_json, say_written
 from s6flow.numeric.checks.engines import ENGINES
 from s6flow.numeric.flow.backends import BACKENDS
 
@@ -34,15 +34,14 @@ def theorems(wanted: str | None, as_json: bool) -> None:
     false = [row for row in refuted_listing() if wanted in (None, row["status"])]
     rows = stated + false
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        say_json(rows, indent=1)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("theorem", "status", "source", "says", box=None)
     for row in rows:
         table.add_row(row["id"], row["status"], row["source"].split(" ")[0], row["title"])
-    Console(soft_wrap=True).print(table)
+    console(soft_wrap=True).print(table)
     click.echo("kernel-checked: Coq accepted a proof of the printed formal statement, which has no step floor.")
     counts = {status: sum(row["status"] == status for row in stated) for status in STATUSES}
     if false:
@@ -67,7 +66,7 @@ def theorem(identifier: str, as_json: bool) -> None:
         return
     found = get(identifier)
     if as_json:
-        click.echo(json.dumps(pages.as_json(identifier), indent=1, ensure_ascii=False, default=str))
+        say_json(pages.as_json(identifier), indent=1)
         return
     click.echo(render(found.id, pages.theorem_blocks(found), "markdown"))
 
@@ -94,10 +93,10 @@ def check(
     finite horizon can be seen. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
     run, because this backend cannot judge it.
     """
-    from s6flow.commands.progress import bar
     from s6flow.files import write_atomic
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
+    from s6flow.progress import bar
     from s6flow.proofs.registry import REGISTRY, get
 
     require(backend)
