@@ -22,6 +22,7 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = [
     "as_json",
+    "letter_rows",
     "library_blocks",
     "list_text",
     "listing",
@@ -82,7 +83,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "variables": {
             name: {"domain": LETTERS[name].domain, "meaning": LETTERS[name].meaning} for name in theorem.variables
         },
-        "letters": _letters(theorem),
+        "letters": letter_rows(theorem),
         "assumptions": [
             {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
             for name in theorem.assumptions
@@ -102,7 +103,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
     }
 
 
-def _letters(theorem: Theorem) -> dict[str, dict[str, str]]:
+def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     """Every letter of the printed statement: how it is typeset, what values it takes and what it means."""
     names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
     rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
