@@ -59,7 +59,9 @@ def draft(identifier: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", identifier):
         raise TheoremError("a theorem id must be a kebab-case slug", repr(identifier))
     if identifier in REGISTRY:
-        raise TheoremError("theorem ids must be unique", identifier, "", "Choose another, or edit the file of that one.")
+        raise TheoremError(
+            "theorem ids must be unique", identifier, "", "Choose another, or edit the file of that one."
+        )
     return _DRAFT.format(identifier=identifier, sentence=identifier.replace("-", " ").capitalize())
 
 

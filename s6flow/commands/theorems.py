@@ -83,7 +83,9 @@ def new_theorem(identifier: str, group: str) -> None:
 
     path = write_draft(identifier, group)
     click.echo(at_hand(MEASUREMENTS))
-    click.echo(f"wrote proofs/theorems/{group}/{path.name}; next: s6flow check {identifier}, s6flow theorem {identifier}")
+    click.echo(
+        f"wrote proofs/theorems/{group}/{path.name}; next: s6flow check {identifier}, s6flow theorem {identifier}"
+    )
     click.echo(f"CHANGELOG.md: {changelog_line(identifier)}")
 
 

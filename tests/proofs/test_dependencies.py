@@ -59,7 +59,10 @@ def test_a_dependency_is_followed_through_lemmas_and_stops_at_theorems(tmp_path:
 
 def test_places_point_at_the_statement_and_the_proof() -> None:
     for row in stated():
-        for place, word in ((statement_place(row.name), f"Definition {row.name}_statement"), (proof_place(row.name), row.name)):
+        for place, word in (
+            (statement_place(row.name), f"Definition {row.name}_statement"),
+            (proof_place(row.name), row.name),
+        ):
             file, line = place.rsplit(":", 1)
             assert word in (ROOT / file).read_text().splitlines()[int(line) - 1]
 

@@ -69,8 +69,8 @@ def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:
     rows = stated()
     assert len(rows) == TEXT.count("_statement : Prop :=")
     assert {row.id for row in rows} <= set(REGISTRY)
-    for key in ("fast-bound", "causality-times"):
-        page = " ".join(getattr(block, "text", "") for block in pages.theorem_blocks(get(key), code=False))
+    for key in ("fast-bound", "convergence-rate", "coexistence"):
+        page = " ".join(getattr(block, "text", "") for block in pages.formal_blocks(get(key)))
         assert differences(key)
         assert all(row.text in page for row in differences(key))
 
