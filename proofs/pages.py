@@ -22,6 +22,8 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = [
     "as_json",
+    "formal_blocks",
+    "letter_rows",
     "library_blocks",
     "list_text",
     "listing",
@@ -82,7 +84,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "variables": {
             name: {"domain": LETTERS[name].domain, "meaning": LETTERS[name].meaning} for name in theorem.variables
         },
-        "letters": _letters(theorem),
+        "letters": letter_rows(theorem),
         "assumptions": [
             {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
             for name in theorem.assumptions
@@ -102,7 +104,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
     }
 
 
-def _letters(theorem: Theorem) -> dict[str, dict[str, str]]:
+def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     """Every letter of the printed statement: how it is typeset, what values it takes and what it means."""
     names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
     rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
@@ -205,6 +207,19 @@ def _typeset(row: dict[str, str]) -> str:
     return row["latex"].format("l") if "{0}" in row["latex"] else row["latex"]
 
 
+def formal_blocks(theorem: Theorem) -> list[Block]:
+    """What of a theorem is stated formally, and where each statement says more or less than its page."""
+    blocks: list[Block] = []
+    if formal_part := reached(theorem.id):
+        blocks.append(Paragraph(formal_part))
+    grouped: dict[str, list[str]] = {}
+    for row in differences(theorem.id):
+        grouped.setdefault(row.statement, []).append(row.text)
+    for name, texts in grouped.items():
+        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
+    return blocks
+
+
 def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] = ()) -> list[Block]:
     """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, places, generated code.
 
@@ -216,13 +231,7 @@ def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] =
         Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
         Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
     ]
-    if formal_part := reached(theorem.id):
-        blocks.append(Paragraph(formal_part))
-    grouped: dict[str, list[str]] = {}
-    for row in content["differences"]:
-        grouped.setdefault(row["statement"], []).append(row["text"])
-    for name, texts in grouped.items():
-        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
+    blocks += formal_blocks(theorem)
     if theorem.assumptions:
         words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
         blocks.append(Paragraph(f"Assumptions: {words}."))

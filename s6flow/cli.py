@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "derive": ("derive", "Regenerate the derivation (Markdown, LaTeX, HTML) with its residuals."),
     "theorems": ("theorems", "List the theorems with status and source."),
     "theorem": ("theorems", "Show one theorem: statement, assumptions, proof, witness, generated code."),
+    "new-theorem": ("theorems", "Write the file of a new theorem; list what is at hand for it."),
     "check": ("theorems", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),
@@ -50,7 +51,7 @@ class _Lazy(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"s6flow.commands.{COMMANDS[name][0]}")
-        command = getattr(module, name)
+        command = getattr(module, name.replace("-", "_"))
         assert isinstance(command, click.Command), "commands are click commands"
         return command
 

@@ -31,6 +31,9 @@ ENTRIES = frozenset({"x", "x0", "v", "B", "C", "Delta", *ob.OBSERVABLES})
 #: Theorem without a formal statement of its whole claim -> what is missing.
 MISSING = {
     "iterated-log": "the comparison of G(|x_l|) with the logarithm of the token before, near T",
+    "follower-threshold": "the trichotomy of the ratio and the uniqueness of the threshold",
+    "carried-root-attracts": "convergence to a root of K; that the second token is held below u is the argument of coexistence",
+    "mixed-blow-up": "the induction over slow tokens, each at most a power of ln t, before the one with s x >= 0",
     "carried-nonnegative": "growth under K >= 0 in reach; the formal monotonicity is for mu_n >= 0",
     "carried-order": "the order of blow-up under K > 0 in reach; the formal one is for mu_n >= 0",
     "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",

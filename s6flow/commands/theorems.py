@@ -15,7 +15,7 @@ from s6flow.numeric.flow.backends import BACKENDS
 if TYPE_CHECKING:
     from s6flow.numeric.checks.check import CheckReport
 
-__all__ = ["check", "theorem", "theorems"]
+__all__ = ["check", "new_theorem", "theorem", "theorems"]
 
 
 @click.command()
@@ -65,10 +65,37 @@ def theorem(identifier: str, as_json: bool) -> None:
         click.echo(render(identifier, refuted_blocks(REFUTED[identifier]), "markdown"))
         return
     found = get(identifier)
+    figures = _figures(identifier)
     if as_json:
-        say_json(pages.as_json(identifier), indent=1)
+        say_json({**pages.as_json(identifier), "figures": figures}, indent=1)
         return
-    click.echo(render(found.id, pages.theorem_blocks(found), "markdown"))
+    click.echo(render(found.id, pages.theorem_blocks(found, figures=figures), "markdown"))
+
+
+def _figures(identifier: str) -> list[str]:
+    """Ids of the figures that show a theorem; figures of the whole registry are not among them."""
+    from s6flow.paper_figures.catalogue import FIGURES
+
+    return [name for name, figure in FIGURES.items() if identifier in figure.theorems]
+
+
+@click.command("new-theorem")
+@click.argument("identifier")
+@click.option("--group", required=True, help="The folder of proofs/theorems that it belongs to.")
+def new_theorem(identifier: str, group: str) -> None:
+    """Write proofs/theorems/GROUP/ID.py, and print what is at hand for it and the line for CHANGELOG.md.
+
+    The file loads and states a conjecture that its own check refutes; replace its parts one by one.
+    """
+    from s6flow.numeric.checks.measurements import MEASUREMENTS
+    from s6flow.proofs.drafts import at_hand, changelog_line, write_draft
+
+    path = write_draft(identifier, group)
+    click.echo(at_hand(MEASUREMENTS))
+    click.echo(
+        f"wrote proofs/theorems/{group}/{path.name}; next: s6flow check {identifier}, s6flow theorem {identifier}"
+    )
+    click.echo(f"CHANGELOG.md: {changelog_line(identifier)}")
 
 
 @click.command()
