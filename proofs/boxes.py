@@ -21,9 +21,10 @@ from s6flow.files import write_atomic
 from s6flow.proofs.formal import reached
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import status
-from s6flow.symbolic.assumptions import assumption
-from s6flow.symbolic.observables import conclusion_latex
-from s6flow.symbolic.sections import HEADINGS, parts_of
+from s6flow.symbolic.assumptions import assumption, letters_of
+from s6flow.symbolic.notation import Notation
+from s6flow.symbolic.observables import OBSERVABLES, conclusion_latex
+from s6flow.symbolic.sections import HEADINGS, parts_of, sections
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["box", "boxed", "chapters", "filled", "headings", "headings_text", "main", "owners", "plain", "readable"]
@@ -83,6 +84,11 @@ def readable(latex: str) -> str:
     return latex
 
 
+def _letter(row: Notation) -> str:
+    """How an observable is typeset, with the token that statements speak of as its index."""
+    return row.latex.format("l") if row.axes else row.latex.replace("{{", "{").replace("}}", "}")
+
+
 def box(theorem: Theorem) -> str:
     """Title, status, assumptions, conclusion, source and file of a theorem, as a quotation."""
     path = f"proofs/theorems/{group(theorem)}/{theorem.id.replace('-', '_')}.py"
@@ -93,7 +99,10 @@ def box(theorem: Theorem) -> str:
             "Assumptions: " + "; ".join(f"{plain(row.words)} (${readable(row.latex)}$)" for row in rows) + ".",
             "",
         ]
+    where = [OBSERVABLES[name] for name in sorted(letters_of(theorem.conclusion) & set(OBSERVABLES))]
     lines += ["Conclusion:", "", "$$", readable(conclusion_latex(theorem.conclusion)), "$$", ""]
+    if where:
+        lines += ["Where " + "; ".join(f"${readable(_letter(row))}$: {plain(row.meaning)}" for row in where) + ".", ""]
     # the section is where the box stands, so that of the source only whose it is remains to be said
     lines += [f"Source: {plain(re.sub(r' [(]theory [^)]*[)]', '', theorem.source))}. File: [`{path}`](../../{path})."]
     if formal_part := reached(theorem.id):
@@ -148,6 +157,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         texts = chapters(options.folder)
+        if not options.check:  # first, as a theorem that cites a new heading is no theorem before
+            write_atomic(HEADINGS, headings_text(texts))
+            sections.cache_clear()
         wanted = {options.folder / name: text for name, text in filled(texts).items()}
         wanted[HEADINGS] = headings_text(texts)
     except S6FlowError as error:

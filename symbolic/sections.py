@@ -20,7 +20,7 @@ HEADINGS = Path(__file__).parent / "headings.json"
 
 _NUMBERS = r"\d+b?(?:(?:, | and | to |-| \()(?:\d+b?(?!\w)|E\d))*"
 #: A reference in running text: "theory 8b", "theory 5, 6 and 8 (E1-E3)", "theory section 3", "theory 8's witnesses".
-REFERENCE = re.compile(rf"\btheory(?: sections?)? ({_NUMBERS})(?![\d.]*\w)", re.IGNORECASE)
+REFERENCE = re.compile(rf"\btheory(?:,? sections?)? ({_NUMBERS})(?![\d.]*\w)", re.IGNORECASE)
 _PART = re.compile(r"\d+b?|E\d")
 
 
