@@ -18,6 +18,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
+from s6flow.symbolic.sections import resolve, spelled
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = [
@@ -74,6 +75,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "reached": reached(theorem.id),
         "source": theorem.source,
         "section": theorem.section,
+        "theory": [section.link for section in resolve(theorem.section)],
         "kind": theorem.kind,
         "differences": _differences(theorem),
         "file": f"proofs/theorems/{group(theorem)}/{theorem.id.replace('-', '_')}.py",
@@ -146,7 +148,8 @@ def _plain(data: Any) -> dict[str, Any]:
 def page_text(key: str, backend: str = "numpy") -> str:
     """One theorem's page for a terminal."""
     content = as_json(key, backend)
-    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {content['source']}", ""]
+    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {spelled(content['source'])}"]
+    lines += [*(f"  {link}" for link in content["theory"]), ""]
     lines += [f"  {name}: {row['domain']}, {row['meaning']}" for name, row in content["variables"].items()]
     lines += ["", "Assumptions:"] + [f"  {row['words']} ({row['latex']})" for row in content["assumptions"]]
     lines += ["", "Conclusion:", f"  {content['conclusion']}"]
@@ -229,7 +232,8 @@ def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] =
     content = as_json(theorem.id)
     blocks: list[Block] = [
         Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
-        Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
+        Paragraph(f"Status: {content['status']}. Source: {spelled(theorem.source)}; {theorem.kind}."),
+        Paragraph("Theory: " + ", ".join(f"`{link}`" for link in content["theory"]) + "."),
     ]
     blocks += formal_blocks(theorem)
     if theorem.assumptions:

@@ -216,7 +216,7 @@ class Quantity:
     Args:
         build: makes the expression.
         inputs: argument order of the generated function.
-        section: where theory derives it.
+        section: of docs/theory, where it is derived.
     The meaning is the builder's docstring.
     """
 

@@ -312,5 +312,5 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
 
 def conclusion_latex(expression: sp.Basic) -> str:
-    """LaTeX of a statement in the letters of theory.md."""
+    """LaTeX of a statement in the letters of docs/theory."""
     return str(_Printer({"mul_symbol": None, "ln_notation": True}).doprint(expression))

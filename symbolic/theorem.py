@@ -19,6 +19,7 @@ from s6flow.errors import TheoremError
 from s6flow.symbolic.assumptions import assumption, letters_of
 from s6flow.symbolic.derivation.step import Step, reduce_to_zero
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex, sharp
+from s6flow.symbolic.sections import resolve
 
 __all__ = ["KINDS", "Counterexample", "Rate", "Sharpness", "Step", "StepReport", "Theorem", "check_step"]
 
@@ -109,7 +110,7 @@ class Theorem:
     Args:
         id: permanent kebab-case slug.
         title: one line.
-        section: of theory.md.
+        section: numbered headings of docs/theory, such as "5", "4, 8b" or "8, E3".
         source: "paper" or "ours", with its place.
         kind: one of `KINDS`.
         variables: names of the letters that it quantifies over; their domains are the table's.
@@ -172,6 +173,7 @@ class Theorem:
             raise TheoremError(rule, self.evidence, self.id, "Other statuses come from a record.")
         if not self.source.startswith(("paper", "ours")):
             raise TheoremError("a theorem's source must begin with paper or ours", self.source, self.id)
+        resolve(self.section, self.id)
         known = set(self.variables)
         for name in self.variables:
             if name not in LETTERS:
