@@ -16,12 +16,12 @@ import pytest
 from s6flow.symbolic.codegen.cache import why_not
 
 LOAD = """
-from s6flow.symbolic.codegen.module import load_module
+from s6flow.symbolic.codegen.load import load_module
 module, path = load_module("def answer():\\n    return 42\\n", "plain", ("numpy",))
 print(path, module.answer())
 """
 NUMBA = """
-from s6flow.symbolic.codegen.module import load_module
+from s6flow.symbolic.codegen.load import load_module
 text = "from numba import njit\\n\\n\\n@njit(cache=True)\\ndef answer(x):\\n    return x + 1\\n"
 module, path = load_module(text, "compiled", ("numba",), "cpu")
 print(path, module.answer(41), sum(module.answer.stats.cache_hits.values()))
