@@ -303,12 +303,12 @@ def test_names_that_would_be_one_are_numbered(tmp_path: Path) -> None:
 def test_markup_of_a_layer_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    save_file(tensors("x[red].", "y[/b]."), tmp_path / "m.safetensors")
+    save_file(tensors("x[red]1.", "y[/b]2."), tmp_path / "m.safetensors")
     for part in render_table(audit(str(tmp_path / "m.safetensors"), shuffles=2)):
         Console(width=80).print(part, crop=False)
     out = capsys.readouterr().out
-    assert "x[red]" in out
-    assert "y[/b]" in out
+    assert "x[red]1" in out
+    assert "y[/b]2" in out
 
 
 def test_planning_takes_time_in_proportion() -> None:
