@@ -89,7 +89,7 @@ class Sources:
     def _imported(self, path: Path) -> Iterator[str]:
         for node in ast.walk(self.tree(path)):
             if isinstance(node, ast.Import | ast.ImportFrom):
-                for module, name in _internal(node):
+                for module, name, _ in _internal(node):
                     if self.file(module) is None:
                         raise S6FlowError("an imported module must be there", module, str(path))
                     yield module
@@ -143,7 +143,7 @@ class Sources:
                 continue
             bound = list(_internal(node)) if isinstance(node, ast.Import | ast.ImportFrom) else []
             if bound:
-                found |= {self._origin(module, name) for module, name in bound if name}
+                found |= {f"{here} {self._origin(module, name)}" for module, name, here in bound if name}
             else:
                 found.add(_hash(self._says(node, True)))
         return found
@@ -167,8 +167,8 @@ class Sources:
             if name in names:
                 return self._says(node, False)
             if isinstance(node, ast.ImportFrom) and depth < 9:
-                for origin, original in _internal(node):
-                    if original == name:
+                for origin, original, here in _internal(node):
+                    if here == name:
                         return self._brought(origin, original, depth + 1)
         return name
 
@@ -186,8 +186,8 @@ class Sources:
             told = isinstance(value, str) and _PACKAGE in value
             words.append(repr(_MENTIONED.sub(_PACKAGE, value) if told else value))  # type: ignore[call-overload]
         elif isinstance(value, ast.Import | ast.ImportFrom) and any(_internal(value)):
-            for module, name in _internal(value):
-                words.append(f"(import {self._origin(module, name) if follow else name})")
+            for module, name, here in _internal(value):
+                words.append(f"(import {here} {self._origin(module, name) if follow else name})")
         else:
             words.append(f"({type(value).__name__}")
             for name, part in _parts(value):
@@ -204,12 +204,12 @@ def _running(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _internal(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """(module, name) of an import statement from this package; the name is empty for whole modules."""
+def _internal(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, str]]:
+    """(module, name, name here) of an import statement from this package; the names are empty for whole modules."""
     if isinstance(node, ast.Import):
-        yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == _PACKAGE)
+        yield from ((alias.name, "", "") for alias in node.names if alias.name.split(".")[0] == _PACKAGE)
     elif node.module and node.level == 0 and node.module.split(".")[0] == _PACKAGE:
-        yield from ((node.module, alias.name) for alias in node.names)
+        yield from ((node.module, alias.name, alias.asname or alias.name) for alias in node.names)
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:

@@ -32,6 +32,7 @@ from s6flow.numeric.checks.check import CheckReport, Verdict, check_together
 from s6flow.numeric.checks.engines import ENGINES, applicable
 from s6flow.numeric.evidence import evidence_of
 from s6flow.numeric.flow.backends import fastest_on_cpu
+from s6flow.processes import end_with_parent
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 from s6flow.provenance import package_root
@@ -114,7 +115,7 @@ def nightly(
     yield from kept.values()
     todo = {key: tuple(b for b in backends if applicable(theorem, b)) for key, theorem in REGISTRY.items()}
     todo = {key: able for key, able in todo.items() if able and key not in kept}
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
         with _one_thread():
             jobs = [pool.submit(_row, key, able, examples, seed, integrator) for key, able in todo.items()]
         for job in as_completed(jobs):

@@ -18,6 +18,7 @@ from s6flow.errors import FormatError, S6FlowError
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.run import finished, load_source, perform
+from s6flow.processes import alone_in, end_with_parent
 
 __all__ = ["jobs_of_rank", "pick_devices", "run_grid"]
 
@@ -52,6 +53,7 @@ def _work(
     config: Config, out: Path, folder: Path | None, device: str, deadline: float, todo: Any, said: Any, threads: int
 ) -> None:
     """A worker process: takes jobs until there are none or time is up."""
+    end_with_parent()
     torch.set_num_threads(threads)
     try:
         data = _data(config, folder, torch.device(device))
@@ -117,7 +119,7 @@ def run_grid(
         minutes: stop cleanly after this time; the same call resumes.
         report: called with (what, runs done, runs in all).
     Returns: the jobs that are still unfinished.
-    Raises: S6FlowError: a run failed; the others keep their results.
+    Raises: S6FlowError: a run failed; the others keep their results. FormatError: another run works in `out`.
     """
     devices = pick_devices(None) if devices is None else devices
     deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes  # one clock for all processes
@@ -125,13 +127,14 @@ def run_grid(
     def missing() -> list[Job]:
         return [job for job in jobs_of_rank(config) if finished(config, out, *job) is None]
 
-    jobs = missing()
-    places = [device for _ in range(max(1, workers)) for device in devices][: len(jobs)]
-    if len(places) == 1:
-        _in_process(config, out, folder, places[0], deadline, jobs, report)
-    elif jobs:
-        _side_by_side(config, out, folder, places, deadline, jobs, report)
-    return missing()
+    with alone_in(out, shared=int(os.environ.get("WORLD_SIZE", "1")) > 1):
+        jobs = missing()
+        places = [device for _ in range(max(1, workers)) for device in devices][: len(jobs)]
+        if len(places) == 1:
+            _in_process(config, out, folder, places[0], deadline, jobs, report)
+        elif jobs:
+            _side_by_side(config, out, folder, places, deadline, jobs, report)
+        return missing()
 
 
 def _side_by_side(
@@ -158,7 +161,24 @@ def _side_by_side(
     ]
     for process in processes:
         process.start()
-    running, done, failures = len(places), 0, list[str]()
+    failures = list[str]()
+    try:
+        failures = _listen(processes, said, len(jobs), report)
+    except BaseException:  # an interruption, too: what this process no longer hears must not train on
+        for process in processes:
+            process.terminate()
+        raise
+    finally:
+        for process in processes:
+            process.join(timeout=30.0)
+        todo.cancel_join_thread()
+    if failures:
+        raise S6FlowError("every run of a grid must end", failures[0], "worker", "Run it again to resume.")
+
+
+def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report) -> list[str]:
+    """Until all workers have said that they are at their end; what went wrong."""
+    running, done, failures = len(processes), 0, list[str]()
     while running:
         try:
             kind, text = said.get(timeout=1.0)
@@ -169,13 +189,9 @@ def _side_by_side(
             continue
         if kind == "done":
             done += 1
-            report(text, done, len(jobs))
+            report(text, done, jobs)
             continue
         running -= 1
         if kind == "error":
             failures.append(text)
-    for process in processes:
-        process.join(timeout=30.0)
-    todo.cancel_join_thread()
-    if failures:
-        raise S6FlowError("every run of a grid must end", failures[0], "worker", "Run it again to resume.")
+    return failures

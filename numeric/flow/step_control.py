@@ -12,7 +12,7 @@ from s6flow.numeric.flow.problem import Status
 from s6flow.numeric.flow.tableau import Tableau
 from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.torch import TORCH
-from s6flow.symbolic.codegen.module import load_module
+from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.scalars import print_rules
 from s6flow.symbolic.step_control import RULES, norm_rule
 

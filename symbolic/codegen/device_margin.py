@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.codegen.module import Generated, load_module
+from s6flow.symbolic.codegen.load import Generated, load_module
 from s6flow.symbolic.codegen.rewrite import apply_passes
 from s6flow.symbolic.codegen.triton.printer import HEADER, print_margin
 

@@ -1,38 +1,25 @@
-"""From program to callable: print, write to the cache, import, and keep the text attached.
-
-The cache file is named by the hash of the text and of the tool versions that may change its meaning. What it holds is
-compared with the text, and the text is what is compiled and run.
-"""
+"""From program to callable: print for a backend, load, and keep the text attached."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.metadata
-import platform
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-from s6flow.errors import CodegenError, MissingDependencyError
-from s6flow.files import write_atomic
+from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.arrays.flint import FLINT
 from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.printer import print_arrays
 from s6flow.symbolic.codegen.arrays.torch import TORCH
-from s6flow.symbolic.codegen.cache import cache_folder
 from s6flow.symbolic.codegen.ir import Program
+from s6flow.symbolic.codegen.load import Generated, load_module
 from s6flow.symbolic.codegen.numba.printer import HEADER as NUMBA_HEADER
 from s6flow.symbolic.codegen.numba.printer import print_numba
 from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
 from s6flow.symbolic.codegen.triton.printer import HEADER as TRITON_HEADER
 from s6flow.symbolic.codegen.triton.printer import print_triton
 
-__all__ = ["BACKENDS", "Backend", "Generated", "explain", "generate", "load_module", "source_text"]
+__all__ = ["BACKENDS", "Backend", "Generated", "explain", "generate", "source_text"]
 
 
 @dataclass(frozen=True)
@@ -63,25 +50,6 @@ BACKENDS: dict[str, Backend] = {
     "numba": Backend("numba", print_numba, NUMBA_HEADER, "accurate", ("numba",), "cpu"),
     "triton": Backend("triton", print_triton, TRITON_HEADER, "accurate", ("triton", "torch"), "gpu"),
 }
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A callable with its text: calling it evaluates the program; `inputs` names the arguments in order."""
-
-    program: Program
-    backend: str
-    text: str
-    path: Path
-    function: Callable[..., Any]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the arguments in calling order."""
-        return tuple(inp.name for inp in self.program.inputs)
 
 
 def source_text(program: Program, backend: str, pipeline: str | None = None) -> tuple[str, Program]:
@@ -118,49 +86,6 @@ def _banner(program: Program, rewritten: Program, backend: str) -> str:
         f"# theorem {program.source}, digest {program.digest}\n"
         f"# passes: {', '.join(rewritten.passes)}\n"
     )
-
-
-_IMPORTING = threading.RLock()
-
-
-def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = "") -> tuple[ModuleType, Path]:
-    """Run `text` as a module whose file lies in the cache.
-
-    Raises: MissingDependencyError: if a package is not installed.
-    """
-    versions = [f"python {platform.python_version()}"]
-    for package in packages:
-        try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            raise MissingDependencyError(
-                "this backend needs an optional package",
-                f"no {package}",
-                "",
-                f"Run pip install 's6flow[{extra}]'.",
-            ) from None
-    key = hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:20]
-    folder = cache_folder()
-    path = folder / f"{name}_{key}.py"
-    if not path.is_file() or path.read_bytes() != text.encode():
-        write_atomic(path, text, 0o600)
-    label = f"s6flow_generated.{name}_{key}"
-    with _IMPORTING:  # a module is registered before it has run: other threads must not see it half made
-        if label not in sys.modules:
-            module = ModuleType(label)
-            module.__file__ = str(path)  # Numba and Triton read the text there
-            sys.modules[label] = module
-            try:
-                # Compiled here from the text itself: the import system would believe whatever lies in __pycache__.
-                exec(compile(text, str(path), "exec"), vars(module))
-                if "numba" in packages:
-                    from s6flow.symbolic.codegen.numba.cache import guard
-
-                    guard(module, folder)
-            except BaseException:
-                del sys.modules[label]
-                raise
-    return sys.modules[label], path
 
 
 def explain(program: Program, pipeline: str = "accurate") -> str:

@@ -26,8 +26,9 @@ from s6flow.symbolic.codegen.arrays.printer import ArrayDialect, print_arrays
 from s6flow.symbolic.codegen.arrays.torch import TORCH
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Program
+from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.lower import lower_program
-from s6flow.symbolic.codegen.module import BACKENDS, load_module
+from s6flow.symbolic.codegen.module import BACKENDS
 from s6flow.symbolic.codegen.numba import printer as numba_printer
 from s6flow.symbolic.codegen.rewrite import apply_passes
 from s6flow.symbolic.codegen.triton import printer as triton_printer

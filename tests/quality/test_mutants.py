@@ -28,7 +28,8 @@ from s6flow.symbolic.codegen import coq
 from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.printer import print_arrays
 from s6flow.symbolic.codegen.interpret import interpret_reference
-from s6flow.symbolic.codegen.module import generate, load_module
+from s6flow.symbolic.codegen.load import load_module
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.rewrite import apply_passes
 from s6flow.symbolic.criteria import quantity
 from s6flow.symbolic.layer import Scan, ScanCell, flow_cell

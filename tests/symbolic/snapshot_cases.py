@@ -25,7 +25,8 @@ from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.coq import print_coq
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.codegen.module import BACKENDS, load_module, source_text
+from s6flow.symbolic.codegen.load import load_module
+from s6flow.symbolic.codegen.module import BACKENDS, source_text
 from s6flow.symbolic.layer import flow_cell
 from s6flow.symbolic.margin import margin_program
 

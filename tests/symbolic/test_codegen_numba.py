@@ -120,7 +120,7 @@ def test_a_mutated_table_fails_parity(monkeypatch: pytest.MonkeyPatch) -> None:
     text = print_numba(apply_passes(program, "fast"))
     monkeypatch.undo()
     assert text != print_numba(apply_passes(program, "fast"))
-    from s6flow.symbolic.codegen.module import load_module
+    from s6flow.symbolic.codegen.load import load_module
 
     module, _ = load_module(printer.HEADER + "\n\n" + text, "mutant", ("numba",), "cpu")
     arrays = _inputs(program, 5)

@@ -22,7 +22,7 @@ from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.step_control import DRIVER, GUESSES, RUNNING, STIFF, Control, rules_text
 from s6flow.numeric.flow.tableau import pair
 from s6flow.symbolic.codegen.ir import AXES, Program
-from s6flow.symbolic.codegen.module import load_module
+from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.numba.functions import DECORATOR, INLINE, PLAIN, REORDERED
 from s6flow.symbolic.codegen.numba.printer import HEADER, print_numba
 from s6flow.symbolic.codegen.triton.special import kernel_form

@@ -23,7 +23,7 @@ from s6flow.numeric.flow.step_control import (
 from s6flow.numeric.flow.tableau import CLASSICAL, Tableau, pair
 from s6flow.symbolic.charts import growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.codegen.module import load_module
+from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.triton.cell import CellText, print_cell
 from s6flow.symbolic.codegen.triton.printer import HEADER
 from s6flow.symbolic.codegen.triton.registers import print_rates, print_token_rate

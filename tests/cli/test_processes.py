@@ -1,0 +1,70 @@
+"""Worker processes end with whoever started them, and a folder takes one run at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s6flow.errors import FormatError
+from s6flow.processes import alone_in
+
+WORKER = """
+import multiprocessing, os, sys, time
+from s6flow.processes import end_with_parent
+
+def work(path):
+    end_with_parent()
+    with open(path, "w") as stream:
+        stream.write(str(os.getpid()))
+    time.sleep(120)
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=work, args=(sys.argv[1],))
+    child.start()
+    child.join()
+"""
+
+
+def _lives(number: int) -> bool:
+    try:
+        status = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
+    script, said = tmp_path / "parent.py", tmp_path / "pid"
+    script.write_text(WORKER)
+    with subprocess.Popen([sys.executable, str(script), str(said)]) as parent:
+        limit = time.monotonic() + 120
+        while not (said.exists() and said.read_text()) and time.monotonic() < limit:
+            time.sleep(0.05)
+        number = int(said.read_text())
+        assert _lives(number)
+        parent.kill()
+        parent.wait()
+        limit = time.monotonic() + 30
+        while _lives(number) and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert not _lives(number)
+
+
+def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with alone_in(folder), pytest.raises(FormatError, match="one run"), alone_in(folder):
+        raise AssertionError("two at once")
+    with alone_in(folder, shared=True):
+        with alone_in(folder, shared=True):
+            pass
+        with pytest.raises(FormatError, match="one run"), alone_in(folder):
+            raise AssertionError("two at once")
+    with alone_in(folder):
+        assert list(folder.iterdir()) == []
+    assert os.listdir(folder) == []

@@ -1,0 +1,369 @@
+"""Files that were damaged or made to do harm: refused in one line, or judged with names that can do nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import os
+import struct
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors
+from safetensors.numpy import save, save_file
+
+from s6flow.errors import FormatError, S6FlowError, SourceError
+from s6flow.numeric.audit import audit, render_table, write_csv, write_html, write_json
+from s6flow.numeric.weights import archives, open_checkpoint
+from s6flow.numeric.weights.plan import plan_layers
+from s6flow.numeric.weights.readers import open_file
+from s6flow.numeric.weights.stored import TensorInfo
+
+SHAPES = {"A_log": (6, 4), "x_proj.weight": (10, 6), "dt_proj.weight": (6, 2), "dt_proj.bias": (6,), "D": (6,)}
+
+
+def tensors(*prefixes: str) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        prefix + key: rng.normal(size=shape).astype(np.float32) for prefix in prefixes for key, shape in SHAPES.items()
+    }
+
+
+def refusal(path: Path) -> str:
+    """The line in which opening and reading must end."""
+    with pytest.raises(S6FlowError) as caught:
+        list(open_checkpoint(str(path)).layers())
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+Header = dict[str, Any]
+
+
+def _rows(header: Header) -> list[Header]:
+    return [row for key, row in header.items() if key != "__metadata__"]
+
+
+def _gap(header: Header) -> None:
+    for row in _rows(header)[2:]:
+        row["data_offsets"] = [offset + 4 for offset in row["data_offsets"]]
+
+
+def _overlap(header: Header) -> None:
+    _rows(header)[1]["data_offsets"] = _rows(header)[0]["data_offsets"]
+
+
+def _unknown_type(header: Header) -> None:
+    _rows(header)[0]["dtype"] = "F33"
+
+
+def _float_offsets(header: Header) -> None:
+    _rows(header)[0]["data_offsets"][0] = 0.0
+
+
+def _bad_metadata(header: Header) -> None:
+    header["__metadata__"] = {"a": 1}
+
+
+class TestSafetensors:
+    @pytest.mark.parametrize("change", [_gap, _overlap, _unknown_type, _float_offsets, _bad_metadata])
+    @pytest.mark.parametrize("more", [b"", b"\0\0\0\0"])
+    def test_headers_that_the_library_refuses(
+        self, tmp_path: Path, change: Callable[[Header], None], more: bytes
+    ) -> None:
+        data = save(tensors("layers.0."))
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8 : 8 + length])
+        change(header)
+        text = json.dumps(header).encode()
+        path = tmp_path / "m.safetensors"
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :] + more)
+        with pytest.raises(safetensors.SafetensorError):
+            safetensors.deserialize(path.read_bytes())
+        assert "safetensors file needs" in refusal(path)
+
+    @pytest.mark.parametrize("size", [1, 512])
+    def test_bytes_that_were_inserted_or_added(self, tmp_path: Path, size: int) -> None:
+        data, path = save(tensors("layers.0.")), tmp_path / "m.safetensors"
+        start = 8 + struct.unpack("<Q", data[:8])[0]
+        for changed in (data + b"\0" * size, data[:start] + b"\0" * size + data[start:]):
+            path.write_bytes(changed)
+            assert f"{size} bytes more" in refusal(path)
+
+    def test_mutated_files_are_judged_as_the_library_judges_them(self, tmp_path: Path) -> None:
+        rng, path = np.random.default_rng(1), tmp_path / "m.safetensors"
+        whole = save({"l.A_log": np.ones((2, 3), np.float32), "q": np.ones(3, np.int8)}, metadata={"a": "b"})
+        start = 8 + struct.unpack("<Q", whole[:8])[0]
+        accepted = refused = 0
+        for _ in range(1500):
+            data = bytearray(whole)
+            if rng.random() < 0.3:  # a digit for another
+                digits = [place for place in range(8, start) if chr(data[place]).isdigit()]
+                data[rng.choice(digits)] = ord(str(rng.integers(10)))
+            else:
+                place = rng.integers(0, len(data))
+                data[place : place + rng.integers(0, 3)] = bytes(rng.integers(0, 256, rng.integers(0, 3)).tolist())
+            path.write_bytes(data)
+            try:
+                safetensors.deserialize(bytes(data))
+                theirs = True
+            except safetensors.SafetensorError:
+                theirs = False
+            try:
+                open_file(path)
+                ours = True
+            except S6FlowError:
+                ours = False
+            assert theirs or not ours, bytes(data)
+            accepted, refused = accepted + ours, refused + (not theirs)
+        assert accepted > 20
+        assert refused > 500
+
+    def test_a_large_header_and_a_removed_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.safetensors"
+        with path.open("wb") as handle:
+            handle.write(struct.pack("<Q", 90 << 20) + b"{")
+            handle.truncate(100 << 20)
+        assert "at most" in refusal(path)
+        save_file(tensors("layers.0."), path)
+        checkpoint = open_checkpoint(str(path))
+        path.unlink()
+        with pytest.raises(FormatError, match="stays until"):
+            list(checkpoint.layers())
+
+
+def _archive(path: Path, content: dict[str, np.ndarray], kind: int = zipfile.ZIP_STORED) -> bytes:
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, value in content.items():
+            buffer = io.BytesIO()
+            np.save(buffer, value)
+            archive.writestr(f"{name}.npy", buffer.getvalue())
+    return path.read_bytes()
+
+
+class TestNpz:
+    def test_a_lost_member_is_missed(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.npz"
+        np.savez(path, **tensors("layers.0."))
+        assert len(list(open_checkpoint(str(path)).layers())) == 1
+        whole = path.read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            start, members = archive.start_dir, archive.infolist()
+        for lost in range(len(members)):  # its entry of the directory, as a damaged disk or a bad tool loses it
+            entries, place, data = [], start, whole
+            for _ in members:
+                size = 46 + sum(struct.unpack("<HHH", data[place + 28 : place + 34]))
+                entries.append(data[place : place + size])
+                place += size
+            del entries[lost]
+            directory = b"".join(entries)
+            end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(entries), len(entries), len(directory), start, 0)
+            path.write_bytes(whole[:start] + directory + end)
+            assert "missing" in refusal(path)
+
+    def test_a_changed_name_and_a_name_that_hits_twice(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.npz"
+        np.savez(path, **tensors("layers.0."))
+        whole = path.read_bytes()
+        place = whole.rindex(b"layers.0.D.npy")
+        path.write_bytes(whole[:place] + b"layers.0.D.npx" + whole[place + 14 :])
+        assert "whole zip archive" in refusal(path)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.npy", b"")
+            archive.writestr("a", b"")
+        assert "twice" in refusal(path)
+
+    @pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+    def test_damage_inside_compressed_members(self, tmp_path: Path, kind: int) -> None:
+        path, rng = tmp_path / "m.npz", np.random.default_rng(2)
+        whole = _archive(path, tensors("layers.0."), kind)
+        assert len(list(open_checkpoint(str(path)).layers())) == 1
+        refused = 0
+        for _ in range(60):
+            data = bytearray(whole)
+            for place in rng.integers(30, len(data), 3):
+                data[place] ^= 1 << rng.integers(8)
+            path.write_bytes(data)
+            try:
+                list(open_checkpoint(str(path)).layers())
+            except S6FlowError:
+                refused += 1
+        assert refused > 30
+        assert lzma.LZMAError in archives.DAMAGE
+
+    def test_a_header_that_lies_and_a_member_that_grows(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path, content = tmp_path / "m.npz", tensors("layers.0.")
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, value in content.items():
+                buffer = io.BytesIO()
+                np.save(buffer, value)
+                archive.writestr(f"{name}.npy", buffer.getvalue().replace(b"'shape': (6, 4)", b"'shape': (9, 4)"))
+        assert "not those of shape" in refusal(path)
+        monkeypatch.setattr(archives, "_LARGE", 1 << 16)
+        _archive(path, {**content, "other": np.zeros(1 << 12)}, zipfile.ZIP_DEFLATED)
+        assert len(list(open_checkpoint(str(path)).layers())) == 1
+        _archive(path, {**content, "other": np.zeros(1 << 15)}, zipfile.ZIP_DEFLATED)
+        assert "grows from" in refusal(path)
+
+
+class TestTorch:
+    @pytest.fixture(autouse=True)
+    def _torch(self) -> None:
+        pytest.importorskip("torch")
+
+    def test_dicts_in_themselves_end(self, tmp_path: Path) -> None:
+        import torch
+
+        path, circle = tmp_path / "m.pt", dict[str, Any]()
+        circle["model"] = circle
+        torch.save(circle, path)
+        assert "levels" in refusal(path)
+        shared: dict[str, Any] = {"a": torch.zeros(1)}
+        for _ in range(28):
+            shared = {"x": shared, "y": shared}
+        torch.save(shared, path)
+        start = time.process_time()
+        assert "entries" in refusal(path)
+        assert time.process_time() - start < 30
+
+    def test_tensors_without_numbers_of_their_own_are_withheld(self, tmp_path: Path) -> None:
+        import torch
+
+        path = tmp_path / "m.pt"
+        state = {key: torch.from_numpy(value) for key, value in tensors("layers.0.", "layers.1.", "layers.2.").items()}
+        state["layers.0.x_proj.weight"] = torch.zeros(1, 6).expand(10, 6)
+        state["layers.1.x_proj.weight"] = torch.zeros(10, 6, device="meta")
+        torch.save(state, path)
+        checkpoint = open_checkpoint(str(path))
+        assert [layer.name for layer in checkpoint.layers()] == ["layers.2"]
+        assert "repeats its numbers" in checkpoint.withheld[0].reason
+        assert "without values" in checkpoint.withheld[1].reason
+
+    def test_a_compressed_archive_is_not_of_torchs_making(self, tmp_path: Path) -> None:
+        import torch
+
+        path = tmp_path / "m.pt"
+        torch.save({"a": torch.zeros(9)}, path)
+        with zipfile.ZipFile(path) as archive:
+            content = {member.filename: archive.read(member) for member in archive.infolist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in content.items():
+                archive.writestr(name, data)
+        assert "compressed member" in refusal(path)
+
+
+NAMES = (
+    "a\nb.",
+    "[red]x[/red].",
+    "[/b].",
+    "\x1b[31mred.",
+    "\u202eturned.",
+    "=1+1.",
+    "layers.\u00b2.",
+    "<script>.",
+    "9" * 5000 + ".",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_can_do_nothing(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    save_file(tensors(name, "plain."), tmp_path / "m.safetensors")
+    report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
+    names = {layer.name for layer in report.layers}
+    assert len(names) == 2, "no layer vanishes"
+    assert all(name.isprintable() for name in names)
+    console = Console(width=80, force_terminal=False)
+    for part in render_table(report):
+        console.print(part, crop=False)
+    assert "\x1b" not in capsys.readouterr().out
+    for write, suffix in ((write_json, "json"), (write_csv, "csv"), (write_html, "html")):
+        write(report, tmp_path / f"a.{suffix}")
+    assert {layer["name"] for layer in json.loads((tmp_path / "a.json").read_text())["layers"]} == names
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert len(rows) == 1 + 12
+    assert not any(row.startswith(("=", "+", "-", "@")) for row in rows)
+    assert "<script" not in (tmp_path / "a.html").read_text()
+
+
+def test_names_that_would_be_one_are_numbered(tmp_path: Path) -> None:
+    save_file(tensors("a.", "a/", "b\n.", "b\\n."), tmp_path / "m.safetensors")
+    names = open_checkpoint(str(tmp_path / "m.safetensors")).layer_names
+    assert sorted(names) == ["a", "a #2", "b\\n", "b\\n #2"]
+
+
+def test_markup_of_a_layer_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    save_file(tensors("x[red]1.", "y[/b]2."), tmp_path / "m.safetensors")
+    for part in render_table(audit(str(tmp_path / "m.safetensors"), shuffles=2)):
+        Console(width=80).print(part, crop=False)
+    out = capsys.readouterr().out
+    assert "x[red]1" in out
+    assert "y[/b]2" in out
+
+
+def test_planning_takes_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        infos = {f"l{i}.A_log": TensorInfo((4, 2), "F32") for i in range(count)}
+        start = time.process_time()
+        assert len(plan_layers(infos, None)) == count
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(16_000) < 40 * max(seconds(1_600), 0.01)  # the square would be a hundredfold
+
+
+class TestFolders:
+    def test_deep_large_and_waiting_files_beside_the_weights(self, tmp_path: Path) -> None:
+        save_file(tensors("layers.0."), tmp_path / "m.safetensors")
+        config, index = tmp_path / "config.json", tmp_path / "model.safetensors.index.json"
+        config.write_text("[" * 200_000)
+        assert "config.json" in refusal(tmp_path)
+        with config.open("wb") as handle:
+            handle.truncate(5 << 30)
+        assert "more than" in refusal(tmp_path)
+        config.unlink()
+        os.mkfifo(index)
+        assert "no regular file" in refusal(tmp_path)
+        index.unlink()
+        index.write_text('{"weight_map": ' + '{"a":' * 100_000)
+        assert "index" in refusal(tmp_path)
+        index.unlink()
+        os.mkfifo(tmp_path / "n.safetensors")
+        assert "regular file" in refusal(tmp_path)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8")
+    def test_a_file_whose_name_is_not_utf8(self, tmp_path: Path) -> None:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.safetensors"))
+        path.write_bytes(b"no")
+        refusal(path)
+        path.write_bytes(save(tensors("layers.0.")))
+        report = audit(str(path), shuffles=2)
+        assert report.source.endswith("\\udcff\\n.safetensors")
+        write_html(report, tmp_path / "a.html")
+
+    def test_many_heads_are_withheld(self) -> None:
+        infos = {
+            key: TensorInfo(shape, "F32")
+            for key, shape in {
+                "A_log": (9**6, 4, 2),
+                "x_proj_weight": (9**6, 6, 4),
+                "dt_proj_weight": (9**6, 4, 2),
+            }.items()
+        }
+        (entry,) = plan_layers(infos, None)
+        assert "heads" in entry.reason  # type: ignore[union-attr]
+
+    def test_a_position_of_many_digits(self, tmp_path: Path) -> None:
+        save_file(tensors("layers.0."), tmp_path / "m.safetensors")
+        with pytest.raises(SourceError, match="--layers"):
+            audit(str(tmp_path), layers=["9" * 5000])

@@ -1,0 +1,164 @@
+"""Generated code on disk: executed only as its text says, and only from a folder that nobody else can write."""
+
+from __future__ import annotations
+
+import importlib._bootstrap_external as bootstrap
+import marshal
+import os
+import pickle
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from s6flow.symbolic.codegen.cache import why_not
+
+LOAD = """
+from s6flow.symbolic.codegen.load import load_module
+module, path = load_module("def answer():\\n    return 42\\n", "plain", ("numpy",))
+print(path, module.answer())
+"""
+NUMBA = """
+from s6flow.symbolic.codegen.load import load_module
+text = "from numba import njit\\n\\n\\n@njit(cache=True)\\ndef answer(x):\\n    return x + 1\\n"
+module, path = load_module(text, "compiled", ("numba",), "cpu")
+print(path, module.answer(41), sum(module.answer.stats.cache_hits.values()))
+"""
+
+
+def run(code: str, folder: Path, **more: str) -> tuple[list[str], list[str]]:
+    """Words and error lines of a process with this cache; whoever breaks in leaves a file `owned`."""
+    given = {**os.environ, "S6FLOW_CACHE": str(folder), **more}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split(), done.stderr.splitlines()
+
+
+class Harm:
+    """A pickle that leaves a file behind when it is read."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str, int]]:
+        return os.mkdir, (str(self.marker), 0o700)
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o777])
+def test_a_new_folder_is_the_users_alone(tmp_path: Path, mask: int) -> None:
+    folder = tmp_path / "new"
+    (path, answer), lines = run(f"import os; os.umask({mask})\n" + LOAD, folder)
+    assert (Path(path).parent, answer, lines) == (folder, "42", [])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o770, 0o720])
+def test_a_folder_that_others_can_write_is_not_used(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(mode)
+    (path, answer), lines = run(LOAD, folder)
+    assert answer == "42"
+    assert folder not in Path(path).parents
+    assert not Path(path).parent.exists(), "the private folder goes with the process"
+    assert len(lines) == 1
+    assert "can be written by others" in lines[0]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_readable_folder_of_ones_own_is_closed_and_used(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir(mode=0o755)
+    (path, _), lines = run(LOAD, folder)
+    assert (Path(path).parent, lines) == (folder, [])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only the superuser gives files away")
+def test_a_folder_of_another_user_or_below_one_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    (folder / "below").mkdir(parents=True)
+    os.chown(folder, 1234, 1234)
+    for used in (folder, folder / "below"):
+        assert "another user" in why_not(used)
+        _, lines = run(LOAD, used)
+        assert len(lines) == 1
+
+
+def test_a_folder_that_others_can_put_another_for_is_not_used(tmp_path: Path) -> None:
+    below = tmp_path / "open" / "below"
+    below.mkdir(parents=True)
+    below.parent.chmod(0o777)
+    assert "others can write" in why_not(below)
+    below.parent.chmod(0o1777)  # as /tmp: what is there can only be moved by its owner
+    assert why_not(below) == ""
+
+
+def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (_, answer), lines = run(LOAD, tmp_path / "file" / "below")
+    assert answer == "42"
+    assert len(lines) == 1
+
+
+def test_bytecode_beside_the_text_is_never_believed(tmp_path: Path) -> None:
+    folder, marker = tmp_path / "cache", tmp_path / "owned"
+    (path, _), _ = run(LOAD, folder)
+    text = Path(path)
+    planted = text.parent / "__pycache__" / f"{text.stem}.{sys.implementation.cache_tag}.pyc"
+    planted.parent.mkdir(exist_ok=True)
+    evil = compile(f"import os; os.mkdir({str(marker)!r})\ndef answer(): return 13\n", path, "exec")
+    found = text.stat()
+    code = bootstrap._code_to_timestamp_pyc(evil, int(found.st_mtime), found.st_size)
+    for content in (bytes(code), bytes(code)[:20], b"", marshal.dumps(3)):
+        planted.write_bytes(content)
+        (_, answer), lines = run(LOAD, folder)
+        assert (answer, lines) == ("42", [])
+    assert not marker.exists()
+    text.write_text("def answer():\n    return 13\n")
+    assert run(LOAD, folder)[0][1] == "42"
+
+
+class TestNumba:
+    @pytest.fixture(autouse=True)
+    def _numba(self) -> None:
+        pytest.importorskip("numba")
+
+    def test_compiled_code_is_kept_and_damage_is_compiled_again(self, tmp_path: Path) -> None:
+        folder = tmp_path / "cache"
+        assert run(NUMBA, folder)[0][1:] == ["42", "0"]
+        assert run(NUMBA, folder)[0][1:] == ["42", "1"]
+        for pattern in ("*.nbi", "*.nbc"):
+            (file,) = folder.glob(pattern)
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            whole = file.read_bytes()
+            for content in (b"", whole[:40], whole[: len(whole) // 2], whole[:-1], whole[:50] + b"\0" + whole[51:]):
+                file.write_bytes(content)
+                (_, answer, hits), lines = run(NUMBA, folder)
+                assert (answer, hits, lines) == ("42", "0", []), pattern
+            assert run(NUMBA, folder)[0][1:] == ["42", "1"]
+
+    def test_planted_pickles_are_not_read(self, tmp_path: Path) -> None:
+        folder, marker, other = tmp_path / "cache", tmp_path / "owned", tmp_path / "other"
+        run(NUMBA, folder, NUMBA_CACHE_DIR=str(other))
+        planted = pickle.dumps(Harm(marker))
+        own = list(folder.glob("*.nb?"))
+        assert len(own) == 2, "they lie in the folder that was checked, whatever Numba is told"
+        for file in own:
+            for place in (file, folder / "__pycache__" / file.name, *(sub / file.name for sub in other.glob("*"))):
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(planted)
+            assert run(NUMBA, folder, NUMBA_CACHE_DIR=str(other))[0][1] == "42"
+            assert not marker.exists()
+        pickle.loads(planted)
+        assert marker.exists()  # the file does what it threatens, so that the above was needed
+
+    @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only the superuser gives files away")
+    def test_compiled_code_of_another_user_is_not_read(self, tmp_path: Path) -> None:
+        folder = tmp_path / "cache"
+        run(NUMBA, folder)
+        for file in folder.glob("*.nb?"):
+            os.chown(file, 1234, 1234)
+        assert run(NUMBA, folder)[0][1:] == ["42", "0"]
