@@ -73,8 +73,8 @@ def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
 def adaptive(case: tuple[Any, ...], once: bool) -> dict[str, Any]:
     import torch
 
-    from s6flow.numeric.flow.backends.pairs import pair
     from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+    from s6flow.numeric.flow.tableau import pair
 
     clock, precision, method, rtol, tokens, *shape = case
     batch = 64 if once else BATCH_TOKENS // tokens
