@@ -76,9 +76,6 @@ class hypot(sp.Function):  # type: ignore[misc]
     nargs = 2
     is_nonnegative = True
 
-    def _eval_rewrite_as_sqrt(self, x: sp.Expr, y: sp.Expr, **_: object) -> sp.Expr:
-        return sp.sqrt(x**2 + y**2)
-
 
 # Index ranges. Bound copies (j, k of l; e of d) exist because a sum needs its own letter.
 L, N, D, R = sp.symbols("L N D R", integer=True, positive=True)

@@ -15,7 +15,7 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.load import Generated, load_module
 from s6flow.symbolic.codegen.numba.printer import HEADER as NUMBA_HEADER
 from s6flow.symbolic.codegen.numba.printer import print_numba
-from s6flow.symbolic.codegen.rewrite import PIPELINES, apply_passes
+from s6flow.symbolic.codegen.rewrite import PASSES, PIPELINES, apply_passes
 from s6flow.symbolic.codegen.triton.printer import HEADER as TRITON_HEADER
 from s6flow.symbolic.codegen.triton.printer import print_triton
 
@@ -93,8 +93,6 @@ def explain(program: Program, pipeline: str = "accurate") -> str:
     parts = [program.listing()]
     current = program
     for name in PIPELINES[pipeline]:
-        from s6flow.symbolic.codegen.rewrite import PASSES
-
         current = PASSES[name](current)
         parts.append(f"-- after {name}: {(PASSES[name].__doc__ or '').splitlines()[0]}\n{current.listing()}")
     return "\n".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import replace
 
 import numba
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
 from s6flow.numeric.flow.backends.numba import backend as backend
+from s6flow.numeric.flow.step_control import DRIVER
 from s6flow.symbolic.charts import log_program
 
 LOG_TIMES = [-10.0, 0.0, 3.0, 100.0]
@@ -101,17 +103,15 @@ def test_a_system_does_not_see_its_batch_or_the_threads() -> None:
     np.testing.assert_array_equal(whole.log_abs.filled(0)[7], alone.log_abs.filled(0))
 
 
-def test_text_takes_over_the_driver_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_takes_over_the_constants() -> None:
     program = log_program()
     backend.compiled_text.cache_clear()
     text = backend.compiled_text(program)
     backend.compiled_text.cache_clear()
     assert text == backend.compiled_text(program)
     assert program.digest in text
-    monkeypatch.setattr(backend.driver, "SAFETY", 0.8125)
-    backend.compiled_text.cache_clear()
-    assert "0.8125 * max(error" in backend.compiled_text(program)
-    backend.compiled_text.cache_clear()
+    assert "0.8125" not in text
+    assert "0.8125 * (rt.larger(error" in backend.compiled_text(program, control=replace(DRIVER, safety=0.8125))
 
 
 def test_other_coordinates_name_the_numpy_backend() -> None:

@@ -112,7 +112,7 @@ def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
 @pytest.mark.parametrize("integrator", ["numpy", "numba"])
 @pytest.mark.parametrize("system", ACCIDENTS)
 def test_a_vanishing_error_estimate_is_not_believed(system: dict[str, Any], integrator: str) -> None:
-    """Both missed T by 3e-6 at a tolerance of 1e-10; see flow.tableau.error_norm."""
+    """Both missed T by 3e-6 at a tolerance of 1e-10; see symbolic.step_control.HAIRER."""
     theorem = get("fast-blow-up-time")
     data = batch_of(theorem, system)
     observed = observe(theorem, data, integrator=integrator)

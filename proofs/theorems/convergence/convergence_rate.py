@@ -8,7 +8,6 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
-slowest = sp.Min(cr.delta(sp.Integer(0)), cr.delta(nt.x0[l]))
 bound = cr.convergence_bound().subs(cr.y0, nt.x0[l])
 
 THEOREM = Theorem(
