@@ -789,8 +789,8 @@ Definition definite_converges_statement : Prop :=
        * norm D (fun d => x d 0) ^ 2)) /\
   (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time. Here: the maximal solution of token 1 in D
-  dimensions, positive definite form. *)
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time, without bound. Here: the maximal solution of
+  token 1 in D dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),
@@ -884,8 +884,9 @@ Definition orbit_trichotomy_statement : Prop :=
     (forall B : R, exists t0 : R,
        0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))))).
 
-(** cone-attracts: An indefinite form with unequal steps: an open set of starts converges to nonzero points of the cone
-  x^T M x = 0. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
+(** cone-attracts: M
+  = diag(1, -1), constant steps: every token 1 off the axes converges to a nonzero point of the cone x^T M x
+  = 0. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
 Definition cone_attracts_statement : Prop :=
   forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
   M 0%nat 0%nat = 1 -> M 0%nat 1%nat = 0 -> M 1%nat 0%nat = 0 -> M 1%nat 1%nat = - 1 ->

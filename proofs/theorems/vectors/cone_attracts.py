@@ -2,21 +2,23 @@
 
 import sympy as sp
 
+from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 THEOREM = Theorem(
     id="cone-attracts",
-    title=(
-        "An indefinite form with unequal steps: an open set of starts converges to nonzero points of the "
-        "cone x^T M x = 0"
-    ),
+    title="M = diag(1, -1), constant steps: every token 1 off the axes converges to a nonzero point of the cone x^T M x = 0",
     section="11",
     source="ours (theory 11)",
-    kind="existence",
-    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
+    kind="limit",
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("form-hyperbolic", "no-projection-bias"),
-    conclusion=sp.And(sp.Le(sp.Abs(ob.form_t), sp.Rational(1, 100)), sp.Ge(ob.norm_t, ob.norm_0 / 10**3)),
+    conclusion=sp.Implies(
+        sp.And(sp.Ne(nt.x[1, 1], 0), sp.Ne(nt.x[1, 2], 0)),
+        sp.And(sp.Eq(sp.Limit(ob.form_t, nt.t, sp.oo), 0, evaluate=False), sp.Gt(sp.Limit(ob.norm_t, nt.t, sp.oo), 0)),
+    ),
+    finite=sp.And(sp.Le(sp.Abs(ob.form_t), sp.Rational(1, 100)), sp.Ge(ob.norm_t, ob.norm_0 / 10**3)),
     measurement="vector",
     options={"log_times": (16.0, 20.0), "shapes": ((1, 2, 2, 1),), "bare_limit": True},
     ranges={"x": (0.7, 1.4), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
@@ -56,7 +58,7 @@ THEOREM = Theorem(
     ),
     evidence="numeric",
     notes=(
-        "D = 2, M = diag(1, -1), constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is "
+        "Constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is "
         "conserved and every start with both entries nonzero ends where it meets the cone. So one "
         "positive eigenvalue => divergence, as the caption of Figure 6 has it, is not a theorem."
     ),
