@@ -786,8 +786,8 @@ Definition definite_converges_statement : Prop :=
        * norm D (fun d => x d 0) ^ 2)) /\
   (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time. Here: the maximal solution of token 1 in D
-  dimensions, positive definite form. *)
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time, without bound. Here: the maximal solution of
+  token 1 in D dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),

@@ -28,6 +28,10 @@ TYPED = {
     "softplus ()": "the defined name, applied to what is printed",
     "| S k => sum_below k g + g k": "what a finite sum is",
     "sum_below (m - i) (fun k => g (i + k)).": "numbers of tokens, not real numbers",
+    "constants_before eig_max size_B size_C delta_low delta_high square k +": "what a running sum is",
+    "sum_below D (fun e => ) = alpha * p d - beta * q d": "what an eigenvector is, real part",
+    "sum_below D (fun e => ) = beta * p d + alpha * q d).": "what an eigenvector is, imaginary part",
+    "(forall e : nat, (e < D)  sum_below N (fun n => c n * S_B n e + c' n * S_C n e) = 0)": "what independent rows are",
 }
 ARITHMETIC = re.compile(r"[-+*/^]|\b(?:exp|ln|softplus|sqrt|INR|Rpower|sign)\b|\b(?:mu|a) n\b|\bsum_below N (?:mu|a)\b")
 

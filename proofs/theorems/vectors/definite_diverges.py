@@ -2,18 +2,24 @@
 
 import sympy as sp
 
+from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
+grows = sp.Ge(ob.norm_t, ob.norm_s)
+
 THEOREM = Theorem(
     id="definite-diverges",
-    title="sym(S_C^T S_B) > 0: token 1 grows all the time",
+    title="sym(S_C^T S_B) > 0: token 1 grows all the time, without bound",
     section="11",
     source="paper (2-D, two positive eigenvalues); ours (any D)",
     kind="inequality",
-    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("form-positive", "no-projection-bias"),
-    conclusion=sp.Ge(ob.norm_t, ob.norm_s),
+    conclusion=sp.And(
+        grows, sp.Implies(ob.norm_0 > 0, sp.Eq(sp.Limit(ob.norm_t, nt.t, ob.T, "-"), sp.oo, evaluate=False))
+    ),
+    finite=grows,
     measurement="vector",
     options={
         "log_times": (-6.0, -5.0, -4.0, -3.0),
@@ -55,5 +61,8 @@ THEOREM = Theorem(
         ),
     ),
     evidence="symbolic",
-    notes="Unbounded by the comparison d|x|^2/dt >= 2 eig_min |x|^2 min_d Delta_d |x|^2.",
+    notes=(
+        "Unbounded by the comparison d|x|^2/dt >= 2 eig_min |x|^2 min_d Delta_d |x|^2. T is the end of the maximal "
+        "solution, finite or not; the zero token stays."
+    ),
 )
