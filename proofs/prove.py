@@ -136,6 +136,7 @@ def prove(
         build = Path(temporary)
         for path in sources:
             shutil.copy(path, build)
+        digests = source_digests(build)  # of what is built: the folder may change while Coq runs
         _build(build, [path.name for path in sources], jobs, say)
         parts = {f"Checked{place}": part for place in range(jobs) if (part := wanted[place::jobs])}
         for module, part in parts.items():
@@ -154,7 +155,7 @@ def prove(
                 build,
                 "coqchk",
             )
-    return ProofReport(axioms, _versions(), source_digests(folder), coqchk)
+    return ProofReport(axioms, _versions(), digests, coqchk)
 
 
 def _refuse_words(path: Path) -> None:

@@ -92,7 +92,7 @@ THEOREM = Theorem(
     ),
     unbroken={"mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with"},
     uses=("carried-rate", "causality", "fast-blow-up-time"),
-    evidence="symbolic",
+    evidence="numeric",
     notes=(
         "A token that is held has K(0) < 0 before it; where K(0) < 0 every token small enough is held, on both sides of zero. "
         "Token 2 vanishes like (T-t)^(|K(0)|/3), for s = 0 with the exponent |K(0)|/2. s = 0 and a floor are allowed. "

@@ -76,9 +76,9 @@ THEOREM = Theorem(
         ),
     ),
     uses=("linear-recursion", "sign-invariance"),
-    evidence="symbolic",
+    evidence="numeric",
     notes=(
-        "Which token diverges, and what the others do, depends on K: see fast-order, carried-order, coexistence and "
+        "The proof is the words of its steps; residuals hold its identities. Which token diverges, and what the others do, depends on K: see fast-order, carried-order, coexistence and "
         "carried-root-attracts. No bound of T is given: slow tokens before can hold the token back for an immense time. Without a floor "
         "the converse holds, too: if every nonzero token has s x_l(0) < 0 the system lives for ever (state-slow-divergence). "
         "Checked on tame ranges, where ln T stays below 250."

@@ -56,6 +56,7 @@ THEOREM = Theorem(
             "C.B = 2 - |x|^2 for token 1: a small token grows to the circle |x|^2 = 2 and stays there.",
         ),
     ),
+    uses=("unrolled-attention",),
     evidence="symbolic",
     notes=(
         "z_l = |x_l|^2 obeys z_l' <= -2 |lambda| Delta_low z_l^2 + 2 |S_B||S_C| Delta_high z_l sum_{j<l} z_j. The bounds "
