@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from s6flow.symbolic import notation as nt
+from s6flow.symbolic.layer import step
 
 __all__ = [
     "S_Delta",
@@ -72,7 +73,7 @@ def velocity() -> sp.Expr:
 
 def lowest_step() -> sp.Expr:
     """The smallest step that channel d can have while |x_e| <= |v_e| for every channel e."""
-    return nt.softplus(nt.b_channel[d] - sp.Sum(sp.Abs(S_Delta[d, e]) * sp.Abs(v[e]), (e, 1, nt.D)))
+    return step(nt.b_channel[d] - sp.Sum(sp.Abs(S_Delta[d, e]) * sp.Abs(v[e]), (e, 1, nt.D)))
 
 
 p, pace = sp.IndexedBase("p", real=True), sp.IndexedBase("pace", real=True)

@@ -34,7 +34,7 @@ Proof.
 Qed.
 
 Section Layer.
-Variables (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R).
+Variables (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : nonnegreal).
 Variables (eig size_B size_C low high : R).
 Hypothesis Ha : forall d n, (d < D)%nat -> (n < N)%nat -> 0 <= a d n.
 Hypothesis Heig : eig < 0.
@@ -45,8 +45,8 @@ Hypothesis PB : 0 <= size_B.
 Hypothesis PC : 0 <= size_C.
 Hypothesis Hlow : 0 < low.
 
-Notation attend X := (layer_attention N D a S_B S_C S_Delta b X).
-Notation step X k := (channel_step D S_Delta b (X k)).
+Notation attend X := (layer_attention N D a S_B S_C S_Delta b eps X).
+Notation step X k := (channel_step D S_Delta b eps (X k)).
 Notation coupling := (high * size_B * size_C).
 
 (** The attention of a token to itself is its step times the form. *)
@@ -63,8 +63,8 @@ Proof.
   intros Hd Hs. assert (Hh : 0 <= high) by lra. unfold layer_attention. eapply Rle_trans; [apply sum_below_abs|].
   apply Rle_trans with (sum_below N (fun n => high * (Rabs (projection D S_C (X l) n) * Rabs (projection D S_B (X j) n)))).
   - apply sum_below_le. intros n Hn.
-    set (z := sum_between (S j) (S l) (fun k => channel_step D S_Delta b (X k) d)).
-    assert (Hz : 0 <= z) by (apply sum_below_nonneg; intros; left; apply softplus_pos).
+    set (z := sum_between (S j) (S l) (fun k => channel_step D S_Delta b eps (X k) d)).
+    assert (Hz : 0 <= z) by (apply sum_below_nonneg; intros; left; apply step_pos).
     assert (E : 0 < exp (- z * a d n) <= 1).
     { split; [apply exp_pos|]. apply exp_le_1. pose proof (Ha d n Hd Hn). nra. }
     set (p := projection D S_C (X l) n). set (q := projection D S_B (X j) n).
@@ -81,7 +81,7 @@ Qed.
 
 (** The rate of |x_l|^2. *)
 Lemma square_rate X l : (forall k d, (k <= l)%nat -> (d < D)%nat -> low <= step X k d <= high) ->
-  sum_below D (fun d => 2 * X l d * layer_output N D a S_B S_C S_Delta b X d l)
+  sum_below D (fun d => 2 * X l d * layer_output N D a S_B S_C S_Delta b eps X d l)
   <= 2 * (eig * low) * square_norm D (X l) ^ 2
      + 2 * coupling * square_norm D (X l) * sum_below l (fun j => square_norm D (X j)).
 Proof.
@@ -128,9 +128,9 @@ Qed.
 
 Section Flow.
 Variables (L : nat) (T : Rbar) (x : nat -> nat -> R -> R).
-Hypothesis sol : layer_solution N D a S_B S_C S_Delta b L T x.
+Hypothesis sol : layer_solution N D a S_B S_C S_Delta b eps L T x.
 Hypothesis Hsteps : forall l d t, (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
-  low <= channel_step D S_Delta b (fun e => x l e t) d <= high.
+  low <= channel_step D S_Delta b eps (fun e => x l e t) d <= high.
 
 Definition square_at (l : nat) (t : R) : R := square_norm D (fun d => x l d t).
 
@@ -139,10 +139,10 @@ Notation constant l := (Rmax (square_norm D (fun d => x l d 0))
   ((1 + 2 * high * size_B * size_C * before l) / (2 * low * Rabs eig))).
 
 Lemma square_at_evolves l : (l < L)%nat -> evolves T (square_at l)
-  (fun t => sum_below D (fun d => 2 * x l d t * layer_output N D a S_B S_C S_Delta b (fun k e => x k e t) d l)).
+  (fun t => sum_below D (fun d => 2 * x l d t * layer_output N D a S_B S_C S_Delta b eps (fun k e => x k e t) d l)).
 Proof.
   intros Hl. apply (evolves_sum T D (fun d t => x l d t ^ 2)
-    (fun d t => 2 * x l d t * layer_output N D a S_B S_C S_Delta b (fun k e => x k e t) d l)).
+    (fun d t => 2 * x l d t * layer_output N D a S_B S_C S_Delta b eps (fun k e => x k e t) d l)).
   intros d Hd. exact (evolves_sq T _ _ (sol l d Hl Hd)).
 Qed.
 
@@ -165,7 +165,7 @@ Proof.
     { intros k d Hk Hd. apply (Hsteps k d u); (lia || lra || assumption). }
     specialize (Rate Hs). change (square_norm D (X l)) with (square_at l u) in Rate.
     change (fun j => square_norm D (X j)) with (fun j => square_at j u) in Rate.
-    set (z := square_at l u) in *. set (rate := sum_below D (fun d => 2 * X l d * layer_output N D a S_B S_C S_Delta b X d l)) in *.
+    set (z := square_at l u) in *. set (rate := sum_below D (fun d => 2 * X l d * layer_output N D a S_B S_C S_Delta b eps X d l)) in *.
     assert (Hz : 0 <= z) by apply square_at_nonneg.
     assert (Hsum : sum_below l (fun j => square_at j u) * (1 + u) <= before l).
     { rewrite before_sum, <- sum_below_scal_r. apply sum_below_le. intros j Hj. apply IH; (lia || lra || assumption). }
@@ -199,8 +199,8 @@ End Layer.
 
 Theorem definite_all_tokens : definite_all_tokens_statement.
 Proof.
-  intros N D a S_B S_C S_Delta b L T x eig size_B size_C low high Ha Heig Hform PB PC HB HC sol Hlow Hsteps before.
-  pose proof (square_bound N D a S_B S_C S_Delta b eig size_B size_C low high Ha Heig Hform HB HC PB PC Hlow
+  intros N D a S_B S_C S_Delta b e0 L T x eig size_B size_C low high [eps <-]%as_floor Ha Heig Hform PB PC HB HC sol Hlow Hsteps before.
+  pose proof (square_bound N D a S_B S_C S_Delta b eps eig size_B size_C low high Ha Heig Hform HB HC PB PC Hlow
     L T x sol Hsteps) as Bound.
   assert (Main : forall l t, (l < L)%nat -> 0 <= t -> Rbar_lt t T -> square_at D x l t <=
     Rmax (square_norm D (fun d => x l d 0)) ((1 + 2 * high * size_B * size_C * before l) / (2 * low * Rabs eig)) / (1 + t)).
@@ -208,8 +208,8 @@ Proof.
     set (K := Rmax _ _) in *. replace (K / (1 + t) * (1 + t)) with K by (field; lra). exact Bound. }
   split; [exact (fun l t Hl => Main l t Hl)|]. split.
   - intros Hmax.
-    apply (bounded_lives (L * D) (layer_field N D a S_B S_C S_Delta b) T (flat D x)
-      (layer_field_lipschitz N D a S_B S_C S_Delta b L) (layer_outlives N D a S_B S_C S_Delta b L T x Hmax)).
+    apply (bounded_lives (L * D) (layer_field N D a S_B S_C S_Delta b eps) T (flat D x)
+      (layer_field_lipschitz N D a S_B S_C S_Delta b eps L) (layer_outlives N D a S_B S_C S_Delta b eps L T x Hmax)).
     intros j Hj T0 ET. destruct (place_of D L j Hj) as (Hl & Hd & _).
     set (l := (j / D)%nat) in *. set (d := (j mod D)%nat) in *.
     set (K := Rmax (square_norm D (fun d => x l d 0)) ((1 + 2 * high * size_B * size_C * before l) / (2 * low * Rabs eig))) in *.
@@ -222,12 +222,12 @@ Proof.
   - intros -> l d Hl Hd.
     set (K := Rmax (square_norm D (fun d => x l d 0)) ((1 + 2 * high * size_B * size_C * before l) / (2 * low * Rabs eig))) in *.
     assert (HK : 0 <= K) by (eapply Rle_trans; [apply square_norm_nonneg|apply Rmax_l]).
-    apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He. assert (Pe : 0 < eps ^ 2) by now apply pow_lt.
-    exists (K / eps ^ 2). intros t Ht.
-    assert (P0 : 0 <= K / eps ^ 2) by (apply Rdiv_le_0_compat; assumption).
+    apply is_lim_spec. intros tol. pose proof (cond_pos tol) as He. assert (Pe : 0 < tol ^ 2) by now apply pow_lt.
+    exists (K / tol ^ 2). intros t Ht.
+    assert (P0 : 0 <= K / tol ^ 2) by (apply Rdiv_le_0_compat; assumption).
     specialize (Main l t Hl ltac:(lra) I). fold K in Main. pose proof (entry_square D x l d t Hd) as Hx.
-    rewrite Rminus_0_r. rewrite <- (Rabs_pos_eq eps) by lra. apply Rabs_lt_of_sq.
+    rewrite Rminus_0_r. rewrite <- (Rabs_pos_eq tol) by lra. apply Rabs_lt_of_sq.
     eapply Rle_lt_trans; [exact Hx|]. eapply Rle_lt_trans; [exact Main|].
     apply (Rmult_lt_reg_r (1 + t)); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. rewrite Rmult_1_r.
-    apply (Rmult_lt_compat_r (eps ^ 2)) in Ht; [|exact Pe]. unfold Rdiv in Ht. rewrite Rmult_assoc, Rinv_l in Ht by lra. nra.
+    apply (Rmult_lt_compat_r (tol ^ 2)) in Ht; [|exact Pe]. unfold Rdiv in Ht. rewrite Rmult_assoc, Rinv_l in Ht by lra. nra.
 Qed.

@@ -19,24 +19,24 @@ Proof.
     rewrite exp_plus. pose proof (exp_ineq1_le 1). pose proof (exp_le 0 z Hz). rewrite exp_0 in *. nra.
 Qed.
 
-Lemma softplus_right_lim k b : 0 < k -> is_lim (fun r => softplus (k * r + b) / r) p_infty k.
+Lemma softplus_right_lim k b (eps : nonnegreal) : 0 < k -> is_lim (fun r => (softplus (k * r + b) + eps) / r) p_infty k.
 Proof.
-  intros Hk. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
-  pose proof (Rabs_pos b) as Pb.
-  exists (Rmax (Rabs b / k) (Rmax 0 ((Rabs b + 1) / eps))). intros r Hr.
-  pose proof (Rmax_l (Rabs b / k) (Rmax 0 ((Rabs b + 1) / eps))).
-  pose proof (Rmax_r (Rabs b / k) (Rmax 0 ((Rabs b + 1) / eps))).
-  pose proof (Rmax_l 0 ((Rabs b + 1) / eps)). pose proof (Rmax_r 0 ((Rabs b + 1) / eps)).
+  intros Hk. apply is_lim_spec. intros tol. pose proof (cond_pos tol) as He.
+  pose proof (Rabs_pos b) as Pb. pose proof (cond_nonneg eps) as Pe.
+  exists (Rmax (Rabs b / k) (Rmax 0 ((Rabs b + 1 + eps) / tol))). intros r Hr.
+  pose proof (Rmax_l (Rabs b / k) (Rmax 0 ((Rabs b + 1 + eps) / tol))).
+  pose proof (Rmax_r (Rabs b / k) (Rmax 0 ((Rabs b + 1 + eps) / tol))).
+  pose proof (Rmax_l 0 ((Rabs b + 1 + eps) / tol)). pose proof (Rmax_r 0 ((Rabs b + 1 + eps) / tol)).
   assert (Pr : 0 < r) by lra.
   assert (A : Rabs b < k * r).
   { assert (Q : Rabs b / k < r) by lra. apply (Rmult_lt_compat_l k) in Q; [|exact Hk].
     replace (k * (Rabs b / k)) with (Rabs b) in Q by (field; lra). exact Q. }
-  assert (B : Rabs b + 1 < eps * r).
-  { assert (Q : (Rabs b + 1) / eps < r) by lra. apply (Rmult_lt_compat_l eps) in Q; [|exact He].
-    replace (eps * ((Rabs b + 1) / eps)) with (Rabs b + 1) in Q by (field; lra). exact Q. }
+  assert (B : Rabs b + 1 + eps < tol * r).
+  { assert (Q : (Rabs b + 1 + eps) / tol < r) by lra. apply (Rmult_lt_compat_l tol) in Q; [|exact He].
+    replace (tol * ((Rabs b + 1 + eps) / tol)) with (Rabs b + 1 + eps) in Q by (field; lra). exact Q. }
   pose proof (Rle_abs b). pose proof (Rle_abs (- b)) as Ab. rewrite Rabs_Ropp in Ab.
   pose proof (softplus_right_bounds (k * r + b) ltac:(lra)) as S.
-  replace (softplus (k * r + b) / r - k) with ((softplus (k * r + b) - k * r) / r) by (field; lra).
+  replace ((softplus (k * r + b) + eps) / r - k) with (((softplus (k * r + b) + eps) - k * r) / r) by (field; lra).
   unfold Rdiv. rewrite Rabs_mult, (Rabs_pos_eq (/ r)) by (left; apply Rinv_0_lt_compat; lra).
   apply (Rmult_lt_reg_r r); [exact Pr|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
   apply Rabs_def1; lra.
@@ -51,16 +51,16 @@ Lemma vanishing_at_end (T : R) z dz A B t :
   A * (T - t) <= z t <= B * (T - t).
 Proof.
   intros E Ht Hd Hz.
-  assert (Near : forall eps, 0 < eps -> exists u, t < u < T /\ Rabs (z u) < eps /\ T - u < eps).
-  { intros eps He.
-    destruct (Hz (fun y => Rabs y < eps)) as [d Hd'].
-    { exists (mkposreal eps He). intros y Hy. open_ball Hy. apply Rabs_def1; lra. }
+  assert (Near : forall tol, 0 < tol -> exists u, t < u < T /\ Rabs (z u) < tol /\ T - u < tol).
+  { intros tol He.
+    destruct (Hz (fun y => Rabs y < tol)) as [d Hd'].
+    { exists (mkposreal tol He). intros y Hy. open_ball Hy. apply Rabs_def1; lra. }
     pose proof (cond_pos d) as Pd.
-    set (h := Rmin (d / 2) (Rmin ((T - t) / 2) (eps / 2))).
-    assert (Hh : 0 < h /\ h <= d / 2 /\ h <= (T - t) / 2 /\ h <= eps / 2).
-    { unfold h. pose proof (Rmin_l (d / 2) (Rmin ((T - t) / 2) (eps / 2))).
-      pose proof (Rmin_r (d / 2) (Rmin ((T - t) / 2) (eps / 2))).
-      pose proof (Rmin_l ((T - t) / 2) (eps / 2)). pose proof (Rmin_r ((T - t) / 2) (eps / 2)).
+    set (h := Rmin (d / 2) (Rmin ((T - t) / 2) (tol / 2))).
+    assert (Hh : 0 < h /\ h <= d / 2 /\ h <= (T - t) / 2 /\ h <= tol / 2).
+    { unfold h. pose proof (Rmin_l (d / 2) (Rmin ((T - t) / 2) (tol / 2))).
+      pose proof (Rmin_r (d / 2) (Rmin ((T - t) / 2) (tol / 2))).
+      pose proof (Rmin_l ((T - t) / 2) (tol / 2)). pose proof (Rmin_r ((T - t) / 2) (tol / 2)).
       split; [repeat apply Rmin_glb_lt; lra|lra]. }
     exists (T - h). split; [lra|]. split; [|lra]. apply Hd'; [|lra].
     unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl. apply Rabs_def1; lra. }
@@ -72,27 +72,27 @@ Proof.
     assert (z u - z t <= - A * (u - t)) by (apply G2; intros v Hv; apply Hd; lra).
     lra. }
   pose proof (Rabs_pos A) as PA. pose proof (Rabs_pos B) as PB.
-  split; apply le_epsilon; intros eps He.
-  - destruct (Near (eps / (1 + Rabs A))) as (u & Hu & Z & D); [apply Rdiv_lt_0_compat; lra|].
+  split; apply le_epsilon; intros tol He.
+  - destruct (Near (tol / (1 + Rabs A))) as (u & Hu & Z & D); [apply Rdiv_lt_0_compat; lra|].
     specialize (Step u Hu). apply Rabs_def2 in Z.
-    assert (A * (T - u) <= Rabs A * (eps / (1 + Rabs A))).
+    assert (A * (T - u) <= Rabs A * (tol / (1 + Rabs A))).
     { eapply Rle_trans; [apply Rle_abs|]. rewrite Rabs_mult, (Rabs_pos_eq (T - u)) by lra.
       apply Rmult_le_compat_l; lra. }
-    replace eps with ((1 + Rabs A) * (eps / (1 + Rabs A))) by (field; lra). lra.
-  - destruct (Near (eps / (1 + Rabs B))) as (u & Hu & Z & D); [apply Rdiv_lt_0_compat; lra|].
+    replace tol with ((1 + Rabs A) * (tol / (1 + Rabs A))) by (field; lra). lra.
+  - destruct (Near (tol / (1 + Rabs B))) as (u & Hu & Z & D); [apply Rdiv_lt_0_compat; lra|].
     specialize (Step u Hu). apply Rabs_def2 in Z.
-    assert (- (B * (T - u)) <= Rabs B * (eps / (1 + Rabs B))).
+    assert (- (B * (T - u)) <= Rabs B * (tol / (1 + Rabs B))).
     { eapply Rle_trans; [apply Rle_abs|]. rewrite Rabs_Ropp, Rabs_mult, (Rabs_pos_eq (T - u)) by lra.
       apply Rmult_le_compat_l; lra. }
-    replace eps with ((1 + Rabs B) * (eps / (1 + Rabs B))) by (field; lra). lra.
+    replace tol with ((1 + Rabs B) * (tol / (1 + Rabs B))) by (field; lra). lra.
 Qed.
 
 Section Profile.
-Variables (m k b T : R) (r : R -> R).
+Variables (m k b : R) (eps : nonnegreal) (T : R) (r : R -> R).
 Hypothesis Hm : 0 < m.
 Hypothesis HT : 0 < T.
 Variables (g : R -> R) (G : R).
-Hypothesis Er : evolves T r (fun t => r t * (g t + m * r t ^ 2 * softplus (k * r t + b))).
+Hypothesis Er : evolves T r (fun t => r t * (g t + m * r t ^ 2 * (softplus (k * r t + b) + eps))).
 Hypothesis Hp : forall t, 0 <= t -> Rbar_lt t T -> 0 < r t.
 Hypothesis Hg : forall t, 0 <= t -> t < T -> Rabs (g t) <= G.
 Hypothesis Hinf : filterlim r (at_left T) (Rbar_locally p_infty).
@@ -100,7 +100,7 @@ Hypothesis Hinf : filterlim r (at_left T) (Rbar_locally p_infty).
 (** r^(-n) evolves with derivative - n (g r^(-n) + m r^(2-n) softplus(k r + b)). *)
 Lemma inverse_power_evolves n :
   evolves T (fun t => / r t ^ S n)
-    (fun t => - INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b)))).
+    (fun t => - INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * (softplus (k * r t + b) + eps)))).
 Proof.
   pose proof Er as E.
   assert (D : forall v, 0 < v -> is_derive (fun v => / v ^ S n) v (- INR (S n) / v ^ S (S n))).
@@ -112,8 +112,8 @@ Proof.
   - intros t Ht HtT. apply D, Hp; [lra|exact HtT].
   - split; [exact F0|]. intros t Ht HtT. specialize (F t Ht HtT). cbv beta in F.
     pose proof (Hp t ltac:(lra) HtT). assert (P : 0 < r t ^ n) by (now apply pow_lt).
-    replace (- INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * softplus (k * r t + b))))
-      with (r t * (g t + m * r t ^ 2 * softplus (k * r t + b)) * (- INR (S n) / r t ^ S (S n)))
+    replace (- INR (S n) * (g t * / r t ^ S n + m * (/ r t ^ n * r t ^ 1 * (softplus (k * r t + b) + eps))))
+      with (r t * (g t + m * r t ^ 2 * (softplus (k * r t + b) + eps)) * (- INR (S n) / r t ^ S (S n)))
       by (simpl; field; repeat split; lra).
     exact F.
 Qed.
@@ -134,14 +134,14 @@ Lemma profile_fast : 0 < k ->
 Proof.
   intros Hk. assert (K3 : 0 < 3 * m * k) by pos.
   assert (Q : filterlim (fun t => / r t ^ 3 / (T - t)) (at_left T) (locally (3 * m * k))).
-  { intros P [eps HP]. pose proof (cond_pos eps) as He.
-    pose proof (softplus_right_lim k b Hk) as SL. apply is_lim_spec in SL.
-    set (del := eps / 4 / (3 * m)).
+  { intros P [tol HP]. pose proof (cond_pos tol) as He.
+    pose proof (softplus_right_lim k b eps Hk) as SL. apply is_lim_spec in SL.
+    set (del := tol / 4 / (3 * m)).
     assert (Hdel : 0 < del) by (unfold del; repeat apply Rdiv_lt_0_compat; lra).
     destruct (SL (mkposreal del Hdel)) as [M HM]. simpl in HM.
-    set (M' := Rmax M (Rmax 1 (12 * G / eps))).
-    pose proof (Rmax_l M (Rmax 1 (12 * G / eps))) as X1. pose proof (Rmax_r M (Rmax 1 (12 * G / eps))) as X2.
-    pose proof (Rmax_l 1 (12 * G / eps)) as X3. pose proof (Rmax_r 1 (12 * G / eps)) as X4. fold M' in X1, X2.
+    set (M' := Rmax M (Rmax 1 (12 * G / tol))).
+    pose proof (Rmax_l M (Rmax 1 (12 * G / tol))) as X1. pose proof (Rmax_r M (Rmax 1 (12 * G / tol))) as X2.
+    pose proof (Rmax_l 1 (12 * G / tol)) as X3. pose proof (Rmax_r 1 (12 * G / tol)) as X4. fold M' in X1, X2.
     destruct (Hinf (fun v => M' < v)) as [d Hd]; [exists M'; tauto|].
     pose proof (cond_pos d) as Pd. set (t0 := Rmax 0 (T - d)).
     pose proof (Rmax_l 0 (T - d)) as M1. pose proof (Rmax_r 0 (T - d)) as M2. fold t0 in M1, M2.
@@ -151,33 +151,33 @@ Proof.
       unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl. apply Rabs_def1; lra. }
     assert (Hgap : 0 < T - t0) by lra. exists (mkposreal _ Hgap). intros t Hb HtT. apply HP.
     open_ball Hb.
-    assert (B : (3 * m * k - eps / 2) * (T - t) <= / r t ^ 3 <= (3 * m * k + eps / 2) * (T - t)).
+    assert (B : (3 * m * k - tol / 2) * (T - t) <= / r t ^ 3 <= (3 * m * k + tol / 2) * (T - t)).
     { apply (vanishing_at_end T (fun t => / r t ^ 3) _ _ _ t (inverse_power_evolves 2)); [lra| |].
       - intros u Hu. pose proof (Far u ltac:(lra)) as Fu. specialize (HM (r u) ltac:(lra)). apply Rabs_def2 in HM.
         pose proof (Hp u ltac:(lra) ltac:(simpl; lra)) as Pu.
         pose proof (Hg u ltac:(lra) ltac:(lra)) as Gu.
-        assert (Rest : Rabs (g u * / r u ^ 3) <= eps / 12).
+        assert (Rest : Rabs (g u * / r u ^ 3) <= tol / 12).
         { assert (Q3 : r u <= r u ^ 3).
           { assert (1 <= r u * r u) by nra. simpl. rewrite Rmult_1_r. nra. }
-          assert (Q4 : 12 * G < eps * r u).
-          { replace (12 * G) with (eps * (12 * G / eps)) by (field; lra). apply Rmult_lt_compat_l; lra. }
+          assert (Q4 : 12 * G < tol * r u).
+          { replace (12 * G) with (tol * (12 * G / tol)) by (field; lra). apply Rmult_lt_compat_l; lra. }
           rewrite Rabs_mult, (Rabs_pos_eq (/ _)) by (left; apply Rinv_0_lt_compat; lra).
           apply (Rmult_le_reg_r (r u ^ 3)); [lra|]. rewrite Rmult_assoc, Rinv_l by lra. nra. }
         apply Rabs_le_between in Rest. set (gr := g u * / r u ^ 3) in *.
-        replace (/ r u ^ 2 * r u ^ 1 * softplus (k * r u + b)) with (softplus (k * r u + b) / r u)
+        replace (/ r u ^ 2 * r u ^ 1 * (softplus (k * r u + b) + eps)) with ((softplus (k * r u + b) + eps) / r u)
           by (field; lra).
         replace (INR 3) with 3 by (simpl; ring).
-        assert (E : eps / 4 = 3 * m * del) by (unfold del; field; lra).
-        set (q := softplus (k * r u + b) / r u) in *.
+        assert (E : tol / 4 = 3 * m * del) by (unfold del; field; lra).
+        set (q := (softplus (k * r u + b) + eps) / r u) in *.
         assert (0 < 3 * m) by lra. split; nra.
       - apply (inverse_power_vanishes 2). }
     unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl.
-    set (z := / r t ^ 3) in *. change (Rabs (z / (T - t) + - (3 * m * k)) < eps).
+    set (z := / r t ^ 3) in *. change (Rabs (z / (T - t) + - (3 * m * k)) < tol).
     assert (Pt : 0 < T - t) by lra.
     replace (z / (T - t) + - (3 * m * k)) with ((z - 3 * m * k * (T - t)) / (T - t)) by (field; lra).
     unfold Rdiv. rewrite Rabs_mult, (Rabs_pos_eq (/ _)) by (left; apply Rinv_0_lt_compat; lra).
     apply (Rmult_lt_reg_r (T - t)); [exact Pt|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-    assert (0 < eps / 2 * (T - t)) by pos. apply Rabs_def1; lra. }
+    assert (0 < tol / 2 * (T - t)) by pos. apply Rabs_def1; lra. }
   replace (1 / (3 * m * k)) with (/ (3 * m * k)) by (field; split; lra).
   apply (filterlim_ext_loc (fun t => / (/ r t ^ 3 / (T - t)))).
   - exists (mkposreal T HT). intros t Hb HtT. open_ball Hb.
@@ -188,15 +188,15 @@ Proof.
 Qed.
 
 Lemma profile_constant_step t : k = 0 -> (forall t, g t = 0) -> 0 <= t < T ->
-  (T - t) * r t ^ 2 = 1 / (2 * m * softplus b).
+  (T - t) * r t ^ 2 = 1 / (2 * m * (softplus b + eps)).
 Proof.
-  intros Hk G0 Ht. pose proof (softplus_pos b) as Pb. set (c := 2 * m * softplus b).
+  intros Hk G0 Ht. pose proof (step_pos b eps) as Pb. set (c := 2 * m * (softplus b + eps)).
   assert (Pc : 0 < c) by (unfold c; pos).
   assert (B : c * (T - t) <= / r t ^ 2 <= c * (T - t)).
   { apply (vanishing_at_end T (fun t => / r t ^ 2) _ _ _ t (inverse_power_evolves 1)); [lra| |].
     - intros u Hu. pose proof (Hp u ltac:(lra) ltac:(simpl; lra)). rewrite G0, Rmult_0_l, Rplus_0_l.
-      replace (softplus (k * r u + b)) with (softplus b) by (rewrite Hk; f_equal; ring).
-      replace (/ r u ^ 1 * r u ^ 1 * softplus b) with (softplus b) by (field; lra).
+      replace (softplus (k * r u + b) + eps) with (softplus b + eps) by (rewrite Hk; do 2 f_equal; ring).
+      replace (/ r u ^ 1 * r u ^ 1 * (softplus b + eps)) with (softplus b + eps) by (field; lra).
       unfold c. replace (INR 2) with 2 by (simpl; ring). lra.
     - apply (inverse_power_vanishes 1). }
   pose proof (Hp t ltac:(lra) ltac:(simpl; lra)).
@@ -208,23 +208,23 @@ Qed.
 End Profile.
 
 (** The first token inherits nothing. *)
-Lemma modulus_alone (T : Rbar) m k b r : modulus T m k b r ->
-  evolves T r (fun t => r t * (0 + m * r t ^ 2 * softplus (k * r t + b))).
+Lemma modulus_alone (T : Rbar) m k b (eps : nonnegreal) r : modulus T m k b eps r ->
+  evolves T r (fun t => r t * (0 + m * r t ^ 2 * (softplus (k * r t + b) + eps))).
 Proof.
   intros [[E0 E] _]. split; [exact E0|]. intros t Ht HT.
-  replace (r t * (0 + m * r t ^ 2 * softplus (k * r t + b))) with (m * r t ^ 3 * softplus (k * r t + b)) by ring.
+  replace (r t * (0 + m * r t ^ 2 * (softplus (k * r t + b) + eps))) with (m * r t ^ 3 * (softplus (k * r t + b) + eps)) by ring.
   now apply E.
 Qed.
 
 Theorem blow_up_profile_proved : blow_up_profile_form.
 Proof.
-  intros N a mu s b L T x Hm Hs HL HT Hinf.
+  intros N a mu s b eps L T x Hm Hs HL HT Hinf.
   assert (Common : x O 0 <> 0 -> 0 <= s * x O 0 -> exists e,
     e * e = 1 /\ (forall t, 0 <= t -> Rbar_lt t T -> Rabs (x O t) = e * x O t) /\
-    modulus T (sum_below N mu) (Rabs s) b (fun t => e * x O t) /\
+    modulus T (sum_below N mu) (Rabs s) b eps (fun t => e * x O t) /\
     filterlim (fun t => e * x O t) (at_left T) (Rbar_locally p_infty)).
   { intros N0 Hpos.
-    destruct (first_token_modulus N a mu s b L T x Hs HL N0) as (e & He & Habs & Hmod).
+    destruct (first_token_modulus N a mu s b eps L T x Hs HL N0) as (e & He & Habs & Hmod).
     rewrite (fast_slope s e (x O 0) He) in Hmod; [|apply Hmod; [lra|exact HT]|exact Hpos].
     exists e. split; [exact He|]. split; [exact Habs|]. split; [exact Hmod|].
     apply (filterlim_ext_loc (fun t => Rabs (x O t))); [|exact Hinf].
@@ -236,11 +236,11 @@ Proof.
     apply (filterlim_ext_loc (fun t => (T - t) * (e * x O t) ^ 3)).
     + exists (mkposreal T HT). intros t Hb HtT. open_ball Hb.
       rewrite Habs; [reflexivity|lra|exact HtT].
-    + refine (profile_fast _ _ b T _ Hm HT (fun _ => 0) 0 (modulus_alone _ _ _ _ _ Hmod) (proj2 Hmod) _ Hlim (Rabs_pos_lt s Ns)).
+    + refine (profile_fast _ _ b eps T _ Hm HT (fun _ => 0) 0 (modulus_alone _ _ _ _ _ _ Hmod) (proj2 Hmod) _ Hlim (Rabs_pos_lt s Ns)).
       intros u _ _. rewrite Rabs_R0. lra.
   - intros Es N0 t Ht. destruct (Common N0 ltac:(rewrite Es; lra)) as (e & He & Habs & Hmod & Hlim).
     assert (Hk : Rabs s = 0) by (rewrite Es; apply Rabs_R0).
-    rewrite <- (profile_constant_step _ _ b T _ Hm HT (fun _ => 0) (modulus_alone _ _ _ _ _ Hmod) (proj2 Hmod)
+    rewrite <- (profile_constant_step _ _ b eps T _ Hm HT (fun _ => 0) (modulus_alone _ _ _ _ _ _ Hmod) (proj2 Hmod)
       Hlim t Hk (fun _ => eq_refl) Ht).
     replace ((e * x O t) ^ 2) with (x O t ^ 2 * (e * e)) by ring. rewrite He. ring.
 Qed.

@@ -11,6 +11,8 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Statements Calculus Evolution Softplus Sums GrowthRate Signs.
 From S6Flow Require Import SlowRate SlowExistence Limits FirstToken VectorToken SlowBounds FirstUnbounded BlowUpTime Forms.
 Open Scope R_scope.
+(* simpl leaves the floor of a step as it is written. *)
+Local Arguments nonneg : simpl never.
 
 (** A non-decreasing function bounded above on [0,T) has a limit at T. *)
 Lemma end_limit (T : R) (g : R -> R) K : 0 < T ->
@@ -21,13 +23,13 @@ Proof.
   destruct (completeness (fun y => exists t, 0 <= t < T /\ y = g t)) as (l & Hub & Hlub).
   - exists K. intros y (t & Ht & ->). now apply HK.
   - exists (g 0), 0. split; [lra|reflexivity].
-  - exists l. intros P [eps HP]. pose proof (cond_pos eps) as He.
-    destruct (classic (exists t, 0 <= t < T /\ l - eps < g t)) as [(t0 & Ht0 & Hg)|No].
+  - exists l. intros P [tol HP]. pose proof (cond_pos tol) as He.
+    destruct (classic (exists t, 0 <= t < T /\ l - tol < g t)) as [(t0 & Ht0 & Hg)|No].
     + assert (Pt : 0 < T - t0) by lra. exists (mkposreal _ Pt). intros t Hb HtT. open_ball Hb. apply HP.
       pose proof (Mono t0 t ltac:(lra) HtT).
       assert (g t <= l) by (apply Hub; exists t; split; [lra|reflexivity]).
       unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl. apply Rabs_def1; lra.
-    + exfalso. assert (l <= l - eps); [|lra]. apply Hlub. intros y (t & Ht & ->).
+    + exfalso. assert (l <= l - tol); [|lra]. apply Hlub. intros y (t & Ht & ->).
       apply Rnot_lt_le. intros Q. apply No. now exists t.
 Qed.
 
@@ -155,31 +157,31 @@ End Ratio.
 (** A follower on the side s x < 0 of a divergent token, which it need not follow at once. *)
 Section Follower.
 Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Notation F := (growth_rate N a mu s b no_floor).
 Notation M := (sum_below N mu).
 Notation A := (sum_below N a).
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < M.
 Hypothesis HT : 0 < T.
-Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hs : solution N a mu s b no_floor L T x.
 Hypothesis Hl : (S l < L)%nat.
 Hypothesis Nl : x l 0 <> 0.
 Hypothesis Hneg : s * x (S l) 0 < 0.
 Hypothesis Hinf : filterlim (fun t => Rabs (x l t)) (at_left T) (Rbar_locally p_infty).
 
 (** It keeps the fraction 1 - A Delta(x_{l+1}) of the rate before it. *)
-Lemma follower_loses y : F y l - A * Delta s b (y (S l)) * F y l <= F y (S l).
+Lemma follower_loses y : F y l - A * Delta s b no_floor (y (S l)) * F y l <= F y (S l).
 Proof.
-  rewrite (growth_rate_split N a mu s b y (S l)).
-  assert (0 <= M * y (S l) ^ 2 * Delta s b (y (S l))).
+  rewrite (growth_rate_split N a mu s b no_floor y (S l)).
+  assert (0 <= M * y (S l) ^ 2 * Delta s b no_floor (y (S l))).
   { rewrite Rmult_assoc. apply Rmult_le_pos; [lra|apply sq_Delta_nonneg]. }
-  assert ((1 - A * Delta s b (y (S l))) * F y l <= carried N a mu s b y (S l)); [|lra].
+  assert ((1 - A * Delta s b no_floor (y (S l))) * F y l <= carried N a mu s b no_floor y (S l)); [|lra].
   unfold growth_rate, carried. rewrite <- sum_below_scal. apply sum_below_le. intros n Hn. simpl inherited.
-  apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b y l n); now apply Hmu|].
-  pose proof (exp_ineq1_le (- a n * Delta s b (y (S l)))). pose proof (Delta_pos s b (y (S l))).
+  apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b no_floor y l n); now apply Hmu|].
+  pose proof (exp_ineq1_le (- a n * Delta s b no_floor (y (S l)))). pose proof (Delta_pos s b no_floor (y (S l))).
   pose proof (term_le_sum N a n Ha Hn).
-  assert (a n * Delta s b (y (S l)) <= A * Delta s b (y (S l))) by (apply Rmult_le_compat_r; lra). lra.
+  assert (a n * Delta s b no_floor (y (S l)) <= A * Delta s b no_floor (y (S l))) by (apply Rmult_le_compat_r; lra). lra.
 Qed.
 
 Lemma follower_ratio : exists ratio, 0 < ratio /\
@@ -188,14 +190,14 @@ Proof.
   assert (Ns : s <> 0) by (intros E; rewrite E in Hneg; lra).
   assert (N1 : x (S l) 0 <> 0) by (intros E; rewrite E in Hneg; lra).
   pose proof (Rabs_pos_lt s Ns) as Hc.
-  destruct (abs_sign N a mu s b L T x l Hs ltac:(lia) Nl) as (e0 & He0 & A0).
-  destruct (abs_sign N a mu s b L T x (S l) Hs Hl N1) as (e1 & He1 & A1).
+  destruct (abs_sign N a mu s b no_floor L T x l Hs ltac:(lia) Nl) as (e0 & He0 & A0).
+  destruct (abs_sign N a mu s b no_floor L T x (S l) Hs Hl N1) as (e1 & He1 & A1).
   assert (P0 : forall t, 0 <= t -> t < T -> 0 < e0 * x l t).
   { intros t Ht HtT. rewrite <- (A0 t Ht HtT). apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L T x l Hs ltac:(lia) Nl t Ht HtT). }
+    exact (token_nonzero N a mu s b no_floor L T x l Hs ltac:(lia) Nl t Ht HtT). }
   assert (P1 : forall t, 0 <= t -> t < T -> 0 < e1 * x (S l) t).
   { intros t Ht HtT. rewrite <- (A1 t Ht HtT). apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L T x (S l) Hs Hl N1 t Ht HtT). }
+    exact (token_nonzero N a mu s b no_floor L T x (S l) Hs Hl N1 t Ht HtT). }
   assert (Side : forall t, 0 <= t -> t < T -> s * x (S l) t < 0).
   { intros t Ht HtT. rewrite (slow_side N a mu s b L T x Hs (S l) Hl Hneg t Ht HtT).
     pose proof (P1 t Ht HtT). rewrite (A1 t Ht HtT). assert (0 < Rabs s * (e1 * x (S l) t)) by pos. lra. }
@@ -203,7 +205,7 @@ Proof.
   destruct (ratio_at_end T (exp (- (A * softplus b))) A (Rabs s) b (M * (4 * exp b / s ^ 2))
     (fun t => e0 * x l t) (fun t => e1 * x (S l) t)
     (fun t => F (fun k => x k t) l) (fun t => F (fun k => x k t) (S l))
-    (fun t => Delta s b (x (S l) t))) as (R & HR & Lim).
+    (fun t => Delta s b no_floor (x (S l) t))) as (R & HR & Lim).
   - exact HT.
   - apply exp_pos.
   - exact HA.
@@ -216,21 +218,21 @@ Proof.
   - exact P1.
   - intros t _ _. now apply growth_rate_nonneg.
   - (* it keeps a fraction *)
-    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ (S l)).
-    assert (0 <= M * x (S l) t ^ 2 * Delta s b (x (S l) t)).
+    intros t Ht HtT. rewrite (growth_rate_split N a mu s b no_floor _ (S l)).
+    assert (0 <= M * x (S l) t ^ 2 * Delta s b no_floor (x (S l) t)).
     { rewrite Rmult_assoc. apply Rmult_le_pos; [lra|apply sq_Delta_nonneg]. }
-    assert (exp (- (A * softplus b)) * F (fun k => x k t) l <= carried N a mu s b (fun k => x k t) (S l)); [|lra].
+    assert (exp (- (A * softplus b)) * F (fun k => x k t) l <= carried N a mu s b no_floor (fun k => x k t) (S l)); [|lra].
     unfold growth_rate, carried. rewrite <- sum_below_scal. apply sum_below_le. intros n Hn. simpl inherited.
-    apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b (fun k => x k t) l); now apply Hmu|]. apply exp_le.
+    apply Rmult_le_compat_r; [apply (hidden_nonneg a mu s b no_floor (fun k => x k t) l); now apply Hmu|]. apply exp_le.
     assert (a n <= A) by (apply (term_le_sum N a n); assumption).
-    assert (Delta s b (x (S l) t) <= softplus b).
-    { rewrite <- (Delta_0 s b). apply Delta_mono. pose proof (Side t Ht HtT). lra. }
-    assert (a n * Delta s b (x (S l) t) <= A * softplus b); [|lra].
+    assert (Delta s b no_floor (x (S l) t) <= softplus b).
+    { replace (softplus b) with (Delta s b no_floor 0) by (rewrite Delta_no_floor; f_equal; ring). apply Delta_mono. pose proof (Side t Ht HtT). lra. }
+    assert (a n * Delta s b no_floor (x (S l) t) <= A * softplus b); [|lra].
     apply Rmult_le_compat; [now apply Ha|left; apply Delta_pos|assumption|assumption].
   - intros t _ _. apply (follower_loses (fun k => x k t)).
   - (* what it gains *)
-    intros t Ht HtT. rewrite (growth_rate_split N a mu s b _ (S l)).
-    pose proof (carried_le N a mu s b (fun k => x k t) l Hmu Ha).
+    intros t Ht HtT. rewrite (growth_rate_split N a mu s b no_floor _ (S l)).
+    pose proof (carried_le N a mu s b no_floor (fun k => x k t) l Hmu Ha).
     pose proof (square_step_bounded s b (x (S l) t) (Side t Ht HtT)) as Q.
     apply (Rmult_le_compat_l M) in Q; [|lra]. rewrite <- Rmult_assoc in Q. lra.
   - intros t Ht HtT. rewrite <- exp_plus, <- (A1 t Ht HtT).
@@ -249,7 +251,7 @@ Proof.
   destruct follower_ratio as (R & HR & Lim).
   apply (filterlim_ext_loc (fun t => Rabs (x (S l) t) / Rabs (x l t) * Rabs (x l t))).
   - exists (mkposreal T HT). intros t Hb HtT. open_ball Hb. field. apply Rabs_no_R0.
-    exact (token_nonzero N a mu s b L T x l Hs ltac:(lia) Nl t ltac:(lra) HtT).
+    exact (token_nonzero N a mu s b no_floor L T x l Hs ltac:(lia) Nl t ltac:(lra) HtT).
   - intros P [K HK]. unfold filtermap.
     assert (Near : at_left T (fun t => R / 2 < Rabs (x (S l) t) / Rabs (x l t))).
     { apply (Lim (fun v => R / 2 < v)). assert (P2 : 0 < R / 2) by lra. exists (mkposreal _ P2).
@@ -267,24 +269,24 @@ End Follower.
 
 (** The first token is the one that blows up: a later one with s x < 0 is bounded as long as those before it are. *)
 Lemma first_token_leads N a mu s b L (T : R) x :
-  (forall n, (n < N)%nat -> 0 <= a n) -> 0 < sum_below N mu -> s <> 0 -> maximal N a mu s b L T x ->
+  (forall n, (n < N)%nat -> 0 <= a n) -> 0 < sum_below N mu -> s <> 0 -> maximal N a mu s b no_floor L T x ->
   (forall l, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
   filterlim (fun t => Rabs (x O t)) (at_left T) (Rbar_locally p_infty).
 Proof.
   intros Ha HM Ns Hmax Hneg.
-  destruct (first_unbounded N a mu s b L T x Ha Hmax) as (m & B & G & Hm & Hu & _ & HG & Inh).
+  destruct (first_unbounded N a mu s b no_floor L T x Ha Hmax) as (m & B & G & Hm & Hu & _ & HG & Inh).
   destruct Hmax as (HT & Hs & _). simpl in HT.
-  pose proof (leader_fast N a mu s b L T x HM Ns HT Hs m Hm G HG Inh Hu) as Fast.
+  pose proof (leader_fast N a mu s b no_floor L T x HM Ns HT Hs m Hm G HG Inh eq_refl Hu) as Fast.
   destruct m as [|m]; [|specialize (Hneg (S m) ltac:(lia) Hm); lra].
-  apply (leader_diverges N a mu s b L T x HM HT Hs O Hm G HG Inh); [lra|exact Hu].
+  apply (leader_diverges N a mu s b no_floor L T x HM HT Hs O Hm G HG Inh); [lra|exact Hu].
 Qed.
 
 Theorem blow_up_ratio : blow_up_ratio_statement.
 Proof.
-  intros N a mu s b L T x Ha Hmu HM HL Hfast Hneg Hmax.
+  intros N a mu s b e0 L T x <-%without_floor Ha Hmu HM HL Hfast Hneg Hmax.
   assert (N0 : x O 0 <> 0) by (intros E; rewrite E in Hfast; lra).
   assert (Ns : s <> 0) by (intros E; rewrite E in Hfast; lra).
-  destruct (fast_blow_up_time_proved N a mu s b (x O 0) HM N0 ltac:(lra)) as (T1 & _ & _ & H & _).
+  destruct (fast_blow_up_time_proved N a mu s b no_floor (x O 0) HM N0 ltac:(lra)) as (T1 & _ & _ & H & _).
   destruct Hmax as (HT & Hs & Hm). destruct (H L T x Hs HL eq_refl) as (Le & _ & _).
   destruct T as [T| |]; [|contradiction|contradiction]. simpl in HT.
   exists T. split; [reflexivity|].

@@ -9,13 +9,13 @@ From S6Flow Require Import Signs Divergence.
 Open Scope R_scope.
 
 Section Fast.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
+Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
+Notation D := (Delta s b eps).
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < M.
-Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hs : solution N a mu s b eps L T x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Nz : x l 0 <> 0.
 Hypothesis Hpos : 0 <= s * x l 0.
@@ -24,11 +24,11 @@ Hypothesis Hpos : 0 <= s * x l 0.
 Lemma step_grows u : 0 <= u -> Rbar_lt u T -> D (x l 0) <= D (x l u).
 Proof.
   intros Hu HuT. apply Delta_mono.
-  pose proof (abs_nondecreasing N a mu s b L T x l Hmu HM Hs Hl Nz 0 u (Rle_refl 0) Hu HuT) as A.
+  pose proof (abs_nondecreasing N a mu s b eps L T x l Hmu HM Hs Hl Nz 0 u (Rle_refl 0) Hu HuT) as A.
   destruct (Rdichotomy _ _ Nz) as [Neg|Pos].
-  - pose proof (token_negative N a mu s b L T x l Hs Hl Neg u Hu HuT).
+  - pose proof (token_negative N a mu s b eps L T x l Hs Hl Neg u Hu HuT).
     rewrite 2!Rabs_left in A by assumption. nra.
-  - pose proof (token_positive N a mu s b L T x l Hs Hl ltac:(lra) u Hu HuT).
+  - pose proof (token_positive N a mu s b eps L T x l Hs Hl ltac:(lra) u Hu HuT).
     rewrite 2!Rabs_pos_eq in A by lra. nra.
 Qed.
 
@@ -37,15 +37,15 @@ Lemma fast_growth t : 0 <= t -> Rbar_lt t T ->
   x l 0 ^ 2 <= x l t ^ 2 * (1 - 2 * M * D (x l 0) * x l 0 ^ 2 * t).
 Proof.
   intros Ht HT.
-  pose proof (token_nonzero N a mu s b L T x l Hs Hl Nz) as Hn.
+  pose proof (token_nonzero N a mu s b eps L T x l Hs Hl Nz) as Hn.
   pose proof (growth_on T _ _ (2 * M * D (x l 0)) 0 t
-    (evolves_opp _ _ _ (token_invsq N a mu s b L T x l Hs Hl Nz)) (Rle_refl 0) Ht HT) as G.
+    (evolves_opp _ _ _ (token_invsq N a mu s b eps L T x l Hs Hl Nz)) (Rle_refl 0) Ht HT) as G.
   cbv beta in G.
   assert (2 * M * D (x l 0) * (t - 0) <= - / x l t ^ 2 - - / x l 0 ^ 2) as G'.
   { apply G. intros u Hu.
     assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
     assert (P : 0 < x l u ^ 2) by (apply pow2_gt_0, Hn; [lra|exact HuT]).
-    pose proof (growth_rate_lower N a mu s b (fun k => x k u) l Hmu) as HF. cbv beta in HF.
+    pose proof (growth_rate_lower N a mu s b eps (fun k => x k u) l Hmu) as HF. cbv beta in HF.
     pose proof (step_grows u ltac:(lra) HuT) as HD.
     apply (Rmult_le_reg_r (x l u ^ 2)); [exact P|].
     replace (- (- 2 * F (fun k => x k u) l / x l u ^ 2) * x l u ^ 2)
@@ -69,7 +69,7 @@ Proof.
   set (c := 2 * M * D (x l 0) * x l 0 ^ 2).
   assert (P0 : 0 < x l 0 ^ 2) by (apply pow2_gt_0; exact Nz).
   assert (Hc : 0 < c).
-  { unfold c. pose proof (Delta_pos s b (x l 0)). pos. }
+  { unfold c. pose proof (Delta_pos s b eps (x l 0)). pos. }
   apply Rbar_not_lt_le. intros HT.
   assert (Ht : 0 <= / c) by (left; now apply Rinv_0_lt_compat).
   pose proof (fast_growth (/ c) Ht HT) as E. fold c in E.
@@ -79,7 +79,7 @@ End Fast.
 
 Theorem fast_bound_proved : fast_bound_form.
 Proof.
-  intros N a mu s b L T x l Hmu HM Hs Hl Nz Hpos. split.
-  - now apply (blow_up_bound N a mu s b L T x l).
-  - now apply (fast_growth N a mu s b L T x l).
+  intros N a mu s b eps L T x l Hmu HM Hs Hl Nz Hpos. split.
+  - now apply (blow_up_bound N a mu s b eps L T x l).
+  - now apply (fast_growth N a mu s b eps L T x l).
 Qed.

@@ -18,10 +18,10 @@ Proof. simpl. rewrite Rmult_1_r, <- !exp_plus. f_equal. field. Qed.
 
 (** The inherited factor is at most - 2/5 for 0 < y <= 3/5. *)
 Lemma inherited_factor y : 0 < y <= 3 / 5 ->
-  -1 * exp (- (1 / 5) * Delta 1 1 y) + 3 / 2 * exp (- (4) * Delta 1 1 y) <= - (2 / 5).
+  -1 * exp (- (1 / 5) * Delta 1 1 no_floor y) + 3 / 2 * exp (- (4) * Delta 1 1 no_floor y) <= - (2 / 5).
 Proof.
   intros Hy. pose proof (softplus_right_bounds (1 * y + 1) ltac:(lra)) as D.
-  fold (Delta 1 1 y) in D. set (d := Delta 1 1 y) in *.
+  rewrite <- Delta_no_floor in D. set (d := Delta 1 1 no_floor y) in *.
   assert (A : 1 / 2 <= exp (- (1 / 5) * d)).
   { replace (- (1 / 5) * d) with (- (d / 5)) by field. rewrite fourth_power_exp.
     pose proof (exp_ineq1_le (- (d / 5 / 4))). assert (P : 87 / 100 <= exp (- (d / 5 / 4))) by lra.
@@ -39,15 +39,15 @@ Qed.
 Lemma second_rate a mu (x : nat -> R) :
   a 0%nat = 1 / 5 -> a 1%nat = 4 -> mu 0%nat = -1 -> mu 1%nat = 3 / 2 ->
   1 <= x 0%nat -> 0 < x 1%nat <= 3 / 5 ->
-  growth_rate 2 a mu 1 1 x 1 <= - (1 / 5) * growth_rate 2 a mu 1 1 x 0.
+  growth_rate 2 a mu 1 1 no_floor x 1 <= - (1 / 5) * growth_rate 2 a mu 1 1 no_floor x 0.
 Proof.
   intros A0 A1 M0 M1 Hr Hy. rewrite growth_rate_first.
   unfold growth_rate. cbn [sum_below hidden]. rewrite A0, A1, M0, M1.
   pose proof (inherited_factor (x 1%nat) Hy) as F.
-  pose proof (softplus_right_bounds (1 * x 0%nat + 1) ltac:(lra)) as D0. fold (Delta 1 1 (x 0%nat)) in D0.
-  pose proof (softplus_right_bounds (1 * x 1%nat + 1) ltac:(lra)) as D1. fold (Delta 1 1 (x 1%nat)) in D1.
-  set (e0 := exp (- (1 / 5) * Delta 1 1 (x 1%nat))) in *. set (e1 := exp (- (4) * Delta 1 1 (x 1%nat))) in *.
-  set (d0 := Delta 1 1 (x 0%nat)) in *. set (d1 := Delta 1 1 (x 1%nat)) in *.
+  pose proof (softplus_right_bounds (1 * x 0%nat + 1) ltac:(lra)) as D0. rewrite <- Delta_no_floor in D0.
+  pose proof (softplus_right_bounds (1 * x 1%nat + 1) ltac:(lra)) as D1. rewrite <- Delta_no_floor in D1.
+  set (e0 := exp (- (1 / 5) * Delta 1 1 no_floor (x 1%nat))) in *. set (e1 := exp (- (4) * Delta 1 1 no_floor (x 1%nat))) in *.
+  set (d0 := Delta 1 1 no_floor (x 0%nat)) in *. set (d1 := Delta 1 1 no_floor (x 1%nat)) in *.
   set (q := x 0%nat ^ 2 * d0).
   assert (Hq : 2 <= q).
   { unfold q. assert (1 <= x 0%nat ^ 2) by (simpl; nra). nra. }
@@ -68,18 +68,18 @@ Proof.
   intros a mu A0 A1 M0' M1. assert (M0 : mu 0%nat = -1) by lra. set (small := 1 / 10000000).
   assert (HM : sum_below 2 mu = 1 / 2) by (simpl; rewrite M0, M1; field).
   set (y0 := fun l : nat => match l with O => 1 | _ => small end).
-  destruct (maximal_solution 2%nat a mu 1 1 2%nat y0) as (Tm & x & PT & Sol & Init & _ & Unb).
+  destruct (maximal_solution 2%nat a mu 1 1 no_floor 2%nat y0 (Rle_refl 0)) as (Tm & x & PT & Sol & Init & _ & Unb).
   pose proof (Init O ltac:(lia)) as I0. pose proof (Init 1%nat ltac:(lia)) as I1. simpl in I0, I1.
   assert (Hsmall : 0 < small <= 1 / 2) by (unfold small; lra).
-  destruct (fast_blow_up_time_proved 2%nat a mu 1 1 1 ltac:(lra) ltac:(lra) ltac:(lra)) as (T1 & _ & _ & Max & _).
+  destruct (fast_blow_up_time_proved 2%nat a mu 1 1 no_floor 1 ltac:(lra) ltac:(lra) ltac:(lra)) as (T1 & _ & _ & Max & _).
   destruct (Max 2%nat Tm x Sol ltac:(lia) I0) as (Hle & _ & _).
   destruct Tm as [T| |]; [|contradiction|contradiction]. simpl in PT.
   assert (P0 : forall t, 0 <= t -> t < T -> 0 < x O t).
-  { intros t Ht HT. apply (token_positive 2 a mu 1 1 2 T x O Sol ltac:(lia)); [lra|exact Ht|exact HT]. }
+  { intros t Ht HT. apply (token_positive 2 a mu 1 1 no_floor 2 T x O Sol ltac:(lia)); [lra|exact Ht|exact HT]. }
   assert (P1 : forall t, 0 <= t -> t < T -> 0 < x 1%nat t).
-  { intros t Ht HT. apply (token_positive 2 a mu 1 1 2 T x 1 Sol ltac:(lia)); [lra|exact Ht|exact HT]. }
+  { intros t Ht HT. apply (token_positive 2 a mu 1 1 no_floor 2 T x 1 Sol ltac:(lia)); [lra|exact Ht|exact HT]. }
   pose proof (Sol O ltac:(lia)) as E0. pose proof (Sol 1%nat ltac:(lia)) as E1.
-  assert (F0 : forall t, 0 <= t -> t < T -> 0 <= growth_rate 2 a mu 1 1 (fun k => x k t) 0).
+  assert (F0 : forall t, 0 <= t -> t < T -> 0 <= growth_rate 2 a mu 1 1 no_floor (fun k => x k t) 0).
   { intros t Ht HT. rewrite growth_rate_first, HM, Rmult_assoc. apply Rmult_le_pos; [lra|].
     apply sq_Delta_nonneg. }
   assert (Mono : forall u v, 0 <= u <= v -> v < T -> x O u <= x O v).
@@ -101,18 +101,18 @@ Proof.
     rewrite Rabs_pos_eq in Hx; lra. }
   assert (Prod : forall t, 0 <= t -> t < T -> ln (x 1%nat t) <= - (1 / 5) * ln (x O t)).
   { assert (Ln : forall l, (l < 2)%nat -> (forall t, 0 <= t -> t < T -> 0 < x l t) ->
-       evolves T (fun t => ln (x l t)) (fun t => growth_rate 2 a mu 1 1 (fun k => x k t) l)).
+       evolves T (fun t => ln (x l t)) (fun t => growth_rate 2 a mu 1 1 no_floor (fun k => x k t) l)).
     { intros l Hl P. destruct (evolves_comp T (x l) _ ln (fun v => / v) (Sol l Hl)) as [G0 G].
       - eapply continuous_of_derive. apply is_derive_ln, P; lra.
       - intros t Ht HT. apply is_derive_ln, P; [lra|exact HT].
       - split; [exact G0|]. intros t Ht HT. specialize (G t Ht HT). cbv beta in G.
         assert (Px : x l t <> 0) by (pose proof (P t ltac:(lra) HT); lra).
-        replace (growth_rate 2 a mu 1 1 (fun k => x k t) l)
-          with (x l t * growth_rate 2 a mu 1 1 (fun k => x k t) l * / x l t) by (field; exact Px).
+        replace (growth_rate 2 a mu 1 1 no_floor (fun k => x k t) l)
+          with (x l t * growth_rate 2 a mu 1 1 no_floor (fun k => x k t) l * / x l t) by (field; exact Px).
         exact G. }
     assert (E : evolves T (fun t => ln (x 1%nat t) + (1 / 5) * ln (x O t))
-      (fun t => growth_rate 2 a mu 1 1 (fun k => x k t) 1
-                + (1 / 5) * growth_rate 2 a mu 1 1 (fun k => x k t) 0)).
+      (fun t => growth_rate 2 a mu 1 1 no_floor (fun k => x k t) 1
+                + (1 / 5) * growth_rate 2 a mu 1 1 no_floor (fun k => x k t) 0)).
     { apply evolves_plus; [apply Ln; [lia|exact P1]|]. destruct (Ln O ltac:(lia) P0) as [G0 G]. split.
       - apply (rcont_comp (fun v => 1 / 5 * v) _ G0).
         apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule) (fun v => 1 / 5 * v)).
@@ -130,13 +130,13 @@ Proof.
   exists T, x. split; [exact PT|]. split; [exact Sol|]. split; [exact I0|]. split; [exact I1|]. split.
   - intros P [K HK]. destruct (Big K) as (t0 & Ht0 & H). assert (Pt : 0 < T - t0) by lra.
     exists (mkposreal _ Pt). intros t Hb HT. open_ball Hb. apply HK, H. lra.
-  - intros P [eps HP]. pose proof (cond_pos eps) as He.
-    destruct (Big (exp (- 5 * ln eps))) as (t0 & Ht0 & H). assert (Pt : 0 < T - t0) by lra.
+  - intros P [tol HP]. pose proof (cond_pos tol) as He.
+    destruct (Big (exp (- 5 * ln tol))) as (t0 & Ht0 & H). assert (Pt : 0 < T - t0) by lra.
     exists (mkposreal _ Pt). intros t Hb HT. open_ball Hb. apply HP.
     specialize (H t ltac:(lra)). pose proof (P1 t ltac:(lra) HT) as P1t.
-    assert (- 5 * ln eps < ln (x O t)).
-    { rewrite <- (ln_exp (- 5 * ln eps)). apply ln_increasing; [apply exp_pos|exact H]. }
+    assert (- 5 * ln tol < ln (x O t)).
+    { rewrite <- (ln_exp (- 5 * ln tol)). apply ln_increasing; [apply exp_pos|exact H]. }
     pose proof (Prod t ltac:(lra) HT).
-    assert (x 1%nat t < eps) by (apply ln_lt_inv; lra).
+    assert (x 1%nat t < tol) by (apply ln_lt_inv; lra).
     unfold ball; simpl. unfold AbsRing_ball, abs, minus, plus, opp; simpl. apply Rabs_def1; lra.
 Qed.

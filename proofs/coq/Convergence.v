@@ -10,11 +10,11 @@ From S6Flow Require Import Signs Uniqueness Existence.
 Open Scope R_scope.
 
 Section Decrease.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
+Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
-Hypothesis Hs : solution N a mu s b L T x.
+Notation D := (Delta s b eps).
+Hypothesis Hs : solution N a mu s b eps L T x.
 Hypothesis Hl : (l < L)%nat.
 
 (** A token whose growth rate is never positive does not grow. *)
@@ -23,7 +23,7 @@ Lemma abs_nonincreasing :
   forall u v, 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u).
 Proof.
   intros HF u v Hu Huv HvT. apply Rabs_le_of_sq.
-  apply (decr_on T _ _ u v (evolves_sq T _ _ (solution_evolves N a mu s b L T x l Hs Hl)) Hu Huv HvT).
+  apply (decr_on T _ _ u v (evolves_sq T _ _ (solution_evolves N a mu s b eps L T x l Hs Hl)) Hu Huv HvT).
   intros t Ht. specialize (HF t ltac:(lra) ltac:(apply Rbar_lt_lt with v; [lra|exact HvT])).
   pose proof (pow2_ge_0 (x l t)). simpl in *. nra.
 Qed.
@@ -38,13 +38,13 @@ Proof.
   - eapply Rle_trans; [apply Rmin_l|]. apply Delta_mono. rewrite Rmult_0_r. exact P.
   - eapply Rle_trans; [apply Rmin_r|]. apply Delta_mono.
     destruct (Rtotal_order (x l 0) 0) as [H0|[H0|H0]].
-    + pose proof (token_negative N a mu s b L T x l Hs Hl H0 t Ht HT).
+    + pose proof (token_negative N a mu s b eps L T x l Hs Hl H0 t Ht HT).
       rewrite 2!Rabs_left in A by assumption. nra.
     + rewrite H0, Rabs_R0 in A. pose proof (Rabs_pos (x l t)).
       assert (E : x l t = 0) by (destruct (Req_dec (x l t) 0) as [|Nz]; [assumption|];
         pose proof (Rabs_pos_lt _ Nz); lra).
       rewrite E in P. lra.
-    + pose proof (token_positive N a mu s b L T x l Hs Hl ltac:(lra) t Ht HT).
+    + pose proof (token_positive N a mu s b eps L T x l Hs Hl ltac:(lra) t Ht HT).
       rewrite 2!Rabs_pos_eq in A by lra. nra.
 Qed.
 
@@ -54,7 +54,7 @@ Hypothesis HF : forall t, 0 < t -> Rbar_lt t T ->
 
 Lemma growth_nonpos : forall t, 0 < t -> Rbar_lt t T -> F (fun k => x k t) l <= 0.
 Proof.
-  intros t Ht HT. specialize (HF t Ht HT). pose proof (sq_Delta_nonneg s b (x l t)).
+  intros t Ht HT. specialize (HF t Ht HT). pose proof (sq_Delta_nonneg s b eps (x l t)).
   rewrite Rmult_assoc in HF. nra.
 Qed.
 
@@ -68,8 +68,8 @@ Lemma inverse_square_grows : x l 0 <> 0 -> forall t, 0 <= t -> Rbar_lt t T ->
   / x l 0 ^ 2 + 2 * - M * m * t <= / x l t ^ 2.
 Proof.
   intros Nz t Ht HT.
-  pose proof (token_nonzero N a mu s b L T x l Hs Hl Nz) as Hn.
-  pose proof (growth_on T _ _ (2 * - M * m) 0 t (token_invsq N a mu s b L T x l Hs Hl Nz)
+  pose proof (token_nonzero N a mu s b eps L T x l Hs Hl Nz) as Hn.
+  pose proof (growth_on T _ _ (2 * - M * m) 0 t (token_invsq N a mu s b eps L T x l Hs Hl Nz)
     (Rle_refl 0) Ht HT) as G. cbv beta in G.
   cut (2 * - M * m * (t - 0) <= / x l t ^ 2 - / x l 0 ^ 2); [lra|].
   apply G. intros u Hu.
@@ -100,7 +100,7 @@ Proof.
   assert (P : 0 < / x l 0 ^ 2) by (apply Rinv_0_lt_compat, pow2_gt_0; exact Nz).
   assert (0 <= 2 * - M * m * t) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
   apply abs_le_inv_sqrt; [lra| |now apply inverse_square_grows].
-  now apply (token_nonzero N a mu s b L T x l Hs Hl Nz).
+  now apply (token_nonzero N a mu s b eps L T x l Hs Hl Nz).
 Qed.
 
 Lemma root_bound : forall t, 0 < t -> Rbar_lt t T -> Rabs (x l t) <= / sqrt (2 * - M * m) / sqrt t.
@@ -110,10 +110,10 @@ Proof.
   assert (Pt : 0 < 2 * - M * m * t) by (apply Rmult_lt_0_compat; lra).
   unfold Rdiv. rewrite <- Rinv_mult, <- sqrt_mult by lra.
   destruct (Req_dec (x l 0) 0) as [Z|Nz].
-  - rewrite (token_zero N a mu s b L T x l Hs Hl Z t ltac:(lra) HT), Rabs_R0.
+  - rewrite (token_zero N a mu s b eps L T x l Hs Hl Z t ltac:(lra) HT), Rabs_R0.
     left. apply Rinv_0_lt_compat, sqrt_lt_R0. exact Pt.
   - apply abs_le_inv_sqrt; [exact Pt| |].
-    + now apply (token_nonzero N a mu s b L T x l Hs Hl Nz); [lra|].
+    + now apply (token_nonzero N a mu s b eps L T x l Hs Hl Nz); [lra|].
     + eapply Rle_trans; [|apply (inverse_square_grows Nz t); [lra|exact HT]].
       assert (0 < / x l 0 ^ 2) by (apply Rinv_0_lt_compat, pow2_gt_0; exact Nz). lra.
 Qed.
@@ -137,49 +137,49 @@ Proof.
   - exact Lc.
 Qed.
 
-Lemma convergence_of_upper N a mu s b L x l :
-  sum_below N mu < 0 -> solution N a mu s b L p_infty x -> (l < L)%nat ->
-  (forall t, 0 < t -> growth_rate N a mu s b (fun k => x k t) l
-                      <= sum_below N mu * x l t ^ 2 * Delta s b (x l t)) ->
+Lemma convergence_of_upper N a mu s b (eps : nonnegreal) L x l :
+  sum_below N mu < 0 -> solution N a mu s b eps L p_infty x -> (l < L)%nat ->
+  (forall t, 0 < t -> growth_rate N a mu s b eps (fun k => x k t) l
+                      <= sum_below N mu * x l t ^ 2 * Delta s b eps (x l t)) ->
   (forall u v, 0 <= u <= v -> Rabs (x l v) <= Rabs (x l u)) /\
   (x l 0 <> 0 -> forall t, 0 <= t -> Rabs (x l t) <=
-   / sqrt (/ x l 0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x l 0)) * t)) /\
+   / sqrt (/ x l 0 ^ 2 + 2 * - sum_below N mu * Rmin (Delta s b eps 0) (Delta s b eps (x l 0)) * t)) /\
   (forall t, 0 < t -> Rabs (x l t) <=
-   / sqrt (2 * - sum_below N mu * Rmin (Delta s b 0) (Delta s b (x l 0))) / sqrt t) /\
+   / sqrt (2 * - sum_below N mu * Rmin (Delta s b eps 0) (Delta s b eps (x l 0))) / sqrt t) /\
   is_lim (x l) p_infty 0.
 Proof.
   intros HM Hs Hl HF.
-  assert (HF' : forall t, 0 < t -> Rbar_lt t p_infty -> growth_rate N a mu s b (fun k => x k t) l
-                      <= sum_below N mu * x l t ^ 2 * Delta s b (x l t)) by auto.
-  pose proof (root_bound N a mu s b L p_infty x l Hs Hl HM HF') as RB.
+  assert (HF' : forall t, 0 < t -> Rbar_lt t p_infty -> growth_rate N a mu s b eps (fun k => x k t) l
+                      <= sum_below N mu * x l t ^ 2 * Delta s b eps (x l t)) by auto.
+  pose proof (root_bound N a mu s b eps L p_infty x l Hs Hl HM HF') as RB.
   split; [|split; [|split]].
-  - intros u v Huv. apply (abs_nonincreasing N a mu s b L p_infty x l Hs Hl); [|lra|lra|exact I].
-    exact (growth_nonpos N a mu s b p_infty x l HM HF').
-  - intros Nz t Ht. exact (explicit_bound N a mu s b L p_infty x l Hs Hl HM HF' Nz t Ht I).
+  - intros u v Huv. apply (abs_nonincreasing N a mu s b eps L p_infty x l Hs Hl); [|lra|lra|exact I].
+    exact (growth_nonpos N a mu s b eps p_infty x l HM HF').
+  - intros Nz t Ht. exact (explicit_bound N a mu s b eps L p_infty x l Hs Hl HM HF' Nz t Ht I).
   - intros t Ht. exact (RB t Ht I).
   - eapply lim_of_root_bound. intros t Ht. exact (RB t Ht I).
 Qed.
 
 Theorem convergence_rate_proved : convergence_rate_form.
 Proof.
-  intros N a mu s b L x l Hmu HM Hs Hl. apply (convergence_of_upper N a mu s b L x l HM Hs Hl).
-  intros t _. now apply (growth_rate_upper N a mu s b (fun k => x k t) l).
+  intros N a mu s b eps L x l Hmu HM Hs Hl. apply (convergence_of_upper N a mu s b eps L x l HM Hs Hl).
+  intros t _. now apply (growth_rate_upper N a mu s b eps (fun k => x k t) l).
 Qed.
 
 (** Token 1 inherits nothing, so only the sum of the mu_n counts. *)
 Theorem convergence_rate_first_proved : convergence_rate_first_form.
 Proof.
-  intros N a mu s b L x HM Hs HL. apply (convergence_of_upper N a mu s b L x O HM Hs HL).
+  intros N a mu s b eps L x HM Hs HL. apply (convergence_of_upper N a mu s b eps L x O HM Hs HL).
   intros t _. rewrite growth_rate_split, carried_first. lra.
 Qed.
 
 (** ** Global existence *)
-Lemma global_existence N a mu s b L (y0 : nat -> R) :
-  (forall (T : R) x, 0 < T -> solution N a mu s b L T x -> (forall l, (l < L)%nat -> x l 0 = y0 l) ->
+Lemma global_existence N a mu s b (eps : nonnegreal) L (y0 : nat -> R) :
+  (forall (T : R) x, 0 < T -> solution N a mu s b eps L T x -> (forall l, (l < L)%nat -> x l 0 = y0 l) ->
    forall l, (l < L)%nat -> exists B, forall t, 0 <= t -> t < T -> Rabs (x l t) <= B) ->
-  exists x, solution N a mu s b L p_infty x /\ forall l, (l < L)%nat -> x l 0 = y0 l.
+  exists x, solution N a mu s b eps L p_infty x /\ forall l, (l < L)%nat -> x l 0 = y0 l.
 Proof.
-  intros HB. destruct (maximal_solution N a mu s b L y0) as (T & x & HT & Hs & H0 & _ & Hun).
+  intros HB. destruct (maximal_solution N a mu s b eps L y0 (cond_nonneg eps)) as (T & x & HT & Hs & H0 & _ & Hun).
   destruct T as [T| |]; [exfalso|now exists x|destruct HT].
   destruct (Hun ltac:(discriminate)) as (l & Hl & Hu).
   destruct (HB T x HT Hs H0 l Hl) as [B HBl].
@@ -188,15 +188,15 @@ Qed.
 
 Theorem convergence_monotone : convergence_monotone_statement.
 Proof.
-  intros N a mu s b L T x l Hmu Hs Hl u v Huv HT.
-  apply (abs_nonincreasing N a mu s b L T x l Hs Hl); [|lra|lra|exact HT].
-  intros t _ _. now apply (growth_rate_nonpos N a mu s b (fun k => x k t) l).
+  intros N a mu s b e0 L T x l [eps <-]%as_floor Hmu Hs Hl u v Huv HT.
+  apply (abs_nonincreasing N a mu s b eps L T x l Hs Hl); [|lra|lra|exact HT].
+  intros t _ _. now apply (growth_rate_nonpos N a mu s b eps (fun k => x k t) l).
 Qed.
 
 Theorem existence : existence_statement.
 Proof.
-  intros N a mu s b L y0 Hmu. apply global_existence. intros T x HT Hs H0 l Hl.
+  intros N a mu s b e0 L y0 [eps <-]%as_floor Hmu. apply global_existence. intros T x HT Hs H0 l Hl.
   exists (Rabs (x l 0)). intros t Ht HtT.
-  apply (abs_nonincreasing N a mu s b L T x l Hs Hl); [|lra|exact Ht|exact HtT].
-  intros u _ _. now apply (growth_rate_nonpos N a mu s b (fun k => x k u) l).
+  apply (abs_nonincreasing N a mu s b eps L T x l Hs Hl); [|lra|exact Ht|exact HtT].
+  intros u _ _. now apply (growth_rate_nonpos N a mu s b eps (fun k => x k u) l).
 Qed.

@@ -11,7 +11,7 @@ From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums 
 From S6Flow Require Import Signs LinearAsymptotics LogSlope PowerLimits PowerLinear Shares StateConvergence.
 Open Scope R_scope.
 
-(** softplus is 1-Lipschitz, and so is exp on the negative half-line. *)
+(** (softplus is + eps) 1-Lipschitz, and so is exp on the negative half-line. *)
 Lemma lip_of_derivative (h dh : R -> R) K (P : R -> Prop) u v :
   (forall y, is_derive h y (dh y)) -> (forall y, P y -> Rabs (dh y) <= K) ->
   (forall y, Rmin v u <= y <= Rmax v u -> P y) -> Rabs (h u - h v) <= K * Rabs (u - v).
@@ -22,9 +22,9 @@ Proof.
   - rewrite E, Rabs_mult. apply Rmult_le_compat_r; [apply Rabs_pos|]. apply HK, HP, Hw.
 Qed.
 
-Lemma Delta_lip s b u v : Rabs (Delta s b u - Delta s b v) <= Rabs s * Rabs (u - v).
+Lemma Delta_lip s b (eps : nonnegreal) u v : Rabs (Delta s b eps u - Delta s b eps v) <= Rabs s * Rabs (u - v).
 Proof.
-  apply (lip_of_derivative _ _ (Rabs s) (fun _ => True) u v (Delta_derive s b)); [|auto].
+  apply (lip_of_derivative _ _ (Rabs s) (fun _ => True) u v (Delta_derive s b eps)); [|auto].
   intros y _. rewrite Rabs_mult. rewrite <- (Rmult_1_r (Rabs s)) at 2.
   apply Rmult_le_compat_l; [apply Rabs_pos|]. unfold sigmoid. pose proof (exp_pos (s * y + b)) as Ep.
   rewrite Rabs_pos_eq by (left; apply Rdiv_lt_0_compat; lra).
@@ -42,21 +42,21 @@ Proof.
 Qed.
 
 Section Critical.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (x : nat -> R -> R).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
-Notation delta0 := (softplus b).
-Notation q n := (exp (- a n * softplus b)).
-Notation kap l := (share_carried N a mu b l).
-Notation share l := (inherited_share N a mu b l).
-Notation inh l n := (fun t => -2 * t * inherited a mu s b (fun k => x k t) l n).
+Notation D := (Delta s b eps).
+Notation delta0 := (softplus b + eps).
+Notation q n := (exp (- a n * (softplus b + eps))).
+Notation kap l := (share_carried N a mu b eps l).
+Notation share l := (inherited_share N a mu b eps l).
+Notation inh l n := (fun t => -2 * t * inherited a mu s b eps (fun k => x k t) l n).
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis HM : M < 0.
-Hypothesis Hs : solution N a mu s b L p_infty x.
+Hypothesis Hs : solution N a mu s b eps L p_infty x.
 
 Let A := 2 * - M * delta0.
 Lemma A_positive : 0 < A.
-Proof. unfold A. pose proof (softplus_pos b). apply Rmult_lt_0_compat; lra. Qed.
+Proof. unfold A. pose proof (step_pos b eps). apply Rmult_lt_0_compat; lra. Qed.
 
 Section Token.
 Variable l : nat.
@@ -66,9 +66,9 @@ Hypothesis Nz : forall k, (k <= l)%nat -> x k 0 <> 0.
 (** x_l = O(t^-1/2). *)
 Lemma token_power : power_limit (x l) 0.
 Proof.
-  destruct (shares_converge N a mu s b L x Ha HM Hs l Hl Nz) as [Hlim Hp].
-  pose proof (square_lim N a mu s b L x l HM Hs Hl Hlim _ Hp (Nz l (le_n _))) as LS.
-  set (c := Rmax 0 (1 - kappa N a b (share l)) / (2 * - M * delta0)) in *.
+  destruct (shares_converge N a mu s b eps L x Ha HM Hs l Hl Nz) as [Hlim Hp].
+  pose proof (square_lim N a mu s b eps L x l HM Hs Hl Hlim _ Hp (Nz l (le_n _))) as LS.
+  set (c := Rmax 0 (1 - kappa N a b eps (share l)) / (2 * - M * delta0)) in *.
   apply is_lim_spec in LS. destruct (LS (mkposreal 1 Rlt_0_1)) as [t1 H1]. simpl in H1.
   set (B := Rabs c + 1). assert (HB : 0 < B) by (unfold B; pose proof (Rabs_pos c); lra).
   exists (/ 2), (sqrt B), (Rmax 1 t1). pose proof (Rmax_l 1 t1). pose proof (Rmax_r 1 t1).
@@ -88,7 +88,7 @@ Qed.
 Lemma step_power : power_limit (fun t => D (x l t)) delta0.
 Proof.
   apply (power_limit_control (x l) _ 0 _ (Rabs s) 0); [apply Rabs_pos|exact token_power|].
-  intros t _. rewrite <- (Delta_0 s b). apply Delta_lip.
+  intros t _. rewrite <- (Delta_0 s b eps). apply Delta_lip.
 Qed.
 
 Lemma decay_power n : (n < N)%nat -> power_limit (fun t => exp (- a n * D (x l t))) (q n).
@@ -96,7 +96,7 @@ Proof.
   intros Hn. pose proof (Ha n Hn) as Han.
   apply (power_limit_control (fun t => D (x l t)) _ delta0 _ (a n) 0); [exact Han|exact step_power|].
   intros t _. eapply Rle_trans.
-  - pose proof (Delta_pos s b (x l t)). pose proof (softplus_pos b). apply exp_lip; nra.
+  - pose proof (Delta_pos s b eps (x l t)). pose proof (step_pos b eps). apply exp_lip; nra.
   - replace (- a n * D (x l t) - - a n * delta0) with (- (a n * (D (x l t) - delta0))) by ring.
     rewrite Rabs_Ropp, Rabs_mult, (Rabs_pos_eq (a n)) by exact Han. lra.
 Qed.
@@ -105,13 +105,13 @@ Hypothesis Hp : forall n, (n < N)%nat -> power_limit (inh l n) (share l n).
 
 Let y (t : R) : R := / x l t ^ 2.
 Let al (t : R) : R := 2 * - M * D (x l t).
-Let be (t : R) : R := -2 * t * carried N a mu s b (fun k => x k t) l.
+Let be (t : R) : R := -2 * t * carried N a mu s b eps (fun k => x k t) l.
 
 Lemma y_equation t : 0 < t -> is_derive y t (be t / t * y t + al t).
-Proof. exact (y_derive N a mu s b L x l Hs Hl (Nz l (le_n _)) t). Qed.
+Proof. exact (y_derive N a mu s b eps L x l Hs Hl (Nz l (le_n _)) t). Qed.
 
 Lemma y_positive t : 0 < t -> 0 < y t.
-Proof. exact (y_pos N a mu s b L x l Hs Hl (Nz l (le_n _)) t). Qed.
+Proof. exact (y_pos N a mu s b eps L x l Hs Hl (Nz l (le_n _)) t). Qed.
 
 Lemma al_power : power_limit al A.
 Proof. exact (power_limit_mult _ _ _ _ (power_limit_const (2 * - M)) step_power). Qed.
@@ -138,7 +138,7 @@ Proof.
       exact (power_linear_fast y al be y_equation y_positive A (kap l) H HA
         (power_limit_is_lim _ _ be_power) (power_limit_is_lim _ _ al_power)). }
   apply (power_limit_ext _ _ _ 0) with (2 := Q). intros t Ht. unfold y.
-  pose proof (nonzero N a mu s b L x l Hs Hl (Nz l (le_n _)) t Ht). field. split; first [assumption|lra].
+  pose proof (nonzero N a mu s b eps L x l Hs Hl (Nz l (le_n _)) t Ht). field. split; first [assumption|lra].
 Qed.
 
 Lemma share_power n : kap l <> 1 -> (n < N)%nat -> power_limit (inh (S l) n) (share (S l) n).
@@ -146,10 +146,10 @@ Proof.
   intros Hk Hn. simpl inherited_share. rewrite state_share_step, kappa_share.
   apply (power_limit_ext (fun t => exp (- a n * D (x l t)) * inh l n t
     + -2 * mu n * D (x l t) * (t * x l t ^ 2)) _ _ 0).
-  - intros t _. simpl inherited. rewrite (hidden_step a mu s b (fun k => x k t) l n). ring.
+  - intros t _. simpl inherited. rewrite (hidden_step a mu s b eps (fun k => x k t) l n). ring.
   - apply power_limit_plus; [apply power_limit_mult; [now apply decay_power|now apply Hp]|].
     replace (mu n / M * Rmax 0 (1 - kap l)) with (-2 * mu n * delta0 * (Rmax 0 (1 - kap l) / A))
-      by (unfold A; pose proof (softplus_pos b); field; lra).
+      by (unfold A; pose proof (step_pos b eps); field; lra).
     apply power_limit_mult; [|now apply square_power].
     exact (power_limit_mult _ _ _ _ (power_limit_const (-2 * mu n)) step_power).
 Qed.
@@ -160,7 +160,7 @@ Proof.
   pose proof (critical_linear y al be y_equation y_positive A Hb (power_limit_is_lim _ _ al_power) HA) as H.
   apply (is_lim_ext_loc (fun t => / (y t / t / ln t))).
   - exists 1. intros t Ht. unfold y.
-    pose proof (nonzero N a mu s b L x l Hs Hl (Nz l (le_n _)) t ltac:(lra)).
+    pose proof (nonzero N a mu s b eps L x l Hs Hl (Nz l (le_n _)) t ltac:(lra)).
     assert (0 < ln t) by (rewrite <- ln_1; apply ln_increasing; lra).
     field. repeat split; first [assumption|lra].
   - apply (is_lim_inv _ p_infty A H). intros E. injection E. lra.
@@ -178,13 +178,13 @@ Qed.
 End Critical.
 
 (** The first token with kappa = 1 falls like (t ln t)^(-1/2). *)
-Lemma state_convergence_critical N a mu s b L x l :
-  (forall n, (n < N)%nat -> 0 <= a n) -> sum_below N mu < 0 -> solution N a mu s b L p_infty x -> (l < L)%nat ->
-  (forall k, (k <= l)%nat -> x k 0 <> 0) -> (forall k, (k < l)%nat -> share_carried N a mu b k <> 1) ->
-  share_carried N a mu b l = 1 ->
-  is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * softplus b)).
+Lemma state_convergence_critical N a mu s b (eps : nonnegreal) L x l :
+  (forall n, (n < N)%nat -> 0 <= a n) -> sum_below N mu < 0 -> solution N a mu s b eps L p_infty x -> (l < L)%nat ->
+  (forall k, (k <= l)%nat -> x k 0 <> 0) -> (forall k, (k < l)%nat -> share_carried N a mu b eps k <> 1) ->
+  share_carried N a mu b eps l = 1 ->
+  is_lim (fun t => t * ln t * x l t ^ 2) p_infty (/ (2 * - sum_below N mu * (softplus b + eps))).
 Proof.
   intros Ha HM Hs Hl Nz Hk Hc.
-  apply (critical_square N a mu s b L x Ha HM Hs l Hl Nz); [|exact Hc].
-  exact (shares_power N a mu s b L x Ha HM Hs l Hl Nz Hk).
+  apply (critical_square N a mu s b eps L x Ha HM Hs l Hl Nz); [|exact Hc].
+  exact (shares_power N a mu s b eps L x Ha HM Hs l Hl Nz Hk).
 Qed.

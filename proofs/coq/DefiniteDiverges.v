@@ -12,20 +12,20 @@ Open Scope R_scope.
 
 Theorem definite_diverges : definite_diverges_statement.
 Proof.
-  intros D M S_Delta b T x eig Hl Hpos Hmax N0. pose proof (proj1 (proj2 Hmax)) as sol. set (lambda := eig) in *.
+  intros D M S_Delta b e0 T x eig [eps <-]%as_floor Hl Hpos Hmax N0. pose proof (proj1 (proj2 Hmax)) as sol. set (lambda := eig) in *.
   set (n := norm_at D x). set (n0 := n 0).
   assert (Hform : forall t, lambda * n t <= form_at D M x t) by (intros t; apply Hpos).
   assert (Hn : forall t, 0 <= n t) by (intros t; apply norm_at_nonneg).
   assert (P0 : 0 < n0). { pose proof (Hn 0). unfold n0. unfold n, norm_at in *. lra. }
   assert (Hf0 : forall t, 0 <= form_at D M x t).
   { intros t. specialize (Hform t). specialize (Hn t). nra. }
-  pose proof (norm_evolves D M S_Delta b T x sol) as En. fold n in En.
-  assert (Hsum : forall t, 0 <= sum_below D (fun d => step_at D S_Delta b x d t * x d t ^ 2)).
+  pose proof (norm_evolves D M S_Delta b eps T x sol) as En. fold n in En.
+  assert (Hsum : forall t, 0 <= sum_below D (fun d => step_at D S_Delta b eps x d t * x d t ^ 2)).
   { intros t. apply sum_below_nonneg. intros d _.
     apply Rmult_le_pos; [left; apply step_at_pos|apply pow2_ge_0]. }
   split.
   { intros d u v Hd Huv HT.
-    exact (coordinate_increasing D M S_Delta b T x sol d u v Hd Hf0 Huv HT). }
+    exact (coordinate_increasing D M S_Delta b eps T x sol d u v Hd Hf0 Huv HT). }
   assert (Mono : forall u v, 0 <= u <= v -> Rbar_lt v T -> n u <= n v).
   { intros u v Huv HT. apply (incr_on T _ _ u v En ltac:(lra) ltac:(lra) HT). intros t _.
     apply Rmult_le_pos; [specialize (Hf0 t); lra|apply Hsum]. }
@@ -39,11 +39,11 @@ Proof.
     { intros t Ht HT e He. pose proof (square_le_norm_at D x e t He) as Hx. fold (n t) in Hx.
       specialize (Below t Ht HT). rewrite <- pow2_abs in Hx. pose proof (Rabs_pos (x e t)). nra. }
     assert (ET : T = p_infty).
-    { apply (bounded_lives D (vector_field D M S_Delta b) T x (vector_field_lipschitz D M S_Delta b) Hmax).
+    { apply (bounded_lives D (vector_field D M S_Delta b eps) T x (vector_field_lipschitz D M S_Delta b eps) Hmax).
       intros d Hd T0 E0. exists (1 + K). intros t Ht HtT. apply Box; [exact Ht|now rewrite E0|exact Hd]. }
     destruct (positive_minimum D
       (fun d => softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * (1 + K))))
-      ltac:(intros; apply softplus_pos)) as (m & Hm & Hstep).
+      ltac:(intros; apply step_pos)) as (m & Hm & Hstep).
     set (c := 2 * (lambda * n0) * (m * n0)). assert (Hc : 0 < c) by (unfold c; pos).
     assert (HK : 0 <= K) by apply pow2_ge_0.
     set (t1 := (K + 1) / c). assert (Ht1 : 0 < t1) by (apply Rdiv_lt_0_compat; lra).
@@ -51,9 +51,9 @@ Proof.
     assert (c * (t1 - 0) <= n t1 - n 0) as G'.
     { apply G. intros t Ht.
       assert (Hnt : n0 <= n t) by (apply Mono; [lra|exact I]).
-      assert (HW : m * n t <= sum_below D (fun d => step_at D S_Delta b x d t * x d t ^ 2)).
+      assert (HW : m * n t <= sum_below D (fun d => step_at D S_Delta b eps x d t * x d t ^ 2)).
       { apply weighted_sum_lower. intros d Hd. eapply Rle_trans; [apply (Hstep d Hd)|].
-        apply (channel_step_lower D S_Delta b (fun e => x e t) (fun _ => 1 + K) d).
+        apply (channel_step_lower D S_Delta b eps (fun e => x e t) (fun _ => 1 + K) d).
         intros e He. apply Box; [lra|exact I|exact He]. }
       specialize (Hform t). unfold c. apply Rmult_le_compat.
       - apply Rmult_le_pos; [lra|apply Rmult_le_pos; lra].

@@ -4,7 +4,7 @@
 (** Definitions of the selective layer and of its S6 flow.
 
     A token carries one real number.  The layer has a step width
-    Delta(u) = softplus(s*u + b), and N hidden states; state n decays at rate
+    Delta(u) = softplus(s*u + b) + eps, eps its floor, and N hidden states; state n decays at rate
     a n and its input and output vectors meet in the one number mu n.  Tokens,
     states and time are indexed from 0.  A sequence of tokens is a function
     nat -> R, a moving sequence a function nat -> R -> R (token, then time). *)
@@ -17,8 +17,8 @@ Local Open Scope R_scope.
 Definition softplus (z : R) : R :=
   ln (1 + exp z).
 
-Definition Delta (s b u : R) : R :=
-  softplus (s * u + b).
+Definition Delta (s b eps u : R) : R :=
+  softplus (s * u + b) + eps.
 
 Fixpoint sum_below (N : nat) (g : nat -> R) : R :=
   match N with
@@ -26,17 +26,17 @@ Fixpoint sum_below (N : nat) (g : nat -> R) : R :=
   | S k => sum_below k g + g k
   end.
 
-Fixpoint hidden (a mu : nat -> R) (s b : R) (x : nat -> R) (l n : nat) : R :=
+Fixpoint hidden (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l n : nat) : R :=
   match l with
-  | O => mu n * x O ^ 2 * Delta s b (x O)
+  | O => mu n * x O ^ 2 * Delta s b eps (x O)
   | S k =>
-      exp (- a n * Delta s b (x (S k))) * hidden a mu s b x k n + mu n * x (S k) ^ 2 * Delta s b (x (S k))
+      exp (- a n * Delta s b eps (x (S k))) * hidden a mu s b eps x k n + mu n * x (S k) ^ 2 * Delta s b eps (x (S k))
   end.
 
-Definition growth_rate (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat) : R :=
-  sum_below N (hidden a mu s b x l).
+Definition growth_rate (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l : nat) : R :=
+  sum_below N (hidden a mu s b eps x l).
 
-Definition solution (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar)
+Definition solution (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar)
     (x : nat -> R -> R) : Prop :=
   forall l : nat,
     (l < L)%nat ->
@@ -44,42 +44,41 @@ Definition solution (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar)
     (forall t : R,
        0 < t ->
        Rbar_lt t T ->
-       is_derive (x l) t (x l t * growth_rate N a mu s b (fun k => x k t) l)).
+       is_derive (x l) t (x l t * growth_rate N a mu s b eps (fun k => x k t) l)).
 
 Definition sum_between (i m : nat) (g : nat -> R) : R :=
   sum_below (m - i) (fun k => g (i + k)%nat).
 
-Definition attention (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l j : nat) : R :=
+Definition attention (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l j : nat) : R :=
   sum_below N (fun n =>
-    x l * mu n * x j * Delta s b (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))).
+    x l * mu n * x j * Delta s b eps (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b eps (x k)))).
 
 (** The limit shares phi of the states where mu < 0, and kappa, the share that a token carries on. *)
-Fixpoint state_share (N : nat) (a mu : nat -> R) (b : R) (l n : nat) : R :=
+Fixpoint state_share (N : nat) (a mu : nat -> R) (b eps : R) (l n : nat) : R :=
   match l with
   | O => mu n / sum_below N mu
-  | S k => exp (- a n * softplus b) * state_share N a mu b k n + mu n * Rmax 0 (1 - sum_below N (fun n => exp (- a n
-    * softplus b) * state_share N a mu b k n)) / sum_below N mu
+  | S k => exp (- a n * (softplus b + eps)) * state_share N a mu b eps k n + mu n * Rmax 0 (1
+    - sum_below N (fun n => exp (- a n * (softplus b + eps)) * state_share N a mu b eps k n)) / sum_below N mu
   end.
 
-Definition share_carried (N : nat) (a mu : nat -> R) (b : R) (l : nat) : R :=
+Definition share_carried (N : nat) (a mu : nat -> R) (b eps : R) (l : nat) : R :=
   match l with
   | O => 0
-  | S k => sum_below N (fun n => exp (- a n * softplus b) * state_share N a mu b k n)
+  | S k => sum_below N (fun n => exp (- a n * (softplus b + eps)) * state_share N a mu b eps k n)
   end.
 
 (** A solution that no solution with the same start outlives. *)
-Definition maximal (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) : Prop :=
+Definition maximal (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) : Prop :=
   Rbar_lt 0 T /\
-  solution N a mu s b L T x /\
+  solution N a mu s b eps L T x /\
   (forall (T' : Rbar) (y : nat -> R -> R),
-     solution N a mu s b L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T).
+     solution N a mu s b eps L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T).
 
 (** ** Affine projections
 
-    The first token of a layer whose B and C carry a bias and whose step has a
-    floor eps. *)
+    The first token of a layer whose B and C carry a bias. *)
 Definition affine_speed (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps x : R) : R :=
-  sum_below N (fun n => x * (Delta s b x + eps) * (S_B n * x + beta_B n) * (S_C n * x + beta_C n)).
+  sum_below N (fun n => x * Delta s b eps x * (S_B n * x + beta_B n) * (S_C n * x + beta_C n)).
 
 Definition affine_solution (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps : R) (T : Rbar)
     (x : R -> R) : Prop :=
@@ -92,7 +91,7 @@ Definition affine_solution (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps
 (** ** The D skip
 
     A layer with a skip d adds d x to its output. *)
-Definition skip_solution (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : Rbar)
+Definition skip_solution (N : nat) (a mu : nat -> R) (s b eps d : R) (L : nat) (T : Rbar)
     (x : nat -> R -> R) : Prop :=
   forall l : nat,
     (l < L)%nat ->
@@ -100,30 +99,30 @@ Definition skip_solution (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : 
     (forall t : R,
        0 < t ->
        Rbar_lt t T ->
-       is_derive (x l) t (x l t * (growth_rate N a mu s b (fun k => x k t) l + d))).
+       is_derive (x l) t (x l t * (growth_rate N a mu s b eps (fun k => x k t) l + d))).
 
-Definition skip_maximal (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : Rbar) (x : nat -> R -> R) : Prop :=
+Definition skip_maximal (N : nat) (a mu : nat -> R) (s b eps d : R) (L : nat) (T : Rbar) (x : nat -> R -> R) : Prop :=
   Rbar_lt 0 T /\
-  skip_solution N a mu s b d L T x /\
+  skip_solution N a mu s b eps d L T x /\
   (forall (T' : Rbar) (y : nat -> R -> R),
-     skip_solution N a mu s b d L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T).
+     skip_solution N a mu s b eps d L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T).
 
 (** ** The residual stack
 
     Layer i adds h times the layer's output to its input. *)
-Fixpoint residual_stack (N : nat) (a mu : nat -> R) (s b h : R) (x0 : nat -> R) (i : nat) : nat -> R :=
+Fixpoint residual_stack (N : nat) (a mu : nat -> R) (s b eps h : R) (x0 : nat -> R) (i : nat) : nat -> R :=
   match i with
   | O => x0
   | S k => fun l =>
-      residual_stack N a mu s b h x0 k l + h * residual_stack N a mu s b h x0 k l
-        * growth_rate N a mu s b (residual_stack N a mu s b h x0 k) l
+      residual_stack N a mu s b eps h x0 k l + h * residual_stack N a mu s b eps h x0 k l
+        * growth_rate N a mu s b eps (residual_stack N a mu s b eps h x0 k) l
   end.
 
 (** ** What token 2 inherits *)
 
 (** K(y): the share of the first token's rate that the next token y takes over. *)
-Definition carried_factor (N : nat) (a mu : nat -> R) (s b y : R) : R :=
-  sum_below N (fun n => mu n * exp (- a n * Delta s b y)) / sum_below N mu.
+Definition carried_factor (N : nat) (a mu : nat -> R) (s b eps y : R) : R :=
+  sum_below N (fun n => mu n * exp (- a n * Delta s b eps y)) / sum_below N mu.
 
 (** ** The layer with D channels
 
@@ -133,30 +132,31 @@ Definition carried_factor (N : nat) (a mu : nat -> R) (s b y : R) : R :=
 Definition projection (D : nat) (S : nat -> nat -> R) (v : nat -> R) (n : nat) : R :=
   sum_below D (fun e => S n e * v e).
 
-Definition channel_step (D : nat) (S_Delta : nat -> nat -> R) (b v : nat -> R) (d : nat) : R :=
-  softplus (projection D S_Delta v d + b d).
+Definition channel_step (D : nat) (S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (v : nat -> R) (d : nat) : R :=
+  softplus (projection D S_Delta v d + b d) + eps.
 
-Definition layer_attention (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
+Definition layer_attention (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
     (x : nat -> nat -> R) (d l j : nat) : R :=
   sum_below N (fun n =>
-    channel_step D S_Delta b (x j) d * projection D S_B (x j) n * projection D S_C (x l) n
-      * exp (- sum_between (S j) (S l) (fun k => channel_step D S_Delta b (x k) d) * a d n)).
+    channel_step D S_Delta b eps (x j) d * projection D S_B (x j) n * projection D S_C (x l) n
+      * exp (- sum_between (S j) (S l) (fun k => channel_step D S_Delta b eps (x k) d) * a d n)).
 
-Fixpoint layer_hidden (D : nat) (a S_B S_Delta : nat -> nat -> R) (b : nat -> R)
+Fixpoint layer_hidden (D : nat) (a S_B S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
     (x : nat -> nat -> R) (d l n : nat) : R :=
   match l with
-  | O => channel_step D S_Delta b (x O) d * projection D S_B (x O) n * x O d
+  | O => channel_step D S_Delta b eps (x O) d * projection D S_B (x O) n * x O d
   | S k =>
-      exp (- a d n * channel_step D S_Delta b (x (S k)) d) * layer_hidden D a S_B S_Delta b x d k n
-        + channel_step D S_Delta b (x (S k)) d * projection D S_B (x (S k)) n * x (S k) d
+      exp (- a d n * channel_step D S_Delta b eps (x (S k)) d) * layer_hidden D a S_B S_Delta b eps x d k n
+        + channel_step D S_Delta b eps (x (S k)) d * projection D S_B (x (S k)) n * x (S k) d
   end.
 
-Definition layer_output (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
+Definition layer_output (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
     (x : nat -> nat -> R) (d l : nat) : R :=
-  sum_below N (fun n => projection D S_C (x l) n * layer_hidden D a S_B S_Delta b x d l n).
+  sum_below N (fun n => projection D S_C (x l) n * layer_hidden D a S_B S_Delta b eps x d l n).
 
 (** The S6 flow of L vector tokens. *)
-Definition layer_solution (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+Definition layer_solution (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat
+  -> R) (eps : R) (L : nat) (T : Rbar)
     (x : nat -> nat -> R -> R) : Prop :=
   forall l d : nat,
     (l < L)%nat ->
@@ -165,14 +165,14 @@ Definition layer_solution (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b :
     (forall t : R,
        0 < t ->
        Rbar_lt t T ->
-       is_derive (x l d) t (layer_output N D a S_B S_C S_Delta b (fun k e => x k e t) d l)).
+       is_derive (x l d) t (layer_output N D a S_B S_C S_Delta b eps (fun k e => x k e t) d l)).
 
-Definition layer_maximal (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+Definition layer_maximal (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (L : nat) (T : Rbar)
     (x : nat -> nat -> R -> R) : Prop :=
   Rbar_lt 0 T /\
-  layer_solution N D a S_B S_C S_Delta b L T x /\
+  layer_solution N D a S_B S_C S_Delta b eps L T x /\
   (forall (T' : Rbar) (y : nat -> nat -> R -> R),
-     layer_solution N D a S_B S_C S_Delta b L T' y ->
+     layer_solution N D a S_B S_C S_Delta b eps L T' y ->
      (forall l d : nat, (l < L)%nat -> (d < D)%nat -> y l d 0 = x l d 0) ->
      Rbar_le T' T).
 
@@ -198,7 +198,7 @@ Definition square_norm (D : nat) (v : nat -> R) : R :=
 Definition norm (D : nat) (v : nat -> R) : R :=
   sqrt (sum_below D (fun d => v d ^ 2)).
 
-Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar)
+Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar)
     (x : nat -> R -> R) : Prop :=
   forall d : nat,
     (d < D)%nat ->
@@ -207,15 +207,15 @@ Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R
        0 < t ->
        Rbar_lt t T ->
        is_derive (x d) t
-         (channel_step D S_Delta b (fun e => x e t) d * quadratic_form D M (fun e => x e t) * x d t)).
+         (channel_step D S_Delta b eps (fun e => x e t) d * quadratic_form D M (fun e => x e t) * x d t)).
 
 (** A solution that no solution with the same start outlives. *)
-Definition vector_maximal (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R
+Definition vector_maximal (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R
   -> R) : Prop :=
   Rbar_lt 0 T /\
-  vector_solution D M S_Delta b T x /\
+  vector_solution D M S_Delta b eps T x /\
   (forall (T' : Rbar) (y : nat -> R -> R),
-     vector_solution D M S_Delta b T' y -> (forall d : nat, (d < D)%nat -> y d 0 = x d 0) -> Rbar_le T' T).
+     vector_solution D M S_Delta b eps T' y -> (forall d : nat, (d < D)%nat -> y d 0 = x d 0) -> Rbar_le T' T).
 
 (** ** More on token 1 in D dimensions *)
 

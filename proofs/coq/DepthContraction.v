@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Lra Psatz.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Statements.
+From S6Flow Require Import Definitions Softplus Statements.
 Open Scope R_scope.
 
 Lemma contraction_factor k : Rabs (1 + k) < 1 <-> 0 < - k < 2.
@@ -17,8 +17,8 @@ Qed.
 
 Theorem depth_contraction : depth_contraction_statement.
 Proof.
-  intros h mu s b x N.
-  replace (- h * mu * x ^ 2 * Delta s b x) with (- (h * mu * x ^ 2 * Delta s b x)) by ring.
+  intros h mu s b e0 x [eps <-]%as_floor N.
+  replace (- h * mu * x ^ 2 * Delta s b eps x) with (- (h * mu * x ^ 2 * Delta s b eps x)) by ring.
   rewrite <- contraction_factor, Rabs_mult.
   pose proof (Rabs_pos_lt x N) as P. split; intros H; nra.
 Qed.

@@ -9,26 +9,26 @@ From S6Flow Require Import Signs.
 Open Scope R_scope.
 
 Section Increase.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
+Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
+Notation D := (Delta s b eps).
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < M.
-Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hs : solution N a mu s b eps L T x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Nz : x l 0 <> 0.
 
 Lemma abs_increasing u v : 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v).
 Proof.
   intros Hu Huv HvT. apply Rabs_lt_of_sq.
-  apply (strict_incr_on T _ _ u v (evolves_sq T _ _ (solution_evolves N a mu s b L T x l Hs Hl)) Hu Huv HvT).
+  apply (strict_incr_on T _ _ u v (evolves_sq T _ _ (solution_evolves N a mu s b eps L T x l Hs Hl)) Hu Huv HvT).
   intros t Ht.
   assert (HtT : Rbar_lt t T) by (apply Rbar_lt_lt with v; [lra|exact HvT]).
-  pose proof (growth_rate_lower N a mu s b (fun k => x k t) l Hmu) as HF. cbv beta in HF.
+  pose proof (growth_rate_lower N a mu s b eps (fun k => x k t) l Hmu) as HF. cbv beta in HF.
   assert (P : 0 < x l t ^ 2)
-    by (apply pow2_gt_0, (token_nonzero N a mu s b L T x l Hs Hl Nz); [lra|exact HtT]).
-  pose proof (Delta_pos s b (x l t)).
+    by (apply pow2_gt_0, (token_nonzero N a mu s b eps L T x l Hs Hl Nz); [lra|exact HtT]).
+  pose proof (Delta_pos s b eps (x l t)).
   assert (0 < M * x l t ^ 2 * D (x l t)) by pos.
   replace (2 * x l t * (x l t * F (fun k => x k t) l))
      with (2 * (x l t ^ 2 * F (fun k => x k t) l)) by ring.
@@ -44,20 +44,20 @@ Qed.
 
 (** The time that a token can spend in [-c,c] is bounded; true on any interval of existence. *)
 Lemma exit_time c t : 0 <= t -> Rbar_lt t T -> Rabs (x l t) <= c ->
-  2 * M * x l 0 ^ 4 * softplus (b - Rabs s * c) * t <= c ^ 2 - x l 0 ^ 2.
+  2 * M * x l 0 ^ 4 * (softplus (b - Rabs s * c) + eps) * t <= c ^ 2 - x l 0 ^ 2.
 Proof.
-  intros Ht HT Hc. set (m := softplus (b - Rabs s * c)).
-  assert (Hmm : 0 < m) by apply softplus_pos.
+  intros Ht HT Hc. set (m := (softplus (b - Rabs s * c) + eps)).
+  assert (Hmm : 0 < m) by apply step_pos.
   pose proof (growth_on T _ _ (2 * M * x l 0 ^ 4 * m) 0 t
-    (evolves_sq T _ _ (solution_evolves N a mu s b L T x l Hs Hl)) (Rle_refl 0) Ht HT) as G.
+    (evolves_sq T _ _ (solution_evolves N a mu s b eps L T x l Hs Hl)) (Rle_refl 0) Ht HT) as G.
   cbv beta in G.
   assert (2 * M * x l 0 ^ 4 * m * (t - 0) <= x l t ^ 2 - x l 0 ^ 2) as G'.
   { apply G. intros u Hu.
     assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
-    pose proof (growth_rate_lower N a mu s b (fun k => x k u) l Hmu) as HF. cbv beta in HF.
+    pose proof (growth_rate_lower N a mu s b eps (fun k => x k u) l Hmu) as HF. cbv beta in HF.
     pose proof (sq_le_of_Rabs _ _ (abs_nondecreasing 0 u (Rle_refl 0) ltac:(lra) HuT)) as A.
     pose proof (abs_nondecreasing u t ltac:(lra) ltac:(lra) HT) as B.
-    pose proof (Delta_lower s b (x l u) c ltac:(lra)) as HD. fold m in HD.
+    pose proof (Delta_lower s b eps (x l u) c ltac:(lra)) as HD. fold m in HD.
     assert (P0 : 0 < x l 0 ^ 2) by (apply pow2_gt_0; exact Nz).
     replace (2 * x l u * (x l u * F (fun k => x k u) l))
        with (2 * (x l u ^ 2 * F (fun k => x k u) l)) by ring.
@@ -75,14 +75,14 @@ Proof.
 Qed.
 End Increase.
 
-Lemma token_diverges N a mu s b L x l :
-  all_nonneg N mu -> 0 < sum_below N mu -> solution N a mu s b L p_infty x ->
+Lemma token_diverges N a mu s b (eps : nonnegreal) L x l :
+  all_nonneg N mu -> 0 < sum_below N mu -> solution N a mu s b eps L p_infty x ->
   (l < L)%nat -> x l 0 <> 0 -> is_lim (fun t => Rabs (x l t)) p_infty p_infty.
 Proof.
   intros Hmu HM Hs Hl Nz. apply is_lim_spec. intros c.
-  set (k := 2 * sum_below N mu * x l 0 ^ 4 * softplus (b - Rabs s * c)).
+  set (k := 2 * sum_below N mu * x l 0 ^ 4 * (softplus (b - Rabs s * c) + eps)).
   assert (Hk : 0 < k).
-  { unfold k. pose proof (softplus_pos (b - Rabs s * c)).
+  { unfold k. pose proof (step_pos (b - Rabs s * c) eps).
     assert (0 < x l 0 ^ 4).
     { replace (x l 0 ^ 4) with ((x l 0 ^ 2) ^ 2) by ring.
       apply pow2_gt_0. apply pow_nonzero. exact Nz. }
@@ -91,7 +91,7 @@ Proof.
   assert (H0 : 0 < (c ^ 2 + 1) / k).
   { apply Rdiv_lt_0_compat; [pose proof (pow2_ge_0 c); lra|exact Hk]. }
   destruct (Rlt_le_dec c (Rabs (x l t))) as [|Le]; [assumption|exfalso].
-  pose proof (exit_time N a mu s b L p_infty x l Hmu HM Hs Hl Nz c t ltac:(lra) I Le) as E. fold k in E.
+  pose proof (exit_time N a mu s b eps L p_infty x l Hmu HM Hs Hl Nz c t ltac:(lra) I Le) as E. fold k in E.
   apply (Rmult_lt_compat_l k) in Ht; [|exact Hk].
   replace (k * ((c ^ 2 + 1) / k)) with (c ^ 2 + 1) in Ht by (field; lra).
   pose proof (pow2_ge_0 (x l 0)). lra.
@@ -99,7 +99,7 @@ Qed.
 
 Theorem divergence_monotone : divergence_monotone_statement.
 Proof.
-  intros N a mu s b L T x l Hmu HM Hs Hl Nz. split.
-  - intros u v Hu Huv HT _. now apply (abs_increasing N a mu s b L T x l).
-  - intros ->. now apply (token_diverges N a mu s b L x l).
+  intros N a mu s b e0 L T x l [eps <-]%as_floor Hmu HM Hs Hl Nz. split.
+  - intros u v Hu Huv HT _. now apply (abs_increasing N a mu s b eps L T x l).
+  - intros ->. now apply (token_diverges N a mu s b eps L x l).
 Qed.

@@ -12,8 +12,8 @@ From S6Flow Require Import Definitions Statements Calculus Evolution Barrier Sof
 Open Scope R_scope.
 
 (** On [0,t0] the first p tokens stay in a box. *)
-Lemma solution_in_box N a mu s b L T x t0 p :
-  solution N a mu s b L T x -> 0 <= t0 -> Rbar_lt t0 T -> (p <= L)%nat ->
+Lemma solution_in_box N a mu s b (eps : nonnegreal) L T x t0 p :
+  solution N a mu s b eps L T x -> 0 <= t0 -> Rbar_lt t0 T -> (p <= L)%nat ->
   exists r, 0 <= r /\ forall t, 0 <= t <= t0 -> in_box p r (fun k => x k t).
 Proof.
   intros Hs Ht0 HT. induction p as [|p IH]; intros Hp.
@@ -30,9 +30,9 @@ Qed.
 
 Theorem euler_consistency : euler_consistency_statement.
 Proof.
-  intros N a mu s b L T x t0 Hs Ht0 HT.
-  destruct (solution_in_box N a mu s b L T x t0 L Hs Ht0 HT (le_n _)) as (r & Hr & Box).
-  set (V := fun l y => y l * growth_rate N a mu s b y l).
+  intros N a mu s b e0 L T x t0 [eps <-]%as_floor Hs Ht0 HT.
+  destruct (solution_in_box N a mu s b eps L T x t0 L Hs Ht0 HT (le_n _)) as (r & Hr & Box).
+  set (V := fun l y => y l * growth_rate N a mu s b eps y l).
   destruct (common_constants L (r + 1) V L) as (M & K & HM & HK & Lip).
   { intros l Hl. apply lip_field; [lra|exact Hl]. }
   assert (Box1 : forall t, 0 <= t <= t0 -> in_box L (r + 1) (fun k => x k t)).
@@ -58,7 +58,7 @@ Proof.
   { intros t h l Ht Hh Hth Hl.
     assert (HvT : Rbar_lt (t + h) T) by (apply Rbar_lt_lt with t0; assumption).
     destruct (MVT_on T _ _ t (t + h) (Hs l Hl) Ht ltac:(lra) HvT) as (c & Hc & E).
-    change (x l c * growth_rate N a mu s b (fun k => x k c) l) with (V l (fun k => x k c)) in E.
+    change (x l c * growth_rate N a mu s b eps (fun k => x k c) l) with (V l (fun k => x k c)) in E.
     replace (x l (t + h) - x l t - h * V l (fun k => x k t))
       with (h * (V l (fun k => x k c) - V l (fun k => x k t))) by (rewrite E; ring).
     rewrite Rabs_mult, (Rabs_pos_eq h) by lra.
@@ -88,11 +88,11 @@ Proof.
     apply Rmult_le_compat_l; [lra|]. unfold C.
     assert (M * (1 + h * K) ^ i <= M * exp (K * t0)) by (now apply Rmult_le_compat_l). lra. }
   assert (Error : forall i l, INR i * h <= t0 -> (l < L)%nat ->
-     Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (INR i * h))
+     Rabs (residual_stack N a mu s b eps h (fun k => x k 0) i l - x l (INR i * h))
      <= M * h * ((1 + h * K) ^ i - 1)).
   { induction i as [|i IH]; intros l Hi Hl.
     - simpl. rewrite Rmult_0_l, Rminus_diag_eq, Rabs_R0 by reflexivity. lra.
-    - rewrite S_INR in *. set (y := residual_stack N a mu s b h (fun k => x k 0) i) in *.
+    - rewrite S_INR in *. set (y := residual_stack N a mu s b eps h (fun k => x k 0) i) in *.
       set (t := INR i * h) in *. replace ((INR i + 1) * h) with (t + h) in * by (unfold t; ring).
       assert (Pt : 0 <= t) by (apply Rmult_le_pos; [apply pos_INR|lra]).
       set (E := M * h * ((1 + h * K) ^ i - 1)) in *.
@@ -108,8 +108,8 @@ Proof.
       destruct (Lip l Hl y (fun k => x k t) E Ybox (Box1 t ltac:(lra)) HE Near) as [_ LV].
       pose proof (Local t h l Pt ltac:(lra) ltac:(lra) Hl) as Loc.
       specialize (Near l Hl). cbv beta in Near.
-      change (residual_stack N a mu s b h (fun k => x k 0) (S i) l) with (y l + h * y l * growth_rate N a mu s b y l).
-      replace (h * y l * growth_rate N a mu s b y l) with (h * V l y) by (unfold V; ring).
+      change (residual_stack N a mu s b eps h (fun k => x k 0) (S i) l) with (y l + h * y l * growth_rate N a mu s b eps y l).
+      replace (h * y l * growth_rate N a mu s b eps y l) with (h * V l y) by (unfold V; ring).
       replace (y l + h * V l y - x l (t + h))
         with ((y l - x l t) + h * (V l y - V l (fun k => x k t))
               + - (x l (t + h) - x l t - h * V l (fun k => x k t))) by ring.

@@ -53,10 +53,10 @@ Proof.
 Qed.
 
 Section Order.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R).
-Notation F := (growth_rate N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T : R) (x : nat -> R -> R).
+Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
-Notation solution := (solution N a mu s b).
+Notation solution := (solution N a mu s b eps).
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < M.
 Hypothesis HT : 0 < T.
@@ -77,7 +77,7 @@ Qed.
 Lemma unbounded_nonzero l : (l < L)%nat -> unbounded l -> x l 0 <> 0.
 Proof.
   intros Hl Hu Z. destruct (Hu 0) as (t & Ht & HtT & Hlt).
-  rewrite (token_zero N a mu s b L T x l Hs Hl Z t Ht HtT), Rabs_R0 in Hlt. lra.
+  rewrite (token_zero N a mu s b eps L T x l Hs Hl Z t Ht HtT), Rabs_R0 in Hlt. lra.
 Qed.
 
 (** |x_l| is increasing, so unbounded means divergent. *)
@@ -85,7 +85,7 @@ Lemma unbounded_diverges l : (l < L)%nat -> unbounded l -> diverges l.
 Proof.
   intros Hl Hu B. destruct (Hu B) as (t0 & Ht0 & Ht0T & Hlt). exists t0. repeat split; [exact Ht0|exact Ht0T|].
   intros t Ht HtT. eapply Rlt_le_trans; [exact Hlt|].
-  apply (abs_nondecreasing N a mu s b L T x l Hmu HM Hs Hl (unbounded_nonzero l Hl Hu)); assumption.
+  apply (abs_nondecreasing N a mu s b eps L T x l Hmu HM Hs Hl (unbounded_nonzero l Hl Hu)); assumption.
 Qed.
 
 Lemma diverges_unbounded l : diverges l -> unbounded l.
@@ -100,20 +100,20 @@ Lemma diverges_with k l c : (k < L)%nat -> (l < L)%nat -> 0 < c -> unbounded k -
 Proof.
   intros Hk Hl Hc Hu Nl HF B.
   pose proof (unbounded_nonzero k Hk Hu) as Nk.
-  destruct (abs_sign N a mu s b L T x l Hs Hl Nl) as (e & He & Ae).
-  destruct (abs_sign N a mu s b L T x k Hs Hk Nk) as (d & Hd & Ad).
+  destruct (abs_sign N a mu s b eps L T x l Hs Hl Nl) as (e & He & Ae).
+  destruct (abs_sign N a mu s b eps L T x k Hs Hk Nk) as (d & Hd & Ad).
   assert (Pe : forall t, 0 <= t -> Rbar_lt t T -> 0 < e * x l t).
   { intros t Ht HtT. rewrite <- Ae by assumption. apply Rabs_pos_lt.
-    now apply (token_nonzero N a mu s b L T x l Hs Hl Nl). }
+    now apply (token_nonzero N a mu s b eps L T x l Hs Hl Nl). }
   assert (Pd : forall t, 0 <= t -> Rbar_lt t T -> 0 < d * x k t).
   { intros t Ht HtT. rewrite <- Ad by assumption. apply Rabs_pos_lt.
-    now apply (token_nonzero N a mu s b L T x k Hs Hk Nk). }
+    now apply (token_nonzero N a mu s b eps L T x k Hs Hk Nk). }
   set (B' := Rmax 1 B).
   set (Y := exp (ln (d * x k 0) + (ln B' - ln (e * x l 0)) / c)).
   destruct (Hu Y) as (t & Ht & HtT & Hlt). exists t. repeat split; [exact Ht|exact HtT|].
   pose proof (log_comparison T (fun t => e * x l t) _ (fun t => d * x k t) _ c
-    (evolves_scal T e _ _ (solution_evolves N a mu s b L T x l Hs Hl))
-    (evolves_scal T d _ _ (solution_evolves N a mu s b L T x k Hs Hk)) Pe Pd
+    (evolves_scal T e _ _ (solution_evolves N a mu s b eps L T x l Hs Hl))
+    (evolves_scal T d _ _ (solution_evolves N a mu s b eps L T x k Hs Hk)) Pe Pd
     ltac:(intros u Hu0 HuT; apply HF; [lra|exact HuT]) t Ht HtT) as C.
   cbv beta in C. rewrite (Ad t Ht HtT) in Hlt. rewrite (Ae t Ht HtT).
   assert (L1 : ln Y < ln (d * x k t)) by (apply ln_increasing; [apply exp_pos|exact Hlt]).
@@ -136,12 +136,12 @@ Proof.
   - destruct (IH ltac:(lia)) as (k & c & Hk & Hc & Huk & HF).
     destruct (bounded_or_unbounded (S l)) as [HuS|[B HB]].
     + exists (S l), 1. repeat split; [exact Hl|lra|exact HuS|]. intros; lra.
-    + destruct (carried_ge N a mu s b B) as (q & Hq & Hcar).
+    + destruct (carried_ge N a mu s b eps B) as (q & Hq & Hcar).
       exists k, (q * c). repeat split; [exact Hk|now apply Rmult_lt_0_compat|exact Huk|].
-      intros t Ht HtT. rewrite (growth_rate_split N a mu s b (fun j => x j t) (S l)).
+      intros t Ht HtT. rewrite (growth_rate_split N a mu s b eps (fun j => x j t) (S l)).
       specialize (Hcar (fun j => x j t) l Hmu (HB t Ht HtT)). specialize (HF t Ht HtT).
-      pose proof (sq_Delta_nonneg s b (x (S l) t)).
-      assert (0 <= M * (x (S l) t ^ 2 * Delta s b (x (S l) t))) by (apply Rmult_le_pos; lra).
+      pose proof (sq_Delta_nonneg s b eps (x (S l) t)).
+      assert (0 <= M * (x (S l) t ^ 2 * Delta s b eps (x (S l) t))) by (apply Rmult_le_pos; lra).
       assert (q * (c * F (fun j => x j t) k) <= q * F (fun j => x j t) l) by (apply Rmult_le_compat_l; lra).
       lra.
 Qed.
@@ -158,27 +158,27 @@ Lemma unbounded_ends m L' T' y : (m < L)%nat -> unbounded m -> (m < L')%nat ->
   solution L' T' y -> (forall l, (l < L')%nat -> y l 0 = x l 0) -> Rbar_le T' T.
 Proof.
   intros Hm Hu HmL' Hy H0. apply Rbar_not_lt_le. intros HTT.
-  assert (Hy1 : solution (S m) T' y) by (apply (solution_weaken N a mu s b L' (S m) T' T' y); [lia|apply Rbar_le_refl|exact Hy]).
-  destruct (solution_bounded N a mu s b (S m) T' y T Hy1 ltac:(lra) HTT) as (B & HB & HBy).
+  assert (Hy1 : solution (S m) T' y) by (apply (solution_weaken N a mu s b eps L' (S m) T' T' y); [lia|apply Rbar_le_refl|exact Hy]).
+  destruct (solution_bounded N a mu s b eps (S m) T' y T Hy1 ltac:(lra) HTT) as (B & HB & HBy).
   destruct (Hu B) as (t & Ht & HtT & Hlt).
   assert (E : y m t = x m t).
-  { apply (solutions_agree N a mu s b (S m) T y x); [| | |lia|exact Ht|exact HtT].
-    - apply (solution_weaken N a mu s b (S m) (S m) T' T y); [lia|now apply Rbar_lt_le|exact Hy1].
-    - apply (solution_weaken N a mu s b L (S m) T T x); [lia|apply Rbar_le_refl|exact Hs].
+  { apply (solutions_agree N a mu s b eps (S m) T y x); [| | |lia|exact Ht|exact HtT].
+    - apply (solution_weaken N a mu s b eps (S m) (S m) T' T y); [lia|now apply Rbar_lt_le|exact Hy1].
+    - apply (solution_weaken N a mu s b eps L (S m) T T x); [lia|apply Rbar_le_refl|exact Hs].
     - intros l Hl. apply H0. lia. }
   specialize (HBy m t ltac:(lia) ltac:(lra)). rewrite E in HBy. lra.
 Qed.
 End Order.
 
 (** If a solution ends at T, some token is unbounded. *)
-Lemma end_unbounded N a mu s b L (T : R) x : 0 < T -> solution N a mu s b L T x ->
-  (forall (T' : Rbar) y, solution N a mu s b L T' y -> (forall l, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T) ->
+Lemma end_unbounded N a mu s b (eps : nonnegreal) L (T : R) x : 0 < T -> solution N a mu s b eps L T x ->
+  (forall (T' : Rbar) y, solution N a mu s b eps L T' y -> (forall l, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T) ->
   exists l, (l < L)%nat /\ unbounded T x l.
 Proof.
   intros HT Hs Hmax. apply NNPP. intros Hno.
   destruct (common_bound T x L) as [B HB].
   { intros l Hl. destruct (bounded_or_unbounded T x l) as [Hu|HB]; [exfalso; apply Hno; now exists l|exact HB]. }
-  destruct (flow_continues N a mu s b L (fun l => x l 0) T x B HT Hs) as (T1 & z & HT1 & Hz & Sz).
+  destruct (flow_continues N a mu s b eps L (fun l => x l 0) T x B HT Hs) as (T1 & z & HT1 & Hz & Sz).
   - intros l _. reflexivity.
   - intros l t Hl Ht HtT. now apply HB.
   - pose proof (Hmax T1 z Hz Sz) as Hle. simpl in Hle. lra.
@@ -186,29 +186,29 @@ Qed.
 
 Theorem causality_times : causality_times_statement.
 Proof.
-  intros N a mu s b L m T T' x y (_ & Hs & _) (_ & _ & Hmax) Hm H0.
+  intros N a mu s b e0 L m T T' x y [eps <-]%as_floor (_ & Hs & _) (_ & _ & Hmax) Hm H0.
   apply (Hmax T x); [|exact H0].
-  apply (solution_weaken N a mu s b L m T T x); [exact Hm|apply Rbar_le_refl|exact Hs].
+  apply (solution_weaken N a mu s b eps L m T T x); [exact Hm|apply Rbar_le_refl|exact Hs].
 Qed.
 
 Theorem fast_order : fast_order_statement.
 Proof.
-  intros N a mu s b L T x Hmu HM (HT & Hs & Hmax).
-  destruct (end_unbounded N a mu s b L T x HT Hs Hmax) as (l0 & Hl0 & Hu0).
+  intros N a mu s b e0 L T x [eps <-]%as_floor Hmu HM (HT & Hs & Hmax).
+  destruct (end_unbounded N a mu s b eps L T x HT Hs Hmax) as (l0 & Hl0 & Hu0).
   destruct (least (unbounded T x) l0 Hu0) as (m & Hm & Hu & Hleast).
   assert (HmL : (m < L)%nat) by lia.
   exists m. split; [exact HmL|].
-  split; [now apply (unbounded_nonzero N a mu s b L T x Hs m)|].
+  split; [now apply (unbounded_nonzero N a mu s b eps L T x Hs m)|].
   assert (HB : exists B, forall l t, (l < m)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x l t) <= B).
   { apply (common_bound T x m). intros l Hl.
     destruct (bounded_or_unbounded T x l) as [Hul|HBl]; [exfalso; now apply (Hleast l)|exact HBl]. }
   destruct HB as [B HB].
   split; [now exists B|]. split; [|split].
-  - destruct (flow_continues N a mu s b m (fun l => x l 0) T x B HT) as (T1 & z & HT1 & Hz & Sz).
-    + apply (solution_weaken N a mu s b L m T T x); [lia|apply Rbar_le_refl|exact Hs].
+  - destruct (flow_continues N a mu s b eps m (fun l => x l 0) T x B HT) as (T1 & z & HT1 & Hz & Sz).
+    + apply (solution_weaken N a mu s b eps L m T T x); [lia|apply Rbar_le_refl|exact Hs].
     + intros l _. reflexivity.
     + intros l t Hl Ht HtT. now apply HB.
     + exists T1, z. auto.
-  - intros L' T' y HmL' Hy H0. now apply (unbounded_ends N a mu s b L T x HT Hs m L' T' y).
-  - intros l Hml Hl Nl. now apply (later_diverge N a mu s b L T x Hmu HM Hs m l).
+  - intros L' T' y HmL' Hy H0. now apply (unbounded_ends N a mu s b eps L T x HT Hs m L' T' y).
+  - intros l Hml Hl Nl. now apply (later_diverge N a mu s b eps L T x Hmu HM Hs m l).
 Qed.

@@ -9,38 +9,38 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Softplus Sums GrowthRate Signs Limits.
 Open Scope R_scope.
 
-Lemma growth_rate_first N a mu s b x :
-  growth_rate N a mu s b x O = sum_below N mu * x O ^ 2 * Delta s b (x O).
+Lemma growth_rate_first N a mu s b (eps : nonnegreal) x :
+  growth_rate N a mu s b eps x O = sum_below N mu * x O ^ 2 * Delta s b eps (x O).
 Proof. rewrite growth_rate_split, carried_first. ring. Qed.
 
-(** [modulus T m k b r]: r is positive on [0,T) and r' = m r^3 softplus(k r + b). *)
-Definition modulus (T : Rbar) (m k b : R) (r : R -> R) : Prop :=
-  evolves T r (fun t => m * r t ^ 3 * softplus (k * r t + b)) /\
+(** [modulus T m k b eps r]: r is positive on [0,T) and r' = m r^3 softplus(k r + b). *)
+Definition modulus (T : Rbar) (m k b : R) (eps : nonnegreal) (r : R -> R) : Prop :=
+  evolves T r (fun t => m * r t ^ 3 * (softplus (k * r t + b) + eps)) /\
   forall t, 0 <= t -> Rbar_lt t T -> 0 < r t.
 
-Lemma first_token_modulus N a mu s b L T x :
-  solution N a mu s b L T x -> (0 < L)%nat -> x O 0 <> 0 ->
+Lemma first_token_modulus N a mu s b (eps : nonnegreal) L T x :
+  solution N a mu s b eps L T x -> (0 < L)%nat -> x O 0 <> 0 ->
   exists e, e * e = 1 /\
     (forall t, 0 <= t -> Rbar_lt t T -> Rabs (x O t) = e * x O t) /\
-    modulus T (sum_below N mu) (s * e) b (fun t => e * x O t).
+    modulus T (sum_below N mu) (s * e) b eps (fun t => e * x O t).
 Proof.
   intros Hs HL N0.
-  destruct (abs_sign N a mu s b L T x O Hs HL N0) as (e & He & Habs).
+  destruct (abs_sign N a mu s b eps L T x O Hs HL N0) as (e & He & Habs).
   exists e. split; [exact He|]. split; [exact Habs|]. split.
   - destruct (evolves_scal T e (x O) _ (Hs O HL)) as [E0 E]. split; [exact E0|].
     intros t Ht HtT. specialize (E t Ht HtT). cbv beta in E.
     rewrite growth_rate_first in E. unfold Delta in E.
     replace (s * e * (e * x O t) + b) with (s * x O t * (e * e) + b) by ring.
     rewrite He, Rmult_1_r.
-    replace (sum_below N mu * (e * x O t) ^ 3 * softplus (s * x O t + b))
-      with (e * x O t * (sum_below N mu * x O t ^ 2 * softplus (s * x O t + b)) * (e * e)) by ring.
+    replace (sum_below N mu * (e * x O t) ^ 3 * (softplus (s * x O t + b) + eps))
+      with (e * x O t * (sum_below N mu * x O t ^ 2 * (softplus (s * x O t + b) + eps)) * (e * e)) by ring.
     rewrite He, Rmult_1_r. exact E.
   - intros t Ht HtT. rewrite <- (Habs t Ht HtT). apply Rabs_pos_lt.
-    now apply (token_nonzero N a mu s b L T x O Hs HL N0).
+    now apply (token_nonzero N a mu s b eps L T x O Hs HL N0).
 Qed.
 
 (** On the outward side s r sign(x0) is |s| r. *)
-Lemma outward_step s b x0 r : x0 <> 0 -> 0 <= s * x0 -> Delta s b (r * sign x0) = softplus (Rabs s * r + b).
+Lemma outward_step s b (eps : nonnegreal) x0 r : x0 <> 0 -> 0 <= s * x0 -> Delta s b eps (r * sign x0) = softplus (Rabs s * r + b) + eps.
 Proof.
   intros Nz Hp. unfold Delta. do 2 f_equal.
   destruct (Rdichotomy _ _ Nz) as [Neg|Pos].
@@ -70,14 +70,14 @@ Proof.
 Qed.
 
 Section Modulus.
-Variables (T : Rbar) (m k b : R) (r : R -> R).
+Variables (T : Rbar) (m k b : R) (eps : nonnegreal) (r : R -> R).
 Hypothesis Hm : 0 < m.
-Hypothesis Hr : modulus T m k b r.
+Hypothesis Hr : modulus T m k b eps r.
 
-Lemma modulus_rate_pos t : 0 <= t -> Rbar_lt t T -> 0 < m * r t ^ 3 * softplus (k * r t + b).
+Lemma modulus_rate_pos t : 0 <= t -> Rbar_lt t T -> 0 < m * r t ^ 3 * (softplus (k * r t + b) + eps).
 Proof.
   intros Ht HT. destruct Hr as [_ Hp]. specialize (Hp t Ht HT).
-  assert (0 < r t ^ 3) by (now apply pow_lt). pose proof (softplus_pos (k * r t + b)). pos.
+  assert (0 < r t ^ 3) by (now apply pow_lt). pose proof (step_pos (k * r t + b) eps). pos.
 Qed.
 
 Lemma modulus_increasing u v : 0 <= u <= v -> Rbar_lt v T -> r u <= r v.
@@ -89,14 +89,14 @@ Qed.
 End Modulus.
 
 (** A global modulus tends to infinity. *)
-Lemma modulus_diverges m k b r : 0 < m -> modulus p_infty m k b r -> is_lim r p_infty p_infty.
+Lemma modulus_diverges m k b (eps : nonnegreal) r : 0 < m -> modulus p_infty m k b eps r -> is_lim r p_infty p_infty.
 Proof.
   intros Hm Hr. pose proof Hr as [E Hp].
   assert (Mono : forall u v, 0 <= u <= v -> r u <= r v).
-  { intros u v Huv. exact (modulus_increasing p_infty m k b r Hm Hr u v Huv I). }
+  { intros u v Huv. exact (modulus_increasing p_infty m k b eps r Hm Hr u v Huv I). }
   apply lim_of_unbounded; [exact Mono|]. intros K.
   pose proof (Hp 0 (Rle_refl 0) I) as P0.
-  set (d := softplus (b - Rabs k * Rmax 0 K)). pose proof (softplus_pos (b - Rabs k * Rmax 0 K)) as Hd.
+  set (d := (softplus (b - Rabs k * Rmax 0 K) + eps)). pose proof (step_pos (b - Rabs k * Rmax 0 K) eps) as Hd.
   fold d in Hd. set (c := m * r 0 ^ 3 * d).
   assert (P3 : 0 < r 0 ^ 3) by (now apply pow_lt).
   assert (Hc : 0 < c) by (unfold c; pos).
@@ -107,8 +107,8 @@ Proof.
   assert (c * (t1 - 0) <= r t1 - r 0) as G'.
   { apply G. intros t Ht. pose proof (Mono 0 t ltac:(lra)) as R0. pose proof (Mono t t1 ltac:(lra)) as R1.
     assert (r 0 ^ 3 <= r t ^ 3) by (apply pow_incr; lra).
-    assert (d <= softplus (k * r t + b)).
-    { apply (Delta_lower k b (r t)). rewrite Rmax_right by lra. rewrite Rabs_pos_eq; lra. }
+    assert (d <= (softplus (k * r t + b) + eps)).
+    { apply (Delta_lower k b eps (r t)). rewrite Rmax_right by lra. rewrite Rabs_pos_eq; lra. }
     unfold c. apply Rmult_le_compat; [left; pos|lra| |assumption].
     apply Rmult_le_compat_l; lra. }
   replace (c * (t1 - 0)) with K in G' by (unfold t1; field; lra). lra.

@@ -108,9 +108,9 @@ Proof.
   apply (Rmult_lt_reg_r (1 + exp z)); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. lra.
 Qed.
 
-Lemma lip_Delta s b f : box_lipschitz L r f -> box_lipschitz L r (fun y => Delta s b (f y)).
+Lemma lip_Delta s b (eps : nonnegreal) f : box_lipschitz L r f -> box_lipschitz L r (fun y => Delta s b eps (f y)).
 Proof.
-  apply (lip_comp (Delta s b) (fun v => s * sigmoid (s * v + b))); [apply Delta_derive|].
+  apply (lip_comp (Delta s b eps) (fun v => s * sigmoid (s * v + b))); [apply Delta_derive|].
   intros c. exists (Rabs s). split; [apply Rabs_pos|]. intros v _.
   pose proof (sigmoid_range (s * v + b)). pose proof (Rabs_pos s).
   rewrite Rabs_mult, (Rabs_pos_eq (sigmoid _)) by lra. nra.
@@ -127,10 +127,10 @@ Qed.
 Lemma lip_pow f n : box_lipschitz L r f -> box_lipschitz L r (fun y => f y ^ n).
 Proof. intros Hf. induction n as [|n IH]; simpl; [apply lip_const|now apply lip_mult]. Qed.
 
-Lemma lip_hidden a mu s b l n : (l < L)%nat -> box_lipschitz L r (fun y => hidden a mu s b y l n).
+Lemma lip_hidden a mu s b (eps : nonnegreal) l n : (l < L)%nat -> box_lipschitz L r (fun y => hidden a mu s b eps y l n).
 Proof.
   assert (Own : forall k, (k < L)%nat ->
-    box_lipschitz L r (fun y => mu n * y k ^ 2 * Delta s b (y k))).
+    box_lipschitz L r (fun y => mu n * y k ^ 2 * Delta s b eps (y k))).
   { intros k Hk. pose proof (lip_coordinate k Hk) as C. apply lip_mult; [|now apply lip_Delta].
     apply lip_mult; [apply lip_const|now apply lip_pow]. }
   induction l as [|k IH]; intros Hl; simpl hidden; [now apply Own|].
@@ -138,11 +138,11 @@ Proof.
   apply lip_exp. apply lip_mult; [apply lip_const|]. now apply lip_Delta, lip_coordinate.
 Qed.
 
-Lemma lip_field N a mu s b l : (l < L)%nat ->
-  box_lipschitz L r (fun y => y l * growth_rate N a mu s b y l).
+Lemma lip_field N a mu s b (eps : nonnegreal) l : (l < L)%nat ->
+  box_lipschitz L r (fun y => y l * growth_rate N a mu s b eps y l).
 Proof.
   intros Hl. apply lip_mult; [now apply lip_coordinate|].
-  apply (lip_sum N (fun n y => hidden a mu s b y l n)). intros n _. now apply lip_hidden.
+  apply (lip_sum N (fun n y => hidden a mu s b eps y l n)). intros n _. now apply lip_hidden.
 Qed.
 
 (** Common constants for finitely many coordinates of a field. *)

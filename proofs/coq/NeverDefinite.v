@@ -6,7 +6,7 @@
 
 From Coq Require Import Reals Classical_Prop Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Statements Sums.
+From S6Flow Require Import Definitions Softplus Statements Sums.
 Open Scope R_scope.
 
 Lemma form_by_states N D S_B S_C v :
@@ -25,8 +25,8 @@ Qed.
 
 Theorem first_token_field : first_token_field_statement.
 Proof.
-  intros N D a S_B S_C S_Delta b x d. unfold layer_output. rewrite form_by_states.
-  rewrite (Rmult_comm (channel_step D S_Delta b (x O) d)), Rmult_assoc, <- sum_below_scal_r. apply sum_below_ext. intros n _. simpl layer_hidden. ring.
+  intros N D a S_B S_C S_Delta b e0 x d [eps <-]%as_floor. unfold layer_output. rewrite form_by_states.
+  rewrite (Rmult_comm (channel_step D S_Delta b eps (x O) d)), Rmult_assoc, <- sum_below_scal_r. apply sum_below_ext. intros n _. simpl layer_hidden. ring.
 Qed.
 
 (** The p-th unknown apart from the others. *)

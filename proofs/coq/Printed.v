@@ -10,19 +10,8 @@ Local Open Scope R_scope.
 
 (** ** Small identities *)
 
-Lemma Delta_zero s b : Delta s b 0 = softplus b.
-Proof. unfold Delta. now rewrite Rmult_0_r, Rplus_0_l. Qed.
-
-Lemma Delta_flat b u : Delta 0 b u = softplus b.
+Lemma Delta_flat b eps u : Delta 0 b eps u = softplus b + eps.
 Proof. unfold Delta. now rewrite Rmult_0_l, Rplus_0_l. Qed.
-
-Lemma softplus_positive z : 0 < softplus z.
-Proof.
-  unfold softplus. rewrite <- ln_1. pose proof (exp_pos z). apply ln_increasing; lra.
-Qed.
-
-Lemma Delta_positive s b u : 0 < Delta s b u.
-Proof. apply softplus_positive. Qed.
 
 (** An inverse square under a root is a quotient. *)
 Lemma root_of_inverse_square y c e :
@@ -59,53 +48,53 @@ Proof.
     + rewrite (Rabs_left mu0) by exact Hmu. ring.
 Qed.
 
-Lemma Rmin_steps_nonneg s b y : 0 <= Rmin (softplus b) (Delta s b y).
-Proof. apply Rmin_glb; left; [apply softplus_positive|apply Delta_positive]. Qed.
+Lemma Rmin_steps_nonneg s b (eps : nonnegreal) y : 0 <= Rmin (softplus b + eps) (Delta s b eps y).
+Proof. apply Rmin_glb; left; [apply step_pos|apply Delta_pos]. Qed.
 
 Theorem convergence_rate : convergence_rate_statement.
 Proof.
-  intros N a mu s b L x l Hn Hm Hs Hl.
-  destruct (convergence_rate_proved N a mu s b L x l Hn Hm Hs Hl) as (M & B & _ & Lm).
+  intros N a mu s b e0 L x l [eps <-]%as_floor Hn Hm Hs Hl.
+  destruct (convergence_rate_proved N a mu s b eps L x l Hn Hm Hs Hl) as (M & B & _ & Lm).
   split; [exact M|]. split; [|exact Lm].
   intros t Ht. apply (quotient_bound (sum_below N mu)); [exact Hm|apply Rmin_steps_nonneg|exact Ht|apply M; lra|].
-  intros Nz. specialize (B Nz t Ht). now rewrite Delta_zero in B.
+  intros Nz. specialize (B Nz t Ht). now rewrite Delta_0 in B.
 Qed.
 
 Theorem convergence_rate_first : convergence_rate_first_statement.
 Proof.
-  intros N a mu s b L x Hm Hs Hl.
-  destruct (convergence_rate_first_proved N a mu s b L x Hm Hs Hl) as (M & B & _ & Lm).
+  intros N a mu s b e0 L x [eps <-]%as_floor Hm Hs Hl.
+  destruct (convergence_rate_first_proved N a mu s b eps L x Hm Hs Hl) as (M & B & _ & Lm).
   split; [exact M|]. split; [|exact Lm].
   intros t Ht. apply (quotient_bound (sum_below N mu)); [exact Hm|apply Rmin_steps_nonneg|exact Ht|apply M; lra|].
-  intros Nz. specialize (B Nz t Ht). now rewrite Delta_zero in B.
+  intros Nz. specialize (B Nz t Ht). now rewrite Delta_0 in B.
 Qed.
 
 Theorem convergence_rate_attained : convergence_rate_attained_statement.
 Proof.
-  intros N a mu b x0 Hm Nz.
-  destruct (convergence_rate_attained_proved N a mu b x0 Hm Nz) as (x & Hs & H0 & B).
+  intros N a mu b e0 x0 [eps <-]%as_floor Hm Nz.
+  destruct (convergence_rate_attained_proved N a mu b eps x0 Hm Nz) as (x & Hs & H0 & B).
   exists x. split; [exact Hs|]. split; [exact H0|].
   intros t Ht. rewrite (B t Ht), !Delta_flat, Rmin_left by apply Rle_refl.
   apply root_of_inverse_square.
   - exact Nz.
-  - pose proof (softplus_positive b). repeat apply Rmult_le_pos; lra.
+  - pose proof (step_pos b eps). repeat apply Rmult_le_pos; lra.
   - rewrite (Rabs_left (sum_below N mu)) by exact Hm. ring.
 Qed.
 
 Theorem convergence_constants : convergence_constants_statement.
 Proof.
-  intros N a mu s b a0 L x l Ha Hp Hm Hs Hl Nz.
-  destruct (convergence_constants_proved N a mu s b a0 L x l Ha Hp Hm Hs Hl Nz) as [F Z].
+  intros N a mu s b e0 a0 L x l [eps <-]%as_floor Ha Hp Hm Hs Hl Nz.
+  destruct (convergence_constants_proved N a mu s b eps a0 L x l Ha Hp Hm Hs Hl Nz) as [F Z].
   rewrite (Rabs_left (sum_below N mu)) by exact Hm. split.
-  - intros H. specialize (F H). now replace (/ (2 * - sum_below N mu * softplus b))
-      with (1 / (2 * - sum_below N mu * softplus b)) by (unfold Rdiv; ring).
+  - intros H. specialize (F H). now replace (/ (2 * - sum_below N mu * (softplus b + eps)))
+      with (1 / (2 * - sum_below N mu * (softplus b + eps))) by (unfold Rdiv; ring).
   - intros j Hj Nj Hz. specialize (Z j Hj Nj Hz). now rewrite power_of_decay in Z.
 Qed.
 
 Theorem attention_decay : attention_decay_statement.
 Proof.
-  intros N a mu s b a0 L x l j cl cj Ha Hp Hm Hs Hl Hj Hcl Hcj.
-  pose proof (attention_decay_proved N a mu s b a0 L x l j cl cj Ha Hp Hm Hs Hl Hj Hcl Hcj) as H.
+  intros N a mu s b e0 a0 L x l j cl cj [eps <-]%as_floor Ha Hp Hm Hs Hl Hj Hcl Hcj.
+  pose proof (attention_decay_proved N a mu s b eps a0 L x l j cl cj Ha Hp Hm Hs Hl Hj Hcl Hcj) as H.
   rewrite power_of_decay in H.
   assert (P : forall c k, is_lim (fun t => t * x k t ^ 2) p_infty (Finite c) -> 0 <= c).
   { intros c k Hc. apply (is_lim_le_loc (fun _ => 0) (fun t => t * x k t ^ 2) p_infty (Finite 0) (Finite c)).
@@ -119,21 +108,21 @@ Qed.
 
 Theorem state_convergence : state_convergence_statement.
 Proof.
-  intros N a mu s b L x l Ha Hm Hs Hl Nz.
+  intros N a mu s b e0 L x l [eps <-]%as_floor Ha Hm Hs Hl Nz.
   rewrite (Rabs_left (sum_below N mu)) by exact Hm.
-  destruct (state_convergence_proved N a mu s b L x l Ha Hm Hs Hl Nz) as (Z & C & E).
+  destruct (state_convergence_proved N a mu s b eps L x l Ha Hm Hs Hl Nz) as (Z & C & E).
   split; [exact Z|]. split; [exact C|]. split; [exact E|]. intros K Hk.
   apply (is_lim_ext (fun t => t * ln t * x l t ^ 2)); [intros t; ring|].
-  exact (state_convergence_critical N a mu s b L x l Ha Hm Hs Hl Nz Hk K).
+  exact (state_convergence_critical N a mu s b eps L x l Ha Hm Hs Hl Nz Hk K).
 Qed.
 
 (** ** Slow divergence *)
 
 Theorem slow_log_rate : slow_log_rate_statement.
 Proof.
-  intros N a mu s b L T x l Ha Hn Hm Hs Hl Hk. split.
+  intros N a mu s b e0 L T x l <-%without_floor Ha Hn Hm Hs Hl Hk. split.
   2:{ destruct (Req_dec (x l 0) 0) as [Z|Nz].
-      - exists 0, 0. intros t Ht HT. rewrite (token_zero N a mu s b L T x l Hs Hl Z t Ht HT), Rabs_R0. lra.
+      - exists 0, 0. intros t Ht HT. rewrite (token_zero N a mu s b no_floor L T x l Hs Hl Z t Ht HT), Rabs_R0. lra.
       - destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [_ (C & _ & Up)].
         exists C, (exp 1). exact Up. }
   intros t Ht HT Nz. destruct (slow_log_rate_proved N a mu s b L T x l Ha Hn Hm Hs Hl Hk Nz) as [Lo _].
@@ -147,7 +136,7 @@ Qed.
 
 Theorem slow_first_token : slow_first_token_statement.
 Proof.
-  intros N a mu s b L x Hm Hs Hl Hn.
+  intros N a mu s b e0 L x <-%without_floor Hm Hs Hl Hn.
   destruct (slow_first_token_proved N a mu s b L x Hm Hs Hl Hn) as [One Three].
   split; [exact One|].
   assert (Ns : s <> 0) by (intros Z; rewrite Z in Hn; lra).
@@ -167,14 +156,14 @@ Qed.
 
 Theorem fast_bound : fast_bound_statement.
 Proof.
-  intros N a mu s b L T x l Hn Hm Hs Hl Nz Hp.
-  destruct (fast_bound_proved N a mu s b L T x l Hn Hm Hs Hl Nz Hp) as [HT HG]. split.
-  - replace (2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0))
-      with (2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2) by ring. exact HT.
+  intros N a mu s b e0 L T x l [eps <-]%as_floor Hn Hm Hs Hl Nz Hp.
+  destruct (fast_bound_proved N a mu s b eps L T x l Hn Hm Hs Hl Nz Hp) as [HT HG]. split.
+  - replace (2 * sum_below N mu * x l 0 ^ 2 * Delta s b eps (x l 0))
+      with (2 * sum_below N mu * Delta s b eps (x l 0) * x l 0 ^ 2) by ring. exact HT.
   - intros t Ht HtT. specialize (HG t Ht HtT).
-    replace (2 * sum_below N mu * t * x l 0 ^ 2 * Delta s b (x l 0))
-      with (2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t) by ring.
-    set (w := 1 - 2 * sum_below N mu * Delta s b (x l 0) * x l 0 ^ 2 * t) in *.
+    replace (2 * sum_below N mu * t * x l 0 ^ 2 * Delta s b eps (x l 0))
+      with (2 * sum_below N mu * Delta s b eps (x l 0) * x l 0 ^ 2 * t) by ring.
+    set (w := 1 - 2 * sum_below N mu * Delta s b eps (x l 0) * x l 0 ^ 2 * t) in *.
     assert (P0 : 0 < x l 0 ^ 2) by (now apply pow2_gt_0). pose proof (pow2_ge_0 (x l t)).
     assert (Pw : 0 < w) by (destruct (Rle_lt_dec w 0); [|assumption]; exfalso; nra).
     pose proof (sqrt_lt_R0 w Pw) as Ps. apply (Rmult_le_reg_r (sqrt w)); [exact Ps|].
@@ -186,19 +175,19 @@ Qed.
 
 Theorem fast_bound_attained : fast_bound_attained_statement.
 Proof.
-  intros N a mu b x0 Hm Nz.
-  rewrite <- (Delta_flat b x0).
-  replace (2 * sum_below N mu * x0 ^ 2 * Delta 0 b x0) with (2 * sum_below N mu * Delta 0 b x0 * x0 ^ 2) by ring.
-  exact (fast_bound_attained_proved N a mu b x0 Hm Nz).
+  intros N a mu b e0 x0 [eps <-]%as_floor Hm Nz.
+  rewrite <- (Delta_flat b eps x0).
+  replace (2 * sum_below N mu * x0 ^ 2 * Delta 0 b eps x0) with (2 * sum_below N mu * Delta 0 b eps x0 * x0 ^ 2) by ring.
+  exact (fast_bound_attained_proved N a mu b eps x0 Hm Nz).
 Qed.
 
 Theorem fast_blow_up_time : fast_blow_up_time_statement.
 Proof.
-  intros N a mu s b x0 Hm Nz Hp.
-  assert (I : forall u v : R, RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b (r * sign x0))) u v
-              = RInt (fun r => / (sum_below N mu * r ^ 3 * softplus (Rabs s * r + b))) u v).
+  intros N a mu s b e0 x0 [eps <-]%as_floor Hm Nz Hp.
+  assert (I : forall u v : R, RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b eps (r * sign x0))) u v
+              = RInt (fun r => / (sum_below N mu * r ^ 3 * (softplus (Rabs s * r + b) + eps))) u v).
   { intros u v. apply RInt_ext. intros r _. now rewrite outward_step. }
-  destruct (fast_blow_up_time_proved N a mu s b x0 Hm Nz Hp) as (T1 & P & Lm & U & E).
+  destruct (fast_blow_up_time_proved N a mu s b eps x0 Hm Nz Hp) as (T1 & P & Lm & U & E).
   exists T1. split; [exact P|]. split; [|split; [|exact E]].
   - eapply is_lim_ext; [|exact Lm]. intros v. symmetry. apply I.
   - intros L T x Hs Hl H0. destruct (U L T x Hs Hl H0) as (Le & Im & Fin).
@@ -207,8 +196,8 @@ Qed.
 
 Theorem blow_up_profile_first : blow_up_profile_first_statement.
 Proof.
-  intros N a mu s b L T x Hm Hs Hl HT Ho Hx.
-  destruct (blow_up_profile_proved N a mu s b L T x Hm Hs Hl HT Hx) as [Out _].
+  intros N a mu s b e0 L T x [eps <-]%as_floor Hm Hs Hl HT Ho Hx.
+  destruct (blow_up_profile_proved N a mu s b eps L T x Hm Hs Hl HT Hx) as [Out _].
   replace (/ (3 * sum_below N mu * Rabs s)) with (1 / (3 * sum_below N mu * Rabs s)) by (unfold Rdiv; ring).
   apply (filterlim_ext (fun t => (T - t) * Rabs (x 0%nat t) ^ 3)); [|now apply Out].
   intros t. rewrite <- (pow2_abs (x 0%nat t)). ring.
@@ -216,12 +205,12 @@ Qed.
 
 Theorem blow_up_profile_flat : blow_up_profile_flat_statement.
 Proof.
-  intros N a mu b x Hm Nz. split.
+  intros N a mu b e0 x [eps <-]%as_floor Hm Nz. split.
   - intros L T Hs Hl HT Hx t Ht.
-    destruct (blow_up_profile_proved N a mu 0 b L T x Hm Hs Hl HT Hx) as [_ Flat].
+    destruct (blow_up_profile_proved N a mu 0 b eps L T x Hm Hs Hl HT Hx) as [_ Flat].
     rewrite Rmult_comm, (Flat eq_refl Nz t Ht). unfold Rdiv. ring.
   - intros T (P & Hs & Hmax).
-    destruct (fast_blow_up_time_proved N a mu 0 b (x 0%nat 0) Hm Nz ltac:(lra)) as (T1 & _ & _ & H & y & Hy & H0).
+    destruct (fast_blow_up_time_proved N a mu 0 b eps (x 0%nat 0) Hm Nz ltac:(lra)) as (T1 & _ & _ & H & y & Hy & H0).
     destruct (H 1%nat T x Hs ltac:(lia) eq_refl) as (Le & _ & Lim).
     assert (E : T = T1).
     { apply Rbar_le_antisym; [exact Le|]. apply (Hmax T1 y Hy). intros l Hl. now replace l with 0%nat by lia. }
@@ -235,8 +224,8 @@ Proof. intros E. induction N as [|k IH]; [reflexivity|]. simpl. now rewrite IH, 
 
 Theorem affine_phase_line : affine_phase_line_statement.
 Proof.
-  intros N S_B S_C beta_B beta_C s b eps T x He Hx.
-  destruct (affine_phase_line_proved N S_B S_C beta_B beta_C s b eps T x He Hx) as [P Rest].
+  intros N S_B S_C beta_B beta_C s b e0 T x [eps <-]%as_floor Hx.
+  destruct (affine_phase_line_proved N S_B S_C beta_B beta_C s b eps T x Hx) as [P Rest].
   split; [|exact Rest]. intros y. rewrite P.
   rewrite (same_terms N (fun n => S_C n * S_B n) (fun n => S_B n * S_C n)) by (intros; ring).
   rewrite (same_terms N (fun n => S_C n * beta_B n + S_B n * beta_C n) (fun n => S_B n * beta_C n + S_C n * beta_B n)) by (intros; ring).

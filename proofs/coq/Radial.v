@@ -11,7 +11,7 @@ Open Scope R_scope.
 
 Theorem cone_equilibria : cone_equilibria_statement.
 Proof.
-  intros D M S_Delta b v T Hv d Hd. split.
+  intros D M S_Delta b e0 v T [eps <-]%as_floor Hv d Hd. split.
   - apply filterlim_const.
   - intros t _ _. change (fun e => v e) with v. rewrite Hv, Rmult_0_r, Rmult_0_l.
     apply (is_derive_const (K:=R_AbsRing) (V:=R_NormedModule)).
@@ -25,18 +25,18 @@ Proof.
 Qed.
 
 Section Radial.
-Variables (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R).
-Hypothesis sol : vector_solution D M S_Delta b T x.
-Hypothesis equal : forall v d, (d < D)%nat -> channel_step D S_Delta b v d = channel_step D S_Delta b v 0.
+Variables (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : nonnegreal) (T : Rbar) (x : nat -> R -> R).
+Hypothesis sol : vector_solution D M S_Delta b eps T x.
+Hypothesis equal : forall v d, (d < D)%nat -> channel_step D S_Delta b eps v d = channel_step D S_Delta b eps v 0.
 
-Definition common_rate (t : R) : R := form_at D M x t * step_at D S_Delta b x 0 t.
+Definition common_rate (t : R) : R := form_at D M x t * step_at D S_Delta b eps x 0 t.
 
 Lemma coordinate_evolves d : (d < D)%nat -> evolves T (x d) (fun t => x d t * common_rate t).
 Proof.
   intros Hd. destruct (sol d Hd) as [S0 S]. split; [exact S0|]. intros t Ht HT.
   specialize (S t Ht HT). rewrite equal in S by exact Hd.
   replace (x d t * common_rate t)
-    with (channel_step D S_Delta b (fun e => x e t) 0 * quadratic_form D M (fun e => x e t) * x d t)
+    with (channel_step D S_Delta b eps (fun e => x e t) 0 * quadratic_form D M (fun e => x e t) * x d t)
     by (unfold common_rate, form_at, step_at; ring).
   exact S.
 Qed.
@@ -44,21 +44,21 @@ Qed.
 Lemma common_rate_bounded : locally_bounded T common_rate.
 Proof.
   intros t0 Ht0 HT.
-  set (g := fun t => quadratic_form D M (fun e => ext (x e) t) * channel_step D S_Delta b (fun e => ext (x e) t) 0).
+  set (g := fun t => quadratic_form D M (fun e => ext (x e) t) * channel_step D S_Delta b eps (fun e => ext (x e) t) 0).
   assert (C : forall t e, 0 <= t <= t0 -> (e < D)%nat -> continuity_pt (ext (x e)) t).
   { intros t e Ht He. apply (evolves_ext_continuous T (x e) _ (sol e He)); [lra|].
     apply Rbar_lt_lt with t0; [lra|exact HT]. }
   destruct (bounded_on g t0 Ht0) as (K & HK).
   - intros t Ht. unfold g.
     apply (continuity_pt_mult (fun t => quadratic_form D M (fun e => ext (x e) t))
-      (fun t => channel_step D S_Delta b (fun e => ext (x e) t) 0)).
+      (fun t => channel_step D S_Delta b eps (fun e => ext (x e) t) 0)).
     + apply (sum_below_continuity D (fun d t => sum_below D (fun e => M d e * ext (x d) t * ext (x e) t))).
       intros d Hd. apply (sum_below_continuity D (fun e t => M d e * ext (x d) t * ext (x e) t)). intros e He.
       apply (continuity_pt_mult (fun t => M d e * ext (x d) t) (ext (x e))); [|now apply C].
       apply (continuity_pt_scal (ext (x d))). now apply C.
-    + apply (continuity_pt_ext (fun t => Delta 1 (b O) (projection D S_Delta (fun e => ext (x e) t) 0))).
+    + apply (continuity_pt_ext (fun t => Delta 1 (b O) eps (projection D S_Delta (fun e => ext (x e) t) 0))).
       { intros u. unfold Delta, channel_step. now rewrite Rmult_1_l. }
-      apply (continuity_pt_comp (fun t => projection D S_Delta (fun e => ext (x e) t) 0) (Delta 1 (b O)) t);
+      apply (continuity_pt_comp (fun t => projection D S_Delta (fun e => ext (x e) t) 0) (Delta 1 (b O) eps) t);
         [|apply Delta_continuity].
       apply (sum_below_continuity D (fun e t => S_Delta O e * ext (x e) t)). intros e He.
       apply (continuity_pt_scal (ext (x e))). now apply C.
@@ -82,26 +82,26 @@ End Radial.
 
 Theorem radial : radial_statement.
 Proof.
-  intros D M S_Delta b T x sol equal.
+  intros D M S_Delta b e0 T x [eps <-]%as_floor sol equal.
   set (q0 := quadratic_form D M (fun d => x d 0)).
   destruct (classic (exists e, (e < D)%nat /\ x e 0 <> 0)) as [(e & He & Ne)|No].
-  - pose proof (coordinate_evolves D M S_Delta b T x sol equal e He) as E.
-    set (g := common_rate D M S_Delta b x) in *.
+  - pose proof (coordinate_evolves D M S_Delta b eps T x sol equal e He) as E.
+    set (g := common_rate D M S_Delta b eps x) in *.
     pose proof (evolves_scal T (/ x e 0) _ _ E) as Ec. set (c := fun t => / x e 0 * x e t) in *.
     assert (C0 : c 0 = 1) by (unfold c; field; exact Ne).
     assert (Pc : forall t, 0 <= t -> Rbar_lt t T -> 0 < c t).
     { apply (sign_on T c _ Ec); [|lra]. intros t Ht HT Z.
-      apply (factor_nonzero T (x e) g E (common_rate_bounded D M S_Delta b T x sol) Ne t Ht HT).
+      apply (factor_nonzero T (x e) g E (common_rate_bounded D M S_Delta b eps T x sol) Ne t Ht HT).
       unfold c in Z. apply Rmult_integral in Z. destruct Z as [Z|Z]; [|exact Z].
       exfalso. revert Z. now apply Rinv_neq_0_compat. }
     assert (Ray : forall t, 0 <= t -> Rbar_lt t T -> forall d, (d < D)%nat -> x d t = c t * x d 0).
-    { intros t Ht HT d Hd. pose proof (cross_zero D M S_Delta b T x sol equal d e t Hd He Ht HT) as X.
+    { intros t Ht HT d Hd. pose proof (cross_zero D M S_Delta b eps T x sol equal d e t Hd He Ht HT) as X.
       unfold c. apply (Rmult_eq_reg_r (x e 0)); [|exact Ne]. rewrite X. field. exact Ne. }
     assert (Rate : forall t, 0 <= t -> Rbar_lt t T ->
        exists k, 0 < k /\ c t * g t = k * q0).
-    { intros t Ht HT. exists (c t ^ 3 * step_at D S_Delta b x 0 t).
+    { intros t Ht HT. exists (c t ^ 3 * step_at D S_Delta b eps x 0 t).
       pose proof (Pc t Ht HT). assert (0 < c t ^ 3) by (now apply pow_lt).
-      pose proof (step_at_pos D S_Delta b x 0 t). split; [pos|].
+      pose proof (step_at_pos D S_Delta b eps x 0 t). split; [pos|].
       unfold g, common_rate, form_at.
       rewrite (form_scaled D M (c t) (fun d => x d 0) (fun d => x d t) (Ray t Ht HT)). fold q0. ring. }
     exists c. split; [intros t Ht HT; split; [now apply Pc|now apply Ray]|]. split; [|split].
@@ -124,7 +124,7 @@ Proof.
       intros d Hd. rewrite Z0 by exact Hd. ring. }
     exists (fun _ => 1). split.
     + intros t Ht HT. split; [lra|]. intros d Hd. rewrite Z0 by exact Hd. rewrite Rmult_0_r.
-      apply (factor_zero T (x d) _ (coordinate_evolves D M S_Delta b T x sol equal d Hd)
-        (common_rate_bounded D M S_Delta b T x sol) (Z0 d Hd) t Ht HT).
+      apply (factor_zero T (x d) _ (coordinate_evolves D M S_Delta b eps T x sol equal d Hd)
+        (common_rate_bounded D M S_Delta b eps T x sol) (Z0 d Hd) t Ht HT).
     + fold q0. rewrite Q0. split; [intros; lra|]. split; [intros; lra|]. reflexivity.
 Qed.

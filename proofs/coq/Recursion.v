@@ -5,7 +5,7 @@
 
 From Coq Require Import Reals Lra Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Sums Statements.
+From S6Flow Require Import Definitions Softplus Sums Statements.
 Open Scope R_scope.
 
 Lemma sum_between_empty j g : sum_between (S j) (S j) g = 0.
@@ -35,27 +35,27 @@ Proof.
     rewrite Rmult_plus_distr_l, exp_plus. ring.
 Qed.
 
-Lemma hidden_solved a mu s b x l n :
-  hidden a mu s b x l n =
-  sum_below (S l) (fun j => mu n * x j ^ 2 * Delta s b (x j)
-    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))).
+Lemma hidden_solved a mu s b (eps : nonnegreal) x l n :
+  hidden a mu s b eps x l n =
+  sum_below (S l) (fun j => mu n * x j ^ 2 * Delta s b eps (x j)
+    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b eps (x k)))).
 Proof.
-  apply (recursion_solved (a n) (fun k => Delta s b (x k))
-    (fun j => mu n * x j ^ 2 * Delta s b (x j)) (fun k => hidden a mu s b x k n)).
+  apply (recursion_solved (a n) (fun k => Delta s b eps (x k))
+    (fun j => mu n * x j ^ 2 * Delta s b eps (x j)) (fun k => hidden a mu s b eps x k n)).
   - reflexivity.
   - intros k. reflexivity.
 Qed.
 
 Theorem linear_recursion : linear_recursion_statement.
 Proof.
-  intros N a mu s b x l. unfold growth_rate. apply sum_below_ext. intros n _. apply hidden_solved.
+  intros N a mu s b e0 x l [eps <-]%as_floor. unfold growth_rate. apply sum_below_ext. intros n _. apply hidden_solved.
 Qed.
 
 Theorem unrolled_attention_channel : unrolled_attention_channel_statement.
 Proof.
-  intros N a mu s b x l. unfold growth_rate, attention.
-  rewrite (sum_below_ext N _ (fun n => sum_below (S l) (fun j => mu n * x j ^ 2 * Delta s b (x j)
-    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k)))))) by (intros; apply hidden_solved).
+  intros N a mu s b e0 x l [eps <-]%as_floor. unfold growth_rate, attention.
+  rewrite (sum_below_ext N _ (fun n => sum_below (S l) (fun j => mu n * x j ^ 2 * Delta s b eps (x j)
+    * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b eps (x k)))))) by (intros; apply hidden_solved).
   rewrite (sum_below_swap N (S l)), <- sum_below_scal. apply sum_below_ext. intros j _.
   rewrite <- sum_below_scal, <- sum_below_scal. apply sum_below_ext. intros n _. ring.
 Qed.

@@ -22,68 +22,68 @@ Proof.
 Qed.
 
 Section Step.
-Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (x : nat -> R -> R) (l : nat).
+Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
-Notation delta0 := (softplus b).
-Notation q n := (exp (- a n * softplus b)).
+Notation D := (Delta s b eps).
+Notation delta0 := (softplus b + eps).
+Notation q n := (exp (- a n * (softplus b + eps))).
 Hypothesis HM : M < 0.
-Hypothesis Hs : solution N a mu s b L p_infty x.
+Hypothesis Hs : solution N a mu s b eps L p_infty x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Hlim : is_lim (x l) p_infty 0.
 Variable p : nat -> R.
-Hypothesis Hp : forall n, is_lim (fun t => -2 * t * inherited a mu s b (fun k => x k t) l n) p_infty (p n).
+Hypothesis Hp : forall n, is_lim (fun t => -2 * t * inherited a mu s b eps (fun k => x k t) l n) p_infty (p n).
 
 Definition kappa : R := sum_below N (fun n => q n * p n).
 
 Lemma Delta_lim : is_lim (fun t => D (x l t)) p_infty delta0.
-Proof. rewrite <- (Delta_0 s b). apply (lim_at_zero (x l) D Hlim), Delta_continuity. Qed.
+Proof. rewrite <- (Delta_0 s b eps). apply (lim_at_zero (x l) D Hlim), Delta_continuity. Qed.
 
 Lemma decay_lim n : is_lim (fun t => exp (- a n * D (x l t))) p_infty (q n).
 Proof.
-  rewrite <- (Delta_0 s b).
+  rewrite <- (Delta_0 s b eps).
   apply (lim_at_zero (x l) (fun v => exp (- a n * D v)) Hlim), decay_continuity.
 Qed.
 
 Lemma decayed_lim n :
-  is_lim (fun t => exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b (fun k => x k t) l n))
+  is_lim (fun t => exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b eps (fun k => x k t) l n))
          p_infty (q n * p n).
 Proof. exact (is_lim_mult _ _ _ _ _ (decay_lim n) (Hp n) I). Qed.
 
-Lemma carried_lim : is_lim (fun t => -2 * t * carried N a mu s b (fun k => x k t) l) p_infty kappa.
+Lemma carried_lim : is_lim (fun t => -2 * t * carried N a mu s b eps (fun k => x k t) l) p_infty kappa.
 Proof.
   apply (is_lim_ext (fun t => sum_below N (fun n =>
-    exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b (fun k => x k t) l n)))).
+    exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b eps (fun k => x k t) l n)))).
   - intros t. unfold carried. rewrite <- sum_below_scal. apply sum_below_ext. intros n _. ring.
   - apply sum_below_lim. intros n _. apply decayed_lim.
 Qed.
 
 Lemma share_zero : x l 0 = 0 ->
-  forall n, is_lim (fun t => -2 * t * hidden a mu s b (fun k => x k t) l n) p_infty (q n * p n).
+  forall n, is_lim (fun t => -2 * t * hidden a mu s b eps (fun k => x k t) l n) p_infty (q n * p n).
 Proof.
   intros Z n. eapply is_lim_ext_loc; [|apply decayed_lim].
-  exists 0. intros t Ht. rewrite (hidden_step a mu s b (fun k => x k t) l n).
-  rewrite (token_zero N a mu s b L p_infty x l Hs Hl Z t ltac:(lra) I). simpl (0 ^ 2). ring.
+  exists 0. intros t Ht. rewrite (hidden_step a mu s b eps (fun k => x k t) l n).
+  rewrite (token_zero N a mu s b eps L p_infty x l Hs Hl Z t ltac:(lra) I). simpl (0 ^ 2). ring.
 Qed.
 
 Hypothesis Nz : x l 0 <> 0.
 Let A := 2 * - M * delta0.
 
 Lemma A_pos : 0 < A.
-Proof. unfold A. pose proof (softplus_pos b). apply Rmult_lt_0_compat; lra. Qed.
+Proof. unfold A. pose proof (step_pos b eps). apply Rmult_lt_0_compat; lra. Qed.
 
 Let y (t : R) : R := / x l t ^ 2.
 Let al (t : R) : R := 2 * - M * D (x l t).
-Let be (t : R) : R := -2 * t * carried N a mu s b (fun k => x k t) l.
+Let be (t : R) : R := -2 * t * carried N a mu s b eps (fun k => x k t) l.
 
 Lemma nonzero t : 0 < t -> x l t <> 0.
-Proof. intros Ht. apply (token_nonzero N a mu s b L p_infty x l Hs Hl Nz); [lra|exact I]. Qed.
+Proof. intros Ht. apply (token_nonzero N a mu s b eps L p_infty x l Hs Hl Nz); [lra|exact I]. Qed.
 
 Lemma y_derive t : 0 < t -> is_derive y t (be t / t * y t + al t).
 Proof.
   intros Ht. pose proof (nonzero t Ht) as Hx.
-  destruct (token_invsq N a mu s b L p_infty x l Hs Hl Nz) as [_ H]. specialize (H t Ht I).
+  destruct (token_invsq N a mu s b eps L p_infty x l Hs Hl Nz) as [_ H]. specialize (H t Ht I).
   replace (be t / t * y t + al t) with (-2 * F (fun k => x k t) l / x l t ^ 2); [exact H|].
   rewrite growth_rate_split. unfold be, y, al. field. lra.
 Qed.
@@ -103,18 +103,18 @@ Qed.
 
 (** The share of state n. *)
 Lemma share_nonzero n :
-  is_lim (fun t => -2 * t * hidden a mu s b (fun k => x k t) l n) p_infty
+  is_lim (fun t => -2 * t * hidden a mu s b eps (fun k => x k t) l n) p_infty
          (q n * p n + mu n / M * Rmax 0 (1 - kappa)).
 Proof.
   apply (is_lim_ext (fun t =>
-    exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b (fun k => x k t) l n)
+    exp (- a n * D (x l t)) * (-2 * t * inherited a mu s b eps (fun k => x k t) l n)
     + -2 * mu n * D (x l t) * (t * x l t ^ 2))).
-  { intros t. rewrite (hidden_step a mu s b (fun k => x k t) l n). ring. }
+  { intros t. rewrite (hidden_step a mu s b eps (fun k => x k t) l n). ring. }
   apply is_lim_plus'; [apply decayed_lim|].
   replace (Finite (mu n / M * Rmax 0 (1 - kappa)))
     with (Rbar_mult (-2 * mu n * delta0) (Rmax 0 (1 - kappa) / A)).
   - apply is_lim_mult; [|exact square_lim|exact I].
     exact (is_lim_scal_l _ (-2 * mu n) p_infty delta0 Delta_lim).
-  - simpl. f_equal. unfold A. pose proof (softplus_pos b). field. lra.
+  - simpl. f_equal. unfold A. pose proof (step_pos b eps). field. lra.
 Qed.
 End Step.

@@ -4,13 +4,13 @@
 
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution Barrier Sums GrowthRate Statements.
+From S6Flow Require Import Definitions Softplus Calculus Evolution Barrier Sums GrowthRate Statements.
 Open Scope R_scope.
 
 Section Signs.
-Variables (N : nat) (a mu : nat -> R) (s b : R).
-Notation F := (growth_rate N a mu s b).
-Notation solution := (solution N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal).
+Notation F := (growth_rate N a mu s b eps).
+Notation solution := (solution N a mu s b eps).
 
 Lemma solution_evolves L T x l :
   solution L T x -> (l < L)%nat ->
@@ -96,8 +96,8 @@ End Signs.
 
 Theorem sign_invariance : sign_invariance_statement.
 Proof.
-  intros N a mu s b L T x l Hs Hl t Ht HT. split; [|split]; intros H0.
-  - now apply (token_positive N a mu s b L T x l).
-  - now apply (token_negative N a mu s b L T x l).
-  - now apply (token_zero N a mu s b L T x l).
+  intros N a mu s b e0 L T x l [eps <-]%as_floor Hs Hl t Ht HT. split; [|split]; intros H0.
+  - now apply (token_positive N a mu s b eps L T x l).
+  - now apply (token_negative N a mu s b eps L T x l).
+  - now apply (token_zero N a mu s b eps L T x l).
 Qed.

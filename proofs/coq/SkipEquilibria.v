@@ -23,13 +23,13 @@ Definition skip_speed (r : R) : R := r * skip_rate r.
 Lemma skip_rate_derive r : is_derive skip_rate r
   (m * (2 * r) * softplus (k * r + b) + m * r ^ 2 * (k * sigmoid (k * r + b))).
 Proof.
-  unfold skip_rate. apply (is_derive_ext (fun r => m * r ^ 2 * Delta k b r + d)); [reflexivity|].
+  unfold skip_rate. apply (is_derive_ext (fun r => m * r ^ 2 * Delta k b no_floor r + d)); [intros; now rewrite Delta_no_floor|].
   replace (m * (2 * r) * softplus (k * r + b) + m * r ^ 2 * (k * sigmoid (k * r + b)))
-    with (plus (m * (2 * r) * Delta k b r + m * r ^ 2 * (k * sigmoid (k * r + b))) 0)
-    by (unfold plus; simpl; unfold Delta; ring).
-  apply (is_derive_plus (fun r => m * r ^ 2 * Delta k b r) (fun _ => d));
+    with (plus (m * (2 * r) * Delta k b no_floor r + m * r ^ 2 * (k * sigmoid (k * r + b))) 0)
+    by (unfold plus; simpl; rewrite Delta_no_floor; ring).
+  apply (is_derive_plus (fun r => m * r ^ 2 * Delta k b no_floor r) (fun _ => d));
     [|apply (is_derive_const (K:=R_AbsRing) (V:=R_NormedModule))].
-  apply (is_derive_mult (fun r => m * r ^ 2) (Delta k b)); [|apply Delta_derive|intros; apply Rmult_comm].
+  apply (is_derive_mult (fun r => m * r ^ 2) (Delta k b no_floor)); [|apply Delta_derive|intros; apply Rmult_comm].
   auto_derive; [exact I|ring].
 Qed.
 
@@ -278,7 +278,7 @@ Qed.
 
 Theorem skip_escape : skip_escape_statement.
 Proof.
-  intros N mu s b d Hs Hd. set (c := Rabs s). assert (Hc : 0 < c) by now apply Rabs_pos_lt.
+  intros N mu s b e0 d <-%without_floor Hs Hd. set (c := Rabs s). assert (Hc : 0 < c) by now apply Rabs_pos_lt.
   set (A := Rabs (sum_below N mu) * exp b). assert (HA : 0 <= A) by (apply Rmult_le_pos; [apply Rabs_pos|left; apply exp_pos]).
   (* R^2 exp(- c R) <= 27 / (c^3 R) *)
   set (far := Rmax (2 / c) (28 * (A + 1) / (c ^ 3 * d))).
@@ -302,20 +302,20 @@ Qed.
 
 (** The modulus of the first token of a flow with a skip. *)
 Lemma skip_modulus N a mu s b d L T x :
-  skip_solution N a mu s b d L T x -> (0 < L)%nat -> x O 0 <> 0 ->
+  skip_solution N a mu s b no_floor d L T x -> (0 < L)%nat -> x O 0 <> 0 ->
   exists e, e * e = 1 /\
     (forall t, 0 <= t -> Rbar_lt t T -> Rabs (x O t) = e * x O t /\ 0 < e * x O t) /\
     evolves T (fun t => e * x O t) (fun t => skip_speed (sum_below N mu) (s * e) b d (e * x O t)).
 Proof.
   intros Hs HL N0. pose proof (Hs O HL) as E0.
-  set (G := fun t => growth_rate N a mu s b (fun k => x k t) 0 + d).
+  set (G := fun t => growth_rate N a mu s b no_floor (fun k => x k t) 0 + d).
   assert (Bd : locally_bounded T G).
   { intros t0 Ht0 HT0. destruct (bounded_on (fun t => skip_rate (sum_below N mu) s b d (ext (x O) t)) t0 Ht0) as (K & HK).
     - intros t Ht. apply (continuity_pt_comp (ext (x O)) (skip_rate (sum_below N mu) s b d));
         [|apply skip_rate_continuous].
       apply (evolves_ext_continuous T (x O) _ E0); [lra|]. apply Rbar_lt_lt with t0; [lra|exact HT0].
     - exists K. intros t Ht. specialize (HK t Ht). rewrite ext_pos in HK by lra.
-      unfold G. rewrite growth_rate_first. exact HK. }
+      unfold G. rewrite growth_rate_first, Delta_no_floor. exact HK. }
   pose proof (factor_nonzero T (x O) G E0 Bd N0) as Nz.
   assert (Sg : exists e, e * e = 1 /\ forall t, 0 <= t -> Rbar_lt t T -> 0 < e * x O t).
   { destruct (Rdichotomy _ _ N0) as [Neg|Pos].
@@ -331,17 +331,17 @@ Proof.
     destruct C as [-> | ->]; [rewrite Rabs_pos_eq by lra|rewrite Rabs_left by lra]; ring.
   - destruct (evolves_scal T e (x O) G E0) as [S0 S]. split; [exact S0|].
     intros t Ht HT. specialize (S t Ht HT). cbv beta in S. unfold G in S.
-    rewrite growth_rate_first in S. unfold Delta in S. unfold skip_speed, skip_rate.
+    rewrite growth_rate_first, Delta_no_floor in S. unfold skip_speed, skip_rate.
     replace (s * e * (e * x O t) + b) with (s * x O t * (e * e) + b) by ring.
     replace ((e * x O t) ^ 2) with (x O t ^ 2 * (e * e)) by ring. rewrite He, !Rmult_1_r. exact S.
 Qed.
 
 Theorem skip_equilibria : skip_equilibria_statement.
 Proof.
-  intros N a mu s b d T x [Hd Hm] Hmax N0. set (m := sum_below N mu) in *.
+  intros N a mu s b e0 d T x <-%without_floor [Hd Hm] Hmax N0. set (m := sum_below N mu) in *.
   destruct (skip_modulus N a mu s b d 1 T x (proj1 (proj2 Hmax)) (le_n _) N0) as (e & He & Sg & E). fold m in E.
   assert (HT : T = p_infty).
-  { apply (bounded_lives 1 (skip_field N a mu s b d) T x (skip_field_lipschitz N a mu s b d 1) Hmax).
+  { apply (bounded_lives 1 (skip_field N a mu s b no_floor d) T x (skip_field_lipschitz N a mu s b no_floor d 1) Hmax).
     intros i Hi T0 ET. replace i with O by lia. subst T. exists (e * x O 0 * exp (d * T0)). intros t Ht HtT.
     destruct (Sg t Ht HtT) as [-> Pt].
     pose proof (skip_bounded m (s * e) b d T0 _ Hm E (fun t Ht HT => proj2 (Sg t Ht HT)) t Ht HtT) as Bd. cbv beta in Bd.
@@ -353,7 +353,7 @@ Proof.
   subst T. split; [reflexivity|].
   destruct (Sg 0 (Rle_refl 0) I) as [A0 P0].
   assert (Sp : forall t, 0 <= t -> 0 < e * x O t) by (intros t Ht; now apply Sg).
-  assert (Own : forall t, m * x O t ^ 2 * Delta s b (x O t) = skip_rate m (s * e) b 0 (e * x O t)).
+  assert (Own : forall t, m * x O t ^ 2 * Delta s b no_floor (x O t) = skip_rate m (s * e) b 0 (e * x O t)).
   { intros t. unfold skip_rate, Delta. replace (s * e * (e * x O t)) with (s * x O t * (e * e)) by ring.
     replace ((e * x O t) ^ 2) with (x O t ^ 2 * (e * e)) by ring. rewrite He, !Rmult_1_r. ring. }
   assert (Loss : Rabs m * exp (b - Rabs s * Rmax (Rabs (x O 0)) (2 / Rabs s)) * Rmax (Rabs (x O 0)) (2 / Rabs s) ^ 2
@@ -371,8 +371,8 @@ Proof.
       exact (skip_relaxes m (Rabs s) b d (fun t => e * x O t) Hm Hd (Rabs_pos s) E Sp t Ht).
   - intros Hpos. rewrite (fast_slope s e (x O 0) He P0 Hpos) in E. pose proof (Rabs_pos s) as Hk.
     destruct (skip_root m (Rabs s) b d Hm Hd Hk) as (r & Pr & Zr).
-    assert (Out : forall r, m * r ^ 2 * Delta s b (r * sign (x O 0)) + d = skip_rate m (Rabs s) b d r).
-    { intros v. unfold skip_rate. now rewrite outward_step. }
+    assert (Out : forall r, m * r ^ 2 * Delta s b no_floor (r * sign (x O 0)) + d = skip_rate m (Rabs s) b d r).
+    { intros v. unfold skip_rate. rewrite outward_step by assumption. now rewrite Rplus_0_r. }
     exists r. split; [exact Pr|]. split; [now rewrite Out|]. split.
     + intros r' Pr' Zr'. rewrite Out in Zr'.
       destruct (Rtotal_order r' r) as [H|[H|H]]; [|exact H|].

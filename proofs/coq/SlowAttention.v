@@ -13,7 +13,7 @@ From S6Flow Require Import SlowRate Limits FirstToken SlowFirstToken SlowBounds 
 Open Scope R_scope.
 
 (** t ln t m r^2 softplus(b - c r) -> 1. *)
-Lemma slow_rate_limit m c b r : 0 < m -> 0 < c -> modulus p_infty m (- c) b r ->
+Lemma slow_rate_limit m c b r : 0 < m -> 0 < c -> modulus p_infty m (- c) b no_floor r ->
   is_lim (fun t => t * ln t * (m * r t ^ 2 * softplus (b - c * r t))) p_infty 1.
 Proof.
   intros Hm Hc Hr. pose proof (exp_pos b) as Eb.
@@ -42,12 +42,12 @@ Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < sum_below N mu.
-Hypothesis Hs : solution N a mu s b L p_infty x.
+Hypothesis Hs : solution N a mu s b no_floor L p_infty x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Hneg : forall k, (k <= l)%nat -> s * x k 0 < 0.
 
 (** Every step width tends to 0. *)
-Lemma step_vanishes k : (k <= l)%nat -> is_lim (fun t => Delta s b (x k t)) p_infty 0.
+Lemma step_vanishes k : (k <= l)%nat -> is_lim (fun t => Delta s b no_floor (x k t)) p_infty 0.
 Proof.
   intros Hk. destruct (common_growth N a mu s b L x l Hmu HM Hs Hl Hneg) as (D & HD & Gr).
   pose proof (exp_pos b) as Eb.
@@ -73,7 +73,7 @@ Lemma memory_kept :
 Proof.
   assert (S0 : is_lim (fun t => later_steps s b (fun k => x k t) l) p_infty 0).
   { rewrite <- (sum_below_zero l). unfold later_steps.
-    apply (sum_below_lim l (fun k t => Delta s b (x (S k) t)) (fun _ => 0)).
+    apply (sum_below_lim l (fun k t => Delta s b no_floor (x (S k) t)) (fun _ => 0)).
     intros k Hk. apply step_vanishes. lia. }
   apply (sum_below_lim N (fun n t => mu n * exp (- a n * later_steps s b (fun k => x k t) l)) mu).
   intros n _.
@@ -86,11 +86,11 @@ Proof.
 Qed.
 
 Lemma attention_to_first y :
-  attention N a mu s b y l 0 =
-  y l * y O * Delta s b (y O) * sum_below N (fun n => mu n * exp (- a n * later_steps s b y l)).
+  attention N a mu s b no_floor y l 0 =
+  y l * y O * Delta s b no_floor (y O) * sum_below N (fun n => mu n * exp (- a n * later_steps s b y l)).
 Proof.
   unfold attention. rewrite <- sum_below_scal. apply sum_below_ext. intros n _.
-  replace (sum_between 1 (S l) (fun k => Delta s b (y k))) with (later_steps s b y l).
+  replace (sum_between 1 (S l) (fun k => Delta s b no_floor (y k))) with (later_steps s b y l).
   - ring.
   - unfold sum_between, later_steps. simpl. now rewrite Nat.sub_0_r.
 Qed.
@@ -98,13 +98,13 @@ End Attention.
 
 Theorem slow_attention : slow_attention_statement.
 Proof.
-  intros N a mu s b L x l Ha Hmu HM Hs Pl Hl Hneg.
-  destruct (slow_ratios N a mu s b L x l Ha Hmu HM Hs Pl Hl Hneg) as (ratio & H1 & Lr).
+  intros N a mu s b e0 L x l <-%without_floor Ha Hmu HM Hs Pl Hl Hneg.
+  destruct (slow_ratios N a mu s b no_floor L x l eq_refl Ha Hmu HM Hs Pl Hl Hneg) as (ratio & H1 & Lr).
   exists ratio. split; [exact H1|]. split; [exact Lr|].
   destruct (common_sign N a mu s b L x l Hs Hl Hneg) as (e & He & Se & Sg).
   pose proof (slope_pos s x l Hneg) as Hc.
   assert (N0 : x O 0 <> 0) by (intros E; specialize (Hneg O ltac:(lia)); rewrite E in Hneg; lra).
-  destruct (first_token_modulus N a mu s b L p_infty x Hs ltac:(lia) N0) as (e' & He' & Habs & Hmod).
+  destruct (first_token_modulus N a mu s b no_floor L p_infty x Hs ltac:(lia) N0) as (e' & He' & Habs & Hmod).
   rewrite (slow_slope s e' (x O 0) He') in Hmod; [|apply Hmod; [lra|exact I]|apply Hneg; lia].
   pose proof (slow_rate_limit _ _ b _ HM Hc Hmod) as Lrate.
   pose proof (memory_kept N a mu s b L x l Hmu HM Hs Hl Hneg) as Lm.
@@ -116,8 +116,8 @@ Proof.
   - exists 0. intros t Ht. rewrite attention_to_first.
     destruct (Sg O t ltac:(lia) ltac:(lra)) as [E0 P0].
     assert (Nt : x O t <> 0) by (intros E; rewrite E in P0; lra).
-    assert (Ar : softplus (b - Rabs s * (e' * x O t)) = Delta s b (x O t)).
-    { unfold Delta. f_equal. rewrite <- (Habs t ltac:(lra) I).
+    assert (Ar : softplus (b - Rabs s * (e' * x O t)) = Delta s b no_floor (x O t)).
+    { rewrite Delta_no_floor. f_equal. rewrite <- (Habs t ltac:(lra) I).
       rewrite (slow_side N a mu s b L p_infty x Hs O ltac:(lia) (Hneg O ltac:(lia)) t ltac:(lra) I). ring. }
     rewrite Ar. replace ((e' * x O t) ^ 2) with (x O t ^ 2 * (e' * e')) by ring. rewrite He'.
     field. split; [lra|exact Nt].

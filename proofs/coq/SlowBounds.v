@@ -9,53 +9,55 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Softplus Sums GrowthRate Signs.
 From S6Flow Require Import SlowComparison SlowRate Limits FirstToken VectorToken RatioLimit.
 Open Scope R_scope.
+(* simpl leaves the floor of a step as it is written. *)
+Local Arguments nonneg : simpl never.
 
 (** ** The growth rate of a later token against that of the first *)
 
 (** Sum of the step widths of tokens 1..l (counted from 0). *)
 Definition later_steps (s b : R) (x : nat -> R) (l : nat) : R :=
-  sum_below l (fun k => Delta s b (x (S k))).
+  sum_below l (fun k => Delta s b no_floor (x (S k))).
 
 Lemma hidden_remembers a mu s b x l n : 0 <= mu n ->
-  exp (- a n * later_steps s b x l) * hidden a mu s b x O n <= hidden a mu s b x l n.
+  exp (- a n * later_steps s b x l) * hidden a mu s b no_floor x O n <= hidden a mu s b no_floor x l n.
 Proof.
   intros Hm. unfold later_steps. induction l as [|l IH].
   - simpl sum_below. rewrite Rmult_0_r, exp_0. lra.
-  - rewrite (hidden_step a mu s b x (S l)). simpl inherited. simpl sum_below.
+  - rewrite (hidden_step a mu s b no_floor x (S l)). simpl inherited. simpl sum_below.
     rewrite Rmult_plus_distr_l, exp_plus.
-    pose proof (sq_Delta_nonneg s b (x (S l))) as Q.
-    assert (0 <= mu n * x (S l) ^ 2 * Delta s b (x (S l))).
+    pose proof (sq_Delta_nonneg s b no_floor (x (S l))) as Q.
+    assert (0 <= mu n * x (S l) ^ 2 * Delta s b no_floor (x (S l))).
     { rewrite Rmult_assoc. now apply Rmult_le_pos. }
-    pose proof (exp_pos (- a n * Delta s b (x (S l)))) as P.
+    pose proof (exp_pos (- a n * Delta s b no_floor (x (S l)))) as P.
     apply (Rmult_le_compat_l _ _ _ (Rlt_le _ _ P)) in IH. lra.
 Qed.
 
 Lemma growth_rate_against_first N a mu s b x l :
   (forall n, (n < N)%nat -> 0 <= a n) -> all_nonneg N mu ->
-  growth_rate N a mu s b x O
-  - sum_below N (fun n => a n * mu n) * later_steps s b x (S l) * (x O ^ 2 * Delta s b (x O))
-  + sum_below N mu * x (S l) ^ 2 * Delta s b (x (S l))
-  <= growth_rate N a mu s b x (S l).
+  growth_rate N a mu s b no_floor x O
+  - sum_below N (fun n => a n * mu n) * later_steps s b x (S l) * (x O ^ 2 * Delta s b no_floor (x O))
+  + sum_below N mu * x (S l) ^ 2 * Delta s b no_floor (x (S l))
+  <= growth_rate N a mu s b no_floor x (S l).
 Proof.
-  intros Ha Hm. unfold growth_rate. set (S0 := later_steps s b x (S l)). set (q := x O ^ 2 * Delta s b (x O)).
-  replace (sum_below N (hidden a mu s b x O) - sum_below N (fun n => a n * mu n) * S0 * q
-           + sum_below N mu * x (S l) ^ 2 * Delta s b (x (S l)))
-    with (sum_below N (fun n => mu n * q * (1 - a n * S0) + mu n * (x (S l) ^ 2 * Delta s b (x (S l))))).
+  intros Ha Hm. unfold growth_rate. set (S0 := later_steps s b x (S l)). set (q := x O ^ 2 * Delta s b no_floor (x O)).
+  replace (sum_below N (hidden a mu s b no_floor x O) - sum_below N (fun n => a n * mu n) * S0 * q
+           + sum_below N mu * x (S l) ^ 2 * Delta s b no_floor (x (S l)))
+    with (sum_below N (fun n => mu n * q * (1 - a n * S0) + mu n * (x (S l) ^ 2 * Delta s b no_floor (x (S l))))).
   2:{ rewrite sum_below_plus, sum_below_scal_r.
       rewrite (sum_below_ext N (fun n => mu n * q * (1 - a n * S0))
-        (fun n => hidden a mu s b x O n + a n * mu n * (- S0 * q))).
+        (fun n => hidden a mu s b no_floor x O n + a n * mu n * (- S0 * q))).
       - rewrite sum_below_plus, sum_below_scal_r. ring.
       - intros n _. simpl hidden. unfold q. ring. }
   apply sum_below_le. intros n Hn. rewrite hidden_step. simpl inherited.
   rewrite (Rmult_assoc (mu n) (x (S l) ^ 2)). apply Rplus_le_compat_r.
   pose proof (hidden_remembers a mu s b x l n (Hm n Hn)) as R.
-  pose proof (exp_pos (- a n * Delta s b (x (S l)))) as P.
+  pose proof (exp_pos (- a n * Delta s b no_floor (x (S l)))) as P.
   apply (Rmult_le_compat_l _ _ _ (Rlt_le _ _ P)) in R. eapply Rle_trans; [|exact R].
   rewrite <- Rmult_assoc, <- exp_plus.
-  replace (- a n * Delta s b (x (S l)) + - a n * later_steps s b x l) with (- (a n * S0))
+  replace (- a n * Delta s b no_floor (x (S l)) + - a n * later_steps s b x l) with (- (a n * S0))
     by (unfold S0, later_steps; simpl sum_below; ring).
-  change (hidden a mu s b x O n) with (mu n * x O ^ 2 * Delta s b (x O)).
-  replace (mu n * x O ^ 2 * Delta s b (x O)) with (mu n * q) by (unfold q; ring).
+  change (hidden a mu s b no_floor x O n) with (mu n * x O ^ 2 * Delta s b no_floor (x O)).
+  replace (mu n * x O ^ 2 * Delta s b no_floor (x O)) with (mu n * q) by (unfold q; ring).
   rewrite Rmult_comm.
   apply Rmult_le_compat_r.
   - apply Rmult_le_pos; [now apply Hm|apply sq_Delta_nonneg].
@@ -68,7 +70,7 @@ Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < sum_below N mu.
-Hypothesis Hs : solution N a mu s b L p_infty x.
+Hypothesis Hs : solution N a mu s b no_floor L p_infty x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Hneg : forall k, (k <= l)%nat -> s * x k 0 < 0.
 Notation c := (Rabs s).
@@ -86,10 +88,10 @@ Proof. intros Hk E. specialize (Hneg k Hk). rewrite E in Hneg. lra. Qed.
 Lemma common_sign : exists e, e * e = 1 /\ s * e = - c /\
   forall k t, (k <= l)%nat -> 0 <= t -> Rabs (x k t) = e * x k t /\ 0 < e * x k t.
 Proof.
-  destruct (abs_sign N a mu s b L p_infty x O Hs ltac:(lia) (start_nonzero O ltac:(lia))) as (e & He & H0).
+  destruct (abs_sign N a mu s b no_floor L p_infty x O Hs ltac:(lia) (start_nonzero O ltac:(lia))) as (e & He & H0).
   assert (P : forall k t, (k <= l)%nat -> 0 <= t -> 0 < Rabs (x k t)).
   { intros k t Hk Ht. apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L p_infty x k Hs ltac:(lia) (start_nonzero k Hk) t Ht I). }
+    exact (token_nonzero N a mu s b no_floor L p_infty x k Hs ltac:(lia) (start_nonzero k Hk) t Ht I). }
   assert (Se : s * e = - c).
   { apply (slow_slope s e (x O 0) He); [|apply Hneg; lia].
     rewrite <- (H0 0 (Rle_refl 0) I). apply P; [lia|lra]. }
@@ -129,8 +131,8 @@ Proof.
   pose proof slope_pos as Hc.
   induction k as [|k IH]; intros Hk; [exists 1; split; [lra|]; intros; lra|].
   destruct (IH ltac:(lia)) as (Q & HQ & IHt).
-  destruct (slow_ratio p_infty (fun t => e * x (S k) t) (fun t => growth_rate N a mu s b (fun j => x j t) (S k))
-    (fun t => e * x k t) (fun t => growth_rate N a mu s b (fun j => x j t) k)
+  destruct (slow_ratio p_infty (fun t => e * x (S k) t) (fun t => growth_rate N a mu s b no_floor (fun j => x j t) (S k))
+    (fun t => e * x k t) (fun t => growth_rate N a mu s b no_floor (fun j => x j t) k)
     (sum_below N mu) b c D HM Hc HD
     (evolves_scal p_infty e _ _ (Hs (S k) ltac:(lia))) (evolves_scal p_infty e _ _ (Hs k ltac:(lia))))
     as (Q' & HQ' & H').
@@ -158,7 +160,7 @@ Proof.
   assert (HB : 0 < B) by (apply Rdiv_lt_0_compat; [pos|now apply pow_lt]).
   set (K := A + B / D). assert (HBD : 0 < B / D) by (apply Rdiv_lt_0_compat; lra).
   exists (4 * sqrt K). intros t Ht.
-  pose proof (log_upper p_infty (fun t => e * x O t) (fun t => growth_rate N a mu s b (fun j => x j t) O)
+  pose proof (log_upper p_infty (fun t => e * x O t) (fun t => growth_rate N a mu s b no_floor (fun j => x j t) O)
     (sum_below N mu) b c HM Hc (evolves_scal p_infty e _ _ (Hs O ltac:(lia)))) as U. cbv beta in U.
   assert (U' : e * x O t <= 2 / c * ln (A + B * t)).
   { apply U; [intros u Hu _; apply Sg; [lia|exact Hu]| |exact Ht|exact I].
@@ -188,19 +190,19 @@ Qed.
 Lemma loss_small D : 0 < D ->
   (forall k t, (k <= l)%nat -> 0 <= t -> 1 + D * t <= exp (c * Rabs (x k t))) ->
   forall t, 0 <= t ->
-  later_steps s b (fun k => x k t) l * (x O t ^ 2 * Delta s b (x O t))
+  later_steps s b (fun k => x k t) l * (x O t ^ 2 * Delta s b no_floor (x O t))
   <= sum_below l (fun _ => 1) * exp b * (exp b * (16 / c ^ 2)) * (tail D t / (1 + D * t)).
 Proof.
   intros HD Gr t Ht. pose proof slope_pos as Hc. pose proof (exp_pos b) as Eb.
   assert (0 <= D * t) by (apply Rmult_le_pos; lra).
-  assert (Step : forall k, (k <= l)%nat -> Delta s b (x k t) <= exp b * exp (- (c * Rabs (x k t)))).
+  assert (Step : forall k, (k <= l)%nat -> Delta s b no_floor (x k t) <= exp b * exp (- (c * Rabs (x k t)))).
   { intros k Hk. rewrite <- exp_plus.
     exact (slow_step_width N a mu s b L p_infty x Hs k ltac:(lia) (Hneg k Hk) t Ht I). }
   assert (A1 : later_steps s b (fun k => x k t) l <= sum_below l (fun _ => 1) * exp b * / (1 + D * t)).
   { rewrite Rmult_assoc, <- sum_below_scal_r. apply sum_below_le. intros k Hk. rewrite Rmult_1_l.
     eapply Rle_trans; [apply Step; lia|]. apply Rmult_le_compat_l; [lra|]. rewrite exp_Ropp.
     apply Rinv_le_contravar; [lra|]. apply Gr; [lia|exact Ht]. }
-  assert (A2 : x O t ^ 2 * Delta s b (x O t) <= exp b * (16 / c ^ 2) * tail D t).
+  assert (A2 : x O t ^ 2 * Delta s b no_floor (x O t) <= exp b * (16 / c ^ 2) * tail D t).
   { set (y := Rabs (x O t)). assert (Hy : 0 <= y) by apply Rabs_pos.
     rewrite <- pow2_abs. fold y. specialize (Step O ltac:(lia)). fold y in Step.
     specialize (Gr O t ltac:(lia) Ht). fold y in Gr.

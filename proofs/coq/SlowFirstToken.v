@@ -15,13 +15,13 @@ Section Slow.
 Variables (m c b : R) (r : R -> R).
 Hypothesis Hm : 0 < m.
 Hypothesis Hc : 0 < c.
-Hypothesis Hr : modulus p_infty m (- c) b r.
+Hypothesis Hr : modulus p_infty m (- c) b no_floor r.
 
 Lemma slow_pos t : 0 <= t -> 0 < r t.
 Proof. intros Ht. now apply Hr. Qed.
 
 Lemma slow_diverges : is_lim r p_infty p_infty.
-Proof. exact (modulus_diverges m (- c) b r Hm Hr). Qed.
+Proof. exact (modulus_diverges m (- c) b no_floor r Hm Hr). Qed.
 
 Lemma scaled_diverges : is_lim (fun t => c * r t) p_infty p_infty.
 Proof.
@@ -50,7 +50,7 @@ Proof.
   - eapply continuous_of_derive. apply ratio_derive, Hp; [lra|exact I].
   - intros t Ht _. apply ratio_derive, Hp; [lra|exact I].
   - split; [exact F0|]. intros t Ht HT. specialize (F t Ht HT). cbv beta in F.
-    specialize (Hp t ltac:(lra) I).
+    specialize (Hp t ltac:(lra) I). change (nonneg no_floor) with 0 in F. rewrite Rplus_0_r in F.
     replace (b - c * r t) with (- c * r t + b) by ring.
     replace (m * (exp (c * r t) * softplus (- c * r t + b)) * (c - 3 * / r t))
       with (m * r t ^ 3 * softplus (- c * r t + b) * (exp (c * r t) / r t ^ 3 * (c - 3 / r t)))
@@ -149,7 +149,7 @@ Proof.
   intros N a mu s b L x Hm Hs HL Hneg.
   assert (N0 : x O 0 <> 0) by (intros E; rewrite E in Hneg; lra).
   assert (Ns : s <> 0) by (intros E; rewrite E in Hneg; lra).
-  destruct (first_token_modulus N a mu s b L p_infty x Hs HL N0) as (e & He & Habs & Hmod).
+  destruct (first_token_modulus N a mu s b no_floor L p_infty x Hs HL N0) as (e & He & Habs & Hmod).
   rewrite (slow_slope s e (x O 0) He) in Hmod;
     [|apply Hmod; [lra|exact I]|exact Hneg].
   pose proof (Rabs_pos_lt s Ns) as Hc.

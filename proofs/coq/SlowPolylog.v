@@ -10,8 +10,8 @@ Proof. intros Ht. rewrite <- (ln_exp 1). apply ln_le; [apply exp_pos|exact Ht]. 
 
 Theorem slow_polylog_rate : slow_polylog_rate_statement.
 Proof.
-  intros N a mu s b L x l Ha Hmu HM Hs Hl Hk.
-  destruct (slow_log_rate N a mu s b L p_infty x l Ha Hmu HM Hs Hl Hk) as [_ (C & t0 & HC)].
+  intros N a mu s b e0 L x l <-%without_floor Ha Hmu HM Hs Hl Hk.
+  destruct (slow_log_rate N a mu s b no_floor L p_infty x l eq_refl Ha Hmu HM Hs Hl Hk) as [_ (C & t0 & HC)].
   set (t1 := Rmax t0 (exp 1)). pose proof (Rmax_l t0 (exp 1)) as T0. pose proof (Rmax_r t0 (exp 1)) as T1. fold t1 in T0, T1.
   assert (B : forall t, t1 <= t -> Rabs (x l t) <= Rabs C * ln t).
   { intros t Ht. pose proof (ln_above_one t ltac:(lra)). pose proof (Rle_abs C).

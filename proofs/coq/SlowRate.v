@@ -11,12 +11,12 @@ Open Scope R_scope.
 
 Section LogLower.
 Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat).
-Notation F := (growth_rate N a mu s b).
+Notation F := (growth_rate N a mu s b no_floor).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
+Notation D := (Delta s b no_floor).
 Hypothesis Hmu : all_nonneg N mu.
 Hypothesis HM : 0 < M.
-Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hs : solution N a mu s b no_floor L T x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Nz : x l 0 <> 0.
 Hypothesis Ns : s <> 0.
@@ -28,7 +28,7 @@ Lemma exp_lower t : 0 <= t -> Rbar_lt t T ->
   <= exp (Rabs s * Rabs (x l t)).
 Proof.
   intros Ht HT.
-  destruct (abs_sign N a mu s b L T x l Hs Hl Nz) as (e & He & Habs).
+  destruct (abs_sign N a mu s b no_floor L T x l Hs Hl Nz) as (e & He & Habs).
   set (sg := Rabs s). assert (Hsg : 0 < sg) by now apply Rabs_pos_lt.
   set (r0 := Rabs (x l 0)). assert (Hr0 : 0 < r0) by now apply Rabs_pos_lt.
   set (C := sg * M * r0 ^ 3 * (exp b / (1 + exp b))).
@@ -36,17 +36,17 @@ Proof.
   pose proof (exp_pos b) as Eb.
   assert (Hr03 : 0 < r0 ^ 3) by (apply pow_lt; exact Hr0).
   pose proof (evolves_exp T sg _ _
-    (evolves_scal T e _ _ (solution_evolves N a mu s b L T x l Hs Hl))) as EE.
+    (evolves_scal T e _ _ (solution_evolves N a mu s b no_floor L T x l Hs Hl))) as EE.
   pose proof (growth_on T _ _ C 0 t EE (Rle_refl 0) Ht HT) as GG. cbv beta in GG.
   rewrite <- (Habs t Ht HT), <- (Habs 0 (Rle_refl 0) HT0) in GG. fold r0 in GG.
   cut (C * (t - 0) <= exp (sg * Rabs (x l t)) - exp (sg * r0)); [lra|].
   apply GG. intros u Hu.
   assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
   rewrite <- (Habs u ltac:(lra) HuT).
-  pose proof (abs_nondecreasing N a mu s b L T x l Hmu HM Hs Hl Nz 0 u (Rle_refl 0) ltac:(lra) HuT) as A.
+  pose proof (abs_nondecreasing N a mu s b no_floor L T x l Hmu HM Hs Hl Nz 0 u (Rle_refl 0) ltac:(lra) HuT) as A.
   fold r0 in A.
-  pose proof (growth_rate_lower N a mu s b (fun k => x k u) l Hmu) as HF. cbv beta in HF.
-  pose proof (Delta_lower s b (x l u) _ (Rle_refl _)) as HDl. fold sg in HDl.
+  pose proof (growth_rate_lower N a mu s b no_floor (fun k => x k u) l Hmu) as HF. cbv beta in HF.
+  pose proof (Delta_least s b no_floor (x l u) _ (Rle_refl _)) as HDl. fold sg in HDl.
   rewrite <- pow2_abs in HF.
   set (r := Rabs (x l u)) in *.
   pose proof (ln1p_lower _ (exp_pos (b - sg * r))) as Q. fold (softplus (b - sg * r)) in Q.
@@ -94,12 +94,12 @@ End LogLower.
 
 Section Slow.
 Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R).
-Notation F := (growth_rate N a mu s b).
+Notation F := (growth_rate N a mu s b no_floor).
 Notation M := (sum_below N mu).
-Notation D := (Delta s b).
+Notation D := (Delta s b no_floor).
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis Hmu : all_nonneg N mu.
-Hypothesis Hs : solution N a mu s b L T x.
+Hypothesis Hs : solution N a mu s b no_floor L T x.
 
 (** s x_l keeps its sign. *)
 Lemma slow_side l : (l < L)%nat -> s * x l 0 < 0 -> forall t, 0 <= t -> Rbar_lt t T ->
@@ -108,9 +108,9 @@ Proof.
   intros Hl Hneg t Ht HT. rewrite <- Rabs_mult.
   assert (s * x l t < 0).
   { destruct (Rtotal_order (x l 0) 0) as [H0|[H0|H0]].
-    - pose proof (token_negative N a mu s b L T x l Hs Hl H0 t Ht HT). nra.
+    - pose proof (token_negative N a mu s b no_floor L T x l Hs Hl H0 t Ht HT). nra.
     - rewrite H0 in Hneg. lra.
-    - pose proof (token_positive N a mu s b L T x l Hs Hl ltac:(lra) t Ht HT). nra. }
+    - pose proof (token_positive N a mu s b no_floor L T x l Hs Hl ltac:(lra) t Ht HT). nra. }
   rewrite Rabs_left by assumption. ring.
 Qed.
 
@@ -123,18 +123,18 @@ Qed.
 
 (** What a token inherits is at most the growth rate of the last nonzero token before it. *)
 Lemma predecessor l : (l <= L)%nat ->
-  (forall t, 0 <= t -> Rbar_lt t T -> carried N a mu s b (fun k => x k t) l <= 0) \/
+  (forall t, 0 <= t -> Rbar_lt t T -> carried N a mu s b no_floor (fun k => x k t) l <= 0) \/
   (exists k, (k < l)%nat /\ x k 0 <> 0 /\
-   forall t, 0 <= t -> Rbar_lt t T -> carried N a mu s b (fun k => x k t) l <= F (fun k => x k t) k).
+   forall t, 0 <= t -> Rbar_lt t T -> carried N a mu s b no_floor (fun k => x k t) l <= F (fun k => x k t) k).
 Proof.
   induction l as [|l IH]; intros Hl.
   - left. intros t _ _. rewrite carried_first. lra.
   - destruct (Req_dec (x l 0) 0) as [Z|Nz].
     + assert (E : forall t, 0 <= t -> Rbar_lt t T ->
-        carried N a mu s b (fun k => x k t) (S l) <= carried N a mu s b (fun k => x k t) l).
-      { intros t Ht HT. rewrite <- (growth_rate_zero_token N a mu s b (fun k => x k t) l).
+        carried N a mu s b no_floor (fun k => x k t) (S l) <= carried N a mu s b no_floor (fun k => x k t) l).
+      { intros t Ht HT. rewrite <- (growth_rate_zero_token N a mu s b no_floor (fun k => x k t) l).
         - now apply carried_le.
-        - apply (token_zero N a mu s b L T x l Hs ltac:(lia) Z t Ht HT). }
+        - apply (token_zero N a mu s b no_floor L T x l Hs ltac:(lia) Z t Ht HT). }
       destruct (IH ltac:(lia)) as [H|(k & Hk & Nk & H)].
       * left. intros t Ht HT. specialize (E t Ht HT). specialize (H t Ht HT). lra.
       * right. exists k. split; [lia|]. split; [exact Nk|]. intros t Ht HT.
@@ -147,7 +147,7 @@ Hypothesis HM : 0 < M.
 (** The own term of a slow token. *)
 Lemma slow_own l : (l < L)%nat -> s * x l 0 < 0 -> forall t, 0 <= t -> Rbar_lt t T ->
   F (fun k => x k t) l
-  <= carried N a mu s b (fun k => x k t) l + M * Rabs (x l t) ^ 2 * exp (b - Rabs s * Rabs (x l t)).
+  <= carried N a mu s b no_floor (fun k => x k t) l + M * Rabs (x l t) ^ 2 * exp (b - Rabs s * Rabs (x l t)).
 Proof.
   intros Hl Hneg t Ht HT. rewrite growth_rate_split. apply Rplus_le_compat_l. rewrite pow2_abs.
   apply Rmult_le_compat_l; [apply Rmult_le_pos; [lra|apply pow2_ge_0]|].
@@ -163,11 +163,11 @@ Proof.
   assert (Ns : s <> 0) by (intros E; rewrite E in Hn; lra).
   assert (Hsg : 0 < Rabs s) by now apply Rabs_pos_lt.
   pose proof (exp_pos b) as Eb.
-  destruct (abs_sign N a mu s b L T x l Hs Hl Nz) as (e & He & Habs).
+  destruct (abs_sign N a mu s b no_floor L T x l Hs Hl Nz) as (e & He & Habs).
   assert (Hpos : forall t, 0 <= t -> Rbar_lt t T -> 0 < e * x l t).
   { intros t Ht HT. rewrite <- Habs by assumption. apply Rabs_pos_lt.
-    now apply (token_nonzero N a mu s b L T x l Hs Hl Nz). }
-  pose proof (evolves_scal T e _ _ (solution_evolves N a mu s b L T x l Hs Hl)) as Ev.
+    now apply (token_nonzero N a mu s b no_floor L T x l Hs Hl Nz). }
+  pose proof (evolves_scal T e _ _ (solution_evolves N a mu s b no_floor L T x l Hs Hl)) as Ev.
   assert (He1 : forall t, exp 1 <= t -> 0 <= t) by (intros t Ht; pose proof (exp_pos 1); lra).
   destruct (predecessor l ltac:(lia)) as [H|(k & Hk & Nk & H)].
   - (* nothing inherited: direct comparison *)
@@ -187,7 +187,7 @@ Proof.
   - (* compared with the last nonzero token *)
     assert (Hlk : (k < L)%nat) by lia.
     destruct (IH k Hk Hlk Nk ltac:(intros; apply Hneg; lia)) as (C & HC & HCt).
-    destruct (abs_sign N a mu s b L T x k Hs Hlk Nk) as (d & Hd & Habsk).
+    destruct (abs_sign N a mu s b no_floor L T x k Hs Hlk Nk) as (d & Hd & Habsk).
     set (p0 := Rabs (x k 0)). assert (Hp0 : 0 < p0) by now apply Rabs_pos_lt.
     set (DD := Rabs s * M * p0 ^ 3 * (exp b / (1 + exp b))).
     assert (HD : 0 < DD).
@@ -196,9 +196,9 @@ Proof.
     destruct (Rbar_lt_dec 0 T) as [HT0|HT0].
     + destruct (slow_ratio T (fun t => e * x l t) (fun t => F (fun j => x j t) l)
         (fun t => d * x k t) (fun t => F (fun j => x j t) k) M b (Rabs s) DD HM Hsg HD Ev
-        (evolves_scal T d _ _ (solution_evolves N a mu s b L T x k Hs Hlk)) Hpos) as (Q & HQ & HQt).
+        (evolves_scal T d _ _ (solution_evolves N a mu s b no_floor L T x k Hs Hlk)) Hpos) as (Q & HQ & HQt).
       * intros u Hu HuT. rewrite <- Habsk by assumption. apply Rabs_pos_lt.
-        now apply (token_nonzero N a mu s b L T x k Hs Hlk Nk u Hu).
+        now apply (token_nonzero N a mu s b no_floor L T x k Hs Hlk Nk u Hu).
       * exact HT0.
       * intros u Hu HuT. rewrite <- Habs by (lra || assumption).
         pose proof (slow_own l Hl Hn u ltac:(lra) HuT). specialize (H u ltac:(lra) HuT). lra.

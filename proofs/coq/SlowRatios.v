@@ -12,7 +12,7 @@ Open Scope R_scope.
 
 Theorem slow_ratios : slow_ratios_statement.
 Proof.
-  intros N a mu s b L x l Ha Hmu HM Hs Pl Hl Hneg. destruct l as [|l]; [lia|].
+  intros N a mu s b e0 L x l <-%without_floor Ha Hmu HM Hs Pl Hl Hneg. destruct l as [|l]; [lia|].
   destruct (common_sign N a mu s b L x (S l) Hs Hl Hneg) as (e & He & Se & Sg).
   destruct (common_growth N a mu s b L x (S l) Hmu HM Hs Hl Hneg) as (D & HD & Gr).
   destruct (comparable_to_first N a mu s b L x (S l) Ha Hmu HM Hs Hl Hneg (S l) (le_n _)) as (Q & HQ & Cmp).
@@ -27,15 +27,15 @@ Proof.
     assert (0 <= sum_below (S l) (fun _ => 1)) by (apply sum_below_nonneg; intros; lra).
     unfold C0. apply Rmult_le_pos; [apply Rmult_le_pos; lra|]. left. pos. }
   assert (Own : forall k t, (k <= S l)%nat -> 0 <= t ->
-     x k t ^ 2 * Delta s b (x k t) = (e * x k t) ^ 2 * softplus (b - Rabs s * (e * x k t))).
+     x k t ^ 2 * Delta s b no_floor (x k t) = (e * x k t) ^ 2 * softplus (b - Rabs s * (e * x k t))).
   { intros k t Hk Ht. replace ((e * x k t) ^ 2) with (x k t ^ 2 * (e * e)) by ring. rewrite He, Rmult_1_r.
-    unfold Delta. do 2 f_equal.
+    rewrite Delta_no_floor. do 2 f_equal.
     replace (b - Rabs s * (e * x k t)) with (b + s * e * (e * x k t)) by (rewrite Se; ring).
     replace (s * e * (e * x k t)) with (s * x k t * (e * e)) by ring. rewrite He. ring. }
   destruct (ratio_limit (sum_below N mu) b (Rabs s) (ab * C0) D Q M
     (fun t => e * x O t) (fun t => e * x (S l) t)
-    (fun t => growth_rate N a mu s b (fun j => x j t) O)
-    (fun t => growth_rate N a mu s b (fun j => x j t) (S l))) as (R & HR & Lim).
+    (fun t => growth_rate N a mu s b no_floor (fun j => x j t) O)
+    (fun t => growth_rate N a mu s b no_floor (fun j => x j t) (S l))) as (R & HR & Lim).
   - exact HM.
   - exact Hc.
   - apply Rmult_le_pos; assumption.
@@ -54,10 +54,11 @@ Proof.
   - intros t Ht. destruct (Sg (S l) t (le_n _) Ht) as [<- _]. destruct (Sg O t ltac:(lia) Ht) as [<- _].
     now apply Cmp.
   - intros t Ht. destruct (Sg O t ltac:(lia) Ht) as [<- _]. now apply Mod.
-  - apply (modulus_diverges (sum_below N mu) (- Rabs s) b _ HM). split.
+  - apply (modulus_diverges (sum_below N mu) (- Rabs s) b no_floor _ HM). split.
     + destruct (evolves_scal p_infty e _ _ (Hs O ltac:(lia))) as [E0 E]. split; [exact E0|].
       intros t Ht _. specialize (E t Ht I). cbv beta in E.
       rewrite growth_rate_first, !Rmult_assoc, (Own O t ltac:(lia) ltac:(lra)) in E.
+      change (nonneg no_floor) with 0. rewrite Rplus_0_r.
       replace (- Rabs s * (e * x O t) + b) with (b - Rabs s * (e * x O t)) by ring.
       replace (sum_below N mu * (e * x O t) ^ 3 * softplus (b - Rabs s * (e * x O t)))
         with (e * (x O t * (sum_below N mu * ((e * x O t) ^ 2 * softplus (b - Rabs s * (e * x O t)))))) by ring.

@@ -43,42 +43,68 @@ Proof.
   replace (y / (1 + y)) with (1 - / (1 + y)) by (field; lra). lra.
 Qed.
 
-Lemma Delta_pos s b u : 0 < Delta s b u.
-Proof. apply softplus_pos. Qed.
+(** ** The step with its floor *)
+Definition no_floor : nonnegreal := mknonnegreal 0 (Rle_refl 0).
 
-Lemma Delta_0 s b : Delta s b 0 = softplus b.
-Proof. unfold Delta. f_equal. ring. Qed.
+(** A floor of a statement, as a number with its sign, and no floor at all. *)
+Lemma as_floor e : 0 <= e -> exists eps : nonnegreal, nonneg eps = e.
+Proof. intros H. now exists (mknonnegreal e H). Qed.
 
-Lemma Delta_mono s b u v : s * u <= s * v -> Delta s b u <= Delta s b v.
-Proof. intros H. apply softplus_le. lra. Qed.
+Lemma without_floor e : e = 0 -> nonneg no_floor = e.
+Proof. intros ->. reflexivity. Qed.
 
-Lemma Delta_upper s b u : Delta s b u <= exp (s * u + b).
-Proof. apply softplus_upper. Qed.
+Lemma step_pos z (eps : nonnegreal) : 0 < softplus z + eps.
+Proof. pose proof (softplus_pos z). pose proof (cond_nonneg eps). lra. Qed.
+
+Lemma step_le u v (eps : nonnegreal) : u <= v -> softplus u + eps <= softplus v + eps.
+Proof. intros H. apply Rplus_le_compat_r. now apply softplus_le. Qed.
+
+Lemma Delta_pos s b (eps : nonnegreal) u : 0 < Delta s b eps u.
+Proof. apply step_pos. Qed.
+
+Lemma Delta_0 s b eps : Delta s b eps 0 = softplus b + eps.
+Proof. unfold Delta. do 2 f_equal. ring. Qed.
+
+Lemma Delta_mono s b eps u v : s * u <= s * v -> Delta s b eps u <= Delta s b eps v.
+Proof. intros H. apply Rplus_le_compat_r, softplus_le. lra. Qed.
+
+Lemma Delta_no_floor s b u : Delta s b no_floor u = softplus (s * u + b).
+Proof. apply Rplus_0_r. Qed.
+
+Lemma Delta_upper s b u : Delta s b no_floor u <= exp (s * u + b).
+Proof. rewrite Delta_no_floor. apply softplus_upper. Qed.
+
+Lemma Delta_floor s b (eps : nonnegreal) u : softplus (s * u + b) <= Delta s b eps u.
+Proof. unfold Delta. pose proof (cond_nonneg eps). lra. Qed.
 
 Lemma Rabs_scal_le s u c : Rabs u <= c -> Rabs (s * u) <= Rabs s * c.
 Proof. intros H. rewrite Rabs_mult. apply Rmult_le_compat_l; [apply Rabs_pos|exact H]. Qed.
 
-Lemma Delta_lower s b u c : Rabs u <= c -> softplus (b - Rabs s * c) <= Delta s b u.
+Lemma Delta_lower s b eps u c : Rabs u <= c -> softplus (b - Rabs s * c) + eps <= Delta s b eps u.
 Proof.
-  intros H. apply softplus_le. pose proof (Rabs_scal_le s u c H) as Q.
+  intros H. apply Rplus_le_compat_r, softplus_le. pose proof (Rabs_scal_le s u c H) as Q.
   pose proof (Rle_abs (- (s * u))). rewrite Rabs_Ropp in *. lra.
 Qed.
 
-Lemma Delta_box s b u c : Rabs u <= c -> 0 <= Delta s b u <= softplus (Rabs s * c + b).
+Lemma Delta_least s b (eps : nonnegreal) u c : Rabs u <= c -> softplus (b - Rabs s * c) <= Delta s b eps u.
+Proof. intros H. pose proof (Delta_lower s b eps u c H). pose proof (cond_nonneg eps). lra. Qed.
+
+Lemma Delta_box s b (eps : nonnegreal) u c : Rabs u <= c ->
+  0 <= Delta s b eps u <= softplus (Rabs s * c + b) + eps.
 Proof.
   intros H. split; [left; apply Delta_pos|].
-  apply softplus_le. pose proof (Rabs_scal_le s u c H). pose proof (Rle_abs (s * u)). lra.
+  apply step_le. pose proof (Rabs_scal_le s u c H). pose proof (Rle_abs (s * u)). lra.
 Qed.
 
 (** ** Derivative: Delta' = s sigmoid(s u + b) *)
 Definition sigmoid (z : R) : R := exp z / (1 + exp z).
 
-Lemma Delta_derive s b y : is_derive (Delta s b) y (s * sigmoid (s * y + b)).
+Lemma Delta_derive s b eps y : is_derive (Delta s b eps) y (s * sigmoid (s * y + b)).
 Proof.
   unfold Delta, softplus, sigmoid. pose proof (exp_pos (s * y + b)). auto_derive; [lra|field; lra].
 Qed.
 
-Lemma Delta_continuity s b u : continuity_pt (Delta s b) u.
+Lemma Delta_continuity s b eps u : continuity_pt (Delta s b eps) u.
 Proof.
   apply derivable_continuous_pt. eexists. apply is_derive_Reals, Delta_derive.
 Qed.
@@ -90,34 +116,34 @@ Proof.
 Qed.
 
 (** ** Decay factors exp(- a Delta) *)
-Lemma decay_continuity a s b u : continuity_pt (fun v => exp (- a * Delta s b v)) u.
+Lemma decay_continuity a s b eps u : continuity_pt (fun v => exp (- a * Delta s b eps v)) u.
 Proof.
-  apply (continuity_pt_comp (fun v => - a * Delta s b v) exp).
-  - apply (continuity_pt_scal (Delta s b)). apply Delta_continuity.
+  apply (continuity_pt_comp (fun v => - a * Delta s b eps v) exp).
+  - apply (continuity_pt_scal (Delta s b eps)). apply Delta_continuity.
   - apply derivable_continuous_pt, derivable_pt_exp.
 Qed.
 
-Lemma decay_le_1 a s b u : 0 <= a -> exp (- a * Delta s b u) <= 1.
-Proof. intros Ha. apply exp_le_1. pose proof (Delta_pos s b u). nra. Qed.
+Lemma decay_le_1 a s b (eps : nonnegreal) u : 0 <= a -> exp (- a * Delta s b eps u) <= 1.
+Proof. intros Ha. apply exp_le_1. pose proof (Delta_pos s b eps u). nra. Qed.
 
 Lemma decay_lt_1 a d : 0 < a -> 0 < d -> exp (- a * d) < 1.
 Proof. intros Ha Hd. rewrite <- exp_0. apply exp_increasing. nra. Qed.
 
-Lemma decay_upper a s b u c : Rabs u <= c ->
-  exp (- a * Delta s b u) <= exp (Rabs a * softplus (Rabs s * c + b)).
+Lemma decay_upper a s b (eps : nonnegreal) u c : Rabs u <= c ->
+  exp (- a * Delta s b eps u) <= exp (Rabs a * (softplus (Rabs s * c + b) + eps)).
 Proof.
-  intros H. apply exp_le. pose proof (Delta_box s b u c H) as D.
-  apply Rle_trans with (Rabs a * Delta s b u).
+  intros H. apply exp_le. pose proof (Delta_box s b eps u c H) as D.
+  apply Rle_trans with (Rabs a * Delta s b eps u).
   - apply Rmult_le_compat_r; [lra|]. pose proof (Rle_abs (- a)). rewrite Rabs_Ropp in *. lra.
   - apply Rmult_le_compat_l; [apply Rabs_pos|lra].
 Qed.
 
-Lemma decay_lower a s b u c : Rabs u <= c ->
-  exp (- (Rabs a * softplus (Rabs s * c + b))) <= exp (- a * Delta s b u).
+Lemma decay_lower a s b (eps : nonnegreal) u c : Rabs u <= c ->
+  exp (- (Rabs a * (softplus (Rabs s * c + b) + eps))) <= exp (- a * Delta s b eps u).
 Proof.
-  intros H. apply exp_le. pose proof (Delta_box s b u c H) as D.
-  assert (a * Delta s b u <= Rabs a * softplus (Rabs s * c + b)); [|lra].
-  apply Rle_trans with (Rabs a * Delta s b u).
+  intros H. apply exp_le. pose proof (Delta_box s b eps u c H) as D.
+  assert (a * Delta s b eps u <= Rabs a * (softplus (Rabs s * c + b) + eps)); [|lra].
+  apply Rle_trans with (Rabs a * Delta s b eps u).
   - apply Rmult_le_compat_r; [lra|]. apply Rle_abs.
   - apply Rmult_le_compat_l; [apply Rabs_pos|lra].
 Qed.

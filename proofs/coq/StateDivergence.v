@@ -9,13 +9,15 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
 From S6Flow Require Import Signs Uniqueness Divergence SlowRate Late SlowStep SlowHandover.
 Open Scope R_scope.
+(* simpl leaves the floor of a step as it is written. *)
+Local Arguments nonneg : simpl never.
 
 (** Token 1 is the flow of one state with the sum of the mu_n. *)
-Lemma first_token_diverges N a mu s b L x : 0 < sum_below N mu -> solution N a mu s b L p_infty x ->
+Lemma first_token_diverges N a mu s b L x : 0 < sum_below N mu -> solution N a mu s b no_floor L p_infty x ->
   (0 < L)%nat -> x O 0 <> 0 -> is_lim (fun t => Rabs (x O t)) p_infty p_infty.
 Proof.
   intros HM Hs HL Nz.
-  apply (token_diverges 1 (fun _ => 0) (fun _ => sum_below N mu) s b 1 x O); [|simpl; lra| |lia|exact Nz].
+  apply (token_diverges 1 (fun _ => 0) (fun _ => sum_below N mu) s b no_floor 1 x O); [|simpl; lra| |lia|exact Nz].
   - intros n _. lra.
   - intros l Hl. assert (l = O) by lia. subst l. apply (evolves_ext p_infty (x O) _ _ (Hs O HL)).
     intros t _ _. rewrite !growth_rate_split, !carried_first. simpl. ring.
@@ -23,14 +25,14 @@ Qed.
 
 Section States.
 Variables (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R).
-Notation F l := (fun t => growth_rate N a mu s b (fun k => x k t) l).
-Notation f l := (fun n t => hidden a mu s b (fun k => x k t) l n).
-Notation D l := (fun t => Delta s b (x l t)).
+Notation F l := (fun t => growth_rate N a mu s b no_floor (fun k => x k t) l).
+Notation f l := (fun n t => hidden a mu s b no_floor (fun k => x k t) l n).
+Notation D l := (fun t => Delta s b no_floor (x l t)).
 Notation M := (sum_below N mu).
 Notation w := (fun n => mu n / M).
 Hypothesis Ha : forall n, (n < N)%nat -> 0 <= a n.
 Hypothesis HM : 0 < M.
-Hypothesis Hs : solution N a mu s b L p_infty x.
+Hypothesis Hs : solution N a mu s b no_floor L p_infty x.
 
 Lemma shares_sum : sum_below N w = 1.
 Proof. unfold Rdiv. rewrite sum_below_scal_r. field. lra. Qed.
@@ -41,13 +43,13 @@ Lemma token_number l : (l < L)%nat -> s * x l 0 < 0 ->
   slow_number (Rabs s) b (fun t => e * x l t) (D l) (F l).
 Proof.
   intros Hl Hneg. assert (Nz : x l 0 <> 0) by (intros E; rewrite E in Hneg; lra).
-  destruct (abs_sign N a mu s b L p_infty x l Hs Hl Nz) as (e & He & Habs).
+  destruct (abs_sign N a mu s b no_floor L p_infty x l Hs Hl Nz) as (e & He & Habs).
   assert (Ae : forall t, 0 <= t -> Rabs (x l t) = e * x l t) by (intros t Ht; now apply Habs).
   exists e. split; [exact He|]. split; [exact Ae|]. split; [|split].
-  - exact (evolves_scal p_infty e _ _ (solution_evolves N a mu s b L p_infty x l Hs Hl)).
+  - exact (evolves_scal p_infty e _ _ (solution_evolves N a mu s b no_floor L p_infty x l Hs Hl)).
   - intros t Ht. rewrite <- Ae by exact Ht. apply Rabs_pos_lt.
-    exact (token_nonzero N a mu s b L p_infty x l Hs Hl Nz t Ht I).
-  - intros t Ht. unfold Delta. f_equal. rewrite <- Ae by exact Ht.
+    exact (token_nonzero N a mu s b no_floor L p_infty x l Hs Hl Nz t Ht I).
+  - intros t Ht. rewrite Delta_no_floor. f_equal. rewrite <- Ae by exact Ht.
     rewrite (slow_side N a mu s b L p_infty x Hs l Hl Hneg t Ht I). ring.
 Qed.
 
@@ -71,15 +73,15 @@ Proof.
     { intros t. rewrite growth_rate_split, carried_first, square_of_abs by exact He. ring. }
     exists e. split; [exact He|]. split; [exact Ae|]. split; [exact Hn|]. split; [exact Hg|]. split; [|split].
     + apply (late_intro 0). intros t Ht. rewrite EF. destruct Hn as (_ & Hr & _).
-      pose proof (pow_lt _ 2 (Hr t ltac:(lra))). pose proof (Delta_pos s b (x O t)).
+      pose proof (pow_lt _ 2 (Hr t ltac:(lra))). pose proof (Delta_pos s b no_floor (x O t)).
       split; [apply Rmult_lt_0_compat; [apply Rmult_lt_0_compat|]; assumption|lra].
-    + intros n Hn' eps Heps. apply (late_intro 0). intros t Ht.
+    + intros n Hn' tol Heps. apply (late_intro 0). intros t Ht.
       replace (f O n t - w n * F O t) with 0.
-      * rewrite Rabs_R0. apply Rmult_le_pos; [lra|]. rewrite EF. pose proof (Delta_pos s b (x O t)).
+      * rewrite Rabs_R0. apply Rmult_le_pos; [lra|]. rewrite EF. pose proof (Delta_pos s b no_floor (x O t)).
         apply Rmult_le_pos; [apply Rmult_le_pos; [lra|apply pow2_ge_0]|lra].
       * rewrite EF, square_of_abs by exact He. simpl hidden. field. lra.
-    + intros p eps Heps.
-      destruct (own_small M (Rabs s) b HM Hsg (fun t => e * x O t) (D O) (F O) p Hn Hg eps Heps) as (t0 & Ht0 & H).
+    + intros p tol Heps.
+      destruct (own_small M (Rabs s) b HM Hsg (fun t => e * x O t) (D O) (F O) p Hn Hg tol Heps) as (t0 & Ht0 & H).
       exists t0. split; [exact Ht0|]. intros t Ht. rewrite EF. now apply H.
   - destruct (IH ltac:(lia) ltac:(intros; apply Hneg; lia)) as (d & Hd & Ad & Hinv).
     destruct (token_number (S l) Hl (Hneg (S l) (le_n _))) as (e & He & Ae & Hn).
@@ -87,14 +89,14 @@ Proof.
     apply (next_invariant N a w M (Rabs s) b Ha HM (Hsg (Hneg O ltac:(lia))) shares_sum
              (fun t => d * x l t) (D l) (F l) (f l)); [exact Hinv|exact Hn| |].
     + intros t _. rewrite growth_rate_split, square_of_abs by exact He. reflexivity.
-    + intros n t _. rewrite (hidden_step a mu s b (fun k => x k t) (S l) n), square_of_abs by exact He.
+    + intros n t _. rewrite (hidden_step a mu s b no_floor (fun k => x k t) (S l) n), square_of_abs by exact He.
       simpl inherited. field. lra.
 Qed.
 End States.
 
 Theorem state_divergence : state_divergence_statement.
 Proof.
-  intros N a mu s b L x l Ha HM Hs Hl Hneg.
+  intros N a mu s b e0 L x l <-%without_floor Ha HM Hs Hl Hneg.
   destruct (token_invariant N a mu s b L x Ha HM Hs l Hl Hneg) as (e & He & Ae & Hn & Hg & HF & Hsh & _).
   split; [|split].
   - apply grows_is_lim. intros B. apply (late_imp _ _ (Hg B)). intros t Ht HB. rewrite Ae by lra. exact HB.
@@ -103,14 +105,14 @@ Proof.
     apply (strict_incr_on p_infty _ _ u v Er); [lra|exact Huv|exact I|].
     intros t Ht. destruct (H t ltac:(lra)) as [H1 H2].
     apply Rmult_lt_0_compat; [apply Hr; lra|lra].
-  - intros n Hn'. apply is_lim_spec. intros [eps Heps]. simpl.
-    destruct (late_and _ _ HF (Hsh n Hn' (eps / 2) ltac:(lra))) as (t0 & Ht0 & H). exists t0. intros t Ht.
+  - intros n Hn'. apply is_lim_spec. intros [tol Heps]. simpl.
+    destruct (late_and _ _ HF (Hsh n Hn' (tol / 2) ltac:(lra))) as (t0 & Ht0 & H). exists t0. intros t Ht.
     destruct (H t Ht) as [H1 H2].
-    set (Ft := growth_rate N a mu s b (fun k => x k t) l) in *.
-    set (fn := hidden a mu s b (fun k => x k t) l n) in *.
+    set (Ft := growth_rate N a mu s b no_floor (fun k => x k t) l) in *.
+    set (fn := hidden a mu s b no_floor (fun k => x k t) l n) in *.
     replace (fn / Ft - mu n / sum_below N mu) with ((fn - mu n / sum_below N mu * Ft) * / Ft) by (field; lra).
     assert (PF : 0 < Ft) by lra.
     rewrite Rabs_mult, (Rabs_pos_eq (/ Ft)) by (left; now apply Rinv_0_lt_compat).
     apply (Rmult_lt_reg_r Ft); [exact PF|]. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
-    assert (0 < eps * Ft) by (apply Rmult_lt_0_compat; lra). lra.
+    assert (0 < tol * Ft) by (apply Rmult_lt_0_compat; lra). lra.
 Qed.

@@ -13,28 +13,31 @@ Local Open Scope R_scope.
 (** unrolled-attention: The S6 layer is a causal attention over its tokens. Here: the layer's output is a sum over
   earlier tokens with the hidden attention. *)
 Definition unrolled_attention_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (x : nat -> nat -> R) (d l : nat),
-  layer_output N D a S_B S_C S_Delta b x d l =
-  sum_below (S l) (fun j => x j d * layer_attention N D a S_B S_C S_Delta b x d l j).
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> nat -> R) (d l : nat),
+  0 <= eps ->
+  layer_output N D a S_B S_C S_Delta b eps x d l =
+  sum_below (S l) (fun j => x j d * layer_attention N D a S_B S_C S_Delta b eps x d l j).
 
 (** channel-invariance: Tokens on a channel axis stay on it. Here: tokens on the axis of channel d stay on it, and
   there the layer is the one-channel flow. *)
 Definition channel_invariance_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
     (r : nat -> R) (x : nat -> nat -> R) (d : nat),
+  0 <= eps ->
   (d < D)%nat ->
   (forall l : nat, x l d = r l) ->
   (forall l e : nat, (e < D)%nat -> e <> d -> x l e = 0) ->
   forall l : nat,
-  (forall e : nat, (e < D)%nat -> e <> d -> layer_output N D a S_B S_C S_Delta b x e l = 0) /\
-  layer_output N D a S_B S_C S_Delta b x d l =
-    r l * growth_rate N (a d) (fun n => S_B n d * S_C n d) (S_Delta d d) (b d) r l.
+  (forall e : nat, (e < D)%nat -> e <> d -> layer_output N D a S_B S_C S_Delta b eps x e l = 0) /\
+  layer_output N D a S_B S_C S_Delta b eps x d l =
+    r l * growth_rate N (a d) (fun n => S_B n d * S_C n d) (S_Delta d d) (b d) eps r l.
 
 (** euler-consistency: The residual stack follows the flow with an error of first order in the layer depth. Here: up to
   any time before the solution ends, the residual stack follows it within C h. *)
 Definition euler_consistency_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (t0 : R),
-  solution N a mu s b L T x ->
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (t0 : R),
+  0 <= eps ->
+  solution N a mu s b eps L T x ->
   0 <= t0 ->
   Rbar_lt t0 T ->
   exists C h0 : R,
@@ -44,7 +47,7 @@ Definition euler_consistency_statement : Prop :=
      0 < h < h0 ->
      h * INR i <= t0 ->
      (l < L)%nat ->
-     Rabs (residual_stack N a mu s b h (fun k => x k 0) i l - x l (h * INR i))
+     Rabs (residual_stack N a mu s b eps h (fun k => x k 0) i l - x l (h * INR i))
      <= h * C).
 
 (** * The flow *)
@@ -52,30 +55,34 @@ Definition euler_consistency_statement : Prop :=
 (** linear-recursion: The growth rate of every token is one linear recursion. Here: the growth rate's recursion equals
   the double sum. *)
 Definition linear_recursion_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
-  growth_rate N a mu s b x l =
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l : nat),
+  0 <= eps ->
+  growth_rate N a mu s b eps x l =
   sum_below N (fun n => sum_below (S l) (fun j =>
-    mu n * x j ^ 2 * Delta s b (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b (x k))))).
+    mu n * x j ^ 2 * Delta s b eps (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b eps (x k))))).
 
 (** linear-recursion: The growth rate of every token is one linear recursion. Here: a token's velocity is its row of
   the hidden attention. *)
 Definition unrolled_attention_channel_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R) (l : nat),
-  x l * growth_rate N a mu s b x l =
-  sum_below (S l) (fun j => x j * attention N a mu s b x l j).
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l : nat),
+  0 <= eps ->
+  x l * growth_rate N a mu s b eps x l =
+  sum_below (S l) (fun j => x j * attention N a mu s b eps x l j).
 
 (** one-decay-sum: With one decay rate, the paper's setting, the flow depends on mu
   = sum mu_n alone. Here: one state with the sum of the mu_n has the same growth rates. *)
 Definition one_decay_sum_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (x : nat -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps a0 : R) (x : nat -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> a n = a0) ->
-  growth_rate N a mu s b x l = growth_rate 1 (fun _ => a0) (fun _ => sum_below N mu) s b x l.
+  growth_rate N a mu s b eps x l = growth_rate 1 (fun _ => a0) (fun _ => sum_below N mu) s b eps x l.
 
 (** sign-invariance: Tokens keep their signs, and zero tokens stay zero. Here: signs never change, and a zero token
   stays zero. *)
 Definition sign_invariance_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
-  solution N a mu s b L T x ->
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   forall t : R,
   0 <= t ->
@@ -85,18 +92,20 @@ Definition sign_invariance_statement : Prop :=
 (** scaling: The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain. Here: stretching tokens by c and
   time by k is a change of mu and s. *)
 Definition scaling_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
+  0 <= eps ->
   0 < c ->
   0 < k ->
-  solution N a mu s b L (Rbar_mult k T) x ->
-  solution N a (fun n => mu n * k / c ^ 2) (s / c) b L T
+  solution N a mu s b eps L (Rbar_mult k T) x ->
+  solution N a (fun n => mu n * k / c ^ 2) (s / c) b eps L T
     (fun l t => c * x l (k * t)).
 
 (** causality: What a token does depends on no later token. Here: equal starts have equal solutions. *)
 Definition uniqueness_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x y : nat -> R -> R),
-  solution N a mu s b L T x ->
-  solution N a mu s b L T y ->
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x y : nat -> R -> R),
+  0 <= eps ->
+  solution N a mu s b eps L T x ->
+  solution N a mu s b eps L T y ->
   (forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->
   forall l : nat,
   (l < L)%nat ->
@@ -107,25 +116,27 @@ Definition uniqueness_statement : Prop :=
 
 (** causality: What a token does depends on no later token. Here: the first m tokens form a closed system. *)
 Definition causality_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L L' m : nat) (T : Rbar) (x y : nat -> R -> R),
-  solution N a mu s b L T x ->
-  solution N a mu s b L' T y ->
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L L' m : nat) (T : Rbar) (x y : nat -> R -> R),
+  0 <= eps ->
+  solution N a mu s b eps L T x ->
+  solution N a mu s b eps L' T y ->
   (m <= L)%nat ->
   (m <= L')%nat ->
   (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
-  solution N a mu s b m T x /\
+  solution N a mu s b eps m T x /\
   (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
 
 (** causality, a case: What a token does depends on no later token. Here: a maximal solution exists, is unique, and
   leaves every bound if it ends. *)
 Definition maximal_solution_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
+  0 <= eps ->
   exists (T : Rbar) (x : nat -> R -> R),
   Rbar_lt 0 T /\
-  solution N a mu s b L T x /\
+  solution N a mu s b eps L T x /\
   (forall l : nat, (l < L)%nat -> x l 0 = y0 l) /\
   (forall (T' : Rbar) (y : nat -> R -> R),
-     solution N a mu s b L T' y ->
+     solution N a mu s b eps L T' y ->
      (forall l : nat, (l < L)%nat -> y l 0 = y0 l) ->
      Rbar_le T' T /\
      (forall l : nat, (l < L)%nat -> forall t : R, 0 <= t -> Rbar_lt t T' -> y l t = x l t)) /\
@@ -137,36 +148,40 @@ Definition maximal_solution_statement : Prop :=
 (** closed-form-first-token: With s
   = 0 the inverse square of token 1 falls linearly. Here: constant step: the inverse square is linear in time. *)
 Definition closed_form_first_token_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
-  solution N a mu 0 b L T x ->
+  forall (N : nat) (a mu : nat -> R) (b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  solution N a mu 0 b eps L T x ->
   (0 < L)%nat ->
   forall t : R,
   0 <= t ->
   Rbar_lt t T ->
-  x 0%nat 0 <> 0 -> / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * softplus b.
+  x 0%nat 0 <> 0 -> / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * (softplus b + eps).
 
 (** closed-form-two-tokens: With s
   = 0 and one decay rate, token 2 is a linear term and a power. Here: constant step: the second token in closed form. *)
 Definition closed_form_two_tokens_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b a0 : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (b eps a0 : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> a n = a0) ->
   0 < a0 ->
-  solution N a mu 0 b L T x ->
+  solution N a mu 0 b eps L T x ->
   (1 < L)%nat ->
   x 0%nat 0 <> 0 ->
   x 1%nat 0 <> 0 ->
   forall t : R,
   0 <= t ->
   Rbar_lt t T ->
-  let zeta := fun t => / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * softplus b in
-  / x 1%nat t ^ 2 = (zeta t) / (1 - exp (- a0 * softplus b)) + Rpower (zeta t) (exp (- a0 * softplus b))
-    * (/ x 1%nat 0 ^ 2 - (zeta 0) / (1 - exp (- a0 * softplus b))) / Rpower (zeta 0) (exp (- a0 * softplus b)).
+  let zeta := fun t => / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * (softplus b + eps) in
+  / x 1%nat t ^ 2 = (zeta t) / (1 - exp (- a0 * (softplus b + eps))) + Rpower (zeta t) (exp (- a0 * (softplus b
+    + eps))) * (/ x 1%nat 0 ^ 2 - (zeta 0) / (1 - exp (- a0 * (softplus b + eps)))) / Rpower (zeta 0) (exp (- a0
+    * (softplus b + eps))).
 
 (** stationary: With every mu_n = 0 no token moves. Here: with every mu_n = 0 no token moves. *)
 Definition stationary_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> mu n = 0) ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   forall t : R, 0 <= t -> Rbar_lt t T -> x l t = x l 0.
 
@@ -175,102 +190,110 @@ Definition stationary_statement : Prop :=
 (** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: mu_n
   <= 0: solutions exist for all time. *)
 Definition existence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> mu n <= 0) ->
   exists x : nat -> R -> R,
-  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+  solution N a mu s b eps L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: explicit bound,
   for mu_n <= 0. *)
 Definition convergence_rate_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> mu n <= 0) ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   (forall u v : R, 0 <= u <= v -> Rabs (x l v) <= Rabs (x l u)) /\
   (forall t : R, 0 <= t -> Rabs (x l t) <= Rabs (x l 0) / sqrt (1 + 2 * t * Rabs (sum_below N mu) * x l 0 ^ 2
-    * Rmin (softplus b) (Delta s b (x l 0)))) /\
+    * Rmin (softplus b + eps) (Delta s b eps (x l 0)))) /\
   is_lim (x l) p_infty 0.
 
 (** convergence-monotone: Convergent scenario: no token ever grows. *)
 Definition convergence_monotone_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> mu n <= 0) ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   forall u v : R, 0 <= u <= v -> Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u).
 
 (** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: the first
   token, for mu_n of any signs. *)
 Definition convergence_rate_first_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R),
+  0 <= eps ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (0 < L)%nat ->
   (forall u v : R, 0 <= u <= v -> Rabs (x O v) <= Rabs (x O u)) /\
   (forall t : R, 0 <= t -> Rabs (x O t) <= Rabs (x O 0) / sqrt (1 + 2 * t * Rabs (sum_below N mu) * x O 0 ^ 2
-    * Rmin (softplus b) (Delta s b (x O 0)))) /\
+    * Rmin (softplus b + eps) (Delta s b eps (x O 0)))) /\
   is_lim (x O) p_infty 0.
 
 (** convergence-rate: Convergent scenario: every token is O(1/sqrt t), with an explicit constant. Here: with a constant
   step the bound is attained. *)
 Definition convergence_rate_attained_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b x0 : R),
+  forall (N : nat) (a mu : nat -> R) (b eps x0 : R),
+  0 <= eps ->
   sum_below N mu < 0 ->
   x0 <> 0 ->
   exists x : nat -> R -> R,
-  solution N a mu 0 b 1 p_infty x /\
+  solution N a mu 0 b eps 1 p_infty x /\
   x O 0 = x0 /\
   (forall t : R,
    0 <= t ->
    Rabs (x O t) =
-   Rabs x0 / sqrt (1 + 2 * t * x0 ^ 2 * Rabs (sum_below N mu) * softplus b)).
+   Rabs x0 / sqrt (1 + 2 * t * x0 ^ 2 * Rabs (sum_below N mu) * (softplus b + eps))).
 
 (** convergence-constants: Convergent scenario: t x_l^2 tends to an explicit constant, zero tokens included. Here:
   exact constants with one decay rate, zero tokens allowed. *)
 Definition convergence_constants_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps a0 : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> a n = a0) ->
   0 <= a0 ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   x l 0 <> 0 ->
   ((forall k : nat, (k < l)%nat -> x k 0 = 0) ->
-   is_lim (fun t => t * x l t ^ 2) p_infty (/ (2 * Rabs (sum_below N mu) * softplus b))) /\
+   is_lim (fun t => t * x l t ^ 2) p_infty (/ (2 * Rabs (sum_below N mu) * (softplus b + eps)))) /\
   (forall j : nat,
    (j < l)%nat ->
    x j 0 <> 0 ->
    (forall k : nat, (j < k)%nat -> (k < l)%nat -> x k 0 = 0) ->
    is_lim (fun t => t * x l t ^ 2) p_infty
-     ((1 - exp (- a0 * INR (l - j) * softplus b)) / (2 * Rabs (sum_below N mu) * softplus b))).
+     ((1 - exp (- a0 * INR (l - j) * (softplus b + eps))) / (2 * Rabs (sum_below N mu) * (softplus b + eps)))).
 
 (** attention-decay: Convergent scenario: the hidden attention falls like 1/t. Here: the hidden attention falls like
   1/t with an exact constant. *)
 Definition attention_decay_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b a0 : R) (L : nat) (x : nat -> R -> R) (l j : nat) (cl cj : R),
+  forall (N : nat) (a mu : nat -> R) (s b eps a0 : R) (L : nat) (x : nat -> R -> R) (l j : nat) (cl cj : R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> a n = a0) ->
   0 <= a0 ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   (j <= l)%nat ->
   is_lim (fun t => t * x l t ^ 2) p_infty cl ->
   is_lim (fun t => t * x j t ^ 2) p_infty cj ->
-  is_lim (fun t => t * attention N a mu s b (fun k => x k t) l j) p_infty
-    (sum_below N mu * sqrt cj * sqrt cl * sign (x j 0) * sign (x l 0) * softplus b * exp (- a0 * INR (l - j)
-      * softplus b)).
+  is_lim (fun t => t * attention N a mu s b eps (fun k => x k t) l j) p_infty
+    (sum_below N mu * sqrt cj * sqrt cl * sign (x j 0) * sign (x l 0) * (softplus b + eps) * exp (- a0 * INR (l - j)
+      * (softplus b + eps))).
 
 (** * Slow divergence *)
 
 (** divergence-monotone: Divergent scenarios: every nonzero token grows all the time. Here: mu_n >= 0: nonzero tokens
   grow, without bound if the solution is global. *)
 Definition divergence_monotone_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   x l 0 <> 0 ->
   (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> x l 0 <> 0 -> Rabs (x l u) < Rabs (x l v)) /\
@@ -279,20 +302,22 @@ Definition divergence_monotone_statement : Prop :=
 (** slow-log-rate: Slow divergence: every nonzero token grows like ln t. Here: every nonzero token with s x < 0:
   solutions exist for all time. *)
 Definition slow_existence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall l : nat, (l < L)%nat -> y0 l = 0 \/ s * y0 l < 0) ->
   exists x : nat -> R -> R,
-  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+  solution N a mu s b eps L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** slow-log-rate: Slow divergence: every nonzero token grows like ln t. Here: explicit logarithmic lower bound, and a
   logarithmic upper bound. *)
 Definition slow_log_rate_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
   (forall t : R, 0 <= t -> Rbar_lt t T -> x l 0 <> 0 -> ln (sum_below N mu * t * Rabs s * x l 0 ^ 2 * Rabs (x l 0)
@@ -301,11 +326,12 @@ Definition slow_log_rate_statement : Prop :=
 
 (** slow-polylog-rate: Slow divergence: token l is O((ln t)^l). *)
 Definition slow_polylog_rate_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> x k 0 = 0 \/ s * x k 0 < 0) ->
   (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) <= C * ln t ^ (S l)) /\
@@ -314,9 +340,10 @@ Definition slow_polylog_rate_statement : Prop :=
 (** slow-first-token: Slow divergence: |s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2)
   + o(1). Here: three terms of the first token. *)
 Definition slow_first_token_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R),
+  eps = 0 ->
   0 < sum_below N mu ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (0 < L)%nat ->
   s * x 0%nat 0 < 0 ->
   is_lim (fun t => Rabs s * Rabs (x 0%nat t) / ln t) p_infty 1 /\
@@ -325,11 +352,12 @@ Definition slow_first_token_statement : Prop :=
 (** slow-ratios: Slow divergence: for l >= 2 x_l
   / x_1 tends to a finite limit above one. Here: every later token becomes a fixed multiple, greater than 1, of the first. *)
 Definition slow_ratios_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (0 < l)%nat ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
@@ -338,89 +366,97 @@ Definition slow_ratios_statement : Prop :=
 (** slow-attention: Slow divergence: for l >= 2 |P_l1| ~ R_l / (t ln t), R_l the limit of x_l
   / x_1. Here: attention to the first token is R_l/(t ln t). *)
 Definition slow_attention_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (0 < l)%nat ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R,
   1 < ratio /\
   is_lim (fun t => x l t / x 0%nat t) p_infty ratio /\
-  is_lim (fun t => t * attention N a mu s b (fun k => x k t) l 0 * ln t) p_infty ratio.
+  is_lim (fun t => t * attention N a mu s b eps (fun k => x k t) l 0 * ln t) p_infty ratio.
 
 (** * Blow-up *)
 
 (** fast-bound: Fast divergence: T_l
   <= 1/(2 mu Delta(x_l0) x_l0^2) for s x_l0 >= 0. Here: explicit bound of the blow-up time. *)
 Definition fast_bound_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (l < L)%nat ->
   x l 0 <> 0 ->
   0 <= s * x l 0 ->
-  Rbar_le T (/ (2 * sum_below N mu * x l 0 ^ 2 * Delta s b (x l 0))) /\
+  Rbar_le T (/ (2 * sum_below N mu * x l 0 ^ 2 * Delta s b eps (x l 0))) /\
   (forall t : R, 0 <= t -> Rbar_lt t T -> Rabs (x l 0) / sqrt (1 - 2 * sum_below N mu * t * x l 0 ^ 2
-    * Delta s b (x l 0)) <= Rabs (x l t)).
+    * Delta s b eps (x l 0)) <= Rabs (x l t)).
 
 (** fast-bound: Fast divergence: T_l
   <= 1/(2 mu Delta(x_l0) x_l0^2) for s x_l0 >= 0. Here: with a constant step the bound is attained. *)
 Definition fast_bound_attained_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b x0 : R),
+  forall (N : nat) (a mu : nat -> R) (b eps x0 : R),
+  0 <= eps ->
   0 < sum_below N mu ->
   x0 <> 0 ->
   exists x : nat -> R -> R,
-  solution N a mu 0 b 1 (/ (2 * sum_below N mu * x0 ^ 2 * softplus b)) x /\ x O 0 = x0.
+  solution N a mu 0 b eps 1 (/ (2 * sum_below N mu * x0 ^ 2 * (softplus b + eps))) x /\ x O 0 = x0.
 
 (** fast-blow-up-time: Fast divergence: token 1 alone blows up at an explicit integral. Here: the first token lives
   exactly until the integral T_1. *)
 Definition fast_blow_up_time_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b x0 : R),
+  forall (N : nat) (a mu : nat -> R) (s b eps x0 : R),
+  0 <= eps ->
   0 < sum_below N mu ->
   x0 <> 0 ->
   0 <= s * x0 ->
   exists T1 : R,
   0 < T1 /\
-  is_lim (fun R => RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b (r * sign x0)))
+  is_lim (fun R => RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b eps (r * sign x0)))
                      (Rabs x0) R) p_infty T1 /\
   (forall (L : nat) (T : Rbar) (x : nat -> R -> R),
-     solution N a mu s b L T x ->
+     solution N a mu s b eps L T x ->
      (0 < L)%nat ->
      x 0%nat 0 = x0 ->
      Rbar_le T T1 /\
      (forall t : R, 0 <= t -> Rbar_lt t T ->
-        RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b (r * sign x0)))
+        RInt (fun r => / (sum_below N mu * r ^ 3 * Delta s b eps (r * sign x0)))
           (Rabs x0) (Rabs (x 0%nat t)) = t) /\
      (T = Finite T1 ->
         filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty))) /\
-  (exists x : nat -> R -> R, solution N a mu s b 1 T1 x /\ x 0%nat 0 = x0).
+  (exists x : nat -> R -> R, solution N a mu s b eps 1 T1 x /\ x 0%nat 0 = x0).
 
 (** blow-up-profile: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: token m is the first that is unbounded at
   the end of a maximal solution, mu_n of any signs. *)
 Definition blow_up_profile_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
   s <> 0 ->
-  maximal N a mu s b L T x ->
+  maximal N a mu s b eps L T x ->
   exists m : nat,
   (m < L)%nat /\
   (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t < T -> Rabs (x l t) <= B) /\
-  0 < s * x m 0 /\
-  filterlim (fun t => Rabs (x m t)) (at_left T) (Rbar_locally p_infty) /\
-  filterlim (fun t => x m t ^ 2 * Rabs (x m t) * (T - t)) (at_left T)
-    (locally (/ (3 * sum_below N mu * Rabs s))).
+  (forall B : R, exists t : R, 0 <= t < T /\ B < Rabs (x m t)) /\
+  (eps = 0 -> 0 < s * x m 0) /\
+  (0 < s * x m 0 ->
+   filterlim (fun t => Rabs (x m t)) (at_left T) (Rbar_locally p_infty) /\
+   filterlim (fun t => x m t ^ 2 * Rabs (x m t) * (T - t)) (at_left T)
+     (locally (/ (3 * sum_below N mu * Rabs s)))).
 
 (** blow-up-profile, a case: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: the first token, whenever it
   diverges. *)
 Definition blow_up_profile_first_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 <= eps ->
   0 < sum_below N mu ->
-  solution N a mu s b L T x ->
+  solution N a mu s b eps L T x ->
   (0 < L)%nat ->
   0 < T ->
   0 < s * x 0%nat 0 ->
@@ -431,26 +467,28 @@ Definition blow_up_profile_first_statement : Prop :=
 (** blow-up-profile-flat: With s = 0: |x_1|
   = (2 mu delta_0 (T-t))^(-1/2). Here: T is the time of the first token; its maximal solution ends there. *)
 Definition blow_up_profile_flat_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (b : R) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (b eps : R) (x : nat -> R -> R),
+  0 <= eps ->
   0 < sum_below N mu ->
   x 0%nat 0 <> 0 ->
   (forall (L : nat) (T : R),
-     solution N a mu 0 b L T x ->
+     solution N a mu 0 b eps L T x ->
      (0 < L)%nat ->
      0 < T ->
      filterlim (fun t => Rabs (x 0%nat t)) (at_left T) (Rbar_locally p_infty) ->
-     forall t : R, 0 <= t < T -> x 0%nat t ^ 2 * (T - t) = / (2 * sum_below N mu * softplus b)) /\
+     forall t : R, 0 <= t < T -> x 0%nat t ^ 2 * (T - t) = / (2 * sum_below N mu * (softplus b + eps))) /\
   (forall T : Rbar,
-     maximal N a mu 0 b 1 T x ->
+     maximal N a mu 0 b eps 1 T x ->
      exists T1 : R,
      T = T1 /\
      filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty)).
 
 (** causality-times: More tokens can only shorten the maximal time: T_1 >= T_2 >= .... *)
 Definition causality_times_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L m : nat) (T T' : Rbar) (x y : nat -> R -> R),
-  maximal N a mu s b L T x ->
-  maximal N a mu s b m T' y ->
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L m : nat) (T T' : Rbar) (x y : nat -> R -> R),
+  0 <= eps ->
+  maximal N a mu s b eps L T x ->
+  maximal N a mu s b eps m T' y ->
   (m <= L)%nat ->
   (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
   Rbar_le T T'.
@@ -458,19 +496,20 @@ Definition causality_times_statement : Prop :=
 (** fast-order: Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it. Here:
   who diverges at the blow-up time. *)
 Definition fast_order_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : R) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
-  maximal N a mu s b L T x ->
+  maximal N a mu s b eps L T x ->
   exists m : nat,
   (m < L)%nat /\
   x m 0 <> 0 /\
   (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t -> t < T -> Rabs (x l t) <= B) /\
   (exists (T' : R) (y : nat -> R -> R),
-     T < T' /\ solution N a mu s b m T' y /\ (forall l : nat, (l < m)%nat -> y l 0 = x l 0)) /\
+     T < T' /\ solution N a mu s b eps m T' y /\ (forall l : nat, (l < m)%nat -> y l 0 = x l 0)) /\
   (forall (L' : nat) (T' : Rbar) (y : nat -> R -> R),
      (m < L')%nat ->
-     solution N a mu s b L' T' y -> (forall l : nat, (l < L')%nat -> y l 0 = x l 0) -> Rbar_le T' T) /\
+     solution N a mu s b eps L' T' y -> (forall l : nat, (l < L')%nat -> y l 0 = x l 0) -> Rbar_le T' T) /\
   (forall l : nat,
      (m <= l)%nat ->
      (l < L)%nat ->
@@ -480,14 +519,15 @@ Definition fast_order_statement : Prop :=
 (** blow-up-ratio: Fast divergence: followers with s x_l0 < 0 keep a fixed ratio to the token before. Here: every
   follower with s x < 0 keeps a fixed multiple of the token before it. *)
 Definition blow_up_ratio_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
   0 < sum_below N mu ->
   (0 < L)%nat ->
   0 < s * x 0%nat 0 ->
   (forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
-  maximal N a mu s b L T x ->
+  maximal N a mu s b eps L T x ->
   exists T0 : R,
   T = T0 /\
   filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
@@ -502,17 +542,18 @@ Definition blow_up_ratio_statement : Prop :=
 (** dichotomy: With mu_n of one sign or one decay rate, mu and the signs of s x_l0 decide the scenario. Here: every
   initial state is classified. *)
 Definition dichotomy_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   (forall n : nat, (n < N)%nat -> mu n <= 0) \/
   (forall n : nat, (n < N)%nat -> 0 <= mu n) \/
   (exists a0 : R, (forall n : nat, (n < N)%nat -> a n = a0)) ->
   exists (T : Rbar) (x : nat -> R -> R),
   Rbar_lt 0 T /\
-  solution N a mu s b L T x /\
+  solution N a mu s b eps L T x /\
   (forall l : nat, (l < L)%nat -> x l 0 = y0 l) /\
   (forall (T' : Rbar) (y : nat -> R -> R),
-     solution N a mu s b L T' y ->
+     solution N a mu s b eps L T' y ->
      (forall l : nat, (l < L)%nat -> y l 0 = y0 l) ->
      Rbar_le T' T /\
      (forall l : nat, (l < L)%nat -> forall t : R, 0 <= t -> Rbar_lt t T' -> y l t = x l t)) /\
@@ -545,43 +586,46 @@ Definition dichotomy_statement : Prop :=
 (** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
   Here: mu <= 0 with mu_n of any signs: solutions exist for all time. *)
 Definition state_existence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   sum_below N mu <= 0 ->
   exists x : nat -> R -> R,
-  solution N a mu s b L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+  solution N a mu s b eps L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** state-convergence: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides. Here:
   exact constants where kappa < 1, the exponent where kappa > 1, and the first token with kappa = 1. *)
 Definition state_convergence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> x k 0 <> 0) ->
   is_lim (x l) p_infty 0 /\
   is_lim (fun t => t * x l t ^ 2) p_infty
-    (Rmax 0 (1 - share_carried N a mu b l) / (2 * Rabs (sum_below N mu) * softplus b)) /\
+    (Rmax 0 (1 - share_carried N a mu b eps l) / (2 * Rabs (sum_below N mu) * (softplus b + eps))) /\
   is_lim (fun t => ln (Rabs (x l t)) / ln t) p_infty
-    (- (Rmax 1 (share_carried N a mu b l) / 2)) /\
-  (share_carried N a mu b l = 1 ->
-   (forall k : nat, (k < l)%nat -> share_carried N a mu b k <> 1) ->
-   is_lim (fun t => t * x l t ^ 2 * ln t) p_infty (/ (2 * Rabs (sum_below N mu) * softplus b))).
+    (- (Rmax 1 (share_carried N a mu b eps l) / 2)) /\
+  (share_carried N a mu b eps l = 1 ->
+   (forall k : nat, (k < l)%nat -> share_carried N a mu b eps k <> 1) ->
+   is_lim (fun t => t * x l t ^ 2 * ln t) p_infty (/ (2 * Rabs (sum_below N mu) * (softplus b + eps)))).
 
 (** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
   Here: the same with zero tokens. *)
 Definition state_convergence_zeros_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   sum_below N mu < 0 ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (forall n : nat, p O n = 0) ->
   (forall l n : nat,
-     (l < L)%nat -> x l 0 = 0 -> p (S l) n = exp (- a n * softplus b) * p l n) ->
+     (l < L)%nat -> x l 0 = 0 -> p (S l) n = exp (- a n * (softplus b + eps)) * p l n) ->
   (forall l n : nat,
-     (l < L)%nat -> x l 0 <> 0 -> p (S l) n = exp (- a n * softplus b) * p l n + mu n * Rmax 0 (1
-       - sum_below N (fun n => exp (- a n * softplus b) * p l n)) / sum_below N mu) ->
+     (l < L)%nat -> x l 0 <> 0 -> p (S l) n = exp (- a n * (softplus b + eps)) * p l n + mu n * Rmax 0 (1
+       - sum_below N (fun n => exp (- a n * (softplus b + eps)) * p l n)) / sum_below N mu) ->
   (forall l : nat,
      (l < L)%nat ->
      x l 0 <> 0 ->
@@ -591,62 +635,68 @@ Definition state_convergence_zeros_statement : Prop :=
   x l 0 <> 0 ->
   is_lim (x l) p_infty 0 /\
   is_lim (fun t => t * x l t ^ 2) p_infty
-    (Rmax 0 (1 - sum_below N (fun n => exp (- a n * softplus b) * p l n)) / (2 * Rabs (sum_below N mu) * softplus b)).
+    (Rmax 0 (1 - sum_below N (fun n => exp (- a n * (softplus b + eps)) * p l n)) / (2 * Rabs (sum_below N mu)
+      * (softplus b + eps))).
 
 (** state-slow-divergence, a case: mu > 0 and every s x_l0 < 0, mu_n of any signs: slow divergence. Here: mu > 0 with
   mu_n of any signs, s x < 0: every token diverges. *)
 Definition state_divergence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
+  eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
-  solution N a mu s b L p_infty x ->
+  solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
   (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
   (exists t0 : R, forall u v : R, t0 < u -> u < v -> Rabs (x l u) < Rabs (x l v)) /\
   (forall n : nat,
      (n < N)%nat ->
-     is_lim (fun t => hidden a mu s b (fun k => x k t) l n / growth_rate N a mu s b (fun k => x k t) l) p_infty
+     is_lim (fun t => hidden a mu s b eps (fun k => x k t) l n / growth_rate N a mu s b eps (fun k => x k t) l) p_infty
        (mu n / sum_below N mu)).
 
 (** carried-rate: Token 2 grows at K(x_2) times the rate of token 1, plus its own. Here: token 2 grows at K(x_2) times
   the rate of token 1, plus its own. *)
 Definition carried_rate_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (x : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R),
+  0 <= eps ->
   sum_below N mu <> 0 ->
-  growth_rate N a mu s b x 1 = growth_rate N a mu s b x 0 * sum_below N (fun n => mu n * exp (- a n
-    * Delta s b (x 1%nat))) / sum_below N mu + sum_below N mu * x 1%nat ^ 2 * Delta s b (x 1%nat).
+  growth_rate N a mu s b eps x 1 = growth_rate N a mu s b eps x 0 * sum_below N (fun n => mu n * exp (- a n
+    * Delta s b eps (x 1%nat))) / sum_below N mu + sum_below N mu * x 1%nat ^ 2 * Delta s b eps (x 1%nat).
 
 (** carried-limits: |K| is at most the sum of |mu_n|/mu times the gates; K tends to 1 for s x
-  -> -oo and to 0 for s x -> +oo. Here: K is bounded by its gates and tends to 1 and to 0. *)
+  -> -oo and to 0 for s x -> +oo. Here: K is bounded by its gates and tends to K at the floor and to 0. *)
 Definition carried_limits_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R),
+  0 <= eps ->
   0 < sum_below N mu ->
-  (forall y : R, sum_below N mu * Rabs (sum_below N (fun n => mu n * exp (- a n * Delta s b y)) / sum_below N mu)
-    <= sum_below N (fun n => Rabs (mu n) * exp (- a n * Delta s b y))) /\
-  (s <> 0 -> is_lim (fun z => carried_factor N a mu s b (- z / s)) p_infty 1) /\
+  (forall y : R, sum_below N mu * Rabs (sum_below N (fun n => mu n * exp (- a n * Delta s b eps y))
+    / sum_below N mu) <= sum_below N (fun n => Rabs (mu n) * exp (- a n * Delta s b eps y))) /\
+  (s <> 0 -> is_lim (fun z => carried_factor N a mu s b eps (- z / s)) p_infty
+     (sum_below N (fun n => mu n * exp (- a n * eps)) / sum_below N mu)) /\
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
-     is_lim (fun z => carried_factor N a mu s b (z / s)) p_infty 0).
+     is_lim (fun z => carried_factor N a mu s b eps (z / s)) p_infty 0).
 
 (** coexistence: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the explicit
   bound on the second token, mu_n of any signs. *)
 Definition coexistence_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b : R) (T : Rbar) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
   0 <= s * x 0%nat 0 ->
-  x 0%nat 0 ^ 2 * Delta s b (x 0%nat 0) * sum_below N (fun n => exp (- a n
-    * Rmax (softplus b) (Delta s b (x 1%nat 0))) * Rmin 0 (mu n) + exp (- a n
-    * Rmin (softplus b) (Delta s b (x 1%nat 0))) * Rmax 0 (mu n)) + sum_below N mu * x 1%nat 0 ^ 2
-    * Rmax (softplus b) (Delta s b (x 1%nat 0)) < 0 /\ x 1%nat 0 <> 0 ->
-  maximal N a mu s b 2 T x ->
+  x 0%nat 0 ^ 2 * Delta s b eps (x 0%nat 0) * sum_below N (fun n => exp (- a n * Rmax (softplus b
+    + eps) (Delta s b eps (x 1%nat 0))) * Rmin 0 (mu n) + exp (- a n * Rmin (softplus b
+    + eps) (Delta s b eps (x 1%nat 0))) * Rmax 0 (mu n)) + sum_below N mu * x 1%nat 0 ^ 2 * Rmax (softplus b
+    + eps) (Delta s b eps (x 1%nat 0)) < 0 /\ x 1%nat 0 <> 0 ->
+  maximal N a mu s b eps 2 T x ->
   exists T0 : R,
   T = T0 /\
   filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
   (forall u v : R, 0 <= u < v -> v < T0 -> Rabs (x 1%nat v) < Rabs (x 1%nat u)) /\
   filterlim (x 1%nat) (at_left T0) (locally 0) /\
-  filterlim (fun t => growth_rate N a mu s b (fun k => x k t) 1 / growth_rate N a mu s b (fun k => x k t) 0)
-    (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * softplus b)) / sum_below N mu)).
+  filterlim (fun t => growth_rate N a mu s b eps (fun k => x k t) 1 / growth_rate N a mu s b eps (fun k => x k t) 0)
+    (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * (softplus b + eps))) / sum_below N mu)).
 
 (** coexistence, a case: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the
   theorem's witness. *)
@@ -658,7 +708,7 @@ Definition coexistence_witness_statement : Prop :=
   mu 1%nat = 3 / 2 ->
   exists (T : R) (x : nat -> R -> R),
   0 < T /\
-  solution 2 a mu 1 1 2 T x /\
+  solution 2 a mu 1 1 0 2 T x /\
   x 0%nat 0 = 1 /\
   x 1%nat 0 = 1 / 10000000 /\
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
@@ -671,9 +721,9 @@ Definition affine_phase_line_statement : Prop :=
   0 <= eps ->
   affine_solution N S_B S_C beta_B beta_C s b eps T x ->
   (forall y : R,
-     affine_speed N S_B S_C beta_B beta_C s b eps y = y * (Delta s b y + eps) * (sum_below N (fun n => S_B n
-       * beta_C n + S_C n * beta_B n) * y + sum_below N (fun n => S_B n * S_C n) * y ^ 2
-       + sum_below N (fun n => beta_B n * beta_C n))) /\
+     affine_speed N S_B S_C beta_B beta_C s b eps y = y * Delta s b eps y * (sum_below N (fun n => S_B n * beta_C n
+       + S_C n * beta_B n) * y + sum_below N (fun n => S_B n * S_C n) * y ^ 2 + sum_below N (fun n => beta_B n
+       * beta_C n))) /\
   (forall e : R,
      affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
      forall t : R, 0 <= t -> Rbar_lt t T ->
@@ -704,17 +754,19 @@ Definition affine_phase_line_statement : Prop :=
 (** skip-equilibria, a case: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and
   escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal solution. *)
 Definition skip_maximal_solution_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (y0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps d : R) (L : nat) (y0 : nat -> R),
+  eps = 0 ->
   exists (T : Rbar) (x : nat -> R -> R),
-  skip_maximal N a mu s b d L T x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+  skip_maximal N a mu s b eps d L T x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes
   to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1, which no later token
   feeds, with its limits. *)
 Definition skip_equilibria_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b d : R) (T : Rbar) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps d : R) (T : Rbar) (x : nat -> R -> R),
+  eps = 0 ->
   0 < d /\ sum_below N mu < 0 ->
-  skip_maximal N a mu s b d 1 T x ->
+  skip_maximal N a mu s b eps d 1 T x ->
   x 0%nat 0 <> 0 ->
   T = p_infty /\
   (forall t : R, 0 <= t ->
@@ -722,13 +774,13 @@ Definition skip_equilibria_statement : Prop :=
        * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2 < d -> Rabs (x 0%nat 0) * exp (t * (d - Rabs (sum_below N mu)
        * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s)) * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2))
        <= Rabs (x 0%nat t)) /\ (0 <= s * x 0%nat 0 -> Rabs (1 + d / (sum_below N mu * x 0%nat t ^ 2
-       * Delta s b (x 0%nat t))) <= Rabs (1 + d / (sum_below N mu * x 0%nat 0 ^ 2 * Delta s b (x 0%nat 0)))
+       * Delta s b eps (x 0%nat t))) <= Rabs (1 + d / (sum_below N mu * x 0%nat 0 ^ 2 * Delta s b eps (x 0%nat 0)))
        * exp (- (2 * d * t)))) /\
   (0 <= s * x 0%nat 0 ->
    exists r : R,
    0 < r /\
-   sum_below N mu * r ^ 2 * Delta s b (r * sign (x 0%nat 0)) + d = 0 /\
-   (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * Delta s b (r' * sign (x 0%nat 0)) + d = 0 -> r' = r) /\
+   sum_below N mu * r ^ 2 * Delta s b eps (r * sign (x 0%nat 0)) + d = 0 /\
+   (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * Delta s b eps (r' * sign (x 0%nat 0)) + d = 0 -> r' = r) /\
    is_lim (fun t => Rabs (x 0%nat t)) p_infty r) /\
   (s * x 0%nat 0 < 0 ->
    Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s)) * Rmax (Rabs (x 0%nat 0)) (2
@@ -739,7 +791,8 @@ Definition skip_equilibria_statement : Prop :=
   to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far enough out where s x
   < 0 escapes. *)
 Definition skip_escape_statement : Prop :=
-  forall (N : nat) (mu : nat -> R) (s b d : R),
+  forall (N : nat) (mu : nat -> R) (s b eps d : R),
+  eps = 0 ->
   s <> 0 ->
   0 < d ->
   exists far : R,
@@ -749,35 +802,40 @@ Definition skip_escape_statement : Prop :=
 (** depth-contraction: One layer of depth h makes |x_1| smaller exactly if 0 < -h mu x^2 Delta(x) < 2. Here: one layer
   contracts the first token exactly when this number lies in (0, 2). *)
 Definition depth_contraction_statement : Prop :=
-  forall h mu s b x : R,
+  forall h mu s b eps x : R,
+  0 <= eps ->
   x <> 0 ->
-  (Rabs (x * (1 + h * mu * x ^ 2 * Delta s b x)) < Rabs x <-> 0 < - h * mu * x ^ 2 * Delta s b x < 2).
+  (Rabs (x * (1 + h * mu * x ^ 2 * Delta s b eps x)) < Rabs x <-> 0 < - h * mu * x ^ 2 * Delta s b eps x < 2).
 
 (** cone-equilibria: Every point of the cone x^T S_C^T S_B x
   = 0 is an equilibrium of token 1. Here: the first token's velocity is the quadratic form times its step and itself. *)
 Definition first_token_field_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R)
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
     (x : nat -> nat -> R) (d : nat),
-  layer_output N D a S_B S_C S_Delta b x d 0 =
-  channel_step D S_Delta b (x 0%nat) d * quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * x 0%nat d.
+  0 <= eps ->
+  layer_output N D a S_B S_C S_Delta b eps x d 0 =
+  channel_step D S_Delta b eps (x 0%nat) d * quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * x 0%nat d.
 
 (** definite-converges, a case: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: every start of token 1
   has a maximal solution. *)
 Definition vector_maximal_solution_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b y0 : nat -> R),
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (y0 : nat -> R),
+  0 <= eps ->
   exists (T : Rbar) (x : nat -> R -> R),
-  vector_maximal D M S_Delta b T x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
+  vector_maximal D M S_Delta b eps T x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
 
 (** definite-converges: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: the maximal solution of token
   1 in D dimensions, negative definite form. *)
 Definition definite_converges_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R)
     (eig m : R),
+  0 <= eps ->
   eig < 0 ->
   (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
-  vector_maximal D M S_Delta b T x ->
+  vector_maximal D M S_Delta b eps T x ->
   0 < m ->
-  (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))) ->
+  (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))
+    + eps) ->
   T = p_infty /\
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v ->
      Rabs (x d v) <= Rabs (x d u)) /\
@@ -789,11 +847,12 @@ Definition definite_converges_statement : Prop :=
 (** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time, without bound. Here: the maximal solution of
   token 1 in D dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),
+  0 <= eps ->
   0 < eig ->
   (forall v : nat -> R, eig * square_norm D v <= quadratic_form D M v) ->
-  vector_maximal D M S_Delta b T x ->
+  vector_maximal D M S_Delta b eps T x ->
   square_norm D (fun d => x d 0) <> 0 ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
      Rabs (x d u) <= Rabs (x d v)) /\
@@ -807,16 +866,18 @@ Definition definite_diverges_statement : Prop :=
 (** definite-all-tokens, a case: sym(S_C^T S_B) < 0: every token's squared norm is at most K_l/(1
   + t) while steps stay between two bounds. Here: every start of L vector tokens has a maximal solution. *)
 Definition layer_maximal_solution_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (y0 : nat -> nat -> R),
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (L : nat) (y0 : nat -> nat -> R),
+  0 <= eps ->
   exists (T : Rbar) (x : nat -> nat -> R -> R),
-  layer_maximal N D a S_B S_C S_Delta b L T x /\
+  layer_maximal N D a S_B S_C S_Delta b eps L T x /\
   (forall l d : nat, (l < L)%nat -> (d < D)%nat -> x l d 0 = y0 l d).
 
 (** definite-all-tokens: sym(S_C^T S_B) < 0: every token's squared norm is at most K_l/(1
   + t) while steps stay between two bounds. Here: L tokens in D dimensions, while steps stay between two bounds; a maximal solution then lives for all time. *)
 Definition definite_all_tokens_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (L : nat) (T : Rbar)
     (x : nat -> nat -> R -> R) (eig size_B size_C low high : R),
+  0 <= eps ->
   (forall d n : nat, (d < D)%nat -> (n < N)%nat -> 0 <= a d n) ->
   eig < 0 ->
   (forall v : nat -> R, quadratic_form D (form_matrix N S_B S_C) v <= eig * square_norm D v) ->
@@ -824,24 +885,25 @@ Definition definite_all_tokens_statement : Prop :=
   0 <= size_C ->
   (forall v : nat -> R, norm N (projection D S_B v) <= size_B * norm D v) ->
   (forall v : nat -> R, norm N (projection D S_C v) <= size_C * norm D v) ->
-  layer_solution N D a S_B S_C S_Delta b L T x ->
+  layer_solution N D a S_B S_C S_Delta b eps L T x ->
   0 < low ->
   (forall (l d : nat) (t : R), (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
-     low <= channel_step D S_Delta b (fun e => x l e t) d <= high) ->
+     low <= channel_step D S_Delta b eps (fun e => x l e t) d <= high) ->
   let before := constants_before eig size_B size_C low high (fun l => square_norm D (fun d => x l d 0)) in
   (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
      square_norm D (fun d => x l d t) <= Rmax (square_norm D (fun d => x l d 0)) ((1 + 2 * high * size_B * size_C
        * (before l)) / (2 * low * Rabs eig)) / (1 + t)) /\
-  (layer_maximal N D a S_B S_C S_Delta b L T x -> T = p_infty) /\
+  (layer_maximal N D a S_B S_C S_Delta b eps L T x -> T = p_infty) /\
   (T = p_infty -> forall l d : nat, (l < L)%nat -> (d < D)%nat -> is_lim (x l d) p_infty 0).
 
 (** radial: Equal steps of all channels: token 1 stays on its ray, and the sign of x^T M x decides whether it grows.
   Here: equal steps: the motion of token 1 is radial and the form's sign decides. *)
 Definition radial_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
-  vector_solution D M S_Delta b T x ->
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  vector_solution D M S_Delta b eps T x ->
   (forall (v : nat -> R) (d : nat), (d < D)%nat ->
-     channel_step D S_Delta b v d = channel_step D S_Delta b v 0) ->
+     channel_step D S_Delta b eps v d = channel_step D S_Delta b eps v 0) ->
   exists c : R -> R,
   (forall t : R, 0 <= t -> Rbar_lt t T ->
      0 < c t /\ (forall d : nat, (d < D)%nat -> x d t = c t * x d 0)) /\
@@ -855,16 +917,18 @@ Definition radial_statement : Prop :=
 (** cone-equilibria: Every point of the cone x^T S_C^T S_B x
   = 0 is an equilibrium of token 1. Here: points of the cone rest. *)
 Definition cone_equilibria_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b v : nat -> R) (T : Rbar),
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (v : nat -> R) (T : Rbar),
+  0 <= eps ->
   quadratic_form D M v = 0 ->
-  vector_solution D M S_Delta b T (fun d _ => v d).
+  vector_solution D M S_Delta b eps T (fun d _ => v d).
 
 (** orbit-trichotomy: Token 1 in D dimensions: x^T M x keeps its sign, every |x_d| moves one way, and the token stops
   on the cone x^T M x
   = 0, dies, or grows without bound. Here: the maximal solution of token 1: every entry moves one way, and the three ends. *)
 Definition orbit_trichotomy_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
-  vector_maximal D M S_Delta b T x ->
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  vector_maximal D M S_Delta b eps T x ->
   let Q := fun t => quadratic_form D M (fun d => x d t) in
   (forall t : R, 0 <= t -> Rbar_lt t T -> (0 < Q 0 -> 0 < Q t) /\ (Q 0 < 0 -> Q t < 0) /\ (Q 0 = 0 -> Q t = 0)) /\
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
@@ -884,11 +948,12 @@ Definition orbit_trichotomy_statement : Prop :=
 (** cone-attracts: M
   = diag(1, -1) and unequal constant steps: from every start off the axes token 1 tends to a nonzero point of the cone. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
 Definition cone_attracts_statement : Prop :=
-  forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
   M 0%nat 0%nat = 1 -> M 0%nat 1%nat = 0 -> M 1%nat 0%nat = 0 -> M 1%nat 1%nat = - 1 ->
   (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
   softplus (b 0%nat) < softplus (b 1%nat) ->
-  vector_maximal 2 M S_Delta b T x ->
+  vector_maximal 2 M S_Delta b eps T x ->
   x 0%nat 0 <> 0 ->
   x 1%nat 0 <> 0 ->
   T = p_infty /\
@@ -902,24 +967,26 @@ Definition cone_attracts_statement : Prop :=
 (** replicator: The shares p_d = x_d^2/|x|^2 of token 1 obey p_d' = 2 (x^T M x) p_d (Delta_d
   - sum_k p_k Delta_k). Here: the shares of the channels in token 1. *)
 Definition replicator_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
-  vector_solution D M S_Delta b T x ->
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  vector_solution D M S_Delta b eps T x ->
   square_norm D (fun e => x e 0) <> 0 ->
   let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
   forall (d : nat) (t : R), (d < D)%nat -> 0 < t -> Rbar_lt t T ->
   is_derive (fun u => share u d) t
-    (2 * quadratic_form D M (fun e => x e t) * (channel_step D S_Delta b (fun e => x e t) d
-      - sum_below D (fun e => channel_step D S_Delta b (fun e => x e t) e * share t e)) * share t d).
+    (2 * quadratic_form D M (fun e => x e t) * (channel_step D S_Delta b eps (fun e => x e t) d
+      - sum_below D (fun e => channel_step D S_Delta b eps (fun e => x e t) e * share t e)) * share t d).
 
 (** fisher: Constant steps: (sum_d p_d Delta_d)'
   = 2 (x^T M x) Var_p(Delta) for the shares p_d of token 1. Here: constant steps: the mean step, and what is conserved. *)
 Definition fisher_statement : Prop :=
-  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
-  vector_solution D M S_Delta b T x ->
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  vector_solution D M S_Delta b eps T x ->
   square_norm D (fun e => x e 0) <> 0 ->
   (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
-  let step := fun d => softplus (b d) in
+  let step := fun d => softplus (b d) + eps in
   (forall t : R, 0 < t -> Rbar_lt t T ->
      is_derive (fun u => sum_below D (fun e => step e * share u e)) t
        (2 * quadratic_form D M (fun e => x e t) * (sum_below D (fun e => step e ^ 2 * share t e)

@@ -9,19 +9,19 @@ From S6Flow Require Import Definitions Calculus Evolution Softplus FirstToken.
 Open Scope R_scope.
 
 Section TravelTime.
-Variables m k b r0 : R.
+Variables (m k b : R) (eps : nonnegreal) (r0 : R).
 Hypothesis Hm : 0 < m.
 Hypothesis Hk : 0 <= k.
 Hypothesis Hr0 : 0 < r0.
 
 (** Time per unit of modulus, and the travel time from r0. *)
-Definition slowness (r : R) : R := / (m * r ^ 3 * softplus (k * r + b)).
+Definition slowness (r : R) : R := / (m * r ^ 3 * (softplus (k * r + b) + eps)).
 Definition travel (r : R) : R := RInt slowness r0 r.
 
 Lemma slowness_pos r : 0 < r -> 0 < slowness r.
 Proof.
   intros Hr. apply Rinv_0_lt_compat. assert (0 < r ^ 3) by (now apply pow_lt).
-  pose proof (softplus_pos (k * r + b)). pos.
+  pose proof (step_pos (k * r + b) eps). pos.
 Qed.
 
 Lemma slowness_continuous r : 0 < r -> continuous slowness r.
@@ -74,9 +74,9 @@ Proof.
 Qed.
 
 (** The travel time stays below that of the constant step softplus(b). *)
-Lemma travel_bounded r : r0 <= r -> travel r <= / (2 * m * softplus b * r0 ^ 2).
+Lemma travel_bounded r : r0 <= r -> travel r <= / (2 * m * (softplus b + eps) * r0 ^ 2).
 Proof.
-  intros Hr. set (d := softplus b). pose proof (softplus_pos b) as Hd. fold d in Hd.
+  intros Hr. set (d := (softplus b + eps)). pose proof (step_pos b eps) as Hd. fold d in Hd.
   set (h := fun v => / (2 * m * d * v ^ 2)).
   assert (Hh : forall v, 0 < v -> is_derive h v (- / (m * d * v ^ 3))).
   { intros v Hv. unfold h. assert (0 < v ^ 2) by (now apply pow_lt).
@@ -93,8 +93,8 @@ Proof.
   assert (travel r + h r <= h r0) as Q'.
   { apply Q. intros t Ht. set (v := r0 + t). assert (Hv : 0 < v) by (unfold v; lra).
     assert (P3 : 0 < v ^ 3) by (now apply pow_lt).
-    assert (Hs : d <= softplus (k * v + b)).
-    { apply softplus_le. assert (0 <= k * v) by (apply Rmult_le_pos; lra). lra. }
+    assert (Hs : d <= (softplus (k * v + b) + eps)).
+    { apply step_le. assert (0 <= k * v) by (apply Rmult_le_pos; lra). lra. }
     assert (slowness v <= / (m * d * v ^ 3)); [|lra].
     unfold slowness. apply Rinv_le_contravar; [pos|].
     replace (m * d * v ^ 3) with (m * v ^ 3 * d) by ring.
@@ -111,7 +111,7 @@ Lemma travel_limit : exists T1,
 Proof.
   set (S := fun y => exists r, r0 <= r /\ y = travel r).
   destruct (completeness S) as (T1 & Hub & Hlub).
-  - exists (/ (2 * m * softplus b * r0 ^ 2)). intros y (r & Hr & ->). now apply travel_bounded.
+  - exists (/ (2 * m * (softplus b + eps) * r0 ^ 2)). intros y (r & Hr & ->). now apply travel_bounded.
   - exists (travel r0). exists r0. split; [lra|reflexivity].
   - assert (Below : forall r, r0 <= r -> travel r < T1).
     { intros r Hr. pose proof (travel_increasing r (r + 1) ltac:(lra)).
@@ -124,28 +124,28 @@ Proof.
       exfalso. apply N. exists (r + 1). split; [lra|exact Q]. }
     exists T1. split; [|split; [|split; assumption]].
     + rewrite <- travel_r0. apply Below. lra.
-    + apply is_lim_spec. intros eps. pose proof (cond_pos eps).
-      destruct (Reach (T1 - eps) ltac:(lra)) as (r & Hr & Ht). exists r. intros v Hv.
+    + apply is_lim_spec. intros tol. pose proof (cond_pos tol).
+      destruct (Reach (T1 - tol) ltac:(lra)) as (r & Hr & Ht). exists r. intros v Hv.
       pose proof (travel_increasing r v ltac:(lra)). pose proof (Below v ltac:(lra)).
       apply Rabs_def1; lra.
 Qed.
 
 (** Along a token the travel time is the elapsed time. *)
-Lemma travel_is_time T r : modulus T m k b r -> r 0 = r0 ->
+Lemma travel_is_time T r : modulus T m k b eps r -> r 0 = r0 ->
   forall t, 0 <= t -> Rbar_lt t T -> r0 <= r t /\ travel (r t) = t.
 Proof.
   intros Hr R0 t Ht HT. pose proof Hr as [E Hp].
   assert (Ge : r0 <= r t).
-  { rewrite <- R0. apply (modulus_increasing T m k b r Hm Hr); [lra|exact HT]. }
+  { rewrite <- R0. apply (modulus_increasing T m k b eps r Hm Hr); [lra|exact HT]. }
   split; [exact Ge|].
   assert (Et : evolves T (fun t => travel (r t))
-     (fun t => m * r t ^ 3 * softplus (k * r t + b) * slowness (r t))).
+     (fun t => m * r t ^ 3 * (softplus (k * r t + b) + eps) * slowness (r t))).
   { apply (evolves_comp T r _ travel slowness E).
     - eapply continuous_of_derive. apply travel_derive. rewrite R0. exact Hr0.
     - intros u Hu HuT. apply travel_derive, Hp; [lra|exact HuT]. }
-  assert (One : forall u, 0 < u < t -> m * r u ^ 3 * softplus (k * r u + b) * slowness (r u) = 1).
+  assert (One : forall u, 0 < u < t -> m * r u ^ 3 * (softplus (k * r u + b) + eps) * slowness (r u) = 1).
   { intros u Hu. assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
-    pose proof (modulus_rate_pos T m k b r Hm Hr u ltac:(lra) HuT). unfold slowness.
+    pose proof (modulus_rate_pos T m k b eps r Hm Hr u ltac:(lra) HuT). unfold slowness.
     apply Rinv_r. lra. }
   pose proof (growth_on T _ _ 1 0 t Et (Rle_refl 0) Ht HT) as G1.
   pose proof (growth_le_on T _ _ 1 0 t Et (Rle_refl 0) Ht HT) as G2. cbv beta in G1, G2.

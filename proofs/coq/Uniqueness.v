@@ -5,14 +5,14 @@
 
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions Calculus Evolution GrowthRate Statements Signs LipschitzField FieldFlow.
+From S6Flow Require Import Definitions Softplus Calculus Evolution GrowthRate Statements Signs LipschitzField FieldFlow.
 Open Scope R_scope.
 
 Section Uniqueness.
-Variables (N : nat) (a mu : nat -> R) (s b : R).
-Notation solution := (solution N a mu s b).
+Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal).
+Notation solution := (solution N a mu s b eps).
 
-Definition flow_field (l : nat) (y : nat -> R) : R := y l * growth_rate N a mu s b y l.
+Definition flow_field (l : nat) (y : nat -> R) : R := y l * growth_rate N a mu s b eps y l.
 
 Lemma flow_field_lipschitz L : locally_lipschitz L flow_field.
 Proof. intros r Hr l Hl. now apply lip_field. Qed.
@@ -29,15 +29,15 @@ Proof. exact (solves_agree L flow_field (flow_field_lipschitz L) T x y). Qed.
 End Uniqueness.
 
 Theorem uniqueness : uniqueness_statement.
-Proof. intros N a mu s b L T x y. apply solutions_agree. Qed.
+Proof. intros N a mu s b e0 L T x y [eps <-]%as_floor. apply solutions_agree. Qed.
 
 Theorem causality : causality_statement.
 Proof.
-  intros N a mu s b L L' m T x y Hx Hy HL HL' H0. split.
-  - apply (solution_weaken N a mu s b L m T T x HL (Rbar_le_refl T) Hx).
+  intros N a mu s b e0 L L' m T x y [eps <-]%as_floor Hx Hy HL HL' H0. split.
+  - apply (solution_weaken N a mu s b eps L m T T x HL (Rbar_le_refl T) Hx).
   - intros l Hl t Ht HT.
-    apply (solutions_agree N a mu s b m T x y); [| | |exact Hl|exact Ht|exact HT].
-    + apply (solution_weaken N a mu s b L m T T x HL (Rbar_le_refl T) Hx).
-    + apply (solution_weaken N a mu s b L' m T T y HL' (Rbar_le_refl T) Hy).
+    apply (solutions_agree N a mu s b eps m T x y); [| | |exact Hl|exact Ht|exact HT].
+    + apply (solution_weaken N a mu s b eps L m T T x HL (Rbar_le_refl T) Hx).
+    + apply (solution_weaken N a mu s b eps L' m T T y HL' (Rbar_le_refl T) Hy).
     + exact H0.
 Qed.

@@ -10,8 +10,8 @@ Open Scope R_scope.
 
 Lemma softplus_derive z : is_derive softplus z (sigmoid z).
 Proof.
-  apply (is_derive_ext (Delta 1 0)); [intros v; unfold Delta; now rewrite Rmult_1_l, Rplus_0_r|].
-  pose proof (Delta_derive 1 0 z) as H. now rewrite !Rmult_1_l, Rplus_0_r in H.
+  apply (is_derive_ext (Delta 1 0 no_floor)); [intros v; now rewrite Delta_no_floor, Rmult_1_l, Rplus_0_r|].
+  pose proof (Delta_derive 1 0 no_floor z) as H. now rewrite !Rmult_1_l, Rplus_0_r in H.
 Qed.
 
 Section Lipschitz.
@@ -34,9 +34,9 @@ Hypothesis Hv : forall e, (e < D)%nat -> lip (fun y => v y e).
 Lemma lip_projection S m : lip (fun y => projection D S (v y) m).
 Proof. apply (lip_sum n r D (fun e y => S m e * v y e)). intros e He. now apply lip_scal, Hv. Qed.
 
-Lemma lip_channel_step S_Delta b d : lip (fun y => channel_step D S_Delta b (v y) d).
+Lemma lip_channel_step S_Delta b (eps : nonnegreal) d : lip (fun y => channel_step D S_Delta b eps (v y) d).
 Proof.
-  apply (lip_softplus (fun y => projection D S_Delta (v y) d + b d)).
+  apply lip_plus; [|apply lip_const]. apply (lip_softplus (fun y => projection D S_Delta (v y) d + b d)).
   apply lip_plus; [apply lip_projection|apply lip_const].
 Qed.
 
@@ -49,10 +49,10 @@ Qed.
 End Lipschitz.
 
 (** ** Token 1 in D dimensions *)
-Definition vector_field (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (d : nat) (v : nat -> R) : R :=
-  channel_step D S_Delta b v d * quadratic_form D M v * v d.
+Definition vector_field (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : nonnegreal) (d : nat) (v : nat -> R) : R :=
+  channel_step D S_Delta b eps v d * quadratic_form D M v * v d.
 
-Lemma vector_field_lipschitz D M S_Delta b : locally_lipschitz D (vector_field D M S_Delta b).
+Lemma vector_field_lipschitz D M S_Delta b (eps : nonnegreal) : locally_lipschitz D (vector_field D M S_Delta b eps).
 Proof.
   intros r Hr d Hd. assert (C : forall e, (e < D)%nat -> box_lipschitz D r (fun y => y e)).
   { intros e He. now apply lip_coordinate. }
@@ -61,33 +61,33 @@ Proof.
   - now apply (lip_form D r D (fun y => y)).
 Qed.
 
-Lemma vector_outlives D M S_Delta b T x :
-  vector_maximal D M S_Delta b T x -> outlives_all D (vector_field D M S_Delta b) T x.
+Lemma vector_outlives D M S_Delta b (eps : nonnegreal) T x :
+  vector_maximal D M S_Delta b eps T x -> outlives_all D (vector_field D M S_Delta b eps) T x.
 Proof. intros H. exact H. Qed.
 
 Theorem vector_maximal_solution : vector_maximal_solution_statement.
 Proof.
-  intros D M S_Delta b y0.
-  exact (field_maximal_solution D (vector_field D M S_Delta b) y0 (vector_field_lipschitz D M S_Delta b)).
+  intros D M S_Delta b e0 y0 [eps <-]%as_floor.
+  exact (field_maximal_solution D (vector_field D M S_Delta b eps) y0 (vector_field_lipschitz D M S_Delta b eps)).
 Qed.
 
 (** ** The flow with a skip *)
-Definition skip_field (N : nat) (a mu : nat -> R) (s b d : R) (l : nat) (y : nat -> R) : R :=
-  y l * (growth_rate N a mu s b y l + d).
+Definition skip_field (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (d : R) (l : nat) (y : nat -> R) : R :=
+  y l * (growth_rate N a mu s b eps y l + d).
 
-Lemma skip_field_lipschitz N a mu s b d L : locally_lipschitz L (skip_field N a mu s b d).
+Lemma skip_field_lipschitz N a mu s b (eps : nonnegreal) d L : locally_lipschitz L (skip_field N a mu s b eps d).
 Proof.
   intros r Hr l Hl. unfold skip_field. apply lip_mult; [now apply lip_coordinate|].
   apply lip_plus; [|apply lip_const].
-  apply (lip_sum L r N (fun n y => hidden a mu s b y l n)). intros n _. now apply lip_hidden.
+  apply (lip_sum L r N (fun n y => hidden a mu s b eps y l n)). intros n _. now apply lip_hidden.
 Qed.
 
-Lemma skip_outlives N a mu s b d L T x :
-  skip_maximal N a mu s b d L T x -> outlives_all L (skip_field N a mu s b d) T x.
+Lemma skip_outlives N a mu s b (eps : nonnegreal) d L T x :
+  skip_maximal N a mu s b eps d L T x -> outlives_all L (skip_field N a mu s b eps d) T x.
 Proof. intros H. exact H. Qed.
 
 Theorem skip_maximal_solution : skip_maximal_solution_statement.
 Proof.
-  intros N a mu s b d L y0.
-  exact (field_maximal_solution L (skip_field N a mu s b d) y0 (skip_field_lipschitz N a mu s b d L)).
+  intros N a mu s b e0 d L y0 <-%without_floor.
+  exact (field_maximal_solution L (skip_field N a mu s b eps d) y0 (skip_field_lipschitz N a mu s b eps d L)).
 Qed.

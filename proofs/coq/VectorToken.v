@@ -27,12 +27,12 @@ Proof.
 Qed.
 
 (** Step widths on the box |v e| <= c e. *)
-Lemma channel_step_lower D S_Delta b (v c : nat -> R) d :
+Lemma channel_step_lower D S_Delta b (eps : nonnegreal) (v c : nat -> R) d :
   (forall e, (e < D)%nat -> Rabs (v e) <= c e) ->
-  softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * c e))
-  <= channel_step D S_Delta b v d.
+  softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * c e)) + eps
+  <= channel_step D S_Delta b eps v d.
 Proof.
-  intros H. apply softplus_le. unfold projection.
+  intros H. apply step_le. unfold projection.
   assert (Rabs (sum_below D (fun e => S_Delta d e * v e))
           <= sum_below D (fun e => Rabs (S_Delta d e) * c e)) as A.
   { eapply Rle_trans; [apply sum_below_abs|]. apply sum_below_le. intros e He.
@@ -42,11 +42,11 @@ Proof.
 Qed.
 
 Section VectorToken.
-Variables (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R).
-Hypothesis sol : vector_solution D M S_Delta b T x.
+Variables (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : nonnegreal) (T : Rbar) (x : nat -> R -> R).
+Hypothesis sol : vector_solution D M S_Delta b eps T x.
 
 Definition form_at (t : R) : R := quadratic_form D M (fun e => x e t).
-Definition step_at (d : nat) (t : R) : R := channel_step D S_Delta b (fun e => x e t) d.
+Definition step_at (d : nat) (t : R) : R := channel_step D S_Delta b eps (fun e => x e t) d.
 Definition norm_at (t : R) : R := square_norm D (fun d => x d t).
 
 Lemma square_evolves d : (d < D)%nat ->
@@ -55,7 +55,7 @@ Proof.
   intros Hd. destruct (evolves_sq T (x d) _ (sol d Hd)) as [E0 E]. split; [exact E0|].
   intros t Ht HT. specialize (E t Ht HT). cbv beta in E.
   replace (2 * form_at t * (step_at d t * x d t ^ 2))
-    with (2 * x d t * (channel_step D S_Delta b (fun e => x e t) d
+    with (2 * x d t * (channel_step D S_Delta b eps (fun e => x e t) d
            * quadratic_form D M (fun e => x e t) * x d t))
     by (unfold form_at, step_at; ring).
   exact E.
@@ -77,7 +77,7 @@ Proof.
 Qed.
 
 Lemma step_at_pos d t : 0 < step_at d t.
-Proof. apply softplus_pos. Qed.
+Proof. apply step_pos. Qed.
 
 Lemma norm_at_nonneg t : 0 <= norm_at t.
 Proof. apply square_norm_nonneg. Qed.

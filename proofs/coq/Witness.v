@@ -25,44 +25,44 @@ Proof.
     set (q := sqrt (1 - 2 * c * x0 ^ 2 * t)) in *. field. lra.
 Qed.
 
-Lemma bernoulli_solution N a mu b x0 (T : Rbar) :
-  (forall t, 0 <= t -> Rbar_lt t T -> 0 < 1 - 2 * (sum_below N mu * softplus b) * x0 ^ 2 * t) ->
-  solution N a mu 0 b 1 T (fun _ => bernoulli (sum_below N mu * softplus b) x0).
+Lemma bernoulli_solution N a mu b (eps : nonnegreal) x0 (T : Rbar) :
+  (forall t, 0 <= t -> Rbar_lt t T -> 0 < 1 - 2 * (sum_below N mu * (softplus b + eps)) * x0 ^ 2 * t) ->
+  solution N a mu 0 b eps 1 T (fun _ => bernoulli (sum_below N mu * (softplus b + eps)) x0).
 Proof.
-  intros H l Hl. assert (l = O) by lia. subst l. set (c := sum_below N mu * softplus b) in *. split.
+  intros H l Hl. assert (l = O) by lia. subst l. set (c := sum_below N mu * (softplus b + eps)) in *. split.
   - apply rcont_of_continuous. eapply continuous_of_derive. apply bernoulli_derive. lra.
   - intros t Ht HT. rewrite growth_rate_split, carried_first.
-    replace (Delta 0 b (bernoulli c x0 t)) with (softplus b) by (unfold Delta; f_equal; ring).
-    replace (bernoulli c x0 t * (0 + sum_below N mu * bernoulli c x0 t ^ 2 * softplus b))
+    replace (Delta 0 b eps (bernoulli c x0 t)) with (softplus b + eps) by (unfold Delta; do 2 f_equal; ring).
+    replace (bernoulli c x0 t * (0 + sum_below N mu * bernoulli c x0 t ^ 2 * (softplus b + eps)))
       with (c * bernoulli c x0 t ^ 3) by (unfold c; ring).
     apply bernoulli_derive, H; [lra|exact HT].
 Qed.
 
 Theorem fast_bound_attained_proved : fast_bound_attained_form.
 Proof.
-  intros N a mu b x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * softplus b) x0).
+  intros N a mu b eps x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * (softplus b + eps)) x0).
   split; [|apply bernoulli_0]. apply bernoulli_solution. intros t Ht HT.
-  replace (Delta 0 b x0) with (softplus b) in HT by (unfold Delta; f_equal; ring).
-  pose proof (softplus_pos b). assert (P : 0 < x0 ^ 2) by (apply pow2_gt_0; exact Nz).
-  set (c := 2 * sum_below N mu * softplus b * x0 ^ 2) in *.
+  replace (Delta 0 b eps x0) with (softplus b + eps) in HT by (unfold Delta; do 2 f_equal; ring).
+  pose proof (step_pos b eps). assert (P : 0 < x0 ^ 2) by (apply pow2_gt_0; exact Nz).
+  set (c := 2 * sum_below N mu * (softplus b + eps) * x0 ^ 2) in *.
   assert (Hc : 0 < c) by (unfold c; pos).
-  replace (2 * (sum_below N mu * softplus b) * x0 ^ 2 * t) with (c * t) by (unfold c; ring).
+  replace (2 * (sum_below N mu * (softplus b + eps)) * x0 ^ 2 * t) with (c * t) by (unfold c; ring).
   change (t < / c) in HT. apply (Rmult_lt_compat_l c) in HT; [|exact Hc]. rewrite Rinv_r in HT by lra. lra.
 Qed.
 
 Theorem convergence_rate_attained_proved : convergence_rate_attained_form.
 Proof.
-  intros N a mu b x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * softplus b) x0).
-  pose proof (softplus_pos b) as Hb. assert (P : 0 < x0 ^ 2) by (apply pow2_gt_0; exact Nz).
-  set (k := 2 * - sum_below N mu * softplus b). assert (Hk : 0 < k) by (unfold k; apply Rmult_lt_0_compat; lra).
-  assert (E : forall t, 1 - 2 * (sum_below N mu * softplus b) * x0 ^ 2 * t = x0 ^ 2 * (/ x0 ^ 2 + k * t))
+  intros N a mu b eps x0 HM Nz. exists (fun _ => bernoulli (sum_below N mu * (softplus b + eps)) x0).
+  pose proof (step_pos b eps) as Hb. assert (P : 0 < x0 ^ 2) by (apply pow2_gt_0; exact Nz).
+  set (k := 2 * - sum_below N mu * (softplus b + eps)). assert (Hk : 0 < k) by (unfold k; apply Rmult_lt_0_compat; lra).
+  assert (E : forall t, 1 - 2 * (sum_below N mu * (softplus b + eps)) * x0 ^ 2 * t = x0 ^ 2 * (/ x0 ^ 2 + k * t))
     by (intros t; unfold k; field; exact Nz).
   assert (Pos : forall t, 0 <= t -> 0 < / x0 ^ 2 + k * t).
   { intros t Ht. pose proof (Rinv_0_lt_compat _ P). assert (0 <= k * t) by (apply Rmult_le_pos; lra). lra. }
   split; [|split; [apply bernoulli_0|]].
   - apply bernoulli_solution. intros t Ht _. rewrite E. apply Rmult_lt_0_compat; [exact P|now apply Pos].
   - intros t Ht. unfold bernoulli. rewrite E, sqrt_mult by (left; (exact P || now apply Pos)).
-    replace (Rmin (Delta 0 b 0) (Delta 0 b x0)) with (softplus b)
+    replace (Rmin (Delta 0 b eps 0) (Delta 0 b eps x0)) with (softplus b + eps)
       by (unfold Delta; rewrite !Rmult_0_l, Rplus_0_l; symmetry; apply Rmin_left; lra).
     fold k. specialize (Pos t Ht). pose proof (sqrt_lt_R0 _ Pos).
     replace (x0 ^ 2) with (Rsqr x0) by (unfold Rsqr; ring). rewrite sqrt_Rsqr_abs.

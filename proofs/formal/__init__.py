@@ -14,6 +14,7 @@ import jinja2
 import sympy as sp
 
 from s6flow.errors import CodegenError
+from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
@@ -108,13 +109,13 @@ def _instance(relation: sp.Basic) -> sp.Basic:
 
 
 def _assumed(key: str, **letters: str) -> str:
-    return proposition(assumption(key).relation.subs(nt.floor, 0), key, **letters)
+    return proposition(assumption(key).relation, key, **letters)
 
 
 def _claimed(key: str, **letters: str) -> str:
     """The conclusion of a theorem, without its limits: those a template states as limits of printed functions."""
     parts = [part for part in sp.And.make_args(get(key).conclusion) if not part.has(sp.Limit)]
-    return proposition(sp.And(*parts).subs(nt.floor, 0), key, **letters)
+    return proposition(sp.And(*parts), key, **letters)
 
 
 def _domain(letter: str, text: str = "", strict: bool = False) -> str:
@@ -195,7 +196,7 @@ def formal_statements() -> dict[str, tuple[str, str]]:
 
 
 def whole_statements() -> dict[str, str]:
-    """Coq theorem name -> id, for the statements that say all that the registry's theorem says, floor apart.
+    """Coq theorem name -> id, for the statements that say all that the registry's theorem says.
 
     The others are marked `(** <id>, a case: ... *)`: a theorem with cases alone is not kernel-checked.
     """
@@ -206,9 +207,7 @@ def reached(identifier: str) -> str:
     """What of a theorem is stated formally, and what is missing, in one line; "" if nothing is to be said."""
     stated = [(name, case) for key, case, name, _ in _entries() if key == identifier]
     lines = ", ".join(f"`{name}_statement`{' (a case)' if case else ''}" for name, case in stated)
-    theorem = get(identifier)
-    floor = "floor" in theorem.variables and "no-floor" not in theorem.assumptions and identifier != "affine-phase-line"
-    missing = MISSING.get(identifier, "a floor of the step" if floor else "")
+    missing = MISSING.get(identifier, "a floor of the step" if any(d.kind == "floor" for d in differences(identifier)) else "")
     return " ".join(
         part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
     )

@@ -202,7 +202,7 @@ def _conclusion(theorem: Theorem, own: list[Stated]) -> Iterator[str]:
     bare = re.compile(r"(?:is_lim|filterlim) \(?(?:x |fun t => Rabs \(x )")
     written_bare = any(bare.search(statement.body) for statement in own)
     for limit in sorted(theorem.stated.atoms(sp.Limit), key=sp.default_sort_key):
-        value = limit.args[0].subs(_MEASURED).subs(nt.floor, 0)
+        value = limit.args[0].subs(_MEASURED)
         plain = value in (ob.x_t[nt.l], sp.Abs(ob.x_t[nt.l]), sp.Abs(ob.x_t[nt.l - 1]))
         if not (plain and written_bare) and not any(_same(value, e) for e in printed):
             yield f"the limit of ${ob.conclusion_latex(limit.args[0])}$ stands in Coq's words"

@@ -14,7 +14,7 @@ import sympy as sp
 
 from s6flow.proofs.registry import get
 from s6flow.proofs.theorems.affine import affine_phase_line
-from s6flow.proofs.theorems.mixed import carried_rate
+from s6flow.proofs.theorems.mixed import carried_limits, carried_rate
 from s6flow.proofs.theorems.variants import depth_contraction
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import forms as fm
@@ -40,23 +40,22 @@ drive, first, second, size, count, kappa, eig, factor = sp.symbols(
 
 @cache
 def expressions() -> Mapping[str, sp.Expr]:
-    """Name -> expression; the floor of the general theory is zero but in the affine rows, where it is eps."""
+    """Name -> expression."""
     own = {name: row.build() for name, row in cr.QUANTITIES.items()}
-    table = own | _flow() | _layer() | _theorems() | _transformations()
-    return {name: e.subs(nt.floor, 0) for name, e in table.items()} | {
-        name: e.subs(nt.floor, ob.eps) for name, e in _affine().items()
-    }
+    return own | _flow() | _layer() | _theorems() | _transformations() | _affine()
 
 
 def _flow() -> dict[str, sp.Expr]:
     """The 1-D flow: its cell, attention and shares."""
     flow, axis = flow_cell(), axis_cell()
+    curve = next(iter(cr.delta(cr.y).atoms(nt.softplus)))
     front = sp.cancel(axis.at({nt.beta_C[n]: 0}).readout / nt.S_C[n])  # x_l
     velocity = front * growth[l]
     skipped = velocity.subs(growth[l], growth[l] + cr.skip_equilibrium() - cr.own_rate(cr.y))
     return {
         "softplus": nt.softplus(drive).rewrite(sp.log),
-        "step_argument": cr.delta(cr.y).subs(nt.floor, 0).args[0],
+        "step": cr.delta(cr.y).subs(curve, drive),
+        "step_argument": curve.args[0],
         "gate": cr.gate(cr.y),
         "increment": flow.increment.subs(nt.x[l], cr.y),
         "next_state": flow.after(state[n]).subs(nt.x[l], cr.y),
@@ -96,11 +95,13 @@ def _layer() -> dict[str, sp.Expr]:
     }
     source = {into[n, j]: letters[into[n, l]], out_of[n, l]: letters[out_of[n, l]]}
     kernel_term = abbreviate(unroll(cell, nt.x[j, d])).xreplace(between | source)
-    step = sp.cancel(-cell.gate.args[0] / nt.a[d, n]).subs(nt.floor, 0).args[0]
-    low_rank = next(part for part in step.args if part.has(nt.S_dt_out))
+    step = sp.cancel(-cell.gate.args[0] / nt.a[d, n])
+    curve = next(iter(step.atoms(nt.softplus)))
+    low_rank = next(part for part in curve.args[0].args if part.has(nt.S_dt_out))
     return {
         "projection": fm.project(sp.IndexedBase("S", real=True), n),
-        "layer_step_argument": step.subs(low_rank, drive),
+        "layer_step": step.subs(curve, drive),
+        "layer_step_argument": curve.args[0].subs(low_rank, drive),
         "layer_increment": short.increment,
         "layer_next": short.after(state[n]),
         "layer_read": short.read(state[n]),
@@ -164,6 +165,7 @@ def _theorems() -> dict[str, sp.Expr]:
         "polylog_bound": c * get("slow-polylog-rate").rates[0].rate,
         "ratio": first / second,
         "second_rate": carried_rate.second,
+        "carried_far": carried_limits.at_floor,
         "layer_after": depth_contraction.after.xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
         "contraction_letter": cr.contraction_number().xreplace({cr.mu_total: sp.Symbol("mu", real=True)}),
         "skip_rate_outward": cr.skip_equilibrium().subs(cr.y, cr.orientation * cr.r).subs(cr.orientation**2, 1),

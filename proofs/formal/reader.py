@@ -183,7 +183,7 @@ LIBRARY: dict[str, Any] = {
     "sign": lambda z: (z > 0) - (z < 0),
     "Rpower": lambda base, exponent: math.exp(exponent * math.log(base)),
     "softplus": _softplus,
-    "Delta": lambda s, b, u: _softplus(s * u + b),
+    "Delta": lambda s, b, eps, u: _softplus(s * u + b) + eps,
     "sum_below": lambda count, g: math.fsum(g(k) for k in range(count)),
     "sum_between": lambda start, stop, g: math.fsum(g(k) for k in range(start, stop)),
 }

@@ -16,12 +16,15 @@ import sympy as sp
 from s6flow.errors import CodegenError
 from s6flow.symbolic import notation as nt
 
-__all__ = ["ATOM", "Carried", "print_coq", "print_relation"]
+__all__ = ["ATOM", "FLOOR", "Carried", "print_coq", "print_relation"]
 
 # Binding strength of what was printed: a weaker text is put in parentheses where a stronger one is needed.
 ATOM, APPLICATION, POWER, OPPOSITE, PRODUCT, SUM, BINDER = 100, 90, 80, 70, 60, 50, 10
 
 Text = tuple[str, int]
+
+#: The floor of the step in Coq: `floor` is a function of Coquelicot.
+FLOOR = "eps"
 
 
 class Carried(sp.IndexedBase):  # type: ignore[misc]
@@ -74,12 +77,14 @@ def _real(e: sp.Expr) -> Text:
     if e.is_Rational:
         sign = "- " if e < 0 else ""
         return f"{sign}{abs(e.p)} / {e.q}", PRODUCT
+    if e == nt.floor:
+        return FLOOR, ATOM
     if isinstance(e, sp.Symbol):
         return e.name, _strength(e.name)
     if isinstance(e, sp.Indexed):
         return " ".join([e.base.name, *(_wrap(_natural(i), ATOM) for i in e.indices)]), APPLICATION
     if isinstance(e, nt.softplus):
-        return _step(e)
+        return f"softplus {_wrap(_real(e.args[0]), ATOM)}", APPLICATION
     if isinstance(e, sp.Sum):
         return _sum(e)
     if isinstance(e, sp.Integral):
@@ -95,17 +100,20 @@ def _real(e: sp.Expr) -> Text:
     if isinstance(e, sp.Mul):
         return _product(e)
     if isinstance(e, sp.Add):
-        return _sum_of_terms(e)
+        return _step(e) or _sum_of_terms(e)
     raise CodegenError("the coq printer has no form for the SymPy node", type(e).__name__, str(e)[:80])
 
 
-def _step(e: nt.softplus) -> Text:
-    """softplus(s w + b) is Delta s b w."""
-    argument = sp.expand(e.args[0])
+def _step(e: sp.Expr) -> Text | None:
+    """softplus(s w + b) + floor is Delta s b eps w; None for anything else."""
+    rest = e - nt.floor
+    if not isinstance(rest, nt.softplus):
+        return None
+    argument = sp.expand(rest.args[0])
     token = sp.cancel((argument - nt.b) / nt.s)
     if token != 0 and argument.has(nt.b) and not token.has(nt.s) and not token.has(nt.b):
-        return f"Delta s b {_wrap(_real(token), ATOM)}", APPLICATION
-    return f"softplus {_wrap(_real(e.args[0]), ATOM)}", APPLICATION
+        return f"Delta s b {FLOOR} {_wrap(_real(token), ATOM)}", APPLICATION
+    return None
 
 
 def _sum(e: sp.Sum) -> Text:
@@ -154,7 +162,7 @@ def _rank(e: sp.Expr) -> tuple[int, bool, str]:
         lambda x: isinstance(x, sp.Symbol) and not _is_token(x),
         lambda x: isinstance(x, sp.Abs) and not _is_token(x.args[0]),
         lambda x: isinstance(x, sp.Abs) or _is_token(x),
-        lambda x: isinstance(x, nt.softplus),
+        lambda x: isinstance(x, nt.softplus) or isinstance(x - nt.floor, nt.softplus),
         lambda x: isinstance(x, sp.exp),
     )
     for place, kind in enumerate(kinds):

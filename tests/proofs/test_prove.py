@@ -21,37 +21,41 @@ pytestmark = pytest.mark.coq
 
 #: (what is changed, text, replacement, theorem whose proof must break)
 MUTANTS: tuple[tuple[str, str, str, str], ...] = (
-    ("gate grows", "exp (- a n * Delta s b (x (S k)))", "exp (a n * Delta s b (x (S k)))", "linear_recursion"),
-    ("gate loses its rate", "exp (- a n * Delta s b (x (S k)))", "exp (- Delta s b (x (S k)))", "linear_recursion"),
-    ("gate reads the token before", "exp (- a n * Delta s b (x (S k)))", "exp (- a n * Delta s b (x k))", "linear_recursion"),
+    ("gate grows", "exp (- a n * Delta s b eps (x (S k)))", "exp (a n * Delta s b eps (x (S k)))", "linear_recursion"),
+    ("gate loses its rate", "exp (- a n * Delta s b eps (x (S k)))", "exp (- Delta s b eps (x (S k)))", "linear_recursion"),
+    ("gate reads the token before", "exp (- a n * Delta s b eps (x (S k)))", "exp (- a n * Delta s b eps (x k))", "linear_recursion"),
     ("first token cubed", "mu n * x O ^ 2", "mu n * x O ^ 3", "linear_recursion"),
     ("increment loses mu", "k n + mu n * x (S k) ^ 2", "k n + x (S k) ^ 2", "linear_recursion"),
     ("increment subtracted", "k n + mu n * x (S k) ^ 2", "k n - mu n * x (S k) ^ 2", "linear_recursion"),
-    ("state forgotten", "* hidden a mu s b x k n +", "* 0 +", "linear_recursion"),
+    ("state forgotten", "* hidden a mu s b eps x k n +", "* 0 +", "linear_recursion"),
     ("step without slope", "softplus (s * u + b)", "softplus (u + b)", "scaling"),
     ("step without bias", "softplus (s * u + b)", "softplus (s * u)", "fast_bound_attained"),
+    ("step without its floor", "softplus (s * u + b) + eps", "softplus (s * u + b)", "fast_bound_attained"),
+    ("profile: slow tokens, floor or not", "(eps = 0 -> 0 < s * x m 0) /\\", "(0 < s * x m 0) /\\", "blow_up_profile"),
+    ("slow rate with a floor", "  eps = 0 ->\n  (forall n : nat, (n < N)%nat -> 0 <= a n) ->\n  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->\n  0 < sum_below N mu ->\n  solution N a mu s b eps L T x ->", "  (forall n : nat, (n < N)%nat -> 0 <= a n) ->\n  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->\n  0 < sum_below N mu ->\n  solution N a mu s b eps L T x ->", "slow_log_rate"),
+    ("K far from 0 without the floor", "mu n * exp (- a n * eps)", "mu n * exp (- a n * 0)", "carried_limits"),
     ("a state too few", "| S k => sum_below k g + g k", "| S k => sum_below k g", "linear_recursion"),
     ("attention of the token before", "x l * mu n * x j * Delta", "x j * mu n * x j * Delta", "unrolled_attention_channel"),
     ("velocity without the token", "is_derive (x l) t (x l t * growth_rate", "is_derive (x l) t (1 * growth_rate", "sign_invariance"),
     ("recursion: exponent twice", "exp (- a n * sum_between (S j)", "exp (- 2 * a n * sum_between (S j)", "linear_recursion"),
-    ("recursion: source counted twice", "sum_between (S j) (S l) (fun k => Delta s b (x k)))))", "sum_between j (S l) (fun k => Delta s b (x k)))))", "linear_recursion"),
+    ("recursion: source counted twice", "sum_between (S j) (S l) (fun k => Delta s b eps (x k)))))", "sum_between j (S l) (fun k => Delta s b eps (x k)))))", "linear_recursion"),
     ("signs swap", "(0 < x l 0 -> 0 < x l t) /\\", "(0 < x l 0 -> x l t < 0) /\\", "sign_invariance"),
     ("scaling by c", "mu n * k / c ^ 2", "mu n * k / c", "scaling"),
     ("uniqueness without equal starts", "(forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->\n  forall l : nat", "forall l : nat", "uniqueness"),
     ("causality one token too far", "(forall l : nat, (l < m)%nat -> forall t : R", "(forall l : nat, (l <= m)%nat -> forall t : R", "causality"),
-    ("depth: limit 4", "Delta s b x < 2)", "Delta s b x < 4)", "depth_contraction"),
+    ("depth: limit 4", "Delta s b eps x < 2)", "Delta s b eps x < 4)", "depth_contraction"),
     ("depth: sign", "0 < - h * mu * x ^ 2", "0 < h * mu * x ^ 2", "depth_contraction"),
-    ("invariance on the axis", "e <> d -> layer_output N D a S_B S_C S_Delta b x e l = 0", "layer_output N D a S_B S_C S_Delta b x e l = 0", "channel_invariance"),
+    ("invariance on the axis", "e <> d -> layer_output N D a S_B S_C S_Delta b eps x e l = 0", "layer_output N D a S_B S_C S_Delta b eps x e l = 0", "channel_invariance"),
     ("invariance: S_B squared", "(fun n => S_B n d * S_C n d)", "(fun n => S_B n d * S_B n d)", "channel_invariance"),
     ("carried rate loses its own part", "+ sum_below N mu * x 1%nat ^ 2", "+ 0 * x 1%nat ^ 2", "carried_rate"),
     ("stationary for one state", "(forall n : nat, (n < N)%nat -> mu n = 0) ->", "(forall n : nat, (n < 1)%nat -> mu n = 0) ->", "stationary"),
-    ("closed form: factor", "- 2 * sum_below N mu * t * softplus b", "- 3 * sum_below N mu * t * softplus b", "closed_form_first_token"),
+    ("closed form: factor", "- 2 * sum_below N mu * t * (softplus b", "- 3 * sum_below N mu * t * (softplus b", "closed_form_first_token"),
     ("cone: any vector rests", "quadratic_form D M v = 0 ->\n", "", "cone_equilibria"),
     ("times: no shared start", "(forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->\n  Rbar_le T T'", "Rbar_le T T'", "causality_times"),
     ("monotone: growth", "Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u)", "Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v)", "convergence_monotone"),
     ("polylog: a power too few", "Rabs (x l t) <= C * ln t ^ (S l)", "Rabs (x l t) <= C * ln t ^ l", "slow_polylog_rate"),
     ("ratio: without s x < 0", "(forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->\n", "", "blow_up_ratio"),
-    ("coexistence: K(0) not negative", "softplus b)) / sum_below N mu < 0 ->", "softplus b)) / sum_below N mu < 1 ->", "coexistence"),
+    ("coexistence: K(0) not negative", "(softplus b + eps))) / sum_below N mu < 0 ->", "(softplus b + eps))) / sum_below N mu < 1 ->", "coexistence"),
     ("never definite: equal sizes", "(N < D)%nat ->\n  (exists v", "(N <= D)%nat ->\n  (exists v", "never_definite"),
     ("trace of the wrong small matrix", "S_B n e * S_C m e", "S_B n e * S_B m e", "rank_reduction"),
 )  # fmt: skip
@@ -125,7 +129,7 @@ def test_every_mutant_is_rejected(built: Path, tmp_path: Path) -> None:
 
 @needs_coq
 def test_the_unmutated_file_is_accepted(built: Path, tmp_path: Path) -> None:
-    text = "exp (- a n * Delta s b (x (S k)))"
+    text = "exp (- a n * Delta s b eps (x (S k)))"
     assert rejected(built, tmp_path, text, text, "linear_recursion") == ""
 
 

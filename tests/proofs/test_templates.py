@@ -16,6 +16,7 @@ from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.formal.reader import evaluate, holds
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.assumptions import assumption, predicate
+from s6flow.symbolic.codegen.coq import FLOOR
 from s6flow.symbolic.codegen.ir import AXES
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import generate
@@ -92,7 +93,7 @@ OWN: dict[str, Any] = {
     "form": lambda v: v["v"] @ v["M"] @ v["v"],
     "form_matrix": lambda v: (v["S_C"].T @ v["S_B"])[0, 1],
     "small_matrix": lambda v: (v["S_B"] @ v["S_C"].T)[1, 2],
-    "lowest_step": lambda v: np.logaddexp(0, v["b"] - np.abs(v["S_Delta"]) @ np.abs(v["v"]))[0],
+    "lowest_step": lambda v: np.logaddexp(0, v["b"] - np.abs(v["S_Delta"]) @ np.abs(v["v"]))[0] + v["eps"],
     "attended": lambda v: v["P"][2, 1] * v["x"][1],
     "layer_attention": lambda v: v["C"] * v["B"] * v["step"] * np.exp(-v["a"][0, 1] * 1 * v["step_between"]),
     "polylog_bound": lambda v: v["c"] * np.log(v["t"]) ** 2,
@@ -113,6 +114,7 @@ def test_a_printed_formula_equals_the_numeric_backend(name: str) -> None:
             values["t"] = float(rng.uniform(2.0, 5.0))  # ln ln t
         numeric = np.asarray(function(**values))
         names = {"N": 3, "D": 2, **{key: as_name(value) for key, value in values.items()}}
+        names[FLOOR] = values.get("floor")
         for index, at in entries(name, numeric.shape):
             expected = pytest.approx(float(numeric[index]), rel=1e-11)
             assert evaluate(formula(name), {**names, **at}) == expected, (name, at)
@@ -123,7 +125,7 @@ def test_a_printed_formula_equals_its_reference(name: str) -> None:
     rng = np.random.default_rng(sum(map(ord, name)))
     for _ in range(10):
         values = {key: draw(rng, key, shape) for key, shape in SHAPES.items()}
-        values |= {key: draw(rng, key, ()) for key in ("B", "C", "step", "step_between", "c")}
+        values |= {key: draw(rng, key, ()) for key in ("B", "C", "step", "step_between", "c", FLOOR)}
         values |= {"t": float(rng.uniform(2, 5)), "b": rng.uniform(-1, 1, 2)}
         names = {key: as_name(value) for key, value in values.items()}
         at = {"N": 3, "D": 2, "d": 0, "e": 1, "n": 1, "m": 2, "l": 2, "j": 1}
@@ -134,7 +136,7 @@ def test_a_printed_formula_equals_its_reference(name: str) -> None:
     "key", [k for k in printed_names("assume") if assumption(k).letters <= {"mu", "a", "s", "b", "floor"}]
 )
 def test_a_printed_assumption_is_the_predicate_on_data(key: str) -> None:
-    text = proposition(assumption(key).relation.subs(nt.floor, 0), key)
+    text = proposition(assumption(key).relation, key)
     program = predicate(key)
     function = generate(program)
     rng = np.random.default_rng(sum(map(ord, key)))
@@ -150,8 +152,9 @@ def test_a_printed_assumption_is_the_predicate_on_data(key: str) -> None:
             "a": rng.uniform(0.1, 4, 3),
             "s": float(rng.integers(-1, 2)),
             "b": float(rng.normal()),
-            "floor": 0.0,
+            "floor": float(trial % 3 == 0),
         }
+        values[FLOOR] = values["floor"]
         used = {i.name: values[i.name] for i in program.inputs}
         expected = bool(np.all(np.asarray(function(**used))))
         seen.add(expected)

@@ -27,6 +27,7 @@ from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen import coq
 from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.printer import print_arrays
+from s6flow.symbolic.codegen.coq import FLOOR
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.module import generate
@@ -108,13 +109,13 @@ FORMULAS = (
     "contraction_number",
 )
 LETTERS: dict[str, Any] = {
-    "mu": np.array([0.7, -0.2, 1.1]), "a": np.array([0.3, 1.2, 2.2]), "s": 0.7, "b": -0.4, "floor": 0.0, "y": 1.3, "y0": -0.8,
+    "mu": np.array([0.7, -0.2, 1.1]), "a": np.array([0.3, 1.2, 2.2]), "s": 0.7, "b": -0.4, "floor": 0.2, "y": 1.3, "y0": -0.8,
     "t": 1.7, "gap": 3, "decay": 0.6, "log_t": 4.0, "r": 1.9, "orientation": -1.0, "h": 0.3,
 }  # fmt: skip
 COQ_FUNCTIONS = {"exp": "ln", "ln": "exp", "Rabs": "- ", "Rmin": "Rmax"}
 COQ_TEXT = {
     "power": ("^ 2", "^ 3"), "power lost": ("^ 2", ""), "quotient": (" / ", " * "), "sign": ("(- ", "("), "sum": (" + ", " - "),
-    "product": (" * ", " + "), "root": ("sqrt ", ""), "step": ("Delta s b", "Delta b s"), "length": ("sum_below N", "sum_below (S 1)"),
+    "product": (" * ", " + "), "root": ("sqrt ", ""), "step": ("Delta s b", "Delta b s"), "floor": ("softplus b + eps", "softplus b"), "length": ("sum_below N", "sum_below (S 1)"),
     "softplus": ("softplus", "exp"), "difference": ("1 - ", "1 + "),
 }  # fmt: skip
 
@@ -126,7 +127,7 @@ def coq_is_right(change: Callable[[str], str] = str) -> bool:
         function = generate(quantity(name))
         expected = float(function(*(LETTERS[letter] for letter in function.inputs)))
         try:
-            value = evaluate(change(formula(name)), {**names, "N": 3})
+            value = evaluate(change(formula(name)), {**names, "N": 3, FLOOR: LETTERS["floor"]})
         except Exception:
             return False
         if abs(value - expected) > 1e-11 * abs(expected):
