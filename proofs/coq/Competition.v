@@ -53,7 +53,7 @@ Hypothesis constant : forall d e, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0.
 
 Lemma step_constant t d : (d < D)%nat -> step t d = (softplus (b d) + eps).
 Proof.
-  intros Hd. unfold channel_step, projection. f_equal.
+  intros Hd. unfold channel_step, projection. do 2 f_equal.
   rewrite (sum_below_ext D _ (fun _ => 0)), sum_below_zero; [ring|]. intros e He. rewrite constant by assumption. ring.
 Qed.
 

@@ -101,7 +101,8 @@ End Cone.
 
 Theorem cone_attracts : cone_attracts_statement.
 Proof.
-  intros M S_Delta b e0 T x [eps <-]%as_floor M00 M01 M10 M11 constant slower Hmax N0 N1. pose proof (proj1 (proj2 Hmax)) as sol.
+  intros M S_Delta b e0 T x [eps <-]%as_floor M00 M01 M10 M11 constant slower Hmax N0 N1.
+  apply (Rplus_lt_compat_r eps) in slower. pose proof (proj1 (proj2 Hmax)) as sol.
   destruct (off_the_axes M S_Delta b eps T x M00 M01 M10 M11 constant slower sol N0 N1) as (m & B & Hm & Bd).
   assert (HT : T = p_infty).
   { apply (vector_bounded_lives 2 M S_Delta b eps T x B Hmax). intros d t Hd Ht HT. now apply Bd. }

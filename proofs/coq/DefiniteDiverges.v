@@ -42,7 +42,7 @@ Proof.
     { apply (bounded_lives D (vector_field D M S_Delta b eps) T x (vector_field_lipschitz D M S_Delta b eps) Hmax).
       intros d Hd T0 E0. exists (1 + K). intros t Ht HtT. apply Box; [exact Ht|now rewrite E0|exact Hd]. }
     destruct (positive_minimum D
-      (fun d => softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * (1 + K))))
+      (fun d => softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * (1 + K))) + eps)
       ltac:(intros; apply step_pos)) as (m & Hm & Hstep).
     set (c := 2 * (lambda * n0) * (m * n0)). assert (Hc : 0 < c) by (unfold c; pos).
     assert (HK : 0 <= K) by apply pow2_ge_0.

@@ -354,7 +354,7 @@ Proof.
   destruct (Sg 0 (Rle_refl 0) I) as [A0 P0].
   assert (Sp : forall t, 0 <= t -> 0 < e * x O t) by (intros t Ht; now apply Sg).
   assert (Own : forall t, m * x O t ^ 2 * Delta s b no_floor (x O t) = skip_rate m (s * e) b 0 (e * x O t)).
-  { intros t. unfold skip_rate, Delta. replace (s * e * (e * x O t)) with (s * x O t * (e * e)) by ring.
+  { intros t. unfold skip_rate. rewrite Delta_no_floor. replace (s * e * (e * x O t)) with (s * x O t * (e * e)) by ring.
     replace ((e * x O t) ^ 2) with (x O t ^ 2 * (e * e)) by ring. rewrite He, !Rmult_1_r. ring. }
   assert (Loss : Rabs m * exp (b - Rabs s * Rmax (Rabs (x O 0)) (2 / Rabs s)) * Rmax (Rabs (x O 0)) (2 / Rabs s) ^ 2
                  = loss m (Rabs s) b (e * x O 0)) by (unfold loss; now rewrite A0).

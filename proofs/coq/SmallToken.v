@@ -39,8 +39,8 @@ Hypothesis H0 : 0 <= s * x0.
 Hypothesis Ny : y0 <> 0.
 
 (** The least and the largest step between that of 0 and that of y0, and what mu K is there at most. *)
-Definition least : R := Rmin ((softplus b + eps)) (Delta s b eps y0).
-Definition most : R := Rmax ((softplus b + eps)) (Delta s b eps y0).
+Definition least : R := Rmin (softplus b + eps) (Delta s b eps y0).
+Definition most : R := Rmax (softplus b + eps) (Delta s b eps y0).
 Definition read : R :=
   sum_below N (fun n => exp (- a n * most) * Rmin 0 (mu n) + exp (- a n * least) * Rmax 0 (mu n)).
 Hypothesis Held : x0 ^ 2 * Delta s b eps x0 * read + M * y0 ^ 2 * most < 0.
@@ -48,7 +48,7 @@ Hypothesis Held : x0 ^ 2 * Delta s b eps x0 * read + M * y0 ^ 2 * most < 0.
 Definition own (y : R) : R := M * y ^ 2 * Delta s b eps y.
 
 Lemma second_splits y : F y 1 = K (y 1%nat) * F y 0 + own (y 1%nat).
-Proof. rewrite carried_rate by lra. unfold carried_factor, own, Rdiv. ring. Qed.
+Proof. rewrite carried_rate by (lra || apply cond_nonneg). unfold carried_factor, own, Rdiv. ring. Qed.
 
 Lemma factor_continuous y : continuity_pt K y.
 Proof.
@@ -117,7 +117,7 @@ Proof.
     - right. assert (y <= 0) by (destruct (Rle_lt_dec y 0); [assumption|nra]). rewrite !Rabs_left1 in Hy by lra. lra. }
   assert (D : s * 0 <= s * y <= s * y0 \/ s * y0 <= s * y <= s * 0).
   { destruct (Rle_lt_dec 0 s); destruct C as [C|C]; [left|right|right|left]; split; nra. }
-  destruct D as [[D1 D2]|[D1 D2]]; apply Delta_mono with (b := b) in D1; apply Delta_mono with (b := b) in D2.
+  destruct D as [[D1 D2]|[D1 D2]]; apply Delta_mono with (b := b) (eps := nonneg eps) in D1; apply Delta_mono with (b := b) (eps := nonneg eps) in D2.
   - split; [apply Rle_trans with (1 := Rmin_l _ _); exact D1|apply Rle_trans with (2 := Rmax_r _ _); exact D2].
   - split; [apply Rle_trans with (1 := Rmin_r _ _); exact D1|apply Rle_trans with (2 := Rmax_l _ _); exact D2].
 Qed.

@@ -170,7 +170,7 @@ Proof.
   pose proof (limit_rests D (vector_field D M S_Delta b eps) x p (vector_field_lipschitz D M S_Delta b eps) sol Hp) as Rest.
   destruct (classic (exists d, (d < D)%nat /\ p d <> 0)) as [(d & Hd & Nd)|No].
   - specialize (Rest d Hd). unfold vector_field in Rest. apply Rmult_integral in Rest. destruct Rest as [Z|Z]; [|contradiction].
-    apply Rmult_integral in Z. destruct Z as [Z|Z]; [|exact Z]. pose proof (softplus_pos (projection D S_Delta p d + b d)).
+    apply Rmult_integral in Z. destruct Z as [Z|Z]; [|exact Z]. pose proof (step_pos (projection D S_Delta p d + b d) eps).
     unfold channel_step in Z. lra.
   - apply form_zero. intros d Hd. apply NNPP. intros N. apply No. now exists d.
 Qed.

@@ -89,5 +89,5 @@ Proof. intros H. exact H. Qed.
 Theorem skip_maximal_solution : skip_maximal_solution_statement.
 Proof.
   intros N a mu s b e0 d L y0 <-%without_floor.
-  exact (field_maximal_solution L (skip_field N a mu s b eps d) y0 (skip_field_lipschitz N a mu s b eps d L)).
+  exact (field_maximal_solution L (skip_field N a mu s b no_floor d) y0 (skip_field_lipschitz N a mu s b no_floor d L)).
 Qed.
