@@ -57,6 +57,9 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("ratio: without s x < 0", "(forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->\n", "", "blow_up_ratio"),
     ("coexistence: K(0) not negative", "(softplus b + eps))) / sum_below N mu < 0 ->", "(softplus b + eps))) / sum_below N mu < 1 ->", "coexistence"),
     ("never definite: equal sizes", "(N < D)%nat ->\n  (exists v", "(N <= D)%nat ->\n  (exists v", "never_definite"),
+    ("skip: half as much again", "* exp (- (2 * d * t))", "* exp (- (3 * d * t))", "skip_equilibria"),
+    ("all tokens: no lower step", "  0 < low ->\n", "", "definite_all_tokens"),
+    ("trichotomy: falls where it rises", "(0 < Q 0 -> Rabs (x d u) <= Rabs (x d v))", "(0 < Q 0 -> Rabs (x d v) <= Rabs (x d u))", "orbit_trichotomy"),
     ("trace of the wrong small matrix", "S_B n e * S_C m e", "S_B n e * S_B m e", "rank_reduction"),
 )  # fmt: skip
 
