@@ -14,6 +14,7 @@ import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.state import own_term, rounding
 from s6flow.numeric.checks.threshold import threshold
 from s6flow.numeric.checks.vectors import roots, spectra, vector
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
@@ -261,4 +262,6 @@ MEASUREMENTS: dict[str, Measurement] = {
     "roots": Measurement(roots),
     "spectra": Measurement(spectra),
     "vector": Measurement(vector, "asinh"),
+    "rounding": Measurement(rounding),
+    "own_term": Measurement(own_term),
 }

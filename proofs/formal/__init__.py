@@ -38,6 +38,12 @@ MISSING = {
     "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
     "cone-attracts": "convergence to the cone from an open set of starts; that the cone rests is proved",
     "definite-later-tokens": "a proof at all: a conjecture",
+    "state-bound": "a formal recurrence with steps of any kind",
+    "state-forgetting": "a formal recurrence with steps of any kind",
+    "state-saturation": "a formal recurrence with steps of any kind",
+    "layer-bound": "a formal layer on all channels; the flows are formal on one axis",
+    "gate-rounding": "a formal model of rounded numbers",
+    "own-term-on-data": "formal moments of data",
     "symmetric-signature": "dual vectors of independent rows, and Sylvester's law of inertia",
 }
 
