@@ -28,6 +28,12 @@ skip = sp.IndexedBase("skip", real=True)  # D of each channel
 write_max = sp.IndexedBase("write_max", positive=True)  # largest |B| of each state
 read_max = sp.IndexedBase("read_max", positive=True)  # largest |C| of each state
 step_max = sp.IndexedBase("step_max", positive=True)  # largest step of each channel
+#: Of a path into the scan: L2 norm of in_proj's row times the norm's gain, its bias, the convolution's taps and bias.
+row_norm, row_offset, taps, shift = (
+    sp.IndexedBase(name, nonnegative=True) for name in ("row_norm", "row_offset", "taps", "shift")
+)
+reach = sp.IndexedBase("reach", nonnegative=True)  # how far the step's argument of each channel is moved
+model_width = sp.Symbol("model_width", positive=True)
 decay, v_max, delta_max, width, age = sp.symbols("decay v_max delta_max width age", positive=True)
 bits = sp.Symbol("bits", integer=True, positive=True)
 
@@ -86,10 +92,25 @@ def rounding_threshold() -> sp.Expr:
     return 2 ** -(bits + 1)
 
 
-def step_bound() -> sp.Expr:
-    """softplus(sum_r |S_dt_out[d,r]| sum_e |S_dt_in[r,e]| x_max[e] + b[d]) + floor: the largest step of channel d."""
-    reach = sp.Sum(sp.Abs(nt.S_dt_in[r, e]) * x_max[e], (e, 1, nt.D))
-    return step(sp.Sum(sp.Abs(nt.S_dt_out[d, r]) * reach, (r, 1, nt.R)) + nt.b_channel[d])
+def step_reach() -> sp.Expr:
+    """sum_r |S_dt_out[d,r]| sum_e |S_dt_in[r,e]| x_max[e]: how far inputs with |u_e| <= x_max[e] move the step's argument."""
+    inner = sp.Sum(sp.Abs(nt.S_dt_in[r, e]) * x_max[e], (e, 1, nt.D))
+    return sp.Sum(sp.Abs(nt.S_dt_out[d, r]) * inner, (r, 1, nt.R))
+
+
+def step_bound(far: sp.Expr | None = None) -> sp.Expr:
+    """softplus(reach[d] + b[d]) + floor: the largest step of channel d."""
+    return step((step_reach() if far is None else far) + nt.b_channel[d])
+
+
+def bias_step() -> sp.Expr:
+    """softplus(b[d]) + floor: the step of a token that does not move the step's argument."""
+    return step(nt.b_channel[d])
+
+
+def input_bound() -> sp.Expr:
+    """taps (sqrt(width) row_norm + row_offset) + shift >= |u_d|, u = silu(conv(in_proj(norm(x)))), by Cauchy-Schwarz and |silu(c)| <= |c|."""
+    return taps[d] * (sp.sqrt(model_width) * row_norm[d] + row_offset[d]) + shift[d]
 
 
 def write_bound() -> sp.Expr:
@@ -119,13 +140,21 @@ def layer_output() -> sp.Expr:
     return layer_cell().formula + skip[d] * nt.x[l, d]
 
 
+def _step_bound_reached() -> sp.Expr:
+    """softplus(reach[d] + b[d]) + floor: the largest step of channel d."""
+    return step_bound(reach[d])
+
+
 QUANTITIES: dict[str, Quantity] = {
     "state_gain": Quantity(state_gain, ("decay", "delta_max"), "18"),
     "half_life": Quantity(half_life, ("decay", "width"), "18"),
     "remembered": Quantity(remembered, ("decay", "age", "width"), "18"),
     "growth_beyond": Quantity(growth_beyond, ("decay", "age", "width"), "18"),
     "rounding_threshold": Quantity(rounding_threshold, ("bits",), "19"),
-    "step_bound": Quantity(step_bound, ("S_dt_out", "S_dt_in", "x_max", "b", "floor"), "18"),
+    "input_bound": Quantity(input_bound, ("row_norm", "row_offset", "taps", "shift", "model_width"), "18"),
+    "step_reach": Quantity(step_reach, ("S_dt_out", "S_dt_in", "x_max"), "18"),
+    "step_bound": Quantity(_step_bound_reached, ("reach", "b", "floor"), "18"),
+    "bias_step": Quantity(bias_step, ("b", "floor"), "18"),
     "write_bound": Quantity(write_bound, ("S_B", "x_max", "beta_B"), "18"),
     "read_bound": Quantity(read_bound, ("S_C", "x_max", "beta_C"), "18"),
     "hidden_bound": Quantity(hidden_bound, ("write_max", "x_max", "a", "step_max"), "18"),

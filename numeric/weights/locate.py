@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
-from s6flow.numeric.weights.readers import READERS, ShardedStore, TensorStore, open_file
+from s6flow.numeric.weights.readers import READERS, NamedStores, ShardedStore, TensorStore, open_file
 
 __all__ = ["Located", "locate"]
 
@@ -149,6 +149,25 @@ def _open_hub(repo: str) -> Located:
         ) from error
 
 
+def _package_files(folders: list[Path], kinds: tuple[str, ...]) -> tuple[list[Path], list[tuple[Path, TensorStore]]]:
+    """Files of some kinds in a package, and those among them that hold an A_log.
+
+    Raises: MissingDependencyError: if they cannot be read for want of a library.
+    """
+    files = sorted(file for folder in folders for kind in kinds for file in folder.rglob(f"*{kind}"))
+    found: list[tuple[Path, TensorStore]] = []
+    for file in files:
+        try:
+            store = open_file(file)
+        except MissingDependencyError:
+            raise
+        except S6FlowError:
+            continue  # other data may share the suffix; if nothing is left, the caller says so
+        if any("A_log" in tensor for tensor in store.infos):
+            found.append((file, store))
+    return files, found
+
+
 def _open_package(name: str) -> TensorStore:
     try:
         spec = importlib.util.find_spec(name)  # finds a top-level package without importing it
@@ -162,19 +181,16 @@ def _open_package(name: str) -> TensorStore:
             "",
             "Check the spelling, or install the package.",
         )
-    files = sorted(file for folder in folders for kind in (".npz", ".safetensors") for file in folder.rglob(f"*{kind}"))
-    found: list[tuple[Path, TensorStore]] = []
-    for file in files:
-        try:
-            store = open_file(file)
-        except S6FlowError:
-            continue  # other data may share the suffix; if nothing is left, the error below says so
-        if any("A_log" in tensor for tensor in store.infos):
-            found.append((file, store))
+    files, found = _package_files(folders, (".npz", ".safetensors"))
+    if not found:  # pickles only where nothing safer is there
+        more, found = _package_files(folders, (".pt", ".pth", ".ckpt"))
+        files += more
+    if len(found) > 1 and len({file.suffix for file, _ in found}) == 1:
+        return NamedStores({file.stem: store for file, store in found}, f"package {name}")
     if len(found) != 1:
         names = ", ".join(str(file) for file, _ in found) or f"{len(files)} weight files and no A_log in them"
         raise SourceError(
-            "a package must ship one npz or safetensors file with an A_log",
+            "a package must ship files of one kind with an A_log",
             names,
             f"package {name}",
             "Name a file.",

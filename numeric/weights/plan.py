@@ -11,9 +11,9 @@ from s6flow.numeric.weights.layer import Flag, WithheldLayer
 from s6flow.numeric.weights.spellings import SPELLINGS, Spelling
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo
 
-__all__ = ["LayerPlan", "plan_layers"]
+__all__ = ["LayerPlan", "apart", "markers", "normed", "part_name", "plan_layers", "prefix_of", "spell"]
 
-_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_log")
+_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_logs?")
 _NORM = re.compile(r"(?:dt|[bBcC])_?(?:layer|rms)?_?norm(?:_b)?\.(?:weight|scale)")
 #: The published Falcon-Mamba models, told without their config by the shape of the embedding.
 _FALCON_EMBEDDING = (65024, 4096)
@@ -42,8 +42,25 @@ class LayerPlan:
 
 def plan_layers(infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> list[LayerPlan | WithheldLayer]:
     """Every layer marked by an A_log, in depth order (numbers in names compare as numbers)."""
-    markers = sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)  # forward before backward
-    return [entry for marker in markers for entry in _plan(marker, infos, config)]
+    return [entry for marker in markers(infos) for entry in _plan(marker, infos, config)]
+
+
+def markers(infos: Mapping[str, TensorInfo]) -> list[str]:
+    """Tensors that mark a layer, in depth order, forward before backward."""
+    return sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)
+
+
+def prefix_of(marker: str) -> str:
+    """What stands before A_log, with its separator."""
+    match = _MARKER.fullmatch(marker)
+    assert match is not None, "markers match by construction"
+    return match["prefix"]
+
+
+def part_name(marker: str, spelling: Spelling | None, head: int | None, stack: int) -> str:
+    """The layer's name in reports: its prefix, with the direction or the head in brackets."""
+    name = (prefix_of(marker).rstrip("./_") or marker) + (spelling.suffix if spelling else "")
+    return name if head is None or spelling is None or stack == 1 else f"{name}[{spelling.part} {head}]"
 
 
 def _depth(marker: str) -> list[tuple[int, int, str]]:
@@ -55,14 +72,12 @@ def _plan(
     marker: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
 ) -> Iterator[LayerPlan | WithheldLayer]:
     shape = infos[marker].shape
-    match = _MARKER.fullmatch(marker)
-    assert match is not None, "markers match by construction"
-    prefix = match["prefix"]
-    name = prefix.rstrip("./_") or marker
+    prefix = prefix_of(marker)
+    name = part_name(marker, None, None, 1)
     if len(shape) == 1:
         yield WithheldLayer(name, *_scalar_decay(prefix, infos))
         return
-    spelling, parts = _spell(marker, infos)
+    spelling, parts = spell(marker, infos)
     if spelling is None:
         near = [key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker]
         beside = ", ".join(near[:6]) or "nothing"
@@ -72,8 +87,8 @@ def _plan(
             f"no x_proj beside A_log {shape}, so B and C are not linear in x; beside it: {beside}",
         )
         return
-    name += spelling.suffix
-    norms = _norms(prefix, infos, config)
+    name = part_name(marker, spelling, None, 1)
+    norms = normed(prefix, infos, config)
     if norms:
         yield WithheldLayer(name, "normed-projections", norms)
         return
@@ -82,9 +97,10 @@ def _plan(
         yield WithheldLayer(name, *wrong)
         return
     flags = (*spelling.flags, *_unseen_norms(prefix, config))
-    for head in range(shape[0]) if spelling.stacked else (None,):
+    stack = infos[parts["x_proj"]].shape[0]
+    for head in range(stack) if spelling.stacked else (None,):
         yield LayerPlan(
-            name=name if head is None or shape[0] == 1 else f"{name}[head {head}]",
+            name=part_name(marker, spelling, head, stack),
             spelling=spelling,
             a_log=marker,
             x_proj=parts["x_proj"],
@@ -97,7 +113,8 @@ def _plan(
         )
 
 
-def _spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
+def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
+    """The first spelling whose x_proj is there, and role -> tensor; (None, {}) if there is none."""
     for row in SPELLINGS:
         match = re.fullmatch(row.marker, marker)
         if match is None or (row.hint and match["prefix"] + row.hint not in infos):
@@ -109,6 +126,12 @@ def _spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | Non
             present = {key: name for key, name in names.items() if name in infos or key == "dt_proj"}
             return row, {"a_log": marker, **present}
     return None, {}
+
+
+def apart(shape: tuple[int, ...], stack: int) -> tuple[int, ...]:
+    """A shape whose first axis is split into a stack and the rest, where that is possible."""
+    whole = shape and stack and shape[0] % stack == 0
+    return (stack, shape[0] // stack, *shape[1:]) if whole else shape
 
 
 def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, str]:
@@ -123,7 +146,7 @@ def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, st
     )
 
 
-def _norms(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
+def normed(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
     """Why Delta, B and C are not the affine maps of x that the theory needs, or an empty string."""
     found = [
         key.removeprefix(prefix) for key in infos if key.startswith(prefix) and _NORM.fullmatch(key[len(prefix) :])
@@ -156,6 +179,8 @@ def _inconsistent(
         if infos[name].dtype not in FLOATS:
             return "dtype", f"{name} is stored as {infos[name].dtype}, not as one of {', '.join(FLOATS)}"
     shapes = {key: infos[name].shape for key, name in parts.items()}
+    if spelling.merged:
+        shapes |= {key: apart(shapes[key], shapes["x_proj"][0]) for key in ("a_log", "skip") if key in shapes}
     if len(shapes["a_log"]) != 2 + spelling.stacked or len(shapes["x_proj"]) != 2 + spelling.stacked:
         return (
             "shape",
@@ -163,7 +188,8 @@ def _inconsistent(
         )
     *lead, channels, states = shapes["a_log"]
     rows = shapes["x_proj"][-1 if spelling.transposed else -2]
-    rank = rows - 2 * states
+    own = shapes["dt_proj"][-2:] == (channels, channels)  # the step reads x itself, x_proj makes B and C only
+    rank = rows - 2 * states or (channels if own else 0)
     if min(*shapes["a_log"], rank) < 1:
         return (
             "shape",

@@ -16,7 +16,7 @@ import numpy as np
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.weights.stored import FLOATS, StoredTensor, TensorInfo
 
-__all__ = ["READERS", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
+__all__ = ["READERS", "NamedStores", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
 
 #: What zipfile, zlib and NumPy's header parser raise on damaged or encrypted archives.
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, SyntaxError, EOFError, OSError, RuntimeError, KeyError)
@@ -151,6 +151,21 @@ class ShardedStore(TensorStore):
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
         return self._home[name].bits(name, lead)
+
+
+class NamedStores(TensorStore):
+    """Several models side by side: every tensor has the name of its file in front, with a slash."""
+
+    def __init__(self, stores: Mapping[str, TensorStore], where: str) -> None:
+        if not stores:
+            raise SourceError("several models need at least one file", "none", where)
+        self.format = f"{next(iter(stores.values())).format}, {len(stores)} models"
+        self._home = {f"{key}/{name}": (store, name) for key, store in stores.items() for name in store.infos}
+        self.infos = {key: store.infos[name] for key, (store, name) in self._home.items()}
+
+    def bits(self, name: str, lead: int | None) -> np.ndarray:
+        store, inner = self._home[name]
+        return store.bits(inner, lead)
 
 
 def _torch(path: Path) -> TensorStore:

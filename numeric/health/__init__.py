@@ -1,0 +1,7 @@
+"""Health: what theory 18 to 20 says of one layer from its weights alone, before any scenario."""
+
+from s6flow.numeric.health.diagnosis import Diagnosis, LayerHealth, diagnose
+from s6flow.numeric.health.numbers import NUMBERS
+from s6flow.numeric.health.verdicts import SEVERITIES, VERDICTS, Verdict
+
+__all__ = ["NUMBERS", "SEVERITIES", "VERDICTS", "Diagnosis", "LayerHealth", "Verdict", "diagnose"]
