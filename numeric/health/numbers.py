@@ -154,7 +154,9 @@ def _at_start(block: Block, steps: np.ndarray) -> float:
     near = 2.0**-22
     if block.decay_spread:
         first = np.arange(1.0, block.states + 1)
-        rates = float((np.abs(np.log(block.a) - np.log(first)) <= near * np.maximum(np.log(first), near)).mean())
+        with np.errstate(divide="ignore"):
+            logs = np.log(block.a)
+        rates = float((np.abs(logs - np.log(first)) <= near * np.maximum(np.log(first), near)).mean())
     else:
         rates = float(((block.a >= _FIRST_RATES[0] - near) & (block.a <= _FIRST_RATES[1] * (1 + near))).mean())
     ones = 1.0 if block.skip is None else float((block.skip == 1).mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ _FILE = OutputFile()
 @click.option("--layers", multiple=True, help="Names, patterns or positions of layers; may be repeated.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of shuffles and random starts.")
 @click.option("--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the permutation control.")
+@click.option(
+    "--context", type=click.IntRange(1), default=2048, show_default=True, help="Tokens that memory is compared with."
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda: mamba-ssm's kernel drives the flows.")
 @click.option(
     "--states",
@@ -36,6 +39,7 @@ _FILE = OutputFile()
 )
 @click.option("--json", "json_path", type=_FILE, is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a channel.")
+@click.option("--health-csv", type=_FILE, help="Write one row a layer: its health.")
 @click.option("--html", "html_path", type=_FILE, help="Write a self-contained page with pictures.")
 def audit(
     source: str | None,
@@ -44,13 +48,18 @@ def audit(
     layers: tuple[str, ...],
     seed: int,
     shuffles: int,
+    context: int,
     device: str,
     states: Path | None,
     json_path: Path | None,
     csv_path: Path | None,
+    health_csv: Path | None,
     html_path: Path | None,
 ) -> int:
     """Diagnose SOURCE: a checkpoint file or folder, a hub id, or an installed package that ships weights (typeseg).
+
+    Health comes first (dead, untrained, memory, overflow, precision), for Mamba, Mamba-2 and their relatives; then the
+    scenarios of the layers that live and that the theory fits.
 
     Without SOURCE: the checkpoints that ship with this package, trained here without and with a constraint on mu; files
     are then written one a checkpoint, with its name, and JSON is printed one document a line. Exit status: 0 every
@@ -59,7 +68,7 @@ def audit(
     from s6flow.numeric import audit as au
     from s6flow.numeric.audit import report as reports
 
-    outputs = [path for path in (json_path, csv_path, html_path) if path not in (None, STDOUT)]
+    outputs = [path for path in (json_path, csv_path, health_csv, html_path) if path not in (None, STDOUT)]
     if len(set(outputs)) < len(outputs):
         raise FormatError("every output needs a file of its own", str(outputs[0]), "", "Choose another name for one.")
     sources = {"": source} if source else shipped_sources()
@@ -72,6 +81,7 @@ def audit(
                 layers=list(layers) or None,
                 seed=seed,
                 shuffles=shuffles,
+                context=context,
                 device=device,
                 states=token_states(states) if states else None,
                 progress=progress,
@@ -79,7 +89,12 @@ def audit(
             for name, place in sources.items()
         }
     printed = json_path == STDOUT
-    writers = ((None if printed else json_path, au.write_json), (csv_path, au.write_csv), (html_path, au.write_html))
+    writers: tuple[tuple[Path | None, Callable[[AuditReport, Path], Path]], ...] = (
+        (None if printed else json_path, au.write_json),
+        (csv_path, au.write_csv),
+        (health_csv, lambda report, path: au.write_health_csv(report.health, path)),
+        (html_path, au.write_html),
+    )
     written = [
         write(report, path.with_stem(f"{path.stem}-{name}") if name else path)
         for path, write in writers
