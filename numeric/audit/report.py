@@ -183,7 +183,7 @@ def audit_layer(
 
 
 def audit(
-    source: str,
+    source: Any,
     *,
     simulate: bool = False,
     certify: bool = False,
@@ -200,7 +200,7 @@ def audit(
     A layer that is dead or holds a NaN gets no scenario: it is withheld, and its health says why.
 
     Args:
-        source: a path, a hub id or the name of an installed package.
+        source: a path, a hub id or the name of an installed package; or a model in memory, a `torch.nn.Module`.
         simulate: also integrate every channel's flow from random starts.
         certify: also certify the dichotomy's verdicts, and the bounds of health, in interval arithmetic.
         layers: names, patterns with * and ?, or positions from 0, of the layers to judge; all by default.
@@ -220,6 +220,7 @@ def audit(
         raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
     simulator(device, states)
     checkpoint = open_checkpoint(source)
+    source = checkpoint.source
     chosen = _choose(checkpoint, layers)
     unknown = set(states or ()) - set(_all_names(checkpoint))
     if unknown:

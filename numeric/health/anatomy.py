@@ -104,8 +104,10 @@ def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Blo
             yield _scalar(store, marker)
             continue
         spelling, parts = spell(marker, store.infos)
-        stack = store.infos[parts["x_proj"]].shape[0] if spelling and spelling.stacked else 1
-        for head in range(stack) if spelling and spelling.stacked else (None,):
+        stacked = spelling is not None and spelling.stacked
+        stack = store.infos[parts["x_proj"]].shape[0] if stacked else 1
+        heads: list[int | None] = [*range(stack)] if stacked else [None]
+        for head in heads:
             yield _scan(store, marker, spelling, parts, head, stack, config)
 
 

@@ -111,11 +111,11 @@ def health_of(block: Block, context: int = CONTEXT, certified: bool = False) -> 
     )  # fmt: skip
 
 
-def diagnose(source: str, context: int = CONTEXT, certified: bool = False) -> Diagnosis:
+def diagnose(source: Any, context: int = CONTEXT, certified: bool = False) -> Diagnosis:
     """The health of every layer that an A_log marks, in any family.
 
     Args:
-        source: a path, a hub id or the name of an installed package.
+        source: a path, a hub id, the name of an installed package, or a `torch.nn.Module`.
         context: tokens that memory is compared with, at least 1.
         certified: compute the bounds in ball arithmetic.
     Raises: as `open_checkpoint`; AssumptionError: a context below 1.

@@ -10,7 +10,8 @@ from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, S6FlowError, SourceError
 from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
-from s6flow.numeric.weights.locate import locate
+from s6flow.numeric.weights.locate import Located, locate
+from s6flow.numeric.weights.memory import MemoryStore, config_of
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
@@ -114,17 +115,21 @@ class Checkpoint:
         return self._refused[plan.name]
 
 
-def open_checkpoint(source: str) -> Checkpoint:
-    """Open a path, a hub id ``org/name`` or the name of an installed package that ships weights.
+def open_checkpoint(source: Any) -> Checkpoint:
+    """Open a path, a hub id ``org/name``, the name of an installed package that ships weights, or a model in memory.
 
     Paths win over the others. Nothing of the checkpoint is executed, and only headers are read here.
 
     Args:
-        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package.
+        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package, as text; or a
+            `torch.nn.Module`.
     Raises: SourceError: if it is missing or holds no S6 layer; FormatError: if it is damaged;
         MissingDependencyError: if an extra is needed.
     """
-    located = locate(source)
+    if isinstance(source, str):
+        located = locate(source)
+    else:
+        located, source = Located(MemoryStore(source), config_of(source)), type(source).__name__
     infos = located.store.infos
     plans = plan_layers(infos, located.config)
     if not plans:

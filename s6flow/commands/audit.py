@@ -12,6 +12,7 @@ import click
 from s6flow.commands.outputs import STDOUT, OutputFile, say_written
 from s6flow.commands.progress import bar
 from s6flow.errors import FormatError, SourceError
+from s6flow.files import write_atomic
 
 if TYPE_CHECKING:
     from s6flow.numeric.audit import AuditReport
@@ -22,7 +23,7 @@ _FILE = OutputFile()
 
 
 @click.command()
-@click.argument("source", required=False)
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--simulate", is_flag=True, help="Integrate every channel's flow from random starts and compare fates.")
 @click.option("--certify", is_flag=True, help="Certify where the dichotomy can fail, in ball arithmetic.")
 @click.option("--layers", multiple=True, help="Names, patterns or positions of layers; may be repeated.")
@@ -42,7 +43,7 @@ _FILE = OutputFile()
 @click.option("--health-csv", type=_FILE, help="Write one row a layer: its health.")
 @click.option("--html", "html_path", type=_FILE, help="Write a self-contained page with pictures.")
 def audit(
-    source: str | None,
+    sources: tuple[str, ...],
     simulate: bool,
     certify: bool,
     layers: tuple[str, ...],
@@ -61,6 +62,8 @@ def audit(
     Health comes first (dead, untrained, memory, overflow, precision), for Mamba, Mamba-2 and their relatives; then the
     scenarios of the layers that live and that the theory fits.
 
+    Of several SOURCEs, such as run/checkpoint-*, the trend of their health is shown.
+
     Without SOURCE: the checkpoints that ship with this package, trained here without and with a constraint on mu; files
     are then written one a checkpoint, with its name, and JSON is printed one document a line. Exit status: 0 every
     layer that the theory fits was judged, 3 some are damaged and were withheld.
@@ -71,7 +74,12 @@ def audit(
     outputs = [path for path in (json_path, csv_path, health_csv, html_path) if path not in (None, STDOUT)]
     if len(set(outputs)) < len(outputs):
         raise FormatError("every output needs a file of its own", str(outputs[0]), "", "Choose another name for one.")
-    sources = {"": source} if source else shipped_sources()
+    if len(sources) > 1:
+        return trend(
+            sources, context, json_path, any((simulate, certify, layers, states, csv_path, health_csv, html_path))
+        )
+    source = sources[0] if sources else None
+    named = {"": source} if source else shipped_sources()
     with bar("audit") as progress:
         found = {
             name: reports.audit(
@@ -86,7 +94,7 @@ def audit(
                 states=token_states(states) if states else None,
                 progress=progress,
             )
-            for name, place in sources.items()
+            for name, place in named.items()
         }
     printed = json_path == STDOUT
     writers: tuple[tuple[Path | None, Callable[[AuditReport, Path], Path]], ...] = (
@@ -120,6 +128,33 @@ def audit(
             console.print(part, crop=False)
     say_written(written)
     return say_damaged(found.values())
+
+
+def trend(sources: tuple[str, ...], context: int, path: Path | None, more: bool) -> int:
+    """Health of several checkpoints, one row each.
+
+    Raises: FormatError: options that are for one checkpoint.
+    """
+    from s6flow.numeric.health.moved import TREND, trend_json
+
+    if more:
+        raise FormatError(
+            "several sources take --context and --json only", len(sources), "audit", "Audit them one by one."
+        )
+    found = trend_json(sources, context)
+    text = json.dumps(found, allow_nan=False, ensure_ascii=False)
+    if path == STDOUT:
+        click.echo(text)
+        return 0
+    for row in found["checkpoints"]:
+        click.echo(f"{row['source']}: {row['line']}")
+    click.echo("\nmedians over layers, one column a checkpoint")
+    for name in TREND:
+        values = (row["medians"][name] for row in found["checkpoints"])
+        click.echo(f"{name:18}" + "".join(f"{'-' if value is None else format(value, '.3g'):>12}" for value in values))
+    if path is not None:
+        say_written([write_atomic(path, text + "\n")])
+    return 0
 
 
 def say_damaged(reports: Iterable[AuditReport]) -> int:
