@@ -124,7 +124,7 @@ def _paths(reader: _Reader, template: dict[str, str], flax: bool) -> tuple[Array
         return None
     bits = stored.bits.reshape(stored.bits.shape[:2])
     bits = bits.T if flax else bits
-    width = bits.shape[1]
+    width = int(bits.shape[-1])
     gain, bias = reader.norm(width, **template)
     own = reader.values(reader.find("in_bias", **template))
     norms, offsets = np.empty(len(bits)), np.zeros(len(bits))

@@ -66,5 +66,5 @@ def _plain(name: str) -> str:
 def config_of(model: Any) -> Mapping[str, Any] | None:
     """The model's configuration as a mapping, where it has one."""
     config = getattr(model, "config", None)
-    found = config.to_dict() if hasattr(config, "to_dict") else config
+    found = config.to_dict() if config is not None and hasattr(config, "to_dict") else config
     return found if isinstance(found, Mapping) else None
