@@ -62,16 +62,27 @@ class _Reader:
             return None
         self.parameters += found.bits.size
         self.subnormal += found.subnormals()
-        values = found.float64() if found.bits.size < 1 << 22 else None
-        if values is not None and not np.isfinite(values).all():
-            where = np.argwhere(~np.isfinite(values))[0]
-            self.damage.append(f"{name}[{', '.join(map(str, where))}] = {values[tuple(where)]:g}")
         return found
 
     def values(self, name: str | None, head: int | None = None) -> Array | None:
-        """The same in float64."""
+        """The same in float64, with a word where it is not finite."""
         found = self.stored(name, head)
-        return None if found is None else found.float64()
+        if found is None or name is None:
+            return None
+        values = found.float64()
+        self.judge(name, values)
+        return values
+
+    def judge(self, name: str, values: Array, offset: int = 0) -> None:
+        """Keep the first NaN or infinity of a tensor, or of its rows from `offset` on."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            # a NaN or Inf always reaches the sum, so only an unusual sum pays for the exact test
+            if np.isfinite(values.sum()) or any(text.startswith(f"{name}[") for text in self.damage):
+                return
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            place = ", ".join(map(str, (bad[0][0] + offset, *bad[0][1:])))
+            self.damage.append(f"{name}[{place}] = {values[tuple(bad[0])]:g}")
 
     def find(self, role: str, **template: str) -> str | None:
         """The first name of a role that the checkpoint has."""
@@ -122,15 +133,16 @@ def _paths(reader: _Reader, template: dict[str, str], flax: bool) -> tuple[Array
     if stored is None:
         reader.assumed.append("no in_proj was found: inputs of the scan up to 1")
         return None
-    bits = stored.bits.reshape(stored.bits.shape[:2])
+    bits: Any = stored.bits.reshape(stored.bits.shape[:2])
     bits = bits.T if flax else bits
-    width = int(bits.shape[-1])
+    width = int(bits.shape[1])
     gain, bias = reader.norm(width, **template)
     own = reader.values(reader.find("in_bias", **template))
     norms, offsets = np.empty(len(bits)), np.zeros(len(bits))
     for start in range(0, len(bits), 512):
         part = slice(start, start + 512)
         rows = StoredTensor(np.ascontiguousarray(bits[part]), stored.dtype).float64()
+        reader.judge(str(reader.find("in_proj", **template)), rows, start)
         with np.errstate(over="ignore", invalid="ignore"):
             # sums of squares would underflow for subnormal weights
             largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
@@ -185,6 +197,9 @@ def _way_out(reader: _Reader, channels: int, template: dict[str, str], flax: boo
         reader.assumed.append("no out_proj was found: the block adds the gated output of the scan")
         return {}
     found: dict[str, Any] = {"out": out, "out_flipped": flax}
+    for start in range(0, len(out.bits), 512):
+        rows = StoredTensor(out.bits[start : start + 512], out.dtype).float64()
+        reader.judge(str(reader.find("out_proj", **template)), rows, start)
     name = reader.find("out_norm", **template)
     if (
         name is not None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +21,8 @@ __all__ = ["CONTEXT", "Diagnosis", "LayerHealth", "diagnose", "health_of"]
 
 #: Tokens of context where none is given: mamba's own training length.
 CONTEXT = 2048
+#: Layers in memory at a time: one being read, the others being measured.
+_WORKERS = min(2, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -131,5 +136,16 @@ def layer_healths(store: Any, config: Any, context: int, certified: bool = False
     """
     if context < 1:
         raise AssumptionError("the context must be at least 1 token", context, "context")
-    for block in blocks(store, config):
-        yield health_of(block, context, certified)
+    waiting: deque[Future[LayerHealth]] = deque()
+    pool = ThreadPoolExecutor(_WORKERS)
+    try:
+        for index, block in enumerate(blocks(store, config)):
+            if index == 0:  # alone: it makes the functions that the others share
+                yield health_of(block, context, certified)
+                continue
+            waiting.append(pool.submit(health_of, block, context, certified))
+            if len(waiting) >= _WORKERS:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+    finally:
+        pool.shutdown(cancel_futures=True)

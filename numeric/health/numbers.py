@@ -175,6 +175,7 @@ def effective_rank(matrix: np.ndarray) -> float:
     if largest == 0:
         return 0.0
     scaled = matrix / largest  # squares of subnormal numbers would vanish
-    power = np.linalg.svd(scaled, compute_uv=False) ** 2
+    scaled = scaled if scaled.shape[0] <= scaled.shape[1] else scaled.T
+    power = np.linalg.eigvalsh(scaled @ scaled.T).clip(0)  # small shares are rounding, and weigh nothing
     share = power[power > 0] / power.sum()
     return float(np.exp(-(share * np.log(share)).sum()) / min(matrix.shape))

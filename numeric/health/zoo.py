@@ -109,7 +109,8 @@ def _package(package: str) -> tuple[str, str, dict[str, Any]]:
     files = importlib.metadata.files(package.replace("_", "-")) or []
     texts = [str(file.read_text()).strip() for file in files if file.name.upper().startswith("LICEN")]
     named += [text.splitlines()[0].strip() for text in texts if text]
-    licence = metadata.get("License-Expression") or metadata.get("License") or next(iter(named), "see the package")
+    told = [metadata[key] for key in ("License-Expression", "License") if key in metadata and metadata[key]]
+    licence = next(iter(told + named), "see the package")
     return package, package, {"package": package, "version": metadata["Version"], "licence": licence.splitlines()[0]}
 
 
@@ -171,7 +172,11 @@ def main() -> None:
     rows = [(f"shipped: {name}", str(shipped_checkpoint(name)), shipped) for name in sorted(shipped_names())]
     rows += [row for folder in given.folder for row in _folder(folder)]
     rows += [_package(package) for package in given.package]
-    document = {"schema": "s6flow-zoo/1", "context": CONTEXT, "checkpoints": [entry(*row) for row in rows]}
+    document: dict[str, Any] = {
+        "schema": "s6flow-zoo/1",
+        "context": CONTEXT,
+        "checkpoints": [entry(*row) for row in rows],
+    }
     write_atomic(given.out, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_atomic(given.page, page(document))
     for row in document["checkpoints"]:
