@@ -137,14 +137,15 @@ def layer_healths(store: Any, config: Any, context: int, certified: bool = False
     if context < 1:
         raise AssumptionError("the context must be at least 1 token", context, "context")
     waiting: deque[Future[LayerHealth]] = deque()
-    pool = ThreadPoolExecutor(_WORKERS)
+    workers = 1 if certified else _WORKERS  # the precision of balls is one for the whole process
+    pool = ThreadPoolExecutor(workers)
     try:
         for index, block in enumerate(blocks(store, config)):
             if index == 0:  # alone: it makes the functions that the others share
                 yield health_of(block, context, certified)
                 continue
             waiting.append(pool.submit(health_of, block, context, certified))
-            if len(waiting) >= _WORKERS:
+            if len(waiting) >= workers:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)
     finally:

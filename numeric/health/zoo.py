@@ -109,7 +109,7 @@ def _package(package: str) -> tuple[str, str, dict[str, Any]]:
     files = importlib.metadata.files(package.replace("_", "-")) or []
     texts = [str(file.read_text()).strip() for file in files if file.name.upper().startswith("LICEN")]
     named += [text.splitlines()[0].strip() for text in texts if text]
-    told = [metadata[key] for key in ("License-Expression", "License") if key in metadata and metadata[key]]
+    told = [metadata[key] for key in ("License-Expression", "License") if metadata.get(key)]
     licence = next(iter(told + named), "see the package")
     return package, package, {"package": package, "version": metadata["Version"], "licence": licence.splitlines()[0]}
 
