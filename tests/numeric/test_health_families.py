@@ -12,8 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from s6flow.errors import AssumptionError
+from s6flow.numeric import zoo
 from s6flow.numeric.experiments import shipped_checkpoint
-from s6flow.numeric.health import diagnose, families, zoo
+from s6flow.numeric.health import diagnose, families
 from s6flow.numeric.health.families import FAMILIES
 from s6flow.numeric.weights import S6Layer, open_checkpoint
 

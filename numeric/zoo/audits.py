@@ -1,6 +1,6 @@
 """A small zoo of audits: diagnoses of published checkpoints, with where each comes from and without its weights.
 
-    python -m s6flow.numeric.health.zoo --folder CHECKPOINTS --package typeseg --package opensr_mamba
+    python -m s6flow.numeric.zoo --folder CHECKPOINTS --package typeseg --package opensr_mamba
 
 writes `zoo.json` and the page `docs/zoo.md`. Folders hold safetensors beside a provenance.json (repo, commit, licence,
 models with file, source_path and model); the checkpoints that ship with s6flow are always there.
@@ -109,8 +109,8 @@ def _package(package: str) -> tuple[str, str, dict[str, Any]]:
     files = importlib.metadata.files(package.replace("_", "-")) or []
     texts = [str(file.read_text()).strip() for file in files if file.name.upper().startswith("LICEN")]
     named += [text.splitlines()[0].strip() for text in texts if text]
-    told = [metadata[key] for key in ("License-Expression", "License") if metadata.get(key)]
-    licence = next(iter(told + named), "see the package")
+    told = [metadata[key] for key in ("License-Expression", "License") if key in metadata]
+    licence = next((text for text in told + named if text), "see the package")
     return package, package, {"package": package, "version": metadata["Version"], "licence": licence.splitlines()[0]}
 
 
@@ -120,7 +120,7 @@ def page(document: dict[str, Any]) -> str:
     lines = [
         "# A small zoo of audits",
         "",
-        "Written by `python -m s6flow.numeric.health.zoo`; the weights are not in this repository. Context: "
+        "Written by `python -m s6flow.numeric.zoo`; the weights are not in this repository. Context: "
         f"{document['context']} tokens. Half-lives in tokens at the bias' step; response: the largest entry that a block can "
         "add to the residual stream, over layers the smallest. Notes are left out of the diagnosis.",
         "",
@@ -161,7 +161,7 @@ def _span(values: list[float | None], pick: Any) -> str:
 
 def main() -> None:
     """Write the zoo."""
-    parser = argparse.ArgumentParser(prog="python -m s6flow.numeric.health.zoo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m s6flow.numeric.zoo", description=__doc__)
     parser.add_argument("--folder", type=Path, action="append", default=[], help="checkpoints with provenance.json")
     parser.add_argument("--package", action="append", default=[], help="installed packages that ship weights")
     parser.add_argument("--out", type=Path, default=ZOO)
@@ -189,7 +189,3 @@ def _installed() -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    main()
