@@ -90,11 +90,14 @@ class _Reader:
         full = [start + name.format(**template) for start, name in zip(names, AROUND[role], strict=True)]
         return next((name for name in full if name in self.store.infos), None)
 
-    def norm(self, width: int, **template: str) -> tuple[Array, Array]:
-        """Gain and bias of the norm before the block: 1 and 0 where none of its width is found, which is said."""
+    def norm(self, width: int, inside: bool, **template: str) -> tuple[Array, Array]:
+        """Gain and bias of the norm before the block: 1 and 0 where none of its width is found, which is said.
+
+        A norm among the layer's own tensors is asked first where `inside`; Mamba-2's own is the one behind its scan.
+        """
         parent = self.prefix.rstrip("./_").rpartition(".")[0]
         own = [(self.prefix.rstrip("/_") if "{sep}" in n else self.prefix) + n.format(**template) for n in NORMS]
-        for name in (*own, *(f"{parent}.{tail}" for tail in PARENT_NORMS if parent)):
+        for name in (*(own if inside else ()), *(f"{parent}.{tail}" for tail in PARENT_NORMS if parent)):
             info = self.store.infos.get(name)
             if info is not None and info.shape == (width,):
                 bias = self.values(
@@ -127,7 +130,9 @@ def _rates(a_log: Array | None) -> Array:
         return np.full((1, 1), np.nan) if a_log is None else np.exp(a_log)
 
 
-def _paths(reader: _Reader, template: dict[str, str], flax: bool) -> tuple[Array, Array, int] | None:
+def _paths(
+    reader: _Reader, template: dict[str, str], flax: bool, inside: bool = True
+) -> tuple[Array, Array, int] | None:
     """L2 norm and offset of every row of in_proj, and the width of its input; None where there is none."""
     stored = reader.stored(reader.find("in_proj", **template))
     if stored is None:
@@ -136,7 +141,7 @@ def _paths(reader: _Reader, template: dict[str, str], flax: bool) -> tuple[Array
     bits: Any = stored.bits.reshape(stored.bits.shape[:2])
     bits = bits.T if flax else bits
     width = int(bits.shape[1])
-    gain, bias = reader.norm(width, **template)
+    gain, bias = reader.norm(width, inside, **template)
     own = reader.values(reader.find("in_bias", **template))
     norms, offsets = np.empty(len(bits)), np.zeros(len(bits))
     for start in range(0, len(bits), 512):
@@ -167,7 +172,7 @@ def _taps(reader: _Reader, template: dict[str, str], count: int, flax: bool) -> 
     return np.full(count, sums.max(initial=0.0)), np.full(count, shift.max(initial=0.0))
 
 
-def _around(reader: _Reader, channels: int, template: dict[str, str], flax: bool) -> dict[str, Any]:
+def _around(reader: _Reader, channels: int, template: dict[str, str], flax: bool, head: int | None) -> dict[str, Any]:
     """Paths of u and of the gate, and the way out, for layers whose in_proj makes u and then the gate."""
     found: dict[str, Any] = {}
     rows = _paths(reader, template, flax)
@@ -186,30 +191,36 @@ def _around(reader: _Reader, channels: int, template: dict[str, str], flax: bool
             top = np.full(channels, norms.max(initial=0.0)), np.full(channels, offsets.max(initial=0.0))
             found = {"inputs": Path(*top, taps, shift), "gate": Path(*top, one, zero)}
         found["width"] = width
-    found |= _way_out(reader, channels, template, flax)
+    found |= _way_out(reader, channels, template, flax, head)
+    if found.pop("beside", False):
+        found.pop("gate", None)  # concatenated with the scan's output, as MambaVision does, not multiplied
     return found
 
 
-def _way_out(reader: _Reader, channels: int, template: dict[str, str], flax: bool) -> dict[str, Any]:
+def _way_out(
+    reader: _Reader, channels: int, template: dict[str, str], flax: bool, head: int | None = None, gated: bool = False
+) -> dict[str, Any]:
+    """out_proj with the columns of these channels, and a norm before it; `beside` if its other columns are no heads."""
     out = reader.stored(reader.find("out_proj", **template))
     columns = 0 if out is None else out.bits.shape[0 if flax else 1]
     if out is None or columns < channels:
         reader.assumed.append("no out_proj was found: the block adds the gated output of the scan")
         return {}
-    found: dict[str, Any] = {"out": out, "out_flipped": flax}
+    first = channels * head if head is not None and columns >= channels * (head + 1) else 0
+    found: dict[str, Any] = {"out": out, "out_flipped": flax, "out_first": first}
+    found["beside"] = columns > channels and head is None
+    own = slice(first, first + channels)
     for start in range(0, len(out.bits), 512):
         rows = StoredTensor(out.bits[start : start + 512], out.dtype).float64()
         reader.judge(str(reader.find("out_proj", **template)), rows, start)
     name = reader.find("out_norm", **template)
-    if (
-        name is not None
-        and reader.store.infos[name].shape == (columns,)
-        and columns != out.bits.shape[1 if flax else 0]
-    ):
+    # a norm.weight of the residual stream's width is the one before the block, unless the layer is Mamba-2
+    sure = gated or (name or "").endswith("out_norm.weight") or columns != out.bits.shape[1 if flax else 0]
+    if name is not None and sure and reader.store.infos[name].shape == (columns,):
         gain, shift = reader.values(name), reader.values(reader.find("out_norm_bias", **template))
         if gain is not None:
-            found["out_gain"] = gain[:channels]
-            found["out_shift"] = np.zeros(channels) if shift is None else shift[:channels]
+            found["out_gain"] = gain[own]
+            found["out_shift"] = np.zeros(channels) if shift is None else shift[own]
     return found
 
 
@@ -243,7 +254,8 @@ def _scan(
     fold = letters.pop("fold", zero)
     if bias is None:
         reader.assumed.append("no bias of the step was found: 0")
-    around = _around(reader, channels, template, flax)
+    heads = spelling is not None and spelling.stacked and not spelling.merged
+    around = _around(reader, channels, template, flax, head if heads else None)
     if not letters:
         reader.assumed.append("no projection to B, C and the step was found: no bounds")
     return Block(
@@ -311,7 +323,7 @@ def _scalar(store: TensorStore, marker: str) -> Block:
     size = inner // len(heads) if len(heads) and inner % len(heads) == 0 else 1
     channels = len(heads) * size
     found: dict[str, Any] = {}
-    rows, mixed = _paths(reader, {"b": "", "sep": "/"}, False), reader.find("conv", b="", sep="/")
+    rows, mixed = _paths(reader, {"b": "", "sep": "/"}, False, False), reader.find("conv", b="", sep="/")
     both = store.infos[mixed].shape[0] - channels if mixed else 0  # rows of B and C, all groups
     if rows is not None and both > 0 and both % 2 == 0 and len(rows[0]) == 2 * channels + both + len(heads):
         norms, offsets, width = rows
@@ -327,7 +339,8 @@ def _scalar(store: TensorStore, marker: str) -> Block:
         found["reach"] = np.repeat(np.sqrt(width) * norms[2 * channels + both :] + offsets[2 * channels + both :], size)
     else:
         reader.assumed.append("in_proj and conv1d are not laid out as gate, u, B, C and step: no bounds")
-    found |= _way_out(reader, channels, {"b": "", "sep": "/"}, False)
+    found |= _way_out(reader, channels, {"b": "", "sep": "/"}, False, gated=True)
+    found.pop("beside", None)
     a = np.repeat(heads, size)[:, None]
     return Block(
         name=part_name(marker, None, None, 1),

@@ -47,8 +47,9 @@ class Block:
         reach: largest |step's argument - step_bias| where it does not follow from u.
         inputs, gate: path of u and of the gate's branch; None where unknown.
         width: of the residual stream that the norm sees.
-        out: out_proj, stored (model, channel).
+        out: out_proj, stored (model, column), or the other way where `out_flipped`; this layer's columns begin at `out_first`.
         out_gain, out_shift: of a norm between the scan and out_proj, or None.
+        decay_spread: whether a channel's rates are drawn apart (1..N), so that their spread says something.
         scans: how often these weights scan, 2 where the reversed sequence is added.
         parameters, subnormal: numbers read, and those below the smallest normal number of their format.
         damage: the first NaN or Inf of each tensor that holds one, in words.
@@ -75,6 +76,7 @@ class Block:
     width: int = 0
     out: StoredTensor | None = None
     out_flipped: bool = False
+    out_first: int = 0
     out_gain: Channel | None = None
     out_shift: Channel | None = None
     scans: int = 1
@@ -101,4 +103,4 @@ class Block:
         bits = bits.T if self.out_flipped else bits
         parts = range(0, len(bits), rows)
         blocks = (StoredTensor(np.ascontiguousarray(bits[start : start + rows]), self.out.dtype) for start in parts)
-        return [np.abs(block.float64()[:, : self.channels]) for block in blocks]
+        return [np.abs(block.float64()[:, self.out_first : self.out_first + self.channels]) for block in blocks]

@@ -1,18 +1,10 @@
-"""Which family gets what: the axis theory, health with bounds, a constraint, and why not. Tests hold it to the code.
-
-    python -m s6flow.numeric.health.families
-
-writes docs/families.md.
-"""
+"""Which family gets what: the axis theory, health with bounds, a constraint, and why not. Tests hold it to the code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from s6flow.files import write_atomic
-
-__all__ = ["FAMILIES", "Family", "page"]
+__all__ = ["FAMILIES", "Family"]
 
 
 @dataclass(frozen=True)
@@ -49,24 +41,3 @@ FAMILIES: tuple[Family, ...] = (
     Family("Mamba-2, Bamba, Zamba-2", "A_log (head,), dt_bias, in_proj for all", False, True, False, "B and C read another vector than the scanned one, so there is no mu"),
     Family("gated linear attention", "A_log (head,) and no D", False, False, False, "not an S6 layer: memory and precision only"),
 )  # fmt: skip
-
-
-def page() -> str:
-    """The table as Markdown."""
-    lines = [
-        "# What is audited, per family",
-        "",
-        "Written by `python -m s6flow.numeric.health.families`. Memory, precision, spectrum and initialisation are read wherever "
-        "an A_log is found. Layers of unknown layout are named with what stands beside their A_log.",
-        "",
-        "| family | told by | scenarios | bounds | constrain | why |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in FAMILIES:
-        flags = ("yes" if flag else "no" for flag in (row.axis, row.bounds, row.constrain))
-        lines.append(f"| {row.name} | {row.marks} | {' | '.join(flags)} | {row.why} |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(write_atomic(Path("docs/families.md"), page()))

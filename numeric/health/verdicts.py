@@ -54,6 +54,11 @@ class Verdict:
         """The numbers of the rule."""
         return letters_of(self.rule)
 
+    @property
+    def rule_text(self) -> str:
+        """The rule as text, with decimals of two digits."""
+        return str(sp.sstr(self.rule.xreplace({n: sp.Float(n, 2) for n in self.rule.atoms(sp.Float)})))
+
     def holds(self, numbers: Mapping[str, float | None]) -> bool | None:
         """Whether it is given; None where a number of its rule is unknown."""
         values = {key: numbers.get(key) for key in self.needs}

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from s6flow.errors import AssumptionError
 from s6flow.numeric import zoo
 from s6flow.numeric.experiments import shipped_checkpoint
-from s6flow.numeric.health import diagnose, families
+from s6flow.numeric.health import diagnose, families, pages
 from s6flow.numeric.health.families import FAMILIES
 from s6flow.numeric.weights import S6Layer, open_checkpoint
 
@@ -145,9 +145,19 @@ def test_constrain_refuses_what_has_no_mu(family: str) -> None:
 
 
 def test_pages_are_what_the_tables_write() -> None:
-    assert (ROOT / "docs" / "families.md").read_text() == families.page()
+    for name, made in pages.PAGES.items():
+        assert (ROOT / "docs" / name).read_text() == made()
     document = json.loads(zoo.ZOO.read_text())
     assert (ROOT / "docs" / "zoo.md").read_text() == zoo.page(document)
+
+
+def test_names_are_told_by_what_varies() -> None:
+    from s6flow.numeric.audit.output.names import short_names
+
+    assert short_names(["a.0.m", "a.10.m"]) == ("a.*.m", ["0", "10"])
+    wide = [f"m/layers.{i}.blocks.{j}.self_attention[direction {k}]" for i, j, k in ((0, 0, 0), (0, 1, 3), (2, 0, 1))]
+    assert short_names(wide) == ("m/layers.*.blocks.*.self_attention[direction *]", ["0.0.0", "0.1.3", "2.0.1"])
+    assert short_names(["l.3.m", "l.3.m[backward]"])[1] == ["*", "[backward]"]
 
 
 def test_the_zoo_holds_no_path_and_is_reproduced() -> None:
@@ -160,3 +170,20 @@ def test_the_zoo_holds_no_path_and_is_reproduced() -> None:
     dead = [name for name, row in rows.items() if row["counts"].get("dead") == len(row["layers"])]
     assert len(dead) == 2
     assert all("CryptoMamba" in name for name in dead)
+
+
+def test_heads_leave_by_their_own_columns(tmp_path: Path) -> None:
+    content = zamba()
+    content["out_proj.weight"][:, C : 2 * C] *= np.float32(1e-25)
+    save_file({f"model.layers.0.mamba.{key}": value for key, value in content.items()}, tmp_path / "model.safetensors")
+    assert [layer.has("dead") for layer in diagnose(str(tmp_path)).layers] == [False, True, False]
+
+
+def test_a_branch_beside_the_scan_is_no_gate(tmp_path: Path) -> None:
+    """MambaVision concatenates: a vanishing branch beside the scan does not make the scan dead."""
+    content = EXAMPLES["MambaVision"][0]()
+    content["in_proj.weight"][C:] = 0
+    for columns, dead in ((2 * C, False), (C, True)):
+        content["out_proj.weight"] = np.ones((M, columns), np.float32)
+        save_file({f"l.0.mixer.{key}": value for key, value in content.items()}, tmp_path / "model.safetensors")
+        assert diagnose(str(tmp_path)).layers[0].has("dead") is dead

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import sympy as sp
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
@@ -18,7 +17,7 @@ from rich.text import Text
 
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.output.names import short_names
-from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth, Verdict
+from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth
 
 __all__ = [
     "health_json",
@@ -27,14 +26,13 @@ __all__ = [
     "health_sentences",
     "health_table",
     "reference",
-    "rule_text",
     "shown",
     "whole",
     "write_health_csv",
 ]
 
 #: More layers than this are left to JSON, CSV and the page.
-_MOST_ROWS = 16
+_MOST_ROWS = 12
 _GRADES = (*SEVERITIES[:2], "healthy")
 _STYLES = {"critical": "bold red", "warning": "yellow", "healthy": "green"}
 
@@ -147,11 +145,6 @@ def reference(diagnosis: Diagnosis) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def rule_text(verdict: Verdict) -> str:
-    """The rule of a verdict, as text."""
-    return str(sp.sstr(verdict.rule))
-
-
 def _value(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
@@ -171,7 +164,7 @@ def health_json(diagnosis: Diagnosis) -> dict[str, Any]:
                 "name": row.name,
                 "title": row.title,
                 "severity": row.severity,
-                "rule": rule_text(row),
+                "rule": row.rule_text,
                 "reason": row.reason,
                 "remedy": row.remedy,
             }

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
 from s6flow.numeric.audit.output import pictures
-from s6flow.numeric.audit.output.health import health_rows, reference, rule_text
+from s6flow.numeric.audit.output.health import health_rows, reference
 from s6flow.numeric.audit.output.records import SCHEMA, statuses, summary
 from s6flow.numeric.audit.output.sentences import confusion, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
@@ -60,7 +60,7 @@ def to_html(report: AuditReport) -> str:
         health=report.health,
         health_rows=health_rows(report.health),
         health_numbers=reference(report.health),
-        verdicts=[(row, rule_text(row)) for row in VERDICTS],
+        verdicts=[(row, row.rule_text) for row in VERDICTS],
         rows=[layer.row() for layer in report.layers],
         layer_columns=LAYER_COLUMNS,
         channel_columns=CHANNEL_COLUMNS,
