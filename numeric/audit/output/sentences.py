@@ -11,9 +11,9 @@ from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.audit.simulation.integrator import Simulation
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.numeric.health.verdicts import FATAL
 from s6flow.numeric.thresholds import GROWN
 from s6flow.symbolic.ends import NO_THEOREM, End, word
-from s6flow.numeric.health.verdicts import FATAL
 
 __all__ = ["confusion", "how_to_read", "sentences"]
 
