@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test nightly lint prove figures bench dist clean
+.PHONY: demo test nightly lint prove figures docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -42,6 +42,9 @@ prove: $(VENV)/.demo
 
 figures: $(VENV)/.demo
 	$(BIN)/s6flow figures
+
+docs-theory: $(VENV)/.demo
+	$(BIN)/python -m s6flow.proofs.boxes docs/theory
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/audit.py

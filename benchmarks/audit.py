@@ -132,12 +132,15 @@ def _measure_matrix(path: Path) -> dict[str, Any]:
 
 
 def _provenance(arguments: argparse.Namespace) -> dict[str, Any]:
+    from s6flow.numeric.evidence import evidence_of
+
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
     model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "command": f"python benchmarks/audit.py --layers {arguments.layers} --channels {arguments.channels}",
+        "code": evidence_of(Path(__file__).parent / "results" / "audit_cpu.json").digest(),
         "commit": commit.stdout.strip() or None,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

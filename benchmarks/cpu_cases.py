@@ -73,6 +73,9 @@ def cpu_name() -> str:
 
 
 def provenance(arguments: list[str]) -> dict[str, Any]:
+    """Command, code, date, processor and versions, for a result file."""
+    from s6flow.numeric.evidence import evidence_of
+
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "sympy", "numba", "llvmlite")}
     peers = {}
     for name in ("heyoka", "jitcode"):
@@ -87,6 +90,7 @@ def provenance(arguments: list[str]) -> dict[str, Any]:
     )
     return {
         "command": " ".join(["python", "benchmarks/cpu_flow.py", *arguments]),
+        "code": evidence_of(Path(__file__).parent / "results" / "cpu_flow.json").digest(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu_name(), "cores": os.cpu_count(),
         "load_average": os.getloadavg(), "python": platform.python_version(),

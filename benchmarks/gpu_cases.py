@@ -101,10 +101,14 @@ def ceilings() -> dict[str, Any]:
 
 
 def provenance() -> dict[str, Any]:
-    """Command (of whole paths, the name alone), date, device and versions, for a result file."""
+    """Command (of whole paths, the name alone), code, date, device and versions, for a result file."""
     words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv)
+    from s6flow.numeric.evidence import EVIDENCE
+
+    script = f"benchmarks/{Path(sys.argv[0]).name}"
     found: dict[str, Any] = {
         "command": shlex.join(["python", *words]),
+        "code": next(row for row in EVIDENCE if script in row.roots).digest(),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -1,4 +1,4 @@
-"""When a figure must be drawn again: the hash of all code that it runs, of its data and of the tools.
+"""When a figure must be drawn again: the digest of all code that it runs, with its data and the tools.
 
 The code is found by following the import statements of the figure's module through the package, so that no list
 of dependencies can go stale. Nothing is imported here: a second run with nothing to do stays fast.
@@ -12,17 +12,14 @@ import platform
 from pathlib import Path
 
 from s6flow.errors import S6FlowError
-from s6flow.paper_figures.figure import Figure
-from s6flow.provenance import package_root, source_files
+from s6flow.paper_figures.figure import Figure, result_files
+from s6flow.provenance import code_digest, package_root, source_files
 
-__all__ = ["ROOT", "code_of", "figure_digest", "result_files", "versions"]
+__all__ = ["code_of", "figure_digest", "versions"]
 
-#: The package's folder, with `symbolic`, `numeric`, ... in it; and what lies beside it in a checkout.
-ROOT = Path(__file__).parent.parent
 _TOOLS = ("numpy", "scipy", "sympy", "matplotlib")
-_OWN = "s6flow.paper_figures"
-#: Text of a statement and of a status that figures show is read through the registry, which finds its files itself.
-_REGISTRY = "s6flow.proofs.registry"
+#: What draws every figure, and the registry, through which statements and statuses are shown: it finds its files itself.
+_RENDER, _REGISTRY = "render", "registry"
 
 
 def code_of(module: str) -> dict[str, Path]:
@@ -31,7 +28,7 @@ def code_of(module: str) -> dict[str, Path]:
 
 
 def _not_own(name: str) -> bool:
-    return name != _OWN
+    return name != __package__
 
 
 def _statements(figure: Figure) -> list[Path]:
@@ -41,19 +38,6 @@ def _statements(figure: Figure) -> list[Path]:
     files = sorted((folder / "theorems").glob("*/*.py"))
     everything = figure.theorems == ("*",)
     return [path for path in files if everything or path.name in names] + [folder / "coq" / "record.json"]
-
-
-def result_files(figure: Figure) -> list[Path]:
-    """Committed result files that the figure shows, those that exist."""
-    base = package_root()
-    return sorted(
-        {
-            path.resolve()
-            for pattern in figure.results
-            for root in (base, base.resolve().parent)
-            for path in root.glob(pattern)
-        }
-    )
 
 
 def versions(figure: Figure) -> dict[str, str]:
@@ -68,24 +52,18 @@ def versions(figure: Figure) -> dict[str, str]:
 
 
 def figure_digest(figure: Figure) -> str:
-    """Hash of code, statements, results, style and versions.
+    """Digest of code, statements, results, style and versions.
 
     Raises: S6FlowError: a file cannot be read.
     """
-    whole = hashlib.sha256(repr((figure, sorted(versions(figure).items()))).encode())
-    modules = {**code_of(figure.path), **code_of("s6flow.paper_figures.render")}
-    listed = [(name, path) for name, path in sorted(modules.items())]
-    folders = sorted({path.parent for path in modules.values()})
-    listed += [(path.name, path) for folder in folders for path in sorted(folder.glob("*.j2"))]
-    if _REGISTRY in modules:
-        listed += [(path.name, path) for path in _statements(figure)]
-        listed.append(("proofs", ROOT / "proofs" / "coq" / "record.json"))  # statuses are shown
-    listed += [(path.name, path) for path in result_files(figure)]
-    listed.append(("style", Path(__file__).parent / "style.mplstyle"))
+    roots = (figure.path, f"{__package__}.{_RENDER}")
+    modules = {name for root in roots for name in code_of(root)}
+    data = result_files(figure)
+    if any(name.endswith(f".proofs.{_REGISTRY}") for name in modules):
+        data += _statements(figure)
     try:
-        for name, path in listed:
-            content = path.read_bytes() if path.exists() else b"absent"
-            whole.update(f"{name} {len(content)}\n".encode() + content)
+        code = code_digest(roots, _not_own, data)
     except OSError as error:
         raise S6FlowError("a source file must be readable", error.strerror, str(error.filename)) from error
-    return whole.hexdigest()[:20]
+    whole = repr((figure, sorted(versions(figure).items()), code))
+    return hashlib.sha256(whole.encode()).hexdigest()[:20]

@@ -18,8 +18,10 @@ from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.digest import figure_digest, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
+from s6flow.paper_figures.index import index_page
+from s6flow.paper_figures.record import read_record
 
-__all__ = ["Outcome", "Progress", "Report", "draw_figures", "read_record"]
+__all__ = ["Outcome", "Progress", "Report", "draw_figures"]
 
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
@@ -98,8 +100,6 @@ def draw_figures(
         if progress:
             progress(outcome, number, len(figures))
     if not check:
-        from s6flow.paper_figures.index import index_page
-
         write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
     return Report(None if check else Path(out), tuple(outcomes))
 
@@ -166,15 +166,6 @@ def _plain(value: Any) -> Any:
 def _write(figure: Figure, out: Path, files: dict[str, bytes]) -> None:
     for form, content in sorted(files.items(), key=lambda item: item[0] == "json"):  # the record is written last
         write_atomic(out / f"{figure.name}.{form}", content)
-
-
-def read_record(name: str, out: Path) -> dict[str, Any] | None:
-    """The record of a figure in a folder: caption, digest, files; None if there is no readable one."""
-    try:
-        record = json.loads((out / f"{name}.json").read_bytes())
-        return record if {"digest", "caption", "files", "title"} <= record.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def _paths(figure: Figure, out: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -13,8 +14,9 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from s6flow.errors import S6FlowError
+from s6flow.provenance import package_root
 
-__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable"]
+__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files"]
 
 Data = dict[str, NDArray[Any]]
 
@@ -77,6 +79,19 @@ class Figure:
                     f"figure {self.name} needs the package {package}", remedy=f"Run pip install {package}."
                 )
         return cast(Drawing, importlib.import_module(self.path))
+
+
+def result_files(figure: Figure) -> list[Path]:
+    """Committed result files that the figure shows, those that exist."""
+    base = package_root()
+    return sorted(
+        {
+            path.resolve()
+            for pattern in figure.results
+            for root in (base, base.resolve().parent)
+            for path in root.glob(pattern)
+        }
+    )
 
 
 def as_data(**arrays: Any) -> Data:

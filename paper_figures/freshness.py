@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from s6flow.errors import S6FlowError
-from s6flow.paper_figures.digest import result_files
-from s6flow.paper_figures.figure import Figure
+from s6flow.numeric import evidence
+from s6flow.paper_figures.figure import Figure, result_files
 
 __all__ = ["stale_reasons", "stale_results"]
 
@@ -20,40 +19,26 @@ def stale_results(figure: Figure) -> list[str]:
 
 
 def stale_reasons(path: Path) -> list[str]:
-    """Why a result file no longer belongs to this tree; empty if nothing that it records has changed.
-
-    An experiment records the digest of its code and of its configuration; a benchmark may record, as `sources` in its
-    provenance, the SHA-256 of every file that it ran, by path from the root of the repository.
+    """Why a result file no longer belongs to this tree, by its code (see `numeric.evidence`) and, of an experiment, by its
+    configuration; empty if it does.
     """
     try:
         content = json.loads(path.read_bytes())
-        provenance = content.get("provenance", {})
-    except (OSError, ValueError, AttributeError) as error:
+        configured = "config_digest" in content
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         return [f"it cannot be read ({error})"]
-    if "config_digest" in content:
-        return _experiment(content)
-    recorded = provenance.get("sources", {}) if isinstance(provenance, dict) else {}
-    root = path.resolve().parents[2]
-    return [f"{name} has changed" for name, digest in recorded.items() if _hash(root / name) != digest]
+    return (_configuration(content) if configured else []) + evidence.stale_reasons(path, content)
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "absent"
-
-
-def _experiment(content: dict[str, Any]) -> list[str]:
+def _configuration(content: dict[str, Any]) -> list[str]:
     try:
         from s6flow.numeric.experiments.config import load_config
-        from s6flow.numeric.experiments.provenance import code_digest
     except ImportError as error:
         return [f"it cannot be checked without {error.name}"]
-    reasons = []
     try:
         digest = load_config(content["config"]["name"]).digest()
-        if digest != content["config_digest"]:
-            reasons.append(f"the configuration is {digest}, the result's was {content['config_digest']}")
     except (S6FlowError, KeyError, TypeError) as error:
-        reasons.append(f"its configuration is not there ({error})")
-    now = code_digest()
-    codes = sorted({str(entry.get("code")) for entry in content.get("provenance", [])} - {now})
-    return reasons + [f"the code is {now}, the result's was {code}" for code in codes]
+        return [f"its configuration is not there ({error})"]
+    if digest == content["config_digest"]:
+        return []
+    return [f"the configuration is {digest}, the result's was {content['config_digest']}"]

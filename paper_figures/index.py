@@ -1,4 +1,4 @@
-"""The index page of a folder of figures, and the figures as blocks of a document."""
+"""The index page of a folder of figures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.draw import draw_figures, read_record
-from s6flow.symbolic.derivation.document import Block, Heading, Paragraph
-from s6flow.symbolic.derivation.document import Figure as Picture
+from s6flow.paper_figures.record import read_record
 from s6flow.symbolic.derivation.latex import inline_parts, math_html
 
-__all__ = ["figure_blocks", "index_page"]
+__all__ = ["index_page"]
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 figure{margin:2.5rem 0;padding:0}img{width:100%;max-width:36rem;display:block}figcaption{max-width:46rem}
@@ -44,25 +42,12 @@ def index_page(out: Path, skipped: Mapping[str, str]) -> str:
 
 def _inline(text: str) -> str:
     form: dict[str, Callable[[str], str]] = {
-        "math": lambda t: math_html(t, False),
+        "math": lambda t: math_html(_no_markup(t), False),  # a record is a file, and may hold anything
         "code": lambda t: f"<code>{html.escape(t)}</code>",
         "text": html.escape,
     }
     return "".join(form[kind](piece) for kind, piece in inline_parts(text))
 
 
-def figure_blocks(out: Path) -> list[Block]:
-    """The figures as blocks of a document whose files lie in `out`; draws there what is not up to date.
-
-    Figures in the neighbouring folder `figures` are taken from it where they are up to date.
-    """
-    report = draw_figures(out=out, reuse=[out.parent / "figures"])
-    blocks: list[Block] = [Heading("Figures")]
-    for outcome in report.outcomes:
-        figure = outcome.figure
-        record = read_record(figure.name, out)
-        if record is None:
-            blocks.append(Paragraph(f"{figure.title}: not shown. {outcome.reason}"))
-            continue
-        blocks.append(Picture(out / figure.name, f"{record['title']}. {record['caption']}"))
-    return blocks
+def _no_markup(latex: str) -> str:
+    return latex.replace("&", r"\&").replace("<", r"\lt ").replace(">", r"\gt ")

@@ -17,7 +17,8 @@ from s6flow.proofs.prove import COQ
 __all__ = ["Item", "items", "kernel_uses", "proof_place", "statement_place", "uses_of"]
 
 _ITEM = re.compile(
-    r"^\s*(?:Local |Global )?(Theorem|Lemma|Corollary|Proposition|Fact|Remark|Definition|Fixpoint|Let|Ltac)\s+([\w']+)", re.M
+    r"^\s*(?:Local |Global )?(Theorem|Lemma|Corollary|Proposition|Fact|Remark|Definition|Fixpoint|Let|Ltac)\s+([\w']+)",
+    re.M,
 )
 _COMMENT = re.compile(r"\(\*(?:(?!\(\*|\*\)).)*\*\)", re.S)
 _WORD = re.compile(r"[A-Za-z_][\w']*")
@@ -49,14 +50,20 @@ def _bare(text: str) -> str:
 
 def _parsed(path: Path) -> list[Item]:
     text = _bare(path.read_text())
-    required = {word for group in re.findall(r"From S6Flow Require (?:Import|Export )?([^.]*)\.", text) for word in group.split()}
+    required = {
+        word
+        for group in re.findall(r"From S6Flow Require (?:Import|Export )?([^.]*)\.", text)
+        for word in group.split()
+    }
     marks = list(_ITEM.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     found = []
     for mark, end in zip(marks, ends, strict=True):
         name = mark.group(2)
         words = frozenset(_WORD.findall(text[mark.end() : end])) - {name}
-        found.append(Item(name, path.name, text.count("\n", 0, mark.start(2)) + 1, words, frozenset(required | {path.stem})))
+        found.append(
+            Item(name, path.name, text.count("\n", 0, mark.start(2)) + 1, words, frozenset(required | {path.stem}))
+        )
     return found
 
 

@@ -18,10 +18,13 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
+from s6flow.symbolic.sections import resolve, spelled
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = [
     "as_json",
+    "formal_blocks",
+    "letter_rows",
     "library_blocks",
     "list_text",
     "listing",
@@ -72,6 +75,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "reached": reached(theorem.id),
         "source": theorem.source,
         "section": theorem.section,
+        "theory": [section.link for section in resolve(theorem.section)],
         "kind": theorem.kind,
         "differences": _differences(theorem),
         "file": f"proofs/theorems/{group(theorem)}/{theorem.id.replace('-', '_')}.py",
@@ -82,7 +86,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "variables": {
             name: {"domain": LETTERS[name].domain, "meaning": LETTERS[name].meaning} for name in theorem.variables
         },
-        "letters": _letters(theorem),
+        "letters": letter_rows(theorem),
         "assumptions": [
             {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
             for name in theorem.assumptions
@@ -102,7 +106,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
     }
 
 
-def _letters(theorem: Theorem) -> dict[str, dict[str, str]]:
+def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     """Every letter of the printed statement: how it is typeset, what values it takes and what it means."""
     names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
     rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
@@ -144,7 +148,8 @@ def _plain(data: Any) -> dict[str, Any]:
 def page_text(key: str, backend: str = "numpy") -> str:
     """One theorem's page for a terminal."""
     content = as_json(key, backend)
-    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {content['source']}", ""]
+    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {spelled(content['source'])}"]
+    lines += [*(f"  {link}" for link in content["theory"]), ""]
     lines += [f"  {name}: {row['domain']}, {row['meaning']}" for name, row in content["variables"].items()]
     lines += ["", "Assumptions:"] + [f"  {row['words']} ({row['latex']})" for row in content["assumptions"]]
     lines += ["", "Conclusion:", f"  {content['conclusion']}"]
@@ -205,6 +210,19 @@ def _typeset(row: dict[str, str]) -> str:
     return row["latex"].format("l") if "{0}" in row["latex"] else row["latex"]
 
 
+def formal_blocks(theorem: Theorem) -> list[Block]:
+    """What of a theorem is stated formally, and where each statement says more or less than its page."""
+    blocks: list[Block] = []
+    if formal_part := reached(theorem.id):
+        blocks.append(Paragraph(formal_part))
+    grouped: dict[str, list[str]] = {}
+    for row in differences(theorem.id):
+        grouped.setdefault(row.statement, []).append(row.text)
+    for name, texts in grouped.items():
+        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
+    return blocks
+
+
 def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] = ()) -> list[Block]:
     """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, places, generated code.
 
@@ -214,15 +232,10 @@ def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] =
     content = as_json(theorem.id)
     blocks: list[Block] = [
         Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
-        Paragraph(f"Status: {content['status']}. Source: {theorem.source}; theory {theorem.section}; {theorem.kind}."),
+        Paragraph(f"Status: {content['status']}. Source: {spelled(theorem.source)}; {theorem.kind}."),
+        Paragraph("Theory: " + ", ".join(f"`{link}`" for link in content["theory"]) + "."),
     ]
-    if formal_part := reached(theorem.id):
-        blocks.append(Paragraph(formal_part))
-    grouped: dict[str, list[str]] = {}
-    for row in content["differences"]:
-        grouped.setdefault(row["statement"], []).append(row["text"])
-    for name, texts in grouped.items():
-        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
+    blocks += formal_blocks(theorem)
     if theorem.assumptions:
         words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
         blocks.append(Paragraph(f"Assumptions: {words}."))

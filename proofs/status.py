@@ -1,15 +1,20 @@
-"""What each theorem rests on: the record of the kernel, a symbolic residual, or evidence."""
+"""What each theorem rests on: the record of the kernel, a recorded certificate, a symbolic residual, or evidence."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cache
+from pathlib import Path
 
 from s6flow.proofs.formal import whole_statements
 from s6flow.proofs.prove import recorded
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["STATUSES", "formal", "status"]
+__all__ = ["CERTIFICATES", "STATUSES", "certified", "formal", "status"]
 
+#: Certificates of whole statements; none is recorded as long as the file is not there.
+CERTIFICATES = Path(__file__).parent / "certificates.json"
 STATUSES = ("kernel-checked", "symbolic", "certified", "numeric", "conjecture")
 
 
@@ -36,9 +41,23 @@ def formal(theorem: Theorem) -> dict[str, tuple[str, ...]]:
     return {name: record[name] for name in names} if all(name in record for name in names) else {}
 
 
+@cache
+def _certificates() -> dict[str, str]:
+    """Theorem id -> hash of the statement that was enclosed in ball arithmetic."""
+    found: dict[str, str] = json.loads(CERTIFICATES.read_text()) if CERTIFICATES.exists() else {}
+    return found
+
+
+def certified(theorem: Theorem) -> bool:
+    """Whether a certificate is recorded for the statement as it stands."""
+    return _certificates().get(theorem.id) == hashlib.sha256(theorem.latex().encode()).hexdigest()
+
+
 def status(theorem: Theorem) -> str:
-    """What the theorem rests on, strongest first: one of `STATUSES`."""
+    """What the theorem rests on, strongest first: one of `STATUSES`. The first two words need a record."""
     if formal(theorem):
         return "kernel-checked"
+    if certified(theorem):
+        return "certified"
     unsupported = theorem.evidence == "symbolic" and not theorem.steps()  # no residual stands behind the word
     return "numeric" if unsupported else theorem.evidence

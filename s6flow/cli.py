@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
+from click.shell_completion import shell_complete
 
 from s6flow import __version__
 from s6flow.errors import S6FlowError
+from s6flow.text import shown
 
 __all__ = ["cli", "main"]
 
@@ -20,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "derive": ("derive", "Regenerate the derivation (Markdown, LaTeX, HTML) with its residuals."),
     "theorems": ("theorems", "List the theorems with status and source."),
     "theorem": ("theorems", "Show one theorem: statement, assumptions, proof, witness, generated code."),
+    "new-theorem": ("theorems", "Write the file of a new theorem; list what is at hand for it."),
     "check": ("theorems", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
     "diff": ("diff", "Compare two checkpoints: health, signs of mu, memory, weights."),
@@ -28,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prove": ("prove", "Check the formal proofs with Coq's kernel."),
     "experiment": ("experiment", "Train and measure the two refinements."),
 }
+
+
+#: Set by the shell while it completes a command.
+_COMPLETE = "_S6FLOW_COMPLETE"
 
 
 class _Lazy(click.Group):
@@ -40,7 +52,7 @@ class _Lazy(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"s6flow.commands.{COMMANDS[name][0]}")
-        command = getattr(module, name)
+        command = getattr(module, name.replace("-", "_"))
         assert isinstance(command, click.Command), "commands are click commands"
         return command
 
@@ -57,8 +69,13 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
     try:
-        status = cli.main(args=arguments, prog_name="s6flow", standalone_mode=False)
+        with _ended_by_signal():
+            status = _run(arguments)
+            sys.stdout.flush()
     except S6FlowError as error:
         _fail(f"{type(error).__name__}: {error}", 1)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -69,18 +86,68 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         _fail(f"UsageError: {error.format_message().rstrip('.')}.{hint}", 2)
     except click.ClickException as error:
         _fail(f"Error: {error.format_message()}", 1)
+    except _Terminated:
+        _fail("Terminated: no file was left half written.", 128 + signal.SIGTERM)
     except (KeyboardInterrupt, click.Abort):
-        _fail("Interrupted: no file was left half written.", 130)
+        _fail("Interrupted: no file was left half written.", 128 + signal.SIGINT)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; say nothing at exit
+        _silence()  # the reader has gone, as in s6flow ... | head
         raise SystemExit(0) from None
+    except EOFError:
+        _fail("FormatError: a file must be whole; its end came too early.", 1)
     except MemoryError:
         _fail("MemoryError: this needs more memory than there is. Choose fewer systems, layers or examples.", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF):
+            raise
+        _silence()
+        _fail(f"FormatError: the output must be written whole; {error.strerror}.", 1)
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
+def _run(arguments: Sequence[str] | None) -> Any:
+    """Parse and run, as click's own `main`, which would take a closed pipe for a failure and a short file for Ctrl-C."""
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        raise SystemExit(shell_complete(cli, {}, "s6flow", _COMPLETE, instruction))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with cli.make_context("s6flow", words) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+class _Terminated(BaseException):
+    """SIGTERM, so that temporary files go and the status says so."""
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _silence() -> None:
+    """Nothing more reaches the standard output, so that closing it at exit does not fail again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(line: str, status: int) -> None:
-    click.echo(" ".join(line.split()), err=True)
+    with suppress(OSError):
+        click.echo(shown(" ".join(line.split())), err=True)
     raise SystemExit(status)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from s6flow.text import shown
+
 __all__ = [
     "AssumptionError",
     "CodegenError",
@@ -28,11 +30,12 @@ class S6FlowError(Exception):
         self.rule, self.value, self.where, self.remedy = rule, value, where, remedy
         parts = [rule]
         if value is not None:
-            parts.append(f"; got {value}")
+            found = " ".join(str(value).split()) if isinstance(value, Exception) else value
+            parts.append(f"; got {found}")
         if where:
             parts.append(f" at {where}")
         text = "".join(parts).rstrip(".") + "."
-        super().__init__(f"{text} {remedy}".strip().replace("\n", " "))
+        super().__init__(shown(f"{text} {remedy}".strip()))
 
 
 class AssumptionError(S6FlowError):

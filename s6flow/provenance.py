@@ -1,7 +1,8 @@
-"""The source of this package as data: which modules a module imports, and what a module says.
+"""The one digest: of all code that a result rests on, by what it does and not by where it lies.
 
 Imports are read off the syntax trees, nothing is imported here, so that no list of dependencies can go stale and asking
-costs little.
+costs little. A module's name, its folder, comments, layout, docstrings and annotations do not touch a digest: a function
+that moves to another file of the package is the same function. What an import brings in is told by what stands there.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import ast
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["meaning_digest", "package_root", "source_files"]
+from s6flow.errors import S6FlowError
+
+__all__ = ["code_digest", "meaning_digest", "package_root", "source_files"]
 
 _PACKAGE = "s6flow"
-_LATE = re.compile(rf"{_PACKAGE}(\.\w+)+(:\w+)?")
+#: A module of this package in a text: in a table of backends, in the header of generated code, in a template.
+_MENTIONED = re.compile(rf"\b{_PACKAGE}(?:\.\w+)+")
 # of no consequence for what a program computes, or not in the syntax trees of every Python
 _SILENT = {"annotation", "returns", "type_comment", "type_ignores", "type_params", "kind"}
+#: Files beside a module that it reads when it runs.
+_BESIDE = ("*.j2", "*.mplstyle")
 
 
 @functools.cache
@@ -30,53 +36,205 @@ def package_root() -> Path:
     return Path(s6flow.__file__).parent
 
 
-@functools.cache
-def _file(module: str) -> Path | None:
-    """The source of a module of this package."""
-    parts = module.split(".")
-    if parts[0] != _PACKAGE:
-        return None
-    base = package_root().joinpath(*parts[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.exists() and (len(parts) > 1 or path.name == "__init__.py"):
-            return path
-    return None
+def _everything(name: str) -> bool:
+    return True
 
 
-@functools.cache
-def _imports(path: Path) -> frozenset[str]:
-    """Modules of this package that a file imports anywhere, by statement or by name as in a table of backends."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _LATE.fullmatch(node.value):
-            found.add(node.value.partition(":")[0])
-    return frozenset(name for name in found if name.split(".")[0] == _PACKAGE)
-
-
-@functools.cache
-def source_files(module: str, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Path]:
-    """Module -> file of everything that `module` imports, itself and packages on the way included.
+class Sources:
+    """The sources below one folder of the package; of another checkout as well as of this one.
 
     Args:
-        module: dotted name in this package.
-        wanted: modules for which it is false are left out, with what only they import.
+        root: the folder of the import package.
+        wanted: modules for which it is false are left out, with what only they import; what is imported from them is told
+            by its name.
     """
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        path = _file(name)
-        if path is None or name in found or not wanted(name):
-            continue
-        found[name] = path
-        waiting += _imports(path)
-        waiting += [name.rsplit(".", 1)[0]] if "." in name else []
-    return found
+
+    def __init__(self, root: Path, wanted: Callable[[str], bool] = _everything) -> None:
+        self.root, self.wanted = root, wanted
+        self._trees: dict[Path, ast.Module] = {}
+        self._statements: dict[Path, set[str]] = {}
+        self._imports: dict[Path, list[str]] = {}
+        self._known: dict[tuple[str, str], str] = {}
+
+    def file(self, module: str) -> Path | None:
+        """The source of a module of this package, None if there is none."""
+        parts = module.split(".")
+        if parts[0] != _PACKAGE:
+            return None
+        base = self.root.joinpath(*parts[1:])
+        candidates = (base.with_suffix(".py"), base / "__init__.py") if len(parts) > 1 else (base / "__init__.py",)
+        return next((path for path in candidates if path.exists()), None)
+
+    def tree(self, path: Path) -> ast.Module:
+        """A file's syntax tree without what only a type checker runs.
+
+        Raises: S6FlowError: it cannot be read or parsed.
+        """
+        if path not in self._trees:
+            try:
+                self._trees[path] = _running(ast.parse(path.read_bytes()))
+            except (OSError, SyntaxError, ValueError) as error:
+                raise S6FlowError("a source file must be readable", error, str(path)) from error
+        return self._trees[path]
+
+    def imports(self, path: Path) -> list[str]:
+        """Modules of this package that a file imports: by statement anywhere, or by name in a text.
+
+        Raises: S6FlowError: a statement imports from a module that is not there.
+        """
+        if path not in self._imports:
+            self._imports[path] = sorted(set(self._imported(path)))
+        return self._imports[path]
+
+    def _imported(self, path: Path) -> Iterator[str]:
+        for node in ast.walk(self.tree(path)):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for module, name in _internal(node):
+                    if self.file(module) is None:
+                        raise S6FlowError("an imported module must be there", module, str(path))
+                    yield module
+                    if name and self.file(f"{module}.{name}"):
+                        yield f"{module}.{name}"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from self._mentioned(node.value)
+
+    def _mentioned(self, text: str) -> Iterator[str]:
+        """The modules that a text names, with or without what stands in them."""
+        for found in _MENTIONED.findall(text):
+            name = found
+            while "." in name and self.file(name) is None:
+                name = name.rpartition(".")[0]
+            if "." in name:
+                yield name
+
+    def files(self, roots: Iterable[str | Path]) -> dict[str, Path]:
+        """Module (of scripts the path) -> file of all that is imported, the roots and packages on the way included.
+
+        Raises: S6FlowError: a root is not there: what it imports would be left out without a word.
+        """
+        found: dict[str, Path] = {}
+        waiting: list[tuple[str, Path]] = []
+        for root in roots:
+            path = root if isinstance(root, Path) else self.file(root)
+            if path is None or not path.is_file():
+                raise S6FlowError("a digest needs modules that are there", root, str(self.root))
+            waiting.append((str(root), path))
+        while waiting:
+            name, path = waiting.pop()
+            if name in found or not self.wanted(name):
+                continue
+            found[name] = path
+            script = not name.startswith(_PACKAGE)
+            texts = [text.read_text() for text in _data_beside(path)] if not script else []
+            names = [*self.imports(path), *(name for text in texts for name in self._mentioned(text))]
+            if not script and "." in name:
+                names.append(name.rpartition(".")[0])
+            waiting += [(module, path) for module in names if (path := self.file(module)) is not None]
+            waiting += [(str(near), near) for near in _neighbours(self.tree(path), path) if script]
+        return found
+
+    def statements(self, path: Path) -> set[str]:
+        """Digests of what a file says at its top: definitions, and what its imports bring in."""
+        if path in self._statements:
+            return self._statements[path]
+        found = self._statements[path] = set()
+        for node in self.tree(path).body:
+            if _is_silent(node):
+                continue
+            bound = list(_internal(node)) if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if bound:
+                found |= {self._origin(module, name) for module, name in bound if name}
+            else:
+                found.add(_hash(self._says(node, True)))
+        return found
+
+    def _origin(self, module: str, name: str) -> str:
+        """Digest of what is brought in."""
+        if (module, name) not in self._known:
+            there = f"{module}.{name}" if self.file(f"{module}.{name}") else module
+            self._known[module, name] = _hash(self._brought(module, name) if self.wanted(there) else name)
+        return self._known[module, name]
+
+    def _brought(self, module: str, name: str, depth: int = 0) -> str:
+        """What `from module import name` brings in, told by its definition; by its name where that is not found."""
+        path = self.file(module)
+        whole = self.file(f"{module}.{name}")
+        if whole is not None:
+            return self._says(self.tree(whole), False)
+        for node in self.tree(path).body if path is not None else ():
+            names = {getattr(node, "name", None)}
+            names |= {target.id for target in _targets(node) if isinstance(target, ast.Name)}
+            if name in names:
+                return self._says(node, False)
+            if isinstance(node, ast.ImportFrom) and depth < 9:
+                for origin, original in _internal(node):
+                    if original == name:
+                        return self._brought(origin, original, depth + 1)
+        return name
+
+    def _says(self, value: object, follow: bool) -> str:
+        """The words of a syntax tree in order; the same in every Python that parses it to the same program."""
+        words: list[str] = []
+        self._collect(value, follow, words)
+        return "".join(words)
+
+    def _collect(self, value: object, follow: bool, words: list[str]) -> None:
+        if isinstance(value, list):
+            for part in value:
+                self._collect(part, follow, words)
+        elif not isinstance(value, ast.AST):
+            told = isinstance(value, str) and _PACKAGE in value
+            words.append(repr(_MENTIONED.sub(_PACKAGE, value) if told else value))  # type: ignore[call-overload]
+        elif isinstance(value, ast.Import | ast.ImportFrom) and any(_internal(value)):
+            for module, name in _internal(value):
+                words.append(f"(import {self._origin(module, name) if follow else name})")
+        else:
+            words.append(f"({type(value).__name__}")
+            for name, part in _parts(value):
+                words.append(f" {name}=")
+                self._collect(part, follow, words)
+            words.append(")")
+
+
+def _running(tree: ast.Module) -> ast.Module:
+    """Without what stands under `if TYPE_CHECKING`."""
+    for place, node in enumerate(tree.body):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            tree.body[place : place + 1] = node.orelse or [ast.Pass()]
+    return tree
+
+
+def _internal(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """(module, name) of an import statement from this package; the name is empty for whole modules."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == _PACKAGE)
+    elif node.module and node.level == 0 and node.module.split(".")[0] == _PACKAGE:
+        yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+
+
+def _is_silent(node: ast.stmt) -> bool:
+    """Docstrings, lists of public names and statements to the compiler."""
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        return True
+    if any(isinstance(target, ast.Name) and target.id == "__all__" for target in _targets(node)):
+        return True
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _neighbours(tree: ast.Module, path: Path) -> Iterator[Path]:
+    """Scripts beside a script that it imports by their bare names."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        yield from (near for name in names if (near := path.with_name(f"{name}.py")).is_file())
+
+
+def _data_beside(path: Path) -> list[Path]:
+    return sorted(file for pattern in _BESIDE for file in path.parent.glob(pattern))
 
 
 def _parts(node: ast.AST) -> Iterator[tuple[str, object]]:
@@ -90,25 +248,63 @@ def _parts(node: ast.AST) -> Iterator[tuple[str, object]]:
             yield name, part
 
 
-def _says(value: object) -> Iterator[str]:
-    """The words of a syntax tree in order; the same in every Python that parses it to the same program."""
-    if isinstance(value, ast.AST):
-        yield f"({type(value).__name__}"
-        for name, part in _parts(value):
-            yield f" {name}="
-            yield from _says(part)
-        yield ")"
-    elif isinstance(value, list):
-        for part in value:
-            yield from _says(part)
-    else:
-        yield repr(value)
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.cache
+def _sources(root: Path, wanted: Callable[[str], bool] = _everything) -> Sources:
+    return Sources(root, wanted)
+
+
+def source_files(module: str, wanted: Callable[[str], bool] = _everything) -> dict[str, Path]:
+    """Module -> file of everything that `module` imports, itself and packages on the way included.
+
+    Args:
+        module: dotted name in this package.
+        wanted: modules for which it is false are left out, with what only they import.
+    Raises: S6FlowError: there is no such module, or one of those imported is not there.
+    """
+    return _sources(package_root(), wanted).files([module])
+
+
+def code_digest(
+    roots: Iterable[str | Path],
+    wanted: Callable[[str], bool] = _everything,
+    data: Iterable[Path] = (),
+    root: Path | None = None,
+) -> str:
+    """Digest of what a result rests on.
+
+    Args:
+        roots: modules of the package and scripts outside of it that were run; all that they import counts, and the
+            templates and styles beside each.
+        wanted: a function of a module (not one made for the call, since what it keeps is remembered), as in `Sources`.
+        data: further files that the result depends on.
+        root: the import package's folder, of this checkout by default.
+    Raises: S6FlowError: a root, an imported module or a data file is not there.
+    Numerics: the set of statements is hashed, so that it matters neither which file holds one nor in which order.
+    """
+    sources = _sources(package_root() if root is None else root, wanted)
+    files = sources.files(roots)
+    found = {statement for path in files.values() for statement in sources.statements(path)}
+    inside = [path for name, path in files.items() if name.startswith(_PACKAGE)]
+    beside = {file for folder in {path.parent for path in inside} for file in _data_beside(folder / "__init__.py")}
+    for file in (*beside, *data):
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise S6FlowError("a file that a result rests on must be readable", error.strerror, str(file)) from error
+        if file in beside:  # generated headers name modules, too
+            content = _MENTIONED.sub(_PACKAGE, content.decode()).encode()
+        found.add(hashlib.sha256(content).hexdigest())
+    return _hash("\n".join(sorted(found)))[:16]
 
 
 def meaning_digest(path: Path) -> str:
-    """Hash of what a source file does: comments, layout, docstrings and annotations do not touch it.
+    """Hash of what one source file does: comments, layout, docstrings and annotations do not touch it.
 
-    Annotations of fields are kept in name and order (an annotated assignment stays one), their text is not.
-    Raises: OSError, SyntaxError: the file cannot be read or parsed.
+    Raises: S6FlowError: the file cannot be read or parsed.
     """
-    return hashlib.sha256("".join(_says(ast.parse(path.read_bytes()))).encode()).hexdigest()
+    sources = _sources(package_root())
+    return _hash(sources._says(sources.tree(path), False))

@@ -125,6 +125,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("no-projection-bias", sp.And(sp.Eq(nt.beta_B[n], 0), sp.Eq(nt.beta_C[n], 0)), "B and C have no bias"),
     ("form-negative", ob.eig_max < 0, "sym(S_C^T S_B) is negative definite"),
     ("form-positive", ob.eig_min > 0, "sym(S_C^T S_B) is positive definite"),
+    ("constant-steps", sp.Eq(nt.S_dt_in[nt.r, nt.e], 0), "the steps do not depend on the token, S_Delta = 0"),
     ("equal-steps", sp.And(sp.Eq(nt.S_dt_out[nt.d, nt.r], ob.row[nt.r]), sp.Eq(nt.b_channel[nt.d], ob.bias)),
      "all channels have the same step"),
     ("rows-independent", sp.Eq(ob.row_rank, 2 * nt.N), "the 2N rows of S_B and S_C are linearly independent (so 2N <= D)"),

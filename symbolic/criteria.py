@@ -13,6 +13,7 @@ from functools import cache
 import sympy as sp
 
 from s6flow.errors import TheoremError
+from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
@@ -192,9 +193,15 @@ def skip_equilibrium() -> sp.Expr:
     return sp.Symbol("d_skip", real=True) + own_rate(y)
 
 
-def skip_threshold() -> sp.Expr:
-    """The largest rate that mu < 0 can take away where s x < 0, at most: a larger skip lets token 1 escape (theory 9)."""
-    return 4 * sp.Abs(mu_total) * sp.exp(nt.b - 2) / nt.s**2
+def skip_distance() -> sp.Expr:
+    """|1 + d / h(y)|, zero where token 1 rests: it falls at least like e^{-2 d t} for mu < 0 < d, s x >= 0 (theory 9)."""
+    return sp.Abs(1 + sp.Symbol("d_skip", real=True) / own_rate(y))
+
+
+def skip_loss() -> sp.Expr:
+    """The largest rate that mu < 0 can take away from token 1 at y or farther out where s y < 0, at most (theory 9)."""
+    far = sp.Max(sp.Abs(y), 2 / sp.Abs(nt.s))  # z^2 e^{-z} is largest at z = 2
+    return sp.Abs(mu_total) * far**2 * sp.exp(nt.b - sp.Abs(nt.s) * far)
 
 
 def contraction_number() -> sp.Expr:
@@ -209,7 +216,7 @@ class Quantity:
     Args:
         build: makes the expression.
         inputs: argument order of the generated function.
-        section: where theory derives it.
+        section: of docs/theory, where it is derived.
     The meaning is the builder's docstring.
     """
 
@@ -293,7 +300,11 @@ QUANTITIES: dict[str, Quantity] = {
     "phase_nu": Quantity(_phase(1), ("S_B", "S_C", "beta_B", "beta_C"), "8b"),
     "phase_lambda": Quantity(_phase(2), ("beta_B", "beta_C"), "8b"),
     "skip_rate": Quantity(skip_equilibrium, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
-    "skip_threshold": Quantity(skip_threshold, ("mu", "s", "b"), "9"),
+    "all_tokens_constant": Quantity(
+        fm.all_tokens_constant, ("square", "before", "eig_max", "size_B", "size_C", "delta_low", "delta_high"), "14"
+    ),
+    "skip_distance": Quantity(skip_distance, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
+    "skip_loss": Quantity(skip_loss, ("y", "mu", "s", "b"), "9"),
     "contraction_number": Quantity(contraction_number, ("y", "h", "mu", "s", "b", "floor"), "10"),
 }
 

@@ -8,12 +8,16 @@ from s6flow.symbolic import notation as nt
 
 __all__ = [
     "S_Delta",
+    "all_tokens_constant",
+    "fisher",
     "form",
     "form_matrix",
     "lowest_step",
     "matrix",
+    "mean_step",
     "norm",
     "project",
+    "replicator",
     "small_matrix",
     "square_norm",
     "v",
@@ -23,6 +27,8 @@ __all__ = [
 matrix = sp.IndexedBase("M", real=True)
 v = sp.IndexedBase("v", real=True)
 S_Delta = sp.IndexedBase("S_Delta", real=True)
+eig_max, size_B, size_C, delta_low, delta_high = sp.symbols("eig_max size_B size_C delta_low delta_high", real=True)
+square, before = sp.symbols("square before", real=True)
 form_value, step_value, token_value = sp.symbols("form step token", real=True)
 
 d, e, n = nt.d, nt.e, nt.n
@@ -67,3 +73,27 @@ def velocity() -> sp.Expr:
 def lowest_step() -> sp.Expr:
     """The smallest step that channel d can have while |x_e| <= |v_e| for every channel e."""
     return nt.softplus(nt.b_channel[d] - sp.Sum(sp.Abs(S_Delta[d, e]) * sp.Abs(v[e]), (e, 1, nt.D)))
+
+
+p, pace = sp.IndexedBase("p", real=True), sp.IndexedBase("pace", real=True)
+
+
+def mean_step(share: sp.IndexedBase = p, step: sp.IndexedBase = pace) -> sp.Expr:
+    """The mean of the channels' steps, weighted by the shares p_d = x_d^2/|x|^2 of token 1."""
+    return sp.Sum(share[e] * step[e], (e, 1, nt.D))
+
+
+def replicator(share: sp.IndexedBase = p, step: sp.IndexedBase = pace) -> sp.Expr:
+    """p_d' = 2 Q p_d (Delta_d - sum_k p_k Delta_k): a replicator equation whose fitness is the step (theory 15)."""
+    return 2 * form_value * share[d] * (step[d] - mean_step(share, step))
+
+
+def fisher(share: sp.IndexedBase = p, step: sp.IndexedBase = pace) -> sp.Expr:
+    """(sum_k p_k Delta_k)' = 2 Q Var_p(Delta) for constant steps: Fisher's theorem (theory 15)."""
+    return 2 * form_value * (sp.Sum(share[e] * step[e] ** 2, (e, 1, nt.D)) - mean_step(share, step) ** 2)
+
+
+def all_tokens_constant() -> sp.Expr:
+    """K_l with |x_l|^2 <= K_l/(1 + t), from |x_l(0)|^2 and the sum of the constants of the tokens before (theory 14)."""
+    coupling = size_B * size_C * delta_high
+    return sp.Max(square, (1 + 2 * coupling * before) / (2 * sp.Abs(eig_max) * delta_low))

@@ -82,6 +82,14 @@ eig_min, eig_max, count_positive, count_negative, matrix_rank, row_rank = sp.sym
 norm_0, norm_t, norm_s, form_0, form_t, cosine, delta_low = sp.symbols(
     "norm_0 norm_t norm_s form_0 form_t cosine delta_low", real=True
 )
+y_t = sp.Symbol("y_t", real=True)
+entry_t, entry_s = sp.IndexedBase("entry_t", real=True), sp.IndexedBase("entry_s", real=True)
+share, share_rate, step_of = (sp.IndexedBase(name, real=True) for name in ("share", "share_rate", "step_of"))
+mean_rate, form_norm = sp.symbols("mean_rate form_norm", real=True)
+delta_high, size_B, size_C = sp.symbols("delta_high size_B size_C", real=True)
+square_0 = sp.IndexedBase("square_0", real=True)
+square_t = sp.IndexedBase("square_t", real=True)
+constants_before = sp.IndexedBase("constants_before", real=True)
 spectrum = sp.IndexedBase("spectrum", real=True)
 small = sp.IndexedBase("small", real=True)
 bits_lost, bits_moved, h_rounded, update = sp.symbols("bits_lost bits_moved h_rounded update", real=True)
@@ -228,6 +236,20 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
     ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
+    ("delta_high", r"\overline\Delta", (), "positive", "largest step of any token and channel up to depth-time t"),
+    ("size_B", r"\|S_B\|", (), "nonnegative", "largest singular value of S_B"),
+    ("size_C", r"\|S_C\|", (), "nonnegative", "largest singular value of S_C"),
+    ("square_0", r"\|x_{{{0}}}(0)\|^2", ("token",), "nonnegative", "squared norm of a vector token at the start"),
+    ("square_t", r"\|x_{{{0}}}(t)\|^2", ("token",), "nonnegative", "squared norm of a vector token at depth-time t"),
+    ("constants_before", r"\sum_{{j<{0}}}K_j", ("token",), "nonnegative", "sum of the constants of the tokens before"),
+    ("entry_t", "x_{{{0}}}(t)", ("channel",), "real", "entry of token 1 at depth-time t"),
+    ("entry_s", "x_{{{0}}}(t')", ("channel",), "real", "entry of token 1 at an earlier depth-time"),
+    ("form_norm", r"\|M\|", (), "nonnegative", "largest singular value of S_C^T S_B"),
+    ("share", "p_{{{0}}}", ("channel",), "nonnegative", "share x_d^2/|x|^2 of a channel in token 1"),
+    ("share_rate", "p_{{{0}}}'", ("channel",), "real", "velocity of that share under the layer"),
+    ("step_of", r"\Delta_{{{0}}}", ("channel",), "positive", "step of a channel at token 1"),
+    ("mean_rate", r"(\sum_d p_d \Delta_d)'", (), "real", "velocity of the mean step under the layer"),
+    ("y_t", "y(t)", (), "real", "value of one token at depth-time t"),
     (
         "bits_lost",
         r"2^p\,(1 - \operatorname{rd}(e^{-a\Delta}))",
@@ -322,5 +344,5 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
 
 def conclusion_latex(expression: sp.Basic) -> str:
-    """LaTeX of a statement in the letters of theory.md."""
+    """LaTeX of a statement in the letters of docs/theory."""
     return str(_Printer({"mul_symbol": None, "ln_notation": True}).doprint(expression))

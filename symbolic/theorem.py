@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -19,11 +19,13 @@ from s6flow.errors import TheoremError
 from s6flow.symbolic.assumptions import assumption, letters_of
 from s6flow.symbolic.derivation.step import Step, reduce_to_zero
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex, sharp
+from s6flow.symbolic.sections import resolve
 
 __all__ = ["KINDS", "Counterexample", "Rate", "Sharpness", "Step", "StepReport", "Theorem", "check_step"]
 
 KINDS = ("identity", "inequality", "limit", "classification", "existence", "bound", "invariance")
-Evidence = Literal["symbolic", "certified", "numeric", "conjecture"]
+#: What a theorem may claim of itself; that a kernel or a certificate stands behind it is read from their records alone.
+Evidence = Literal["symbolic", "numeric", "conjecture"]
 Data = Mapping[str, Any]
 
 
@@ -108,7 +110,7 @@ class Theorem:
     Args:
         id: permanent kebab-case slug.
         title: one line.
-        section: of theory.md.
+        section: numbered headings of docs/theory, such as "5", "4, 8b" or "8, E3".
         source: "paper" or "ours", with its place.
         kind: one of `KINDS`.
         variables: names of the letters that it quantifies over; their domains are the table's.
@@ -166,8 +168,12 @@ class Theorem:
             raise TheoremError("a theorem id must be a kebab-case slug", repr(self.id))
         if self.kind not in KINDS:
             raise TheoremError("a theorem's kind must be one of " + ", ".join(KINDS), self.kind, self.id)
+        if self.evidence not in get_args(Evidence):
+            rule = "evidence given by hand must be one of " + ", ".join(get_args(Evidence))
+            raise TheoremError(rule, self.evidence, self.id, "Other statuses come from a record.")
         if not self.source.startswith(("paper", "ours")):
             raise TheoremError("a theorem's source must begin with paper or ours", self.source, self.id)
+        resolve(self.section, self.id)
         known = set(self.variables)
         for name in self.variables:
             if name not in LETTERS:

@@ -30,7 +30,7 @@ class Column:
         meaning: one sentence for a stranger.
         unit: "1" for a pure number.
         assumption: what has to hold for the number to mean that.
-        section: of the theory.
+        section: of docs/theory.
         theorem: id of the theorem that it rests on, if there is one.
         nullable: whether it may be null, and the meaning says when.
         words: the words that a column of kind `word` may hold.

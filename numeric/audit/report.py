@@ -257,7 +257,7 @@ def audit(
         reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in withheld[:3])
         raise SourceError("a checkpoint must hold a layer that the theory fits", reasons, source)
     skipped = tuple(name for name in _all_names(checkpoint) if name not in chosen)
-    named = (source, checkpoint.format, checkpoint.family, seed)
+    named = (checkpoint.source, checkpoint.format, checkpoint.family, seed)
     return AuditReport(*named, tuple(judged), withheld, skipped, health)
 
 
@@ -306,7 +306,7 @@ def _choose(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, N
     wanted: set[str] = set()
     for word in layers:
         found = [name for name in names if name == word or fnmatchcase(name, word)]
-        if not found and word.isdecimal() and int(word) < len(names):
+        if not found and word.isdecimal() and len(word) < 10 and int(word) < len(names):
             found = [names[int(word)]]
         if not found:
             listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

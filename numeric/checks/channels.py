@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from s6flow.errors import S6FlowError
+from s6flow.numeric.checks.data.construct import Shape, construct, dimension
+from s6flow.numeric.checks.judge import satisfied
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["trained_channels"]
@@ -53,9 +55,6 @@ def trained_channels(theorem: Theorem, count: int) -> dict[str, Any] | None:
     Tokens get the signs that the assumptions ask for; parameters are never changed, but a bilinear theorem drops the
     projection biases, which its flow does not have.
     """
-    from s6flow.numeric.checks.check import satisfied
-    from s6flow.numeric.checks.data.construct import Shape, construct, dimension
-
     letters = set(theorem.variables)
     if not (letters <= _BILINEAR or letters <= _AFFINE) or "x0" not in letters:
         return None

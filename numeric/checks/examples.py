@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.numeric.checks.channels import trained_channels
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import Engine
 from s6flow.numeric.checks.shared import Data
@@ -63,8 +64,6 @@ def examples_of(
     if theorem.witness is not None and examples > 0:
         yield WITNESS, batch_of(theorem, theorem.witness)
     if real_weights and examples > 0:
-        from s6flow.numeric.checks.channels import trained_channels
-
         channels = trained_channels(theorem, max(4, examples // 20))
         if channels is not None:
             yield TRAINED, channels

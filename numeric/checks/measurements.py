@@ -14,9 +14,10 @@ import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding
 from s6flow.numeric.checks.threshold import threshold
-from s6flow.numeric.checks.vectors import roots, spectra, vector
+from s6flow.numeric.checks.vectors import channel_shares, roots, spectra, vector, vector_tokens
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.numeric.thresholds import FALLS, GONE, RISES, UNMOVED
 from s6flow.symbolic.ends import End
@@ -264,4 +265,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "vector": Measurement(vector, "asinh"),
     "rounding": Measurement(rounding),
     "own_term": Measurement(own_term),
+    "vector_tokens": Measurement(vector_tokens, "asinh"),
+    "channel_shares": Measurement(channel_shares),
+    "skip": Measurement(skip),
 }

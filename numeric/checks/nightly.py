@@ -21,25 +21,26 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from s6flow.files import write_atomic
+from s6flow.errors import FormatError, S6FlowError
+from s6flow.files import refuse_clashes, write_atomic
 from s6flow.numeric.checks.check import CheckReport, Verdict, check_together
 from s6flow.numeric.checks.engines import ENGINES, applicable
+from s6flow.numeric.evidence import evidence_of
 from s6flow.numeric.flow.backends import fastest_on_cpu
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
+from s6flow.provenance import package_root
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["code_digest", "main", "nightly", "statement_digest"]
 
 _TOOLS = ("numpy", "scipy", "sympy", "torch", "python-flint", "numba", "typeseg")
-_ROOT = Path(__file__).parents[2]
-#: Folders whose Python and templates decide what a check computes.
-_CODE = ("symbolic", "proofs", "numeric/checks", "numeric/flow", "numeric/weights")
 
 
 def statement_digest(theorem: Theorem) -> str:
@@ -52,22 +53,17 @@ def statement_digest(theorem: Theorem) -> str:
     return hashlib.sha256(repr((claims, rest, drawn)).encode()).hexdigest()[:16]
 
 
-def code_digest(root: Path = _ROOT) -> str:
-    """Of the sources behind a check; statements and derivations have their own digests."""
-    digest = hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted((root / folder).rglob("*")):
-            apart = {"derivation", "theorems", "formal", "coq"} & set(path.relative_to(root).parts)
-            if path.suffix in (".py", ".j2") and not apart:
-                digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+@cache
+def code_digest() -> str:
+    """Of the code behind a check; statements and derivations have their own digests."""
+    return evidence_of(package_root().resolve().parent / "proofs" / "nightly.json").digest()
 
 
 def _row(key: str, backends: tuple[str, ...], examples: int, seed: int, integrator: str) -> dict[str, Any]:
     """One theorem on all of its backends."""
     theorem, start = get(key), time.process_time()
     reports = check_together(theorem, backends, examples, seed, integrator=integrator)
-    return {
+    row = {
         "id": key,
         "status": status(theorem),
         "statement": statement_digest(theorem),
@@ -75,6 +71,7 @@ def _row(key: str, backends: tuple[str, ...], examples: int, seed: int, integrat
         "processor_seconds": round(time.process_time() - start, 1),
         "backends": {report.backend: _short(report) for report in reports},
     }
+    return {**row, "seal": _seal(row)}
 
 
 def _short(report: CheckReport) -> dict[str, Any]:
@@ -156,6 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(given)
     backends = tuple(options.backends.split(","))
+    refuse_clashes({"--out": [options.out]}, {})  # what cannot be written is found before hours of work
     header = {
         "command": "python -m s6flow.numeric.checks.nightly " + " ".join(given),
         "examples": options.examples,
@@ -189,13 +187,30 @@ def _kept(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict
     """Rows of an earlier report that this run would only compute again."""
     if not path.exists():
         return {}
-    old = json.loads(path.read_text())
+    try:
+        old = json.loads(path.read_text())
+        rows = {row["id"]: row for row in old["theorems"] if _is_row(row)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        remedy = "Delete it, or run with --fresh."
+        raise FormatError("an earlier report must be whole", error, str(path), remedy) from error
     if any(old.get(name) != value for name, value in header.items() if name != "command"):
         return {}
     able = {key: {b for b in backends if applicable(theorem, b)} for key, theorem in REGISTRY.items()}
-    rows = {row["id"]: row for row in old.get("theorems", []) if row["id"] in able}
-    same = {key: row for key, row in rows.items() if row["statement"] == statement_digest(REGISTRY[key])}
+    same = {
+        key: row for key, row in rows.items() if key in able and row["statement"] == statement_digest(REGISTRY[key])
+    }
     return {key: row | {"status": status(get(key))} for key, row in same.items() if set(row["backends"]) == able[key]}
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether a row is as it was written: one that was edited by hand is computed again."""
+    return row["seal"] == _seal(row)
+
+
+def _seal(row: dict[str, Any]) -> str:
+    """Hash of what was measured; of a status, which is looked up anew, and of the time taken it does not speak."""
+    measured = {key: part for key, part in row.items() if key not in ("seal", "status", "processor_seconds")}
+    return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -207,4 +222,8 @@ def _line(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except S6FlowError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed
+from s6flow.numeric.checks.shared import Array, Data, Observed, moments, quantity
 from s6flow.numeric.flow import LayerParameters, integrate
+from s6flow.numeric.flow.coordinates import COORDINATES
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["roots", "spectra", "vector"]
+__all__ = ["channel_shares", "roots", "spectra", "vector", "vector_tokens"]
 
 
 def forms(data: Data) -> Array:
@@ -69,7 +70,7 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
     start = x0.reshape(len(x0), -1) if every else x0[:, 0]
     norm_0, norm_t = np.linalg.norm(start, axis=1), np.linalg.norm(flat, axis=2)
     norm_t[failed] = np.nan
-    first, first_t = x0[:, 0], x[:, :, 0]
+    first, first_t = x0[:, 0], np.where(failed[:, None, None], np.nan, x[:, :, 0])
     s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))
     b, floor = np.asarray(data["b"]), np.asarray(data["floor"])
     low = b - np.einsum("bde,be->bd", np.abs(s_delta), np.abs(first))  # no |x_d| exceeds its start while all fall
@@ -90,6 +91,9 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
         "norm_0": steady(norm_0),
         "norm_t": norm_t,
         "norm_s": np.concatenate([norm_0[:, None], norm_t[:, :-1]], axis=1),
+        "entry_t": first_t,
+        "entry_s": np.concatenate([first[:, None], first_t[:, :-1]], axis=1),
+        "form_norm": steady(np.linalg.norm(M, 2, axis=(1, 2))),
         "form_0": steady(np.einsum("bd,bde,be->b", first, M, first) / (first**2).sum(axis=1)),
         "form_t": form_t,
         "cosine": cosine,
@@ -97,6 +101,70 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
         "form_gap": steady(np.abs(M - np.diag([1.0, -1.0])).max(axis=(1, 2)) if two else np.full(len(x), 1.0)),
         "delta_first": steady(step0[:, 0]),
         "delta_second": steady(step0[:, min(1, step0.shape[1] - 1)]),
+    }
+
+
+def channel_shares(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Shares of the channels in token 1, their velocities under the layer's own scan, and the steps."""
+    keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
+    arrays = {key: np.asarray(data[key], dtype=np.float64) for key in keys}
+    x = np.asarray(data["x"])[:, 0]
+    v = np.arcsinh(x)
+    velocity = COORDINATES["asinh-layer"].velocity(v, arrays)[0] * np.cosh(v)
+    s_delta = np.einsum("bdr,bre->bde", arrays["S_dt_out"], arrays["S_dt_in"])
+    drive = np.einsum("bde,be->bd", s_delta, x) + arrays["b"]
+    step = np.logaddexp(0.0, drive) + arrays["floor"][:, None]
+    step_rate = np.einsum("bde,be->bd", s_delta, velocity) * np.exp(-np.logaddexp(0.0, -drive))
+    size = (x**2).sum(axis=1, keepdims=True)
+    share = x**2 / size
+    share_rate = 2 * (x * velocity - share * (x * velocity).sum(axis=1, keepdims=True)) / size
+    M = forms(data)
+    return {
+        "share": moments(share),
+        "share_rate": moments(share_rate),
+        "step_of": moments(step),
+        "mean_rate": moments((share_rate * step + share * step_rate).sum(axis=1)),
+        "form_0": np.einsum("bd,bde,be->b", x, M, x)[:, None] / size,
+        "norm_0": np.sqrt(size),
+        "form_norm": np.linalg.norm(M, 2, axis=(1, 2))[:, None],
+    }
+
+
+def vector_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Every token's squared norm, and the smallest and largest step so far, on a fine grid of outputs."""
+    keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
+    params = LayerParameters(**{key: data[key] for key in keys})
+    x0 = np.asarray(data["x"])
+    first, last, outputs = theorem.options["log_times"]
+    log_times = np.linspace(first, last, int(outputs))
+    steps = int(theorem.options.get("max_steps", 3000))
+    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps, backend=integrator)
+    failed = ~result.ended_well
+    x = np.concatenate([x0[:, None], np.asarray(result.x.data)], axis=1)
+    s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))
+    drive = np.einsum("bde,btle->btld", s_delta, x) + np.asarray(data["b"])[:, None, None, :]
+    step = (np.logaddexp(0.0, drive) + np.asarray(data["floor"])[:, None, None, None]).reshape(*x.shape[:2], -1)
+    squares = (x**2).sum(axis=3)
+    squares[failed] = np.nan
+    count = len(log_times)
+    letters = {
+        "eig_max": moments(_bounds(forms(data))["eig_max"][:, 0], count),
+        "size_B": moments(np.linalg.norm(np.asarray(data["S_B"]), 2, axis=(1, 2)), count),
+        "size_C": moments(np.linalg.norm(np.asarray(data["S_C"]), 2, axis=(1, 2)), count),
+        "delta_low": np.minimum.accumulate(step.min(axis=2), axis=1)[:, 1:],
+        "delta_high": np.maximum.accumulate(step.max(axis=2), axis=1)[:, 1:],
+    }
+    before = np.zeros((len(x), count, x.shape[2]))
+    for token in range(1, x.shape[2]):
+        earlier = {"square": moments(squares[:, 0, token - 1], count), "before": before[:, :, token - 1]}
+        before[:, :, token] = before[:, :, token - 1] + quantity("all_tokens_constant", **earlier, **letters)
+    return {
+        **letters,
+        "valid": np.asarray(result.reached) | failed[:, None],
+        "t": np.broadcast_to(np.exp(log_times), (len(x), count)),
+        "square_0": moments(squares[:, 0], count),
+        "square_t": squares[:, 1:],
+        "constants_before": before,
     }
 
 

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError
+from s6flow.files import refuse_clashes
 from s6flow.numeric.experiments.classes import prepare_labelled
 from s6flow.numeric.experiments.config import Config, load_config
-from s6flow.numeric.experiments.grid import Report, pick_devices, run_grid
-from s6flow.numeric.experiments.results import pack, ship, summarise
+from s6flow.numeric.experiments.grid import pick_devices, run_grid
+from s6flow.numeric.experiments.results import SHIPPED, pack, ship, summarise
+from s6flow.progress import bar
 
 __all__ = ["prepare", "run_experiment", "run_lm", "run_reorder"]
 
-
-@contextmanager
-def _bar(title: str) -> Iterator[Report]:
-    """A progress bar on a terminal; silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda text, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda text, done, total: bar.update(task, description=f"{title}: {text}", completed=done, total=total)
+#: What `ship` writes beside the weights.
+_BESIDE = "config.json"
 
 
 def _choose(kind: str, source: str | Path | None, device: str | None) -> tuple[Config, str]:
@@ -81,6 +70,19 @@ def run_experiment(
     Returns: the content of results.json, or None when nothing is finished yet.
     Raises: S6FlowError: bad configuration, or a failed run.
     """
+    given = [Path(config)] if config is not None and Path(config).is_file() else []
+    stored = [] if data is None else [path for path in Path(data).glob("*") if path.is_file()]
+    shipped = (
+        [] if weights is None else [Path(weights) / name for name in (*map("{}.safetensors".format, SHIPPED), _BESIDE)]
+    )
+    refuse_clashes(
+        {
+            "--out": [Path(out) / "results.json", Path(out) / "errors.log"],
+            "--weights": shipped,
+            "--archive": [] if archive is None else [Path(archive)],
+        },
+        {"--config": given, "--data": stored},
+    )
     chosen, found = _choose(kind, config, device)
     chosen = load_config(
         config if config is not None else chosen.name,
@@ -91,7 +93,7 @@ def run_experiment(
     if folder is not None and kind == "reorder":
         prepare_labelled(chosen.data, folder)
     try:
-        with _bar(chosen.name) as report:
+        with bar(chosen.name) as say:
             run_grid(
                 chosen,
                 target,
@@ -99,7 +101,7 @@ def run_experiment(
                 devices=pick_devices(device),
                 workers=(2 if found == "cuda" else 1) if workers is None else workers,
                 minutes=minutes,
-                report=report,
+                report=lambda text, done, total: say(done, total, text),
             )
     finally:  # a failed run must not cost the results of the others
         result = summarise(chosen, target, folder, command) if any(target.glob("runs/*/result.json")) else None

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 
 import torch
 
-from s6flow.provenance import meaning_digest, source_files
+from s6flow.numeric.evidence import EVIDENCE
 
-__all__ = ["code_digest", "provenance", "run_modules"]
-
-
-_RUN = "s6flow.numeric.experiments.run"
-_OURS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
-# what the package offers to importers, and this module: no part of a run
-_ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
+__all__ = ["code_digest", "provenance"]
 
 
-def _decides(module: str) -> bool:
-    return module not in _ASIDE and module.startswith(_OURS)
-
-
-def run_modules() -> list[str]:
-    """The modules of the experiments and refinements that decide what a run finds: those that `run` imports."""
-    return sorted(source_files(_RUN, _decides))
-
-
+@cache
 def code_digest() -> str:
-    """Hash of what decides a run: model, data, conditions, training and measurement, by meaning.
-
-    Comments, layout and docstrings do not touch it, nor do the command line, the grid's scheduling, or the claims:
-    those are judged anew from the runs (`results.summarise`). The audit of the trained weights belongs to the audit.
-    """
-    files = source_files(_RUN, _decides)
-    parts = [f"{name} {meaning_digest(files[name])}" for name in sorted(files)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    """Hash of what decides a run: model, data, conditions, training and measurement, by meaning (see `evidence`)."""
+    return next(row for row in EVIDENCE if row.pattern.startswith("numeric/experiments")).digest()
 
 
 def _version(package: str) -> str | None:

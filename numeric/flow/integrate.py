@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,10 @@ def integrate(
         raise FormatError("x0 needs a token axis with at least one token", f"shape {start.shape}", "x0")
     log_targets, asked = _targets(times, log_times, horizon, log_horizon)
     log_limit = _log_limit(x_limit, coordinates)
+    rtol = _one(rtol, "rtol")
     if not 1e-14 <= rtol <= 1e-2:
         raise AssumptionError("rtol must lie in 1e-14..1e-2", rtol, "rtol")
-    if max_steps < 1:
+    if _one(max_steps, "max_steps") < 1:
         raise AssumptionError("max_steps must be positive", max_steps, "max_steps")
     batch, inner, start, arrays, per_system = _broadcast(start, params, coordinates)
     state, extra = coordinates.encode(start)
@@ -113,9 +114,9 @@ def _targets(times: Any, log_times: Any, horizon: Any, log_horizon: Any) -> tupl
         raise FormatError("outputs need one axis of strictly ascending times", f"shape {outputs.shape}", "times")
     end = DEFAULT_LOG_HORIZON
     if horizon is not None:
-        end = float(np.log(_positive(horizon, "horizon")[0]))
+        end = float(np.log(_positive(_one(horizon, "horizon"), "horizon")[0]))
     elif log_horizon is not None:
-        end = float(finite_array(log_horizon, "log_horizon"))
+        end = _one(log_horizon, "log_horizon")
     elif len(outputs):
         end = float(outputs[-1])
     if max([end, *outputs]) > LARGEST_LOG_HORIZON:
@@ -125,6 +126,14 @@ def _targets(times: Any, log_times: Any, horizon: Any, log_horizon: Any) -> tupl
     if len(outputs) and outputs[-1] == end:
         return outputs, len(outputs)
     return np.append(outputs, end), len(outputs)
+
+
+def _one(value: Any, name: str) -> float:
+    """One finite number, for all systems."""
+    array = finite_array(value, name)
+    if array.size != 1 or array.ndim > 1:
+        raise FormatError(f"{name} must be one number, for all systems", f"shape {array.shape}", name)
+    return float(array.reshape(()))
 
 
 def _positive(value: Any, name: str) -> Float:
@@ -137,6 +146,7 @@ def _positive(value: Any, name: str) -> Float:
 def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
     if x_limit is None:
         return coordinates.log_limit
+    x_limit = _one(x_limit, "x_limit")
     if not np.isfinite(x_limit) or x_limit < 1e6 or np.log(x_limit) > coordinates.log_limit + 1e-9:
         largest = np.exp(coordinates.log_limit)
         raise AssumptionError(f"x_limit must lie in 1e6..{largest:.3g}", x_limit, "x_limit")
@@ -170,12 +180,15 @@ def _broadcast(
     return batch, inner, flat, arrays, frozenset(per_system)
 
 
-def _progress(wanted: bool, systems: int) -> AbstractContextManager[Any]:
+@contextmanager
+def _progress(wanted: bool, systems: int) -> Iterator[Callable[[int], None] | None]:
     if not wanted:
-        return nullcontext()
+        yield None
+        return
     from s6flow.progress import bar
 
-    return bar("integrating", systems)
+    with bar("integrating") as say:
+        yield lambda done: say(done, systems, "")
 
 
 def _read(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from s6flow.errors import S6FlowError
 from s6flow.numeric.health.block import Block, Path
-from s6flow.numeric.weights.plan import apart, markers, normed, part_name, prefix_of, spell
+from s6flow.numeric.weights.plan import Names, apart, markers, normed, numbered, part_name, prefix_of, spell
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import Spelling
 from s6flow.numeric.weights.stored import StoredTensor
@@ -112,17 +113,22 @@ class _Reader:
 
 def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Block]:
     """Every layer that an A_log marks, in depth order, one in memory at a time."""
+    names, told = Names(store.infos, config), numbered()
     for marker in markers(store.infos):
         shape = store.infos[marker].shape
         if len(shape) == 1:
-            yield _scalar(store, marker)
+            yield _named(_scalar(store, marker), told)
             continue
         spelling, parts = spell(marker, store.infos)
         stacked = spelling is not None and spelling.stacked
         stack = store.infos[parts["x_proj"]].shape[0] if stacked else 1
         heads: list[int | None] = [*range(stack)] if stacked else [None]
         for head in heads:
-            yield _scan(store, marker, spelling, parts, head, stack, config)
+            yield _named(_scan(store, marker, spelling, parts, head, stack, names), told)
+
+
+def _named(block: Block, told: Callable[[str], str]) -> Block:
+    return replace(block, name=told(block.name))
 
 
 def _rates(a_log: Array | None) -> Array:
@@ -225,7 +231,7 @@ def _way_out(
 
 
 def _scan(
-    store: TensorStore, marker: str, spelling: Spelling | None, parts: dict[str, str], head: int | None, stack: int, config: Any
+    store: TensorStore, marker: str, spelling: Spelling | None, parts: dict[str, str], head: int | None, stack: int, names: Names
 ) -> Block:  # fmt: skip
     """A layer with a state axis."""
     reader = _Reader(store, prefix_of(marker))
@@ -249,7 +255,7 @@ def _scan(
     zero = np.zeros(channels)
     name = part_name(marker, spelling, head, stack)
     letters = _letters(get, channels, states, flax) if spelling else {}
-    norms = _normed(reader, letters, states, normed(prefix_of(marker), store.infos, config)) if letters else {}
+    norms = _normed(reader, letters, states, normed(prefix_of(marker), names)) if letters else {}
     bias = get("dt_bias")
     fold = letters.pop("fold", zero)
     if bias is None:

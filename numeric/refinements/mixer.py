@@ -22,7 +22,17 @@ from torch.nn.functional import silu, softplus
 from s6flow.numeric.refinements.layers import s6_shape
 
 if TYPE_CHECKING:
-    from s6flow.numeric.refinements.reorder import TokenReorder
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Sorter(Protocol):
+        """What sorts tokens before a scan and puts them back behind it, as `TokenReorder` does."""
+
+        def run(
+            self, mixer: nn.Module, tokens: Tensor, mask: Tensor | None, scan: Callable[[Tensor, bool], Tensor]
+        ) -> Tensor:
+            """The scan of sorted tokens."""
+
 
 __all__ = ["kernel_scan", "mixer_forward", "s6_inputs", "s6_output", "scan_reference"]
 
@@ -123,7 +133,7 @@ def mixer_forward(
     hidden: Float[Tensor, "batch token model"],
     *,
     mask: Bool[Tensor, "batch token"] | None = None,
-    reorder: TokenReorder | None = None,
+    reorder: Sorter | None = None,
     conv: bool = True,
     gate: bool = True,
     skip: bool = True,

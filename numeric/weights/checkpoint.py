@@ -13,9 +13,9 @@ from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
 from s6flow.numeric.weights.locate import Located, locate
 from s6flow.numeric.weights.memory import MemoryStore, config_of
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
-from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
-from s6flow.numeric.weights.stored import StoredTensor
+from s6flow.numeric.weights.stored import StoredTensor, TensorStore
+from s6flow.text import shown
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 
@@ -39,7 +39,7 @@ class Checkpoint:
         family: str,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        self.source = source
+        self.source = shown(source)
         self.config = config
         self.family = family
         self._store = store

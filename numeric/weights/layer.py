@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError
+from s6flow.text import shown
 
 __all__ = ["Flag", "S6Layer", "WithheldLayer"]
 
@@ -25,6 +26,9 @@ class Flag:
 
     kind: str
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", shown(self.text))  # it quotes names of tensors
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"
@@ -44,6 +48,9 @@ class WithheldLayer:
     name: str
     kind: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", shown(self.reason))  # it quotes names of tensors
 
     @property
     def damaged(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 from s6flow.numeric.weights.readers import READERS, NamedStores, ShardedStore, TensorStore, open_file
 
-__all__ = ["Located", "locate"]
+__all__ = ["Located", "input_files", "locate"]
 
 #: What to look for in a directory, best first: an index of shards, or files of one kind.
 LAYOUTS: tuple[str, ...] = (
@@ -30,6 +30,11 @@ LAYOUTS: tuple[str, ...] = (
 )
 #: Only these kinds of several files are shards of one model; of the others one has to be named.
 SHARDED = {"*.safetensors", "pytorch_model*.bin"}
+#: Bytes of a config.json and of an index of shards; real ones have some thousands and some millions.
+_LARGEST_CONFIG, _LARGEST_INDEX = 16 << 20, 64 << 20
+_CONFIG = "config.json"
+#: Suffixes that a package is searched for only where it ships nothing safer.
+PICKLED = (".pt", ".pth", ".ckpt")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "config.json"]
 
@@ -48,9 +53,7 @@ def locate(source: str) -> Located:
     Raises: SourceError: if it names nothing that holds weights; FormatError: if a file is damaged;
         MissingDependencyError: if an extra is needed.
     """
-    path = Path(source).expanduser()
-    if not source.strip():
-        raise SourceError("SOURCE must name a checkpoint", repr(source))
+    path = _path(source)
     try:
         if path.is_dir():
             return Located(_open_directory(path), _config(path))
@@ -58,7 +61,7 @@ def locate(source: str) -> Located:
             return Located(open_file(path), _config(path.parent))
     except OSError as error:
         raise SourceError("SOURCE must be readable", error.strerror or error, source) from error
-    if _HUB_ID.fullmatch(source) and path.suffix.lower() not in READERS and source[0] not in "./~":
+    if _is_hub_id(source, path):
         return _open_hub(source)
     if source.isidentifier():
         return Located(_open_package(source), None)
@@ -70,38 +73,89 @@ def locate(source: str) -> Located:
     )
 
 
+def input_files(source: str) -> list[Path]:
+    """The files on this machine that `locate` would read, as far as they are known before; nothing is opened but an index.
+
+    Raises: SourceError, FormatError: as `locate`, for an empty name and for a broken index.
+    """
+    path = _path(source)
+    try:
+        if path.is_dir():
+            index, files = _layout(path)
+            return [*index, *files, path / _CONFIG]
+        if path.exists():
+            return [path, path.parent / _CONFIG]
+    except OSError as error:
+        raise SourceError("SOURCE must be readable", error.strerror or error, source) from error
+    return _package_files(source) if source.isidentifier() else []
+
+
+def _path(source: str) -> Path:
+    if not source.strip():
+        raise SourceError("SOURCE must name a checkpoint", repr(source))
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise SourceError("SOURCE must be an existing file or directory", error, source) from error
+
+
+def _is_hub_id(source: str, path: Path) -> bool:
+    return bool(_HUB_ID.fullmatch(source)) and path.suffix.lower() not in READERS and source[0] not in "./~"
+
+
+def _json(file: Path, largest: int, rule: str) -> Any:
+    """The content of a regular file of bounded size; a pipe would be waited for without end.
+
+    Raises: FormatError: it is no such file, or no JSON.
+    """
+    try:
+        if not file.is_file():
+            raise ValueError("no regular file")
+        if file.stat().st_size > largest:
+            raise ValueError(f"more than {largest} bytes")
+        return json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise FormatError(rule, "lists in lists without end", str(file)) from error
+    except (ValueError, OSError) as error:
+        raise FormatError(rule, error, str(file)) from error
+
+
 def _config(folder: Path) -> Mapping[str, Any] | None:
-    file = folder / "config.json"
+    file = folder / _CONFIG
     if not file.is_file():
         return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise FormatError("config.json must be a JSON object", error, str(file)) from error
+    content = _json(file, _LARGEST_CONFIG, "config.json must be a JSON object")
     return content if isinstance(content, dict) else None
 
 
-def _open_directory(folder: Path) -> TensorStore:
+def _layout(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The index of a folder of weights, if it has one, and the files of weights."""
     for pattern in LAYOUTS:
         files = sorted(folder.glob(pattern))
         if not files:
             continue
         if pattern.endswith(".json"):
-            files = _shards(files[0])
-        elif len(files) > 1 and pattern not in SHARDED:
+            return files[:1], _shards(files[0])
+        if len(files) > 1 and pattern not in SHARDED:
             names = ", ".join(file.name for file in files[:4])
             raise SourceError("a directory must hold one model", names, str(folder), "Name one of the files.")
-        stores = [open_file(file) for file in files]
-        return stores[0] if len(stores) == 1 else ShardedStore(stores, str(folder))
+        return [], files
     seen = ", ".join(sorted(file.name for file in folder.iterdir())[:5]) or "nothing"
     raise SourceError("a directory must hold weights", seen, str(folder), f"Looked for {', '.join(LAYOUTS)}.")
 
 
+def _open_directory(folder: Path) -> TensorStore:
+    _, files = _layout(folder)
+    stores = [open_file(file) for file in files]
+    return stores[0] if len(stores) == 1 else ShardedStore(stores, str(folder))
+
+
 def _shards(index: Path) -> list[Path]:
+    content = _json(index, _LARGEST_INDEX, "an index of shards must be JSON")
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(content["weight_map"].values()))
         files = [index.parent / name for name in names]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (KeyError, AttributeError, TypeError) as error:
         raise FormatError("an index of shards needs a weight_map", type(error).__name__, str(index)) from error
     for file in files:
         if file.parent.resolve() != index.parent.resolve():
@@ -149,12 +203,26 @@ def _open_hub(repo: str) -> Located:
         ) from error
 
 
-def _package_files(folders: list[Path], kinds: tuple[str, ...]) -> tuple[list[Path], list[tuple[Path, TensorStore]]]:
-    """Files of some kinds in a package, and those among them that hold an A_log.
+def _package_folders(name: str) -> list[Path]:
+    """Where an installed package lies; nowhere if there is none."""
+    try:
+        spec = importlib.util.find_spec(name)  # finds a top-level package without importing it
+    except (ImportError, ValueError):
+        spec = None
+    return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
+
+
+def _package_files(name: str, kinds: tuple[str, ...] = (".npz", ".safetensors")) -> list[Path]:
+    """Files that may hold the weights of an installed package."""
+    folders = _package_folders(name)
+    return sorted(file for folder in folders for kind in kinds for file in folder.rglob(f"*{kind}"))
+
+
+def _with_layers(files: list[Path]) -> list[tuple[Path, TensorStore]]:
+    """The files that hold an A_log, open.
 
     Raises: MissingDependencyError: if they cannot be read for want of a library.
     """
-    files = sorted(file for folder in folders for kind in kinds for file in folder.rglob(f"*{kind}"))
     found: list[tuple[Path, TensorStore]] = []
     for file in files:
         try:
@@ -165,26 +233,22 @@ def _package_files(folders: list[Path], kinds: tuple[str, ...]) -> tuple[list[Pa
             continue  # other data may share the suffix; if nothing is left, the caller says so
         if any("A_log" in tensor for tensor in store.infos):
             found.append((file, store))
-    return files, found
+    return found
 
 
 def _open_package(name: str) -> TensorStore:
-    try:
-        spec = importlib.util.find_spec(name)  # finds a top-level package without importing it
-    except (ImportError, ValueError):
-        spec = None
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-    if not folders:
+    files = _package_files(name)
+    if not _package_folders(name):
         raise SourceError(
             "SOURCE must be an existing file or directory, a hub id org/name, or an installed package",
             repr(name),
             "",
             "Check the spelling, or install the package.",
         )
-    files, found = _package_files(folders, (".npz", ".safetensors"))
+    found = _with_layers(files)
     if not found:  # pickles only where nothing safer is there
-        more, found = _package_files(folders, (".pt", ".pth", ".ckpt"))
-        files += more
+        files = _package_files(name, PICKLED)
+        found = _with_layers(files)
     if len(found) > 1 and len({file.suffix for file, _ in found}) == 1:
         return NamedStores({file.stem: store for file, store in found}, f"package {name}")
     if len(found) != 1:

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from s6flow.numeric.weights.layer import Flag, WithheldLayer
 from s6flow.numeric.weights.spellings import SPELLINGS, Spelling
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo
+from s6flow.text import shown
 
-__all__ = ["LayerPlan", "apart", "markers", "normed", "part_name", "plan_layers", "prefix_of", "spell"]
+__all__ = [
+    "LayerPlan",
+    "Names",
+    "apart",
+    "markers",
+    "normed",
+    "numbered",
+    "part_name",
+    "plan_layers",
+    "prefix_of",
+    "spell",
+]
 
-_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_logs?")
+#: Heads that one stacked tensor may hold; each becomes a layer of its own.
+_MOST_HEADS = 4096
+
+_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_logs?", re.DOTALL)
 _NORM = re.compile(r"(?:dt|[bBcC])_?(?:layer|rms)?_?norm(?:_b)?\.(?:weight|scale)")
 #: The published Falcon-Mamba models, told without their config by the shape of the embedding.
 _FALCON_EMBEDDING = (65024, 4096)
@@ -40,9 +57,46 @@ class LayerPlan:
     flags: tuple[Flag, ...]
 
 
+class Names:
+    """The tensors of a checkpoint, with those of one prefix at hand: a search through all of them for every layer would
+    take time that grows with the square of their number.
+    """
+
+    def __init__(self, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> None:
+        self.infos, self.config = infos, config
+
+    @cached_property
+    def _ordered(self) -> list[str]:
+        return sorted(self.infos)
+
+    def behind(self, prefix: str) -> Iterator[str]:
+        """What follows the prefix in every name that begins with it."""
+        for place in range(bisect_left(self._ordered, prefix), len(self._ordered)):
+            if not self._ordered[place].startswith(prefix):
+                return
+            yield self._ordered[place][len(prefix) :]
+
+
 def plan_layers(infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> list[LayerPlan | WithheldLayer]:
-    """Every layer marked by an A_log, in depth order (numbers in names compare as numbers)."""
-    return [entry for marker in markers(infos) for entry in _plan(marker, infos, config)]
+    """Every layer marked by an A_log, in depth order (numbers in names compare as numbers).
+
+    Names of layers are shown ones, without control characters, and no two are equal: what would be is numbered.
+    """
+    names, told = Names(infos, config), numbered()
+    found = (entry for marker in markers(infos) for entry in _plan(marker, names))
+    return [replace(entry, name=told(entry.name)) for entry in found]
+
+
+def numbered() -> Callable[[str], str]:
+    """What makes names of layers shown ones, no two of them equal, in the order in which it is asked."""
+    seen = dict[str, int]()
+
+    def told(name: str) -> str:
+        name = shown(name)
+        seen[name] = seen.get(name, 0) + 1
+        return name + (f" #{seen[name]}" if seen[name] > 1 else "")
+
+    return told
 
 
 def markers(infos: Mapping[str, TensorInfo]) -> list[str]:
@@ -64,13 +118,14 @@ def part_name(marker: str, spelling: Spelling | None, head: int | None, stack: i
 
 
 def _depth(marker: str) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", marker.replace("A_log", "A"))
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    """Digits by their number, however many, which text does not outgrow as int() would."""
+    parts = re.split("([0-9]+)", marker.replace("A_log", "A"))
+    numbers = [part.lstrip("0") for part in parts]
+    return [(0, len(numbers[place]), numbers[place]) if place % 2 else (1, 0, part) for place, part in enumerate(parts)]
 
 
-def _plan(
-    marker: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
-) -> Iterator[LayerPlan | WithheldLayer]:
+def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
+    infos = names.infos
     shape = infos[marker].shape
     prefix = prefix_of(marker)
     name = part_name(marker, None, None, 1)
@@ -79,7 +134,7 @@ def _plan(
         return
     spelling, parts = spell(marker, infos)
     if spelling is None:
-        near = [key.removeprefix(prefix) for key in infos if key.startswith(prefix) and key != marker]
+        near = [key for key in names.behind(prefix) if prefix + key != marker]
         beside = ", ".join(near[:6]) or "nothing"
         yield WithheldLayer(
             name,
@@ -88,7 +143,7 @@ def _plan(
         )
         return
     name = part_name(marker, spelling, None, 1)
-    norms = normed(prefix, infos, config)
+    norms = normed(prefix, names)
     if norms:
         yield WithheldLayer(name, "normed-projections", norms)
         return
@@ -96,7 +151,7 @@ def _plan(
     if wrong:
         yield WithheldLayer(name, *wrong)
         return
-    flags = (*spelling.flags, *_unseen_norms(prefix, config))
+    flags = (*spelling.flags, *_unseen_norms(prefix, names.config))
     stack = infos[parts["x_proj"]].shape[0]
     for head in range(stack) if spelling.stacked else (None,):
         yield LayerPlan(
@@ -116,7 +171,7 @@ def _plan(
 def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
     """The first spelling whose x_proj is there, and role -> tensor; (None, {}) if there is none."""
     for row in SPELLINGS:
-        match = re.fullmatch(row.marker, marker)
+        match = re.fullmatch(row.marker, marker, re.DOTALL)
         if match is None or (row.hint and match["prefix"] + row.hint not in infos):
             continue
         # The prefix may hold braces; only the names after it are templates.
@@ -146,11 +201,10 @@ def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, st
     )
 
 
-def normed(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
+def normed(prefix: str, names: Names) -> str:
     """Why Delta, B and C are not the affine maps of x that the theory needs, or an empty string."""
-    found = [
-        key.removeprefix(prefix) for key in infos if key.startswith(prefix) and _NORM.fullmatch(key[len(prefix) :])
-    ]
+    infos, config = names.infos, names.config
+    found = [key for key in names.behind(prefix) if _NORM.fullmatch(key)]
     means = "normalised before use, so they are not linear in x"
     if found:
         return f"{', '.join(found)}: Delta, B and C are {means}"
@@ -163,7 +217,7 @@ def normed(prefix: str, infos: Mapping[str, TensorInfo], config: Mapping[str, An
 
 
 def _unseen_norms(prefix: str, config: Mapping[str, Any] | None) -> tuple[Flag, ...]:
-    if config is None and re.search(r"backbone\.layers\.\d+\.mixer\.$", prefix):
+    if config is None and re.search(r"backbone\.layers\.\d+\.mixer\.\Z", prefix):
         text = "no config.json beside it says which model this is; a Falcon-Mamba would look the same and have norms besides"
         return (Flag("no-config", text),)
     return ()
@@ -187,6 +241,8 @@ def _inconsistent(
             f"A_log {shapes['a_log']} and x_proj {shapes['x_proj']} need {2 + spelling.stacked} axes each",
         )
     *lead, channels, states = shapes["a_log"]
+    if lead and lead[0] > _MOST_HEADS:
+        return "shape", f"A_log {shapes['a_log']} has more than {_MOST_HEADS} heads"
     rows = shapes["x_proj"][-1 if spelling.transposed else -2]
     own = shapes["dt_proj"][-2:] == (channels, channels)  # the step reads x itself, x_proj makes B and C only
     rank = rows - 2 * states or (channels if own else 0)

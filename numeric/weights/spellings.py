@@ -13,6 +13,7 @@ from typing import Any
 
 from s6flow.numeric.weights.layer import Flag
 from s6flow.numeric.weights.stored import TensorInfo
+from s6flow.text import shown
 
 __all__ = ["PATTERNS", "SPELLINGS", "Spelling", "guess_family"]
 
@@ -145,7 +146,7 @@ NAMINGS: tuple[tuple[str, str], ...] = (
 def guess_family(names: Mapping[str, TensorInfo], config: Mapping[str, Any] | None) -> str:
     """The naming for the report: config.json's model_type, or the first row of `NAMINGS` that matches."""
     if config and isinstance(config.get("model_type"), str):
-        return str(config["model_type"])
+        return shown(config["model_type"])
     for label, pattern in NAMINGS:
         if any(re.search(pattern, name) for name in names):
             return label

@@ -1,7 +1,9 @@
-"""Floating-point numbers as checkpoints store them, decoded without any tensor library."""
+"""Floating-point numbers as checkpoints store them, decoded without any tensor library, and what a file of them offers."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,7 @@ from jaxtyping import Float64
 
 from s6flow.errors import FormatError
 
-__all__ = ["FLOATS", "FloatFormat", "StoredTensor", "TensorInfo"]
+__all__ = ["FLOATS", "FloatFormat", "StoredTensor", "TensorInfo", "TensorStore"]
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,28 @@ class StoredTensor:
         # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
         magnitude -= unsigned(1)
         return int(np.count_nonzero(magnitude < unsigned((1 << self.format.mantissa) - 1)))
+
+
+class TensorStore(ABC):
+    """A file of tensors: `infos` costs a header, `read` one tensor."""
+
+    format: str
+    infos: Mapping[str, TensorInfo]
+
+    @abstractmethod
+    def bits(self, name: str, lead: int | None) -> np.ndarray:
+        """The raw numbers of a tensor, or of its slice `lead` along the first axis."""
+
+    def read(self, name: str, lead: int | None = None) -> StoredTensor:
+        """One tensor, or its slice `lead` along the first axis.
+
+        Raises: FormatError: if it is not stored as a plain float, cannot be read, or is not what its header says.
+        """
+        info = self.infos[name]
+        if info.dtype not in FLOATS:
+            raise FormatError(f"tensors must be stored as one of {', '.join(FLOATS)}", info.dtype, name)
+        bits = self.bits(name, lead)
+        wanted = info.shape if lead is None else info.shape[1:]
+        if bits.shape != wanted:
+            raise FormatError("a tensor must have the shape that its header says", f"{bits.shape} for {wanted}", name)
+        return StoredTensor(bits, info.dtype)

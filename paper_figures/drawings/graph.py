@@ -1,8 +1,7 @@
-"""The theorems with their statuses, what each rests on in the derivation, and which theorems name each other."""
+"""The theorems with their statuses, what each rests on in the derivation, and which theorems its proof uses."""
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import Any
 
@@ -17,23 +16,11 @@ from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.proofs.registry import REGISTRY, group
 from s6flow.proofs.status import status
 from s6flow.symbolic.derivation import all_steps
-from s6flow.symbolic.theorem import Theorem
 
 SIZE = (3.3, 6.4)
 PARAMETERS: dict[str, Any] = {"font_size": 5.6, "bend": 0.1}
 #: Where the columns stand, in shares of the width.
 _LEFT, _RIGHT, _ARC = 0.1, 0.36, 0.68
-
-
-def mentions(theorem: Theorem) -> list[str]:
-    """Other theorems that the proof and the notes of a theorem name; one-word ids only in quotes."""
-    text = " ".join([theorem.notes, *(f"{step.title} {step.because}" for step in theorem.proof())])
-    found = []
-    for key in REGISTRY:
-        form = rf"(?<![\w-]){re.escape(key)}(?![\w-])" if "-" in key else rf"`{re.escape(key)}`"
-        if key != theorem.id and re.search(form, text):
-            found.append(key)
-    return found
 
 
 def data() -> Data:
@@ -42,7 +29,7 @@ def data() -> Data:
     place = {theorem.id: index for index, theorem in enumerate(theorems)}
     steps = [(number, step) for number, _, step in all_steps()]
     rests = [(i, place[key]) for i, (_, step) in enumerate(steps) for key in step.theorems if key in place]
-    names = [(place[theorem.id], place[key]) for theorem in theorems for key in mentions(theorem)]
+    uses = [(place[theorem.id], place[key]) for theorem in theorems for key in theorem.uses]
     return as_data(
         theorem=[theorem.id for theorem in theorems],
         group=[group(theorem) for theorem in theorems],
@@ -51,7 +38,7 @@ def data() -> Data:
         step=[number for number, _ in steps],
         step_title=[step.title for _, step in steps],
         rests_on=np.array(rests, dtype=int).reshape(-1, 2),
-        names=np.array(names, dtype=int).reshape(-1, 2),
+        uses=np.array(uses, dtype=int).reshape(-1, 2),
     )
 
 
@@ -72,7 +59,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         _curve(ax, (_LEFT, at[step]), (_RIGHT - 0.015, y[theorem]), palette.STATUSES[str(data["status"][theorem])])
     for step in used:
         ax.text(_LEFT - 0.01, at[step], data["step"][step], fontsize=size, ha="right", va="center")
-    for first, second in data["names"].tolist():
+    for first, second in data["uses"].tolist():
         _arc(ax, y[first], y[second], abs(first - second) / len(groups))
     for index, name in enumerate(data["theorem"].tolist()):
         weight = "bold" if data["source"][index] == "paper" else "normal"
@@ -123,5 +110,5 @@ def caption(data: Data) -> str:
     return (
         f"{len(data['theorem'])} theorems: {counts}. Left: the {steps} steps of the derivation, whose residuals "
         f"reduce to literal zero, "
-        f"that {rested} theorems rest on. Right: theorems that name others in their proof or notes."
+        f"that {rested} theorems rest on. Right: {len(data['uses'])} arcs from a theorem to those that its proof uses."
     )

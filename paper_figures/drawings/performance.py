@@ -13,8 +13,7 @@ import numpy as np
 from s6flow.errors import FormatError
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.digest import result_files
-from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
+from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 
 SIZE = (3.3, 5.6)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.

@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from s6flow.errors import FormatError
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.digest import result_files
-from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
+from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 
 SIZE = (6.8, 4.4)
 #: Per experiment: name of the panel's arrays, metric, label, and which way is better; the first decides the claims.

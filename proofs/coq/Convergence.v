@@ -6,7 +6,7 @@
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements Forms.
-From S6Flow Require Import Signs Clamp Uniqueness ClampedFlow Existence.
+From S6Flow Require Import Signs Uniqueness Existence.
 Open Scope R_scope.
 
 Section Decrease.

@@ -7,6 +7,7 @@
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums Statements VectorToken.
+From S6Flow Require Import FieldFlow FieldMaximal VectorFlow.
 Open Scope R_scope.
 
 (** A bound of squares as a bound of norms. *)
@@ -18,7 +19,7 @@ Qed.
 
 Theorem definite_converges : definite_converges_statement.
 Proof.
-  intros D M S_Delta b T x eig m Hneg0 Hform0 sol Hm Hstep.
+  intros D M S_Delta b T x eig m Hneg0 Hform0 Hmax Hm Hstep. pose proof (proj1 (proj2 Hmax)) as sol.
   set (lambda := - eig). assert (Hl : 0 < lambda) by (unfold lambda; lra).
   assert (Hneg : forall v, quadratic_form D M v <= - lambda * square_norm D v).
   { intros v. unfold lambda. rewrite Ropp_involutive. apply Hform0. }
@@ -62,14 +63,18 @@ Proof.
       + replace (- k * n t0 ^ 2 * w + n t0 * (k * n0)) with (- (k * n t0 * (n t0 * w - n0))) by ring.
         assert (0 <= k * n t0 * (n t0 * w - n0)) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
         lra. }
-  split; [exact Mono|]. split.
-  { intros t Ht HT. pose proof (Hn 0) as N0. fold n0 in N0. unfold norm.
+  assert (HT : T = p_infty).
+  { apply (bounded_lives D (vector_field D M S_Delta b) T x (vector_field_lipschitz D M S_Delta b) Hmax).
+    intros d Hd T0 ET. exists (Rabs (x d 0)). intros t Ht HtT. apply Mono; [exact Hd|lra|now rewrite ET]. }
+  split; [exact HT|]. subst T.
+  split; [intros d u v Hd Huv; now apply Mono|]. split.
+  { intros t Ht. pose proof (Hn 0) as N0. fold n0 in N0. unfold norm.
     change (sum_below D (fun d => x d t ^ 2)) with (n t). change (sum_below D (fun d => x d 0 ^ 2)) with n0.
     rewrite pow2_sqrt by exact N0. rewrite (Rabs_left eig) by exact Hneg0.
     assert (0 <= k * n0 * t) by (apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
     replace (2 * m * t * - eig * n0) with (k * n0 * t) by (unfold k, lambda; ring).
     apply norm_of_square; [exact N0|lra|now apply Bound]. }
-  intros -> d Hd. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
+  intros d Hd. apply is_lim_spec. intros eps. pose proof (cond_pos eps) as He.
   exists (/ (k * eps ^ 2)). intros t Ht.
   assert (Pe : 0 < k * eps ^ 2) by (apply Rmult_lt_0_compat; [exact Hk|apply pow_lt; exact He]).
   assert (Pt : 0 < t) by (pose proof (Rinv_0_lt_compat _ Pe); lra).

@@ -102,6 +102,12 @@ Definition skip_solution (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : 
        Rbar_lt t T ->
        is_derive (x l) t (x l t * (growth_rate N a mu s b (fun k => x k t) l + d))).
 
+Definition skip_maximal (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (T : Rbar) (x : nat -> R -> R) : Prop :=
+  Rbar_lt 0 T /\
+  skip_solution N a mu s b d L T x /\
+  (forall (T' : Rbar) (y : nat -> R -> R),
+     skip_solution N a mu s b d L T' y -> (forall l : nat, (l < L)%nat -> y l 0 = x l 0) -> Rbar_le T' T).
+
 (** ** The residual stack
 
     Layer i adds h times the layer's output to its input. *)
@@ -149,6 +155,37 @@ Definition layer_output (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : n
     (x : nat -> nat -> R) (d l : nat) : R :=
   sum_below N (fun n => projection D S_C (x l) n * layer_hidden D a S_B S_Delta b x d l n).
 
+(** The S6 flow of L vector tokens. *)
+Definition layer_solution (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+    (x : nat -> nat -> R -> R) : Prop :=
+  forall l d : nat,
+    (l < L)%nat ->
+    (d < D)%nat ->
+    filterlim (x l d) (at_right 0) (locally (x l d 0)) /\
+    (forall t : R,
+       0 < t ->
+       Rbar_lt t T ->
+       is_derive (x l d) t (layer_output N D a S_B S_C S_Delta b (fun k e => x k e t) d l)).
+
+Definition layer_maximal (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+    (x : nat -> nat -> R -> R) : Prop :=
+  Rbar_lt 0 T /\
+  layer_solution N D a S_B S_C S_Delta b L T x /\
+  (forall (T' : Rbar) (y : nat -> nat -> R -> R),
+     layer_solution N D a S_B S_C S_Delta b L T' y ->
+     (forall l d : nat, (l < L)%nat -> (d < D)%nat -> y l d 0 = x l d 0) ->
+     Rbar_le T' T).
+
+(** The sum of the constants of the tokens before l, from the squared norms of the starts. *)
+Fixpoint constants_before (eig_max size_B size_C delta_low delta_high : R) (square : nat -> R) (l : nat) : R :=
+  match l with
+  | O => 0
+  | S k =>
+      constants_before eig_max size_B size_C delta_low delta_high square k +
+      Rmax (square k) ((1 + 2 * delta_high * size_B * size_C
+        * constants_before eig_max size_B size_C delta_low delta_high square k) / (2 * delta_low * Rabs eig_max))
+  end.
+
 (** ** Token 1 in D dimensions
 
     The form is that of M = S_C^T S_B. *)
@@ -172,6 +209,14 @@ Definition vector_solution (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R
        is_derive (x d) t
          (channel_step D S_Delta b (fun e => x e t) d * quadratic_form D M (fun e => x e t) * x d t)).
 
+(** A solution that no solution with the same start outlives. *)
+Definition vector_maximal (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R
+  -> R) : Prop :=
+  Rbar_lt 0 T /\
+  vector_solution D M S_Delta b T x /\
+  (forall (T' : Rbar) (y : nat -> R -> R),
+     vector_solution D M S_Delta b T' y -> (forall d : nat, (d < D)%nat -> y d 0 = x d 0) -> Rbar_le T' T).
+
 (** ** More on token 1 in D dimensions *)
 
 (** The matrix S_C^T S_B. *)
@@ -191,3 +236,11 @@ Fixpoint matrix_power (D : nat) (M : nat -> nat -> R) (k d e : nat) : R :=
 
 Definition trace (D : nat) (M : nat -> nat -> R) : R :=
   sum_below D (fun d => M d d).
+
+(** alpha + i beta is an eigenvalue of M, with the eigenvector p + i q. *)
+Definition eigenpair (D : nat) (M : nat -> nat -> R) (alpha beta : R) (p q : nat -> R) : Prop :=
+  (exists d : nat, (d < D)%nat /\ (p d <> 0 \/ q d <> 0)) /\
+  (forall d : nat,
+     (d < D)%nat ->
+     sum_below D (fun e => M d e * p e) = alpha * p d - beta * q d /\
+     sum_below D (fun e => M d e * q e) = beta * p d + alpha * q d).

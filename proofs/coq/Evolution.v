@@ -70,6 +70,13 @@ Proof.
   - intros t Ht _. apply H. lra.
 Qed.
 
+(** The right-hand side may be replaced by an equal one. *)
+Lemma evolves_ext T f df dg :
+  evolves T f df -> (forall t, 0 < t -> Rbar_lt t T -> df t = dg t) -> evolves T f dg.
+Proof.
+  intros [H0 H] E. split; [exact H0|]. intros t Ht HT. rewrite <- E by assumption. now apply H.
+Qed.
+
 (** ** Trajectories written as f' = f G, the form of the flow *)
 
 Lemma evolves_scal T c f G :

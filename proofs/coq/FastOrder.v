@@ -7,7 +7,7 @@
 From Coq Require Import Reals Ranalysis5 Lra Psatz Lia Classical.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums GrowthRate Statements.
-From S6Flow Require Import Signs Uniqueness ClampedFlow Existence Divergence.
+From S6Flow Require Import Signs Uniqueness Existence Divergence.
 Open Scope R_scope.
 
 (** The least element of a nonempty set of numbers. *)

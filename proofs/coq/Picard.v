@@ -1,5 +1,6 @@
-(** Picard's theorem for one number: u' = f(t,u), u(0) = x0 has a solution on
-    [0,+infinity) when f is Lipschitz in u, uniformly in time.
+(** Picard's theorem for a sequence of numbers: u_i' = f_i(t,u), u(0) = x0 has a
+    solution on [0,+infinity) when f is Lipschitz in the largest coordinate,
+    uniformly in time.  Finitely many are a case of it.
 
     The iterates satisfy |it (n+1) - it n| <= M/(2K) 2^-n exp(2Kt), so they
     converge uniformly on compact intervals.  Proves no registry theorem by itself. *)
@@ -31,28 +32,29 @@ Proof.
 Qed.
 
 Section Picard.
-Variable f : R -> R -> R.
-Variables K M x0 : R.
+Variable f : R -> (nat -> R) -> nat -> R.
+Variables K M : R.
+Variable x0 : nat -> R.
 Hypothesis HK : 0 < K.
 Hypothesis HM : 0 <= M.
-Hypothesis Lip : forall t x y, Rabs (f t x - f t y) <= K * Rabs (x - y).
-Hypothesis Bnd : forall t, Rabs (f t x0) <= M.
-Hypothesis Cont : forall v : R -> R, (forall t, continuous v t) ->
-  forall t, continuous (fun u => f u (v u)) t.
+Hypothesis Lip : forall t x y d, (forall k, Rabs (x k - y k) <= d) -> forall i, Rabs (f t x i - f t y i) <= K * d.
+Hypothesis Bnd : forall t i, Rabs (f t x0 i) <= M.
+Hypothesis Cont : forall v : nat -> R -> R, (forall k t, continuous (v k) t) ->
+  forall i t, continuous (fun u => f u (fun k => v k u) i) t.
 
 (** The iterates. *)
-Fixpoint it (n : nat) : R -> R :=
+Fixpoint it (n : nat) : nat -> R -> R :=
   match n with
-  | O => fun _ => x0
-  | S k => fun t => x0 + RInt (fun u => f u (it k u)) 0 t
+  | O => fun i _ => x0 i
+  | S m => fun i t => x0 i + RInt (fun u => f u (fun k => it m k u) i) 0 t
   end.
 
-Lemma primitive_derive (h : R -> R) : (forall t, continuous h t) ->
-  forall t, is_derive (fun t => x0 + RInt h 0 t) t (h t).
+Lemma primitive_derive (c : R) (h : R -> R) : (forall t, continuous h t) ->
+  forall t, is_derive (fun t => c + RInt h 0 t) t (h t).
 Proof.
   intros Hh t.
   replace (h t) with (plus 0 (h t)) by (unfold plus; simpl; ring).
-  apply (is_derive_plus (fun _ => x0) (fun t => RInt h 0 t)).
+  apply (is_derive_plus (fun _ => c) (fun t => RInt h 0 t)).
   - apply (is_derive_const (K:=R_AbsRing) (V:=R_NormedModule)).
   - apply (is_derive_RInt h (fun t => RInt h 0 t) 0).
     + exists (mkposreal 1 Rlt_0_1). intros y _. apply (RInt_correct (V:=R_CompleteNormedModule)).
@@ -60,22 +62,22 @@ Proof.
     + apply Hh.
 Qed.
 
-Lemma primitive_0 (h : R -> R) : x0 + RInt h 0 0 = x0.
+Lemma primitive_0 (c : R) (h : R -> R) : c + RInt h 0 0 = c.
 Proof. rewrite RInt_point. unfold zero; simpl. ring. Qed.
 
-Lemma it_cont n : forall t, continuous (it n) t.
+Lemma it_cont n : forall i t, continuous (it n i) t.
 Proof.
-  induction n as [|k IH]; intros t.
+  induction n as [|m IH]; intros i t.
   - apply continuous_const.
-  - eapply continuous_of_derive. apply (primitive_derive (fun u => f u (it k u))).
+  - eapply continuous_of_derive. apply (primitive_derive (x0 i) (fun u => f u (fun k => it m k u) i)).
     apply Cont. exact IH.
 Qed.
 
-Lemma it_derive k t : is_derive (it (S k)) t (f t (it k t)).
-Proof. apply (primitive_derive (fun u => f u (it k u))). apply Cont, it_cont. Qed.
+Lemma it_derive m i t : is_derive (it (S m) i) t (f t (fun k => it m k t) i).
+Proof. apply (primitive_derive (x0 i) (fun u => f u (fun k => it m k u) i)). apply Cont, it_cont. Qed.
 
-Lemma it_0 n : it n 0 = x0.
-Proof. destruct n; [reflexivity|apply (primitive_0 (fun u => f u (it n u)))]. Qed.
+Lemma it_0 n i : it n i 0 = x0 i.
+Proof. destruct n; [reflexivity|apply (primitive_0 (x0 i) (fun u => f u (fun k => it n k u) i))]. Qed.
 
 (** |d| <= W when d(0)=0, |d'| <= W', W(0)>=0. *)
 Lemma domin (d dd W dW : R -> R) :
@@ -110,15 +112,15 @@ Lemma W_derive c t :
 Proof. auto_derive; [exact I|ring]. Qed.
 
 (** Successive iterates differ by a geometric factor. *)
-Lemma it_step n : forall t, 0 <= t ->
-  Rabs (it (S n) t - it n t) <= M' * (/ 2) ^ n * exp (2 * K * t).
+Lemma it_step n : forall i t, 0 <= t ->
+  Rabs (it (S n) i t - it n i t) <= M' * (/ 2) ^ n * exp (2 * K * t).
 Proof.
   pose proof M'_pos as HM'.
-  induction n as [|k IH].
-  - apply (domin (fun t => it 1 t - it 0 t) (fun t => f t x0 - 0)
+  induction n as [|k IH]; intros i.
+  - apply (domin (fun t => it 1 i t - it 0 i t) (fun t => f t x0 i - 0)
                  (fun t => M' * (/ 2) ^ 0 * exp (2 * K * t))
                  (fun t => 2 * K * (M' * (/ 2) ^ 0) * exp (2 * K * t))).
-    + intros t. apply (is_derive_minus (it 1) (it 0)); [apply (it_derive 0)|].
+    + intros t. apply (is_derive_minus (it 1 i) (it 0 i)); [apply (it_derive 0)|].
       apply (is_derive_const (K:=R_AbsRing) (V:=R_NormedModule)).
     + intros t. apply W_derive.
     + rewrite !it_0. ring.
@@ -127,41 +129,41 @@ Proof.
       replace (2 * K * (M' * (/ 2) ^ 0)) with M by (unfold M'; simpl; field; lra).
       assert (0 <= 2 * K * t) by (apply Rmult_le_pos; lra).
       pose proof (exp_ineq1_le (2 * K * t)). nra.
-  - apply (domin (fun t => it (S (S k)) t - it (S k) t)
-                 (fun t => f t (it (S k) t) - f t (it k t))
+  - apply (domin (fun t => it (S (S k)) i t - it (S k) i t)
+                 (fun t => f t (fun j => it (S k) j t) i - f t (fun j => it k j t) i)
                  (fun t => M' * (/ 2) ^ S k * exp (2 * K * t))
                  (fun t => 2 * K * (M' * (/ 2) ^ S k) * exp (2 * K * t))).
-    + intros t. apply (is_derive_minus (it (S (S k))) (it (S k))); apply it_derive.
+    + intros t. apply (is_derive_minus (it (S (S k)) i) (it (S k) i)); apply it_derive.
     + intros t. apply W_derive.
     + rewrite !it_0. ring.
     + rewrite Rmult_0_r, exp_0, Rmult_1_r. apply Rmult_le_pos; [exact HM'|].
       apply pow_le; lra.
-    + intros t Ht. eapply Rle_trans; [apply Lip|]. specialize (IH t Ht).
+    + intros t Ht.
       replace (2 * K * (M' * (/ 2) ^ S k) * exp (2 * K * t))
         with (K * (M' * (/ 2) ^ k * exp (2 * K * t))) by (simpl; field).
-      apply Rmult_le_compat_l; lra.
+      apply Lip. intros j. now apply IH.
 Qed.
 
-Lemma it_cauchy n p t : 0 <= t ->
-  Rabs (it (n + p) t - it n t) <= 2 * M' * exp (2 * K * t) * ((/ 2) ^ n - (/ 2) ^ (n + p)).
+Lemma it_cauchy n p i t : 0 <= t ->
+  Rabs (it (n + p) i t - it n i t) <= 2 * M' * exp (2 * K * t) * ((/ 2) ^ n - (/ 2) ^ (n + p)).
 Proof.
   intros Ht. induction p as [|p IH].
   - rewrite Nat.add_0_r. rewrite Rminus_diag_eq by reflexivity. rewrite Rabs_R0. lra.
-  - rewrite Nat.add_succ_r. pose proof (it_step (n + p) t Ht) as S1.
-    replace (it (S (n + p)) t - it n t)
-      with ((it (S (n + p)) t - it (n + p) t) + (it (n + p) t - it n t)) by ring.
+  - rewrite Nat.add_succ_r. pose proof (it_step (n + p) i t Ht) as S1.
+    replace (it (S (n + p)) i t - it n i t)
+      with ((it (S (n + p)) i t - it (n + p) i t) + (it (n + p) i t - it n i t)) by ring.
     eapply Rle_trans; [apply Rabs_triang|]. simpl pow. lra.
 Qed.
 
 (** The iterates converge; U is their limit, extended by a constant to the left. *)
-Lemma it_lim t : 0 <= t -> { l | forall n, Rabs (it n t - l) <= 2 * M' * exp (2 * K * t) * (/ 2) ^ n }.
+Lemma it_lim i t : 0 <= t -> { l | forall n, Rabs (it n i t - l) <= 2 * M' * exp (2 * K * t) * (/ 2) ^ n }.
 Proof.
   intros Ht. pose proof M'_pos as HM'. pose proof (exp_pos (2 * K * t)) as EP.
   set (C := 2 * M' * exp (2 * K * t)).
   assert (HC : 0 <= C) by (unfold C; nra).
-  assert (CC : Cauchy_crit (fun n => it n t)).
+  assert (CC : Cauchy_crit (fun n => it n i t)).
   { intros eps He. destruct (half_small C eps He) as [N HN]. exists N.
-    assert (Q : forall n m, (N <= n)%nat -> (n <= m)%nat -> Rabs (it m t - it n t) < eps).
+    assert (Q : forall n m, (N <= n)%nat -> (n <= m)%nat -> Rabs (it m i t - it n i t) < eps).
     { intros n m Hn Hm. replace m with (n + (m - n))%nat by lia.
       eapply Rle_lt_trans; [apply it_cauchy; exact Ht|]. fold C.
       eapply Rle_lt_trans; [|apply (HN n Hn)].
@@ -173,31 +175,31 @@ Proof.
   destruct (Rcomplete.R_complete _ CC) as [l Hl]. exists l. intros n.
   apply le_epsilon. intros eps He.
   destruct (Hl eps He) as [N HN]. specialize (HN (n + N)%nat ltac:(lia)). unfold R_dist in HN.
-  replace (it n t - l) with (- (it (n + N) t - it n t) + (it (n + N) t - l)) by ring.
+  replace (it n i t - l) with (- (it (n + N) i t - it n i t) + (it (n + N) i t - l)) by ring.
   eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp.
-  pose proof (it_cauchy n N t Ht) as Q. fold C in Q.
+  pose proof (it_cauchy n N i t Ht) as Q. fold C in Q.
   assert (0 < (/ 2) ^ (n + N)) by (apply pow_lt; lra). nra.
 Qed.
 
 Lemma Rmax0_pos t : 0 <= Rmax 0 t.
 Proof. apply Rmax_l. Qed.
 
-Definition U (t : R) : R := proj1_sig (it_lim (Rmax 0 t) (Rmax0_pos t)).
+Definition U (i : nat) (t : R) : R := proj1_sig (it_lim i (Rmax 0 t) (Rmax0_pos t)).
 
-Lemma U_spec t n : 0 <= t -> Rabs (it n t - U t) <= 2 * M' * exp (2 * K * t) * (/ 2) ^ n.
+Lemma U_spec i t n : 0 <= t -> Rabs (it n i t - U i t) <= 2 * M' * exp (2 * K * t) * (/ 2) ^ n.
 Proof.
-  intros Ht. unfold U. destruct (it_lim (Rmax 0 t) (Rmax0_pos t)) as [l Hl]. simpl.
+  intros Ht. unfold U. destruct (it_lim i (Rmax 0 t) (Rmax0_pos t)) as [l Hl]. simpl.
   specialize (Hl n). rewrite Rmax_right in Hl by lra. exact Hl.
 Qed.
 
-Lemma U_left t : U t = U (Rmax 0 t).
+Lemma U_left i t : U i t = U i (Rmax 0 t).
 Proof.
   apply Rminus_diag_uniq. apply (half_zero (4 * M' * exp (2 * K * Rmax 0 t))). intros n.
-  pose proof (U_spec (Rmax 0 t) n (Rmax0_pos t)) as A.
-  assert (B : Rabs (it n (Rmax 0 t) - U t) <= 2 * M' * exp (2 * K * Rmax 0 t) * (/ 2) ^ n).
-  { unfold U. destruct (it_lim (Rmax 0 t) (Rmax0_pos t)) as [l Hl]. simpl. apply Hl. }
-  replace (U t - U (Rmax 0 t))
-    with (- (it n (Rmax 0 t) - U t) + (it n (Rmax 0 t) - U (Rmax 0 t))) by ring.
+  pose proof (U_spec i (Rmax 0 t) n (Rmax0_pos t)) as A.
+  assert (B : Rabs (it n i (Rmax 0 t) - U i t) <= 2 * M' * exp (2 * K * Rmax 0 t) * (/ 2) ^ n).
+  { unfold U. destruct (it_lim i (Rmax 0 t) (Rmax0_pos t)) as [l Hl]. simpl. apply Hl. }
+  replace (U i t - U i (Rmax 0 t))
+    with (- (it n i (Rmax 0 t) - U i t) + (it n i (Rmax 0 t) - U i (Rmax 0 t))) by ring.
   eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp. lra.
 Qed.
 
@@ -209,15 +211,15 @@ Proof.
 Qed.
 
 (** The limit is continuous, being locally uniform. *)
-Lemma U_cont t : continuous U t.
+Lemma U_cont i t : continuous (U i) t.
 Proof.
   apply continuity_pt_filterlim.
   assert (P1 : 0 < 1) by lra.
-  apply (CVU_continuity (fun n y => it n (Rmax 0 y)) U t (mkposreal 1 P1)).
+  apply (CVU_continuity (fun n y => it n i (Rmax 0 y)) (U i) t (mkposreal 1 P1)).
   - intros eps He. pose proof M'_pos as HM'.
     destruct (half_small (2 * M' * exp (2 * K * (Rabs t + 1))) eps He) as [N HN].
     exists N. intros n y Hn Hy. unfold Boule in Hy; simpl in Hy.
-    rewrite (U_left y), Rabs_minus_sym.
+    rewrite (U_left i y), Rabs_minus_sym.
     eapply Rle_lt_trans; [apply U_spec, Rmax0_pos|].
     eapply Rle_lt_trans; [|apply (HN n Hn)].
     apply Rmult_le_compat_r; [apply pow_le; lra|].
@@ -226,7 +228,7 @@ Proof.
     { apply Rmult_le_compat_l; [lra|]. apply Rmax_lub; [pose proof (Rabs_pos t); lra|].
       pose proof (Rle_abs t). apply Rabs_def2 in Hy. lra. }
     destruct (Rle_lt_or_eq_dec _ _ Q) as [q|q]; [left; now apply exp_increasing|rewrite q; lra].
-  - intros n y _. apply (continuity_pt_comp (fun y => Rmax 0 y) (it n)).
+  - intros n y _. apply (continuity_pt_comp (fun y => Rmax 0 y) (it n i)).
     + apply continuity_pt_filterlim. apply (continuous_ext (fun y => (0 + y + Rabs (0 - y)) / 2)).
       * intros z. apply Rmax0_formula.
       * apply continuity_pt_filterlim.
@@ -242,48 +244,49 @@ Proof.
 Qed.
 
 (** The limit satisfies the integral equation. *)
-Definition sol (t : R) : R := x0 + RInt (fun u => f u (U u)) 0 t.
+Definition sol (i : nat) (t : R) : R := x0 i + RInt (fun u => f u (fun k => U k u) i) 0 t.
 
-Lemma sol_U t : 0 <= t -> U t = sol t.
+Lemma sol_U i t : 0 <= t -> U i t = sol i t.
 Proof.
   intros Ht. apply Rminus_diag_uniq.
   pose proof M'_pos as HM'.
   set (C := 2 * M' * exp (2 * K * t)).
   assert (HC : 0 <= C) by (unfold C; pose proof (exp_pos (2 * K * t)); nra).
   apply (half_zero (C + t * (K * C))). intros n.
-  pose proof (U_spec t (S n) Ht) as A. fold C in A.
-  assert (X1 : ex_RInt (fun u => f u (it n u)) 0 t).
+  pose proof (U_spec i t (S n) Ht) as A. fold C in A.
+  set (g := fun u => f u (fun k => it n k u) i). set (h := fun u => f u (fun k => U k u) i).
+  assert (X1 : ex_RInt g 0 t).
   { apply (ex_RInt_continuous (V:=R_CompleteNormedModule)). intros z _. apply Cont, it_cont. }
-  assert (X2 : ex_RInt (fun u => f u (U u)) 0 t).
+  assert (X2 : ex_RInt h 0 t).
   { apply (ex_RInt_continuous (V:=R_CompleteNormedModule)). intros z _. apply Cont, U_cont. }
-  assert (B : Rabs (RInt (fun u => f u (it n u)) 0 t - RInt (fun u => f u (U u)) 0 t)
-              <= (t - 0) * (K * (C * (/ 2) ^ n))).
-  { change (RInt (fun u => f u (it n u)) 0 t - RInt (fun u => f u (U u)) 0 t)
-      with (minus (RInt (fun u => f u (it n u)) 0 t) (RInt (fun u => f u (U u)) 0 t)).
+  assert (B : Rabs (RInt g 0 t - RInt h 0 t) <= (t - 0) * (K * (C * (/ 2) ^ n))).
+  { change (RInt g 0 t - RInt h 0 t) with (minus (RInt g 0 t) (RInt h 0 t)).
     rewrite <- (RInt_minus (V:=R_CompleteNormedModule) _ _ _ _ X1 X2).
     apply abs_RInt_le_const; [exact Ht| |].
     - apply (ex_RInt_minus (V:=R_NormedModule)); [exact X1|exact X2].
-    - intros u Hu. eapply Rle_trans; [apply Lip|].
-      apply Rmult_le_compat_l; [lra|].
+    - intros u Hu. apply (Lip u (fun k => it n k u) (fun k => U k u)). intros k.
       eapply Rle_trans; [apply U_spec; lra|].
       apply Rmult_le_compat_r; [apply pow_le; lra|].
       unfold C. apply Rmult_le_compat_l; [lra|].
       assert (Q : 2 * K * u <= 2 * K * t) by (apply Rmult_le_compat_l; lra).
       destruct (Rle_lt_or_eq_dec _ _ Q) as [q|q]; [left; now apply exp_increasing|rewrite q; lra]. }
-  replace (U t - sol t) with (- (it (S n) t - U t) +
-     (RInt (fun u => f u (it n u)) 0 t - RInt (fun u => f u (U u)) 0 t))
-    by (unfold sol; simpl it; ring).
+  replace (U i t - sol i t) with (- (it (S n) i t - U i t) + (RInt g 0 t - RInt h 0 t))
+    by (unfold sol; cbn [it]; fold g; fold h; ring).
   eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp.
   assert (0 < (/ 2) ^ n) by (apply pow_lt; lra).
   simpl pow in A. nra.
 Qed.
 
-Theorem picard : exists u : R -> R, u 0 = x0 /\
-  forall t, 0 <= t -> is_derive u t (f t (u t)).
+Theorem picard_sequence : exists u : nat -> R -> R, (forall i, u i 0 = x0 i) /\
+  forall i t, 0 <= t -> is_derive (u i) t (f t (fun k => u k t) i).
 Proof.
-  exists sol. split; [apply primitive_0|].
-  intros t Ht. rewrite <- (sol_U t Ht).
-  apply (primitive_derive (fun u => f u (U u))). apply Cont, U_cont.
+  exists sol. split; [intros i; apply primitive_0|].
+  intros i t Ht.
+  replace (f t (fun k => sol k t) i) with (f t (fun k => U k t) i).
+  - apply (primitive_derive (x0 i) (fun u => f u (fun k => U k u) i)). apply Cont, U_cont.
+  - apply Rminus_diag_uniq. apply (half_zero 0). intros n. rewrite Rmult_0_l.
+    eapply Rle_trans; [apply (Lip t _ _ 0)|lra].
+    intros k. rewrite (sol_U k t Ht), Rminus_diag_eq by reflexivity. rewrite Rabs_R0. lra.
 Qed.
 
 End Picard.

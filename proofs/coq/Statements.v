@@ -701,14 +701,29 @@ Definition affine_phase_line_statement : Prop :=
 
 (** * Variants *)
 
-(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value, or escapes where s x < 0 and
-  d is large. Here: with a skip d > 0 > mu the first token settles or escapes. *)
+(** skip-equilibria, a case: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and
+  escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal solution. *)
+Definition skip_maximal_solution_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (y0 : nat -> R),
+  exists (T : Rbar) (x : nat -> R -> R),
+  skip_maximal N a mu s b d L T x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+
+(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes
+  to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1, which no later token
+  feeds, with its limits. *)
 Definition skip_equilibria_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b d : R) (L : nat) (x : nat -> R -> R),
+  forall (N : nat) (a mu : nat -> R) (s b d : R) (T : Rbar) (x : nat -> R -> R),
   0 < d /\ sum_below N mu < 0 ->
-  skip_solution N a mu s b d L p_infty x ->
-  (0 < L)%nat ->
+  skip_maximal N a mu s b d 1 T x ->
   x 0%nat 0 <> 0 ->
+  T = p_infty /\
+  (forall t : R, 0 <= t ->
+     (s * x 0%nat 0 < 0 /\ Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s))
+       * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2 < d -> Rabs (x 0%nat 0) * exp (t * (d - Rabs (sum_below N mu)
+       * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s)) * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2))
+       <= Rabs (x 0%nat t)) /\ (0 <= s * x 0%nat 0 -> Rabs (1 + d / (sum_below N mu * x 0%nat t ^ 2
+       * Delta s b (x 0%nat t))) <= Rabs (1 + d / (sum_below N mu * x 0%nat 0 ^ 2 * Delta s b (x 0%nat 0)))
+       * exp (- (2 * d * t)))) /\
   (0 <= s * x 0%nat 0 ->
    exists r : R,
    0 < r /\
@@ -716,8 +731,20 @@ Definition skip_equilibria_statement : Prop :=
    (forall r' : R, 0 < r' -> sum_below N mu * r' ^ 2 * Delta s b (r' * sign (x 0%nat 0)) + d = 0 -> r' = r) /\
    is_lim (fun t => Rabs (x 0%nat t)) p_infty r) /\
   (s * x 0%nat 0 < 0 ->
-   4 * Rabs (sum_below N mu) * exp (b - 2) / s ^ 2 < d ->
+   Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s)) * Rmax (Rabs (x 0%nat 0)) (2
+     / Rabs s) ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
+
+(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes
+  to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far enough out where s x
+  < 0 escapes. *)
+Definition skip_escape_statement : Prop :=
+  forall (N : nat) (mu : nat -> R) (s b d : R),
+  s <> 0 ->
+  0 < d ->
+  exists far : R,
+  forall y : R, far <= Rabs y -> Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs y) (2 / Rabs s))
+    * Rmax (Rabs y) (2 / Rabs s) ^ 2 < d.
 
 (** depth-contraction: One layer of depth h makes |x_1| smaller exactly if 0 < -h mu x^2 Delta(x) < 2. Here: one layer
   contracts the first token exactly when this number lies in (0, 2). *)
@@ -734,37 +761,79 @@ Definition first_token_field_statement : Prop :=
   layer_output N D a S_B S_C S_Delta b x d 0 =
   channel_step D S_Delta b (x 0%nat) d * quadratic_form D (form_matrix N S_B S_C) (x 0%nat) * x 0%nat d.
 
-(** definite-converges: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: D dimensions, token 1,
-  negative definite form. *)
+(** definite-converges, a case: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: every start of token 1
+  has a maximal solution. *)
+Definition vector_maximal_solution_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b y0 : nat -> R),
+  exists (T : Rbar) (x : nat -> R -> R),
+  vector_maximal D M S_Delta b T x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
+
+(** definite-converges: sym(S_C^T S_B) < 0: token 1 converges at rate O(1/sqrt t). Here: the maximal solution of token
+  1 in D dimensions, negative definite form. *)
 Definition definite_converges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
     (eig m : R),
   eig < 0 ->
   (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
-  vector_solution D M S_Delta b T x ->
+  vector_maximal D M S_Delta b T x ->
   0 < m ->
   (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))) ->
-  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+  T = p_infty /\
+  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v ->
      Rabs (x d v) <= Rabs (x d u)) /\
-  (forall t : R, 0 <= t -> Rbar_lt t T ->
+  (forall t : R, 0 <= t ->
      norm D (fun d => x d t) <= norm D (fun d => x d 0) / sqrt (1 + 2 * m * t * Rabs eig
        * norm D (fun d => x d 0) ^ 2)) /\
-  (T = p_infty -> forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
+  (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time. Here: D dimensions, token 1, positive definite
-  form. *)
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time. Here: the maximal solution of token 1 in D
+  dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),
   0 < eig ->
   (forall v : nat -> R, eig * square_norm D v <= quadratic_form D M v) ->
-  vector_solution D M S_Delta b T x ->
+  vector_maximal D M S_Delta b T x ->
   square_norm D (fun d => x d 0) <> 0 ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
      Rabs (x d u) <= Rabs (x d v)) /\
   (forall u v : R, 0 <= u <= v -> Rbar_lt v T ->
      norm D (fun d => x d u) <= norm D (fun d => x d v)) /\
-  (T = p_infty -> is_lim (fun t => square_norm D (fun d => x d t)) p_infty p_infty).
+  (forall B : R, exists t0 : R,
+     0 <= t0 /\
+     Rbar_lt t0 T /\
+     (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))).
+
+(** definite-all-tokens, a case: sym(S_C^T S_B) < 0: every token's squared norm is at most K_l/(1
+  + t) while steps stay between two bounds. Here: every start of L vector tokens has a maximal solution. *)
+Definition layer_maximal_solution_statement : Prop :=
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (y0 : nat -> nat -> R),
+  exists (T : Rbar) (x : nat -> nat -> R -> R),
+  layer_maximal N D a S_B S_C S_Delta b L T x /\
+  (forall l d : nat, (l < L)%nat -> (d < D)%nat -> x l d 0 = y0 l d).
+
+(** definite-all-tokens: sym(S_C^T S_B) < 0: every token's squared norm is at most K_l/(1
+  + t) while steps stay between two bounds. Here: L tokens in D dimensions, while steps stay between two bounds; a maximal solution then lives for all time. *)
+Definition definite_all_tokens_statement : Prop :=
+  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (L : nat) (T : Rbar)
+    (x : nat -> nat -> R -> R) (eig size_B size_C low high : R),
+  (forall d n : nat, (d < D)%nat -> (n < N)%nat -> 0 <= a d n) ->
+  eig < 0 ->
+  (forall v : nat -> R, quadratic_form D (form_matrix N S_B S_C) v <= eig * square_norm D v) ->
+  0 <= size_B ->
+  0 <= size_C ->
+  (forall v : nat -> R, norm N (projection D S_B v) <= size_B * norm D v) ->
+  (forall v : nat -> R, norm N (projection D S_C v) <= size_C * norm D v) ->
+  layer_solution N D a S_B S_C S_Delta b L T x ->
+  0 < low ->
+  (forall (l d : nat) (t : R), (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
+     low <= channel_step D S_Delta b (fun e => x l e t) d <= high) ->
+  let before := constants_before eig size_B size_C low high (fun l => square_norm D (fun d => x l d 0)) in
+  (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+     square_norm D (fun d => x l d t) <= Rmax (square_norm D (fun d => x l d 0)) ((1 + 2 * high * size_B * size_C
+       * (before l)) / (2 * low * Rabs eig)) / (1 + t)) /\
+  (layer_maximal N D a S_B S_C S_Delta b L T x -> T = p_infty) /\
+  (T = p_infty -> forall l d : nat, (l < L)%nat -> (d < D)%nat -> is_lim (x l d) p_infty 0).
 
 (** radial: Equal steps of all channels: token 1 stays on its ray, and the sign of x^T M x decides whether it grows.
   Here: equal steps: the motion of token 1 is radial and the form's sign decides. *)
@@ -789,6 +858,75 @@ Definition cone_equilibria_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b v : nat -> R) (T : Rbar),
   quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b T (fun d _ => v d).
+
+(** orbit-trichotomy: Token 1 in D dimensions: x^T M x keeps its sign, every |x_d| moves one way, and the token stops
+  on the cone x^T M x
+  = 0, dies, or grows without bound. Here: the maximal solution of token 1: every entry moves one way, and the three ends. *)
+Definition orbit_trichotomy_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_maximal D M S_Delta b T x ->
+  let Q := fun t => quadratic_form D M (fun d => x d t) in
+  (forall t : R, 0 <= t -> Rbar_lt t T -> (0 < Q 0 -> 0 < Q t) /\ (Q 0 < 0 -> Q t < 0) /\ (Q 0 = 0 -> Q t = 0)) /\
+  (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
+     0 <= x d u * x d v /\
+     (0 < Q 0 -> Rabs (x d u) <= Rabs (x d v)) /\
+     (Q 0 < 0 -> Rabs (x d v) <= Rabs (x d u)) /\
+     (Q 0 = 0 -> x d v = x d u)) /\
+  ((T = p_infty /\
+    (exists p : nat -> R,
+       (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (p d)) /\
+       quadratic_form D M p = 0 /\
+       (0 < Q 0 -> exists d : nat, (d < D)%nat /\ p d <> 0))) \/
+   (0 < Q 0 /\
+    (forall B : R, exists t0 : R,
+       0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))))).
+
+(** cone-attracts: M
+  = diag(1, -1) and unequal constant steps: from every start off the axes token 1 tends to a nonzero point of the cone. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
+Definition cone_attracts_statement : Prop :=
+  forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  M 0%nat 0%nat = 1 -> M 0%nat 1%nat = 0 -> M 1%nat 0%nat = 0 -> M 1%nat 1%nat = - 1 ->
+  (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
+  softplus (b 0%nat) < softplus (b 1%nat) ->
+  vector_maximal 2 M S_Delta b T x ->
+  x 0%nat 0 <> 0 ->
+  x 1%nat 0 <> 0 ->
+  T = p_infty /\
+  (exists p : nat -> R,
+     is_lim (x 0%nat) p_infty (p 0%nat) /\
+     is_lim (x 1%nat) p_infty (p 1%nat) /\
+     p 0%nat <> 0 /\
+     p 1%nat <> 0 /\
+     quadratic_form 2 M p = 0).
+
+(** replicator: The shares p_d = x_d^2/|x|^2 of token 1 obey p_d' = 2 (x^T M x) p_d (Delta_d
+  - sum_k p_k Delta_k). Here: the shares of the channels in token 1. *)
+Definition replicator_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_solution D M S_Delta b T x ->
+  square_norm D (fun e => x e 0) <> 0 ->
+  let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
+  forall (d : nat) (t : R), (d < D)%nat -> 0 < t -> Rbar_lt t T ->
+  is_derive (fun u => share u d) t
+    (2 * quadratic_form D M (fun e => x e t) * (channel_step D S_Delta b (fun e => x e t) d
+      - sum_below D (fun e => channel_step D S_Delta b (fun e => x e t) e * share t e)) * share t d).
+
+(** fisher: Constant steps: (sum_d p_d Delta_d)'
+  = 2 (x^T M x) Var_p(Delta) for the shares p_d of token 1. Here: constant steps: the mean step, and what is conserved. *)
+Definition fisher_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (T : Rbar) (x : nat -> R -> R),
+  vector_solution D M S_Delta b T x ->
+  square_norm D (fun e => x e 0) <> 0 ->
+  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
+  let step := fun d => softplus (b d) in
+  (forall t : R, 0 < t -> Rbar_lt t T ->
+     is_derive (fun u => sum_below D (fun e => step e * share u e)) t
+       (2 * quadratic_form D M (fun e => x e t) * (sum_below D (fun e => step e ^ 2 * share t e)
+         - sum_below D (fun e => step e * share t e) ^ 2))) /\
+  (forall (i j : nat) (t : R), (i < D)%nat -> (j < D)%nat -> x i 0 <> 0 -> x j 0 <> 0 -> 0 <= t -> Rbar_lt t T ->
+     ln (Rabs (x i t)) / step i - ln (Rabs (x j t)) / step j =
+     ln (Rabs (x i 0)) / step i - ln (Rabs (x j 0)) / step j).
 
 (** never-definite: For D > N the form x^T S_C^T S_B x vanishes on a nonzero vector: it is never definite. Here: eig is
   below, above the form on unit vectors; any N + 1 columns are dependent. *)
@@ -815,3 +953,32 @@ Definition never_definite_statement : Prop :=
 Definition rank_reduction_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R) (k : nat),
   trace D (matrix_power D (form_matrix N S_B S_C) k) = trace N (matrix_power N (small_matrix D S_B S_C) k).
+
+(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero
+  eigenvalues. Here: every nonzero eigenvalue of one matrix, real or complex, is one of the other. *)
+Definition rank_reduction_eigenvalues_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R) (alpha beta : R),
+  alpha <> 0 \/ beta <> 0 ->
+  ((exists p q : nat -> R, eigenpair D (form_matrix N S_B S_C) alpha beta p q) <->
+   (exists p q : nat -> R, eigenpair N (small_matrix D S_B S_C) alpha beta p q)).
+
+(** symmetric-signature: If the 2N rows of S_B and S_C are independent, S_C^T S_B has a symmetric part of signature N,
+  N. Here: N is the largest dimension of a space on which the form is positive, and of one on which it is negative. *)
+Definition symmetric_signature_statement : Prop :=
+  forall (N D : nat) (S_B S_C : nat -> nat -> R),
+  (forall c c' : nat -> R,
+     (forall e : nat, (e < D)%nat -> sum_below N (fun n => c n * S_B n e + c' n * S_C n e) = 0) ->
+     forall n : nat, (n < N)%nat -> c n = 0 /\ c' n = 0) ->
+  let Q := quadratic_form D (form_matrix N S_B S_C) in
+  (exists f : nat -> nat -> R,
+   forall c : nat -> R, Q (fun e => sum_below N (fun k => c k * f k e)) = square_norm N c) /\
+  (exists f : nat -> nat -> R,
+   forall c : nat -> R, Q (fun e => sum_below N (fun k => c k * f k e)) = - square_norm N c) /\
+  (forall f : nat -> nat -> R,
+   exists c : nat -> R,
+   (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
+   Q (fun e => sum_below (S N) (fun k => c k * f k e)) <= 0) /\
+  (forall f : nat -> nat -> R,
+   exists c : nat -> R,
+   (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
+   0 <= Q (fun e => sum_below (S N) (fun k => c k * f k e))).

@@ -65,6 +65,16 @@ Proof.
   - rewrite IH, (H N) by (try lia; intros; apply H; lia). ring.
 Qed.
 
+(** One term of a sum of numbers that are not negative. *)
+Lemma term_le_sum D (g : nat -> R) d :
+  (forall e, (e < D)%nat -> 0 <= g e) -> (d < D)%nat -> g d <= sum_below D g.
+Proof.
+  intros H Hd. induction D as [|D IH]; [lia|]. simpl.
+  assert (P : 0 <= sum_below D g) by (apply sum_below_nonneg; intros; apply H; lia).
+  destruct (Nat.eq_dec d D) as [->|Nd]; [lra|].
+  specialize (IH ltac:(intros; apply H; lia) ltac:(lia)). pose proof (H D (le_n _)). lra.
+Qed.
+
 Lemma sum_below_continuity N (g : nat -> R -> R) t :
   (forall n, (n < N)%nat -> continuity_pt (g n) t) ->
   continuity_pt (fun u => sum_below N (fun n => g n u)) t.

@@ -8,15 +8,6 @@ From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions Calculus Evolution Barrier Softplus Sums Statements.
 Open Scope R_scope.
 
-Lemma term_le_sum D (g : nat -> R) d :
-  (forall e, (e < D)%nat -> 0 <= g e) -> (d < D)%nat -> g d <= sum_below D g.
-Proof.
-  intros H Hd. induction D as [|D IH]; [lia|]. simpl.
-  assert (P : 0 <= sum_below D g) by (apply sum_below_nonneg; intros; apply H; lia).
-  destruct (Nat.eq_dec d D) as [->|Nd]; [lra|].
-  specialize (IH ltac:(intros; apply H; lia) ltac:(lia)). pose proof (H D (le_n _)). lra.
-Qed.
-
 Lemma square_norm_nonneg D v : 0 <= square_norm D v.
 Proof. apply sum_below_nonneg. intros; apply pow2_ge_0. Qed.
 

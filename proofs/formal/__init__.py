@@ -31,20 +31,20 @@ ENTRIES = frozenset({"x", "x0", "v", "B", "C", "Delta", *ob.OBSERVABLES})
 #: Theorem without a formal statement of its whole claim -> what is missing.
 MISSING = {
     "iterated-log": "the comparison of G(|x_l|) with the logarithm of the token before, near T",
+    "follower-threshold": "the trichotomy of the ratio and the uniqueness of the threshold",
+    "carried-root-attracts": "convergence to a root of K; that the second token is held below u is the argument of coexistence",
+    "mixed-blow-up": "the induction over slow tokens, each at most a power of ln t, before the one with s x >= 0",
     "carried-nonnegative": "growth under K >= 0 in reach; the formal monotonicity is for mu_n >= 0",
     "carried-order": "the order of blow-up under K > 0 in reach; the formal one is for mu_n >= 0",
     "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
     "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
     "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
-    "cone-attracts": "convergence to the cone from an open set of starts; that the cone rests is proved",
-    "definite-later-tokens": "a proof at all: a conjecture",
     "state-bound": "a formal recurrence with steps of any kind",
     "state-forgetting": "a formal recurrence with steps of any kind",
     "state-saturation": "a formal recurrence with steps of any kind",
     "layer-bound": "a formal layer on all channels; the flows are formal on one axis",
     "gate-rounding": "a formal model of rounded numbers",
     "own-term-on-data": "formal moments of data",
-    "symmetric-signature": "dual vectors of independent rows, and Sylvester's law of inertia",
 }
 
 

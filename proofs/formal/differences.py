@@ -18,7 +18,7 @@ from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.assumptions import assumption, letters_of
+from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["KINDS", "Difference", "Stated", "differences", "stated"]
@@ -128,7 +128,9 @@ def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> It
         re.search(r"exists[^.]*solution [^()]* p_infty x", other.body) for other in siblings
     ):
         yield "solution", "of a solution that is given for all times"
-    weak = sorted(key for key, options, _ in statement.calls("domain") if "strict=true" not in options and key != "floor")
+    weak = sorted(
+        key for key, options, _ in statement.calls("domain") if "strict=true" not in options and key != "floor"
+    )
     if weak:
         yield "domain", f"also where {', '.join(weak)} is zero"
     for word, meaning in _MEANT.items():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from s6flow.commands.outputs import STDOUT, OutputFile, say_written
-from s6flow.commands.progress import bar
+from s6flow.commands.outputs import STDOUT, OutputFile, console, say_json, say_written
 from s6flow.errors import FormatError, SourceError
-from s6flow.files import write_atomic
+from s6flow.files import is_stream, refuse_clashes, write_atomic
+from s6flow.progress import bar
+from s6flow.text import shown
 
 if TYPE_CHECKING:
     from s6flow.numeric.audit import AuditReport
@@ -70,16 +71,25 @@ def audit(
     """
     from s6flow.numeric import audit as au
     from s6flow.numeric.audit import report as reports
+    from s6flow.numeric.weights.locate import input_files
 
-    outputs = [path for path in (json_path, csv_path, health_csv, html_path) if path not in (None, STDOUT)]
-    if len(set(outputs)) < len(outputs):
-        raise FormatError("every output needs a file of its own", str(outputs[0]), "", "Choose another name for one.")
     if len(sources) > 1:
         return trend(
             sources, context, json_path, any((simulate, certify, layers, states, csv_path, health_csv, html_path))
         )
     source = sources[0] if sources else None
-    named = {"": source} if source else shipped_sources()
+    places = {"": source} if source is not None else shipped_sources()
+    printed = json_path == STDOUT
+    named = {
+        "--json": None if printed else json_path,
+        "--csv": csv_path,
+        "--health-csv": health_csv,
+        "--html": html_path,
+    }
+    outputs = {option: _outputs(path, places) for option, path in named.items() if path is not None}
+    inputs = {"SOURCE": [path for place in places.values() for path in input_files(place)]}
+    refuse_clashes(outputs, inputs | ({"--states": [states]} if states else {}))
+    real = token_states(states) if states else None
     with bar("audit") as progress:
         found = {
             name: reports.audit(
@@ -91,41 +101,37 @@ def audit(
                 shuffles=shuffles,
                 context=context,
                 device=device,
-                states=token_states(states) if states else None,
+                states=real,
                 progress=progress,
             )
-            for name, place in named.items()
+            for name, place in places.items()
         }
-    printed = json_path == STDOUT
-    writers: tuple[tuple[Path | None, Callable[[AuditReport, Path], Path]], ...] = (
-        (None if printed else json_path, au.write_json),
-        (csv_path, au.write_csv),
-        (health_csv, lambda report, path: au.write_health_csv(report.health, path)),
-        (html_path, au.write_html),
-    )
+    writers = {
+        "--json": au.write_json,
+        "--csv": au.write_csv,
+        "--health-csv": lambda report, path: au.write_health_csv(report.health, path),
+        "--html": au.write_html,
+    }
     written = [
-        write(report, path.with_stem(f"{path.stem}-{name}") if name else path)
-        for path, write in writers
-        for name, report in found.items()
-        if path is not None
+        writers[option](report, paths[min(place, len(paths) - 1)])
+        for option, paths in outputs.items()
+        for place, report in enumerate(found.values())
     ]
     if printed:
         for report in found.values():
-            click.echo(json.dumps(au.to_json(report), allow_nan=False, ensure_ascii=False))
+            say_json(au.to_json(report))
         say_written(written, printed)
         return say_damaged(found.values())
-    from rich.console import Console
-
-    console = Console(soft_wrap=False)
+    screen = console(soft_wrap=False)
     for name, report in found.items():
         if name:
-            console.rule(f"shipped checkpoint: {name}")
+            screen.rule(f"shipped checkpoint: {name}")
         for part in au.render_table(report, explain=not name):
-            console.print(part, crop=False)
-    if not source:
-        console.rule("how to read them")
+            screen.print(part, crop=False)
+    if source is None:
+        screen.rule("how to read them")
         for part in au.render_reading():
-            console.print(part, crop=False)
+            screen.print(part, crop=False)
     say_written(written)
     return say_damaged(found.values())
 
@@ -144,10 +150,10 @@ def trend(sources: tuple[str, ...], context: int, path: Path | None, more: bool)
     found = trend_json(sources, context)
     text = json.dumps(found, allow_nan=False, ensure_ascii=False)
     if path == STDOUT:
-        click.echo(text)
+        say_json(found)
         return 0
     for row in found["checkpoints"]:
-        click.echo(f"{row['source']}: {row['line']}")
+        click.echo(f"{shown(row['source'])}: {row['line']}")
     click.echo("\nmedians over layers, one column a checkpoint")
     for name in TREND:
         values = (row["medians"][name] for row in found["checkpoints"])
@@ -157,6 +163,13 @@ def trend(sources: tuple[str, ...], context: int, path: Path | None, more: bool)
     return 0
 
 
+def _outputs(path: Path, sources: Iterable[str]) -> list[Path]:
+    """A file a checkpoint, with its name; what is written through to takes them all, one after the other."""
+    if is_stream(path):
+        return [path]
+    return [path.with_stem(f"{path.stem}-{name}") if name else path for name in sources]
+
+
 def say_damaged(reports: Iterable[AuditReport]) -> int:
     """One line on stderr about layers that were withheld because their tensors are damaged; the exit status."""
     damaged = [(report.source, entry) for report in reports for entry in report.withheld if entry.damaged]
@@ -164,7 +177,7 @@ def say_damaged(reports: Iterable[AuditReport]) -> int:
         return 0
     source, first = damaged[0]
     more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
-    click.echo(f"Withheld, not judged: {first.name}{more} at {source}: {first.reason}", err=True)
+    click.echo(f"Withheld, not judged: {first.name}{more} at {shown(source)}: {first.reason}", err=True)
     return 3
 
 
@@ -188,10 +201,14 @@ def token_states(path: Path) -> dict[str, Any]:
     """
     import numpy as np
 
+    from s6flow.numeric.weights.archives import NpzStore
+
+    found: dict[str, Any] = {}
     try:
-        with np.load(path) as stored:
-            found = {name: np.asarray(stored[name], dtype=float) for name in stored.files}
-    except (OSError, ValueError, AttributeError) as error:
+        store = NpzStore(path)
+        for name in store.infos:
+            found[name] = np.asarray(store.array(name), dtype=float)
+    except (FormatError, OSError, TypeError, ValueError) as error:
         raise FormatError("--states needs an npz file of numbers", error, str(path)) from None
     for name, value in found.items():
         if value.ndim != 2 or not value.size:

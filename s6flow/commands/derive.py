@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from s6flow.files import write_atomic
+from s6flow.files import refuse_clashes, write_atomic
+from s6flow.text import shown
 
 __all__ = ["derive"]
 
@@ -29,11 +30,13 @@ def derive(out: Path, figures: bool | None, theorems: bool) -> None:
 
     if figures is None:
         figures = theorems and (out.parent / "figures" / "index.html").exists()
+    targets = {form: out / f"derivation{suffix}" for form, (suffix, *_) in RENDERERS.items()}
+    refuse_clashes({"page": list(targets.values())}, {})
     blocks = paper_blocks(theorems=theorems, figures=out if figures else None)
-    pages = {out / f"derivation{suffix}": render(TITLE, blocks, form) for form, (suffix, *_) in RENDERERS.items()}
+    pages = {path: render(TITLE, blocks, form) for form, path in targets.items()}
     for path, text in pages.items():
         write_atomic(path, text)
-        click.echo(f"wrote {path}")
+        click.echo(f"wrote {shown(path)}")
     steps = list(all_steps())
     residuals = sum(len(step.residuals) for _, _, step in steps)
     click.echo(f"{len(steps)} steps, {residuals} residuals, all reduced to 0")

@@ -1,16 +1,23 @@
-"""Output files of commands: their folder is there before any work begins, and what was written is said."""
+"""Output of commands: files are checked before any work begins, what was written is said, and any terminal will do."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from s6flow.errors import FormatError
+from s6flow.files import check_output
+from s6flow.text import shown
 
-__all__ = ["STDOUT", "OutputFile", "say_written"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["STDOUT", "OutputFile", "console", "say_json", "say_written"]
 
 #: What `--json` alone stands for.
 STDOUT = Path("-")
@@ -24,22 +31,44 @@ class OutputFile(click.Path):  # type: ignore[type-arg,unused-ignore]
     """
 
     def __init__(self, *suffixes: str) -> None:
-        super().__init__(path_type=Path, dir_okay=False)
+        super().__init__(path_type=Path, dir_okay=False, readable=False)
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(str(super().convert(value, param, ctx)))
         option = param.opts[0] if param is not None else "output"
+        if not str(value):
+            raise FormatError("an output file needs a name", repr(""), option)
         if not path.parent.is_dir():
             remedy = "Make it, or choose another."
             raise FormatError("an output file needs a folder that exists", f"{path.parent}", option, remedy)
         if self.suffixes and path.suffix.lower() not in self.suffixes:
             endings = f"{', '.join(self.suffixes[:-1])} or {self.suffixes[-1]}"
             raise FormatError(f"{option} needs a name that ends in {endings}", path.name, option)
+        if path != STDOUT:
+            check_output(path)
         return path
 
 
 def say_written(paths: Iterable[Path], printed: bool = False) -> None:
     """One line a file; on stderr where the output itself is a document."""
     for path in paths:
-        click.echo(f"wrote {path}", err=printed)
+        click.echo(f"wrote {shown(path)}", err=printed)
+
+
+def say_json(document: Any, indent: int | None = None) -> None:
+    """Print a document; in ASCII where the terminal or pipe has no UTF-8."""
+    plain = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "") != "utf8"
+    text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=plain, default=str)
+    click.echo(text.encode(errors="backslashreplace").decode())
+
+
+def console(**options: Any) -> Console:
+    """A console for tables; when the reader of a pipe has gone it says so as everything else does."""
+    from rich.console import Console
+
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:  # the library's own ends the program with an error
+            raise BrokenPipeError
+
+    return Ours(**options)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from s6flow.commands.outputs import OutputFile, say_written
+from s6flow.commands.outputs import OutputFile, console, say_json, say_written
 from s6flow.errors import AssumptionError, FormatError
-from s6flow.files import atomic_path, write_atomic
+from s6flow.files import atomic_path, refuse_clashes, write_atomic
 from s6flow.numeric.flow.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ _LIMIT, _LIMITS = 1e100, (1e6, 1e100)
 #: Outputs before a blow-up reach from T - t near T down to e^-12 T: T is known to some 1e-12 of itself, so that T - t,
 #: and with it the tokens, has six digits that do not depend on the backend.
 _CLOSEST = 12.0
+#: Exit status of a run that reached neither the horizon nor a blow-up.
+FAILED = 3
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -68,10 +69,14 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", type=OutputFile(), help="Write ln t and every token; T - t where the flow blows up.")
 @click.option("--plot", type=OutputFile(".png", ".pdf", ".svg"), help="Draw |x_l| against time (.png, .pdf or .svg).")
-def simulate(mu: list[float], a: list[float], x0: list[float], points: int, backend: str, **rest: Any) -> None:
-    """Integrate the 1-D flow x_l' = x_l F_l from given tokens to a horizon or to its blow-up."""
+def simulate(mu: list[float], a: list[float], x0: list[float], points: int, backend: str, **rest: Any) -> int:
+    """Integrate the 1-D flow x_l' = x_l F_l from given tokens to a horizon or to its blow-up.
+
+    Exit status: 0 the flow reached one of them, 3 the run failed before (what it found until then is shown).
+    """
     from s6flow.numeric.flow import FlowParameters
 
+    refuse_clashes({f"--{name}": [rest[name]] for name in ("csv", "plot") if rest[name]}, {})
     if max(map(abs, x0)) >= rest["x_limit"]:
         highest = f"Choose smaller tokens, or a higher --x-limit (at most {_LIMITS[1]:g})."
         raise AssumptionError("every |x_l| of --x0 must lie below --x-limit", max(x0, key=abs), "--x0", highest)
@@ -85,10 +90,15 @@ def simulate(mu: list[float], a: list[float], x0: list[float], points: int, back
     if rest["plot"]:
         _plot(rest["plot"], result, report)
     if rest["as_json"]:
-        click.echo(json.dumps(report, indent=2, allow_nan=False))
+        say_json(report, indent=2)
     else:
         _print(report)
     say_written((path for path in (rest["csv"], rest["plot"]) if path), rest["as_json"])
+    if result.ended_well:
+        return 0
+    why = "the run failed before the horizon and before a blow-up; try another --backend, --s or unit of the tokens"
+    click.echo(f"{report['ended'].replace('_', '-')}: {why}.", err=True)
+    return FAILED
 
 
 def _log_end(horizon: float | None, log_horizon: float) -> float:
@@ -157,7 +167,7 @@ def _report(
         "blow_up_token": int(result.blow_up_token) if blown else None,
         "x_limit": x_limit,
         "cut_off_at_x_limit": ended in (Status.BLOW_UP, Status.OVERFLOW),
-        "final_log_time": float(result.final_log_time),
+        "final_log_time": _numbers([result.final_log_time])[0],
         "final_x": _numbers(result.final_x),
         "steps": int(result.steps),
         "trajectory": rows,
@@ -195,7 +205,6 @@ def _numbers(values: Any) -> list[float | None]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     blown = report["blow_up_time"] is not None
@@ -204,7 +213,7 @@ def _print(report: dict[str, Any]) -> None:
     for row in report["trajectory"]:
         remaining = [f"{row['remaining']:.4g}"] if blown else []
         table.add_row(f"{np.exp(row['log_time']):.6g}", *remaining, *map(_shown, row["x"]))
-    Console(soft_wrap=True).print(table)
+    console(soft_wrap=True).print(table)
     because = f"theorem {report['theorem']}, {report['theorem_status']}" if report["theorem"] else "no theorem"
     click.echo(f"predicted: {report['predicted']} ({because}): {report['predicted_means']}")
     click.echo(f"ended: {_end(report)}")

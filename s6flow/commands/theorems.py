@@ -8,41 +8,47 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s6flow.commands.outputs import STDOUT, OutputFile, say_written
+from s6flow.commands.outputs import STDOUT, OutputFile, console, say_json, say_written
 from s6flow.numeric.checks.engines import ENGINES
 from s6flow.numeric.flow.backends import BACKENDS
 
 if TYPE_CHECKING:
     from s6flow.numeric.checks.check import CheckReport
 
-__all__ = ["check", "theorem", "theorems"]
+__all__ = ["check", "new_theorem", "theorem", "theorems"]
 
 
 @click.command()
 @click.option("--status", "wanted", help="Only theorems with this status.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorems(wanted: str | None, as_json: bool) -> None:
-    """List every theorem with its status and source."""
+    """List every theorem with its status and source, and below them the claims that were refuted."""
     from s6flow.errors import FormatError
     from s6flow.proofs.pages import listing
+    from s6flow.proofs.refuted import refuted_listing
     from s6flow.proofs.status import STATUSES
 
-    if wanted is not None and wanted not in STATUSES:
-        raise FormatError("--status must be one of " + ", ".join(STATUSES), wanted)
-    rows = [row for row in listing() if wanted in (None, row["status"])]
+    if wanted is not None and wanted not in (*STATUSES, "refuted"):
+        raise FormatError("--status must be one of " + ", ".join((*STATUSES, "refuted")), wanted)
+    stated = [row for row in listing() if wanted in (None, row["status"])]
+    false = [row for row in refuted_listing() if wanted in (None, row["status"])]
+    rows = stated + false
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        say_json(rows, indent=1)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("theorem", "status", "source", "says", box=None)
     for row in rows:
         table.add_row(row["id"], row["status"], row["source"].split(" ")[0], row["title"])
-    Console(soft_wrap=True).print(table)
+    console(soft_wrap=True).print(table)
     click.echo("kernel-checked: Coq accepted a proof of the printed formal statement, which has no step floor.")
-    counts = {status: sum(row["status"] == status for row in rows) for status in STATUSES}
-    click.echo(f"{len(rows)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    counts = {status: sum(row["status"] == status for row in stated) for status in STATUSES}
+    if false:
+        click.echo(f"refuted: {len(false)} claim once stated, no theorem; s6flow theorem ID shows the counterexample.")
+    click.echo(
+        f"{len(stated)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    )
 
 
 @click.command()
@@ -51,14 +57,45 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
     from s6flow.proofs import pages
+    from s6flow.proofs.refuted import REFUTED, refuted_blocks
     from s6flow.proofs.registry import get
     from s6flow.symbolic.derivation.document import render
 
-    found = get(identifier)
-    if as_json:
-        click.echo(json.dumps(pages.as_json(identifier), indent=1, ensure_ascii=False, default=str))
+    if identifier in REFUTED and not as_json:
+        click.echo(render(identifier, refuted_blocks(REFUTED[identifier]), "markdown"))
         return
-    click.echo(render(found.id, pages.theorem_blocks(found), "markdown"))
+    found = get(identifier)
+    figures = _figures(identifier)
+    if as_json:
+        say_json({**pages.as_json(identifier), "figures": figures}, indent=1)
+        return
+    click.echo(render(found.id, pages.theorem_blocks(found, figures=figures), "markdown"))
+
+
+def _figures(identifier: str) -> list[str]:
+    """Ids of the figures that show a theorem; figures of the whole registry are not among them."""
+    from s6flow.paper_figures.catalogue import FIGURES
+
+    return [name for name, figure in FIGURES.items() if identifier in figure.theorems]
+
+
+@click.command("new-theorem")
+@click.argument("identifier")
+@click.option("--group", required=True, help="The folder of proofs/theorems that it belongs to.")
+def new_theorem(identifier: str, group: str) -> None:
+    """Write proofs/theorems/GROUP/ID.py, and print what is at hand for it and the line for CHANGELOG.md.
+
+    The file loads and states a conjecture that its own check refutes; replace its parts one by one.
+    """
+    from s6flow.numeric.checks.measurements import MEASUREMENTS
+    from s6flow.proofs.drafts import at_hand, changelog_line, write_draft
+
+    path = write_draft(identifier, group)
+    click.echo(at_hand(MEASUREMENTS))
+    click.echo(
+        f"wrote proofs/theorems/{group}/{path.name}; next: s6flow check {identifier}, s6flow theorem {identifier}"
+    )
+    click.echo(f"CHANGELOG.md: {changelog_line(identifier)}")
 
 
 @click.command()
@@ -83,10 +120,10 @@ def check(
     finite horizon can be seen. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
     run, because this backend cannot judge it.
     """
-    from s6flow.commands.progress import bar
     from s6flow.files import write_atomic
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
+    from s6flow.progress import bar
     from s6flow.proofs.registry import REGISTRY, get
 
     require(backend)

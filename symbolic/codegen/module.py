@@ -1,7 +1,7 @@
 """From program to callable: print, write to the cache, import, and keep the text attached.
 
-The cache file is named by the hash of the text and of the tool versions that may change its meaning; it lies under
-$S6FLOW_CACHE, else the user's cache folder, else a temporary folder if that cannot be written.
+The cache file is named by the hash of the text and of the tool versions that may change its meaning. What it holds is
+compared with the text, and the text is what is compiled and run.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
-import os
 import platform
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +18,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s6flow.errors import CodegenError, FormatError, MissingDependencyError
+from s6flow.errors import CodegenError, MissingDependencyError
 from s6flow.files import write_atomic
 from s6flow.symbolic.codegen.arrays.flint import FLINT
 from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.printer import print_arrays
 from s6flow.symbolic.codegen.arrays.torch import TORCH
+from s6flow.symbolic.codegen.cache import cache_folder
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.numba.printer import HEADER as NUMBA_HEADER
 from s6flow.symbolic.codegen.numba.printer import print_numba
@@ -126,7 +124,7 @@ _IMPORTING = threading.RLock()
 
 
 def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = "") -> tuple[ModuleType, Path]:
-    """Import `text` as a module from the cache.
+    """Run `text` as a module whose file lies in the cache.
 
     Raises: MissingDependencyError: if a package is not installed.
     """
@@ -142,35 +140,27 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
                 f"Run pip install 's6flow[{extra}]'.",
             ) from None
     key = hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:20]
-    path = _cache_folder() / f"{name}_{key}.py"
-    if not path.exists() or path.read_text() != text:
-        write_atomic(path, text)
+    folder = cache_folder()
+    path = folder / f"{name}_{key}.py"
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_atomic(path, text, 0o600)
     label = f"s6flow_generated.{name}_{key}"
     with _IMPORTING:  # a module is registered before it has run: other threads must not see it half made
         if label not in sys.modules:
-            spec = importlib.util.spec_from_file_location(label, path)
-            assert spec is not None, "a path with .py has a spec"
-            assert spec.loader is not None, "a path with .py has a loader"
-            module = importlib.util.module_from_spec(spec)
+            module = ModuleType(label)
+            module.__file__ = str(path)  # Numba and Triton read the text there
             sys.modules[label] = module
             try:
-                spec.loader.exec_module(module)
+                # Compiled here from the text itself: the import system would believe whatever lies in __pycache__.
+                exec(compile(text, str(path), "exec"), vars(module))
+                if "numba" in packages:
+                    from s6flow.symbolic.codegen.numba.cache import guard
+
+                    guard(module, folder)
             except BaseException:
                 del sys.modules[label]
                 raise
     return sys.modules[label], path
-
-
-@functools.cache
-def _cache_folder() -> Path:
-    base = os.environ.get("S6FLOW_CACHE") or str(
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "s6flow"
-    )
-    try:
-        write_atomic(Path(base) / ".writable", "")
-        return Path(base)
-    except (FormatError, RuntimeError):
-        return Path(tempfile.mkdtemp(prefix="s6flow-"))
 
 
 def explain(program: Program, pipeline: str = "accurate") -> str:

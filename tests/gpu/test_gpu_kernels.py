@@ -90,8 +90,8 @@ def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
 
 def test_margin_is_reduced_on_the_device() -> None:
     from s6flow.symbolic.charts import growth_rate_program
+    from s6flow.symbolic.codegen.device_margin import generate_margin
     from s6flow.symbolic.codegen.module import generate
-    from s6flow.symbolic.codegen.triton.margin import generate_margin
 
     drawn = systems(5, 3000, 50, 2)
     names = generate(growth_rate_program()).inputs

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from s6flow.numeric.experiments import provenance
+from s6flow.numeric.evidence import of_a_run
 from s6flow.numeric.experiments.audited import audit_weights
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
 from s6flow.numeric.experiments.config import load_config
 from s6flow.numeric.experiments.results import FLAT, SHIPPED, gather, judge, shipped_config
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures.freshness import stale_reasons
-from s6flow.provenance import meaning_digest, package_root
+from s6flow.provenance import meaning_digest, package_root, source_files
 
 FOLDER = package_root() / "numeric" / "experiments" / "results"
 NAMES = ("lm", "reorder_digits", "reorder_listops")
@@ -101,7 +101,8 @@ def test_readme_reports_coexistence_as_committed() -> None:
 
 
 def test_code_digest_covers_what_decides_a_run() -> None:
-    modules = {name.removeprefix("s6flow.numeric.") for name in provenance.run_modules()}
+    found = source_files("s6flow.numeric.experiments.run", of_a_run)
+    modules = {name.removeprefix("s6flow.numeric.") for name in found}
     decides = {"model", "train", "update", "batches", "conditions", "config", "after", "run", "text", "listops"}
     assert {f"experiments.{name}" for name in decides} <= modules
     assert {"refinements.cone", "refinements.matrix", "refinements.softsort", "refinements.mixer"} <= modules

@@ -180,7 +180,7 @@ def test_graph_has_every_theorem_and_only_real_edges() -> None:
     named = {(data["step"][i], data["theorem"][j]) for i, j in data["rests_on"].tolist()}
     assert named == {(number, key) for number, step in steps.items() for key in step.theorems if key in REGISTRY}
     assert named
-    assert all(i != j for i, j in data["names"].tolist())
+    assert all(i != j for i, j in data["uses"].tolist())
 
 
 def test_every_cited_theorem_exists() -> None:

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from s6flow.errors import FormatError, S6FlowError
+from s6flow.paper_figures import blocks as page
 from s6flow.paper_figures import digest, draw, render
-from s6flow.paper_figures import index as page
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
@@ -120,6 +120,8 @@ def test_what_is_not_current_is_drawn(
 def test_digest_follows_code_data_and_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figure = FIGURES[NAME]
     code = digest.code_of(figure.path)
+    results = tmp_path / "result.json"
+    results.write_text("1")
     for module in (
         "s6flow.symbolic.criteria",
         "s6flow.numeric.flow.backends.numpy.driver",
@@ -129,12 +131,14 @@ def test_digest_follows_code_data_and_versions(monkeypatch: pytest.MonkeyPatch, 
     assert "s6flow.numeric.experiments.train" not in code
     before = digest.figure_digest(figure)
     assert digest.figure_digest(figure) == before
-    changed = tmp_path / "driver.py"
-    changed.write_bytes(code["s6flow.numeric.flow.backends.numpy.driver"].read_bytes() + b"# more\n")
-    monkeypatch.setitem(code, "s6flow.numeric.flow.backends.numpy.driver", changed)
-    monkeypatch.setattr(digest, "code_of", lambda module: code)
+    monkeypatch.setattr(digest, "code_digest", lambda *given: "other code")
     assert digest.figure_digest(figure) != before
     monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(digest, "result_files", lambda figure: [results])
+        shown = digest.figure_digest(figure)
+        results.write_text("2")
+        assert len({before, shown, digest.figure_digest(figure)}) == 3
     monkeypatch.setattr(digest, "versions", lambda figure: {"numpy": "0"})
     assert digest.figure_digest(figure) != before
 

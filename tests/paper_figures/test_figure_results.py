@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 
 from s6flow.errors import FormatError
+from s6flow.numeric import evidence
 from s6flow.paper_figures import draw, freshness
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.digest import result_files
 from s6flow.paper_figures.drawings import performance, training
-from s6flow.paper_figures.figure import FigureUnavailable
+from s6flow.paper_figures.figure import FigureUnavailable, result_files
 
 
 def test_training_shows_what_the_files_say() -> None:
@@ -72,12 +71,11 @@ def test_performance_finds_ratios_wherever_they_stand(tmp_path: Path) -> None:
 
 def _experiment(**change: Any) -> dict[str, Any]:
     from s6flow.numeric.experiments.config import load_config
-    from s6flow.numeric.experiments.provenance import code_digest
 
     content = {
         "config": {"name": "lm_cpu"},
         "config_digest": load_config("lm_cpu").digest(),
-        "provenance": [{"code": code_digest()}],
+        "provenance": [{"code": evidence.evidence_of(result_files(FIGURES["training"])[0]).digest()}],
     }
     return {**content, **change}
 
@@ -88,27 +86,21 @@ def _experiment(**change: Any) -> dict[str, Any]:
         ({}, None),
         ({"config_digest": "0"}, "configuration"),
         ({"provenance": [{"code": "0"}]}, "the code is"),
+        ({"provenance": []}, "does not say which code"),
         ({"config": {"name": "nothing"}}, "configuration is not there"),
     ],
 )
-def test_staleness_of_an_experiment(tmp_path: Path, change: dict[str, Any], reason: str | None) -> None:
-    pytest.importorskip("torch")
-    path = tmp_path / "result.json"
+def test_staleness_of_an_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], reason: str | None
+) -> None:
+    path = tmp_path / "numeric" / "experiments" / "results" / "lm.json"
+    path.parent.mkdir(parents=True)
     path.write_text(json.dumps(_experiment(**change)))
+    monkeypatch.setattr(evidence, "_name", lambda path: "numeric/experiments/results/lm.json")
     reasons = freshness.stale_reasons(path)
     assert (reasons == []) if reason is None else any(reason in line for line in reasons)
-
-
-def test_staleness_of_a_benchmark(tmp_path: Path) -> None:
-    script = tmp_path / "benchmarks" / "run.py"
-    path = tmp_path / "benchmarks" / "results" / "run.json"
-    path.parent.mkdir(parents=True)
-    script.write_text("print(1)")
-    digest = hashlib.sha256(script.read_bytes()).hexdigest()
-    path.write_text(json.dumps({"provenance": {"sources": {"benchmarks/run.py": digest}}}))
-    assert freshness.stale_reasons(path) == []
-    script.write_text("print(2)")
-    assert freshness.stale_reasons(path) == ["benchmarks/run.py has changed"]
+    if reason in ("the code is", "does not say which code"):
+        assert all("renew it: s6flow experiment lm" in line for line in reasons)
     path.write_text("[")
     assert "cannot be read" in freshness.stale_reasons(path)[0]
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("flint")
 
-from s6flow.errors import AssumptionError
+from s6flow.errors import AssumptionError, TheoremError
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.criteria.certify import certify_K, enclose_blow_up_time
+from s6flow.proofs import status
+from s6flow.proofs.registry import REGISTRY
 
 
 def test_witness_of_the_failing_dichotomy() -> None:
@@ -67,3 +73,20 @@ def test_an_inequality_is_certified_on_a_box_and_a_false_one_is_not() -> None:
     assert certify_box("convergence-monotone", box).certified
     bad = {**box, "mu": [(-3.0, 0.5)]}
     assert not certify_box("convergence-monotone", bad, max_boxes=200).certified
+
+
+def test_statuses_above_evidence_need_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theorem = REGISTRY["definite-later-tokens"]
+    for word in ("certified", "kernel-checked", "proved"):
+        with pytest.raises(TheoremError, match="given by hand"):
+            replace(theorem, evidence=word)
+    record = tmp_path / "certificates.json"
+    monkeypatch.setattr(status, "CERTIFICATES", record)
+    monkeypatch.setattr(status, "formal", lambda theorem: {})
+    try:
+        for text, word in (("of another statement", theorem.evidence), (theorem.latex(), "certified")):
+            record.write_text(json.dumps({theorem.id: hashlib.sha256(text.encode()).hexdigest()}))
+            status._certificates.cache_clear()
+            assert status.status(theorem) == word
+    finally:
+        status._certificates.cache_clear()

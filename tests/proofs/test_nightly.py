@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from s6flow.errors import FormatError
 from s6flow.numeric.checks import ENGINES, applicable, nightly
 from s6flow.numeric.checks.check import Verdict
 from s6flow.proofs.registry import REGISTRY
@@ -97,3 +98,33 @@ def test_the_readme_says_how_much_was_judged(report: dict[str, Any]) -> None:
     most = [name for name, count in sorted(idle.items(), key=lambda item: -item[1]) if count > LEAST / 2]
     assert f"`{most[0]}` ({idle[most[0]]:,} of {LEAST:,})" in text
     assert all(f"`{name}` ({idle[name]:,})" in text for name in most[1:])
+
+
+def test_rows_that_were_edited_and_reports_that_were_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "nightly.json"
+    arguments = [
+        "--examples",
+        "30",
+        "--backends",
+        "numpy",
+        "--processes",
+        "1",
+        "--integrator",
+        "numpy",
+        "--out",
+        str(out),
+    ]
+    monkeypatch.setattr(nightly, "REGISTRY", {"stationary": REGISTRY["stationary"]})
+    assert nightly.main(arguments) == 0
+    first = json.loads(out.read_text())
+    (row,) = first["theorems"]
+    margin = row["backends"]["numpy"]["margin"]
+    row["backends"]["numpy"]["margin"] = 12345.0  # better than it was
+    out.write_text(json.dumps(first))
+    assert nightly.main(arguments) == 0
+    assert json.loads(out.read_text())["theorems"][0]["backends"]["numpy"]["margin"] == margin
+    for torn in ("", "[1]", '{"theorems": [3]}', out.read_text()[:200]):
+        out.write_text(torn)
+        with pytest.raises(FormatError, match="whole"):
+            nightly.main(arguments)
+        assert out.read_text() == torn

@@ -15,9 +15,9 @@ from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
 from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
 from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.arrays import numpy as numpy_runtime
+from s6flow.symbolic.codegen.device_margin import generate_margin
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton import runtime as rt
-from s6flow.symbolic.codegen.triton.margin import generate_margin
 
 found: dict[str, float] = {}
 rng = np.random.default_rng(7)

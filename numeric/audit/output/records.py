@@ -26,6 +26,7 @@ from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.proofs.registry import GROUPS
 from s6flow.proofs.status import status
 from s6flow.symbolic.ends import OBSERVED, SCENARIOS, theorems
+from s6flow.text import formula_free
 
 __all__ = ["SCHEMA", "channel_values", "schema", "statuses", "summary", "to_json", "write_csv", "write_json"]
 
@@ -172,7 +173,7 @@ def write_csv(report: AuditReport, path: str | os.PathLike[str]) -> Path:
         for channel, row in enumerate(zip(*columns, strict=True)):
             line = describe(numbers, channel, layer.floor) if layer.affine else ""
             cells = [str(v).lower() if isinstance(v, bool) else "" if v is None else v for v in row]
-            writer.writerow([layer.name, *cells, line, health.get(layer.name, "")])
+            writer.writerow([formula_free(layer.name), *cells, line, health.get(layer.name, "")])
     return write_atomic(path, buffer.getvalue())
 
 

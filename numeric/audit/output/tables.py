@@ -57,9 +57,9 @@ def _layers(report: AuditReport) -> list[RenderableType]:
         scenarios.add_column(word.replace(" ", "\N{NO-BREAK SPACE}"), justify="right", overflow="fold")
     step = -(-len(report.layers) // _MOST_ROWS)
     for name, layer in list(zip(names, report.layers, strict=True))[::step]:
-        numbers.add_row(name, *_cells(layer))
+        numbers.add_row(Text(name), *_cells(layer))
         sides = [layer.words(f"scenario_{sign}").counts() for sign in SIGNS[:2]]
-        scenarios.add_row(name, *("/".join(str(side.get(word, 0)) for side in sides) for word in words))
+        scenarios.add_row(Text(name), *("/".join(str(side.get(word, 0)) for side in sides) for word in words))
     thinned = f" One layer in {step} is shown; --json, --csv and --html have them all." if step > 1 else ""
     note = (
         "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; control_z: distance in sd; "

@@ -314,6 +314,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "off-axes": _set("x", lambda v: np.where(v == 0, 1.0, v)),
     "form-negative": _definite(-1.0),
     "form-positive": _definite(1.0),
+    "constant-steps": _set("S_dt_in", np.zeros_like),
     "equal-steps": _equal_steps,
     "rows-independent": _nothing,
     "wider": _nothing,

@@ -3,7 +3,6 @@
 import sympy as sp
 
 from s6flow.symbolic import criteria as cr
-from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 

@@ -19,7 +19,7 @@ is_second = sp.Eq(l, 2, evaluate=False)
 
 def proof() -> tuple[Step, ...]:
     """The ratio of the two tokens against ln|x_1|."""
-    rho, K, q = sp.symbols("rho K q", positive=True)
+    rho = sp.Symbol("rho", positive=True)
     far = -1 + rho**3  # K -> 0 and Delta(x_2)/Delta(x_1) -> rho as both tokens grow
     return (
         Step(

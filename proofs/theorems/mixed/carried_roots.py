@@ -23,7 +23,7 @@ THEOREM = Theorem(
         "s-nonzero": "for s = 0 K is one number, which is zero for mu = (1, -2), a = (1, 2), b = 0; then every x is a root, and "
         "balls cannot certify their count: such a system is undecided",
     },
-    evidence="certified",
+    evidence="numeric",
     ranges={"a": (1e-1, 20.0)},
     notes=(
         "Roots are isolated in ball arithmetic with certified signs and a certified count; x and Delta "

@@ -2,7 +2,6 @@
 
 import sympy as sp
 
-from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
 from s6flow.symbolic.theorem import Counterexample, Rate, Theorem

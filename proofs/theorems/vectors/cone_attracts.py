@@ -15,7 +15,8 @@ THEOREM = Theorem(
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
     assumptions=("form-hyperbolic", "no-projection-bias", "off-axes"),
     conclusion=sp.And(
-        sp.Eq(sp.Limit(ob.form_t, nt.t, sp.oo), 0, evaluate=False), sp.Gt(sp.Limit(ob.norm_t, nt.t, sp.oo), 0, evaluate=False)
+        sp.Eq(sp.Limit(ob.form_t, nt.t, sp.oo), 0, evaluate=False),
+        sp.Gt(sp.Limit(ob.norm_t, nt.t, sp.oo), 0, evaluate=False),
     ),
     finite=sp.And(sp.Le(sp.Abs(ob.form_t), sp.Rational(1, 100)), sp.Ge(ob.norm_t, ob.norm_0 / 10**3)),
     measurement="vector",

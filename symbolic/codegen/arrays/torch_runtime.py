@@ -64,8 +64,9 @@ def where(condition: torch.Tensor | bool, x: torch.Tensor | float, y: torch.Tens
     return torch.where(torch.as_tensor(condition, device=x.device), x, y)
 
 
-def product_error(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """x y - fl(x y): through float64 for float32, by Dekker's splitting for float64."""
+def product_error(x: torch.Tensor | float, y: torch.Tensor | float) -> torch.Tensor:
+    """x y - fl(x y): through float64 for float32, by Dekker's splitting for float64; one of the two may be a number."""
+    x, y = _pair(x, y)
     product = x * y
     if product.dtype == torch.float32:
         return (x.double() * y.double() - product.double()).float()

@@ -1,0 +1,206 @@
+"""The committed results: what code each rests on, whether it is still that, and the command that renews it.
+
+A result records the digest of the code that made it. One that was made before there was this digest, or before it was
+computed as it is now, keeps what it recorded; beside it `evidence.json` says which commit's tree made it, and the digest
+of that tree. Such a line holds for that very file only, by its hash. It is written once, from the history:
+
+python -m s6flow.numeric.evidence COMMIT FILE...
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from s6flow.errors import FormatError, S6FlowError
+from s6flow.files import write_atomic
+from s6flow.provenance import code_digest, package_root
+
+__all__ = ["EVIDENCE", "Evidence", "committed", "evidence_of", "stale_reasons"]
+
+_STAMPS = "numeric/evidence.json"
+_EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
+#: What the package offers to importers, and what only records: no part of a run.
+_ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
+#: What words an error, writes a file, shows how far it is; and this table.
+_HOUSEKEEPING = {f"s6flow.{name}" for name in ("errors", "files", "progress", "provenance", "text", "numeric.evidence")}
+_APART = ("s6flow.proofs.theorems", "s6flow.proofs.formal", "s6flow.symbolic.derivation")
+
+
+def of_a_run(module: str) -> bool:
+    """Model, data, conditions, training and measurement; not the audit of the trained weights, nor the claims."""
+    return module not in _ASIDE and module.startswith(_EXPERIMENTS)
+
+
+def of_a_check(module: str) -> bool:
+    """What computes. Statements and derivations have digests of their own in each row."""
+    return module not in _HOUSEKEEPING and not module.startswith(_APART)
+
+
+def of_a_benchmark(module: str) -> bool:
+    """All that computes."""
+    return of_a_check(module)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One kind of committed result.
+
+    Args:
+        pattern: of its files, from the root of the repository.
+        roots: modules that were run, and scripts by their paths from there.
+        wanted: which of the modules that they import decide the result.
+        renew: the command that makes it anew.
+    """
+
+    pattern: str
+    roots: tuple[str, ...]
+    wanted: Callable[[str], bool]
+    renew: str
+
+    def digest(self, root: Path | None = None) -> str:
+        """Of the code as it is now, or below another checkout.
+
+        Raises: S6FlowError: a root is not there.
+        """
+        base = _repository() if root is None else root
+        roots = [base / name if name.endswith(".py") else name for name in self.roots]
+        return code_digest(roots, self.wanted, root=base / "s6flow")
+
+
+def _benchmark(result: str, script: str, options: str, where: str) -> Evidence:
+    command = f"python benchmarks/{script} {options} benchmarks/results/{result}{where}"
+    return Evidence(f"benchmarks/results/{result}", (f"benchmarks/{script}",), of_a_benchmark, command)
+
+
+EVIDENCE: tuple[Evidence, ...] = (
+    Evidence("proofs/nightly.json", ("s6flow.numeric.checks.check",), of_a_check, "make nightly"),
+    Evidence(
+        "numeric/experiments/results/lm.json",
+        ("s6flow.numeric.experiments.run",),
+        of_a_run,
+        "s6flow experiment lm --config lm --out DIR, on a GPU",
+    ),
+    Evidence(
+        "numeric/experiments/results/reorder_*.json",
+        ("s6flow.numeric.experiments.run",),
+        of_a_run,
+        "s6flow experiment reorder --config NAME --out DIR, on a GPU",
+    ),
+    _benchmark("audit_cpu.json", "audit.py", "--json", ""),
+    _benchmark("cpu_flow.json", "cpu_flow.py", "--out", ""),
+    _benchmark("gpu_h100.json", "gpu_flow.py", "--out", ", on a GPU"),
+    _benchmark("gpu_mamba_h100.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
+    _benchmark("gpu_parity_h100.json", "gpu_parity.py", "--out", ", on a GPU"),
+    _benchmark("gpu_tiles_h100.json", "gpu_tiles.py", "--out", ", on a GPU"),
+)
+
+
+def _repository() -> Path:
+    return package_root().resolve().parent
+
+
+def committed() -> list[Path]:
+    """Every result file of this checkout that the table knows."""
+    return sorted(path for row in EVIDENCE for path in _repository().glob(row.pattern))
+
+
+def evidence_of(path: Path) -> Evidence:
+    """The row of a result.
+
+    Raises: FormatError: the table has none: nothing would say when such a result is stale.
+    """
+    name = _name(path)
+    row = next((row for row in EVIDENCE if fnmatchcase(name, row.pattern)), None)
+    if row is None:
+        raise FormatError("a committed result must be in the table of evidence", name, "s6flow.numeric.evidence")
+    return row
+
+
+def _name(path: Path) -> str:
+    full, base = path.resolve(), _repository()
+    return full.relative_to(base).as_posix() if full.is_relative_to(base) else full.as_posix()
+
+
+@cache
+def _now(row: Evidence) -> str:
+    return row.digest()
+
+
+def stale_reasons(path: Path, content: Any = None) -> list[str]:
+    """Why a result no longer belongs to this tree, with the command that renews it; empty if it does.
+
+    Args:
+        path: of the file.
+        content: what stands in it, if it has been read.
+    """
+    try:
+        row, now = evidence_of(path), _now(evidence_of(path))
+        text = path.read_bytes()
+        recorded = set(_recorded(json.loads(text) if content is None else content))
+    except (OSError, ValueError, S6FlowError) as error:
+        return [f"it cannot be checked ({error})"]
+    stamp = _stamps().get(_name(path), {})
+    if stamp.get("sha256") == hashlib.sha256(text).hexdigest():
+        recorded = {stamp["code"]}
+    if not recorded:
+        return [f"it does not say which code made it; renew it: {row.renew}"]
+    return [f"the code is {now}, the result's was {code}; renew it: {row.renew}" for code in sorted(recorded - {now})]
+
+
+def _stamps() -> dict[str, dict[str, str]]:
+    path = _repository() / _STAMPS
+    found: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _recorded(content: Any) -> Iterator[str]:
+    """The digests in a document: `code` at its top, or in a `provenance` anywhere."""
+    if isinstance(content, dict):
+        if isinstance(content.get("code"), str):
+            yield content["code"]
+        for key, part in content.items():
+            if key == "provenance" or isinstance(part, dict):
+                yield from _recorded(part)
+    elif isinstance(content, list):
+        for part in content:
+            yield from _recorded(part)
+
+
+def main(arguments: list[str]) -> int:
+    """Say of files which commit's tree made them."""
+    commit, *names = arguments
+    whole = _git("rev-parse", commit).decode().strip()
+    stamps = _stamps()
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(_git("archive", whole))) as archive:
+            archive.extractall(folder, filter="tar")
+        for name in names:
+            path = _repository() / name
+            if path.read_bytes() != (Path(folder) / name).read_bytes():
+                raise FormatError("a stamp is for a result as the commit has it", name, commit[:12])
+            code = evidence_of(path).digest(Path(folder).resolve())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            stamps[name] = {"code": code, "commit": whole, "sha256": digest}
+            print(f"{name}: {code}", *stale_reasons(path))
+    write_atomic(_repository() / _STAMPS, json.dumps(stamps, indent=1, sort_keys=True) + "\n")
+    return 0
+
+
+def _git(*words: str) -> bytes:
+    return subprocess.run(["git", *words], cwd=_repository(), check=True, capture_output=True).stdout
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

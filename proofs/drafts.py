@@ -1,0 +1,104 @@
+"""The file of a new theorem, with what is at hand to write it: measurements, observables, assumptions, kinds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from s6flow.errors import TheoremError
+from s6flow.files import write_atomic
+from s6flow.proofs.registry import GROUPS, REGISTRY
+from s6flow.symbolic.assumptions import ASSUMPTIONS
+from s6flow.symbolic.observables import LETTERS, OBSERVABLES
+from s6flow.symbolic.theorem import KINDS
+
+__all__ = ["at_hand", "changelog_line", "draft", "write_draft"]
+
+FOLDER = Path(__file__).parent / "theorems"
+
+_DRAFT = '''"""{sentence} (theory SECTION)."""
+
+import sympy as sp
+
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+l = nt.l
+
+THEOREM = Theorem(
+    id="{identifier}",
+    title="{sentence}",
+    section="SECTION",
+    source="ours (theory SECTION)",
+    kind="inequality",
+    variables=("mu", "a", "s", "b", "floor", "x0"),
+    assumptions=("states-nonpositive",),
+    # a claim that is false as it stands: `s6flow check {identifier}` shows the system that breaks it
+    conclusion=sp.Ge(sp.Abs(ob.x_t[l]), sp.Abs(nt.x0[l])),
+    measurement="trajectory",
+    counterexamples=(
+        Counterexample(
+            "states-nonpositive",
+            {{"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}},
+            "Why the conclusion fails here.",
+        ),
+    ),
+    evidence="conjecture",
+    notes="",
+)
+'''
+
+
+def draft(identifier: str) -> str:
+    """The text of a file that loads: a conjecture that its check refutes, to be replaced part by part.
+
+    Raises: TheoremError: if the id is no kebab-case slug or is taken.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", identifier):
+        raise TheoremError("a theorem id must be a kebab-case slug", repr(identifier))
+    if identifier in REGISTRY:
+        raise TheoremError(
+            "theorem ids must be unique", identifier, "", "Choose another, or edit the file of that one."
+        )
+    return _DRAFT.format(identifier=identifier, sentence=identifier.replace("-", " ").capitalize())
+
+
+def write_draft(identifier: str, group: str, folder: Path = FOLDER) -> Path:
+    """Write the file of a new theorem and return its path; nothing that exists is touched.
+
+    Raises: TheoremError: an unknown group, or an id that is taken or no slug.
+    """
+    if group not in GROUPS:
+        raise TheoremError("a theorem's group must be one of " + ", ".join(GROUPS), group)
+    path = folder / group / (identifier.replace("-", "_") + ".py")
+    text = draft(identifier)
+    if path.exists():
+        raise TheoremError("a new theorem must not overwrite a file", path.name, group)
+    return write_atomic(path, text)
+
+
+def at_hand(measurements: Iterable[str]) -> str:
+    """Kinds, measurements, assumptions, letters and observables as a listing; the caller knows the measurements."""
+
+    def rows(table: Iterable[tuple[str, str]]) -> list[str]:
+        return [f"  {name:22} {words}" for name, words in table]
+
+    return "\n".join(
+        [
+            f"kinds: {', '.join(KINDS)}",
+            f"measurements: {', '.join(measurements)}",
+            "assumptions:",
+            *rows((key, entry.words) for key, entry in ASSUMPTIONS.items()),
+            "letters:",
+            *rows((name, row.meaning) for name, row in LETTERS.items()),
+            "observables:",
+            *rows((name, row.meaning) for name, row in OBSERVABLES.items()),
+        ]
+    )
+
+
+def changelog_line(identifier: str) -> str:
+    """The line that CHANGELOG.md wants under Unreleased, Added."""
+    return f"- Theorem `{identifier}`: TITLE."

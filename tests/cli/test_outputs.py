@@ -1,0 +1,275 @@
+"""Outputs destroy nothing that they name, and every command tells its ends apart by the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from s6flow.cli import main
+from s6flow.errors import FormatError
+from s6flow.files import atomic_path, check_output, refuse_clashes, write_atomic
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of one call."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command line as a user types it; S is the program."""
+    given = {**os.environ, **environment, "S": f"{sys.executable} -m s6flow"}
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=given)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    shapes = {"A_log": (6, 4), "x_proj.weight": (10, 6), "dt_proj.weight": (6, 2), "dt_proj.bias": (6,), "D": (6,)}
+    path = tmp_path / "in.safetensors"
+    save_file({f"layers.0.mixer.{key}": rng.normal(size=s).astype(np.float32) for key, s in shapes.items()}, path)
+    return path
+
+
+class TestWhatIsNoFile:
+    def test_a_device_stays_a_device(self, tmp_path: Path) -> None:
+        write_atomic(os.devnull, "gone")
+        assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+        link = tmp_path / "link"
+        link.symlink_to(os.devnull)
+        write_atomic(link, "gone")
+        assert link.is_symlink()
+        assert leftovers(tmp_path) == []
+
+    def test_a_pipe_is_written_through(self, tmp_path: Path) -> None:
+        pipe, heard = tmp_path / "pipe", []
+        os.mkfifo(pipe)
+        reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+        reader.start()
+        write_atomic(pipe, "through")
+        reader.join(10)
+        assert heard == ["through"]
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        assert leftovers(tmp_path) == []
+
+    @pytest.mark.parametrize("how", ["| cat", "> {out}; cat {out}"])
+    def test_the_standard_output_by_its_name(self, tmp_path: Path, how: str) -> None:
+        done = shell(f"$S simulate --mu=-1 --csv /dev/stdout {how.format(out=tmp_path / 'x')}")
+        lines = done.stdout.splitlines()
+        assert any(line.startswith("log_time,x_1") for line in lines)
+        assert "wrote /dev/stdout" in lines
+        assert os.path.islink("/dev/stdout")
+
+    def test_a_full_device_is_one_line(self) -> None:
+        done = shell("$S simulate --mu=-1 --csv /dev/full")
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "No space left" in done.stderr
+
+
+class TestWhatIsThere:
+    def test_links_are_followed_and_modes_kept(self, tmp_path: Path) -> None:
+        real, link = tmp_path / "real", tmp_path / "link"
+        real.write_text("old")
+        real.chmod(0o600)
+        link.symlink_to("real")
+        write_atomic(link, "new")
+        assert link.is_symlink()
+        assert real.read_text() == "new"
+        assert stat.S_IMODE(real.stat().st_mode) == 0o600
+        dangling = tmp_path / "later"
+        dangling.symlink_to("not yet")
+        write_atomic(dangling, "new")
+        assert (tmp_path / "not yet").read_text() == "new"
+        assert leftovers(tmp_path) == []
+
+    @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only the superuser gives files away")
+    def test_owners_are_kept(self, tmp_path: Path) -> None:
+        path = tmp_path / "theirs"
+        path.write_text("old")
+        os.chown(path, 1234, 2345)
+        path.chmod(0o640)
+        write_atomic(path, "new")
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 2345, 0o640)
+
+    def test_a_new_file_follows_the_umask(self, tmp_path: Path) -> None:
+        before = os.umask(0o027)
+        try:
+            write_atomic(tmp_path / "new", "x")
+            write_atomic(tmp_path / "private", "x", 0o600)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+        assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
+
+    def test_a_read_only_file_and_a_folder_are_refused_before_work(self, tmp_path: Path) -> None:
+        path = tmp_path / "kept"
+        path.write_text("old")
+        path.chmod(0o444)
+        for refused in (path, tmp_path):
+            with pytest.raises(FormatError, match=r"read-only|folder"):
+                check_output(refused)
+            with pytest.raises(FormatError):
+                write_atomic(refused, "new")
+        assert path.read_text() == "old"
+        circle = tmp_path / "circle"
+        circle.symlink_to("circle")
+        with pytest.raises(FormatError):
+            write_atomic(circle, "new")
+
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path: Path) -> None:
+        path = tmp_path / "kept"
+        path.write_text("old")
+        with pytest.raises(ZeroDivisionError), atomic_path(path) as temporary:
+            temporary.write_text(str(1 / 0))
+        assert path.read_text() == "old"
+        assert leftovers(tmp_path) == []
+
+    def test_a_terminated_command_leaves_no_temporary_file(self, tmp_path: Path) -> None:
+        code = "import sys, time; from s6flow import cli, files\n"
+        code += "def slow(arguments):\n with files.atomic_path(sys.argv[1]) as path:\n"
+        code += "  path.write_text('half'); print('here', flush=True); time.sleep(60)\n"
+        code += "cli._run = slow\ncli.main()\n"
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "x")], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 128 + signal.SIGTERM
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestClashes:
+    @pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
+    @pytest.mark.parametrize("way", ["same", "spelt", "link", "hard", "config"])
+    def test_an_input_is_never_an_output(
+        self, capsys: pytest.CaptureFixture[str], model: Path, option: str, way: str
+    ) -> None:
+        config = model.parent / "config.json"
+        config.write_text("{}")
+        target = model
+        if way == "spelt":
+            target = model.parent / "." / ".." / model.parent.name / model.name
+        elif way == "config":
+            target = config
+        elif way in ("link", "hard"):
+            target = model.parent / "other"
+            (os.link if way == "hard" else os.symlink)(model, target)
+        before = {path: path.read_bytes() for path in (model, config)}
+        for source in (model, model.parent):
+            code, out, err = run(capsys, "audit", str(source), option, str(target))
+            assert (code, out) == (1, "")
+            assert "which is the input SOURCE" in err
+            assert len(err.splitlines()) == 1
+        assert {path: path.read_bytes() for path in (model, config)} == before
+
+    def test_two_outputs_through_links_clash(self, capsys: pytest.CaptureFixture[str], model: Path) -> None:
+        first, link = model.parent / "a", model.parent / "b"
+        link.symlink_to("a")
+        code, _, err = run(capsys, "audit", str(model), "--json", str(first), "--csv", str(link))
+        assert code == 1
+        assert "which is the output --json" in err
+        assert not first.exists()
+        code, _, err = run(capsys, "simulate", "--mu=-1", "--csv", str(first) + ".png", "--plot", str(first) + ".png")
+        assert code == 1
+        assert list(model.parent.glob("a*")) == []
+
+    def test_states_are_an_input(self, capsys: pytest.CaptureFixture[str], model: Path) -> None:
+        states = model.parent / "states.npz"
+        np.savez(states, a=np.ones((2, 6)))
+        before = states.read_bytes()
+        code, _, err = run(capsys, "audit", str(model), "--states", str(states), "--json", str(states))
+        assert code == 1
+        assert "--states" in err
+        assert states.read_bytes() == before
+
+    def test_what_is_thrown_away_may_be_thrown_away_twice(self) -> None:
+        refuse_clashes({"--a": [os.devnull], "--b": [os.devnull]}, {})
+
+    def test_shipped_audits_go_through_a_device_one_by_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, _, _ = run(capsys, "audit", "--layers", "0", "--shuffles", "2", "--csv", os.devnull)
+        assert code == 0
+        assert not list(Path(os.devnull).parent.glob("null-*"))
+
+    def test_an_archive_of_an_experiment_is_not_its_configuration(self, tmp_path: Path) -> None:
+        pytest.importorskip("torch")
+        from s6flow.numeric.experiments.launch import run_experiment
+
+        config = tmp_path / "mine.toml"
+        config.write_text("[data]")
+        with pytest.raises(FormatError, match="input --config"):
+            run_experiment("lm", config, tmp_path / "out", archive=config)
+        assert config.read_text() == "[data]"
+
+
+class TestTerminals:
+    @pytest.mark.parametrize("command", ["simulate --mu=-1", "simulate --mu=-1 --json", "theorem scaling", "--help"])
+    def test_full_closed_and_plain(self, command: str) -> None:
+        full = shell(f"$S {command} > /dev/full")
+        assert full.returncode == 1
+        assert len(full.stderr.splitlines()) == 1, full.stderr
+        gone = shell(f"$S {command} | true; echo ${{PIPESTATUS[0]}}")
+        assert (gone.stdout.strip(), gone.stderr) == ("0", "")
+        plain = shell(f"$S {command}", PYTHONIOENCODING="ascii")
+        assert (plain.returncode, plain.stderr) == (0, "")
+        assert plain.stdout.isascii()
+        if "--json" in command:
+            json.loads(plain.stdout)
+
+    def test_an_audit_in_ascii(self, model: Path) -> None:
+        for option in ("", "--json"):
+            done = shell(f"$S audit {model} {option}", PYTHONIOENCODING="ascii")
+            assert (done.returncode, done.stderr) == (0, "")
+
+    def test_a_table_into_a_closed_pipe(self) -> None:
+        gone = shell("$S theorems | head -1; echo ${PIPESTATUS[0]}")
+        assert gone.stdout.split()[-1] == "0"
+        assert gone.stderr == ""
+
+
+def test_a_run_that_failed_exits_with_three(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["simulate", "--mu=1e300", "--s", "1e300", "--x0", "1e-300,1e90"]
+    code, out, err = run(capsys, *arguments, "--json")
+    report = json.loads(out)
+    assert report["ended"] not in ("horizon", "blow_up")
+    assert code == 3
+    assert len(err.splitlines()) == 1
+
+
+def test_an_empty_name_is_an_error_not_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["audit", ""], ["audit", "~nobody-at-all"], ["simulate", "--mu=-1", "--csv", ""]):
+        code, out, err = run(capsys, *arguments)
+        assert code == 1
+        assert out == ""
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY", b"PK\x05\x06" + bytes(18)])
+def test_broken_states_are_one_line(capsys: pytest.CaptureFixture[str], model: Path, content: bytes) -> None:
+    states = model.parent / "states.npz"
+    states.write_bytes(content)
+    code, _, err = run(capsys, "audit", str(model), "--states", str(states))
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    np.savez(states, a=np.array([(1, 2.0)], dtype=[("x", int), ("y", float)]))
+    code, _, err = run(capsys, "audit", str(model), "--states", str(states))
+    assert code == 1
+    assert "npz file of numbers" in err
