@@ -16,7 +16,7 @@ __all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near"]
 
 #: Groups in the order of the theory.
 GROUPS = (
-    "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors",
+    "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors", "state",
 )  # fmt: skip
 
 

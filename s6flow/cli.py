@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new-theorem": ("theorems", "Write the file of a new theorem; list what is at hand for it."),
     "check": ("theorems", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
+    "diff": ("diff", "Compare two checkpoints: health, signs of mu, memory, weights."),
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),
     "figures": ("figures", "Draw the paper's figures."),
     "prove": ("prove", "Check the formal proofs with Coq's kernel."),

@@ -16,6 +16,7 @@ from s6flow.errors import TheoremError
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
 
@@ -129,6 +130,11 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
      "all channels have the same step"),
     ("rows-independent", sp.Eq(ob.row_rank, 2 * nt.N), "the 2N rows of S_B and S_C are linearly independent (so 2N <= D)"),
     ("wider", nt.N < nt.D, "the state size is below the width"),
+    ("inputs-bounded", sp.Le(sp.Abs(st.v[l]), st.v_max), "no token writes more than V"),
+    ("steps-bounded", sp.Le(st.Delta[l], st.delta_max), "no step exceeds the largest one"),
+    ("inputs-constant", sp.Eq(st.v[l], st.v_max), "every token writes V"),
+    ("steps-constant", sp.Eq(st.Delta[l], st.delta_max), "all steps are equal"),
+    ("channels-bounded", sp.Le(sp.Abs(nt.x[l, nt.d]), st.x_max[nt.d]), "no input of a channel exceeds its range"),
 )  # fmt: skip
 
 #: key -> assumption.

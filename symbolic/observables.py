@@ -92,6 +92,9 @@ square_t = sp.IndexedBase("square_t", real=True)
 constants_before = sp.IndexedBase("constants_before", real=True)
 spectrum = sp.IndexedBase("spectrum", real=True)
 small = sp.IndexedBase("small", real=True)
+bits_lost, bits_moved, h_rounded, update = sp.symbols("bits_lost bits_moved h_rounded update", real=True)
+trace_term = sp.IndexedBase("trace_term", real=True)
+mean_term = sp.IndexedBase("mean_term", real=True)
 
 
 def _rows(*rows: tuple[Any, ...]) -> dict[str, Notation]:
@@ -115,6 +118,18 @@ LETTERS: dict[str, Notation] = {
         ("row", r"\rho_{{{0}}}", ("rank",), "real", "the row of the step projection that all channels share"),
         ("bias", "b", (), "real", "the step bias that all channels share"),
         ("on_axis", "e_{{{0}}}", ("channel",), "0 or 1", "the unit vector of a channel axis"),
+        ("Delta", r"\Delta_{{{0}}}", ("token",), "positive", "step of each token, of any kind"),
+        ("v", "v_{{{0}}}", ("token",), "real", "what each token writes, B_l u_l"),
+        ("v_copy", r"\tilde v_{{{0}}}", ("token",), "real", "what the tokens of a second input write"),
+        ("v_max", "V", (), "positive", "largest |v_l|"),
+        ("delta_max", r"\overline\Delta", (), "positive", "largest step"),
+        ("width", r"\Delta", (), "positive", "one step"),
+        ("age", "k", (), "positive", "tokens since something was written"),
+        ("bits", "p", (), "natural", "bits of a number, the leading one among them"),
+        ("h_state", "h", (), "real", "a state before it is rounded"),
+        ("update", "u", (), "real", "what is added to a state"),
+        ("x_max", "U_{{{0}}}", ("channel",), "positive", "largest absolute input of each channel"),
+        ("skip", "D_{{{0}}}", ("channel",), "real", "weight of the D skip of each channel"),
     ),
 }
 
@@ -235,6 +250,23 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("step_of", r"\Delta_{{{0}}}", ("channel",), "positive", "step of a channel at token 1"),
     ("mean_rate", r"(\sum_d p_d \Delta_d)'", (), "real", "velocity of the mean step under the layer"),
     ("y_t", "y(t)", (), "real", "value of one token at depth-time t"),
+    (
+        "bits_lost",
+        r"2^p\,(1 - \operatorname{rd}(e^{-a\Delta}))",
+        (),
+        "nonnegative",
+        "last bits that a rounded gate is below 1",
+    ),
+    ("h_rounded", r"\operatorname{rd}(h)", (), "real", "the state, rounded to p bits"),
+    (
+        "bits_moved",
+        r"2^p\,|\operatorname{rd}(\operatorname{rd}(h) + u) - \operatorname{rd}(h)|/|\operatorname{rd}(h)|",
+        (),
+        "nonnegative",
+        "last bits by which an update moves a rounded state",
+    ),
+    ("trace_term", r"\operatorname{{tr}}(M\Sigma)_{{{0}}}", ("token",), "real", "tr(M Sigma) of the tokens up to here"),
+    ("mean_term", r"(m^\top M m)_{{{0}}}", ("token",), "real", "m^T M m of the tokens up to here"),
     (
         "sharp",
         r"\chi",

@@ -1,6 +1,7 @@
 """The audit: verdicts on every channel of a checkpoint, with what they mean and what they rest on."""
 
 from s6flow.numeric.audit.columns import COLUMNS, Column
+from s6flow.numeric.audit.output.health import write_health_csv
 from s6flow.numeric.audit.output.page import to_html, write_html
 from s6flow.numeric.audit.output.records import SCHEMA, schema, to_json, write_csv, write_json
 from s6flow.numeric.audit.output.tables import render_reading, render_table
@@ -20,6 +21,7 @@ __all__ = [
     "to_html",
     "to_json",
     "write_csv",
+    "write_health_csv",
     "write_html",
     "write_json",
 ]

@@ -6,7 +6,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -24,6 +25,7 @@ from s6flow.numeric.criteria.certificate import certified_column
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import channel_numbers, prepare
 from s6flow.numeric.criteria.verdict import channel_verdicts
+from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, layer_healths
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
 
 __all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
@@ -108,6 +110,7 @@ class AuditReport:
         layers: the audited layers in depth order.
         withheld: layers that were found but not judged, each with its reason.
         skipped: names of layers that were not asked for.
+        health: what comes before any scenario, of every layer of whatever family.
     """
 
     source: str
@@ -117,6 +120,7 @@ class AuditReport:
     layers: tuple[LayerAudit, ...]
     withheld: tuple[WithheldLayer, ...]
     skipped: tuple[str, ...] = ()
+    health: Diagnosis = field(default_factory=lambda: Diagnosis(CONTEXT, ()))
 
     @property
     def channels(self) -> int:
@@ -179,7 +183,7 @@ def audit_layer(
 
 
 def audit(
-    source: str,
+    source: Any,
     *,
     simulate: bool = False,
     certify: bool = False,
@@ -189,21 +193,25 @@ def audit(
     device: str = "cpu",
     states: TokenStates | None = None,
     shuffles: int = 200,
+    context: int = CONTEXT,
 ) -> AuditReport:
-    """Judge every channel of every S6 layer of a checkpoint.
+    """Judge every channel of every S6 layer of a checkpoint, its health first.
+
+    A layer that is dead or holds a NaN gets no scenario: it is withheld, and its health says why.
 
     Args:
-        source: a path, a hub id or the name of an installed package.
+        source: a path, a hub id or the name of an installed package; or a model in memory, a `torch.nn.Module`.
         simulate: also integrate every channel's flow from random starts.
-        certify: also certify the dichotomy's verdicts in interval arithmetic.
+        certify: also certify the dichotomy's verdicts, and the bounds of health, in interval arithmetic.
         layers: names, patterns with * and ?, or positions from 0, of the layers to judge; all by default.
         seed: of the shuffles and of the starts, >= 0.
         progress: called with (done, total, name) after every layer.
         device: where the simulation runs, a key of `devices.SIMULATORS`; all else is computed on the CPU.
         states: on a GPU: layer name -> tokens that a network fed to the layer's scan, shape (token, channel).
         shuffles: permutations of the control, at least 2.
-    Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: if no layer is left to judge.
-        AssumptionError: a seed < 0, fewer than two shuffles, an unknown device.
+        context: tokens that memory is compared with.
+    Raises: SourceError, FormatError: as `open_checkpoint`; SourceError: a pattern that matches no layer.
+        AssumptionError: a seed < 0, fewer than two shuffles, an unknown device, a context < 1.
         MissingDependencyError: the device or the certificates need what is not there.
     """
     if seed < 0:
@@ -212,11 +220,19 @@ def audit(
         raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
     simulator(device, states)
     checkpoint = open_checkpoint(source)
+    source = checkpoint.source
     chosen = _choose(checkpoint, layers)
     unknown = set(states or ()) - set(_all_names(checkpoint))
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
         raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
+    found = layer_healths(checkpoint.store, checkpoint.config, context, certify)
+    health = Diagnosis(context, tuple(layer for layer in found if layers is None or layer.name in chosen))
+    lost = {layer.name: _withheld(layer) for layer in health.layers if layer.fatal}
+    for layer in health.layers:
+        if layer.damage:
+            _refuse(checkpoint, layer.name)
+    alive = {name: None for name in chosen if name not in lost}
     judged: list[LayerAudit] = []
     options: dict[str, Any] = {
         "simulate": simulate,
@@ -230,16 +246,32 @@ def audit(
     exponential_sum()
     # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.
     workers = 1 if simulate else min(_WORKERS, os.cpu_count() or 1)
-    for one in _judged(_read(checkpoint, chosen), workers, options):
+    for one in _judged(_read(checkpoint, alive), workers, options):
         judged.append(one)
         if progress is not None:
-            progress(len(judged), len(chosen), one.name)
-    withheld = checkpoint.withheld if layers is None else tuple(w for w in checkpoint.withheld if w.name in chosen)
-    if not judged:
+            progress(len(judged), len(alive), one.name)
+    refused = {entry.name: entry for entry in checkpoint.withheld if entry.name in chosen}
+    gone = {**lost, **refused}  # a reason by name, shape or value is the more exact one
+    withheld = tuple(gone[name] for name in dict.fromkeys((*chosen, *gone)) if name in gone)
+    if not judged and not health.layers:
         reasons = "; ".join(f"{entry.name}: {entry.reason}" for entry in withheld[:3])
         raise SourceError("a checkpoint must hold a layer that the theory fits", reasons, source)
     skipped = tuple(name for name in _all_names(checkpoint) if name not in chosen)
-    return AuditReport(checkpoint.source, checkpoint.format, checkpoint.family, seed, tuple(judged), withheld, skipped)
+    named = (checkpoint.source, checkpoint.format, checkpoint.family, seed)
+    return AuditReport(*named, tuple(judged), withheld, skipped, health)
+
+
+def _refuse(checkpoint: Checkpoint, name: str) -> None:
+    """Read a damaged layer, so that a reason by its own values is on record."""
+    with suppress(SourceError):
+        checkpoint.layer(name)
+
+
+def _withheld(layer: LayerHealth) -> WithheldLayer:
+    """Why a dead or damaged layer gets no scenario."""
+    first = layer.verdicts[0]
+    why = layer.damage[0] if layer.damage else f"{first.shown[0]} {layer.numbers[first.shown[0]]:.3g}"
+    return WithheldLayer(layer.name, first.name, f"{first.title} ({why}), so no scenario is given")
 
 
 def _judged(layers: Iterator[S6Layer], workers: int, options: dict[str, Any]) -> Iterator[LayerAudit]:

@@ -15,6 +15,7 @@ import numpy as np
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
+from s6flow.numeric.checks.state import own_term, rounding
 from s6flow.numeric.checks.threshold import threshold
 from s6flow.numeric.checks.vectors import channel_shares, roots, spectra, vector, vector_tokens
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
@@ -262,6 +263,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "roots": Measurement(roots),
     "spectra": Measurement(spectra),
     "vector": Measurement(vector, "asinh"),
+    "rounding": Measurement(rounding),
+    "own_term": Measurement(own_term),
     "vector_tokens": Measurement(vector_tokens, "asinh"),
     "channel_shares": Measurement(channel_shares),
     "skip": Measurement(skip),

@@ -32,7 +32,7 @@ from torch.nn.utils import parametrize
 
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements.cone import nearest_pair, squash_pair, unsquash_pair
-from s6flow.numeric.refinements.layers import S6Shape, s6_layers, s6_shape, split_rows
+from s6flow.numeric.refinements.layers import S6Shape, normed, s6_layers, s6_shape, split_rows
 from s6flow.numeric.refinements.matrix import gain_parts, psd_gain, published_rows, signature
 
 __all__ = ["Form", "Scenario", "ScenarioConstraint", "bake", "constrain", "constrained_layers"]
@@ -181,7 +181,8 @@ def constrain(
         where: predicate on the mixer's dotted name; all by default.
         floor, margin, offset: see `ScenarioConstraint`.
     Returns: the names of the layers constrained.
-    Raises: AssumptionError: no S6 layer, or one that is parametrised already (nothing is changed then);
+    Raises: AssumptionError: no S6 layer, one that normalises B and C, or one that is parametrised already (nothing is
+        changed then);
         FormatError: shapes that do not fit.
     """
     layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
@@ -191,6 +192,13 @@ def constrain(
         return []
     constraints = {}
     for name, mixer in layers.items():
+        if normed(mixer):
+            raise AssumptionError(
+                "a constraint on mu needs B and C to be linear maps of x",
+                "B and C normalised after x_proj",
+                name,
+                "Such layers (Falcon-Mamba, Jamba) have no mu; exclude them with where=....",
+            )
         if parametrize.is_parametrized(mixer.x_proj, "weight"):
             raise AssumptionError(
                 "x_proj.weight can be constrained once",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from s6flow.errors import AssumptionError, FormatError
 
-__all__ = ["S6Shape", "channel_mu", "s6_layers", "s6_shape", "split_rows"]
+__all__ = ["S6Shape", "channel_mu", "normed", "s6_layers", "s6_shape", "split_rows"]
 
 _NORMED = ("b_layernorm", "c_layernorm", "b_c_rms")
 
@@ -54,6 +54,11 @@ def s6_shape(mixer: nn.Module, where: str = "model") -> S6Shape:
     return S6Shape(dt_rank, d_state, channels)
 
 
+def normed(mixer: nn.Module) -> bool:
+    """Whether a mixer normalises B and C after the projection, as Falcon-Mamba and Jamba do."""
+    return any(hasattr(mixer, mark) for mark in _NORMED)
+
+
 def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Every S6 mixer of a model by its dotted name ('' is the model itself).
 
@@ -75,7 +80,7 @@ def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
             warnings.warn(
                 f"{name}: x_proj has a bias, so the sign of mu does not decide the regime alone", stacklevel=2
             )
-        if any(hasattr(module, mark) for mark in _NORMED):
+        if normed(module):
             warnings.warn(
                 f"{name}: B and C are normalised after x_proj, so mu is not read off x_proj alone",
                 stacklevel=2,

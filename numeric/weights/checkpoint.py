@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, S6FlowError, SourceError
 from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
-from s6flow.numeric.weights.locate import locate
+from s6flow.numeric.weights.locate import Located, locate
+from s6flow.numeric.weights.memory import MemoryStore, config_of
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
 from s6flow.numeric.weights.stored import StoredTensor, TensorStore
@@ -27,14 +28,28 @@ class Checkpoint:
         store: the open file or files.
         plans: what `plan_layers` made of their tensors.
         family: the naming that the tensors follow (a guess, for the report only).
+        config: the model's config.json, where there is one.
     """
 
-    def __init__(self, source: str, store: TensorStore, plans: list[LayerPlan | WithheldLayer], family: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        store: TensorStore,
+        plans: list[LayerPlan | WithheldLayer],
+        family: str,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         self.source = shown(source)
+        self.config = config
         self.family = family
         self._store = store
         self._plans = plans
         self._refused: dict[str, WithheldLayer] = {}
+
+    @property
+    def store(self) -> TensorStore:
+        """The open files, for what else stands beside a layer."""
+        return self._store
 
     @property
     def format(self) -> str:
@@ -100,17 +115,21 @@ class Checkpoint:
         return self._refused[plan.name]
 
 
-def open_checkpoint(source: str) -> Checkpoint:
-    """Open a path, a hub id ``org/name`` or the name of an installed package that ships weights.
+def open_checkpoint(source: Any) -> Checkpoint:
+    """Open a path, a hub id ``org/name``, the name of an installed package that ships weights, or a model in memory.
 
     Paths win over the others. Nothing of the checkpoint is executed, and only headers are read here.
 
     Args:
-        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package.
+        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package, as text; or a
+            `torch.nn.Module`.
     Raises: SourceError: if it is missing or holds no S6 layer; FormatError: if it is damaged;
         MissingDependencyError: if an extra is needed.
     """
-    located = locate(source)
+    if isinstance(source, str):
+        located = locate(source)
+    else:
+        located, source = Located(MemoryStore(source), config_of(source)), type(source).__name__
     infos = located.store.infos
     plans = plan_layers(infos, located.config)
     if not plans:
@@ -118,7 +137,7 @@ def open_checkpoint(source: str) -> Checkpoint:
         more = f" and {len(infos) - 5} more" if len(infos) > 5 else ""
         looked = f"Looked for {'; '.join(PATTERNS)}."
         raise SourceError("a checkpoint must hold an S6 layer", f"{seen}{more}", source, looked)
-    return Checkpoint(source, located.store, plans, guess_family(infos, located.config))
+    return Checkpoint(source, located.store, plans, guess_family(infos, located.config), located.config)
 
 
 def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
@@ -129,8 +148,13 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
     """
     flags = list(plan.flags)
 
+    merged = (plan.a_log, plan.skip) if plan.spelling.merged else ()
+
     def fetch(name: str) -> tuple[StoredTensor, Float64[np.ndarray, "*shape"]]:
-        stored = store.read(name, plan.head)
+        stored = store.read(name, None if name in merged else plan.head)
+        if name in merged and plan.head is not None:
+            size = store.infos[plan.dt_proj].shape[-2]
+            stored = StoredTensor(stored.bits[plan.head * size : (plan.head + 1) * size], stored.dtype)
         count = stored.subnormals()
         if count:
             text = f"{count} of {stored.bits.size} entries of {name} are subnormal in {stored.dtype}"
@@ -149,6 +173,7 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
         flags.append(Flag("subnormal", f"{low} of {a.size} decay rates exp(A_log) are subnormal in float32"))
     x_proj, dt_out = matrix(plan.x_proj), matrix(plan.dt_proj)
     rank = x_proj.shape[0] - 2 * states
+    dt_in = x_proj[:rank] if rank else np.eye(a.shape[0])  # no rows of its own: the step reads x itself
     x_bias = fetch(plan.x_bias)[1] if plan.x_bias else np.zeros(x_proj.shape[0])
     dt_bias = fetch(plan.dt_bias)[1] if plan.dt_bias else np.zeros(a.shape[0])
     skip = fetch(plan.skip)[1] if plan.skip else None
@@ -166,9 +191,9 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
         "S_C": x_proj[rows["C"]],
         "beta_B": x_bias[rows["B"]],
         "beta_C": x_bias[rows["C"]],
-        "dt_in": x_proj[rows["dt"]],
+        "dt_in": dt_in,
         "dt_out": dt_out,
-        "b": _folded_bias(plan, dt_bias, dt_out, x_bias[rows["dt"]]),
+        "b": _folded_bias(plan, dt_bias, dt_out, x_bias[rows["dt"]] if rank else np.zeros(a.shape[0])),
         "floor": plan.spelling.floor,
         "D": skip,
         "flags": tuple(flags),

@@ -40,7 +40,8 @@ class WithheldLayer:
 
     Args:
         name: the tensor-name prefix.
-        kind: a stable slug: mamba-2, scalar-decay, normed-projections, missing-tensor, dtype, shape, values.
+        kind: a stable slug: mamba-2, scalar-decay, normed-projections, missing-tensor, dtype, shape, values, and the
+            verdicts of health after which no scenario is given: dead, not-finite.
         reason: one line that says why.
     """
 
@@ -54,7 +55,7 @@ class WithheldLayer:
     @property
     def damaged(self) -> bool:
         """Whether its tensors are not what a layer needs, rather than a layer of another theory."""
-        return self.kind in ("missing-tensor", "dtype", "shape", "values")
+        return self.kind in ("missing-tensor", "dtype", "shape", "values", "not-finite")
 
 
 @dataclass(frozen=True, eq=False)

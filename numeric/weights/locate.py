@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
-from s6flow.numeric.weights.readers import READERS, ShardedStore, TensorStore, open_file
+from s6flow.numeric.weights.readers import READERS, NamedStores, ShardedStore, TensorStore, open_file
 
 __all__ = ["Located", "input_files", "locate"]
 
@@ -33,6 +33,8 @@ SHARDED = {"*.safetensors", "pytorch_model*.bin"}
 #: Bytes of a config.json and of an index of shards; real ones have some thousands and some millions.
 _LARGEST_CONFIG, _LARGEST_INDEX = 16 << 20, 64 << 20
 _CONFIG = "config.json"
+#: Suffixes that a package is searched for only where it ships nothing safer.
+PICKLED = (".pt", ".pth", ".ckpt")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.safetensors", "*.safetensors.index.json", "config.json"]
 
@@ -210,10 +212,28 @@ def _package_folders(name: str) -> list[Path]:
     return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
 
 
-def _package_files(name: str) -> list[Path]:
+def _package_files(name: str, kinds: tuple[str, ...] = (".npz", ".safetensors")) -> list[Path]:
     """Files that may hold the weights of an installed package."""
     folders = _package_folders(name)
-    return sorted(file for folder in folders for kind in (".npz", ".safetensors") for file in folder.rglob(f"*{kind}"))
+    return sorted(file for folder in folders for kind in kinds for file in folder.rglob(f"*{kind}"))
+
+
+def _with_layers(files: list[Path]) -> list[tuple[Path, TensorStore]]:
+    """The files that hold an A_log, open.
+
+    Raises: MissingDependencyError: if they cannot be read for want of a library.
+    """
+    found: list[tuple[Path, TensorStore]] = []
+    for file in files:
+        try:
+            store = open_file(file)
+        except MissingDependencyError:
+            raise
+        except S6FlowError:
+            continue  # other data may share the suffix; if nothing is left, the caller says so
+        if any("A_log" in tensor for tensor in store.infos):
+            found.append((file, store))
+    return found
 
 
 def _open_package(name: str) -> TensorStore:
@@ -225,18 +245,16 @@ def _open_package(name: str) -> TensorStore:
             "",
             "Check the spelling, or install the package.",
         )
-    found: list[tuple[Path, TensorStore]] = []
-    for file in files:
-        try:
-            store = open_file(file)
-        except S6FlowError:
-            continue  # other data may share the suffix; if nothing is left, the error below says so
-        if any("A_log" in tensor for tensor in store.infos):
-            found.append((file, store))
+    found = _with_layers(files)
+    if not found:  # pickles only where nothing safer is there
+        files = _package_files(name, PICKLED)
+        found = _with_layers(files)
+    if len(found) > 1 and len({file.suffix for file, _ in found}) == 1:
+        return NamedStores({file.stem: store for file, store in found}, f"package {name}")
     if len(found) != 1:
         names = ", ".join(str(file) for file, _ in found) or f"{len(files)} weight files and no A_log in them"
         raise SourceError(
-            "a package must ship one npz or safetensors file with an A_log",
+            "a package must ship files of one kind with an A_log",
             names,
             f"package {name}",
             "Name a file.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,12 +14,23 @@ from s6flow.numeric.weights.spellings import SPELLINGS, Spelling
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo
 from s6flow.text import shown
 
-__all__ = ["LayerPlan", "plan_layers"]
+__all__ = [
+    "LayerPlan",
+    "Names",
+    "apart",
+    "markers",
+    "normed",
+    "numbered",
+    "part_name",
+    "plan_layers",
+    "prefix_of",
+    "spell",
+]
 
 #: Heads that one stacked tensor may hold; each becomes a layer of its own.
 _MOST_HEADS = 4096
 
-_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_log", re.DOTALL)
+_MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_logs?", re.DOTALL)
 _NORM = re.compile(r"(?:dt|[bBcC])_?(?:layer|rms)?_?norm(?:_b)?\.(?:weight|scale)")
 #: The published Falcon-Mamba models, told without their config by the shape of the embedding.
 _FALCON_EMBEDDING = (65024, 4096)
@@ -46,7 +57,7 @@ class LayerPlan:
     flags: tuple[Flag, ...]
 
 
-class _Names:
+class Names:
     """The tensors of a checkpoint, with those of one prefix at hand: a search through all of them for every layer would
     take time that grows with the square of their number.
     """
@@ -71,15 +82,39 @@ def plan_layers(infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | Non
 
     Names of layers are shown ones, without control characters, and no two are equal: what would be is numbered.
     """
-    markers = sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)  # forward before backward
-    names, seen = _Names(infos, config), dict[str, int]()
-    entries: list[LayerPlan | WithheldLayer] = []
-    for entry in (entry for marker in markers for entry in _plan(marker, names)):
-        name = shown(entry.name)
+    names, told = Names(infos, config), numbered()
+    found = (entry for marker in markers(infos) for entry in _plan(marker, names))
+    return [replace(entry, name=told(entry.name)) for entry in found]
+
+
+def numbered() -> Callable[[str], str]:
+    """What makes names of layers shown ones, no two of them equal, in the order in which it is asked."""
+    seen = dict[str, int]()
+
+    def told(name: str) -> str:
+        name = shown(name)
         seen[name] = seen.get(name, 0) + 1
-        number = f" #{seen[name]}" if seen[name] > 1 else ""
-        entries.append(replace(entry, name=name + number))
-    return entries
+        return name + (f" #{seen[name]}" if seen[name] > 1 else "")
+
+    return told
+
+
+def markers(infos: Mapping[str, TensorInfo]) -> list[str]:
+    """Tensors that mark a layer, in depth order, forward before backward."""
+    return sorted((name for name in infos if _MARKER.fullmatch(name)), key=_depth)
+
+
+def prefix_of(marker: str) -> str:
+    """What stands before A_log, with its separator."""
+    match = _MARKER.fullmatch(marker)
+    assert match is not None, "markers match by construction"
+    return match["prefix"]
+
+
+def part_name(marker: str, spelling: Spelling | None, head: int | None, stack: int) -> str:
+    """The layer's name in reports: its prefix, with the direction or the head in brackets."""
+    name = (prefix_of(marker).rstrip("./_") or marker) + (spelling.suffix if spelling else "")
+    return name if head is None or spelling is None or stack == 1 else f"{name}[{spelling.part} {head}]"
 
 
 def _depth(marker: str) -> list[tuple[int, int, str]]:
@@ -89,17 +124,15 @@ def _depth(marker: str) -> list[tuple[int, int, str]]:
     return [(0, len(numbers[place]), numbers[place]) if place % 2 else (1, 0, part) for place, part in enumerate(parts)]
 
 
-def _plan(marker: str, names: _Names) -> Iterator[LayerPlan | WithheldLayer]:
+def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
     infos = names.infos
     shape = infos[marker].shape
-    match = _MARKER.fullmatch(marker)
-    assert match is not None, "markers match by construction"
-    prefix = match["prefix"]
-    name = prefix.rstrip("./_") or marker
+    prefix = prefix_of(marker)
+    name = part_name(marker, None, None, 1)
     if len(shape) == 1:
         yield WithheldLayer(name, *_scalar_decay(prefix, infos))
         return
-    spelling, parts = _spell(marker, infos)
+    spelling, parts = spell(marker, infos)
     if spelling is None:
         near = [key for key in names.behind(prefix) if prefix + key != marker]
         beside = ", ".join(near[:6]) or "nothing"
@@ -109,8 +142,8 @@ def _plan(marker: str, names: _Names) -> Iterator[LayerPlan | WithheldLayer]:
             f"no x_proj beside A_log {shape}, so B and C are not linear in x; beside it: {beside}",
         )
         return
-    name += spelling.suffix
-    norms = _norms(prefix, names)
+    name = part_name(marker, spelling, None, 1)
+    norms = normed(prefix, names)
     if norms:
         yield WithheldLayer(name, "normed-projections", norms)
         return
@@ -119,9 +152,10 @@ def _plan(marker: str, names: _Names) -> Iterator[LayerPlan | WithheldLayer]:
         yield WithheldLayer(name, *wrong)
         return
     flags = (*spelling.flags, *_unseen_norms(prefix, names.config))
-    for head in range(shape[0]) if spelling.stacked else (None,):
+    stack = infos[parts["x_proj"]].shape[0]
+    for head in range(stack) if spelling.stacked else (None,):
         yield LayerPlan(
-            name=name if head is None or shape[0] == 1 else f"{name}[head {head}]",
+            name=part_name(marker, spelling, head, stack),
             spelling=spelling,
             a_log=marker,
             x_proj=parts["x_proj"],
@@ -134,7 +168,8 @@ def _plan(marker: str, names: _Names) -> Iterator[LayerPlan | WithheldLayer]:
         )
 
 
-def _spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
+def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
+    """The first spelling whose x_proj is there, and role -> tensor; (None, {}) if there is none."""
     for row in SPELLINGS:
         match = re.fullmatch(row.marker, marker, re.DOTALL)
         if match is None or (row.hint and match["prefix"] + row.hint not in infos):
@@ -146,6 +181,12 @@ def _spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | Non
             present = {key: name for key, name in names.items() if name in infos or key == "dt_proj"}
             return row, {"a_log": marker, **present}
     return None, {}
+
+
+def apart(shape: tuple[int, ...], stack: int) -> tuple[int, ...]:
+    """A shape whose first axis is split into a stack and the rest, where that is possible."""
+    whole = shape and stack and shape[0] % stack == 0
+    return (stack, shape[0] // stack, *shape[1:]) if whole else shape
 
 
 def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, str]:
@@ -160,7 +201,7 @@ def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, st
     )
 
 
-def _norms(prefix: str, names: _Names) -> str:
+def normed(prefix: str, names: Names) -> str:
     """Why Delta, B and C are not the affine maps of x that the theory needs, or an empty string."""
     infos, config = names.infos, names.config
     found = [key for key in names.behind(prefix) if _NORM.fullmatch(key)]
@@ -192,6 +233,8 @@ def _inconsistent(
         if infos[name].dtype not in FLOATS:
             return "dtype", f"{name} is stored as {infos[name].dtype}, not as one of {', '.join(FLOATS)}"
     shapes = {key: infos[name].shape for key, name in parts.items()}
+    if spelling.merged:
+        shapes |= {key: apart(shapes[key], shapes["x_proj"][0]) for key in ("a_log", "skip") if key in shapes}
     if len(shapes["a_log"]) != 2 + spelling.stacked or len(shapes["x_proj"]) != 2 + spelling.stacked:
         return (
             "shape",
@@ -201,7 +244,8 @@ def _inconsistent(
     if lead and lead[0] > _MOST_HEADS:
         return "shape", f"A_log {shapes['a_log']} has more than {_MOST_HEADS} heads"
     rows = shapes["x_proj"][-1 if spelling.transposed else -2]
-    rank = rows - 2 * states
+    own = shapes["dt_proj"][-2:] == (channels, channels)  # the step reads x itself, x_proj makes B and C only
+    rank = rows - 2 * states or (channels if own else 0)
     if min(*shapes["a_log"], rank) < 1:
         return (
             "shape",

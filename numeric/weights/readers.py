@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from s6flow.numeric.weights.pickled import TorchStore
 from s6flow.numeric.weights.safetensors import SafetensorsStore
 from s6flow.numeric.weights.stored import TensorStore
 
-__all__ = ["READERS", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
+__all__ = ["READERS", "NamedStores", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
 
 
 class ShardedStore(TensorStore):
@@ -35,6 +35,21 @@ class ShardedStore(TensorStore):
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
         return self._home[name].bits(name, lead)
+
+
+class NamedStores(TensorStore):
+    """Several models side by side: every tensor has the name of its file in front, with a slash."""
+
+    def __init__(self, stores: Mapping[str, TensorStore], where: str) -> None:
+        if not stores:
+            raise SourceError("several models need at least one file", "none", where)
+        self.format = f"{next(iter(stores.values())).format}, {len(stores)} models"
+        self._home = {f"{key}/{name}": (store, name) for key, store in stores.items() for name in store.infos}
+        self.infos = {key: store.infos[name] for key, (store, name) in self._home.items()}
+
+    def bits(self, name: str, lead: int | None) -> np.ndarray:
+        store, inner = self._home[name]
+        return store.bits(inner, lead)
 
 
 #: Suffix to reader; a file with another suffix is told by its first bytes.

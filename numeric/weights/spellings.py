@@ -28,6 +28,8 @@ class Spelling:
         x_proj, x_bias, dt_proj, dt_bias, skip: names after the prefix.
         transposed: whether matrices are stored (input, output), as Flax does.
         stacked: whether every tensor has a leading axis of heads, each of which is an S6 layer of its own.
+        merged: whether A_log and the skip have that axis merged with the channels, as VMamba does.
+        part: what the report calls one of a stack.
         floor: constant that the model's code adds to the step after the softplus.
         bias_times: how often the model's code adds the step bias.
         suffix: appended to the layer's name.
@@ -44,6 +46,8 @@ class Spelling:
     skip: str = "D"
     transposed: bool = False
     stacked: bool = False
+    merged: bool = False
+    part: str = "head"
     floor: float = 0.0
     bias_times: int = 1
     suffix: str = ""
@@ -59,6 +63,10 @@ _TWO_WEIGHTS = Flag(
 _TWO_SCANS = Flag(
     "bidirectional",
     "the same weights also scan the reversed sequence and the outputs are added; this is the forward scan",
+)
+_SCANS = Flag(
+    "several-directions",
+    "each direction is a scan with weights of its own over the same inputs in another order, and the outputs are added",
 )
 _TWICE = Flag("step-bias-twice", "the model's code adds the step bias in dt_proj and again in the scan; b is the sum")
 
@@ -89,6 +97,19 @@ SPELLINGS: tuple[Spelling, ...] = (
         stacked=True,
     ),
     Spelling(
+        "VMamba directions",
+        r"(?P<prefix>(?:.*[./])?)A_logs",
+        "x_proj_weight",
+        "x_proj_bias",
+        "dt_projs_weight",
+        "dt_projs_bias",
+        "Ds",
+        stacked=True,
+        merged=True,
+        part="direction",
+        flags=(_SCANS,),
+    ),
+    Spelling(
         # typeseg 0.2.7, _mamba_kernel.py: Dense_1 is x_proj, Dense_2 dt_proj, dt = softplus(.) + 1e-4.
         "typeseg block",
         r"(?P<prefix>(?:.*(?:/|__))?CheckpointMambaBlock1D_\d+(?P<sep>/|__))A_log",
@@ -104,6 +125,7 @@ SPELLINGS: tuple[Spelling, ...] = (
 PATTERNS: tuple[str, ...] = (
     "*A_log with " + ", ".join(dict.fromkeys(row.x_proj.format(sep="__") for row in SPELLINGS)),
     "*A_b_log",
+    "*A_logs",
 )
 
 #: Names to show, by a pattern that some tensor name has to match; the first match wins.
@@ -111,6 +133,7 @@ NAMINGS: tuple[tuple[str, str], ...] = (
     ("typeseg", r"CheckpointMambaBlock1D_\d+"),
     ("MambaVision", r"mixer\.conv1d_x\."),
     ("Vim (bidirectional Mamba)", r"mixer\.A_b_log"),
+    ("VMamba", r"(?:^|[./])A_logs$"),
     ("Zamba", r"mamba\.x_proj_weight"),
     ("Jamba", r"layers\.\d+\.mamba\.(?:dt|b|c)_layernorm\."),
     ("Hugging Face Mamba", r"backbone\.embeddings\."),

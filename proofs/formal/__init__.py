@@ -40,6 +40,12 @@ MISSING = {
     "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
     "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
     "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
+    "state-bound": "a formal recurrence with steps of any kind",
+    "state-forgetting": "a formal recurrence with steps of any kind",
+    "state-saturation": "a formal recurrence with steps of any kind",
+    "layer-bound": "a formal layer on all channels; the flows are formal on one axis",
+    "gate-rounding": "a formal model of rounded numbers",
+    "own-term-on-data": "formal moments of data",
 }
 
 

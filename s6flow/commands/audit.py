@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, console, say_json, say_written
 from s6flow.errors import FormatError, SourceError
-from s6flow.files import is_stream, refuse_clashes
+from s6flow.files import is_stream, refuse_clashes, write_atomic
 from s6flow.progress import bar
 from s6flow.text import shown
 
@@ -23,12 +24,15 @@ _FILE = OutputFile()
 
 
 @click.command()
-@click.argument("source", required=False)
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--simulate", is_flag=True, help="Integrate every channel's flow from random starts and compare fates.")
 @click.option("--certify", is_flag=True, help="Certify where the dichotomy can fail, in ball arithmetic.")
 @click.option("--layers", multiple=True, help="Names, patterns or positions of layers; may be repeated.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of shuffles and random starts.")
 @click.option("--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the permutation control.")
+@click.option(
+    "--context", type=click.IntRange(1), default=2048, show_default=True, help="Tokens that memory is compared with."
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda: mamba-ssm's kernel drives the flows.")
 @click.option(
     "--states",
@@ -37,21 +41,29 @@ _FILE = OutputFile()
 )
 @click.option("--json", "json_path", type=_FILE, is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it.")
 @click.option("--csv", "csv_path", type=_FILE, help="Write one row a channel.")
+@click.option("--health-csv", type=_FILE, help="Write one row a layer: its health.")
 @click.option("--html", "html_path", type=_FILE, help="Write a self-contained page with pictures.")
 def audit(
-    source: str | None,
+    sources: tuple[str, ...],
     simulate: bool,
     certify: bool,
     layers: tuple[str, ...],
     seed: int,
     shuffles: int,
+    context: int,
     device: str,
     states: Path | None,
     json_path: Path | None,
     csv_path: Path | None,
+    health_csv: Path | None,
     html_path: Path | None,
 ) -> int:
     """Diagnose SOURCE: a checkpoint file or folder, a hub id, or an installed package that ships weights (typeseg).
+
+    Health comes first (dead, untrained, memory, overflow, precision), for Mamba, Mamba-2 and their relatives; then the
+    scenarios of the layers that live and that the theory fits.
+
+    Of several SOURCEs, such as run/checkpoint-*, the trend of their health is shown.
 
     Without SOURCE: the checkpoints that ship with this package, trained here without and with a constraint on mu; files
     are then written one a checkpoint, with its name, and JSON is printed one document a line. Exit status: 0 every
@@ -61,11 +73,21 @@ def audit(
     from s6flow.numeric.audit import report as reports
     from s6flow.numeric.weights.locate import input_files
 
-    sources = {"": source} if source is not None else shipped_sources()
+    if len(sources) > 1:
+        return trend(
+            sources, context, json_path, any((simulate, certify, layers, states, csv_path, health_csv, html_path))
+        )
+    source = sources[0] if sources else None
+    places = {"": source} if source is not None else shipped_sources()
     printed = json_path == STDOUT
-    named = {"--json": None if printed else json_path, "--csv": csv_path, "--html": html_path}
-    outputs = {option: _outputs(path, sources) for option, path in named.items() if path is not None}
-    inputs = {"SOURCE": [path for place in sources.values() for path in input_files(place)]}
+    named = {
+        "--json": None if printed else json_path,
+        "--csv": csv_path,
+        "--health-csv": health_csv,
+        "--html": html_path,
+    }
+    outputs = {option: _outputs(path, places) for option, path in named.items() if path is not None}
+    inputs = {"SOURCE": [path for place in places.values() for path in input_files(place)]}
     refuse_clashes(outputs, inputs | ({"--states": [states]} if states else {}))
     real = token_states(states) if states else None
     with bar("audit") as progress:
@@ -77,13 +99,19 @@ def audit(
                 layers=list(layers) or None,
                 seed=seed,
                 shuffles=shuffles,
+                context=context,
                 device=device,
                 states=real,
                 progress=progress,
             )
-            for name, place in sources.items()
+            for name, place in places.items()
         }
-    writers = {"--json": au.write_json, "--csv": au.write_csv, "--html": au.write_html}
+    writers = {
+        "--json": au.write_json,
+        "--csv": au.write_csv,
+        "--health-csv": lambda report, path: au.write_health_csv(report.health, path),
+        "--html": au.write_html,
+    }
     written = [
         writers[option](report, paths[min(place, len(paths) - 1)])
         for option, paths in outputs.items()
@@ -106,6 +134,33 @@ def audit(
             screen.print(part, crop=False)
     say_written(written)
     return say_damaged(found.values())
+
+
+def trend(sources: tuple[str, ...], context: int, path: Path | None, more: bool) -> int:
+    """Health of several checkpoints, one row each.
+
+    Raises: FormatError: options that are for one checkpoint.
+    """
+    from s6flow.numeric.health.moved import TREND, trend_json
+
+    if more:
+        raise FormatError(
+            "several sources take --context and --json only", len(sources), "audit", "Audit them one by one."
+        )
+    found = trend_json(sources, context)
+    text = json.dumps(found, allow_nan=False, ensure_ascii=False)
+    if path == STDOUT:
+        say_json(found)
+        return 0
+    for row in found["checkpoints"]:
+        click.echo(f"{shown(row['source'])}: {row['line']}")
+    click.echo("\nmedians over layers, one column a checkpoint")
+    for name in TREND:
+        values = (row["medians"][name] for row in found["checkpoints"])
+        click.echo(f"{name:18}" + "".join(f"{'-' if value is None else format(value, '.3g'):>12}" for value in values))
+    if path is not None:
+        say_written([write_atomic(path, text + "\n")])
+    return 0
 
 
 def _outputs(path: Path, sources: Iterable[str]) -> list[Path]:

@@ -226,9 +226,12 @@ def test_simulations_run_where_an_interruption_is_heard(monkeypatch: pytest.Monk
     assert seen == [True]
 
 
-def test_only_withheld_layers_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"a layer that the theory fits.*Falcon-Mamba"):
-        audit(hugging_face(tmp_path, "FalconMambaConfig", time_step_rank=3))
+def test_withheld_layers_have_their_health(tmp_path: Path) -> None:
+    found = audit(hugging_face(tmp_path, "FalconMambaConfig", time_step_rank=3))
+    assert found.layers == ()
+    assert all("Falcon-Mamba" in entry.reason for entry in found.withheld)
+    assert [layer.name for layer in found.health.layers] == [entry.name for entry in found.withheld]
+    assert all(layer.kind == "normed S6" and layer.numbers["h_max"] for layer in found.health.layers)
 
 
 class TestBadInput:

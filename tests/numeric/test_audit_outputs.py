@@ -175,7 +175,7 @@ def test_columns_are_held_against_their_table(report: AuditReport, damage: str, 
 def test_csv_has_one_row_a_channel(report: AuditReport, tmp_path: Path) -> None:
     rows = list(csv.DictReader(write_csv(report, tmp_path / "a.csv").open(newline="")))
     assert len(rows) == 3 * CHANNELS
-    assert list(rows[0]) == ["layer", *(column.name for column in COLUMNS["channel"]), "phase_line"]
+    assert list(rows[0]) == ["layer", *(column.name for column in COLUMNS["channel"]), "phase_line", "health"]
     assert [row["channel"] for row in rows[:CHANNELS]] == [str(index) for index in range(CHANNELS)]
     for index, layer in enumerate(report.layers):
         part = rows[index * CHANNELS : (index + 1) * CHANNELS]
@@ -257,7 +257,7 @@ class TestTerminal:
 
     def test_one_layer_has_its_name_in_the_title(self) -> None:
         lines = self.text(audit("typeseg", layers=["3"], shuffles=2), 80).splitlines()
-        assert "layer CheckpointMambaBlock1D_3" in lines[1]
+        assert any("layer CheckpointMambaBlock1D_3" in line for line in lines)
         assert any(line.split()[:2] == ["3", "256"] for line in lines)
 
     def test_fits_a_narrow_terminal(self, report: AuditReport) -> None:
@@ -270,7 +270,7 @@ class TestTerminal:
         text = self.text(many, 80)
         assert "layers l.*.m" in text
         assert "One layer in 3 is shown" in " ".join(text.split())
-        assert len(text.splitlines()) < 120
+        assert len(text.splitlines()) < 150
 
     def test_disagreements_are_shown(self, report: AuditReport) -> None:
         from s6flow.numeric.audit.simulation.integrator import Disagreement

@@ -51,7 +51,7 @@ def difference(program: Program, printer: Callable[[Program], Callable[..., Any]
     rng, values = np.random.default_rng(3), []
     for inp in program.inputs:
         value = rng.standard_normal((4, *(SIZES[axis] for axis in inp.axes)))
-        values.append(np.abs(value) if inp.name in ("a", "floor") else value)
+        values.append(np.abs(value) if inp.name in ("a", "floor", "Delta") else value)
     with np.errstate(all="ignore"):
         return apart(np.asarray(printer(program)(*values), float), np.asarray(generate(program)(*values), float))
 

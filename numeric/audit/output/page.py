@@ -14,11 +14,13 @@ from markupsafe import Markup
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
 from s6flow.numeric.audit.output import pictures
+from s6flow.numeric.audit.output.health import health_rows, reference
 from s6flow.numeric.audit.output.records import SCHEMA, statuses, summary
 from s6flow.numeric.audit.output.sentences import confusion, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.numeric.health import VERDICTS
 from s6flow.symbolic.ends import NO_THEOREM, OBSERVED, SCENARIOS
 
 __all__ = ["to_html", "write_html"]
@@ -54,7 +56,11 @@ def to_html(report: AuditReport) -> str:
         schema=SCHEMA,
         summary=summary(report),
         sentences=list(sentences(report, brief=True)),
-        pictures=[(Markup(svg), caption) for svg, caption in _pictures(report)],
+        pictures=[(Markup(svg), caption) for svg, caption in _pictures(report)] if report.layers else [],
+        health=report.health,
+        health_rows=health_rows(report.health),
+        health_numbers=reference(report.health),
+        verdicts=[(row, row.rule_text) for row in VERDICTS],
         rows=[layer.row() for layer in report.layers],
         layer_columns=LAYER_COLUMNS,
         channel_columns=CHANNEL_COLUMNS,

@@ -17,6 +17,7 @@ import numpy as np
 
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
+from s6flow.numeric.audit.output.health import health_json, health_schema
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.labels import Labels
@@ -127,6 +128,7 @@ def to_json(report: AuditReport) -> dict[str, Any]:
         "format": report.format,
         "family": report.family,
         "seed": report.seed,
+        "health": health_json(report.health),
         "summary": summary(report),
         "columns": {
             "channel": [_described(column) for column in CHANNEL_COLUMNS],
@@ -156,21 +158,22 @@ def write_json(report: AuditReport, path: str | os.PathLike[str]) -> Path:
 
 
 def write_csv(report: AuditReport, path: str | os.PathLike[str]) -> Path:
-    """Write one row a channel, with the layer's name first and the phase line of affine channels last.
+    """Write one row a channel, with the layer's name first, the phase line of affine channels and its layer's health last.
 
     Numbers are written so that they read back exactly; what is not defined is empty.
     Raises: FormatError: if the path cannot be written.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["layer", *(column.name for column in CHANNEL_COLUMNS), "phase_line"])
+    writer.writerow(["layer", *(column.name for column in CHANNEL_COLUMNS), "phase_line", "health"])
+    health = {layer.name: ";".join(row.name for row in layer.verdicts) for layer in report.health.layers}
     for layer in report.layers:
         columns = [channel_values(layer, column) for column in CHANNEL_COLUMNS]
         numbers = {key: value for key, value in layer.columns.items() if isinstance(value, np.ndarray)}
         for channel, row in enumerate(zip(*columns, strict=True)):
             line = describe(numbers, channel, layer.floor) if layer.affine else ""
             cells = [str(v).lower() if isinstance(v, bool) else "" if v is None else v for v in row]
-            writer.writerow([formula_free(layer.name), *cells, line])
+            writer.writerow([formula_free(layer.name), *cells, line, health.get(layer.name, "")])
     return write_atomic(path, buffer.getvalue())
 
 
@@ -252,6 +255,7 @@ def schema() -> dict[str, Any]:
                 "schema": {"const": SCHEMA},
                 **dict.fromkeys(("source", "format", "family"), text),
                 "seed": count,
+                "health": health_schema(),
                 "summary": _closed(
                     {
                         **dict.fromkeys(totals, count),
@@ -265,7 +269,7 @@ def schema() -> dict[str, Any]:
                 "theorem_status": {"type": "object", "additionalProperties": text},
                 "dropped": {"type": "array", "items": _closed({"part": text, "effect": text})},
                 "reading": strings,
-                "layers": {"type": "array", "items": _closed(layer), "minItems": 1},
+                "layers": {"type": "array", "items": _closed(layer)},
                 "withheld": {"type": "array", "items": _closed({"name": text, "kind": text, "reason": text})},
                 "skipped": strings,
             }

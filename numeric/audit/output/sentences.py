@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from s6flow.numeric.audit.columns import DROPPED, READING
+from s6flow.numeric.audit.output.health import health_sentences, whole
 from s6flow.numeric.audit.output.records import statuses, summary
 from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.audit.simulation.integrator import Simulation
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.numeric.health.verdicts import FATAL
 from s6flow.numeric.thresholds import GROWN
 from s6flow.symbolic.ends import NO_THEOREM, End, word
 
@@ -33,6 +35,27 @@ def confusion(report: AuditReport) -> dict[tuple[str, str], int]:
 
 def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
     """The audit in sentences; `brief` leaves out `how_to_read`, which is the same for every report."""
+    if not brief:
+        yield whole(report.health)
+    yield from health_sentences(report.health)
+    if report.layers:
+        yield from _scenarios(report)
+    else:
+        yield "No layer gets scenarios: see its health, and why it was withheld."
+    for kind in FATAL:
+        lost = [entry.name for entry in report.withheld if entry.kind == kind]
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            yield f"No scenario is given for {lost[0]}{more}: {kind}."
+    for entry in report.withheld:
+        if entry.kind not in FATAL:
+            yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
+    if not brief:
+        yield from how_to_read()
+
+
+def _scenarios(report: AuditReport) -> Iterator[str]:
+    """What the theory says of the layers that live and that it fits."""
     facts = summary(report)
     total = facts["channels"]
     found = facts["layers"] + facts["withheld"]
@@ -82,10 +105,6 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
     for text, names in flagged.items():
         more = f" and {len(names) - 1} more layer{'s' * (len(names) > 2)}" if len(names) > 1 else ""
         yield f"Flag, {names[0]}{more}: {text}."
-    for entry in report.withheld:
-        yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
-    if not brief:
-        yield from how_to_read()
 
 
 def how_to_read() -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from s6flow.numeric.audit.output.health import health_table
+from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.audit.output.sentences import confusion, how_to_read, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
@@ -27,9 +27,11 @@ def render_table(report: AuditReport, explain: bool = True) -> list[RenderableTy
     Args:
         report: the audit.
         explain: whether to say how to read it, the same for every report.
-    Returns: rich renderables, to be printed with `crop=False`: a table of layers, the simulated fates, and sentences.
+    Returns: rich renderables, to be printed with `crop=False`: health, a table of layers, the simulated fates, and sentences.
     """
-    parts: list[RenderableType] = _layers(report)
+    parts: list[RenderableType] = [_whole(report.source), *health_table(report.health)]
+    if report.layers:
+        parts += _layers(report)
     if report.simulated:
         parts.append(_fates(report))
     parts += [Text(line) for line in sentences(report, brief=True)]
@@ -43,9 +45,9 @@ def render_reading() -> list[RenderableType]:
 
 def _layers(report: AuditReport) -> list[RenderableType]:
     """Two narrow tables, so that 80 columns are enough: numbers, and scenarios."""
-    pattern, names = _short_names([layer.name for layer in report.layers])
+    pattern, names = short_names([layer.name for layer in report.layers])
     layers = "layers" if len(names) > 1 else "layer"
-    title = _whole(report.source), Text(f"{report.family}, {report.format}; {layers} {pattern}")
+    title = (Text(f"{report.family}, {report.format}; {layers} {pattern}"),)
     numbers = _table(names)
     for name in ("channels", "mu<0", "shuffled", "control_z", "K(0)<0", "can fail"):
         numbers.add_column(name, justify="right", no_wrap=True)
@@ -81,21 +83,6 @@ def _table(names: list[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("layer", overflow="fold", min_width=min(16, max(map(len, names))))
     return table
-
-
-def _short_names(names: list[str]) -> tuple[str, list[str]]:
-    """What differs between the names, and the pattern in which it stands for *."""
-    if len(names) == 1:
-        return names[0], re.findall(r"\d+", names[0])[-1:] or ["*"]
-    first = re.sub(r"\d+$", "", _common_start(names))
-    rest = [name[len(first) :] for name in names]
-    last = re.sub(r"^\d+", "", _common_start([name[::-1] for name in rest])[::-1])
-    return f"{first}*{last}", [name[: len(name) - len(last)] or "*" for name in rest]
-
-
-def _common_start(names: list[str]) -> str:
-    same = [len(set(letters)) == 1 for letters in zip(*names, strict=False)]
-    return names[0][: [*same, False].index(False)]
 
 
 def _cells(layer: LayerAudit) -> list[str]:

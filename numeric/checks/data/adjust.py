@@ -318,4 +318,11 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "equal-steps": _equal_steps,
     "rows-independent": _nothing,
     "wider": _nothing,
+    "inputs-bounded": lambda data: data.update(v=np.clip(data["v"], -data["v_max"][:, None], data["v_max"][:, None])),
+    "steps-bounded": lambda data: data.update(Delta=np.minimum(data["Delta"], data["delta_max"][:, None])),
+    "inputs-constant": lambda data: data.update(v=np.broadcast_to(data["v_max"][:, None], data["v"].shape)),
+    "steps-constant": lambda data: data.update(Delta=np.broadcast_to(data["delta_max"][:, None], data["Delta"].shape)),
+    "channels-bounded": lambda data: data.update(
+        x=np.clip(data["x"], -data["x_max"][:, None, :], data["x_max"][:, None, :])
+    ),
 }

@@ -36,8 +36,14 @@ DEFAULT_RANGES: dict[str, tuple[float, float]] = {
     "d_skip": (1e-3, 1e2),
     "matrix": (1e-2, 3.0),
     "beta": (1e-3, 3.0),
+    "Delta": (1e-6, 1e2),
+    "v": (1e-3, 1e3),
+    "age": (1e-1, 1e6),
     "zero": (0.0, 0.15),  # share of zero tokens, of s = 0 and of floor > 0
 }
+
+#: Bits of bfloat16, float16 and float32 numbers, the leading one among them.
+SIGNIFICANDS = (8.0, 11.0, 24.0)
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,18 @@ def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]],
         "beta_C": bias(N),
         "row": matrix(R),
         "bias": lambda: uniform("b"),
+        "Delta": lambda: cube.log(ranges["Delta"], L),
+        "delta_max": lambda: cube.log(ranges["Delta"]),
+        "width": lambda: cube.log(ranges["Delta"]),
+        "v": lambda: cube.signed(ranges["v"], L),
+        "v_copy": lambda: cube.signed(ranges["v"], L),
+        "v_max": lambda: cube.log(ranges["v"]),
+        "age": lambda: cube.log(ranges["age"]),
+        "bits": lambda: np.array(SIGNIFICANDS)[np.floor(cube.take() * 3).clip(0, 2).astype(int)],
+        "h_state": number("v"),
+        "update": lambda: cube.signed((1e-9, 1.0)),
+        "x_max": lambda: cube.log(ranges["x"], D),
+        "skip": lambda: cube.signed(ranges["d_skip"], D),
     }
     data: Data = {}
     for name in variables:

@@ -1,0 +1,106 @@
+"""One scan with what stands around it in its block, as far as bounds need it; weights may be damaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64
+
+from s6flow.numeric.weights.stored import StoredTensor
+
+__all__ = ["Block", "Path"]
+
+Channel = Float64[np.ndarray, " channel"]
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """How large a linear map of a normalised token gets: sqrt(width) norm + offset, then the convolution's taps.
+
+    Args:
+        norm: L2 norm of each row times the norm's gain.
+        offset: |row . norm's bias| + |bias| of each row.
+        taps: sum of the convolution's absolute taps, 1 where there is no convolution.
+        shift: absolute bias of the convolution.
+    """
+
+    norm: Channel
+    offset: Channel
+    taps: Channel
+    shift: Channel
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What health reads of one layer; every array is float64 and may hold NaN or Inf.
+
+    Args:
+        name: as in the audit, with a head or direction in brackets.
+        kind: S6, normed S6 (B, C and the step normalised), Mamba-2, or gated scan.
+        a: decay rates; one state where the layer has one rate a channel.
+        step_bias: constant part of the step's argument, without x_proj's own bias.
+        floor: floor of the step.
+        skip: D, or None.
+        S_B, S_C, beta_B, beta_C, dt_in, dt_out: as in `S6Layer`; None where B, C or the step are no maps of u.
+        writes, reads: largest |B_n|, |C_n| where they do not follow from u (normalised, or from another vector).
+        reach: largest |step's argument - step_bias| where it does not follow from u.
+        inputs, gate: path of u and of the gate's branch; None where unknown.
+        width: of the residual stream that the norm sees.
+        out: out_proj, stored (model, column), or the other way where `out_flipped`; this layer's columns begin at `out_first`.
+        out_gain, out_shift: of a norm between the scan and out_proj, or None.
+        decay_spread: whether a channel's rates are drawn apart (1..N), so that their spread says something.
+        scans: how often these weights scan, 2 where the reversed sequence is added.
+        parameters, subnormal: numbers read, and those below the smallest normal number of their format.
+        damage: the first NaN or Inf of each tensor that holds one, in words.
+        assumed: what was not found and what stands for it.
+    """
+
+    name: str
+    kind: str
+    a: Float64[np.ndarray, "channel state"]
+    step_bias: Channel
+    floor: float = 0.0
+    skip: Channel | None = None
+    S_B: Float64[np.ndarray, "state channel"] | None = None
+    S_C: Float64[np.ndarray, "state channel"] | None = None
+    beta_B: Float64[np.ndarray, " state"] | None = None
+    beta_C: Float64[np.ndarray, " state"] | None = None
+    dt_in: Float64[np.ndarray, "rank channel"] | None = None
+    dt_out: Float64[np.ndarray, "channel rank"] | None = None
+    writes: Float64[np.ndarray, " state"] | None = None
+    reads: Float64[np.ndarray, " state"] | None = None
+    reach: Channel | None = None
+    inputs: Path | None = None
+    gate: Path | None = None
+    width: int = 0
+    out: StoredTensor | None = None
+    out_flipped: bool = False
+    out_first: int = 0
+    out_gain: Channel | None = None
+    out_shift: Channel | None = None
+    scans: int = 1
+    decay_spread: bool = True
+    parameters: int = 0
+    subnormal: int = 0
+    damage: tuple[str, ...] = field(default=())
+    assumed: tuple[str, ...] = field(default=())
+
+    @property
+    def channels(self) -> int:
+        """Channels that are scanned."""
+        return int(self.a.shape[0])
+
+    @property
+    def states(self) -> int:
+        """Decay rates of a channel."""
+        return int(self.a.shape[1])
+
+    def out_rows(self, rows: int = 256) -> list[Float64[np.ndarray, "model channel"]]:
+        """|out_proj| in blocks of rows, so that a large one is never whole in float64."""
+        assert self.out is not None, "asked for where there is one"
+        bits = self.out.bits.reshape(self.out.bits.shape[:2])
+        bits = bits.T if self.out_flipped else bits
+        parts = range(0, len(bits), rows)
+        blocks = (StoredTensor(np.ascontiguousarray(bits[start : start + rows]), self.out.dtype) for start in parts)
+        return [np.abs(block.float64()[:, self.out_first : self.out_first + self.channels]) for block in blocks]

@@ -1,0 +1,72 @@
+"""s6flow diff: what moved between two checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from s6flow.commands.outputs import STDOUT, OutputFile, say_written
+from s6flow.files import write_atomic
+
+__all__ = ["diff"]
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--context", type=click.IntRange(1), default=2048, show_default=True, help="Tokens of memory.")
+@click.option(
+    "--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the control of mu's signs."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffles.")
+@click.option(
+    "--json", "path", type=OutputFile(), is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it."
+)
+def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: Path | None) -> int:
+    """Compare the checkpoints FIRST and SECOND, or two moments of one: health, signs of mu, memory, weights."""
+    from s6flow.numeric.audit.output.names import short_names
+    from s6flow.numeric.health.moved import compare, comparison_json
+
+    found = compare(first, second, context, shuffles, seed)
+    text = json.dumps(comparison_json(found), allow_nan=False, ensure_ascii=False)
+    if path == STDOUT:
+        click.echo(text)
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(soft_wrap=False)
+    for word, side in (("first ", found.first), ("second", found.second)):
+        console.print(Text(f"{word}: {side.line()}"))
+    pattern, names = short_names([layer.name for layer in found.layers])
+    console.print(Text(f"layers {pattern}; ln: natural logarithm, medians over channels and states"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("layer", overflow="fold")
+    for title in ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B", "S_C"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, layer in zip(names, found.layers, strict=True):
+        w = layer.weights
+        if w is None:
+            table.add_row(name, *("-" for _ in range(7)))
+            continue
+        control = f"{w.expected:.0f}±{w.spread:.0f}", "-" if w.z is None else f"{w.z:+.1f}"
+        table.add_row(name, str(w.flips), *control, *(f"{v:.3g}" for v in (w.decay, w.half_life, w.S_B, w.S_C)))
+    console.print(table)
+    for name, layer in zip(names, found.layers, strict=True):
+        parts = [f"+ {verdict}" for verdict in layer.gained] + [f"- {verdict}" for verdict in layer.lost]
+        pairs = [f"{key} {_shown(a)} -> {_shown(b)}" for key, (a, b) in layer.numbers.items()]
+        if parts or pairs:
+            console.print(Text(f"{name}: {', '.join(parts + pairs)}"))
+    for word, only in (("first", found.only_first), ("second", found.only_second)):
+        if only:
+            console.print(Text(f"Only in the {word}: {', '.join(only[:4])}{', ...' if len(only) > 4 else ''}"))
+    if path is not None:
+        say_written([write_atomic(path, text + "\n")])
+    return 0
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,193 @@
+"""What moved between two checkpoints, trends, models in memory, optimisers, and the monitor of a training loop."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from s6flow.cli import main
+from s6flow.errors import AssumptionError, SourceError
+from s6flow.numeric.audit import audit
+from s6flow.numeric.experiments import shipped_checkpoint
+from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
+from s6flow.numeric.health.moved import compare, comparison_json
+from s6flow.numeric.health.training import BUDGET, DYING, lightning_callback, trainer_callback
+
+LAYER = "backbone.layers.1.mixer"
+
+
+def edited(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> str:
+    content = load_file(shipped_checkpoint("unconstrained"))
+    change(content)
+    save_file(content, folder / "changed.safetensors")
+    return str(folder / "changed.safetensors")
+
+
+def test_a_checkpoint_against_itself_has_not_moved() -> None:
+    source = str(shipped_checkpoint("unconstrained"))
+    found = compare(source, source, shuffles=20)
+    assert len(found.layers) == 4
+    for layer in found.layers:
+        assert (layer.gained, layer.lost, layer.numbers) == ((), (), {})
+        assert layer.weights is not None
+        assert (layer.weights.flips, layer.weights.decay, layer.weights.S_B, layer.weights.half_life) == (0, 0, 0, 0)
+        assert float(layer.weights.z or 0) < -5, "the second remembers the first, which shuffles do not"
+
+
+def test_planted_changes_are_seen_where_they_are(tmp_path: Path) -> None:
+    def change(content: dict[str, np.ndarray]) -> None:
+        content[f"{LAYER}.A_log"] = content[f"{LAYER}.A_log"] - np.log(2).astype(content[f"{LAYER}.A_log"].dtype)
+        x_proj = content[f"{LAYER}.x_proj.weight"].copy()
+        x_proj[-16:] *= -1
+        content[f"{LAYER}.x_proj.weight"] = x_proj
+        content["backbone.layers.2.mixer.out_proj.weight"] = content["backbone.layers.2.mixer.out_proj.weight"] * 0
+
+    found = compare(str(shipped_checkpoint("unconstrained")), edited(tmp_path, change), shuffles=20)
+    still, moved, dead, last = found.layers
+    assert (still.numbers, last.numbers) == ({}, {})
+    assert moved.weights is not None
+    assert moved.weights.flips == 512
+    assert moved.weights.half_life == pytest.approx(np.log(2), rel=1e-3)
+    assert pytest.approx(2, rel=1e-6) == moved.weights.S_C
+    assert moved.weights.S_B == 0
+    assert "half_life_median" in moved.numbers
+    assert dead.gained == ("dead",)
+    json.dumps(comparison_json(found), allow_nan=False)
+
+
+def test_names_in_common_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="same names"):
+        compare(str(shipped_checkpoint("mixed")), "typeseg")
+    with pytest.raises(AssumptionError, match="shuffles"):
+        compare("typeseg", "typeseg", shuffles=1)
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    out = capsys.readouterr()
+    return int(stop.value.code or 0), out.out, out.err
+
+
+def test_diff_and_trend_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pair = [str(shipped_checkpoint(name)) for name in ("positive", "negative")]
+    code, out, _ = command(capsys, "diff", *pair, "--shuffles", "5", "--json")
+    assert code == 0
+    assert json.loads(out)["schema"] == "s6flow-diff/1"
+    code, out, _ = command(capsys, "diff", *pair, "--shuffles", "5")
+    assert code == 0
+    assert "first : HEALTHY" in out
+    code, out, _ = command(capsys, "audit", *pair, "--context", "64", "--json")
+    found = json.loads(out)
+    assert (found["schema"], found["context"]) == ("s6flow-trend/1", 64)
+    assert [row["source"] for row in found["checkpoints"]] == pair
+    assert all(row["medians"]["unsaturated"] > 0 for row in found["checkpoints"])
+    code, _, err = command(capsys, "audit", *pair, "--simulate")
+    assert code == 1
+    assert "one by one" in err
+    code, out, _ = command(capsys, "audit", pair[0], "--health-csv", str(tmp_path / "h.csv"), "--shuffles", "2")
+    assert code == 0
+    assert (tmp_path / "h.csv").read_text().count("\n") == 5
+
+
+def test_a_model_in_memory_is_its_file(tiny_mamba: Callable[..., Any], tmp_path: Path) -> None:
+    model = tiny_mamba()
+    model.save_pretrained(tmp_path)
+    here, there = diagnose(model), diagnose(str(tmp_path))
+    assert [layer.numbers for layer in here.layers] == [layer.numbers for layer in there.layers]
+    found = audit(model, shuffles=2)
+    assert found.source == "MambaForCausalLM"
+    assert len(found.layers) == 2
+    with pytest.raises(SourceError, match=r"torch\.nn\.Module"):
+        diagnose(3)
+
+
+def test_constrained_weights_are_read_as_they_act(tiny_mamba: Callable[..., Any]) -> None:
+    from s6flow.numeric.refinements import constrain
+
+    model = tiny_mamba()
+    constrain(model, scenario="positive")
+    found = audit(model, shuffles=2)
+    assert all((layer.numbers("mu") > 0).all() for layer in found.layers)
+
+
+def test_an_optimiser_that_decays_everything_is_named(tiny_mamba: Callable[..., Any]) -> None:
+    import torch
+
+    model = tiny_mamba()
+    names = [held.name for held in check_optimizer(model, torch.optim.AdamW(model.parameters()))]
+    assert names == [f"backbone.layers.{i}.mixer.{tail}" for i in range(2) for tail in ("A_log", "D", "dt_proj.bias")]
+    guarded = [p for name, p in model.named_parameters() if name in names]
+    rest = [p for name, p in model.named_parameters() if name not in names]
+    split = [{"params": rest, "weight_decay": 0.1}, {"params": guarded, "weight_decay": 0.0}]
+    assert check_optimizer(model, torch.optim.AdamW(split)) == ()
+    assert {held.group for held in check_optimizer(model, torch.optim.AdamW(rest))} == {None}
+    with pytest.raises(SourceError, match="A_log"):
+        check_optimizer(torch.nn.Linear(2, 2), torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), 0.1))
+
+
+def aged(monitor: HealthMonitor) -> HealthMonitor:
+    """As if the training had run for an hour, so that a look can be afforded."""
+    monitor._begun -= 3600
+    return monitor
+
+
+def test_the_monitor_looks_warns_once_and_logs(tiny_mamba: Callable[..., Any]) -> None:
+    import torch
+
+    model, logged = tiny_mamba(), []
+    monitor = aged(HealthMonitor(model, every=10, log=lambda step, numbers: logged.append((step, numbers))))
+    assert monitor.step(5) is None
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert monitor.step(10) is not None
+        with torch.no_grad():
+            model.backbone.layers[1].mixer.out_proj.weight.mul_(DYING * 1e-3)
+        monitor.step(20)
+        monitor.step(30)
+        with torch.no_grad():
+            model.backbone.layers[1].mixer.out_proj.weight.zero_()
+        monitor.step(40)
+    texts = [str(row.message) for row in said]
+    assert sum("dying" in text for text in texts) == 1
+    assert sum("is dead (" in text for text in texts) == 1
+    assert [step for step, _ in logged] == [10, 20, 30, 40]
+    assert logged[-1][1]["health/response"] == 0
+    assert logged[-1][1]["health/dead"] == 1
+
+
+def test_the_monitor_keeps_to_its_budget(tiny_mamba: Callable[..., Any]) -> None:
+    monitor = HealthMonitor(tiny_mamba(), every=1)
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 0.5:
+        monitor.step(1)
+    assert monitor.spent <= BUDGET * (time.perf_counter() - monitor._begun)
+    with pytest.raises(AssumptionError, match="every"):
+        HealthMonitor(tiny_mamba(), every=0)
+
+
+@pytest.mark.filterwarnings("ignore:step")
+def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    model = tiny_mamba()
+    state = SimpleNamespace(global_step=10, log_history=[])
+    trainer_callback(aged(HealthMonitor(model, every=10))).on_step_end(None, state, None)
+    assert state.log_history[0]["step"] == 10
+    assert "health/response" in state.log_history[0]
+    fake = SimpleNamespace(Callback=object)
+    monkeypatch.setitem(sys.modules, "lightning", SimpleNamespace(pytorch=fake))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", fake)
+    seen: dict[str, float] = {}
+    module = SimpleNamespace(log_dict=seen.update)
+    lightning_callback(aged(HealthMonitor(model, every=10))).on_train_batch_end(SimpleNamespace(global_step=20), module)
+    assert "health/half_life_max" in seen
