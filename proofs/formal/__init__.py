@@ -213,7 +213,9 @@ def reached(identifier: str) -> str:
     """What of a theorem is stated formally, and what is missing, in one line; "" if nothing is to be said."""
     stated = [(name, case) for key, case, name, _ in _entries() if key == identifier]
     lines = ", ".join(f"`{name}_statement`{' (a case)' if case else ''}" for name, case in stated)
-    missing = MISSING.get(identifier, "a floor of the step" if any(d.kind == "floor" for d in differences(identifier)) else "")
+    missing = MISSING.get(
+        identifier, "a floor of the step" if any(d.kind == "floor" for d in differences(identifier)) else ""
+    )
     return " ".join(
         part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
     )

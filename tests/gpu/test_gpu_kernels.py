@@ -44,6 +44,7 @@ def test_rate_equals_the_cpu_reference(tokens: int, states: int, precision: str,
 
 def test_fused_flow_has_the_fates_and_ends_of_the_cpu() -> None:
     from s6flow.numeric.flow import FlowParameters, integrate
+    from s6flow.numeric.flow.backends import BACKENDS
 
     rng = np.random.default_rng(3)
     mu = rng.choice([-1.0, 1.0], (64, 1)) * rng.uniform(0.3, 2.0, (64, 1))

@@ -17,7 +17,6 @@ from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, grow
 from s6flow.symbolic.codegen.arrays import numpy as numpy_runtime
 from s6flow.symbolic.codegen.device_margin import generate_margin
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.codegen.device_margin import generate_margin
 from s6flow.symbolic.codegen.triton import runtime as rt
 
 found: dict[str, float] = {}
