@@ -5,6 +5,9 @@ computed as it is now, keeps what it recorded; beside it `evidence.json` says wh
 of that tree. Such a line holds for that very file only, by its hash. It is written once, from the history:
 
 python -m s6flow.numeric.evidence COMMIT FILE...
+
+A stale result that cannot be renewed at once (it needs a GPU, or hours) is declared in `awaiting.json`, with the reason.
+That is no pardon: whoever shows the result says so, and a declared result that is not stale is a failure, too.
 """
 
 from __future__ import annotations
@@ -27,9 +30,10 @@ from s6flow.errors import FormatError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.provenance import code_digest, package_root
 
-__all__ = ["EVIDENCE", "Evidence", "committed", "evidence_of", "stale_reasons"]
+__all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "stale_reasons"]
 
 _STAMPS = "numeric/evidence.json"
+_AWAITING = "numeric/awaiting.json"
 _EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
 #: What the package offers to importers, and what only records: no part of a run.
 _ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
@@ -157,6 +161,13 @@ def stale_reasons(path: Path, content: Any = None) -> list[str]:
     if not recorded:
         return [f"it does not say which code made it; renew it: {row.renew}"]
     return [f"the code is {now}, the result's was {code}; renew it: {row.renew}" for code in sorted(recorded - {now})]
+
+
+def awaiting(path: Path) -> str | None:
+    """Why a stale result has not been renewed yet; None if it is not declared."""
+    table = _repository() / _AWAITING
+    declared: dict[str, str] = json.loads(table.read_text()) if table.exists() else {}
+    return declared.get(_name(path))
 
 
 def _stamps() -> dict[str, dict[str, str]]:

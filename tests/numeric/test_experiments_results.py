@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from s6flow.numeric.evidence import of_a_run
+from s6flow.numeric.evidence import awaiting, of_a_run
 from s6flow.numeric.experiments.audited import audit_weights
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
 from s6flow.numeric.experiments.config import load_config
@@ -45,7 +45,8 @@ def test_results_follow_from_the_runs(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_results_belong_to_the_code(name: str) -> None:
-    assert stale_reasons(FOLDER / f"{name}.json") == []
+    path = FOLDER / f"{name}.json"
+    assert (stale_reasons(path) == []) == (awaiting(path) is None)
     found = committed(name)
     assert found["missing"] == []
     assert "/" not in found["command"]
