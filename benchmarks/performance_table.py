@@ -1,6 +1,6 @@
-"""Writes the performance table of README.md from the committed results, between its two markers.
+"""Writes the performance table of docs/performance.md from the committed results, between its two markers.
 
-python benchmarks/readme.py [--check]
+python benchmarks/performance_table.py [--check]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from s6flow.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-START, END = "<!-- performance: written by benchmarks/readme.py -->", "<!-- end of performance -->"
+START, END = "<!-- performance: written by benchmarks/performance_table.py -->", "<!-- end of performance -->"
 
 
 def load(name: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def text() -> str:
 
 def main() -> int:
     """Write the table; with --check only say whether it is current."""
-    path = ROOT / "README.md"
+    path = ROOT / "docs" / "performance.md"
     old = path.read_text()
     new = old[: old.index(START)] + text() + old[old.index(END) + len(END) :]
     if "--check" in sys.argv[1:]:
