@@ -111,7 +111,7 @@ def test_text_takes_over_the_constants() -> None:
     assert text == backend.compiled_text(program)
     assert program.digest in text
     assert "0.8125" not in text
-    assert "0.8125 * (rt.larger(error" in backend.compiled_text(program, control=replace(DRIVER, safety=0.8125))
+    assert "0.8125 * ((rt.larger(error" in backend.compiled_text(program, control=replace(DRIVER, safety=0.8125))
 
 
 def test_other_coordinates_name_the_numpy_backend() -> None:
