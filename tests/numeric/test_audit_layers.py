@@ -15,8 +15,9 @@ from s6flow.errors import AssumptionError, FormatError, MissingDependencyError, 
 from s6flow.numeric.audit import audit, audit_layer, report
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
+from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.ends import NO_THEOREM, theorems
+from s6flow.symbolic.ends import NO_THEOREM, End, theorems, word
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -206,7 +207,13 @@ def test_hugging_face_mamba(tmp_path: Path) -> None:
             np.testing.assert_array_equal(layer.words(f"scenario_{name}").where("convergent"), converges)
         simulation = layer.simulation
         assert simulation is not None
-        assert simulation.starts == 6 * 16
+        open_ = word(End.NOT_DECIDED)
+        some = np.any([layer.words(f"scenario_{name}").where(open_) for name in SIGNS], axis=0)
+        pairs = (
+            simulation.starts - 6 * 16
+        )  # two of either sign where theory decides no start, less those that K leaves open
+        assert 0 <= pairs <= 4 * (some & ~converges).sum()
+        assert sum(simulation.confusion.values()) == simulation.starts
         assert simulation.disagreements == ()
         assert simulation.reference_error < 1e-12
     assert {p for layer in report.layers for p, _ in layer.simulation.confusion} >= {"convergent", "slow"}  # type: ignore[union-attr]

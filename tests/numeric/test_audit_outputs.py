@@ -294,7 +294,7 @@ def test_statuses_are_those_of_the_registry() -> None:
 def test_nothing_half_written(report: AuditReport, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for write in (write_json, write_csv, write_html):
-        with pytest.raises(FormatError, match="output needs a folder"):
+        with pytest.raises(FormatError, match="an output must be a file that can be written; got Not a directory"):
             write(report, tmp_path / "file" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -12,6 +12,7 @@ from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit.simulation import integrator as audit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.ends import End, word
 
 torch = pytest.importorskip("torch")
 
@@ -62,7 +63,7 @@ def test_predictions_come_true_on_the_kernel(kernel: Any, beta: float, floor: fl
     simulation = kernel.simulate_layer(layer, columns, 0, np.random.default_rng(0).normal(size=(30, 10)))
     assert simulation.disagreements == ()
     decided = sum(count for key, count in simulation.confusion.items() if agrees(*key))
-    predicted = sum(count for (p, _), count in simulation.confusion.items() if p != "not predicted")
+    predicted = sum(count for (p, _), count in simulation.confusion.items() if p != word(End.NOT_DECIDED))
     assert decided >= 0.8 * predicted > 0
     assert simulation.engine == "a slow scan"
     found = simulation.kernel
@@ -115,7 +116,6 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
     """Near ln t = 80 softplus(s x + b) leaves float32: a token that stops there is no equilibrium."""
     from s6flow.numeric.audit.simulation import mamba
     from s6flow.numeric.flow import FlowParameters, Status, classify, integrate
-    from s6flow.symbolic.ends import End
 
     rng = np.random.default_rng(2)
     layer = random_layer(channels=30, seed=5)
