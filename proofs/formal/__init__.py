@@ -39,7 +39,7 @@ MISSING = {
     "carried-order": "the order of blow-up under K > 0 in reach; the formal one is for mu_n >= 0",
     "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
     "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
-    "step-floor": "a formal flow with a floor of the step; only the first token of affine-phase-line has one",
+    "step-floor": "the bound of the blow-up time that the floor alone gives",
     "state-bound": "a formal recurrence with steps of any kind",
     "state-forgetting": "a formal recurrence with steps of any kind",
     "state-saturation": "a formal recurrence with steps of any kind",
@@ -213,9 +213,9 @@ def reached(identifier: str) -> str:
     """What of a theorem is stated formally, and what is missing, in one line; "" if nothing is to be said."""
     stated = [(name, case) for key, case, name, _ in _entries() if key == identifier]
     lines = ", ".join(f"`{name}_statement`{' (a case)' if case else ''}" for name, case in stated)
-    missing = MISSING.get(
-        identifier, "a floor of the step" if any(d.kind == "floor" for d in differences(identifier)) else ""
-    )
+    # a case may have no floor where the whole statement has one
+    bare = any(d.kind == "floor" and (d.statement, "") in stated for d in differences(identifier))
+    missing = MISSING.get(identifier, "a floor of the step" if bare else "")
     return " ".join(
         part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
     )

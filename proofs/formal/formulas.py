@@ -54,7 +54,7 @@ def _flow() -> dict[str, sp.Expr]:
     skipped = velocity.subs(growth[l], growth[l] + cr.skip_equilibrium() - cr.own_rate(cr.y))
     return {
         "softplus": nt.softplus(drive).rewrite(sp.log),
-        "step": cr.delta(cr.y).subs(curve, drive),
+        "step_above_floor": cr.delta(cr.y).subs(curve, drive),
         "step_argument": curve.args[0],
         "gate": cr.gate(cr.y),
         "increment": flow.increment.subs(nt.x[l], cr.y),
