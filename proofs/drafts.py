@@ -11,13 +11,14 @@ from s6flow.files import write_atomic
 from s6flow.proofs.registry import GROUPS, REGISTRY
 from s6flow.symbolic.assumptions import ASSUMPTIONS
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES
+from s6flow.symbolic.sections import sections
 from s6flow.symbolic.theorem import KINDS
 
 __all__ = ["at_hand", "changelog_line", "draft", "write_draft"]
 
 FOLDER = Path(__file__).parent / "theorems"
 
-_DRAFT = '''"""{sentence} (theory SECTION)."""
+_DRAFT = '''"""{sentence} (theory {section})."""
 
 import sympy as sp
 
@@ -30,8 +31,8 @@ l = nt.l
 THEOREM = Theorem(
     id="{identifier}",
     title="{sentence}",
-    section="SECTION",
-    source="ours (theory SECTION)",
+    section="{section}",  # the heading of docs/theory that states it
+    source="ours (theory {section})",
     kind="inequality",
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("states-nonpositive",),
@@ -62,7 +63,8 @@ def draft(identifier: str) -> str:
         raise TheoremError(
             "theorem ids must be unique", identifier, "", "Choose another, or edit the file of that one."
         )
-    return _DRAFT.format(identifier=identifier, sentence=identifier.replace("-", " ").capitalize())
+    section = next(iter(sections()))  # any that exists, until the theorem has its own
+    return _DRAFT.format(identifier=identifier, sentence=identifier.replace("-", " ").capitalize(), section=section)
 
 
 def write_draft(identifier: str, group: str, folder: Path = FOLDER) -> Path:

@@ -22,7 +22,7 @@ from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.charts import growth_rate_program
-from s6flow.symbolic.codegen.coq import print_coq
+from s6flow.symbolic.codegen.coq import FLOOR, print_coq
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.load import load_module
@@ -46,7 +46,7 @@ SIDES: dict[str, tuple[sp.Expr, ...]] = {
     "convergence_bound": (cr.convergence_bound(),),
     "margin_convergence_rate": (CORE.lhs, CORE.rhs),
 }
-#: Coq writes the recursion as what it unrolls to, and its system has no step floor.
+#: Coq writes the recursion as what it unrolls to.
 COQ_SIDES: dict[str, tuple[sp.Expr, ...]] = {
     **SIDES,
     "growth_rate": (ob.unrolled(flow_cell()),),
@@ -65,7 +65,7 @@ VALUES: dict[str, Any] = {
 def text(subject: str, printer: str) -> str:
     """What a printer makes of a subject now."""
     if printer == "coq":
-        return RELATION["coq"].join(print_coq(side.subs(nt.floor, 0)) for side in COQ_SIDES[subject]) + "\n"
+        return RELATION["coq"].join(print_coq(side) for side in COQ_SIDES[subject]) + "\n"
     if printer == "latex":
         return RELATION["latex"].join(map(ob.conclusion_latex, SIDES[subject])) + "\n"
     return source_text(PROGRAMS[subject], printer)[0]
@@ -78,8 +78,7 @@ def path(subject: str, printer: str) -> Path:
 
 def difference(subject: str, printer: str, source: str) -> float:
     """Run a text on one system: the largest relative difference from the 50-digit oracle."""
-    values = {**VALUES, "floor": 0.0} if printer == "coq" else VALUES
-    program = PROGRAMS[subject]
+    program, values = PROGRAMS[subject], VALUES
     (exact,) = interpret_reference(program, {inp.name: values[inp.name] for inp in program.inputs}).values()
     expected = np.asarray(exact, dtype=float)
     if printer in BACKENDS:
@@ -109,7 +108,7 @@ def _run(program: Program, printer: str, source: str, values: Mapping[str, Any])
 
 def _coq(side: str, values: Mapping[str, Any], token: int) -> float:
     names = {key: value.__getitem__ if isinstance(value, np.ndarray) else value for key, value in values.items()}
-    return float(evaluate_coq(side, {**names, "l": token, "N": len(values["mu"])}))
+    return float(evaluate_coq(side, {**names, FLOOR: values["floor"], "l": token, "N": len(values["mu"])}))
 
 
 def _latex(side: str, values: Mapping[str, Any], token: int) -> float:
