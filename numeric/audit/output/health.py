@@ -114,7 +114,7 @@ def health_table(diagnosis: Diagnosis) -> list[RenderableType]:
         named = [row.title for row in layer.verdicts if row.severity != "note"] or ["healthy"]
         numbers = ("response", "dead_channels", "half_life_median", "half_life_max")
         words = Text(", ".join(named), style=_STYLES[layer.severity])
-        table.add_row(names[id(layer)], words, *(shown(layer.numbers[name]) for name in numbers))
+        table.add_row(Text(names[id(layer)]), words, *(shown(layer.numbers[name]) for name in numbers))
     parts += [Text(f"layers {pattern}, worst first"), table]
     left = len(diagnosis.layers) - _MOST_ROWS
     if left > 0:

@@ -155,11 +155,13 @@ def _compare_constants(layer: S6Layer, records: list[_Record]) -> dict[str, Any]
         run, rows = record.run, record.channels
         if record.problem.targets[-1] < audit.LOG_HORIZON:
             continue
-        there = ((run.status == Status.HORIZON) & np.isfinite(limit[rows, 0]))[:, None] & np.isfinite(limit[rows])
+        tokens = run.end.shape[1]  # pairs have fewer; a token's limit depends on the tokens before it alone
+        due, settled = limit[rows, :tokens], clear[rows, :tokens]
+        there = (run.status == Status.HORIZON)[:, None] & np.isfinite(due[:, :1]) & np.isfinite(due)
         with np.errstate(over="ignore", invalid="ignore"):
-            ratio = np.exp(run.end_log_time[:, None] + 2 * run.end) / limit[rows]
-        errors.append(np.abs(ratio - 1)[there & clear[rows]])
-        critical += int((there & ~clear[rows]).sum())
+            ratio = np.exp(run.end_log_time[:, None] + 2 * run.end) / due
+        errors.append(np.abs(ratio - 1)[there & settled])
+        critical += int((there & ~settled).sum())
     every = np.concatenate([np.empty(0), *errors])
     return {
         "compared": int(every.size),
