@@ -15,6 +15,8 @@ from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable
 from s6flow.paper_figures.palette import STATUSES
 from s6flow.paper_figures.render import STYLE
+from s6flow.proofs.registry import REGISTRY
+from s6flow.proofs.status import status
 
 #: Points that a letter may stand out of the canvas.
 SLACK = 0.0
@@ -67,7 +69,8 @@ def test_legend_of_the_graph_names_every_status() -> None:
     assert legend is not None
     shown = [text.get_text() for text in legend.get_texts()]
     assert shown == [name for name in STATUSES if name in data["status"]]
-    assert "conjecture" in shown
+    assert set(shown) == {status(theorem) for theorem in REGISTRY.values()}
+    assert len(shown) > 1
 
 
 def test_no_label_is_cut() -> None:

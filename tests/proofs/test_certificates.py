@@ -76,7 +76,7 @@ def test_an_inequality_is_certified_on_a_box_and_a_false_one_is_not() -> None:
 
 
 def test_statuses_above_evidence_need_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theorem = REGISTRY["definite-later-tokens"]
+    theorem = REGISTRY["step-floor"]
     for word in ("certified", "kernel-checked", "proved"):
         with pytest.raises(TheoremError, match="given by hand"):
             replace(theorem, evidence=word)

@@ -70,7 +70,7 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "first-token-not-slow",
-            {**witness, "x0": [-5.0, 2.9], "low": 2.5, "high": 2.92},
+            {"mu": [-1.0, 1.2], "a": [0.2, 4.0], "s": 1.0, "b": -3.1, "floor": 0.0, "x0": [-2.0, 0.1], "low": 0.05, "high": 0.2},
             "Token 1 grows slowly, and token 2 blows up itself.",
         ),
         Counterexample(

@@ -22,6 +22,7 @@ THEOREM = Theorem(
     finite=grows,
     measurement="vector",
     options={
+        "bare_limit": True,
         "log_times": (-6.0, -5.0, -4.0, -3.0),
         "max_steps": 500,
         "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2)),

@@ -53,6 +53,7 @@ THEOREM = Theorem(
     proof=proof,
     measurement="vector",
     options={
+        "bare_limit": True,
         "log_times": (-4.0, -2.0, -1.0, 0.0),
         "max_steps": 500,
         "shapes": ((1, 1, 3, 1), (1, 2, 2, 1), (1, 3, 4, 2)),
