@@ -55,7 +55,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("monotone: growth", "Rbar_lt v T -> Rabs (x l v) <= Rabs (x l u)", "Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v)", "convergence_monotone"),
     ("polylog: a power too few", "Rabs (x l t) <= C * ln t ^ (S l)", "Rabs (x l t) <= C * ln t ^ l", "slow_polylog_rate"),
     ("ratio: without s x < 0", "(forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->\n", "", "blow_up_ratio"),
-    ("coexistence: K(0) not negative", "(softplus b + eps))) / sum_below N mu < 0 ->", "(softplus b + eps))) / sum_below N mu < 1 ->", "coexistence"),
+    ("coexistence: second token not held", "(Delta s b eps (x 1%nat 0)) < 0 /\\ x 1%nat 0 <> 0 ->", "(Delta s b eps (x 1%nat 0)) < 1 /\\ x 1%nat 0 <> 0 ->", "coexistence"),
     ("never definite: equal sizes", "(N < D)%nat ->\n  (exists v", "(N <= D)%nat ->\n  (exists v", "never_definite"),
     ("skip: half as much again", "* exp (- (2 * d * t))", "* exp (- (3 * d * t))", "skip_equilibria"),
     ("all tokens: no lower step", "  0 < low ->\n", "", "definite_all_tokens"),
