@@ -123,7 +123,8 @@ def test_language_modelling_end_to_end(tiny, tmp_path):
     assert json.loads((out / "results.json").read_text()) == result
     assert result["equal_parameter_counts"] is True
     assert result["data"]["bytes"]["train"] > 10**6
-    assert result["provenance"][0]["versions"]["torch"] == torch.__version__
+    recorded = result["provenance"][0]["versions"]["torch"]
+    assert torch.__version__.split("+")[0] == recorded.split("+")[0]
     condition = result["conditions"]["channel-positive"]
     metric = condition["metrics"]["test.bits_per_byte"]
     assert metric["mean"] == pytest.approx(np.mean(metric["values"]), abs=1e-6)
