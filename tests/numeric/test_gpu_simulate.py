@@ -10,6 +10,7 @@ import pytest
 from s6flow.errors import DeviceMemoryError, FormatError, MissingDependencyError
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit.simulation import integrator as audit
+from s6flow.numeric.audit.simulation.devices import simulator
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import End, word
@@ -109,7 +110,7 @@ def test_without_cuda_one_line_names_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
         pytest.skip("this machine has CUDA")
     pytest.importorskip("triton")
     with pytest.raises(MissingDependencyError, match=r"no CUDA.*--device cpu"):
-        audit.simulator("cuda")
+        simulator("cuda")
 
 
 def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any) -> None:
