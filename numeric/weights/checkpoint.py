@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -121,12 +122,13 @@ def open_checkpoint(source: Any) -> Checkpoint:
     Paths win over the others. Nothing of the checkpoint is executed, and only headers are read here.
 
     Args:
-        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package, as text; or a
-            `torch.nn.Module`.
+        source: file or directory (safetensors, npz, PyTorch; sharded or not), as text or path; hub id or package, as
+            text; or a `torch.nn.Module`.
     Raises: SourceError: if it is missing or holds no S6 layer; FormatError: if it is damaged;
         MissingDependencyError: if an extra is needed.
     """
-    if isinstance(source, str):
+    if isinstance(source, str | os.PathLike):
+        source = os.fspath(source)
         located = locate(source)
     else:
         located, source = Located(MemoryStore(source), config_of(source)), type(source).__name__
