@@ -18,7 +18,7 @@ from s6flow.numeric.weights.spellings import PATTERNS, guess_family
 from s6flow.numeric.weights.stored import StoredTensor, TensorStore
 from s6flow.text import shown
 
-__all__ = ["Checkpoint", "open_checkpoint"]
+__all__ = ["Checkpoint", "open_checkpoint", "read_layer"]
 
 
 class Checkpoint:
@@ -140,6 +140,14 @@ def open_checkpoint(source: Any) -> Checkpoint:
         looked = f"Looked for {'; '.join(PATTERNS)}."
         raise SourceError("a checkpoint must hold an S6 layer", f"{seen}{more}", source, looked)
     return Checkpoint(source, located.store, plans, guess_family(infos, located.config), located.config)
+
+
+def read_layer(store: TensorStore, plan: LayerPlan) -> S6Layer:
+    """The values of one planned layer.
+
+    Raises: FormatError: if the tensors are damaged or do not fit; AssumptionError: if an a_n is no positive float32.
+    """
+    return S6Layer(**_arguments(store, plan))
 
 
 def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
