@@ -126,7 +126,9 @@ def draw(canvas: Canvas, data: Data) -> None:
         data["mixed_log10_a"], data["b"], data["mixed_share"], cmap="PuOr_r", norm=scale, rasterized=True
     )
     bottom.contour(data["mixed_log10_a"], data["b"], data["mixed_k0"], levels=[0], colors="black", linewidths=1.1)
-    bottom.text(0.62, 0.9, "token 2 tends to 0 as\ntoken 1 blows up", ha="center", va="center", fontsize=6.5, color="white")
+    bottom.text(
+        0.62, 0.9, "token 2 tends to 0 as\ntoken 1 blows up", ha="center", va="center", fontsize=6.5, color="white"
+    )
     bottom.text(-0.9, -1.6, "both grow", ha="center", va="center", fontsize=6.5)
     bottom.set_xlabel(r"$\log_{10}a_2$")
     bottom.set_ylabel("$b$")

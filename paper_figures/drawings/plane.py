@@ -39,7 +39,7 @@ PARAMETERS: dict[str, Any] = {
     "window": 2.2,
 }
 #: Fate of a start: to zero, to a point of the cone, to infinity.
-FATES = ("converges to 0", "stops on the cone", "diverges")
+FATES = ("converge to 0", "stop on the cone", "diverge")
 
 
 def layers() -> LayerParameters:
@@ -202,10 +202,11 @@ def caption(data: Data) -> str:
         + ", ".join(f"{number} of {total} {name}" for number, name in zip(row, FATES, strict=True) if number)
         for letter, panel, row in zip("abcd", PANELS, counts, strict=True)
     )
+    outside = int((np.abs(data["end"][-1]).max(axis=1) > PARAMETERS["window"]).sum())
     return (
         f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6: black dots are starts, green dots where a token "
         f"comes to rest; shade: sign of $x^\\top M x$. "
-        f"{told}. "
+        f"{told}; {outside} of the last stop outside the window. "
         f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal "
         f"steps an open set of "
         f"starts ends on the cone $x^\\top M x=0$, whose points are all equilibria. "
