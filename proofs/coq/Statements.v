@@ -4,7 +4,7 @@
 
 From Coq Require Import Reals.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions.
+From S6Flow Require Import Definitions LayerState.
 
 Local Open Scope R_scope.
 
@@ -1049,3 +1049,90 @@ Definition symmetric_signature_statement : Prop :=
    exists c : nat -> R,
    (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
    0 <= Q (fun e => sum_below (S N) (fun k => c k * f k e))).
+
+(** * The state of one layer *)
+
+(** state-bound: |h_l| <= max|v| Delta/(1 - e^(-a Delta)) (1 - e^(-a (Delta_1 + ...
+  + Delta_l))) with the largest step Delta. *)
+Definition state_bound_statement : Prop :=
+  forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
+  0 < decay ->
+  (forall l : nat, (l < L)%nat -> 0 < Delta l) ->
+  (forall l : nat, (l < L)%nat -> Rabs (v l) <= v_max) ->
+  (forall l : nat, (l < L)%nat -> Delta l <= delta_max) ->
+  (forall l : nat, (l < L)%nat -> delta_max / (1 - exp (- decay * delta_max)) <= / decay + delta_max
+    /\ Rabs (token_state decay Delta v l) <= delta_max * v_max * (1 - exp (- sum_below (S l) Delta * decay)) / (1
+    - exp (- decay * delta_max))).
+
+(** state-forgetting: The influence of token j on h_l is Delta_j e^(-a (Delta_(j+1) + ...
+  + Delta_l)); it halves in ln 2/(a Delta) tokens. *)
+Definition state_forgetting_statement : Prop :=
+  forall (decay width age : R) (Delta v v_copy : nat -> R) (L : nat),
+  0 < decay ->
+  0 < width ->
+  (forall l : nat, (l < L)%nat -> token_state decay Delta v_copy l - token_state decay Delta v l
+    = sum_below (S l) (fun j => Delta j * exp (- sum_between (S j) (S l) Delta * decay) * (v_copy j - v j)) /\ (ln 2
+    / (decay * width) <= age -> exp (- age * decay * width) <= 1 / 2) /\ (age <= ln 2 / (decay * width) -> 1 / 2
+    <= exp (- age * decay * width))).
+
+(** state-saturation: At length L the worst case has reached the share 1
+  - 2^(-L/T) of its limit, T the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-L/T)) times. *)
+Definition state_saturation_statement : Prop :=
+  forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
+  0 < decay ->
+  0 < v_max ->
+  (forall l : nat, (l < L)%nat -> 0 < Delta l) ->
+  (forall l : nat, (l < L)%nat -> v l = v_max) ->
+  (forall l : nat, (l < L)%nat -> Delta l = delta_max) ->
+  (forall l : nat, (l < L)%nat -> token_state decay Delta v l = delta_max * v_max * (1 - exp (- decay * delta_max
+    * INR (S l))) / (1 - exp (- decay * delta_max)) /\ delta_max * v_max / (1 - exp (- decay * delta_max))
+    <= Rabs (token_state decay Delta v l) / (1 - exp (- decay * delta_max * INR (S l)))).
+
+(** layer-bound: Weights and the range of the inputs bound every step, state and output of a layer, at every length.
+  Here: N states, D channels, a step of any rank, biases, a floor and a skip. *)
+Definition layer_bound_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (x : nat -> nat -> R) (x_max skip : nat -> R),
+  0 <= eps ->
+  (forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> 0 < a d n) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> Rabs (x l d) <= x_max d) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x l e * S_dt_in r e) * S_dt_out d r)) + eps <= softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps
+    /\ Rabs (cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n) <= x_max d * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps)
+    * (Rabs (beta_B n) + sum_below D (fun e => x_max e * Rabs (S_B n e))) / (1 - exp (- a d n * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps)))
+    /\ Rabs (x l d * skip d + sum_below N (fun n => cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n
+    * (beta_C n + sum_below D (fun e => x l e * S_C n e)))) <= x_max d * Rabs (skip d)
+    + sum_below N (fun n => x_max d * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => x_max e
+    * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps) * (Rabs (beta_B n) + sum_below D (fun e => x_max e
+    * Rabs (S_B n e))) * (Rabs (beta_C n) + sum_below D (fun e => x_max e * Rabs (S_C n e))) / (1 - exp (- a d n
+    * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e))
+    * Rabs (S_dt_out d r))) + eps)))) /\ Rabs (beta_B n + sum_below D (fun e => x l e * S_B n e)) <= Rabs (beta_B n)
+    + sum_below D (fun e => x_max e * Rabs (S_B n e))).
+
+(** gate-rounding: Rounded to p bits, a gate e^(-a Delta) with a Delta
+  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is. Here: a gate, a state and a sum that are rounded in any way that the definition allows. *)
+Definition gate_rounding_statement : Prop :=
+  forall (bits : nat) (decay width h_state h_rounded update gate after : R),
+  (0 < bits)%nat ->
+  0 < decay ->
+  0 < width ->
+  rounded bits (exp (- decay * width)) gate ->
+  rounded bits h_state h_rounded ->
+  rounded bits (h_rounded + update) after ->
+  (101 / (100 * 2 ^ (S bits)) + 101 / (100 * 2 ^ (2 * bits + 2)) <= decay * width -> 1 <= (2 ^ bits * (1 - gate)))
+    /\ (decay * width <= / 2 ^ (S bits) -> (2 ^ bits * (1 - gate)) = 0) /\ (Rabs update <= Rabs h_rounded
+    / 2 ^ (S bits) -> (2 ^ bits * Rabs (after - h_rounded) / Rabs h_rounded) = 0).
+
+(** own-term-on-data: The mean of C.B over data with mean m and covariance Sigma is tr(M Sigma)
+  + m^T M m. Here: the tokens up to l are the data. *)
+Definition own_term_on_data_statement : Prop :=
+  forall (N D L : nat) (S_B S_C : nat -> nat -> R) (beta_B beta_C : nat -> R) (x : nat -> nat -> R),
+  (forall n : nat, (n < N)%nat -> beta_B n = 0 /\ beta_C n = 0) ->
+  (forall l : nat, (l < L)%nat -> sum_below (S l) (fun j => sum_below N (fun n => (beta_B n
+    + sum_below D (fun e => S_B n e * x j e)) * (beta_C n + sum_below D (fun e => S_C n e * x j e)))) / INR (S l)
+    = quadratic_form D (form_matrix N S_B S_C) (data_mean x l)
+    + trace D (fun d f => sum_below D (fun e => data_covariance x l e f * form_matrix N S_B S_C d e))).
