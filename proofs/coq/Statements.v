@@ -407,6 +407,17 @@ Definition fast_bound_attained_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu 0 b eps 1 (/ (2 * sum_below N mu * x0 ^ 2 * (softplus b + eps))) x /\ x O 0 = x0.
 
+(** step-floor: With a floor of the step every divergence ends in finite time. *)
+Definition step_floor_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  0 < eps ->
+  solution N a mu s b eps L T x ->
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  Rbar_le T (/ (2 * sum_below N mu * eps * x l 0 ^ 2)).
+
 (** fast-blow-up-time: Fast divergence: token 1 alone blows up at an explicit integral. Here: the first token lives
   exactly until the integral T_1. *)
 Definition fast_blow_up_time_statement : Prop :=
@@ -655,6 +666,22 @@ Definition state_divergence_statement : Prop :=
      is_lim (fun t => hidden a mu s b eps (fun k => x k t) l n / growth_rate N a mu s b eps (fun k => x k t) l) p_infty
        (mu n / sum_below N mu)).
 
+(** state-slow-divergence: mu > 0 and every s x_l0 < 0, mu_n of any signs: slow divergence. Here: the maximal solution.
+  *)
+Definition state_slow_divergence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  eps = 0 ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  (forall l : nat, (l < L)%nat -> x l 0 <> 0) ->
+  (forall l : nat, (l < L)%nat -> x l 0 = 0 \/ s * x l 0 < 0) ->
+  maximal N a mu s b eps L T x ->
+  T = p_infty /\
+  (forall l : nat,
+     (l < L)%nat ->
+     is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
+     (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) / ln t <= C)).
+
 (** carried-rate: Token 2 grows at K(x_2) times the rate of token 1, plus its own. Here: token 2 grows at K(x_2) times
   the rate of token 1, plus its own. *)
 Definition carried_rate_statement : Prop :=
@@ -713,6 +740,82 @@ Definition coexistence_witness_statement : Prop :=
   x 1%nat 0 = 1 / 10000000 /\
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
   filterlim (x 1%nat) (at_left T) (locally 0).
+
+(** carried-nonnegative: mu > 0 and K >= 0 at every step in reach: every nonzero token grows at least at its own rate.
+  Here: each nonzero token, whatever becomes of the others. *)
+Definition carried_nonnegative_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
+  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 <= (carried_total N a mu z)) ->
+  0 < sum_below N mu ->
+  solution N a mu s b eps L T x ->
+  (l < L)%nat ->
+  (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> x l 0 <> 0 -> Rabs (x l u) < Rabs (x l v)) /\
+  (x l 0 <> 0 -> T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
+
+(** carried-order: mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later ones
+  diverge. Here: who diverges at the end of a maximal solution. *)
+Definition carried_order_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 <= eps ->
+  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 < (carried_total N a mu z)) ->
+  0 < sum_below N mu ->
+  maximal N a mu s b eps L T x ->
+  exists m : nat,
+  (m < L)%nat /\
+  x m 0 <> 0 /\
+  (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t < T -> Rabs (x l t) <= B) /\
+  (forall l : nat,
+     (m <= l)%nat ->
+     (l < L)%nat ->
+     x l 0 <> 0 ->
+     filterlim (fun t => Rabs (x l t)) (at_left T) (Rbar_locally p_infty)).
+
+(** carried-roots: K has at most as many roots as mu_n has sign changes in the order of a_n. *)
+Definition carried_roots_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (root_count sign_changes : nat),
+  sum_below N mu <> 0 ->
+  s <> 0 ->
+  has_roots N a mu s b eps root_count ->
+  (forall k : nat, changes_sign N a mu k -> (k <= sign_changes)%nat) ->
+  0 <= (INR root_count) /\ (INR root_count) <= (INR sign_changes).
+
+(** mixed-blow-up: mu > 0 and some nonzero token with s x_l0 >= 0, mu_n of any signs: divergence in finite time. Here:
+  no solution lives for ever. *)
+Definition mixed_blow_up_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R
+    -> R) (count : nat) (fast : nat -> nat),
+  0 <= eps ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  (forall i j : nat, (i < j)%nat -> (j < count)%nat -> fast i <> fast j) ->
+  (forall i : nat,
+     (i < count)%nat ->
+     (fast i < L)%nat /\ x (fast i) 0 <> 0 /\ 0 <= s * x (fast i) 0) ->
+  1 <= (INR count) ->
+  solution N a mu s b eps L T x ->
+  Rbar_lt T p_infty.
+
+(** carried-root-attracts: mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to
+  a root of K. *)
+Definition carried_root_attracts_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R) (low high : R),
+  0 <= eps ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  0 <= s * x 0%nat 0 ->
+  Rabs low <= Rabs (x 1%nat 0) /\ Rabs (x 1%nat 0) <= Rabs high /\ 0 < high * x 1%nat 0 /\ 0 < low * x 1%nat 0 ->
+  0 <= sum_below N (fun n => mu n * exp (- a n * Delta s b eps low)) / sum_below N mu ->
+  sum_below N mu * high ^ 2 * Delta s b eps high + x 0%nat 0 ^ 2 * Delta s b eps (x 0%nat 0)
+    * sum_below N (fun n => mu n * exp (- a n * Delta s b eps high)) <= 0 ->
+  maximal N a mu s b eps 2 T x ->
+  exists T0 : R,
+  T = T0 /\
+  (forall t : R, 0 <= t < T0 -> Rabs low <= Rabs (x 1%nat t) <= Rabs high) /\
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
+  (exists limit : R,
+   filterlim (x 1%nat) (at_left T0) (locally limit) /\
+   sum_below N (fun n => mu n * exp (- a n * Delta s b eps limit)) / sum_below N mu = 0).
 
 (** affine-phase-line: With affine projections token 1 obeys x'
   = x Delta(x) p(x): zero and the roots of p are its equilibria. Here: equilibria, monotonicity and limits of the first token with biases and a floor. *)

@@ -91,7 +91,8 @@ def _written(expression: sp.Basic, name: str, letters: dict[str, str]) -> sp.Bas
                 e.base.name if isinstance(e, sp.Indexed) else e.name for e in expression.atoms(sp.Symbol, sp.Indexed)
             }
             raise CodegenError(f"expression {name} has letters " + ", ".join(sorted(known)), letter)
-        expression = expression.xreplace({e: _stand_in(e, text) for e in found})
+        changed = {e: new for e in found if (new := _stand_in(e, text)) != e}  # a relation to infinity stays as it is
+        expression = expression.xreplace(changed)
     return expression
 
 
@@ -122,7 +123,7 @@ def _instance(relation: sp.Basic) -> sp.Basic:
         return sp.Implies(sp.And(*asked), _instance(claim)) if asked else _instance(claim)
     if isinstance(relation, sp.Or):
         return sp.Or(*(part for part in relation.args if not numbers_tokens(part)))
-    return relation.subs(ob.sharp, 1)
+    return relation.subs(ob.sharp, 1) if relation.has(ob.sharp) else relation
 
 
 def _assumed(key: str, **letters: str) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 import sympy as sp
 
 from s6flow.proofs.registry import get
-from s6flow.proofs.theorems.affine import affine_phase_line
+from s6flow.proofs.theorems.affine import affine_phase_line, step_floor
 from s6flow.proofs.theorems.mixed import carried_limits, carried_rate
 from s6flow.proofs.theorems.state import own_term_on_data
 from s6flow.proofs.theorems.variants import depth_contraction
@@ -67,6 +67,7 @@ def _flow() -> dict[str, sp.Expr]:
         "velocity_with_skip": skipped,
         "next_layer": next_layer(nt.x[l], velocity),
         "attended": kernel[l, j] * nt.x[j],
+        "carried_total": (cr.carried(cr.y) * cr.mu_total).replace(nt.softplus, lambda _: drive - nt.floor),
         "first_share": cr.share_after()
         .replace(lambda e: isinstance(e, sp.Indexed) and e.base == cr.phi, lambda e: zero)
         .doit(),
@@ -164,6 +165,8 @@ def _theorems() -> dict[str, sp.Expr]:
         "profile_scaled": _limit("blow-up-profile"),
         "profile_flat_scaled": _limit("blow-up-profile").subs(sp.Abs(ob.x_t[l]) ** 3, ob.x_t[l] ** 2),
         "log_bound": c * get("slow-log-rate").rates[0].rate,
+        "log_ratio": _limit("state-slow-divergence", sp.log(nt.t)),
+        "floor_bound": step_floor.bound,
         "polylog_bound": c * get("slow-polylog-rate").rates[0].rate,
         "ratio": first / second,
         "second_rate": carried_rate.second,

@@ -82,6 +82,8 @@ def _real(e: sp.Expr) -> Text:
         return f"{sign}{abs(e.p)} / {e.q}", PRODUCT
     if e == nt.floor:
         return FLOOR, ATOM
+    if e is sp.oo:
+        return "p_infty", ATOM
     if e == nt.l:  # the number of a token, as a real number
         return "INR (S l)", APPLICATION
     if isinstance(e, sp.Symbol):
@@ -251,7 +253,7 @@ def _proposition(e: sp.Basic, strength: int) -> str:
     for kind, sign, turned in _RELATIONS:
         if isinstance(e, kind):
             if e.rhs is sp.oo and sign == "<":  # of an extended real number
-                return f"Rbar_lt {_wrap(_real(e.lhs), ATOM)} p_infty"
+                return f"Rbar_lt {_wrap(_real(e.lhs), ATOM)} {_real(e.rhs)[0]}"
             left, right = (_real(side)[0] for side in (reversed(e.args) if turned else e.args))
             return f"{left} {sign} {right}"
     for kind, word, own in ((sp.And, " /\\ ", 3), (sp.Or, " \\/ ", 2)):
