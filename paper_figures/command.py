@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.draw import Outcome, draw_figures
+
+if TYPE_CHECKING:
+    from s6flow.paper_figures.draw import Outcome
 
 __all__ = ["figures"]
 
@@ -39,6 +42,8 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
         for name, figure in FIGURES.items():
             click.echo(f"{name:17} {figure.title}")
         return 0
+
+    from s6flow.paper_figures.draw import draw_figures
 
     def say(outcome: Outcome, number: int, total: int) -> None:
         click.echo(f"[{number:2}/{total}] {outcome.line()}")

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "theorems": ("theorems", "List the theorems with status and source."),
     "theorem": ("theorems", "Show one theorem: statement, assumptions, proof, witness, generated code."),
     "new-theorem": ("theorems", "Write the file of a new theorem; list what is at hand for it."),
-    "check": ("theorems", "Test theorems on a backend: verdict, smallest margin and where."),
+    "check": ("check", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
     "diff": ("diff", "Compare two checkpoints: health, signs of mu, memory, weights."),
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),

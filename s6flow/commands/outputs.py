@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,14 @@ from s6flow.text import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STDOUT", "OutputFile", "console", "say_json", "say_written"]
+__all__ = ["STDOUT", "OutputFile", "console", "say_json", "say_note", "say_table", "say_written"]
 
 #: What `--json` alone stands for.
 STDOUT = Path("-")
+
+
+#: Columns that the last cell of a row needs beside the others; with less room it stands below them.
+_NARROWEST = 20
 
 
 class OutputFile(click.Path):  # type: ignore[type-arg,unused-ignore]
@@ -72,3 +78,34 @@ def console(**options: Any) -> Console:
             raise BrokenPipeError
 
     return Ours(**options)
+
+
+def say_note(line: str) -> None:
+    """A line about how the output came about, if there is one; on stderr, so that the output stays what it is."""
+    if line:
+        click.echo(line, err=True)
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[str] = ()) -> None:
+    """A table without lines between its columns, no wider than the terminal: the last column is folded, none is lost.
+
+    Args:
+        right: headings of the columns that are flush right.
+    """
+    limit = shutil.get_terminal_size((80, 24)).columns
+    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    left = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = limit - left
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, header, strict=True)
+        ][:-1]
+        first = "  ".join(cells)
+        if room >= _NARROWEST:
+            folded = textwrap.wrap(row[-1], room) or [""]
+            lines = [f"{first}  {folded[0]}", *(" " * (left) + line for line in folded[1:])]
+        else:
+            lines = [first, *("    " + line for line in textwrap.wrap(row[-1], max(limit - 4, _NARROWEST)))]
+        for line in lines:
+            click.echo(line.rstrip())
