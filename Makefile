@@ -44,10 +44,11 @@ figures: $(VENV)/.demo
 	$(BIN)/s6flow figures
 
 # committed files that are written from the code: boxes of docs/theory and their headings, then the index of the
-# library, which cites these, and the pages on health
+# library, which cites these, coefficients of integrators, and the pages on health
 generated docs-theory: $(VENV)/.demo
 	$(BIN)/python -m s6flow.proofs.boxes docs/theory
 	$(BIN)/python -m s6flow.proofs.index
+	$(BIN)/python -m s6flow.numeric.flow.pairs
 	$(BIN)/python -m s6flow.numeric.health.pages
 
 bench: $(VENV)/.test

@@ -58,6 +58,7 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: one theorem says more than when the file was written, by one token."""
     theorem = registry.get("causality")
     changed = dataclasses.replace(theorem, conclusion=theorem.conclusion.xreplace({token_m: token_m + 1}))
+    committed = index.content(theorem.id)
     load = registry._load
     monkeypatch.setattr(registry, "_load", lambda key: changed if key == theorem.id else load(key))
     monkeypatch.setattr(index, "_source_files", lambda: iter(()))
@@ -65,7 +66,7 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refuted, "REFUTED", {})
     monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
     now = json.loads(index.text())["theorems"][theorem.id]
-    assert now["conclusion"] != index.content(theorem.id)["conclusion"]
+    assert now["conclusion"] != committed["conclusion"]
 
 
 @pytest.mark.parametrize(("file", "reads"), [("proofs/theorems/flow/planted.py", False), ("proofs/notes.txt", True)])
