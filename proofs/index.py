@@ -30,6 +30,7 @@ __all__ = [
     "ROW",
     "content",
     "ids",
+    "known",
     "library_blocks",
     "main",
     "note",
@@ -83,14 +84,20 @@ def content(key: str) -> dict[str, Any]:
 
     Raises: TheoremError: listing near ids, if there is no such thing.
     """
+    known(key)
     if (stored := _current()) is None:
         return _computed(key)
-    found: dict[str, Any] | None = stored["theorems"].get(key) or stored["refuted"].get(key)
-    if found is None:
-        hint = near(key, [*stored["theorems"], *stored["refuted"]])
+    found: dict[str, Any] = stored["theorems"].get(key) or stored["refuted"][key]
+    return found
+
+
+def known(key: str) -> None:
+    """Raises: TheoremError: listing near ids, if there is no theorem and no refuted claim `key`."""
+    every = [*ids(), *refuted_ids()]
+    if key not in every:
+        hint = near(key, every)
         remedy = f"Near: {', '.join(hint)}." if hint else "See s6flow theorems."
         raise TheoremError("a theorem id must be in the registry", key, remedy=remedy)
-    return found
 
 
 def _computed(key: str) -> dict[str, Any]:

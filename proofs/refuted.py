@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from s6flow.errors import TheoremError
+from s6flow.proofs.pages import letter_rows
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.systems import layer
 from s6flow.proofs.theorem_page import refuted_page
@@ -101,11 +102,13 @@ def refuted_json(row: Refuted) -> dict[str, Any]:
         "section": row.claim.section,
         "kind": row.claim.kind,
         "instead": row.instead,
+        "letters": letter_rows(row.claim),
         "assumptions": [
             {"key": key, "words": assumption(key).words, "latex": assumption(key).latex}
             for key in row.claim.assumptions
         ],
         "conclusion": conclusion_latex(row.claim.conclusion),
+        "proof": [],
         "notes": row.claim.notes,
         "why": row.why,
         "data": dict(row.data),

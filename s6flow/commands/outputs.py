@@ -19,7 +19,7 @@ from s6flow.text import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STDOUT", "OutputFile", "console", "say_json", "say_note", "say_table", "say_written"]
+__all__ = ["STDOUT", "OutputFile", "console", "say", "say_json", "say_note", "say_table", "say_written"]
 
 #: What `--json` alone stands for.
 STDOUT = Path("-")
@@ -86,13 +86,23 @@ def say_note(line: str) -> None:
         click.echo(line, err=True)
 
 
+def width() -> int:
+    """Columns of the terminal; 80 where there is none, or as COLUMNS says."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def say(line: str) -> None:
+    """Prose, folded at spaces to the terminal's width; paths and numbers stay whole."""
+    click.echo("\n".join(textwrap.wrap(line, width(), break_long_words=False, break_on_hyphens=False)) or line)
+
+
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Container[str] = ()) -> None:
     """A table without lines between its columns, no wider than the terminal: the last column is folded, none is lost.
 
     Args:
         right: headings of the columns that are flush right.
     """
-    limit = shutil.get_terminal_size((80, 24)).columns
+    limit = width()
     widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
     left = sum(widths[:-1]) + 2 * (len(widths) - 1)
     room = limit - left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s6flow.commands.outputs import say_json, say_note, say_table
+from s6flow.commands.outputs import say, say_json, say_note, say_table
 from s6flow.text import counted
 
 __all__ = ["new_theorem", "theorem", "theorems"]
@@ -16,8 +16,10 @@ __all__ = ["new_theorem", "theorem", "theorems"]
 def theorems(wanted: str | None, as_json: bool) -> None:
     """List every theorem with its status and source, and below them the claims that were refuted."""
     from s6flow.api.library import theorems as library
+    from s6flow.proofs import index
 
     rows = library(wanted)
+    say_note(index.note())
     if as_json:
         say_json(rows.to_json(), indent=1)
         return
@@ -39,8 +41,10 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
     from s6flow.api.library import theorem as page
+    from s6flow.proofs import index
 
     found = page(identifier)
+    say_note(index.note())
     if as_json:
         say_json(found.to_json(), indent=1)
         return
