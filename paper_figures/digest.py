@@ -63,7 +63,9 @@ def figure_digest(figure: Figure) -> str:
 
     Raises: S6FlowError: a file cannot be read.
     """
-    key = hashlib.sha256(repr((bytes_digest(), figure, sorted(versions(figure).items()))).encode()).hexdigest()[:20]
+    shown = [hashlib.sha256(file.read_bytes()).hexdigest() for file in result_files(figure)]
+    whole = repr((bytes_digest(), figure, sorted(versions(figure).items()), shown))
+    key = hashlib.sha256(whole.encode()).hexdigest()[:20]
     path = cache_folder() / f"figure_{key}.digest"
     try:
         known = path.read_text()
