@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from s6flow.paper_figures.catalogue import FIGURES
 
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["figures"]
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of figures that are not on the line yet."""
+    named = context.params.get("names") or ()
+    rows = {name: figure.title for name, figure in FIGURES.items() if name not in named}
+    return [CompletionItem(name, help=title) for name, title in rows.items() if name.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=_complete)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from s6flow.commands.outputs import STDOUT, OutputFile, say_written
-from s6flow.numeric.checks.engines import ENGINES
-from s6flow.numeric.flow.backends import BACKENDS
+from s6flow.commands.completion import complete_theorems
+from s6flow.commands.outputs import STDOUT, OneOf, OutputFile, flow_backends, say, say_written
 
 if TYPE_CHECKING:
     from s6flow.numeric.checks.check import CheckReport
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+def _engines() -> Iterable[str]:
+    from s6flow.numeric.checks.engines import ENGINES
+
+    return ENGINES
+
+
 @click.command()
-@click.argument("identifiers", nargs=-1)
-@click.option("--backend", default="numpy", show_default=True, help=f"One of {', '.join(ENGINES)}.")
+@click.argument("identifiers", nargs=-1, shell_complete=complete_theorems)
+@click.option("--backend", cls=OneOf, names=_engines, default="numpy", show_default=True, help="One of {names}.")
 @click.option(
-    "--integrator", help=f"For trajectories, one of {', '.join(BACKENDS)}; numba by default where it is installed."
+    "--integrator",
+    cls=OneOf,
+    names=flow_backends,
+    help="For trajectories, one of {names}; numba by default where it is installed.",
 )
 @click.option(
     "--examples", type=click.IntRange(0, 10**8), default=200, show_default=True, help="Random systems a theorem."
@@ -50,7 +59,7 @@ def check(
         def say(done: int, total: int, report: CheckReport) -> None:
             progress(done, total, report.id)
             if not printed:
-                click.echo(report.line())
+                say(report.line(), indent=4)
 
         found = run(*identifiers, backend=backend, examples=examples, seed=seed, integrator=integrator, progress=say)
     failed, left = found.failed, list(found.not_run)
@@ -70,9 +79,11 @@ def _summary(
     """What was not run, how many passed, and of those that did not the worst system."""
     why = f"it speaks of trajectories, which {backend} cannot judge; use --backend numpy"
     for identifier in named:
-        click.echo(f"{identifier:26} {backend:8} not run: {why}")
+        say(f"{identifier:26} {backend:8} not run: {why}", indent=4)
     note = f", {not_run} not run ({backend} cannot judge trajectories)" if not_run else ""
-    click.echo(f"{len(reports) - len(failed)} pass, {len(failed)} do not{note}")
+    bad = f"{len(failed)} {'does' if len(failed) == 1 else 'do'} not"
+    good = len(reports) - len(failed)
+    say(f"{good} {'passes' if good == 1 else 'pass'}, {bad}{note}")
     for report in failed:
         worst = f", worst at {json.dumps(report.as_json()['where'])[:300]}" if report.where else ""
-        click.echo(f"  {report.id}: {report.verdict.value}{worst}")
+        say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)

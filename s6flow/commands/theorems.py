@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from s6flow.commands.outputs import say, say_json, say_note, say_table
+from s6flow.commands.completion import complete_theorems
+from s6flow.commands.outputs import say, say_json, say_note, say_page, say_table
 from s6flow.text import counted
 
 __all__ = ["new_theorem", "theorem", "theorems"]
@@ -36,7 +37,7 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("identifier")
+@click.argument("identifier", shell_complete=complete_theorems)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
@@ -48,7 +49,7 @@ def theorem(identifier: str, as_json: bool) -> None:
     if as_json:
         say_json(found.to_json(), indent=1)
         return
-    click.echo(found.markdown())
+    say_page(found.markdown())
 
 
 @click.command("new-theorem")
