@@ -7,18 +7,29 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from s6flow.errors import S6FlowError
 from s6flow.provenance import package_root
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
 __all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files"]
 
 Data = dict[str, NDArray[Any]]
+
+
+def __getattr__(name: str) -> Any:
+    """`Canvas` is Matplotlib's figure, imported where something is drawn: the table of figures is read without it."""
+    if name != "Canvas":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from matplotlib.figure import Figure
+
+    return Figure
 
 
 class FigureUnavailable(S6FlowError):

@@ -212,7 +212,7 @@ def test_derive_twice_is_identical(capsys: pytest.CaptureFixture[str], tmp_path:
         assert "all reduced to 0" in out
         pages.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert pages[0] == pages[1]
-    assert set(pages[0]) == {"derivation.md", "derivation.tex", "derivation.html"}
+    assert set(pages[0]) == {"derivation.md", "derivation.tex", "derivation.html", "derivation.json"}
 
 
 def small_model(path: Path, layers: int = 1) -> dict[str, np.ndarray]:
