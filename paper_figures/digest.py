@@ -12,7 +12,7 @@ import platform
 from pathlib import Path
 
 from s6flow.errors import S6FlowError
-from s6flow.paper_figures.figure import Figure, result_files
+from s6flow.paper_figures.figure import Figure, shown_files
 from s6flow.provenance import code_digest, package_root, source_files
 
 __all__ = ["code_of", "figure_digest", "versions"]
@@ -58,7 +58,7 @@ def figure_digest(figure: Figure) -> str:
     """
     roots = (figure.path, f"{__package__}.{_RENDER}")
     modules = {name for root in roots for name in code_of(root)}
-    data = result_files(figure)
+    data = shown_files(figure)
     if any(name.endswith(f".proofs.{_REGISTRY}") for name in modules):
         data += _statements(figure)
     try:
