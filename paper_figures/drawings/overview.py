@@ -16,7 +16,7 @@ from s6flow.numeric.zoo import ZOO
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited
-from s6flow.symbolic.ends import COLOURS
+from s6flow.symbolic.ends import COLOURS, ENDS
 
 SIZE = (6.8, 3.1)
 PARAMETERS: dict[str, Any] = {
@@ -90,7 +90,8 @@ def draw(canvas: Canvas, data: Data) -> None:
     for times, sizes, end in zip(data["t"], np.abs(data["x"]), data["end"].tolist(), strict=True):
         for token, ls in enumerate(_DASHES):
             ax.loglog(times, sizes[:, token], color=COLOURS[end], ls=ls, lw=1.2 if token == 0 else 0.9)
-        palette.keys(ax, (end, {"color": COLOURS[end]}))
+        meaning = next(entry.token for entry in ENDS.values() if entry.word == end)
+        palette.keys(ax, (f"{end}: {meaning}", {"color": COLOURS[end]}))
     palette.keys(ax, *((f"token {token + 1}", {"color": "black", "ls": ls}) for token, ls in enumerate(_DASHES)))
     ax.set_ylim(3e-3, 1e3)
     ax.set_xlabel("depth-time $t$")

@@ -121,7 +121,7 @@ def _pictures(report: AuditReport) -> list[tuple[str, Markup]]:
             pictures.carried_histogram(report),
             Markup(
                 "K(0) ({}negative, {}positive): the share of its predecessor's growth rate that a small token takes over "
-                "(theorem coexistence; bilinear part only). Negative where mu &gt; 0: the dichotomy fails."
+                "(theorem coexistence; bilinear part only). Negative where mu &gt; 0: the dichotomy can fail."
             ).format(breaks, keeps),
         ),
     ]
