@@ -58,5 +58,5 @@ def defects(canvas: Canvas) -> list[str]:
         high = min(one.y1, other.y1) - max(one.y0, other.y0)
         if wide > touch and high > touch:
             found.append(f"overlap: {first.get_text()!r} and {second.get_text()!r}")
-    small = [text for text, _ in seen if text.get_fontsize() < SMALLEST - 1e-9 and "\\frac" not in text.get_text()]
+    small = [text for text, _ in seen if float(text.get_fontsize()) < SMALLEST - 1e-9 and "\\frac" not in text.get_text()]
     return found + [f"too small: {text.get_text()!r}, {text.get_fontsize():.1f} pt" for text in small]

@@ -124,7 +124,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_xlabel("$s\\,x$ of the next token")
     ax.set_ylabel("$K(x)$")
     palette.below(upper, ax, 2)
-    palette.panel(ax, "a", "where $K<0$ (grey) the next token shrinks")
+    palette.panel(ax, "a", "grey: $K<0$ pulls the next token down")
     left, right = palette.pair(lower)
     time = float(data["blow_up_time"][0])
     for token in range(2):

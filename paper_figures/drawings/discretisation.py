@@ -30,7 +30,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 #: How the stacks of (a) are drawn, coarsest first.
-_FORMS = (
+_FORMS: tuple[dict[str, Any], ...] = (
     {"marker": "o", "ms": 3.4, "mfc": "white", "mew": 0.7},
     {"marker": ".", "ms": 3.0},
 )
