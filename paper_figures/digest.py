@@ -15,7 +15,7 @@ from pathlib import Path
 
 from s6flow.errors import S6FlowError
 from s6flow.files import write_atomic
-from s6flow.paper_figures.figure import Figure, result_files
+from s6flow.paper_figures.figure import Figure, shown_files
 from s6flow.provenance import bytes_digest, code_digest, package_root, source_files
 from s6flow.symbolic.codegen.cache import cache_folder
 
@@ -63,7 +63,7 @@ def figure_digest(figure: Figure) -> str:
 
     Raises: S6FlowError: a file cannot be read.
     """
-    shown = [hashlib.sha256(file.read_bytes()).hexdigest() for file in result_files(figure)]
+    shown = [hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(figure)]
     whole = repr((bytes_digest(), figure, sorted(versions(figure).items()), shown))
     key = hashlib.sha256(whole.encode()).hexdigest()[:20]
     path = cache_folder() / f"figure_{key}.digest"
@@ -82,7 +82,7 @@ def figure_digest(figure: Figure) -> str:
 def _parsed(figure: Figure) -> str:
     roots = (figure.path, f"{__package__}.{_RENDER}")
     modules = {name for root in roots for name in code_of(root)}
-    data = result_files(figure)
+    data = shown_files(figure)
     if any(name.endswith(f".proofs.{_REGISTRY}") for name in modules):
         data += _statements(figure)
     try:

@@ -18,7 +18,7 @@ from s6flow.provenance import package_root
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files"]
+__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files", "shown_files"]
 
 Data = dict[str, NDArray[Any]]
 
@@ -65,6 +65,7 @@ class Figure:
         theorems: ids of the theorems whose content it shows.
         packages: optional distributions that it reads data from.
         results: committed result files that it shows, as patterns below the package's root.
+        inputs: other committed files that it shows; `--check` does not judge them.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Figure:
     theorems: tuple[str, ...]
     packages: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -94,11 +96,20 @@ class Figure:
 
 def result_files(figure: Figure) -> list[Path]:
     """Committed result files that the figure shows, those that exist."""
+    return _existing(figure.results)
+
+
+def shown_files(figure: Figure) -> list[Path]:
+    """Every committed file that the figure shows, those that exist."""
+    return _existing(figure.results + figure.inputs)
+
+
+def _existing(patterns: tuple[str, ...]) -> list[Path]:
     base = package_root()
     return sorted(
         {
             path.resolve()
-            for pattern in figure.results
+            for pattern in patterns
             for root in (base, base.resolve().parent)
             for path in root.glob(pattern)
         }
