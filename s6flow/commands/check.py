@@ -56,12 +56,12 @@ def check(
     printed = json_path == STDOUT
     with bar("check") as progress:
 
-        def say(done: int, total: int, report: CheckReport) -> None:
+        def tell(done: int, total: int, report: CheckReport) -> None:
             progress(done, total, report.id)
             if not printed:
                 say(report.line(), indent=4)
 
-        found = run(*identifiers, backend=backend, examples=examples, seed=seed, integrator=integrator, progress=say)
+        found = run(*identifiers, backend=backend, examples=examples, seed=seed, integrator=integrator, progress=tell)
     failed, left = found.failed, list(found.not_run)
     text = json.dumps(found.to_json(), indent=1) + "\n"
     if printed:
