@@ -13,6 +13,7 @@ __version__ = "0.2.0"
 _TABLE = {
     "audit": "api.audits",
     "bake": "numeric.refinements",
+    "cap_memory": "numeric.refinements",
     "certify": "api.flows",
     "check": "api.library",
     "classify": "api.flows",
@@ -21,7 +22,7 @@ _TABLE = {
     "diff": "api.audits",
     "figures": "api.documents",
     "integrate": "api.flows",
-    "reorder": "numeric.refinements:reorder_tokens",
+    "reorder": "numeric.refinements",
     "theorem": "api.library",
     "theorems": "api.library",
 }
@@ -29,6 +30,7 @@ _TABLE = {
 __all__ = [
     "audit",
     "bake",
+    "cap_memory",
     "certify",
     "check",
     "classify",
@@ -47,8 +49,7 @@ if TYPE_CHECKING:
     from s6flow.api.documents import derive, figures
     from s6flow.api.flows import certify, classify, integrate
     from s6flow.api.library import check, theorem, theorems
-    from s6flow.numeric.refinements import bake, constrain
-    from s6flow.numeric.refinements import reorder_tokens as reorder
+    from s6flow.numeric.refinements import bake, cap_memory, constrain, reorder
 
 
 def __getattr__(name: str) -> Any:
