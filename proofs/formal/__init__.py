@@ -41,8 +41,10 @@ ENTRIES = frozenset({"x", "x0", "v", "B", "C", *ob.OBSERVABLES})
 
 #: Theorem without a formal statement of its whole claim -> what is missing.
 MISSING = {
-    "iterated-log": "the comparison of G(|x_l|) with the logarithm of the token before, near T",
-    "follower-threshold": "the trichotomy of the ratio and the uniqueness of the threshold",
+    "follower-threshold": "that both sets of starts are open, which needs the flow to depend continuously on its start up to T, and "
+    "that no start between them keeps a ratio that turns for ever",
+    "iterated-log": "a bound of F_j from below for every token j between the one that blows up and l: such a token may lie on a threshold "
+    "itself, so that the trichotomy of follower-threshold comes first",
 }
 
 
