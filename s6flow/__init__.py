@@ -5,9 +5,19 @@ Names are imported when they are used: `import s6flow` itself imports neither Nu
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
+
+#: Links to the top-level folders; where a checkout was made without symbolic links they are small text files.
+_LINKS = ("symbolic", "proofs", "numeric", "paper_figures")
+for _name in _LINKS:
+    if os.path.isfile(os.path.join(os.path.dirname(__file__), _name)):
+        raise ImportError(
+            f"s6flow/{_name} must be a symbolic link, and this checkout has a text file there; "
+            "run: git config core.symlinks true && git checkout -- s6flow (on Windows in developer mode), or install the wheel."
+        )
 
 #: Name -> the module that has it.
 _TABLE = {
