@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
-#: Name -> the module that has it, and its name there where that is another one.
+#: Name -> the module that has it.
 _TABLE = {
     "audit": "api.audits",
     "bake": "numeric.refinements",
@@ -50,26 +50,25 @@ if TYPE_CHECKING:
     from s6flow.api.flows import certify, classify, integrate
     from s6flow.api.library import check, theorem, theorems
     from s6flow.numeric.refinements import bake, cap_memory, constrain, reorder
+else:  # unknown to a type checker, which would believe that every name is there
 
+    def __getattr__(name: str) -> Any:
+        if name not in _TABLE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-def __getattr__(name: str) -> Any:
-    if name not in _TABLE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+        try:
+            found = getattr(importlib.import_module(f"{__name__}.{_TABLE[name]}"), name)
+        except ModuleNotFoundError as error:
+            library = (error.name or "").partition(".")[0]
+            if library != "torch":
+                raise
+            from s6flow.api.missing import missing  # so that `from s6flow import *` and dir() work without PyTorch
 
-    module, _, original = _TABLE[name].partition(":")
-    try:
-        found = getattr(importlib.import_module(f"{__name__}.{module}"), original or name)
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library != "torch":
-            raise
-        from s6flow.api.missing import missing  # so that `from s6flow import *` and dir() work without PyTorch
-
-        return missing(name, library)
-    globals()[name] = found
-    return found
+            return missing(name, library)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TABLE})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

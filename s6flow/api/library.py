@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
@@ -46,7 +46,11 @@ class Theorems(Result, Sequence[dict[str, str]]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> dict[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Theorems: ...
+    def __getitem__(self, index: int | slice) -> dict[str, str] | Theorems:
         return Theorems(self.entries[index]) if isinstance(index, slice) else self.entries[index]
 
     @property
@@ -233,7 +237,11 @@ class Checks(Result, Sequence["CheckReport"]):
     def __len__(self) -> int:
         return len(self.reports)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> CheckReport: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[CheckReport, ...]: ...
+    def __getitem__(self, index: int | slice) -> CheckReport | tuple[CheckReport, ...]:
         return self.reports[index]
 
     def __iter__(self) -> Iterator[CheckReport]:
