@@ -209,8 +209,10 @@ def theorem(identifier: str) -> TheoremPage:
 
     >>> import s6flow as sf
     >>> page = sf.theorem("coexistence")
-    >>> page.status, page.figures
-    ('kernel-checked', ['phase-diagram', 'coexistence'])
+    >>> page.content["title"]
+    'mu > 0 and a second token that is held: it tends to zero while token 1 blows up'
+    >>> page.figures
+    ['phase-diagram', 'coexistence']
     """
     index.known(identifier)
     return TheoremPage(identifier)
