@@ -178,7 +178,7 @@ class TheoremPage(Result):
         return "<div>" + "".join(f"<p>{line}</p>" for line in said) + math_html(content["conclusion"], True) + "</div>"
 
     def plot(self) -> Figure:
-        """The first figure of the paper that shows it, drawn now.
+        """The figure of the paper that shows it and the fewest others, drawn now.
 
         Raises: FormatError: no figure shows it. FigureUnavailable: its data need a package that is not installed.
         """
@@ -193,7 +193,7 @@ class TheoremPage(Result):
             raise FormatError(
                 "a theorem with a picture must be in a figure", "none shows it", self.id, "See figures()."
             )
-        drawing = FIGURES[names[0]].drawing()
+        drawing = FIGURES[min(reversed(names), key=lambda name: len(FIGURES[name].theorems))].drawing()
         with matplotlib.style.context(STYLE):
             canvas = pyplot.figure(figsize=drawing.SIZE)
             drawing.draw(canvas, drawing.data())
