@@ -1,0 +1,85 @@
+"""The notebooks, executed: `# %%` files of docs/notebooks to pages with their results, and to .ipynb beside them.
+
+A cell that raises fails the build. Results are shown as text, as the HTML that results of the API make themselves, or as
+pictures; nothing of it needs a script.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+__all__ = ["FOLDER", "executed", "names", "page"]
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+#: Seconds that a cell may take before it counts as hung.
+PATIENCE = 240
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def names() -> list[str]:
+    """In reading order: files begin with their number."""
+    return [path.stem for path in sorted(FOLDER.glob("*.py"))]
+
+
+def _run(path: Path) -> Any:
+    """The notebook with its results."""
+    notebook = jupytext.read(path)
+    notebook.metadata["kernelspec"] = _KERNEL
+    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    return notebook
+
+
+def _output(output: Any) -> str:
+    """One result of a cell as HTML."""
+    if output.output_type == "stream":
+        return f"<pre>{html.escape(output.text.rstrip())}</pre>" if output.name == "stdout" else ""
+    data = output.data
+    if "image/svg+xml" in data:
+        data = {"image/png": None, **data}
+    if data.get("image/png"):
+        picture = data["image/png"].replace("\n", "")
+        base64.b64decode(picture, validate=True)
+        return f'<img alt="the picture that the cell draws" src="data:image/png;base64,{picture}">'
+    if "text/html" in data:
+        return str(data["text/html"])
+    return f"<pre>{html.escape(str(data.get('text/plain', '')))}</pre>"
+
+
+def page(notebook: Any, name: str) -> str:
+    """Markdown of an executed notebook."""
+    lines: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            lines += [cell.source, ""]
+            continue
+        lines += ["```python", cell.source, "```", ""]
+        shown = [text for output in cell.outputs if (text := _output(output))]
+        # on one line each: Markdown leaves a block of HTML alone up to the first empty line
+        lines += [f'<div class="cell-output" tabindex="0">{text}</div>\n'.replace("\n\n", "\n&#8203;\n") for text in shown]
+    return "\n".join([*lines, f"[Download {name}.ipynb]({name}.ipynb)", ""])
+
+
+def executed(folder: Path = FOLDER) -> dict[str, str]:
+    """Path in the site -> content: an index, and of every notebook its page and the .ipynb with the results."""
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    found: dict[str, str] = {}
+    rows = []
+    for path in sorted(folder.glob("*.py")):
+        begun = time.perf_counter()
+        notebook = _run(path)
+        print(f"notebook {path.stem}: {time.perf_counter() - begun:.1f} s")
+        found[f"notebooks/{path.stem}.md"] = page(notebook, path.stem)
+        found[f"notebooks/{path.stem}.ipynb"] = nbformat.writes(notebook)
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        rows.append(f"- [{title.lstrip('# ')}]({path.stem}.md): {rest.strip().splitlines()[0]}")
+    lines = ["# Notebooks", "", "Executed whenever this site is built; each takes seconds on a processor.", "", *rows]
+    return {"notebooks/index.md": "\n".join(lines) + "\n", **found}
