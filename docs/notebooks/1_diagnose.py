@@ -18,8 +18,7 @@ found
 # at the right what theory predicts of each layer's channels when all tokens are positive.
 
 # %%
-found.plot();
-
+found.plot()
 # %% [markdown]
 # ## An ill one
 #
@@ -65,4 +64,4 @@ moved = sf.diff(shipped_checkpoint("unconstrained"), shipped_checkpoint("positiv
 moved
 
 # %%
-moved.plot();
+moved.plot()

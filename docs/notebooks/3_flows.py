@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import s6flow as sf
+from s6flow.symbolic.ends import COLOURS
 
 # %% [markdown]
 # ## Three ends
@@ -33,8 +34,7 @@ flow = sf.integrate([1.0, 0.5], mu=[-1, 1.5], a=[0.2, 4], b=1)
 flow
 
 # %%
-flow.plot();
-
+flow.plot()
 # %% [markdown]
 # The blow-up time has an error estimate, from runs of different tolerance, and the roots of K that decide can be certified in
 # ball arithmetic.
@@ -45,8 +45,7 @@ certificate = sf.certify([-1, 1.5], [0.2, 4], b=1)
 certificate
 
 # %%
-certificate.plot();
-
+certificate.plot()
 # %% [markdown]
 # ## A phase portrait
 #
@@ -56,13 +55,11 @@ certificate.plot();
 # %%
 side = np.linspace(-2.1, 2.1, 22)
 starts = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-runs = sf.integrate(starts, mu=[-1, 1.5], a=[0.2, 4], b=1, log_times=np.linspace(-6, 4, 60), rtol=1e-7)
+runs = sf.integrate(starts, mu=[-1, 1.5], a=[0.2, 4], b=1, log_times=np.linspace(-6, 25, 120), rtol=1e-7)
 words = sf.classify(runs).words
-{word: int((words == word).sum()) for word in sorted(set(words))}
+{str(word): int((words == word).sum()) for word in sorted(set(words))}
 
 # %%
-from s6flow.symbolic.ends import COLOURS  # noqa: E402
-
 figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 paths = np.ma.filled(runs.x, np.nan)
 for start, path, word in zip(starts, paths, words, strict=True):
@@ -72,4 +69,4 @@ for word in dict.fromkeys(words):
     chosen = words == word
     ax.scatter(*starts[chosen].T, s=9, color=COLOURS.get(word, "grey"), label=word)
 ax.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="token 1", ylabel="token 2", title="paths from a grid of starts")
-ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1));
+ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))

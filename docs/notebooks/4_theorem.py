@@ -5,6 +5,7 @@
 
 # %%
 import s6flow as sf
+from s6flow.proofs.registry import get
 
 page = sf.theorem("convergence-rate")
 page
@@ -15,8 +16,6 @@ page
 # In SymPy, as the registry holds it; the typeset formula above is printed from it.
 
 # %%
-from s6flow.proofs.registry import get  # noqa: E402
-
 theorem = get("convergence-rate")
 theorem.conclusion
 
@@ -60,8 +59,6 @@ reports
 # conclusion.
 
 # %%
-from s6flow.numeric.checks.judge import judge  # noqa: E402, F401
-
 for example in theorem.counterexamples:
     print(f"without {example.drops}: {dict(example.data)} {example.note}")
 for key, reason in theorem.unbroken.items():

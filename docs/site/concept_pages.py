@@ -71,7 +71,9 @@ def untrained() -> Audit:
     from s6flow.numeric.experiments.model import PlainMamba
 
     torch.manual_seed(0)
-    blocks = (PlainMamba(SHAPE["width"], SHAPE["state"], SHAPE["conv"], SHAPE["expand"]) for _ in range(SHAPE["layers"]))
+    blocks = (
+        PlainMamba(SHAPE["width"], SHAPE["state"], SHAPE["conv"], SHAPE["expand"]) for _ in range(SHAPE["layers"])
+    )
     return sf.audit(torch.nn.ModuleList(blocks))
 
 
@@ -82,7 +84,9 @@ def _number(value: float | None) -> str:
 def _spread(values: list[Any], kind: str) -> str:
     """Of all channels or layers: shares of flags and words, quantiles of numbers."""
     if kind in ("flag", "word", "text"):
-        counts = Counter("unknown" if value is None else {True: "yes", False: "no"}.get(value, value) for value in values)
+        counts = Counter(
+            "unknown" if value is None else {True: "yes", False: "no"}.get(value, value) for value in values
+        )
         return ", ".join(f"{word} {count / len(values):.1%}" for word, count in counts.most_common(4))
     known = np.array([value for value in values if value is not None], dtype=float)
     if not len(known):
@@ -95,7 +99,12 @@ def _spread(values: list[Any], kind: str) -> str:
 def _facts(row: Column | Number, shown: str) -> Iterator[str]:
     reference = getattr(row, "theorem", NO_THEOREM)
     kind = f", {row.kind}" if isinstance(row, Column) else ""
-    yield from [f"## {row.name}", "", f"{plain(row.meaning[:1].upper() + row.meaning[1:])}. Unit: {row.unit}{kind}.", ""]
+    yield from [
+        f"## {row.name}",
+        "",
+        f"{plain(row.meaning[:1].upper() + row.meaning[1:])}. Unit: {row.unit}{kind}.",
+        "",
+    ]
     yield from formula(row.name)
     if isinstance(row, Column):
         yield f"Assumes: {plain(row.assumption)}. Theory: {theory_links(row.section)}."

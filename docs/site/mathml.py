@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from s6flow.symbolic.derivation.latex import math_html
+from s6flow.symbolic.derivation.inline import math_html
 
 __all__ = ["with_mathml"]
 

@@ -64,7 +64,9 @@ def page(notebook: Any, name: str) -> str:
         lines += ["```python", cell.source, "```", ""]
         shown = [text for output in cell.outputs if (text := _output(output))]
         # on one line each: Markdown leaves a block of HTML alone up to the first empty line
-        lines += [f'<div class="cell-output" tabindex="0">{text}</div>\n'.replace("\n\n", "\n&#8203;\n") for text in shown]
+        lines += [
+            f'<div class="cell-output" tabindex="0">{text}</div>\n'.replace("\n\n", "\n&#8203;\n") for text in shown
+        ]
     return "\n".join([*lines, f"[Download {name}.ipynb]({name}.ipynb)", ""])
 
 

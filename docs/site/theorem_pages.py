@@ -79,7 +79,7 @@ def _proof(content: Content) -> Iterator[str]:
         yield "No proof: the evidence is numerical."
     for step in content["proof"]:
         said = f"{counted(len(step['residuals']), 'residual')}: {step['state']}"
-        body = [*display(*step["statement"]), step["because"], "", *(f"`{text}`" for text in step["residuals"])]
+        body = [*display(*step["statement"]), step["because"]]
         yield from below(f"{step['step']}: {step['title']} ({said})", "note", body)
     if content["uses"]:
         yield from ["", f"Uses {', '.join(theorem_link(key) for key in content['uses'])}.", ""]
