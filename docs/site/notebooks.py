@@ -43,8 +43,6 @@ def _output(output: Any) -> str:
     if output.output_type == "stream":
         return f"<pre>{html.escape(output.text.rstrip())}</pre>" if output.name == "stdout" else ""
     data = output.data
-    if "image/svg+xml" in data:
-        data = {"image/png": None, **data}
     if data.get("image/png"):
         picture = data["image/png"].replace("\n", "")
         base64.b64decode(picture, validate=True)
@@ -52,6 +50,12 @@ def _output(output: Any) -> str:
     if "text/html" in data:
         return str(data["text/html"])
     return f"<pre>{html.escape(str(data.get('text/plain', '')))}</pre>"
+
+
+def _names_object(output: Any) -> bool:
+    """Whether it is only the name of an object, such as the axes that were drawn on."""
+    data = output.get("data", {})
+    return set(data) == {"text/plain"} and str(data["text/plain"]).startswith("<")
 
 
 def page(notebook: Any, name: str) -> str:
@@ -62,11 +66,9 @@ def page(notebook: Any, name: str) -> str:
             lines += [cell.source, ""]
             continue
         lines += ["```python", cell.source, "```", ""]
-        shown = [text for output in cell.outputs if (text := _output(output))]
-        # on one line each: Markdown leaves a block of HTML alone up to the first empty line
-        lines += [
-            f'<div class="cell-output" tabindex="0">{text}</div>\n'.replace("\n\n", "\n&#8203;\n") for text in shown
-        ]
+        drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+        shown = [text for output in cell.outputs if not (drawn and _names_object(output)) and (text := _output(output))]
+        lines += [f'<div class="cell-output" tabindex="0">{text}</div>\n' for text in shown]
     return "\n".join([*lines, f"[Download {name}.ipynb]({name}.ipynb)", ""])
 
 
@@ -82,6 +84,7 @@ def executed(folder: Path = FOLDER) -> dict[str, str]:
         found[f"notebooks/{path.stem}.md"] = page(notebook, path.stem)
         found[f"notebooks/{path.stem}.ipynb"] = nbformat.writes(notebook)
         title, _, rest = notebook.cells[0].source.partition("\n")
-        rows.append(f"- [{title.lstrip('# ')}]({path.stem}.md): {rest.strip().splitlines()[0]}")
+        first = " ".join(rest.split()).split(". ")[0].rstrip(".")
+        rows.append(f"- [{title.lstrip('# ')}]({path.stem}.md). {first}.")
     lines = ["# Notebooks", "", "Executed whenever this site is built; each takes seconds on a processor.", "", *rows]
     return {"notebooks/index.md": "\n".join(lines) + "\n", **found}
