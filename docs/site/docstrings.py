@@ -38,9 +38,9 @@ def _items(body: str) -> list[str]:
 
 
 def _list(name: str, body: str) -> str:
-    items = [part.strip() for part in _ERROR.split(" ".join(body.split()))] if name == "Raises" else _items(body)
+    items = _ERROR.split(" ".join(body.split())) if name == "Raises" else _items(body)
     rows = []
-    for item in items:
+    for item in filter(None, map(str.strip, items)):
         match = _ITEM.match(item)
         rows.append(f"- `{match[1]}`: {_plain(match[2])}" if match else f"- {_plain(item)}")
     return "\n".join([f"**{name}**", "", *rows])

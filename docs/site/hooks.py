@@ -112,6 +112,6 @@ def _imports(match: re.Match[str]) -> str:
     return "\n".join(["| room | imports |", "| --- | --- |", *rows])
 
 
-def on_page_content(page: str, **more: Any) -> str:
+def on_page_content(content: str, **more: Any) -> str:
     """Mathematics."""
-    return mathml.with_mathml(page)
+    return mathml.with_mathml(content)

@@ -1,25 +1,33 @@
 """The notebooks, executed: `# %%` files of docs/notebooks to pages with their results, and to .ipynb beside them.
 
 A cell that raises fails the build. Results are shown as text, as the HTML that results of the API make themselves, or as
-pictures; nothing of it needs a script.
+pictures; nothing of it needs a script, which is why no ready-made plugin does this: those load one from elsewhere.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
+
+from s6flow.files import write_atomic
 
 __all__ = ["FOLDER", "executed", "names", "page"]
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs" / "notebooks"
+#: Executed notebooks, until something changes.
+KEPT = ROOT / "out" / "notebooks"
 #: Seconds that a cell may take before it counts as hung.
 PATIENCE = 240
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -30,11 +38,31 @@ def names() -> list[str]:
     return [path.stem for path in sorted(FOLDER.glob("*.py"))]
 
 
+@cache
+def _code() -> bytes:
+    """Of all code that a notebook can call."""
+    digest = hashlib.sha256()
+    for folder in ("s6flow", "symbolic", "proofs", "numeric", "paper_figures"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.digest()
+
+
 def _run(path: Path) -> Any:
-    """The notebook with its results."""
+    """The notebook with its results; those of before, where neither it nor any code has changed."""
+    stamp = hashlib.sha256(path.read_bytes() + _code()).hexdigest()[:16]
+    kept = KEPT / f"{path.stem}-{stamp}.ipynb"
+    if kept.exists():
+        return nbformat.read(kept, nbformat.NO_CONVERT)
     notebook = jupytext.read(path)
     notebook.metadata["kernelspec"] = _KERNEL
-    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    place = {"metadata": {"path": str(FOLDER)}}
+    transport = Config({"KernelManager": {"transport": "ipc"}})
+    NotebookClient(notebook, timeout=PATIENCE, resources=place, config=transport).execute()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for old in KEPT.glob(f"{path.stem}-*.ipynb"):
+        old.unlink()
+    write_atomic(kept, nbformat.writes(notebook))
     return notebook
 
 
