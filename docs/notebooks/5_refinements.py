@@ -14,7 +14,7 @@ from torch import nn
 
 import s6flow as sf
 from s6flow.numeric.experiments.model import PlainMamba
-from s6flow.numeric.refinements import cap_memory, s6_layers, s6_shape, split_rows
+from s6flow.numeric.refinements import s6_layers, s6_shape, split_rows
 
 torch.set_num_threads(1)
 
@@ -95,7 +95,7 @@ sf.bake(model)
 # %%
 CONTEXT = 128
 before = sf.audit(plain, context=CONTEXT)
-raised = cap_memory(plain, CONTEXT)
+raised = sf.cap_memory(plain, CONTEXT)
 after = sf.audit(plain, context=CONTEXT)
 for old, new in zip(before.health.layers, after.health.layers, strict=True):
     lives = old.numbers["half_life_max"], new.numbers["half_life_max"]

@@ -18,9 +18,6 @@ import symptom_page
 import theorem_pages
 from mkdocs.structure.files import File, Files
 
-from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.render import render
-
 ROOT = Path(__file__).resolve().parents[2]
 #: A link out of docs/, to a file of the project: the site shows where the file lies.
 _OUTSIDE = re.compile(r"\[`?([^\]`]+)`?\]\((?:\.\./)+(?!theory/|theorems/|concepts/|api/)[\w./-]*\)")
@@ -75,17 +72,9 @@ def on_files(files: Files, config: Any) -> Files:
     """Adds the computed pages and the notebooks."""
     for path, write in generated().items():
         files.append(File.generated(config, path, content=write()))
-    if files.get_file_from_path("overview.svg") is None:
-        files.append(File.generated(config, "overview.svg", content=_picture()))
     for path, content in notebooks.executed(ROOT / "docs" / "notebooks").items():
         files.append(File.generated(config, path, content=content))
     return files
-
-
-def _picture() -> bytes:
-    """The picture of the front page, where it is not committed."""
-    drawing = FIGURES["overview"].drawing()
-    return render(drawing, drawing.data(), FIGURES["overview"].title, {})["svg"]
 
 
 def on_page_markdown(markdown: str, **more: Any) -> str:

@@ -90,7 +90,7 @@ SYMPTOMS = (
         "A state whose half-life exceeds the training length was never full in training. On a longer sequence it goes on "
         "filling, to values that the layers behind have never seen. `unsaturated` is the share of such states, "
         "`accumulating` the share that forgets nothing at all within the context.",
-        more="Without retraining: `s6flow.numeric.refinements.cap_memory(model, context)` raises the decay rates of those "
+        more="Without retraining: `sf.cap_memory(model, context)` raises the decay rates of those "
         "states alone, so that no half-life exceeds a share of the training length (docs/theory, section 21).",
         theorems=("state-saturation", "state-forgetting"),
     ),
