@@ -27,7 +27,7 @@ THEOREM = Theorem(
     unbroken={
         "mu-positive": "with K > 0 in reach and mu < 0 token 1 tends to zero, and no blow-up need be there to speak of"
     },
-    uses=("carried-nonnegative", "fast-bound"),
+    uses=("carried-nonnegative", "fast-bound", "linear-recursion"),
     evidence="numeric",
     notes=(
         "Proof in words. Let S be a sum of steps of tokens 2, 3, ... and D in a compact part of the reach. mu K at S + D "

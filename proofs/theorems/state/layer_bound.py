@@ -57,6 +57,7 @@ THEOREM = Theorem(
     ),
     proof=proof,
     evidence="symbolic",
+    uses=("state-bound",),
     counterexamples=(
         Counterexample(
             "channels-bounded", {**_ONE, "x": [[10.0, 0.0]], "x_max": [1.0, 1.0]}, "An input out of its range."
