@@ -123,11 +123,13 @@ Proof.
   destruct (abs_sign N a mu s b eps 2 T x 1 Hs ltac:(lia) Ny) as (e & He & Ae).
   assert (Ee : forall v, e * (e * v) = v) by (intros v; rewrite <- Rmult_assoc, He; ring).
   assert (Ne : Rabs e = 1).
-  { assert (Rabs e * Rabs e = 1) by (rewrite <- Rabs_mult, He; apply Rabs_R1). pose proof (Rabs_pos e). nra. }
+  { apply Rsqr_inj; [apply Rabs_pos|lra|]. unfold Rsqr. rewrite <- Rabs_mult, He, Rabs_R1. ring. }
   assert (Abs : forall v, 0 < v * y0 -> Rabs v = e * v /\ 0 < e * v).
   { intros v Hv. assert (P : 0 < e * y0) by (unfold y0; rewrite <- Ae; [now apply Rabs_pos_lt|lra|exact HT]).
     assert (Q : 0 < e * v * (e * y0)) by (replace (e * v * (e * y0)) with (v * y0 * (e * e)) by ring; rewrite He; lra).
-    assert (0 < e * v) by nra. split; [|assumption]. rewrite <- (Rabs_pos_eq (e * v)) by lra. rewrite Rabs_mult, Ne. ring. }
+    assert (0 < e * v).
+    { destruct (Rle_lt_dec (e * v) 0) as [W|W]; [exfalso|exact W]. apply (Rmult_le_compat_r (e * y0)) in W; lra. }
+    split; [|assumption]. rewrite <- (Rabs_pos_eq (e * v)) by lra. rewrite Rabs_mult, Ne. ring. }
   destruct (Abs low Slow) as [Alow Plow]. destruct (Abs high Shigh) as [Ahigh Phigh].
   assert (A0 : Rabs y0 = e * y0) by (apply Ae; [lra|exact HT]).
   set (r := fun t => e * x 1%nat t). set (f := fun t => growth_rate N a mu s b eps (fun k => x k t) 0).
@@ -188,7 +190,9 @@ Proof.
       assert (Se : 0 <= s * d') by (rewrite (fast_slope s d' x0 Hd' P0 Hp); apply Rabs_pos).
       assert (Sq : forall y, s * y = s * d' * (d' * y)) by (intros y; replace (s * d' * (d' * y)) with (s * y * (d' * d')) by ring; rewrite Hd'; ring).
       rewrite (Sq x0), (Sq (x 0%nat t)). now apply Rmult_le_compat_l. }
-    assert (Sq : Rabs (x 0%nat t) <= x 0%nat t ^ 2) by (rewrite <- pow2_abs; nra).
+    assert (Sq : Rabs (x 0%nat t) <= x 0%nat t ^ 2).
+    { rewrite <- (pow2_abs (x 0%nat t)). set (z := Rabs (x 0%nat t)) in *. replace (z ^ 2) with (z * z) by ring.
+      rewrite <- (Rmult_1_l z) at 1. apply Rmult_le_compat_r; lra. }
     assert (Low : c * x 0%nat t ^ 2 <= f t).
     { unfold c. rewrite F0. unfold f. rewrite growth_rate_first.
       replace (sum_below N mu * x0 ^ 2 * Delta s b eps x0 / x0 ^ 2 * x 0%nat t ^ 2)
