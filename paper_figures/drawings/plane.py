@@ -31,8 +31,8 @@ PARAMETERS: dict[str, Any] = {
     "decay": 1.0,
     "starts": 28,
     "radii": [0.45, 1.5],
-    "log10_clock": [-4.0, -1.2, 140],
-    "log10_late": [-0.3, -7.0, 280],
+    "log10_clock": [-4.0, -1.2, 36],
+    "log10_late": [-0.3, -7.0, 60],
     "points": 48,
     "path_horizon": 1e3,
     "horizon": 3e4,
@@ -113,11 +113,11 @@ def data() -> Data:
         np.logspace(low, high, int(count))
         for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late"))
     )
-    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 60)[1:], 1 - late])
+    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 40)[1:], 1 - late])
     params = layers()
     run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
     unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])
-    paths = integrate(starts(), replace(params, S_C=params.S_C * unit[..., None, None]), times=clock, rtol=1e-9)
+    paths = integrate(starts(), replace(params, S_C=params.S_C * unit[..., None, None]), times=clock, rtol=1e-7)
     return as_data(
         x=outlines(np.ma.filled(paths.x[..., 0, :], np.nan)),
         fate=fates(run, params),
