@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -55,7 +55,7 @@ class Tableau:
         return len(self.a) + 1
 
 
-def _sparse(row: Sequence[float]) -> Row:
+def _sparse(row: Iterable[float]) -> Row:
     return tuple((index, float(weight)) for index, weight in enumerate(row) if weight)
 
 
