@@ -37,8 +37,9 @@ _AWAITING = "numeric/awaiting.json"
 _EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
 #: What the package offers to importers, and what only records: no part of a run.
 _ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
-#: What words an error, writes a file, shows how far it is; and this table.
+#: What words an error, writes a file, shows how far it is; the names that the package offers; and this table.
 _HOUSEKEEPING = {f"s6flow.{name}" for name in ("errors", "files", "progress", "provenance", "text", "numeric.evidence")}
+_HOUSEKEEPING |= {"s6flow"}
 _APART = ("s6flow.proofs.theorems", "s6flow.proofs.formal", "s6flow.symbolic.derivation")
 
 

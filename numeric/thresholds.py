@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.special import lambertw
+
 __all__ = [
     "BALANCED",
     "CLEAR",
@@ -23,6 +26,8 @@ __all__ = [
     "SLOW_LOW",
     "SMALL",
     "THRESHOLDS",
+    "TOKEN_HIGH",
+    "TOKEN_LOW",
     "UNMOVED",
     "Threshold",
 ]
@@ -92,6 +97,12 @@ SMALL = _threshold("SMALL", 1e-2, "|x| below which every token of a whole layer 
 MOVE = _threshold("MOVE", 1e-3, "largest |d asinh x / d ln t| of a whole layer that counts as at rest")
 ONE_RATE = _threshold(
     "ONE_RATE", 1e-6, "relative spread of decay rates that count as one: the rounding of a float32 A_log"
+)
+TOKEN_LOW = _threshold("TOKEN_LOW", -float(lambertw(np.exp(-1)).real), "least token that enters a scan: SiLU's minimum")
+TOKEN_HIGH = _threshold(
+    "TOKEN_HIGH",
+    10.0,
+    "largest token of the range that a trained model's scans see, which lie mostly below (theory 22)",
 )
 BALANCED = _threshold(
     "BALANCED", 1.0, "|mu| counts as 0 up to so many times (N + 1) eps sum |mu_n|, the rounding of the sum"

@@ -48,7 +48,6 @@ _ROWS = (
         "Coexistence: one token blows up while the next dies",
         "coexistence",
         ("coexistence", "carried-rate", "carried-limits"),
-        packages=("typeseg",),
     ),
     Figure(
         "real-weights",

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 __all__ = [
     "BLACK",
     "BLUE",
+    "BOUND",
     "GREEN",
     "GREY",
+    "LIMIT",
+    "MARK",
     "ORANGE",
     "PURPLE",
     "SKY",
@@ -24,6 +27,8 @@ __all__ = [
     "TOKENS",
     "VERMILION",
     "attention_row",
+    "below",
+    "keys",
     "pair",
     "panel",
     "parts",
@@ -37,6 +42,11 @@ __all__ = [
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#8c8c8c"
 TOKENS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+#: What a line says in every figure: dotted is an exact limit or asymptote, dashed a proved bound, thin dashed grey a mark.
+LIMIT: dict[str, Any] = {"color": BLACK, "ls": (0, (1, 2)), "lw": 1.0}
+BOUND: dict[str, Any] = {"ls": (0, (4, 2)), "lw": 0.8}
+MARK: dict[str, Any] = {"color": GREY, "ls": (0, (4, 2)), "lw": 0.7}
 
 #: One colour a status, strongest first.
 STATUSES: dict[str, str] = {
@@ -56,6 +66,17 @@ def token_style(index: int) -> dict[str, Any]:
 def panel(ax: Axes, letter: str, title: str) -> None:
     """Letter and title of a panel."""
     ax.set_title(rf"$\bf{{{letter}}}$  {title}")
+
+
+def keys(ax: Axes, *rows: tuple[str, dict[str, Any]]) -> None:
+    """Entries of the legend that no drawn line has: label and style."""
+    for label, style in rows:
+        ax.plot([], [], **style, label=label)
+
+
+def below(part: SubFigure, ax: Axes, columns: int) -> None:
+    """The legend of a panel under it, outside of all data."""
+    part.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
 
 def power(value: float) -> str:

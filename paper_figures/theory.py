@@ -29,6 +29,7 @@ _SPELLINGS = (
     (r"\ln{\left(t \right)}", r"\ln t"),
     ("delta0", r"\delta_0"),
     ("orientation", r"\sigma"),
+    (r"\operatorname{sign}", r"\,\operatorname{sign}"),
     (r"\delta_{0}", r"\delta_0"),
 )
 

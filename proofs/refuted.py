@@ -13,6 +13,7 @@ import sympy as sp
 
 from s6flow.errors import TheoremError
 from s6flow.proofs.registry import REGISTRY
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
@@ -62,18 +63,15 @@ _TABLE = (
             evidence="conjecture",
             notes="The norm of all tokens together falls between ln t = 2, 4 and 6.",
         ),
-        {
-            "S_B": [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]],
-            "S_C": [[1.0, 0.0], [-1.5, 0.0], [0.0, -1.0]],
-            "S_dt_in": [[1.0, 0.0]],
-            "S_dt_out": [[1.0], [0.0]],
-            "beta_B": [0.0, 0.0, 0.0],
-            "beta_C": [0.0, 0.0, 0.0],
-            "a": [[0.2, 4.0, 1.0], [0.2, 4.0, 1.0]],
-            "b": [1.0, 1.0],
-            "floor": 0.0,
-            "x": [[1.0, 0.0], [0.0, 1.0], [-30.0, 0.0]],
-        },
+        layer(
+            S_C=[[1.0, 0.0], [-1.5, 0.0], [0.0, -1.0]],
+            x=[[1.0, 0.0], [0.0, 1.0], [-30.0, 0.0]],
+            S_B=[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]],
+            S_dt_in=[[1.0, 0.0]],
+            S_dt_out=[[1.0], [0.0]],
+            a=[[0.2, 4.0, 1.0], [0.2, 4.0, 1.0]],
+            b=[1.0, 1.0],
+        ),
         "S_C^T S_B = diag(-1/2, -1), and mu_n = (1, -3/2) on channel 1. Token 2 lies on the other channel and still gates "
         "the states of channel 1: what decays fast, the negative one, is gone when token 3 reads. Token 3 has closed its "
         "own step (softplus(-29)), so nothing of its own holds it: it grows without end, like a power of t.",

@@ -92,6 +92,29 @@ def rounding_threshold() -> sp.Expr:
     return 2 ** -(bits + 1)
 
 
+def lost_bits(gate: sp.Expr) -> sp.Expr:
+    """2^p (1 - gate): last bits that a rounded gate is below 1."""
+    return 2**bits * (1 - gate)
+
+
+def moved_bits(after: sp.Expr, before: sp.Expr) -> sp.Expr:
+    """2^p |after - before| / |before|: last bits by which a rounded state has moved."""
+    return 2**bits * sp.Abs(after - before) / sp.Abs(before)
+
+
+def data_mean() -> sp.Expr:
+    """m_d of the tokens up to l."""
+    return sp.Sum(nt.x[j, d], (j, 1, l)) / l
+
+
+mean = sp.IndexedBase("mean", real=True)
+
+
+def data_covariance() -> sp.Expr:
+    """Sigma_{de} of the tokens up to l, with their mean."""
+    return sp.Sum((nt.x[j, d] - mean[d]) * (nt.x[j, e] - mean[e]), (j, 1, l)) / l
+
+
 def step_reach() -> sp.Expr:
     """sum_r |S_dt_out[d,r]| sum_e |S_dt_in[r,e]| x_max[e]: how far inputs with |u_e| <= x_max[e] move the step's argument."""
     inner = sp.Sum(sp.Abs(nt.S_dt_in[r, e]) * x_max[e], (e, 1, nt.D))

@@ -14,7 +14,9 @@ import numpy as np
 from s6flow.numeric.criteria.carried import EVIDENCE
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
+from s6flow.numeric.criteria.reach import DISTANCES
 from s6flow.numeric.criteria.verdict import SIGNS
+from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
 from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS, theorems
 
 __all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column", "assemble"]
@@ -206,6 +208,16 @@ CHANNEL_COLUMNS: tuple[Column, ...] = (
         "a token at which K < 0, so that it shrinks while the one before blows up; may be immense; null if none "
         "was found",
         "token", f"{_AXIS}; {_BILINEAR}, mu > 0", "8, E3", theorem="coexistence", nullable=True,
+    ),
+    *(
+        Column(
+            f"K_negative_{distance}", "flag",
+            f"whether K < 0 at a sum of at most {distance} steps of tokens between {TOKEN_LOW:.4f} and {TOKEN_HIGH:g}, "
+            "what SiLU leaves of a convolution: a token that far behind one that blows up can shrink; null if undecided "
+            "or if the layer has projection biases",
+            "1", f"{_AXIS}; {_BILINEAR}", "22", theorem="coexistence", nullable=True,
+        )
+        for distance in DISTANCES
     ),
     Column(
         "certified", "word",

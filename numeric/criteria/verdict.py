@@ -12,8 +12,11 @@ from jaxtyping import Float64, Int8, Int64
 
 from s6flow.numeric.criteria.carried import EVIDENCE, NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
 from s6flow.numeric.criteria.labels import Labels, end_labels, judge
+from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.phase_line import summarise
+from s6flow.numeric.criteria.reach import DISTANCES, negative_within
 from s6flow.numeric.criteria.tokens import token_of_step
+from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic import ends
 
@@ -103,8 +106,20 @@ def carried_columns(
         "K_negative_token": token,
         "dichotomy_can_fail": anywhere,
         "dichotomy_evidence": Labels(codes, EVIDENCE),
+        **_on_inputs(layer, numbers, anywhere),
     }
     return columns, above
+
+
+def _on_inputs(layer: S6Layer, numbers: dict[str, np.ndarray], anywhere: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether K < 0 on tokens as SiLU leaves them, by distance: where K >= 0 throughout, nowhere."""
+    found = np.tile(anywhere, (len(DISTANCES), 1))
+    rows = np.flatnonzero((anywhere != NONNEGATIVE) & (numbers["mu"] > 0))
+    token = np.array([[TOKEN_LOW], [TOKEN_HIGH]])
+    shifted = numbers["s"][rows] * token + numbers["b"][rows]  # a token acts like so much more bias
+    steps = np.sort(evaluate("delta0", b=shifted, floor=layer.floor), axis=0)
+    found[:, rows] = negative_within(layer.mu_n[rows], layer.a[rows], steps[0], steps[1])
+    return {f"K_negative_{distance}": signs for distance, signs in zip(DISTANCES, found, strict=True)}
 
 
 def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray | Labels]:
@@ -116,6 +131,7 @@ def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndar
         "K_negative_token": nothing,
         "dichotomy_can_fail": np.full(count, UNDECIDED, dtype=np.int8),
         "dichotomy_evidence": Labels(np.full(count, EVIDENCE.index("affine"), dtype=np.uint8), EVIDENCE),
+        **{f"K_negative_{distance}": np.full(count, UNDECIDED, dtype=np.int8) for distance in DISTANCES},
     }
     cited = ends.theorems()
     open_, known = (np.uint8(cited.index(name)) for name in (ends.NO_THEOREM, "affine-phase-line"))

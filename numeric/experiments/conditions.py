@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from s6flow.numeric.refinements import TokenReorder, constrain, published_reorder, reorder_tokens
+from s6flow.numeric.refinements import TokenReorder, constrain, published_reorder, reorder
 
 __all__ = ["CONDITIONS", "apply_condition"]
 
@@ -49,4 +49,4 @@ def apply_condition(model: nn.Module, kind: str, condition: str) -> None:
         return
     make = _ORDERS[condition]
     if make is not None:
-        reorder_tokens(model, make)
+        reorder(model, make)

@@ -32,7 +32,7 @@ def write_weights(model: S6Stack, path: Path, about: dict[str, Any]) -> Path:
     bake(model)
     tensors = {}
     for name, value in model.state_dict().items():
-        if name == "lm_head.weight":  # tied to the embedding
+        if name == "lm_head.weight" or name.endswith("_extra_state"):  # tied to the embedding; no weight
             continue
         kind = np.float16 if name.endswith(_HALF) else np.float32
         tensors[name] = np.ascontiguousarray(value.detach().to("cpu", torch.float32).numpy().astype(kind))

@@ -21,6 +21,7 @@ from s6flow.numeric.experiments.config import Config, TrainConfig
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.update import Step, batch_loss, make_optimiser
 from s6flow.numeric.refinements.mixer import kernel_scan
+from s6flow.numeric.refinements.saving import raw_keys
 
 __all__ = ["Outcome", "build_model", "learning_rate", "train_model"]
 
@@ -99,6 +100,12 @@ def _load_state(path: Path, device: torch.device) -> dict[str, Any]:
         raise SourceError("a resume state must be readable", type(error).__name__, path.name, "Delete it.") from error
 
 
+def _raw_state(model: S6Stack) -> dict[str, Any]:
+    """The weights with the raw parameters of constraints: plain ones would come back to rounding only."""
+    with raw_keys():
+        return model.state_dict()  # type: ignore[no-any-return]
+
+
 def train_model(
     model: S6Stack,
     data: Data,
@@ -135,7 +142,7 @@ def train_model(
 
     def save(step: int) -> None:
         content = {
-            "model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
+            "model": _raw_state(model), "optimiser": optimiser.state_dict(), "step": step,
             "random": _random_state(data.device),
         }  # fmt: skip
         with atomic_path(state_path) as temporary:
@@ -146,7 +153,7 @@ def train_model(
             stream.write(json.dumps(line) + "\n")
 
     model.train()
-    good = {key: value.clone() for key, value in model.state_dict().items()}
+    good = {key: value.clone() for key, value in _raw_state(model).items()}
     good_step, step_once = first, Step(model, optimiser, config)
     for step in range(first, config.steps):
         step_once(data.training(seed, step), learning_rate(config, step))
@@ -160,7 +167,7 @@ def train_model(
                 log(step=done, event="diverged", kept=good_step)
                 return Outcome("diverged", good_step, message)
             log(step=done, loss=round(mean, 6), lr=round(learning_rate(config, step), 8))
-            good, good_step = {key: value.clone() for key, value in model.state_dict().items()}, done
+            good, good_step = {key: value.clone() for key, value in _raw_state(model).items()}, done
             if progress is not None:
                 progress(done, config.steps)
         if done % config.eval_every == 0 or last:

@@ -74,7 +74,7 @@ class Comparison:
     only_second: tuple[str, ...]
 
 
-def compare(first: str, second: str, context: int = CONTEXT, shuffles: int = 200, seed: int = 0) -> Comparison:
+def compare(first: Any, second: Any, context: int = CONTEXT, shuffles: int = 200, seed: int = 0) -> Comparison:
     """Compare two checkpoints, layer by layer.
 
     Args:
@@ -91,7 +91,9 @@ def compare(first: str, second: str, context: int = CONTEXT, shuffles: int = 200
     both = [layer for layer in before.layers if layer.name in late]
     if not both:
         names = f"{_some(before)} against {_some(after)}"
-        raise SourceError("two checkpoints to compare need layers of the same names", names, f"{first}, {second}")
+        raise SourceError(
+            "two checkpoints to compare need layers of the same names", names, ", ".join(c.source for c in sides)
+        )
     rng = np.random.default_rng(seed)
     moved = [_moved(layer, late[layer.name], _weights(*sides, layer.name, shuffles, rng)) for layer in both]
     shared = {layer.name for layer in both}

@@ -24,6 +24,10 @@ taken. Then the squash is inverted exactly, s' = s / sqrt(1 - (s/(kappa_floor r)
 `floor`. So squash(right inverse (W)) is W when W already holds the margin, and the nearest such weights else;
 channels (entries) do not interact, so nearest per channel is nearest for the whole weight in the Frobenius
 norm.
+
+*Recovery.* Weights that a constrained layer saved need not hold `margin`: training moves them down to `floor`. A
+group that lies in the cone of `floor`, up to `REACH`, is inverted as it is, so that it comes back to rounding; the
+others are projected as above.
 """
 
 from __future__ import annotations
@@ -34,7 +38,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["cone_slope", "nearest_pair", "squash_pair", "unsquash_pair"]
+__all__ = ["REACH", "cone_slope", "nearest_pair", "recover_pair", "squash_pair", "unsquash_pair"]
+
+#: How far outside of what a constraint reaches a weight may lie, relative to its size, to count as saved under it: twice
+#: bfloat16's largest rounding error, the coarsest format that a constrained weight is saved in.
+REACH = 2.0**-7
 
 Pair = tuple[Float[Tensor, "state channel"], Float[Tensor, "state channel"]]
 
@@ -98,12 +106,33 @@ def nearest_pair(b: Tensor, c: Tensor, margin: float, entrywise: bool) -> Pair:
     return torch.where(inside, b, low * scale), torch.where(inside, c, high * scale)
 
 
-def unsquash_pair(b: Tensor, c: Tensor, floor: float, entrywise: bool) -> Pair:
-    """The raw columns that `squash_pair` sends to (b, c); (b, c) must lie inside the open cone of `floor`."""
+def recover_pair(b: Tensor, c: Tensor, floor: float, margin: float, entrywise: bool, room: float) -> Pair:
+    """Raw columns of saved ones: exact where they lie in the cone of `floor`, of the nearest in that of `margin` elsewhere.
+
+    Args:
+        b, c: saved columns [1], shape (state, channel).
+        floor, margin: relative margins, floor < margin.
+        entrywise: as in `squash_pair`.
+        room: least 1 - (|v|/(kappa |u|))^2 that counts, the spacing of the raw format at 1: on the cone's boundary
+            itself the inverse is infinite.
+    """
+    kappa = cone_slope(floor)
+    scale = _scale(b, c, entrywise)
+    u, v = _rotate(b / scale, c / scale)
+    r2, s2 = _square(u, entrywise), _square(v, entrywise)
+    reached = s2.sqrt() <= kappa * r2.sqrt() + REACH * (r2 + s2).sqrt()
+    near_b, near_c = nearest_pair(b, c, margin, entrywise)
+    return unsquash_pair(torch.where(reached, b, near_b), torch.where(reached, c, near_c), floor, entrywise, room)
+
+
+def unsquash_pair(b: Tensor, c: Tensor, floor: float, entrywise: bool, room: float = 0.0) -> Pair:
+    """The raw columns that `squash_pair` sends to (b, c), which must lie inside the open cone of `floor`; see
+    `recover_pair` for `room`.
+    """
     kappa = cone_slope(floor)
     scale = _scale(b, c, entrywise)
     u, v = _rotate(b / scale, c / scale)
     r2, s2 = _square(u, entrywise), _square(v, entrywise)
     share = s2 / (kappa**2 * torch.where(r2 > 0, r2, torch.ones_like(r2)))
-    low, high = _unrotate(u, v / torch.sqrt(1.0 - share))
+    low, high = _unrotate(u, v / torch.sqrt((1.0 - share).clamp_min(room)))
     return low * scale, high * scale

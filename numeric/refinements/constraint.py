@@ -22,20 +22,19 @@ bfloat16 and float16 too, by the relative margin `floor`; `matrix` and `publishe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from s6flow.errors import AssumptionError, FormatError
-from s6flow.numeric.refinements.cone import nearest_pair, squash_pair, unsquash_pair
-from s6flow.numeric.refinements.layers import S6Shape, normed, s6_layers, s6_shape, split_rows
-from s6flow.numeric.refinements.matrix import gain_parts, psd_gain, published_rows, signature
+from s6flow.numeric.refinements.cone import REACH, nearest_pair, recover_pair, squash_pair, unsquash_pair
+from s6flow.numeric.refinements.layers import S6Shape, split_rows
+from s6flow.numeric.refinements.matrix import gain_parts, psd_gain, published_raw, published_rows, signature
+from s6flow.numeric.refinements.records import check_record, record
 
-__all__ = ["Form", "Scenario", "ScenarioConstraint", "bake", "constrain", "constrained_layers"]
+__all__ = ["Form", "Scenario", "ScenarioConstraint"]
 
 Scenario = Literal["unconstrained", "positive", "negative", "mixed"]
 Form = Literal["channel", "entry", "matrix", "published"]
@@ -95,8 +94,11 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
             raise FormatError("margins need 0 <= floor < margin < 1", f"{self.floor}, {self.margin}", "floor, margin")
         self.offset = (0.0 if scenario == "mixed" else 0.7) if offset is None else float(offset)
         self.shape, self.scenario, self.form = shape, scenario, form
-        size = shape.channels if form in ("channel", "entry") else shape.d_state
-        self.register_buffer("signs", signature(scenario, size))
+
+    def signs(self, like: Tensor) -> Float[Tensor, " size"]:
+        """The sign that every channel (forms channel and entry) or state has, of the type and on the device of `like`."""
+        size = self.shape.channels if self.form in ("channel", "entry") else self.shape.d_state
+        return signature(self.scenario, size, like)
 
     def forward(self, raw: Tensor, *gain: Tensor) -> Float[Tensor, "row channel"]:
         """The constrained weight.
@@ -106,9 +108,10 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
             gain: L and T of the matrix form.
         Numerics: at least float32 inside, then rounded to the parameter's dtype.
         """
-        with torch.autocast(raw.device.type, enabled=False):  # G S_B in bfloat16 would lose the form
+        device = raw.device.type if raw.device.type != "meta" else "cpu"
+        with torch.autocast(device, enabled=False):  # G S_B in bfloat16 would lose the form
             wide = raw if raw.dtype == torch.float64 else raw.float()
-            signs = self.signs.to(wide.dtype)
+            signs = self.signs(wide)
             if self.form == "matrix":
                 s_b = wide[self.shape.dt_rank :]
                 s_c = psd_gain(gain[0].to(wide.dtype), gain[1].to(wide.dtype), signs) @ s_b
@@ -136,7 +139,8 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
         if self.form == "published":
             return weight
         dt, b, c = split_rows(weight.detach(), self.shape)
-        s_b, s_c, signs = b.double(), c.double(), self.signs.double()
+        s_b, s_c = b.double(), c.double()
+        signs = self.signs(s_b)
         if self.form == "matrix":
             factor, skew = gain_parts(s_b, s_c, signs, self.margin)
             return torch.cat([dt, b]), factor.to(weight.dtype), skew.to(weight.dtype)
@@ -145,91 +149,41 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
         s_b, s_c = unsquash_pair(s_b, s_c, self.floor, entrywise)
         return torch.cat([dt, s_b.to(weight.dtype), (signs * s_c).to(weight.dtype)])
 
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def recover(self, weight: Float[Tensor, "row channel"]) -> tuple[Tensor, ...]:
+        """Raw values of a weight that was saved under this constraint: they give it back to rounding.
+
+        What the constraint does not reach (by more than `cone.REACH`: a channel, an entry, or the whole weight in the
+        matrix and published forms) gets the raw values of `right_inverse`.
+        """
+        inverse = self.right_inverse(weight)
+        other = inverse if isinstance(inverse, tuple) else (inverse,)
+        dt, b, c = split_rows(weight.detach(), self.shape)
+        s_b, s_c = b.double(), c.double()
+        signs, room = self.signs(s_b), float(torch.finfo(weight.dtype).eps)
+        if self.form in ("channel", "entry"):
+            s_b, s_c = recover_pair(s_b, signs * s_c, self.floor, self.margin, self.form == "entry", room)
+            return (torch.cat([dt, s_b.to(weight.dtype), (signs * s_c).to(weight.dtype)]),)
+        if self.form == "published":
+            raw = published_raw(s_b, s_c, signs, self.offset, room)
+            found: tuple[Tensor, ...] = (torch.cat([dt, *(part.to(weight.dtype) for part in raw)]),)
+        else:
+            factor, skew = gain_parts(s_b, s_c, signs, room)
+            found = torch.cat([dt, b]), factor.to(weight.dtype), skew.to(weight.dtype)
+        gap = (self(*found).double() - weight.double()).norm()
+        return found if gap <= REACH * weight.double().norm() else other
+
+    def get_extra_state(self) -> Tensor:
+        """What raw parameters mean, for the state dicts that hold them; see `raw_keys`."""
+        return record(scenario=self.scenario, form=self.form, floor=self.floor, offset=self.offset)
+
+    def set_extra_state(self, state: Any) -> None:
+        """Refuse raw parameters of another constraint.
+
+        Raises: FormatError: the record differs.
+        """
+        check_record(state, self.get_extra_state(), "a constraint's raw parameters", "Constrain the model as then.")
+
     def extra_repr(self) -> str:
         """Shown when the model is printed."""
         return f"{self.scenario}, form={self.form}, floor={self.floor:g}, margin={self.margin:g}"
-
-
-def _constraint_of(projection: nn.Module) -> ScenarioConstraint | None:
-    if not parametrize.is_parametrized(projection, "weight"):
-        return None
-    return next((p for p in projection.parametrizations.weight if isinstance(p, ScenarioConstraint)), None)
-
-
-def constrained_layers(model: nn.Module) -> dict[str, ScenarioConstraint]:
-    """The constraint of every constrained S6 layer, by the mixer's dotted name."""
-    found = {name: _constraint_of(mixer.x_proj) for name, mixer in s6_layers(model).items()}
-    return {name: constraint for name, constraint in found.items() if constraint is not None}
-
-
-def constrain(
-    model: nn.Module,
-    scenario: Scenario = "positive",
-    form: Form = "channel",
-    *,
-    where: Callable[[str], bool] | None = None,
-    floor: float | None = None,
-    margin: float | None = None,
-    offset: float | None = None,
-) -> list[str]:
-    """Constrain every S6 layer of a model in place.
-
-    Args:
-        model: any module that holds S6 mixers, or one mixer.
-        scenario: `unconstrained` checks the model and changes nothing.
-        form: channel, entry, matrix or published.
-        where: predicate on the mixer's dotted name; all by default.
-        floor, margin, offset: see `ScenarioConstraint`.
-    Returns: the names of the layers constrained.
-    Raises: AssumptionError: no S6 layer, one that normalises B and C, or one that is parametrised already (nothing is
-        changed then);
-        FormatError: shapes that do not fit.
-    """
-    layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
-    if not layers:
-        raise AssumptionError("where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it.")
-    if scenario == "unconstrained":
-        return []
-    constraints = {}
-    for name, mixer in layers.items():
-        if normed(mixer):
-            raise AssumptionError(
-                "a constraint on mu needs B and C to be linear maps of x",
-                "B and C normalised after x_proj",
-                name,
-                "Such layers (Falcon-Mamba, Jamba) have no mu; exclude them with where=....",
-            )
-        if parametrize.is_parametrized(mixer.x_proj, "weight"):
-            raise AssumptionError(
-                "x_proj.weight can be constrained once",
-                "a parametrised weight",
-                name,
-                "Call bake(model) first, or exclude it.",
-            )
-        made = ScenarioConstraint(s6_shape(mixer, name), scenario, form, floor=floor, margin=margin, offset=offset)
-        constraints[name] = made.to(mixer.x_proj.weight.device)
-    for name, constraint in constraints.items():
-        parametrize.register_parametrization(layers[name].x_proj, "weight", constraint)
-    return list(layers)
-
-
-def bake(model: nn.Module) -> list[str]:
-    """Write the constrained weights back as plain `x_proj.weight` parameters, so that state_dict keys are the
-    original ones.
-
-    Returns: the names of the layers baked; empty when none was constrained.
-    Raises: AssumptionError: another parametrisation shares the weight (it would be removed too).
-    """
-    names = list(constrained_layers(model))
-    mixers = s6_layers(model)
-    for name in names:
-        if len(mixers[name].x_proj.parametrizations.weight) > 1:
-            raise AssumptionError(
-                "bake needs x_proj.weight to carry one parametrisation",
-                "several",
-                name,
-                "Remove the others first.",
-            )
-    for name in names:
-        parametrize.remove_parametrizations(mixers[name].x_proj, "weight", leave_parametrized=True)
-    return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from s6flow.errors import AssumptionError, FormatError
 
-__all__ = ["S6Shape", "channel_mu", "normed", "s6_layers", "s6_shape", "split_rows"]
+__all__ = ["S6Shape", "channel_mu", "normed", "s6_layers", "s6_shape", "selected", "split_rows"]
 
 _NORMED = ("b_layernorm", "c_layernorm", "b_c_rms")
 
@@ -72,6 +73,8 @@ def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
     """
     found: dict[str, nn.Module] = {}
     for name, module in model.named_modules():
+        if hasattr(module, "_orig_mod"):  # a compiled module answers for the one within, which comes by itself
+            continue
         parts = [getattr(module, part, None) for part in ("x_proj", "dt_proj", "A_log")]
         if any(part is None for part in parts) or not hasattr(parts[0], "weight") or module.A_log.dim() != 2:
             continue
@@ -93,6 +96,17 @@ def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
             "Mamba-2 and other SSD layers have no x_proj and are not covered.",
         )
     return found
+
+
+def selected(model: nn.Module, where: Callable[[str], bool] | None) -> dict[str, nn.Module]:
+    """The S6 mixers whose dotted names `where` accepts; all by default.
+
+    Raises: AssumptionError: none is left.
+    """
+    layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
+    if not layers:
+        raise AssumptionError("where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it.")
+    return layers
 
 
 def split_rows(

@@ -24,7 +24,7 @@ Rows of S_C outside the row space of S_B contribute a constant.
 diagonal from the first N diagonal entries of the C rows. Negative: S_B = -diag(..) P; mixed: alternate signs
 in the diagonal. M = P^T diag(..) P is symmetric. The lower triangle of the B rows
 and nearly all C rows have no effect, and no right inverse exists: a pretrained weight becomes the raw value,
-not the result.
+not the result. A weight that has this form already (`published_raw`) gives back the numbers that had an effect.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["gain_parts", "psd_gain", "published_rows", "signature"]
+__all__ = ["gain_parts", "psd_gain", "published_raw", "published_rows", "signature"]
 
 
-def signature(scenario: str, size: int) -> Float[Tensor, " size"]:
-    """+1, -1 or alternating signs: alternating, so that the mixed case is blind to the order of channels and
-    of a_n."""
+def signature(scenario: str, size: int, like: Tensor) -> Float[Tensor, " size"]:
+    """+1, -1 or alternating signs, of the type and on the device of `like`: alternating, so that the mixed case is blind
+    to the order of channels and of a_n."""
     if scenario == "mixed":
-        return 1.0 - 2.0 * (torch.arange(size) % 2)
-    return torch.full((size,), -1.0 if scenario == "negative" else 1.0)
+        return 1.0 - 2.0 * (torch.arange(size, device=like.device) % 2).to(like.dtype)
+    return torch.full((size,), -1.0 if scenario == "negative" else 1.0, dtype=like.dtype, device=like.device)
 
 
 def psd_gain(
@@ -95,3 +95,25 @@ def published_rows(
     triangular = torch.triu(b_rows, diagonal=1) + unit
     scale = signs * (softplus(torch.diagonal(c_rows)) + offset)
     return scale[:, None] * triangular, triangular
+
+
+def published_raw(
+    s_b: Float[Tensor, "state channel"],
+    s_c: Float[Tensor, "state channel"],
+    signs: Tensor,
+    offset: float,
+    room: float,
+) -> tuple[Float[Tensor, "state channel"], Float[Tensor, "state channel"]]:
+    """Raw B and C rows of the published form that give (S_B, S_C), where they have that form.
+
+    Args:
+        s_b, s_c: saved rows [1], float64.
+        signs, offset: as in `published_rows`.
+        room: the least diagonal that counts, relative to the offset: what rounding has left of a softplus near 0.
+    Returns: the numbers that have an effect; the others are 0.
+    """
+    scale = (signs * torch.diagonal(s_b) - offset).clamp_min(max(room * offset, torch.finfo(s_b.dtype).tiny))
+    raw = scale + torch.log(-torch.expm1(-scale))  # softplus(raw) = scale
+    c_rows = torch.zeros_like(s_c)
+    torch.diagonal(c_rows).copy_(raw)
+    return torch.triu(s_c, diagonal=1), c_rows

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     class Sorter(Protocol):
         """What sorts tokens before a scan and puts them back behind it, as `TokenReorder` does."""
 
-        def run(
+        def __call__(
             self, mixer: nn.Module, tokens: Tensor, mask: Tensor | None, scan: Callable[[Tensor, bool], Tensor]
         ) -> Tensor:
             """The scan of sorted tokens."""
@@ -157,6 +157,6 @@ def mixer_forward(
     if reorder is None:
         y = s6_output(mixer, x, skip=skip)
     else:
-        y = reorder.run(mixer, x, mask, lambda t, twice: s6_output(mixer, t, skip=skip, bias_twice=twice))
+        y = reorder(mixer, x, mask, lambda t, twice: s6_output(mixer, t, skip=skip, bias_twice=twice))
     out: Any = mixer.out_proj((y * silu(z) if gate else y).to(hidden.dtype))
     return out  # type: ignore[no-any-return]

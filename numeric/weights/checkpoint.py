@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from s6flow.numeric.weights.spellings import PATTERNS, guess_family
 from s6flow.numeric.weights.stored import StoredTensor, TensorStore
 from s6flow.text import shown
 
-__all__ = ["Checkpoint", "open_checkpoint"]
+__all__ = ["Checkpoint", "open_checkpoint", "read_layer"]
 
 
 class Checkpoint:
@@ -121,12 +122,13 @@ def open_checkpoint(source: Any) -> Checkpoint:
     Paths win over the others. Nothing of the checkpoint is executed, and only headers are read here.
 
     Args:
-        source: file or directory (safetensors, npz, PyTorch; sharded or not), hub id or package, as text; or a
-            `torch.nn.Module`.
+        source: file or directory (safetensors, npz, PyTorch; sharded or not), as text or path; hub id or package, as
+            text; or a `torch.nn.Module`.
     Raises: SourceError: if it is missing or holds no S6 layer; FormatError: if it is damaged;
         MissingDependencyError: if an extra is needed.
     """
-    if isinstance(source, str):
+    if isinstance(source, str | os.PathLike):
+        source = os.fspath(source)
         located = locate(source)
     else:
         located, source = Located(MemoryStore(source), config_of(source)), type(source).__name__
@@ -138,6 +140,14 @@ def open_checkpoint(source: Any) -> Checkpoint:
         looked = f"Looked for {'; '.join(PATTERNS)}."
         raise SourceError("a checkpoint must hold an S6 layer", f"{seen}{more}", source, looked)
     return Checkpoint(source, located.store, plans, guess_family(infos, located.config), located.config)
+
+
+def read_layer(store: TensorStore, plan: LayerPlan) -> S6Layer:
+    """The values of one planned layer.
+
+    Raises: FormatError: if the tensors are damaged or do not fit; AssumptionError: if an a_n is no positive float32.
+    """
+    return S6Layer(**_arguments(store, plan))
 
 
 def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Flag:
 
     Args:
         kind: a stable slug: at-initialisation, subnormal, zero-projection, bidirectional, step-bias-twice,
-            no-config.
+            no-config, reordered.
         text: one sentence with the tensor and the numbers.
     """
 
@@ -40,8 +40,8 @@ class WithheldLayer:
 
     Args:
         name: the tensor-name prefix.
-        kind: a stable slug: mamba-2, scalar-decay, normed-projections, missing-tensor, dtype, shape, values, and the
-            verdicts of health after which no scenario is given: dead, not-finite.
+        kind: a stable slug: mamba-2, scalar-decay, normed-projections, parametrised, missing-tensor, dtype, shape,
+            values, and the verdicts of health after which no scenario is given: dead, not-finite.
         reason: one line that says why.
     """
 

@@ -35,6 +35,8 @@ class MemoryStore(TensorStore):
         for name, module in model.named_modules():
             for part in getattr(module, "parametrizations", None) or ():
                 self._tensors[f"{name}.{part}" if name else part] = getattr(module, part)
+            if name.rpartition(".")[2] == "reorder" and "get_extra_state" in vars(type(module)):
+                self._tensors[f"{name}._extra_state"] = module.get_extra_state()  # says that tokens are sorted
         if not self._tensors:
             raise SourceError("a model must hold parameters", type(model).__name__)
         self._tensors = {_plain(name): tensor for name, tensor in self._tensors.items()}

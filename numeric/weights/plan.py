@@ -135,6 +135,9 @@ def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
     spelling, parts = spell(marker, infos)
     if spelling is None:
         near = [key for key in names.behind(prefix) if prefix + key != marker]
+        if hidden := _parametrised("x_proj.weight", near):
+            yield WithheldLayer(name, "parametrised", hidden)
+            return
         beside = ", ".join(near[:6]) or "nothing"
         yield WithheldLayer(
             name,
@@ -151,7 +154,7 @@ def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
     if wrong:
         yield WithheldLayer(name, *wrong)
         return
-    flags = (*spelling.flags, *_unseen_norms(prefix, names.config))
+    flags = (*spelling.flags, *_unseen_norms(prefix, names.config), *_reordered(prefix, names))
     stack = infos[parts["x_proj"]].shape[0]
     for head in range(stack) if spelling.stacked else (None,):
         yield LayerPlan(
@@ -187,6 +190,26 @@ def apart(shape: tuple[int, ...], stack: int) -> tuple[int, ...]:
     """A shape whose first axis is split into a stack and the rest, where that is possible."""
     whole = shape and stack and shape[0] % stack == 0
     return (stack, shape[0] // stack, *shape[1:]) if whole else shape
+
+
+def _parametrised(tensor: str, near: list[str]) -> str:
+    """Why a tensor whose raw parameters are stored in its place cannot be read, or an empty string."""
+    module, _, part = tensor.rpartition(".")
+    raw = [key for key in near if key.startswith(f"{module}.parametrizations.{part}.")]
+    if not raw:
+        return ""
+    return (
+        f"{tensor} is stored as the raw parameters of a parametrisation ({', '.join(raw)}), and the weight that they make "
+        "is not in the file: load it into the model it is from, constrained as then, and save again, which keeps plain keys"
+    )
+
+
+def _reordered(prefix: str, names: Names) -> tuple[Flag, ...]:
+    if not any(key.startswith("reorder.") for key in names.behind(prefix)):
+        return ()
+    return (
+        Flag("reordered", "tokens are sorted by importance before this scan: token 1 is the first of the sorted ones"),
+    )
 
 
 def _scalar_decay(prefix: str, infos: Mapping[str, TensorInfo]) -> tuple[str, str]:

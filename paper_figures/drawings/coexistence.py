@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.numeric.criteria.portrait import followers
+from s6flow.numeric.experiments import shipped_checkpoint
 from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
-SIZE = (3.3, 4.2)
+SIZE = (3.3, 4.8)
 PARAMETERS: dict[str, Any] = {
     "mu": [-1.0, 1.5],
     "a": [0.2, 4.0],
@@ -21,99 +23,126 @@ PARAMETERS: dict[str, Any] = {
     "b": 1.0,
     "floor": 0.0,
     "x0": [1.0, 0.5],
-    "log10_levels": [6.0, 100.0, 14],
-    "early_times": [0.02, 0.999999, 30],
+    "log10_levels": [6, 100, 12],
+    "clock": (1 - np.geomspace(1, 1e-7, 240))[1:],
     "scaled_tokens": [-8.0, 8.0, 121],
-    "checkpoint": "typeseg",
-    "channels": 4,
+    "checkpoint": "unconstrained",
 }
+_LETTERS = ("mu", "a", "s", "b", "floor")
 
 
-def real_channels() -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
-    """Names, K(0), depth and parameters of the channels of a checkpoint whose mu > 0 and K(0) is the smallest.
+def real_channels() -> tuple[list[str], dict[str, Any]]:
+    """Names and parameters of channels of a shipped checkpoint for which `coexistence` decides the tokens x0.
 
-    One channel a layer, so that the curves come from different layers.
+    Of every layer the one with the largest mu, so that the curves come from different layers; x0 on the side where the
+    step grows.
     """
     found = []
-    for layer in open_checkpoint(PARAMETERS["checkpoint"]).layers():
-        delta0 = evaluate("delta0", b=layer.b, floor=layer.floor)
-        k0 = evaluate("carried_zero", mu=layer.mu_n, a=layer.a, b=layer.b, floor=layer.floor)
-        k0 = np.where((layer.mu_n.sum(axis=1) > 0) & (delta0 > 0), k0, np.inf)
-        channel = int(np.argmin(k0))
-        found.append((float(k0[channel]), layer, channel))
-    found.sort(key=lambda entry: entry[0])
-    chosen = found[: PARAMETERS["channels"]]
+    x0 = PARAMETERS["x0"]
+    for layer in open_checkpoint(str(shipped_checkpoint(PARAMETERS["checkpoint"]))).layers():
+        side = np.where(layer.s < 0, -1.0, 1.0)
+        decided = followers(layer.mu_n, layer.a, layer.s, layer.b, layer.floor, x0[0] * side, x0[1] * side).vanishes
+        channel = int(np.argmax(np.where(decided, layer.mu_n.sum(axis=1), -np.inf)))
+        if decided[channel]:
+            found.append((layer, channel))
     letters = {
-        "mu": np.stack([layer.mu_n[channel] for _, layer, channel in chosen]),
-        "a": np.stack([layer.a[channel] for _, layer, channel in chosen]),
-        "s": np.array([layer.s[channel] for _, layer, channel in chosen]),
-        "b": np.array([layer.b[channel] for _, layer, channel in chosen]),
-        "floor": np.array([layer.floor for _, layer, channel in chosen]),
+        "mu": np.stack([layer.mu_n[channel] for layer, channel in found]),
+        "a": np.stack([layer.a[channel] for layer, channel in found]),
+        "s": np.array([layer.s[channel] for layer, channel in found]),
+        "b": np.array([layer.b[channel] for layer, channel in found]),
+        "floor": np.array([layer.floor for layer, _ in found]),
     }
-    names = [f"{layer.name} {channel}" for _, layer, channel in chosen]
-    return names, np.array([k0 for k0, _, _ in chosen]), letters["s"], letters
+    return [f"{layer.name} {channel}" for layer, channel in found], letters
+
+
+def growth(letters: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Blow-up times, and ln|x_1|, ln|x_2| on the way to them and beyond, shape (moment, token, system).
+
+    Multiplying mu_n by the blow-up time divides all times by it, so that one list of times serves all systems.
+    """
+    x0 = np.asarray(PARAMETERS["x0"]) * np.where(letters["s"] < 0, -1.0, 1.0)[:, None]
+    levels = np.geomspace(*PARAMETERS["log10_levels"])
+    ends = [integrate(x0, FlowParameters(**letters), x_limit=10.0**level) for level in levels]
+    time = np.asarray(ends[-1].blow_up_time)
+    scaled = FlowParameters(**(letters | {"mu": letters["mu"] * time[:, None]}))
+    run = integrate(x0, scaled, times=PARAMETERS["clock"], rtol=1e-12)
+    early = np.moveaxis(np.asarray(run.log_abs), np.shape(run.log_abs).index(len(PARAMETERS["clock"])), 0)
+    late = np.stack([end.final_log_abs for end in ends])
+    whole = np.moveaxis(np.concatenate([np.log(np.abs(x0))[None], early, late]), -1, 1)
+    further = np.diff(whole[:, 0], axis=0).min(axis=1) > 0  # two levels may be passed in one step
+    return time, whole[np.concatenate([[True], further])]
 
 
 def data() -> Data:
-    """K of the witness and of real channels over s x, and the witness's flow up to |x_1| = 1e100."""
+    """K of the witness (system 0) and of real channels over s x, their tokens, and how the growth of two compares."""
     p = PARAMETERS
-    witness = {key: p[key] for key in ("mu", "a", "s", "b", "floor")}
     leftmost, rightmost, points = p["scaled_tokens"]
     scaled = np.linspace(leftmost, rightmost, int(points))
-    names, k0, slopes, real = real_channels()
-    params = FlowParameters(**witness)
-    first, last, count = p["log10_levels"]
-    ends = [integrate(p["x0"], params, x_limit=10.0**level) for level in np.linspace(first, last, int(count))]
-    time = float(ends[-1].blow_up_time)
-    low, high, early = p["early_times"]
-    run = integrate(p["x0"], params, times=time * (1 - np.geomspace(1 - low, 1 - high, int(early))), rtol=1e-12)
-    log_abs = np.unique(np.concatenate([np.asarray(run.log_abs), [end.final_log_abs for end in ends]]), axis=0)
+    names, real = real_channels()
+    columns = ("mu", "a", "b", "floor")
+    k0 = [evaluate("carried_zero", **{key: letters[key] for key in columns}) for letters in (p, real)]
+    curves = [evaluate("carried", y=scaled / p["s"], **{key: p[key] for key in _LETTERS})]
+    for row, slope in enumerate(real["s"]):
+        curves.append(evaluate("carried", y=scaled / slope, **{key: real[key][row] for key in _LETTERS}))
+    witness_time, witness = growth({key: np.asarray([p[key]]) for key in _LETTERS})
+    real_time, others = growth(real)
     return as_data(
         scaled=scaled,
-        witness=evaluate("carried", y=scaled / p["s"], **witness),
-        real=evaluate("carried", y=scaled / slopes[:, None], **{k: v[:, None] for k, v in real.items()}),
-        real_k0=k0,
-        real_name=np.array(names),
-        log_abs=log_abs,
-        k0=evaluate("carried_zero", **{k: witness[k] for k in ("mu", "a", "b", "floor")}),
-        blow_up_time=np.asarray(time),
-        slope=np.diff(log_abs[:, 1]) / np.diff(log_abs[:, 0]),
+        carried=np.stack(curves),
+        k0=np.concatenate([k0[0][None], k0[1]]),
+        name=np.array(["witness", *names]),
+        blow_up_time=np.concatenate([witness_time, real_time]),
+        clock=np.concatenate([[0.0], p["clock"]]),
+        witness=np.exp(witness[: len(p["clock"]) + 1, :, 0]),
+        level=np.concatenate([witness, others], axis=2)[:, 0],
+        size=np.concatenate([witness, others], axis=2)[:, 1],
     )
 
 
+def rates(data: Data) -> NDArray[np.float64]:
+    """d ln|x_2| / d ln|x_1| between one moment and the next, shape (moment, system)."""
+    return np.asarray(np.diff(data["size"], axis=0) / np.diff(data["level"], axis=0))
+
+
+_HUES = (palette.VERMILION, palette.BLUE, palette.GREEN, palette.PURPLE, palette.SKY)
+
+
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) K over s x, (b) ln|x_2| against ln|x_1|, (c) their relative growth."""
-    upper, lower = palette.parts(canvas, 1.15, 1)
+    """(a) K over s x, (b) both tokens of the witness over time, (c) their relative growth."""
+    upper, lower = palette.parts(canvas, 1.35, 1)
     ax = upper.add_subplot()
     scaled = data["scaled"]
     ax.axhline(0, color="black", lw=0.6)
     ax.axvline(0, color="black", lw=0.6)
-    ax.plot(scaled, data["witness"], color=palette.VERMILION, lw=1.8, label="witness")
-    colours = (palette.BLUE, palette.GREEN, palette.PURPLE, palette.SKY)
-    for curve, name, colour in zip(data["real"], data["real_name"], colours, strict=False):
-        ax.plot(scaled, curve, color=colour, label=_short(str(name)))
-    lowest = 1.08 * min(data["witness"].min(), data["real"].min())
+    for place, (curve, name) in enumerate(zip(data["carried"], data["name"], strict=True)):
+        ax.plot(scaled, curve, color=_HUES[place], lw=1.8 if place == 0 else 1.0, label=_short(str(name)))
+    lowest = 1.08 * float(data["carried"].min())
     ax.axhspan(lowest, 0, color="#f3f3f3", zorder=0)
     ax.set_ylim(lowest, 1.15)
     ax.set_xlim(scaled[0], scaled[-1])
-    ax.set_xlabel("$s\\,x$ of the token behind")
+    ax.set_xlabel("$s\\,x$ of the next token")
     ax.set_ylabel("$K(x)$")
-    ax.legend(loc="upper right")
-    palette.panel(ax, "a", f"below 0 the next token shrinks (thin: {PARAMETERS['checkpoint']})")
+    palette.below(upper, ax, 2)
+    palette.panel(ax, "a", "where $K<0$ (grey) the next token shrinks")
     left, right = palette.pair(lower)
-    u, v = data["log_abs"].T
-    left.plot(u, v, color=palette.VERMILION)
-    left.plot(u, v[-1] + data["k0"] * (u - u[-1]), color="black", ls=(0, (1, 2)), lw=0.9)
-    left.set_xlabel(r"$\ln|x_1|$")
-    left.set_ylabel(r"$\ln|x_2|$")
-    left.annotate("slope $K(0)$", (0.93, 0.85), xycoords="axes fraction", ha="right", fontsize=6.3)
+    time = float(data["blow_up_time"][0])
+    for token in range(2):
+        size = data["witness"][:, token]
+        left.semilogy(time * data["clock"], size, color=palette.VERMILION, ls=("-", (0, (5, 1)))[token])
+        left.annotate(f"$|x_{token + 1}|$", (0.1 * time, size[0] * (2.0, 0.2)[token]), fontsize=6.5)
+    left.axvline(time, **palette.LIMIT)
+    left.annotate("$T$ ", (time, 0.002), ha="right", fontsize=6.5)
+    left.set_ylim(1e-4, 1e3)
+    left.set_xlabel("depth-time $t$")
+    left.set_ylabel("witness")
     palette.panel(left, "b", "one up, one down")
-    middle = 0.5 * (u[1:] + u[:-1])
-    right.semilogx(middle, data["slope"], "o", color=palette.VERMILION, ms=2.2)
-    right.axhline(float(data["k0"]), color="black", ls=(0, (1, 2)), lw=0.9)
+    middle = 0.5 * (data["level"][1:] + data["level"][:-1])
+    for level, rate, limit, hue in zip(middle.T, rates(data).T, data["k0"], _HUES, strict=True):
+        right.semilogx(level, rate / limit, color=hue, lw=1.0)
+    right.axhline(1, **palette.LIMIT)
     right.set_xlabel(r"$\ln|x_1|$")
-    right.set_ylabel(r"$d\ln|x_2|/d\ln|x_1|$")
-    palette.panel(right, "c", "rate")
+    right.set_ylabel(r"$(d\ln|x_2|/d\ln|x_1|)\,/\,K(0)$")
+    palette.panel(right, "c", "the rate is $K(0)$")
 
 
 def _short(name: str) -> str:
@@ -123,14 +152,14 @@ def _short(name: str) -> str:
 
 def caption(data: Data) -> str:
     """What is seen."""
-    names = ", ".join(f"`{name}`: {value:.4g}" for name, value in zip(data["real_name"], data["real_k0"], strict=True))
+    names = ", ".join(f"`{name}`: {value:.4g}" for name, value in zip(data["name"][1:], data["k0"][1:], strict=True))
+    last = float(np.abs(rates(data)[-1] / data["k0"] - 1).max())
     return (
-        f"Decay rates that differ and $\\mu_n$ of both signs. (a) $K(x)={formula('carried')}$ for the witness "
-        f"(thick) and "
-        f"channels of `{PARAMETERS['checkpoint']}` with $\\mu>0$, one a layer, smallest $K(0)$ first ({names}; "
-        f"biases of B "
-        f"and C left out). (b) The witness blows up at $T={float(data['blow_up_time']):.6g}$ while its second token "
-        f"dies. (c) "
-        f"Their relative rate tends to $K(0)={float(data['k0']):.5f}$; at the end {float(data['slope'][-1]):.5f}. "
+        f"Decay rates that differ and $\\mu_n$ of both signs. (a) $K(x)={formula('carried')}$ for the witness (thick) "
+        f"and for channels of the shipped checkpoint `{PARAMETERS['checkpoint']}`, one a layer, whose fate for two "
+        f"tokens of sizes {PARAMETERS['x0'][0]:g} and {PARAMETERS['x0'][1]:g} the theorem decides, with the largest $\\mu$ "
+        f"(name: $K(0)$; {names}). (b) The witness: token 1 (solid) blows up at $T={data['blow_up_time'][0]:.6g}$ while token 2 "
+        f"(dashed) tends to 0. (c) Their relative rate over $K(0)$, of the witness ($K(0)={data['k0'][0]:.5f}$) and "
+        f"of the channels; at $|x_1|=10^{{{PARAMETERS['log10_levels'][1]:g}}}$ it is within {last:.1e} of 1. "
         f"Theorems: {cited('coexistence')}."
     )

@@ -1,4 +1,4 @@
-"""Convergence: trajectories with the explicit bound and the exact constants, and the attention that fades."""
+"""Convergence: trajectories with their asymptotes, the explicit bound, the exact constants, and the attention that fades."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, decay_constants, evaluate, formula
 
-SIZE = (3.3, 4.3)
+SIZE = (3.3, 4.8)
 PARAMETERS: dict[str, Any] = {
     "mu": [-0.7, -0.3],
     "a": [0.6, 0.6],
@@ -47,29 +47,33 @@ def data() -> Data:
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) |x| with bound and asymptote, (b) t x^2 over its limit, (c) attention."""
-    upper, lower = palette.parts(canvas, 2.5, 0.95)
-    top, middle = palette.stacked(upper, 1.5, 1.0)
+    """(a) |x| with asymptotes, (b) |x| over the bound, (c) t x^2 over its limit, (d) attention."""
+    upper, middle, lower = palette.parts(canvas, 1.75, 1.25, 1.0)
+    top = upper.add_subplot()
+    left, right = palette.pair(middle)
     t = data["t"]
-    for order, index in enumerate(PARAMETERS["shown"]):
+    shown = PARAMETERS["shown"]
+    for order, index in enumerate(shown):
         style = palette.token_style(order)
-        top.loglog(t, np.abs(data["x"][:, index]), **style, label=f"token {index + 1}")
-        top.loglog(t, data["bound"][:, index], **style, ls=(0, (4, 2)), lw=0.8)
-        late = t > 30
-        top.loglog(t[late], np.sqrt(data["constant"][index] / t[late]), color="black", lw=0.8, ls=(0, (1, 2.5)))
-        middle.semilogx(t, t * data["x"][:, index] ** 2 / data["constant"][index], **style)
-    top.plot([], [], color=palette.GREY, ls=(0, (4, 2)), lw=0.8, label="bound")
-    top.plot([], [], color="black", ls=(0, (1, 2.5)), lw=0.8, label=r"$\sqrt{c_l/t}$")
-    top.legend(ncol=2, loc="lower left")
+        size = np.abs(data["x"][:, index])
+        top.loglog(t, size, **style, label=f"token {index + 1}")
+        left.semilogx(t, size / data["bound"][:, index], **style)
+        right.semilogx(t, t * data["x"][:, index] ** 2 / data["constant"][index], **style)
+    for constant in np.unique(data["constant"][shown].round(12)):
+        top.loglog(t, np.sqrt(constant / t), **palette.LIMIT, zorder=0)
+    palette.keys(top, (r"$\sqrt{c_l/t}$", palette.LIMIT))
+    palette.below(upper, top, 5)
     top.set_ylabel(r"$|x_l(t)|$")
-    palette.panel(top, "a", "below the explicit bound, on the exact asymptote")
-    middle.axhline(1, color=palette.GREY, lw=0.7, ls=(0, (4, 2)))
-    middle.set_ylim(0, None)
-    middle.set_ylabel(r"$t\,x_l^2\,/\,c_l$")
-    middle.set_xlabel("depth-time $t$")
-    palette.panel(middle, "b", "the constant is sharp")
+    top.set_ylim(2e-4, 6)
+    palette.panel(top, "a", "every token tends to 0 on its exact asymptote")
+    left.axhline(1, color=palette.BLACK, **palette.BOUND)
+    right.axhline(1, **palette.LIMIT)
+    for ax, letter, name in ((left, "b", r"$|x_l|\,/\,$bound"), (right, "c", r"$t\,x_l^2\,/\,c_l$")):
+        ax.set_ylim(0, 1.15)
+        ax.set_xlabel("depth-time $t$")
+        palette.panel(ax, letter, name)
     labels = [f"$t={palette.power(t)}$" for t in data["attention_t"]]
-    palette.attention_row(lower, "c", "hidden attention", data["attention"], labels)
+    palette.attention_row(lower, "d", "hidden attention", data["attention"], labels)
 
 
 def caption(data: Data) -> str:
@@ -77,8 +81,9 @@ def caption(data: Data) -> str:
     worst = float(np.max(np.abs(data["x"]) / data["bound"]))
     last = float(np.max(np.abs(data["t"][-1] * data["x"][-1] ** 2 / data["constant"] - 1)))
     return (
-        f"$\\mu<0$: all {data['x'].shape[1]} tokens converge. (a) $|x_l|$ (solid) stays below the bound "
-        f"${formula('convergence_bound')}$ (dashed; largest quotient on these data {worst:.6f}) and meets "
-        f"$\\sqrt{{c_l/t}}$ (dotted). (b) $t x_l^2/c_l$; at the last time it is within {last:.1e} of 1. "
-        f"(c) Hidden attention fades at the same pace. Theorems: {cited('convergence')}."
+        f"$\\mu<0$: all {data['x'].shape[1]} tokens converge. (a) $|x_l|$ meets "
+        f"$\\sqrt{{c_l/t}}$ (dotted; two constants, of token 1 and of the others). (b) $|x_l|$ over the bound "
+        f"${formula('convergence_bound')}$, which is never passed (dashed line; largest quotient {worst:.6f}). "
+        f"(c) $t x_l^2/c_l$ tends to 1; at the last time it is within {last:.1e}. "
+        f"(d) Hidden attention: the size $|P_{{lj}}|$ of what token $l$ takes from token $j$ fades like $1/t$. Theorems: {cited('convergence')}."
     )

@@ -12,7 +12,7 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, decay_constants
 
-SIZE = (3.3, 4.2)
+SIZE = (3.3, 4.6)
 PARAMETERS: dict[str, Any] = {
     "mu": [-0.15],
     "a": [0.6],
@@ -21,11 +21,19 @@ PARAMETERS: dict[str, Any] = {
     "floor": 0.0,
     "x0": [1.3, -0.9, 0.6],
     "steps": [2.0**-k for k in range(8)],
-    "shown": [0, 1, 3],
+    "shown": [0, 1],
+    "shown_end": 8.0,
     "end": 16.0,
     "depths": [24, 64],
     "deepest": 4096,
 }
+
+
+#: How the stacks of (a) are drawn, coarsest first.
+_FORMS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "ms": 3.4, "mfc": "white", "mew": 0.7},
+    {"marker": ".", "ms": 3.0},
+)
 
 
 def stack(x0: NDArray[np.float64], params: FlowParameters, h: float, layers: int) -> NDArray[np.float64]:
@@ -73,60 +81,42 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) stacks and flow, (b) error against h, (c) t x^2 over its limit against the number of layers."""
-    upper, lower = palette.parts(canvas, 1.25, 1)
+    upper, lower = palette.parts(canvas, 1.35, 1)
     ax = upper.add_subplot()
     for order in range(data["flow"].shape[1]):
-        ax.plot(data["t"], data["flow"][:, order], **palette.token_style(order), label=f"token {order + 1}, flow")
-    for index, marker in zip(PARAMETERS["shown"], "os.", strict=True):
-        h = data["h"][index]
+        ax.plot(data["t"], data["flow"][:, order], **palette.token_style(order), label=f"token {order + 1}")
+    for index, form in zip(PARAMETERS["shown"], _FORMS, strict=True):
         at, x = data[f"stack_t_{index}"], data[f"stack_x_{index}"]
         for order in range(x.shape[1]):
-            ax.plot(
-                at,
-                x[:, order],
-                marker,
-                color=palette.TOKENS[order],
-                mfc="white" if marker != "." else None,
-                mew=0.7,
-                ms=3.2 if marker != "." else 2,
-            )
-        ax.plot(
-            [],
-            [],
-            marker,
-            color="black",
-            mfc="white" if marker != "." else None,
-            mew=0.7,
-            ms=3.2,
-            label=f"stack, $h={_fraction(h)}$",
-        )
+            ax.plot(at, x[:, order], color=palette.TOKENS[order], lw=0.6, **form)
+        palette.keys(ax, (f"stack, $h={_fraction(data['h'][index])}$", {"color": "black", "lw": 0.6} | form))
     ax.set_xlabel("depth-time $t=ih$")
     ax.set_ylabel("$x_l$")
-    ax.set_ylim(-1.05, 1.75)
-    ax.legend(ncol=2, loc="upper right", handlelength=1.2)
-    palette.panel(ax, "a", "the stack approaches the flow")
+    ax.set_xlim(-0.15, PARAMETERS["shown_end"])
+    palette.below(upper, ax, 3)
+    palette.panel(ax, "a", "the stack approaches the flow (lines)")
     left, right = palette.pair(lower)
     h, error = data["h"], data["error"]
     left.loglog(h, error, "o", color=palette.BLUE, base=2)
-    left.loglog(h, error[-1] * h / h[-1], color="black", ls=(0, (1, 2)), lw=0.9, base=2, label="slope 1")
+    left.loglog(h, error[-1] * h / h[-1], base=2, label="slope 1", **palette.LIMIT)
     left.set_xlabel("$h$")
     left.set_ylabel("largest error")
     left.legend(loc="upper left")
     palette.panel(left, "b", "error $O(h)$")
     for order in range(data["progress"].shape[1]):
         right.semilogx(data["depth"], data["progress"][:, order], **palette.token_style(order))
-    right.axhline(1, color=palette.GREY, lw=0.7, ls=(0, (4, 2)))
+    right.axhline(1, **palette.LIMIT)
     right.axvspan(*PARAMETERS["depths"], color="#eeeeee", zorder=0)
     right.annotate(
         "{}–{}\nlayers".format(*PARAMETERS["depths"]),
         (np.sqrt(np.prod(PARAMETERS["depths"])), 0.03),
         ha="center",
-        fontsize=6,
+        fontsize=6.3,
     )
     right.set_ylim(0, None)
     right.set_xlabel("layers ($h=1$)")
     right.set_ylabel(r"$t\,x_l^2\,/\,c_l$")
-    palette.panel(right, "c", "where depth sits")
+    palette.panel(right, "c", "real depth: on the way")
 
 
 def _fraction(h: float) -> str:
@@ -139,7 +129,8 @@ def caption(data: Data) -> str:
     inside = [int(np.argmin(np.abs(data["depth"] - depth))) for depth in PARAMETERS["depths"]]
     way = [f"{data['progress'][index].min():.0%} to {data['progress'][index].max():.0%}" for index in inside]
     return (
-        f"(a) The residual stack $x+h\\,\\mathrm{{S6}}(x)$ against the flow for $\\mu<0$. (b) The largest error up "
+        f"(a) The residual stack $x+h\\,\\mathrm{{S6}}(x)$ against the flow for $\\mu<0$, its first "
+        f"layers. (b) The largest error up "
         f"to "
         f"$t={PARAMETERS['end']:g}$; halving the smallest $h$ divides it by $2^{{{order[-1]:.3f}}}$. (c) $t "
         f"x_l^2/c_l$ of the stack "

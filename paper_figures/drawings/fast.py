@@ -14,7 +14,7 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
-SIZE = (3.3, 4.7)
+SIZE = (3.3, 5.2)
 PARAMETERS: dict[str, Any] = {
     "mu": [1.0],
     "a": [0.5],
@@ -22,7 +22,7 @@ PARAMETERS: dict[str, Any] = {
     "b": 0.0,
     "floor": 0.0,
     "x0": [1.0, 0.6, -0.5, 0.4],
-    "log10_remaining": [-0.3, -9.0, 34],
+    "log10_remaining": [-0.3, -9.0, 70],
     "attention_remaining": [0.3, 1e-3, 1e-8],
     "log10_levels": [6.0, 100.0, 12],
 }
@@ -66,48 +66,46 @@ def data() -> Data:
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) profile against T - t, (b) the iterated logarithm, (c) attention."""
-    upper, middle, lower = palette.parts(canvas, 1.35, 1.05, 0.9)
+    """(a) profile against T - t, (b) the iterated logarithm, (c) a ratio that settles, (d) attention."""
+    upper, middle, lower = palette.parts(canvas, 1.45, 1.05, 1.1)
     top = upper.add_subplot()
     remaining, x = data["remaining"], np.abs(data["x"])
     for index in range(x.shape[1]):
-        sign = "+" if PARAMETERS["x0"][index] > 0 else "-"
+        side = ">" if PARAMETERS["s"] * PARAMETERS["x0"][index] > 0 else "<"
         top.loglog(
             remaining,
             x[:, index],
             **palette.token_style(index),
-            label=rf"token {index + 1}, $s x_0{'>' if sign == '+' else '<'}0$",
+            label=rf"token {index + 1}, $s\,x_{{{index + 1}}}(0){side}0$",
         )
-    top.loglog(
-        remaining, (data["profile"] / remaining) ** (1 / 3), color="black", ls=(0, (1, 2)), lw=1.0, label="profile"
-    )
+    top.loglog(remaining, (data["profile"] / remaining) ** (1 / 3), **palette.LIMIT, label="profile of token 1")
     top.invert_xaxis()
-    top.legend(loc="upper left")
+    palette.below(upper, top, 2)
     top.set_xlabel(r"time left, $T-t$")
     top.set_ylabel(r"$|x_l|$")
-    palette.panel(top, "a", r"token 1 explodes like $(T-t)^{-1/3}$")
+    palette.panel(top, "a", r"token 1 blows up like $(T-t)^{-1/3}$")
     left, right = palette.pair(middle, 1.25, 1)
     log_abs, clock = data["log_abs"], data["clock"]
     for column, (token, before) in enumerate(((1, 0), (3, 2))):
         size = np.exp(log_abs[:, token])
         left.semilogx(log_abs[:, 0], size, "o", **palette.token_style(token), label=f"token {token + 1}")
         drive = log_abs[:, before] - log_abs[-1, before] + clock[-1, column]
-        left.plot(log_abs[:, 0], np.interp(drive, clock[:, column], size), color="black", ls=(0, (1, 2)), lw=1.0)
-    left.plot([], [], color="black", ls=(0, (1, 2)), lw=1.0, label="from $G$")
+        left.plot(log_abs[:, 0], np.interp(drive, clock[:, column], size), **palette.LIMIT)
+    palette.keys(left, ("predicted", palette.LIMIT))
     left.set_xlabel(r"$\ln|x_1|$")
     left.set_ylabel(r"$|x_l|$")
     left.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
     left.minorticks_off()
     left.set_ylim(0, 16)
     left.legend(loc="center left", bbox_to_anchor=(0.3, 0.36))
-    palette.panel(left, "b", "iterated logarithms")
+    palette.panel(left, "b", "the next ones lag")
     ratio = np.concatenate([x[:, 2] / x[:, 1], np.exp(log_abs[:, 2] - log_abs[:, 1])])
     right.semilogx(np.concatenate([np.log(x[:, 0]), log_abs[:, 0]]), ratio, **palette.token_style(2))
-    right.axhline(ratio[-1], color="black", ls=(0, (1, 2)), lw=0.8)
+    right.axhline(ratio[-1], **palette.LIMIT)
     right.set_xlim(0.2, 300)
     right.set_xlabel(r"$\ln|x_1|$")
     right.set_ylabel(r"$|x_3/x_2|$")
-    palette.panel(right, "c", "fixed ratio")
+    palette.panel(right, "c", "ratio settles")
     labels = [rf"$1-t/T={palette.power(value)}$" for value in data["attention_remaining"]]
     palette.attention_row(lower, "d", "hidden attention", data["attention"], labels, relative=True)
 
@@ -122,5 +120,5 @@ def caption(data: Data) -> str:
         f"$G(|x_l|)=\\ln|x_{{l-1}}|$ + a "
         f"constant (dotted, matched at the last point), $G'(r)=1/(r K(r))$ with $K={formula('carried')}$: iterated "
         f"logarithms, hence unequal rates. (c) Token 3, with $s x_3<0$, keeps a fixed ratio to token 2. (d) Hidden "
-        f"attention, relative to its largest entry. Theorems: {cited('fast-divergence')}."
+        f"attention, over its largest entry. Theorems: {cited('fast-divergence')}."
     )

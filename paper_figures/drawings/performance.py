@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from s6flow.errors import FormatError
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 
-SIZE = (3.3, 5.6)
+SIZE = (3.3, 5.4)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
 PARAMETERS: dict[str, Any] = {
     "ratios": ["ratios at no larger mean error", "ratios", "ratio", "speedup", "times_faster", "times_numba"],
@@ -28,6 +29,26 @@ PARAMETERS: dict[str, Any] = {
     ],
     "containers": ["cases", "results", "rows", "right_hand_sides", "forms"],
     "sizes": ["tokens", "states"],
+}
+
+
+#: What results call a peer or a case, and what a reader does.
+WORDS = {
+    "layer": "the layer's whole matrix",
+    "numba, log tokens": "ours, on ln|x|",
+    "numpy linear": "NumPy, linear",
+    "c": "C with -O3, linear",
+    "attention matrix": "attention matrix",
+    "numpy": "ours, on NumPy",
+    "solve_ivp DOP853, scan": "SciPy DOP853, linear",
+    "solve_ivp LSODA, scan": "SciPy LSODA, linear",
+    "solve_ivp DOP853, attention sum": "SciPy DOP853, quadratic",
+    "solve_ivp LSODA, attention sum": "SciPy LSODA, quadratic",
+    "torchdiffeq compiled": "torchdiffeq, compiled",
+    "compiled linear": "PyTorch, compiled, linear",
+    "eager linear": "PyTorch, eager, linear",
+    "L 128": "128 tokens",
+    "L 1024": "1024 tokens",
 }
 
 
@@ -107,33 +128,74 @@ def data() -> Data:
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """One row a peer, one dot a case: (a) how many times longer peers take, (b) shares of limits."""
-    names = np.array([_row(*row) for row in zip(data["file"], data["case"], data["peer"], strict=True)])
+    """One row a peer under its task: (a) how many times longer peers take, (b) shares of limits."""
     kinds = [kind for kind in ("peer", "limit") if (data["kind"] == kind).any()]
-    rows = {kind: list(dict.fromkeys(names[data["kind"] == kind].tolist())) for kind in kinds}
-    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=[1 + len(rows[kind]) for kind in kinds])
-    for ax, kind, letter in zip(axes[:, 0], kinds, "ab", strict=False):
-        for place, name in enumerate(rows[kind]):
-            values = data["value"][(names == name) & (data["kind"] == kind)]
-            colours = [palette.BLUE if value >= 1 or kind == "limit" else palette.VERMILION for value in values]
-            ax.hlines(place, values.min(), values.max(), color=palette.GREY, lw=0.8)
-            ax.scatter(values, np.full(len(values), place), color=colours, s=9, zorder=3)
-        ax.set_yticks(range(len(rows[kind])), rows[kind], fontsize=6, linespacing=0.9)
-        ax.set_ylim(len(rows[kind]) - 0.5, -0.5)
+    tables = {kind: _table(data, kind) for kind in kinds}
+    lines = [1 + sum(1 + len(rows) for rows in tables[kind].values()) for kind in kinds]
+    axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=lines)[:, 0]
+    for ax, kind, letter, count in zip(axes, kinds, "ab", lines, strict=False):
         if kind == "peer":
             ax.set_xscale("log")
             ax.axvline(1, color="black", lw=0.8)
-            ax.set_xlabel("time of the other / ours")
-            palette.panel(ax, letter, "peers, same run")
+            ax.set_xlabel("time of the other over ours")
+            ax.set_xlim(0.7, 80 * data["value"][data["kind"] == kind].max())
         else:
-            ax.set_xlim(0, 1.0)
-            ax.set_xlabel("share of the limit")
-            palette.panel(ax, letter, "hardware limits")
+            ax.set_xlim(0, 1.05)
+            ax.axvline(1, color="black", lw=0.8)
+            ax.set_xlabel("share of the hardware's limit")
+        palette.panel(ax, letter, {"peer": "times faster than others, same run", "limit": "share of the limit"}[kind])
+        _rows(ax, tables[kind])
+        ax.set_ylim(count - 1.4, -0.7)
+        ax.grid(axis="y", visible=False)
+        ax.tick_params(axis="y", length=0)
 
 
-def _row(file: str, case: str, peer: str) -> str:
-    """A peer's row, in two lines if it is long; results without peers by name have one row a case."""
-    return textwrap.fill(f"{file.split('_')[0]}: {peer or case}".replace("_", " "), 30)
+def _table(data: Data, kind: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Task -> peer -> values."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for file, row, case, peer, value in zip(
+        *(data[key] for key in ("file", "kind", "case", "peer", "value")), strict=True
+    ):
+        if row == kind:
+            name = WORDS.get(str(peer or case), str(peer or case).replace("_", " "))
+            found.setdefault(_task(str(file), str(case)), {}).setdefault(name, []).append(float(value))
+    return {task: {name: np.array(values) for name, values in rows.items()} for task, rows in found.items()}
+
+
+def _task(file: str, case: str) -> str:
+    """What was timed, and where: by the result's name and the case."""
+    words = file.upper().split("_")
+    if words[0] == "AUDIT":
+        return f"audit of a layer, {words[-1]}"
+    what = "flows of an ensemble" if case == "ensemble" else "right-hand sides"
+    return f"{what}, {words[1] if words[0] == 'GPU' else words[0]}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _rows(ax: Axes, table: dict[str, dict[str, NDArray[np.float64]]]) -> None:
+    """A heading a task, a line a peer: its range, every case as a dot, and the numbers on the side that has room."""
+    ratios = ax.get_xscale() == "log"
+    ticks, place = [], 0
+    for task, rows in table.items():
+        ticks.append((place, task))
+        place += 1
+        for name, values in rows.items():
+            colours = [palette.VERMILION if value < 1 and ratios else palette.BLUE for value in values]
+            ax.hlines(place, values.min(), values.max(), color=palette.SKY, lw=2.4)
+            ax.scatter(values, np.full(len(values), place), color=colours, s=7, zorder=3)
+            ends = dict.fromkeys(_plain(float(value)) for value in (values.min(), values.max()))
+            at, shift, side = (values.max(), 4, "left") if ratios else (values.min(), -4, "right")
+            ax.annotate(
+                "–".join(ends), (at, place), (shift, 0), textcoords="offset points", va="center", ha=side, fontsize=6
+            )
+            ticks.append((place, name))
+            place += 1
+    ax.set_yticks([at for at, _ in ticks], [name for _, name in ticks], fontsize=6)
+    for label in ax.get_yticklabels():
+        label.set_fontweight("bold" if label.get_text() in table else "normal")
 
 
 def caption(data: Data) -> str:
@@ -142,6 +204,7 @@ def caption(data: Data) -> str:
     ratios = data["value"][data["kind"] == "peer"]
     told = f"{len(ratios)} ratios to peers from {ratios.min():.3g} to {ratios.max():.3g}" if len(ratios) else "no peers"
     return (
-        f"From the committed results {files}: {told}; one dot a case; left of the line the other is faster, "
-        "and is shown as it is."
+        f"From the committed results {files}: {told}; one dot a case, its range in "
+        "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
+        "quadratic and attention matrix: as a sum over pairs of tokens."
     )

@@ -1,4 +1,4 @@
-"""Phase diagram in the scaled variables: fate and blow-up time over (s x_0, b, a), with the criteria on top."""
+"""Phase diagram in the scaled variables: fate and blow-up time over (s x_1(0), b, a), with the criteria on top."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ PARAMETERS: dict[str, Any] = {
     "log10_a": [-2.0, 1.3],
     "second": 0.7,
     "pair_b": 0.0,
+    "bisections": 16,
     "mixed_mu": [-1.0, 1.5],
     "mixed_slow_a": 0.2,
     "mixed_x0": [1.0, 0.01],
@@ -71,9 +72,23 @@ def data() -> Data:
         ),
         pair_time=np.where(two.status == Status.BLOW_UP, two.blow_up_time, np.nan),
         pair_token=two.blow_up_token,
+        pair_boundary=_boundary(_axis("log10_a")),
         mixed_share=growth / (mixed.final_log_abs[..., 0] - np.log(p["mixed_x0"][0])),
         mixed_k0=evaluate("carried_zero", mu=np.array(p["mixed_mu"]), a=a, b=mixed_b, floor=p["floor"]),
     )
+
+
+def _boundary(log10_a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """s x_1(0) from which on token 1 blows up first, one a decay rate, by bisection over integrated flows."""
+    p = PARAMETERS
+    low, high = (np.full(len(log10_a), end) for end in (0.0, p["scaled"][1]))
+    params = FlowParameters([p["mu"]], 10.0 ** log10_a[:, None], p["s"], p["pair_b"], p["floor"])
+    for _ in range(p["bisections"]):
+        middle = 0.5 * (low + high)
+        run = _integrate(np.stack([middle, np.full_like(middle, p["second"])], axis=-1) / p["s"], params)
+        first = run.blow_up_token == 1
+        low, high = np.where(first, low, middle), np.where(first, middle, high)
+    return 0.5 * (low + high)
 
 
 def _holds(key: str, letters: dict[str, Any]) -> NDArray[np.bool_]:
@@ -84,7 +99,7 @@ def _holds(key: str, letters: dict[str, Any]) -> NDArray[np.bool_]:
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) over (s x_0, b), (b) over (s x_1, a), (c) over (a_2, b)."""
+    """(a) over (s x_1(0), b), (b) over (s x_1(0), a), (c) over (a_2, b)."""
     axes = canvas.subplots(3, 1)
     finite = np.concatenate([data["single_time"].ravel(), data["pair_time"].ravel()])
     finite = finite[np.isfinite(finite)]
@@ -92,18 +107,18 @@ def draw(canvas: Canvas, data: Data) -> None:
     top, middle, bottom = axes
     image = _field(top, data["scaled"], data["b"], data["single_time"], norm)
     top.contour(data["scaled"], data["b"], data["single_slow"], levels=[0.5], colors="black", linewidths=1.1)
-    top.text(-2.0, 0.0, "slow divergence\n$T=\\infty$", ha="center", va="center", color="#7a5200")
+    top.text(-2.0, 0.0, "slow divergence\n$T=\\infty$", ha="center", va="center", color="#6b4700")
     top.text(2.6, -3.3, "fast divergence", ha="center", color="black")
-    top.set_xlabel("$s\\,x_0$")
+    top.set_xlabel("$s\\,x_1(0)$")
     top.set_ylabel("$b$")
     palette.panel(top, "a", r"one token, $\mu>0$: blow-up time")
     _field(middle, data["scaled"], data["log10_a"], data["pair_time"], norm)
-    middle.contour(data["scaled"], data["log10_a"], data["pair_token"], levels=[1.5], colors="black", linewidths=1.1)
-    middle.text(-2.0, -1.2, "token 2\nexplodes first", ha="center", color="black")
-    middle.text(2.5, -1.2, "token 1\nexplodes first", ha="center", color="black")
-    middle.set_xlabel("$s\\,x_1$")
+    middle.plot(data["pair_boundary"], data["log10_a"], color="black", lw=1.1)
+    middle.text(-1.7, -0.35, "token 2\nblows up first", ha="center", va="center", color="black")
+    middle.text(2.75, -0.35, "token 1\nblows up first", ha="center", va="center", color="black")
+    middle.set_xlabel("$s\\,x_1(0)$")
     middle.set_ylabel(r"$\log_{10}a$")
-    palette.panel(middle, "b", f"two tokens, $s\\,x_2={PARAMETERS['second']:g}$")
+    palette.panel(middle, "b", f"two tokens, $s\\,x_2(0)={PARAMETERS['second']:g}$")
     canvas.colorbar(image, ax=[top, middle], label="blow-up time $T$", aspect=28, pad=0.02, extend="both")
     limit = float(np.nanmax(np.abs(data["mixed_share"])))
     scale = SymLogNorm(0.01, vmin=-limit, vmax=limit, linscale=0.5)
@@ -111,7 +126,9 @@ def draw(canvas: Canvas, data: Data) -> None:
         data["mixed_log10_a"], data["b"], data["mixed_share"], cmap="PuOr_r", norm=scale, rasterized=True
     )
     bottom.contour(data["mixed_log10_a"], data["b"], data["mixed_k0"], levels=[0], colors="black", linewidths=1.1)
-    bottom.text(0.62, 0.9, "token 2 dies as\ntoken 1 explodes", ha="center", va="center", fontsize=6.5, color="white")
+    bottom.text(
+        0.62, 0.9, "token 2 tends to 0 as\ntoken 1 blows up", ha="center", va="center", fontsize=6.5, color="white"
+    )
     bottom.text(-0.9, -1.6, "both grow", ha="center", va="center", fontsize=6.5)
     bottom.set_xlabel(r"$\log_{10}a_2$")
     bottom.set_ylabel("$b$")
@@ -140,7 +157,7 @@ def caption(data: Data) -> str:
         f"`slow-starts` separates slow from fast; it agrees with the integrated fate up to $\\ln "
         f"t={PARAMETERS['log_horizon']:g}$ in "
         f"{agree} of {slow.size} cells; $T\\le{formula('blow_up_bound')}$ in all others. (b) Which of two tokens "
-        f"explodes first. (c) "
+        f"blows up first; the line is found by bisection. (c) "
         f"With two decay rates, $a_1={PARAMETERS['mixed_slow_a']:g}$, the second token's growth relative to the "
         f"first up to "
         f"$|x_1|=10^{{100}}$ has the sign of $K(0)$ in {sign} of {data['mixed_k0'].size} cells. "

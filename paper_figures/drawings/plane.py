@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited
+from s6flow.symbolic.ends import COLOURS
 
 SIZE = (3.3, 3.75)
 _ANGLE = 0.5
@@ -29,14 +31,15 @@ PARAMETERS: dict[str, Any] = {
     "decay": 1.0,
     "starts": 28,
     "radii": [0.45, 1.5],
-    "log10_clock": [-4.0, -1.2, 56],
-    "log10_late": [-0.3, -7.0, 28],
+    "log10_clock": [-4.0, -1.2, 140],
+    "log10_late": [-0.3, -7.0, 280],
+    "points": 48,
     "path_horizon": 1e3,
     "horizon": 3e4,
     "window": 2.2,
 }
 #: Fate of a start: to zero, to a point of the cone, to infinity.
-FATES = ("converges to 0", "stops on the cone", "diverges")
+FATES = ("converge to 0", "stop on the cone", "diverge")
 
 
 def layers() -> LayerParameters:
@@ -82,6 +85,24 @@ def fates(run: FlowResult, params: LayerParameters) -> NDArray[np.int64]:
     return fate
 
 
+def outlines(paths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Every path from its start on, while it stays near the window, at points of equal distance along it.
+
+    Args:
+        paths: shape (panel, start, time, channel), NaN after a blow-up.
+    """
+    found = np.empty((*paths.shape[:2], PARAMETERS["points"], 2))
+    for place in np.ndindex(*paths.shape[:2]):
+        whole = np.concatenate([starts()[place[1]], paths[place]])
+        whole = whole[np.isfinite(whole).all(axis=1)]
+        outside = np.abs(whole).max(axis=1) > 1.5 * PARAMETERS["window"]
+        whole = whole[: int(np.argmax(outside)) + 1 if outside.any() else None]
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
+        even = np.linspace(0, length[-1], PARAMETERS["points"])
+        found[place] = np.stack([np.interp(even, length, whole[:, axis]) for axis in (0, 1)], axis=-1)
+    return found
+
+
 def data() -> Data:
     """Trajectories and fates of all starts, panel by panel, and the matrices.
 
@@ -92,27 +113,29 @@ def data() -> Data:
         np.logspace(low, high, int(count))
         for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late"))
     )
-    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 12)[1:], 1 - late])
+    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 60)[1:], 1 - late])
     params = layers()
     run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
     unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])
     paths = integrate(starts(), replace(params, S_C=params.S_C * unit[..., None, None]), times=clock, rtol=1e-9)
     return as_data(
-        x=np.ma.filled(paths.x[..., 0, :], np.nan),
+        x=outlines(np.ma.filled(paths.x[..., 0, :], np.nan)),
         fate=fates(run, params),
+        end=run.final_x[..., 0, :],
         matrix=matrices(params)[:, 0],
         start=starts()[:, 0],
     )
 
 
-_COLOURS = (palette.BLUE, palette.GREEN, palette.VERMILION)
+_COLOURS = (COLOURS["convergent"], COLOURS["root"], COLOURS["fast"])
+_SHADES = {"$x^\\top Mx>0$": "#fbe6d9", "$x^\\top Mx<0$": "#dfeaf4"}
 
 
 def draw(canvas: Canvas, data: Data) -> None:
     """Four portraits; the shade is the sign of x^T M x, the black lines are its zeros."""
     axes = canvas.subplots(2, 2, sharex=True, sharey=True).ravel()
     for index, (ax, panel, letter) in enumerate(zip(axes, PANELS, "abcd", strict=True)):
-        _portrait(ax, data["start"], data["x"][index], data["fate"][index], data["matrix"][index])
+        _portrait(ax, data["start"], data["x"][index], data["end"][index], data["fate"][index], data["matrix"][index])
         palette.panel(ax, letter, panel[0])
     for index, (name, colour) in enumerate(zip(FATES, _COLOURS, strict=True)):
         if (data["fate"] == index).any():
@@ -122,13 +145,16 @@ def draw(canvas: Canvas, data: Data) -> None:
         ax.set_xlabel("channel 1")
     for ax in axes[::2]:
         ax.set_ylabel("channel 2")
-    canvas.legend(loc="outside lower center", ncol=2)
+    handles, _ = axes[0].get_legend_handles_labels()
+    shades = [Patch(color=colour, label=label) for label, colour in _SHADES.items()]
+    canvas.legend(handles=[*handles, *shades], loc="outside lower center", ncols=3)
 
 
 def _portrait(
     ax: Axes,
     start: NDArray[np.float64],
     paths: NDArray[np.float64],
+    ends: NDArray[np.float64],
     fate: NDArray[np.int64],
     matrix: NDArray[np.float64],
 ) -> None:
@@ -136,17 +162,14 @@ def _portrait(
     grid = np.linspace(-window, window, 161)
     first, second = np.meshgrid(grid, grid)
     form = matrix[0, 0] * first**2 + 2 * matrix[0, 1] * first * second + matrix[1, 1] * second**2
-    ax.contourf(grid, grid, form, levels=[-1e9, 0, 1e9], colors=["#dfeaf4", "#fbe6d9"])
+    ax.contourf(grid, grid, form, levels=[-1e9, 0, 1e9], colors=list(_SHADES.values())[::-1])
     if form.min() < 0 < form.max():
         ax.contour(grid, grid, form, levels=[0], colors="black", linewidths=0.8)
-    for point, path, kind in zip(start, paths, fate, strict=True):
-        whole = np.concatenate([point[None], path[np.isfinite(path).all(axis=-1)]])
-        outside = np.abs(whole).max(axis=1) > 1.5 * window
-        whole = whole[: int(np.argmax(outside)) + 1 if outside.any() else None]
-        ax.plot(whole[:, 0], whole[:, 1], color=_COLOURS[int(kind)], lw=0.6)
-        _arrow(ax, whole, _COLOURS[int(kind)])
+    for path, end, kind in zip(paths, ends, fate, strict=True):
+        ax.plot(path[:, 0], path[:, 1], color=_COLOURS[int(kind)], lw=0.6)
+        _arrow(ax, path, _COLOURS[int(kind)])
         if kind == 1:
-            ax.plot(*path[-1], "o", color=_COLOURS[1], ms=1.6)
+            ax.plot(*end, "o", color=_COLOURS[1], ms=1.6)
     ax.plot(start[:, 0], start[:, 1], ".", color="black", ms=1.4)
     ax.set_xlim(-window, window)
     ax.set_ylim(-window, window)
@@ -179,9 +202,11 @@ def caption(data: Data) -> str:
         + ", ".join(f"{number} of {total} {name}" for number, name in zip(row, FATES, strict=True) if number)
         for letter, panel, row in zip("abcd", PANELS, counts, strict=True)
     )
+    outside = int((np.abs(data["end"][-1]).max(axis=1) > PARAMETERS["window"]).sum())
     return (
-        f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6; shade: sign of $x^\\top M x$. "
-        f"{told}. "
+        f"Token 1 on two channels, $M=S_C^\\top S_B$, after the paper's Figure 6: black dots are starts, green dots where a token "
+        f"comes to rest; shade: sign of $x^\\top M x$. "
+        f"{told}; {outside} of the last stop outside the window. "
         f"With equal steps the motion is radial and the sign of $x^\\top M x$ at the start decides; with unequal "
         f"steps an open set of "
         f"starts ends on the cone $x^\\top M x=0$, whose points are all equilibria. "

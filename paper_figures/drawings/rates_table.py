@@ -16,7 +16,7 @@ from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 from s6flow.symbolic.derivation.document import RENDERERS, Table
 
-SIZE = (3.3, 4.9)
+SIZE = (3.3, 6.3)
 PARAMETERS: dict[str, Any] = {"scenarios": ["convergence", "slow divergence", "fast divergence"], "font_size": 7.0}
 #: Words of conditions and how they are typeset.
 _WORDS = (
@@ -31,6 +31,9 @@ _WORDS = (
     ("<=", r"$\\leq$"),
     ("([<>])", r"$\1$"),
 )
+#: Height of a line of heads in rows, and where rows begin and end, in shares of the width.
+_HEAD = 0.7
+_LEFT, _RIGHT = 0.02, 0.98
 _HEADER = ("scenario", "condition", "rate", "by", "theorem", "status")
 
 
@@ -84,39 +87,47 @@ def draw(canvas: Canvas, data: Data) -> None:
     canvas.set_layout_engine("none")
     ax = canvas.add_axes((0.0, 0.0, 1.0, 1.0))
     ax.set_axis_off()
-    count = len(data["rate"])
-    scenarios = list(dict.fromkeys(data["scenario"].tolist()))
-    heights = 1.0 / (count + 0.75 * len(scenarios) + 1.3)
-    y = 1.0 - 0.35 * heights
-    size = PARAMETERS["font_size"]
-    for scenario in scenarios:
-        ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
-        ax.text(0.02, y - 0.42 * heights, scenario, fontsize=size, weight="bold", va="center")
-        y -= 0.75 * heights
-        for row in np.flatnonzero(data["scenario"] == scenario):
-            ax.axhline(y, xmin=0.02, xmax=0.98, color="#dddddd", lw=0.4)
-            middle = y - 0.5 * heights
-            whose = "paper" if data["by"][row] == "paper" else "ours"
-            ax.text(0.045, middle + 0.2 * heights, data["condition"][row], fontsize=size - 0.8, va="center")
-            ax.plot([0.027], [middle], "s", color=palette.STATUSES[str(data["status"][row])], ms=3)
-            ax.text(
-                0.045,
-                middle - 0.24 * heights,
-                f"{data['theorem'][row]}, {whose}",
-                fontsize=size - 1.8,
-                va="center",
-                color="#555555",
-            )
-            _fitted(ax, 0.98, middle, f"${data['rate'][row]}$", 0.49, 0.92 * heights, size + 0.7)
-            y -= heights
-    ax.axhline(y, xmin=0.02, xmax=0.98, color="black", lw=0.8)
-    seen = [name for name in palette.STATUSES if name in data["status"]]
-    for place, name in enumerate(seen):
-        left = 0.03 + 0.26 * place
-        ax.plot([left], [y - 0.6 * heights], "s", color=palette.STATUSES[name], ms=3)
-        ax.text(left + 0.018, y - 0.6 * heights, name, fontsize=size - 1, va="center")
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
+    scenarios = list(dict.fromkeys(data["scenario"].tolist()))
+    height = 1.0 / (len(data["rate"]) + _HEAD * (len(scenarios) + 1) + 1.1)
+    size = PARAMETERS["font_size"]
+    y = 1.0 - 0.1 * height
+    _rule(ax, y, 0.8)
+    y -= 0.5 * _HEAD * height
+    ax.text(_LEFT, y, "condition; theorem, whose", fontsize=size - 0.5, style="italic", va="center")
+    ax.text(
+        _RIGHT, y, r"size of $|x_l|$, or blow-up time", fontsize=size - 0.5, style="italic", va="center", ha="right"
+    )
+    y -= 0.5 * _HEAD * height
+    for scenario in scenarios:
+        _rule(ax, y, 0.8)
+        ax.text(_LEFT, y - 0.5 * _HEAD * height, scenario, fontsize=size, weight="bold", va="center")
+        y -= _HEAD * height
+        for row in np.flatnonzero(data["scenario"] == scenario):
+            _rule(ax, y, 0.4, "#dddddd")
+            _row(ax, data, int(row), y, height)
+            y -= height
+    _rule(ax, y, 0.8)
+    for place, name in enumerate(name for name in palette.STATUSES if name in data["status"]):
+        left = 0.03 + 0.26 * place
+        ax.plot([left], [y - 0.55 * height], "s", color=palette.STATUSES[name], ms=3)
+        ax.text(left + 0.018, y - 0.55 * height, name, fontsize=size - 0.7, va="center")
+
+
+def _rule(ax: Axes, y: float, width: float, colour: str = "black") -> None:
+    ax.plot([_LEFT, _RIGHT], [y, y], color=colour, lw=width, solid_capstyle="butt")
+
+
+def _row(ax: Axes, data: Data, row: int, y: float, height: float) -> None:
+    size, middle = PARAMETERS["font_size"], y - 0.5 * height
+    left = _LEFT + 0.025
+    ax.plot([_LEFT + 0.007], [middle], "s", color=palette.STATUSES[str(data["status"][row])], ms=3)
+    whose = "paper" if data["by"][row] == "paper" else "ours"
+    ax.text(left, middle + 0.21 * height, data["condition"][row], fontsize=size - 0.6, va="center")
+    name = f"{data['theorem'][row]}, {whose}"
+    ax.text(left, middle - 0.23 * height, name, fontsize=size - 1.0, va="center", color="#555555")
+    _fitted(ax, _RIGHT, middle, f"${data['rate'][row]}$", 0.5, 0.78 * height, size + 0.7)
 
 
 def _fitted(ax: Axes, x: float, y: float, text: str, width: float, height: float, size: float) -> Text:

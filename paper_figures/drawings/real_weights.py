@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from s6flow.numeric.weights import S6Layer, open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, decay_constants, formula
-from s6flow.symbolic.ends import COLOURS, WORDS, word
+from s6flow.symbolic.ends import COLOURS, SCENARIOS, WORDS, word
 
-SIZE = (3.3, 5.6)
+SIZE = (3.3, 6.4)
 PARAMETERS: dict[str, Any] = {
     "checkpoint": "typeseg",
     "shuffles": 200,
@@ -102,23 +103,24 @@ def _roots(judged: Any, layers: list[S6Layer]) -> tuple[NDArray[np.float64], NDA
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) scenario map, (b) signs of mu_n, (c) control, (d) constants, (e) equilibria."""
-    maps, middle, lower = palette.parts(canvas, 1.45, 1, 1.1)
+    maps, middle, lower = palette.parts(canvas, 1.75, 1.25, 1.1)
     upper, under = maps.subplots(2, 1, sharex=True)
     _map(upper, data["mu"], data["scenario_positive"], "$x>0$")
     _map(under, data["mu"], data["scenario_negative"], "$x<0$")
-    palette.panel(upper, "a", "scenario of every channel, sorted by $\\mu$; bar: $\\mu=0$")
-    upper.title.set_fontsize(7)
+    palette.panel(upper, "a", "predicted end of every channel; bar: $\\mu=0$")
     under.set_xlabel("channel, in ascending order of $\\mu$")
     present = np.unique(np.concatenate([data["scenario_positive"], data["scenario_negative"]]))
     for code in present:
         name = word(int(code))
-        under.plot([], [], "s", color=COLOURS[name], ms=4, label=name)
-    maps.legend(loc="outside lower center", ncol=5, handletextpad=0.2)
+        meaning = textwrap.fill(f"{name}: {SCENARIOS[name]}", 64)
+        under.plot([], [], "s", color=COLOURS[name], ms=4, label=meaning)
+    maps.legend(loc="outside lower left", handletextpad=0.2)
     left, right = palette.pair(middle)
     layers = np.arange(len(data["fraction"]))
     for layer, share in zip(layers, data["positive_share"], strict=True):
-        left.plot(np.arange(1, len(share) + 1), share, color=palette.shade(layer / max(layers[-1], 1)), lw=0.9)
-    left.axhline(0.5, color=palette.GREY, lw=0.7, ls=(0, (4, 2)))
+        hue = palette.shade(layer / max(layers[-1], 1))
+        left.plot(np.arange(1, len(share) + 1), share, color=hue, lw=0.9, label=f"layer {layer}")
+    left.axhline(0.5, **palette.MARK)
     left.set_ylim(0.2, 0.8)
     left.set_xlabel("state, slowest first")
     left.set_ylabel(r"share of $\mu_n>0$")
@@ -129,7 +131,8 @@ def draw(canvas: Canvas, data: Data) -> None:
     right.set_xlabel("layer")
     right.set_xticks(layers)
     right.set_ylabel(r"share of $\mu<0$")
-    right.legend(loc="lower left", fontsize=6)
+    rows = zip(left.get_legend_handles_labels(), right.get_legend_handles_labels(), strict=True)
+    middle.legend(*([*ours, *others] for ours, others in rows), loc="outside lower center", ncols=4)
     palette.panel(right, "c", "control")
     left, right = palette.pair(lower)
     positive = data["predicted"] > 0
@@ -146,14 +149,14 @@ def draw(canvas: Canvas, data: Data) -> None:
     _diagonal(left)
     left.set_xlabel("predicted $\\lim t x_l^2$")
     left.set_ylabel("measured $t x_l^2$")
-    left.legend(loc="upper left", fontsize=6, handletextpad=0)
+    left.legend(loc="upper left", handletextpad=0)
     palette.panel(left, "d", "constants")
     for sign, name, colour in ((1, "$x>0$", palette.GREEN), (-1, "$x<0$", palette.PURPLE)):
         side = data["root_predicted"] * sign > 0
         right.loglog(
             sign * data["root_predicted"][side], sign * data["root_measured"][side], ".", color=colour, ms=3, label=name
         )
-    right.legend(loc="upper left", fontsize=6, handletextpad=0)
+    right.legend(loc="upper left", handletextpad=0)
     _diagonal(right)
     right.set_xlabel("|root of $p$|")
     right.set_ylabel("where $|x_1|$ went")
@@ -187,11 +190,11 @@ def caption(data: Data) -> str:
     inside = int((data["p_value"] > 0.05).sum())
     told = f"{len(root)} equilibria reached to {root.max():.1e} at worst" if len(root) else "no equilibria predicted"
     return (
-        f"The {data['mu'].shape[0]} layers of `{PARAMETERS['checkpoint']}`, {data['mu'].size} channels. (a) Scenario "
-        f"of token 1 by its "
-        f"phase line, biases included. (b) Share of channels with $\\mu_n>0$, from the slowest to the fastest state, "
+        f"The {data['mu'].shape[0]} layers of `{PARAMETERS['checkpoint']}`, {data['mu'].size} channels. (a) Predicted end "
+        f"of token 1 by its phase line, biases included, for $x>0$ and $x<0$; what the words mean stands under the maps."
+        f" (b) Share of channels with $\\mu_n>0$, from the slowest to the fastest state, "
         f"one line a "
-        f"layer (dark: deep). (c) Share of $\\mu<0$ beside {data['control'].shape[1]} shuffles of channels; {inside} "
+        f"layer (dark: deep, dashed line: one half). (c) Share of $\\mu<0$ beside {data['control'].shape[1]} shuffles of channels; {inside} "
         f"of {data['mu'].shape[0]} "
         f"layers are within what shuffling gives. (d) ${formula('decay_constant')}$ against $t x_l^2$ at $\\ln "
         f"t={PARAMETERS['log_horizon']:g}$ "

@@ -11,7 +11,7 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited, evaluate, formula, rate
 
-SIZE = (3.3, 4.5)
+SIZE = (3.3, 5.2)
 PARAMETERS: dict[str, Any] = {
     "mu": [1.0],
     "a": [0.5],
@@ -19,7 +19,7 @@ PARAMETERS: dict[str, Any] = {
     "b": 0.0,
     "floor": 0.0,
     "x0": [-1.0, -0.5, -1.6, -0.8, -0.3, -1.2],
-    "log_times": [0.3, 500.0, 48],
+    "log_times": [0.3, 500.0, 96],
     "log_horizon": 600.0,
     "attention_log_times": [-3.0, 1.0, 3.0],
     "shown": [0, 1, 2, 4],
@@ -54,30 +54,36 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) |x| against ln t with bounds, (b) ratios settling, (c) attention."""
-    upper, lower = palette.parts(canvas, 2.6, 0.95)
+    upper, lower = palette.parts(canvas, 2.6, 1.0)
     top, middle = palette.stacked(upper, 1.6, 1.0)
     shown = data["log_t"] > 0
     log_t = data["log_t"][shown]
     for order, index in enumerate(PARAMETERS["shown"]):
         style = palette.token_style(order)
         top.loglog(log_t, np.abs(data["x"][shown, index]), **style, label=f"token {index + 1}")
-        top.loglog(log_t, data["lower_bound"][shown, index], **style, ls=(0, (4, 2)), lw=0.8)
+        top.loglog(log_t, data["lower_bound"][shown, index], **style | palette.BOUND)
         middle.semilogx(log_t, data["ratio"][shown, index], **style)
-        middle.axhline(data["final_ratio"][index], color=style["color"], lw=0.7, ls=(0, (1, 2)))
-    top.loglog(log_t, data["expansion"][shown], color="black", ls=(0, (1, 2)), lw=1.0, label="expansion, token 1")
+        middle.axhline(data["final_ratio"][index], **palette.LIMIT | style)
+    top.loglog(log_t, data["expansion"][shown], **palette.LIMIT)
+    palette.keys(
+        top,
+        ("expansion of token 1", palette.LIMIT),
+        ("lower bound", palette.BOUND | {"color": palette.GREY}),
+        ("the paper's rate", {"color": palette.GREY, "lw": 0.8}),
+    )
     for power, values in zip(PARAMETERS["powers"], data["paper_rate"], strict=True):
         line = values[shown]
         top.loglog(log_t[log_t > 1.5], line[log_t > 1.5], color=palette.GREY, lw=0.8)
         end = int(np.searchsorted(line, 4e3))
         top.annotate(rf"$(\ln t)^{power}$", (log_t[end], line[end]), (4, -7), textcoords="offset points", fontsize=6.3)
-    top.plot([], [], color=palette.GREY, ls=(0, (4, 2)), lw=0.8, label="lower bound")
     top.set_ylim(0.2, 2e4)
-    top.legend(ncol=1, loc="upper left")
+    palette.below(upper, top, 3)
     top.set_ylabel(r"$|x_l|$")
     palette.panel(top, "a", r"every token is of the order of $\ln t$")
     middle.set_ylabel(r"$x_l/x_1$")
+    middle.set_ylim(0, None)
     middle.set_xlabel(r"$\ln t$")
-    palette.panel(middle, "b", "ratios settle on limits above 1")
+    palette.panel(middle, "b", "the ratios to token 1 settle on limits above 1")
     labels = [rf"$\ln t={value:g}$" for value in data["attention_log_t"]]
     palette.attention_row(lower, "c", "hidden attention", data["attention"], labels, relative=True)
 
@@ -89,7 +95,7 @@ def caption(data: Data) -> str:
     return (
         f"$\\mu>0$ and $s x_l(0)<0$ for every token, to $\\ln t={data['log_t'][-1]:g}$. (a) Token 1 follows "
         f"$|s||x_1|={formula('slow_expansion')}+o(1)$ (dotted; {off:.2g} off at the end), every token stays above "
-        f"${formula('slow_lower_bound')}$ (dashed) and far below the paper's rate $(\\ln t)^l$ (grey). "
+        f"${formula('slow_lower_bound')}$ (dashed) and far below the paper's rate $(\\ln t)^l$ (grey, $l=2,3$). "
         f"(b) $x_l/x_1$ settles (dotted: at $\\ln t={PARAMETERS['log_horizon']:g}$; within {settle:.1e} at the end). "
-        f"(c) Hidden attention. Theorems: {cited('slow-divergence')}."
+        f"(c) Hidden attention, over its largest entry. Theorems: {cited('slow-divergence')}."
     )

@@ -12,7 +12,7 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited
 
-SIZE = (3.3, 4.2)
+SIZE = (3.3, 4.9)
 PARAMETERS: dict[str, Any] = {
     "mu": [0.5],
     "a": [0.4],
@@ -24,6 +24,7 @@ PARAMETERS: dict[str, Any] = {
     "sequences": 400,
     "tokens": 8,
     "seed": 7,
+    "quotients": [0.5, 2.5],
 }
 
 
@@ -67,52 +68,62 @@ def data() -> Data:
     )
 
 
+def quotients(given: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """T in another order over T as given, of the sequences that blow up in both."""
+    both = np.isfinite(given) & np.isfinite(other)
+    return np.asarray(other[both] / given[both])
+
+
+_HUES = (palette.GREY, palette.BLUE, palette.ORANGE)
 _ORDERS = ("as given", "ascending $s\\,x$", "descending $s\\,x$")
 
 
 def draw(canvas: Canvas, data: Data) -> None:
-    """(a) sizes over the tokens, (b) attention received, (c) blow-up times by order."""
-    upper, lower = palette.parts(canvas, 1.7, 1)
+    """(a) sizes over the tokens, (b) attention received, (c) blow-up times and (d) the first token by order."""
+    upper, lower = palette.parts(canvas, 1.9, 1)
     top, middle = palette.stacked(upper, 1, 1)
     token = np.arange(1, data["x"].shape[1] + 1)
     shades = [palette.shade(k / (len(data["remaining"]) - 1)) for k in range(len(data["remaining"]))]
     for left, size, share, colour in zip(data["remaining"], np.abs(data["x"]), data["received"], shades, strict=True):
         label = "start" if left == 1 else rf"$1-t/T={palette.power(left)}$"
-        top.semilogy(token, size, "o-", color=colour, lw=0.9, ms=2.6, label=label)
-        middle.plot(token, share, "o-", color=colour, lw=0.9, ms=2.6)
-    for ax in (top, middle):
-        ax.axvline(float(data["blow_up_token"]), color=palette.VERMILION, lw=0.8, ls=(0, (4, 2)), zorder=0)
-    top.legend(ncol=2, loc="upper right", fontsize=6)
-    top.set_ylim(0.05, 3e3)
+        top.semilogy(token, size, "o", color=colour, ms=3, label=label)
+        middle.plot(token, share, "o", color=colour, ms=3)
+    for ax, rows in ((top, np.abs(data["x"])), (middle, data["received"])):
+        ax.vlines(token, rows.min(axis=0), rows.max(axis=0), color=palette.GREY, lw=0.8, zorder=1)
+        ax.grid(axis="x", visible=False)
+    palette.below(upper, top, 3)
     top.set_ylabel(r"$|x_l|$")
-    palette.panel(top, "a", f"token {int(data['blow_up_token'])} explodes, others follow at their own rates")
-    top.title.set_fontsize(7)
+    palette.panel(top, "a", f"token {int(data['blow_up_token'])} blows up, later ones follow")
     middle.set_xticks(token)
     middle.set_xlabel("token")
     middle.set_ylabel("attention received")
     palette.panel(middle, "b", "and takes all the attention")
     ax, bars = palette.pair(lower, 1.35, 1)
-    count = data["order_time"].shape[1]
-    for times, name, hue in zip(data["order_time"], _ORDERS, palette.TOKENS, strict=False):
-        ax.semilogx(np.sort(times), np.arange(1, count + 1) / count, color=hue, label=name)
-    ax.set_xlabel("blow-up time $T$")
+    for times, name, hue in zip(data["order_time"], _ORDERS, _HUES, strict=True):
+        quotient = np.sort(quotients(data["order_time"][0], times))
+        ax.step(quotient, np.arange(1, len(quotient) + 1) / len(quotient), where="post", color=hue, label=name)
+    ax.set_xlim(*PARAMETERS["quotients"])
+    ax.set_xlabel("$T$ over $T$ as given")
     ax.set_ylabel("share of sequences")
-    ax.legend(loc="lower right", fontsize=6)
-    palette.panel(ax, "c", "when: hardly by order")
+    palette.below(lower, ax, 3)
+    palette.panel(ax, "c", "when: changes little")
     positions = np.arange(1, data["order_token"].max() + 1)
-    for index, (tokens, hue) in enumerate(zip(data["order_token"], palette.TOKENS, strict=False)):
+    for index, (tokens, hue) in enumerate(zip(data["order_token"], _HUES, strict=True)):
         heights = [(tokens == position).mean() for position in positions]
         bars.bar(positions + 0.27 * (index - 1), heights, width=0.25, color=hue)
     bars.set_xticks(positions)
-    bars.set_xlabel("first token to explode")
-    palette.panel(bars, "d", "who: by order")
+    bars.set_xlabel("first token to blow up")
+    palette.panel(bars, "d", "who: changes")
 
 
 def caption(data: Data) -> str:
     """What is seen."""
     medians = [float(np.median(times)) for times in data["order_time"]]
+    shares = np.concatenate([quotients(data["order_time"][0], times) for times in data["order_time"][1:]])
+    low, high = PARAMETERS["quotients"]
+    hidden, number = int(((shares < low) | (shares > high)).sum()), len(shares)
     return (
-        f"$\\mu>0$, tokens of both signs: token {int(data['blow_up_token'])} explodes at "
+        f"$\\mu>0$, tokens of both signs: token {int(data['blow_up_token'])} blows up at "
         f"$T={float(data['blow_up_time']):.6g}$. (a) Later "
         f"tokens follow, each at its own rate; earlier ones stay bounded. (b) Share of $\\sum|P_{{lj}}|$ that goes "
         f"to source $j$: at the end "
@@ -120,6 +131,6 @@ def caption(data: Data) -> str:
         f"{data['order_time'].shape[1]} random "
         f"sequences in three orders: median $T$ is {medians[0]:.3g} as given, {medians[1]:.3g} ascending in $s x$, "
         f"{medians[2]:.3g} "
-        f"descending. (d) Position of the first token to explode. "
+        f"descending; as quotients, {hidden} of {number} outside of the picture. (d) Position of the first token to blow up. "
         f"Theorems: {cited('token-rates')}."
     ).replace("%", " per cent")

@@ -10,18 +10,19 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from s6flow.errors import FormatError
+from s6flow.numeric.experiments.stats import paired
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 
-SIZE = (6.8, 4.4)
-#: Per experiment: name of the panel's arrays, metric, label, and which way is better; the first decides the claims.
+SIZE = (6.8, 4.6)
+#: Per experiment: name of the panel's arrays, metric, words of the title, label; the first decides the claims.
 PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "lm": (
-        ("score", "test.bits_per_byte", "test bits per byte", " (less is better)"),
-        ("growth", "after.depth_full", "ln of norm, last layer over embedding", ""),
+        ("score", "test.bits_per_byte", "score", "test bits per byte (less is better)"),
+        ("growth", "after.depth_full", "growth in depth", "ln of norm, last layer over embedding"),
     ),
-    "reorder": (("score", "test.accuracy", "test accuracy", " (more is better)"),),
+    "reorder": (("score", "test.accuracy", "score", "test accuracy (more is better)"),),
 }
 PARAMETERS: dict[str, Any] = {"panels": {key: [list(row) for row in rows] for key, rows in PANELS.items()}}
 FEWEST_SEEDS = 3
@@ -52,21 +53,20 @@ def data() -> Data:
     claims, flat = [], []
     for content in read_results(result_files(FIGURES["training"])):
         name = content["config"]["name"]
-        title = ("language modelling" if name == "lm" else name.replace("_", " ")) + (
-            f"; {len(content['missing'])} runs missing" if content["missing"] else ""
-        )
-        for suffix, metric, label, better in PANELS[content["experiment"]]:
+        task = "language model" if name == "lm" else name.replace("reorder_", "reordering, ")
+        absent = f"; {len(content['missing'])} runs missing" if content["missing"] else ""
+        for suffix, metric, what, label in PANELS[content["experiment"]]:
             panel = f"{name}_{suffix}"
             entries = {key: part["metrics"].get(metric) for key, part in content["conditions"].items()}
             rows = {key: entry for key, entry in entries.items() if entry is not None}
             longest = max(len(row["values"]) for row in rows.values())
             arrays["panel"].append(panel)
-            arrays["panel_title"].append(title)
-            arrays["panel_label"].append(label + better)
+            arrays["panel_title"].append(f"{task}: {what}{absent}")
+            arrays["panel_label"].append(label)
             arrays |= {
                 f"{panel}_condition": list(rows),
                 f"{panel}_mean": [row["mean"] for row in rows.values()],
-                f"{panel}_interval": [row["interval"] for row in rows.values()],
+                f"{panel}_interval": [_interval(row["values"]) for row in rows.values()],
                 f"{panel}_values": [row["values"] + [np.nan] * (longest - len(row["values"])) for row in rows.values()],
             }
         claims += [(name, claim["id"], claim["source"], claim["verdict"]) for claim in content["claims"]]
@@ -77,6 +77,12 @@ def data() -> Data:
     tables = dict(zip(columns, zip(*claims, strict=True), strict=True))
     tables |= dict(zip(counts, zip(*flat, strict=True), strict=True))
     return as_data(**arrays, **tables)
+
+
+def _interval(values: list[float]) -> tuple[float, float]:
+    """The interval that decides the claims, of these values."""
+    found = paired(np.asarray(values, dtype=float))
+    return found.low, found.high
 
 
 def draw(canvas: Canvas, data: Data) -> None:
@@ -97,13 +103,13 @@ def _panel(ax: Axes, data: Data, panel: str) -> None:
     low, high = data[f"{panel}_interval"].T
     values = data[f"{panel}_values"]
     counts = np.isfinite(values).sum(axis=1)
-    for row in rows:
+    for row in rows:  # an interval of one seed has no ends
         colour = palette.GREY if counts[row] < FEWEST_SEEDS else palette.BLUE
         ax.plot([low[row], high[row]], [row, row], color=colour, lw=2.2, alpha=0.5, solid_capstyle="butt")
         ax.plot(values[row], np.full(values.shape[1], row), "o", color=colour, ms=2, mfc="white", mew=0.6)
         ax.plot([mean[row]], [row], "|", color=colour, ms=7, mew=1.5)
-    ax.axvline(mean[0], color=palette.GREY, lw=0.7, ls=(0, (4, 2)), zorder=0)
-    ax.set_yticks(rows, [f"{text} ({count})" for text, count in zip(conditions, counts, strict=True)], fontsize=5.5)
+    ax.axvline(mean[0], **palette.MARK, zorder=0)
+    ax.set_yticks(rows, [f"{text} ({count})" for text, count in zip(conditions, counts, strict=True)], fontsize=6)
     ax.invert_yaxis()
 
 
@@ -123,8 +129,8 @@ def caption(data: Data) -> str:
         for name, whole, few in zip(data["experiment"], data["runs"], data["flat_runs"], strict=True)
     )
     return (
-        "Dots are seeds (their number in brackets), bars means with 95 per cent intervals over seeds, dashed lines "
-        "the first condition; grey rows "
+        "Dots are seeds (their number in brackets), ticks means, bars 95 per cent intervals over seeds (the hull of the "
+        "bootstrap and Student's t, as in the verdicts), dashed lines the mean of the first condition; grey rows "
         f"have fewer than {FEWEST_SEEDS} seeds and decide nothing. Curves flat at the end, by the criterion of the "
         f"results: {flat}. The paper's claims at this scale: "
         f"{'; '.join(parts)}. No theorem is "

@@ -124,6 +124,34 @@ Fixpoint residual_stack (N : nat) (a mu : nat -> R) (s b eps h : R) (x0 : nat ->
 Definition carried_factor (N : nat) (a mu : nat -> R) (s b eps y : R) : R :=
   sum_below N (fun n => mu n * exp (- a n * Delta s b eps y)) / sum_below N mu.
 
+(** mu K at the step z. *)
+Definition carried_total (N : nat) (a mu : nat -> R) (z : R) : R :=
+  sum_below N (fun n => mu n * exp (- a n * z)).
+
+(** Inside the reach are sums of steps that tokens 2, 3, ... can take while they grow: all beyond Delta(0), for s
+  = 0 its
+    multiples, and all beyond the floor if some of these tokens has s x < 0. *)
+Definition in_reach (s b eps : R) (L : nat) (y0 : nat -> R) (z : R) : Prop :=
+  (s <> 0 /\ softplus b + eps < z) \/
+  (s = 0 /\ exists k : nat, z = (softplus b + eps) * INR (S k)) \/
+  (exists l : nat, (0 < l)%nat /\ (l < L)%nat /\ s * (y0 l) < 0 /\ eps < z).
+
+(** k sign changes of the mu_n, in the order of the a_n. *)
+Definition changes_sign (N : nat) (a mu : nat -> R) (k : nat) : Prop :=
+  exists chain : nat -> nat,
+  forall i : nat,
+    (i <= k)%nat ->
+    (chain i < N)%nat /\
+    mu (chain i) <> 0 /\
+    ((i < k)%nat ->
+     a (chain i) < a (chain (S i)) /\ mu (chain (S i)) * mu (chain i) < 0).
+
+(** k different roots of K. *)
+Definition has_roots (N : nat) (a mu : nat -> R) (s b eps : R) (k : nat) : Prop :=
+  exists root : nat -> R,
+  (forall i j : nat, (i < j)%nat -> (j < k)%nat -> root i <> root j) /\
+  (forall i : nat, (i < k)%nat -> carried_factor N a mu s b eps (root i) = 0).
+
 (** ** The layer with D channels
 
     A token is now a vector of D numbers, [x l e] (token, then channel).

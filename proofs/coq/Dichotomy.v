@@ -91,7 +91,8 @@ Proof.
       * exists C, (exp 1). intros t Ht. now apply HC.
   - intros HM (l & Hl & Nl & Hf). pose proof (one_sign_pos N mu Hone HM) as Hmu.
     rewrite <- H0 in Nl, Hf by exact Hl.
-    pose proof (blow_up_bound N a mu s b no_floor L T x l Hmu HM Hs Hl Nl Hf) as Hb.
+    pose proof (blow_up_bound N a mu s b no_floor L T x l Hmu HM Hs Hl Nl _ (Delta_pos s b no_floor (x l 0))
+      (step_grows N a mu s b no_floor L T x l Hmu HM Hs Hl Nl Hf)) as Hb.
     destruct T as [T| |]; [|contradiction|contradiction].
     destruct (fast_order N a mu s b no_floor L T x (Rle_refl 0) Hmu HM) as (m & Hm & Nm & _ & _ & _ & Hd).
     + split; [exact HT|]. split; [exact Hs|]. intros T' y Hy Hy0. apply (Hmax T' y Hy). intros k Hk. now rewrite Hy0, H0.

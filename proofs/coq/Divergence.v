@@ -1,4 +1,4 @@
-(** With all mu_n >= 0 and a positive sum, every nonzero token grows.
+(** A token that grows at least at its own rate, mu x^2 Delta(x): so does every one where all mu_n >= 0.
 
     Proves divergence-monotone. *)
 
@@ -13,19 +13,19 @@ Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T 
 Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
 Notation D := (Delta s b eps).
-Hypothesis Hmu : all_nonneg N mu.
+Hypothesis HF : forall t, 0 <= t -> Rbar_lt t T -> M * x l t ^ 2 * D (x l t) <= F (fun k => x k t) l.
 Hypothesis HM : 0 < M.
 Hypothesis Hs : solution N a mu s b eps L T x.
 Hypothesis Hl : (l < L)%nat.
 Hypothesis Nz : x l 0 <> 0.
 
-Lemma abs_increasing u v : 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v).
+Lemma grower_increasing u v : 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v).
 Proof.
   intros Hu Huv HvT. apply Rabs_lt_of_sq.
   apply (strict_incr_on T _ _ u v (evolves_sq T _ _ (solution_evolves N a mu s b eps L T x l Hs Hl)) Hu Huv HvT).
   intros t Ht.
   assert (HtT : Rbar_lt t T) by (apply Rbar_lt_lt with v; [lra|exact HvT]).
-  pose proof (growth_rate_lower N a mu s b eps (fun k => x k t) l Hmu) as HF. cbv beta in HF.
+  pose proof (HF t ltac:(lra) HtT) as Own.
   assert (P : 0 < x l t ^ 2)
     by (apply pow2_gt_0, (token_nonzero N a mu s b eps L T x l Hs Hl Nz); [lra|exact HtT]).
   pose proof (Delta_pos s b eps (x l t)).
@@ -35,10 +35,10 @@ Proof.
   apply Rmult_lt_0_compat; [lra|]. apply Rmult_lt_0_compat; lra.
 Qed.
 
-Lemma abs_nondecreasing u v : 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v).
+Lemma grower_nondecreasing u v : 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v).
 Proof.
   intros Hu Huv HvT. destruct (Rle_lt_or_eq_dec _ _ Huv) as [H|H].
-  - left. now apply abs_increasing.
+  - left. now apply grower_increasing.
   - subst. lra.
 Qed.
 
@@ -54,9 +54,9 @@ Proof.
   assert (2 * M * x l 0 ^ 4 * m * (t - 0) <= x l t ^ 2 - x l 0 ^ 2) as G'.
   { apply G. intros u Hu.
     assert (HuT : Rbar_lt u T) by (apply Rbar_lt_lt with t; [lra|exact HT]).
-    pose proof (growth_rate_lower N a mu s b eps (fun k => x k u) l Hmu) as HF. cbv beta in HF.
-    pose proof (sq_le_of_Rabs _ _ (abs_nondecreasing 0 u (Rle_refl 0) ltac:(lra) HuT)) as A.
-    pose proof (abs_nondecreasing u t ltac:(lra) ltac:(lra) HT) as B.
+    pose proof (HF u ltac:(lra) HuT) as Own.
+    pose proof (sq_le_of_Rabs _ _ (grower_nondecreasing 0 u (Rle_refl 0) ltac:(lra) HuT)) as A.
+    pose proof (grower_nondecreasing u t ltac:(lra) ltac:(lra) HT) as B.
     pose proof (Delta_lower s b eps (x l u) c ltac:(lra)) as HD. fold m in HD.
     assert (P0 : 0 < x l 0 ^ 2) by (apply pow2_gt_0; exact Nz).
     replace (2 * x l u * (x l u * F (fun k => x k u) l))
@@ -65,7 +65,7 @@ Proof.
     apply Rmult_le_compat_l; [lra|].
     apply Rmult_le_compat; [lra| |exact A|].
     - left; pos.
-    - apply Rle_trans with (2 := HF).
+    - apply Rle_trans with (2 := Own).
       apply Rmult_le_compat; [nra|lra| |exact HD].
       apply Rmult_le_compat_l; lra. }
   assert (x l t ^ 2 <= c ^ 2).
@@ -75,11 +75,12 @@ Proof.
 Qed.
 End Increase.
 
-Lemma token_diverges N a mu s b (eps : nonnegreal) L x l :
-  all_nonneg N mu -> 0 < sum_below N mu -> solution N a mu s b eps L p_infty x ->
+Lemma grower_diverges N a mu s b (eps : nonnegreal) L x l :
+  (forall t, 0 <= t -> sum_below N mu * x l t ^ 2 * Delta s b eps (x l t) <= growth_rate N a mu s b eps (fun k => x k t) l) ->
+  0 < sum_below N mu -> solution N a mu s b eps L p_infty x ->
   (l < L)%nat -> x l 0 <> 0 -> is_lim (fun t => Rabs (x l t)) p_infty p_infty.
 Proof.
-  intros Hmu HM Hs Hl Nz. apply is_lim_spec. intros c.
+  intros HF HM Hs Hl Nz. apply is_lim_spec. intros c.
   set (k := 2 * sum_below N mu * x l 0 ^ 4 * (softplus (b - Rabs s * c) + eps)).
   assert (Hk : 0 < k).
   { unfold k. pose proof (step_pos (b - Rabs s * c) eps).
@@ -91,10 +92,33 @@ Proof.
   assert (H0 : 0 < (c ^ 2 + 1) / k).
   { apply Rdiv_lt_0_compat; [pose proof (pow2_ge_0 c); lra|exact Hk]. }
   destruct (Rlt_le_dec c (Rabs (x l t))) as [|Le]; [assumption|exfalso].
-  pose proof (exit_time N a mu s b eps L p_infty x l Hmu HM Hs Hl Nz c t ltac:(lra) I Le) as E. fold k in E.
+  pose proof (exit_time N a mu s b eps L p_infty x l (fun u Hu _ => HF u Hu) HM Hs Hl Nz c t ltac:(lra) I Le) as E. fold k in E.
   apply (Rmult_lt_compat_l k) in Ht; [|exact Hk].
   replace (k * ((c ^ 2 + 1) / k)) with (c ^ 2 + 1) in Ht by (field; lra).
   pose proof (pow2_ge_0 (x l 0)). lra.
+Qed.
+
+(** ** All mu_n >= 0 *)
+Lemma own_rate_below N a mu s b (eps : nonnegreal) (T : Rbar) (x : nat -> R -> R) l : all_nonneg N mu ->
+  forall t, 0 <= t -> Rbar_lt t T ->
+  sum_below N mu * x l t ^ 2 * Delta s b eps (x l t) <= growth_rate N a mu s b eps (fun k => x k t) l.
+Proof. intros Hmu t _ _. exact (growth_rate_lower N a mu s b eps (fun k => x k t) l Hmu). Qed.
+
+Lemma abs_increasing N a mu s b (eps : nonnegreal) L T x l : all_nonneg N mu -> 0 < sum_below N mu ->
+  solution N a mu s b eps L T x -> (l < L)%nat -> x l 0 <> 0 ->
+  forall u v, 0 <= u -> u < v -> Rbar_lt v T -> Rabs (x l u) < Rabs (x l v).
+Proof. intros Hmu. now apply grower_increasing, own_rate_below. Qed.
+
+Lemma abs_nondecreasing N a mu s b (eps : nonnegreal) L T x l : all_nonneg N mu -> 0 < sum_below N mu ->
+  solution N a mu s b eps L T x -> (l < L)%nat -> x l 0 <> 0 ->
+  forall u v, 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v).
+Proof. intros Hmu. now apply grower_nondecreasing, own_rate_below. Qed.
+
+Lemma token_diverges N a mu s b (eps : nonnegreal) L x l :
+  all_nonneg N mu -> 0 < sum_below N mu -> solution N a mu s b eps L p_infty x ->
+  (l < L)%nat -> x l 0 <> 0 -> is_lim (fun t => Rabs (x l t)) p_infty p_infty.
+Proof.
+  intros Hmu. apply grower_diverges. intros t Ht. exact (own_rate_below N a mu s b eps p_infty x l Hmu t Ht I).
 Qed.
 
 Theorem divergence_monotone : divergence_monotone_statement.

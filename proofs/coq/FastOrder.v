@@ -57,10 +57,11 @@ Variables (N : nat) (a mu : nat -> R) (s b : R) (eps : nonnegreal) (L : nat) (T 
 Notation F := (growth_rate N a mu s b eps).
 Notation M := (sum_below N mu).
 Notation solution := (solution N a mu s b eps).
-Hypothesis Hmu : all_nonneg N mu.
-Hypothesis HM : 0 < M.
 Hypothesis HT : 0 < T.
 Hypothesis Hs : solution L T x.
+(** Nonzero tokens do not shrink. *)
+Hypothesis Mono : forall l, (l < L)%nat -> x l 0 <> 0 ->
+  forall u v, 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v).
 
 Definition unbounded (l : nat) : Prop := forall B, exists t, 0 <= t /\ t < T /\ B < Rabs (x l t).
 Definition diverges (l : nat) : Prop :=
@@ -85,7 +86,7 @@ Lemma unbounded_diverges l : (l < L)%nat -> unbounded l -> diverges l.
 Proof.
   intros Hl Hu B. destruct (Hu B) as (t0 & Ht0 & Ht0T & Hlt). exists t0. repeat split; [exact Ht0|exact Ht0T|].
   intros t Ht HtT. eapply Rlt_le_trans; [exact Hlt|].
-  apply (abs_nondecreasing N a mu s b eps L T x l Hmu HM Hs Hl (unbounded_nonzero l Hl Hu)); assumption.
+  apply (Mono l Hl (unbounded_nonzero l Hl Hu)); assumption.
 Qed.
 
 Lemma diverges_unbounded l : diverges l -> unbounded l.
@@ -127,29 +128,12 @@ Proof.
 Qed.
 
 (** From the first unbounded token on, the growth rate dominates that of an unbounded token. *)
-Lemma dominated m l : (m < L)%nat -> unbounded m -> (m <= l)%nat -> (l < L)%nat ->
-  exists k c, (k < L)%nat /\ 0 < c /\ unbounded k /\
+Definition dominates (m l : nat) : Prop := exists k c, (k < L)%nat /\ 0 < c /\ unbounded k /\
   forall t, 0 <= t -> t < T -> c * F (fun j => x j t) k <= F (fun j => x j t) l.
-Proof.
-  intros Hm Hu Hml. induction Hml as [|l Hml IH]; intros Hl.
-  - exists m, 1. repeat split; [exact Hm|lra|exact Hu|]. intros; lra.
-  - destruct (IH ltac:(lia)) as (k & c & Hk & Hc & Huk & HF).
-    destruct (bounded_or_unbounded (S l)) as [HuS|[B HB]].
-    + exists (S l), 1. repeat split; [exact Hl|lra|exact HuS|]. intros; lra.
-    + destruct (carried_ge N a mu s b eps B) as (q & Hq & Hcar).
-      exists k, (q * c). repeat split; [exact Hk|now apply Rmult_lt_0_compat|exact Huk|].
-      intros t Ht HtT. rewrite (growth_rate_split N a mu s b eps (fun j => x j t) (S l)).
-      specialize (Hcar (fun j => x j t) l Hmu (HB t Ht HtT)). specialize (HF t Ht HtT).
-      pose proof (sq_Delta_nonneg s b eps (x (S l) t)).
-      assert (0 <= M * (x (S l) t ^ 2 * Delta s b eps (x (S l) t))) by (apply Rmult_le_pos; lra).
-      assert (q * (c * F (fun j => x j t) k) <= q * F (fun j => x j t) l) by (apply Rmult_le_compat_l; lra).
-      lra.
-Qed.
 
-Lemma later_diverge m l : (m < L)%nat -> unbounded m -> (m <= l)%nat -> (l < L)%nat -> x l 0 <> 0 -> diverges l.
+Lemma later_diverge m l : dominates m l -> (l < L)%nat -> x l 0 <> 0 -> diverges l.
 Proof.
-  intros Hm Hu Hml Hl Nl. apply unbounded_diverges; [exact Hl|].
-  destruct (dominated m l Hm Hu Hml Hl) as (k & c & Hk & Hc & Huk & HF).
+  intros (k & c & Hk & Hc & Huk & HF) Hl Nl. apply unbounded_diverges; [exact Hl|].
   now apply (diverges_with k l c).
 Qed.
 
@@ -184,6 +168,45 @@ Proof.
   - pose proof (Hmax T1 z Hz Sz) as Hle. simpl in Hle. lra.
 Qed.
 
+(** The first token that blows up, where later tokens dominate an unbounded one and none shrinks. *)
+Lemma order_of_blow_up N a mu s b (eps : nonnegreal) L (T : R) x : maximal N a mu s b eps L T x ->
+  (forall l, (l < L)%nat -> x l 0 <> 0 -> forall u v, 0 <= u -> u <= v -> Rbar_lt v T -> Rabs (x l u) <= Rabs (x l v)) ->
+  (forall m l, (m < L)%nat -> unbounded T x m -> (m <= l)%nat -> (l < L)%nat -> x l 0 <> 0 ->
+     dominates N a mu s b eps L T x m l) ->
+  exists m, (m < L)%nat /\ unbounded T x m /\ x m 0 <> 0 /\
+  (exists B, forall l t, (l < m)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x l t) <= B) /\
+  (forall l, (m <= l)%nat -> (l < L)%nat -> x l 0 <> 0 -> diverges T x l).
+Proof.
+  intros (HT & Hs & Hmax) Mono Dom.
+  destruct (end_unbounded N a mu s b eps L T x HT Hs Hmax) as (l0 & Hl0 & Hu0).
+  destruct (least (unbounded T x) l0 Hu0) as (m & Hm & Hu & Hleast).
+  assert (HmL : (m < L)%nat) by lia.
+  exists m. split; [exact HmL|]. split; [exact Hu|].
+  split; [now apply (unbounded_nonzero N a mu s b eps L T x Hs m)|]. split.
+  - apply (common_bound T x m). intros l Hl.
+    destruct (bounded_or_unbounded T x l) as [Hul|HBl]; [exfalso; now apply (Hleast l)|exact HBl].
+  - intros l Hml Hl Nl. apply (later_diverge N a mu s b eps L T x Hs Mono m l); [now apply Dom|exact Hl|exact Nl].
+Qed.
+
+(** All mu_n >= 0: while a token stays bounded it takes over a fixed part of the growth rate before it. *)
+Lemma dominated N a mu s b (eps : nonnegreal) L (T : R) x m l : all_nonneg N mu -> 0 < sum_below N mu ->
+  (m < L)%nat -> unbounded T x m -> (m <= l)%nat -> (l < L)%nat -> dominates N a mu s b eps L T x m l.
+Proof.
+  intros Hmu HM Hm Hu Hml. induction Hml as [|l Hml IH]; intros Hl.
+  - exists m, 1. repeat split; [exact Hm|lra|exact Hu|]. intros; lra.
+  - destruct (IH ltac:(lia)) as (k & c & Hk & Hc & Huk & HF).
+    destruct (bounded_or_unbounded T x (S l)) as [HuS|[B HB]].
+    + exists (S l), 1. repeat split; [exact Hl|lra|exact HuS|]. intros; lra.
+    + destruct (carried_ge N a mu s b eps B) as (q & Hq & Hcar).
+      exists k, (q * c). repeat split; [exact Hk|now apply Rmult_lt_0_compat|exact Huk|].
+      intros t Ht HtT. rewrite (growth_rate_split N a mu s b eps (fun j => x j t) (S l)).
+      specialize (Hcar (fun j => x j t) l Hmu (HB t Ht HtT)). specialize (HF t Ht HtT).
+      pose proof (sq_Delta_nonneg s b eps (x (S l) t)).
+      assert (0 <= sum_below N mu * (x (S l) t ^ 2 * Delta s b eps (x (S l) t))) by (apply Rmult_le_pos; lra).
+      assert (q * (c * growth_rate N a mu s b eps (fun j => x j t) k) <= q * growth_rate N a mu s b eps (fun j => x j t) l) by (apply Rmult_le_compat_l; lra).
+      lra.
+Qed.
+
 Theorem causality_times : causality_times_statement.
 Proof.
   intros N a mu s b e0 L m T T' x y [eps <-]%as_floor (_ & Hs & _) (_ & _ & Hmax) Hm H0.
@@ -193,22 +216,16 @@ Qed.
 
 Theorem fast_order : fast_order_statement.
 Proof.
-  intros N a mu s b e0 L T x [eps <-]%as_floor Hmu HM (HT & Hs & Hmax).
-  destruct (end_unbounded N a mu s b eps L T x HT Hs Hmax) as (l0 & Hl0 & Hu0).
-  destruct (least (unbounded T x) l0 Hu0) as (m & Hm & Hu & Hleast).
-  assert (HmL : (m < L)%nat) by lia.
-  exists m. split; [exact HmL|].
-  split; [now apply (unbounded_nonzero N a mu s b eps L T x Hs m)|].
-  assert (HB : exists B, forall l t, (l < m)%nat -> 0 <= t -> Rbar_lt t T -> Rabs (x l t) <= B).
-  { apply (common_bound T x m). intros l Hl.
-    destruct (bounded_or_unbounded T x l) as [Hul|HBl]; [exfalso; now apply (Hleast l)|exact HBl]. }
-  destruct HB as [B HB].
-  split; [now exists B|]. split; [|split].
+  intros N a mu s b e0 L T x [eps <-]%as_floor Hmu HM Hx. pose proof Hx as (HT & Hs & Hmax).
+  destruct (order_of_blow_up N a mu s b eps L T x Hx) as (m & HmL & Hu & Nm & (B & HB) & Later).
+  { intros l Hl Nl u v Hu Huv Hv. now apply (abs_nondecreasing N a mu s b eps L T x l). }
+  { intros m l Hm Hu Hml Hl _. now apply dominated. }
+  exists m. split; [exact HmL|]. split; [exact Nm|]. split; [now exists B|]. split; [|split].
   - destruct (flow_continues N a mu s b eps m (fun l => x l 0) T x B HT) as (T1 & z & HT1 & Hz & Sz).
     + apply (solution_weaken N a mu s b eps L m T T x); [lia|apply Rbar_le_refl|exact Hs].
     + intros l _. reflexivity.
     + intros l t Hl Ht HtT. now apply HB.
     + exists T1, z. auto.
   - intros L' T' y HmL' Hy H0. now apply (unbounded_ends N a mu s b eps L T x HT Hs m L' T' y).
-  - intros l Hml Hl Nl. now apply (later_diverge N a mu s b eps L T x Hmu HM Hs m l).
+  - exact Later.
 Qed.

@@ -4,7 +4,7 @@
 
 From Coq Require Import Reals.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions.
+From S6Flow Require Import Definitions LayerState.
 
 Local Open Scope R_scope.
 
@@ -407,6 +407,17 @@ Definition fast_bound_attained_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu 0 b eps 1 (/ (2 * sum_below N mu * x0 ^ 2 * (softplus b + eps))) x /\ x O 0 = x0.
 
+(** step-floor: With a floor of the step every divergence ends in finite time. *)
+Definition step_floor_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
+  0 < sum_below N mu ->
+  0 < eps ->
+  solution N a mu s b eps L T x ->
+  (l < L)%nat ->
+  x l 0 <> 0 ->
+  Rbar_le T (/ (2 * sum_below N mu * eps * x l 0 ^ 2)).
+
 (** fast-blow-up-time: Fast divergence: token 1 alone blows up at an explicit integral. Here: the first token lives
   exactly until the integral T_1. *)
 Definition fast_blow_up_time_statement : Prop :=
@@ -655,6 +666,22 @@ Definition state_divergence_statement : Prop :=
      is_lim (fun t => hidden a mu s b eps (fun k => x k t) l n / growth_rate N a mu s b eps (fun k => x k t) l) p_infty
        (mu n / sum_below N mu)).
 
+(** state-slow-divergence: mu > 0 and every s x_l0 < 0, mu_n of any signs: slow divergence. Here: the maximal solution.
+  *)
+Definition state_slow_divergence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  eps = 0 ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  (forall l : nat, (l < L)%nat -> x l 0 <> 0) ->
+  (forall l : nat, (l < L)%nat -> x l 0 = 0 \/ s * x l 0 < 0) ->
+  maximal N a mu s b eps L T x ->
+  T = p_infty /\
+  (forall l : nat,
+     (l < L)%nat ->
+     is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
+     (exists C t0 : R, forall t : R, t0 <= t -> Rabs (x l t) / ln t <= C)).
+
 (** carried-rate: Token 2 grows at K(x_2) times the rate of token 1, plus its own. Here: token 2 grows at K(x_2) times
   the rate of token 1, plus its own. *)
 Definition carried_rate_statement : Prop :=
@@ -713,6 +740,82 @@ Definition coexistence_witness_statement : Prop :=
   x 1%nat 0 = 1 / 10000000 /\
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
   filterlim (x 1%nat) (at_left T) (locally 0).
+
+(** carried-nonnegative: mu > 0 and K >= 0 at every step in reach: every nonzero token grows at least at its own rate.
+  Here: each nonzero token, whatever becomes of the others. *)
+Definition carried_nonnegative_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  0 <= eps ->
+  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 <= (carried_total N a mu z)) ->
+  0 < sum_below N mu ->
+  solution N a mu s b eps L T x ->
+  (l < L)%nat ->
+  (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> x l 0 <> 0 -> Rabs (x l u) < Rabs (x l v)) /\
+  (x l 0 <> 0 -> T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
+
+(** carried-order: mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later ones
+  diverge. Here: who diverges at the end of a maximal solution. *)
+Definition carried_order_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
+  0 <= eps ->
+  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 < (carried_total N a mu z)) ->
+  0 < sum_below N mu ->
+  maximal N a mu s b eps L T x ->
+  exists m : nat,
+  (m < L)%nat /\
+  x m 0 <> 0 /\
+  (exists B : R, forall (l : nat) (t : R), (l < m)%nat -> 0 <= t < T -> Rabs (x l t) <= B) /\
+  (forall l : nat,
+     (m <= l)%nat ->
+     (l < L)%nat ->
+     x l 0 <> 0 ->
+     filterlim (fun t => Rabs (x l t)) (at_left T) (Rbar_locally p_infty)).
+
+(** carried-roots: K has at most as many roots as mu_n has sign changes in the order of a_n. *)
+Definition carried_roots_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (root_count sign_changes : nat),
+  sum_below N mu <> 0 ->
+  s <> 0 ->
+  has_roots N a mu s b eps root_count ->
+  (forall k : nat, changes_sign N a mu k -> (k <= sign_changes)%nat) ->
+  0 <= (INR root_count) /\ (INR root_count) <= (INR sign_changes).
+
+(** mixed-blow-up: mu > 0 and some nonzero token with s x_l0 >= 0, mu_n of any signs: divergence in finite time. Here:
+  no solution lives for ever. *)
+Definition mixed_blow_up_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R
+    -> R) (count : nat) (fast : nat -> nat),
+  0 <= eps ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  (forall i j : nat, (i < j)%nat -> (j < count)%nat -> fast i <> fast j) ->
+  (forall i : nat,
+     (i < count)%nat ->
+     (fast i < L)%nat /\ x (fast i) 0 <> 0 /\ 0 <= s * x (fast i) 0) ->
+  1 <= (INR count) ->
+  solution N a mu s b eps L T x ->
+  Rbar_lt T p_infty.
+
+(** carried-root-attracts: mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to
+  a root of K. *)
+Definition carried_root_attracts_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R) (low high : R),
+  0 <= eps ->
+  (forall n : nat, (n < N)%nat -> 0 <= a n) ->
+  0 < sum_below N mu ->
+  0 <= s * x 0%nat 0 ->
+  Rabs low <= Rabs (x 1%nat 0) /\ Rabs (x 1%nat 0) <= Rabs high /\ 0 < high * x 1%nat 0 /\ 0 < low * x 1%nat 0 ->
+  0 <= sum_below N (fun n => mu n * exp (- a n * Delta s b eps low)) / sum_below N mu ->
+  sum_below N mu * high ^ 2 * Delta s b eps high + x 0%nat 0 ^ 2 * Delta s b eps (x 0%nat 0)
+    * sum_below N (fun n => mu n * exp (- a n * Delta s b eps high)) <= 0 ->
+  maximal N a mu s b eps 2 T x ->
+  exists T0 : R,
+  T = T0 /\
+  (forall t : R, 0 <= t < T0 -> Rabs low <= Rabs (x 1%nat t) <= Rabs high) /\
+  filterlim (fun t => Rabs (x 0%nat t)) (at_left T0) (Rbar_locally p_infty) /\
+  (exists limit : R,
+   filterlim (x 1%nat) (at_left T0) (locally limit) /\
+   sum_below N (fun n => mu n * exp (- a n * Delta s b eps limit)) / sum_below N mu = 0).
 
 (** affine-phase-line: With affine projections token 1 obeys x'
   = x Delta(x) p(x): zero and the roots of p are its equilibria. Here: equilibria, monotonicity and limits of the first token with biases and a floor. *)
@@ -1049,3 +1152,90 @@ Definition symmetric_signature_statement : Prop :=
    exists c : nat -> R,
    (exists i : nat, (i < S N)%nat /\ c i <> 0) /\
    0 <= Q (fun e => sum_below (S N) (fun k => c k * f k e))).
+
+(** * The state of one layer *)
+
+(** state-bound: |h_l| <= max|v| Delta/(1 - e^(-a Delta)) (1 - e^(-a (Delta_1 + ...
+  + Delta_l))) with the largest step Delta. *)
+Definition state_bound_statement : Prop :=
+  forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
+  0 < decay ->
+  (forall l : nat, (l < L)%nat -> 0 < Delta l) ->
+  (forall l : nat, (l < L)%nat -> Rabs (v l) <= v_max) ->
+  (forall l : nat, (l < L)%nat -> Delta l <= delta_max) ->
+  (forall l : nat, (l < L)%nat -> delta_max / (1 - exp (- decay * delta_max)) <= / decay + delta_max
+    /\ Rabs (token_state decay Delta v l) <= delta_max * v_max * (1 - exp (- sum_below (S l) Delta * decay)) / (1
+    - exp (- decay * delta_max))).
+
+(** state-forgetting: The influence of token j on h_l is Delta_j e^(-a (Delta_(j+1) + ...
+  + Delta_l)); it halves in ln 2/(a Delta) tokens. *)
+Definition state_forgetting_statement : Prop :=
+  forall (decay width age : R) (Delta v v_copy : nat -> R) (L : nat),
+  0 < decay ->
+  0 < width ->
+  (forall l : nat, (l < L)%nat -> token_state decay Delta v_copy l - token_state decay Delta v l
+    = sum_below (S l) (fun j => Delta j * exp (- sum_between (S j) (S l) Delta * decay) * (v_copy j - v j)) /\ (ln 2
+    / (decay * width) <= age -> exp (- age * decay * width) <= 1 / 2) /\ (age <= ln 2 / (decay * width) -> 1 / 2
+    <= exp (- age * decay * width))).
+
+(** state-saturation: At length L the worst case has reached the share 1
+  - 2^(-L/T) of its limit, T the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-L/T)) times. *)
+Definition state_saturation_statement : Prop :=
+  forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
+  0 < decay ->
+  0 < v_max ->
+  (forall l : nat, (l < L)%nat -> 0 < Delta l) ->
+  (forall l : nat, (l < L)%nat -> v l = v_max) ->
+  (forall l : nat, (l < L)%nat -> Delta l = delta_max) ->
+  (forall l : nat, (l < L)%nat -> token_state decay Delta v l = delta_max * v_max * (1 - exp (- decay * delta_max
+    * INR (S l))) / (1 - exp (- decay * delta_max)) /\ delta_max * v_max / (1 - exp (- decay * delta_max))
+    <= Rabs (token_state decay Delta v l) / (1 - exp (- decay * delta_max * INR (S l)))).
+
+(** layer-bound: Weights and the range of the inputs bound every step, state and output of a layer, at every length.
+  Here: N states, D channels, a step of any rank, biases, a floor and a skip. *)
+Definition layer_bound_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (x : nat -> nat -> R) (x_max skip : nat -> R),
+  0 <= eps ->
+  (forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> 0 < a d n) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> Rabs (x l d) <= x_max d) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x l e * S_dt_in r e) * S_dt_out d r)) + eps <= softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps
+    /\ Rabs (cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n) <= x_max d * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps)
+    * (Rabs (beta_B n) + sum_below D (fun e => x_max e * Rabs (S_B n e))) / (1 - exp (- a d n * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps)))
+    /\ Rabs (x l d * skip d + sum_below N (fun n => cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n
+    * (beta_C n + sum_below D (fun e => x l e * S_C n e)))) <= x_max d * Rabs (skip d)
+    + sum_below N (fun n => x_max d * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => x_max e
+    * Rabs (S_dt_in r e)) * Rabs (S_dt_out d r))) + eps) * (Rabs (beta_B n) + sum_below D (fun e => x_max e
+    * Rabs (S_B n e))) * (Rabs (beta_C n) + sum_below D (fun e => x_max e * Rabs (S_C n e))) / (1 - exp (- a d n
+    * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => x_max e * Rabs (S_dt_in r e))
+    * Rabs (S_dt_out d r))) + eps)))) /\ Rabs (beta_B n + sum_below D (fun e => x l e * S_B n e)) <= Rabs (beta_B n)
+    + sum_below D (fun e => x_max e * Rabs (S_B n e))).
+
+(** gate-rounding: Rounded to p bits, a gate e^(-a Delta) with a Delta
+  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is. Here: a gate, a state and a sum that are rounded in any way that the definition allows. *)
+Definition gate_rounding_statement : Prop :=
+  forall (bits : nat) (decay width h_state h_rounded update gate after : R),
+  (0 < bits)%nat ->
+  0 < decay ->
+  0 < width ->
+  rounded bits (exp (- decay * width)) gate ->
+  rounded bits h_state h_rounded ->
+  rounded bits (h_rounded + update) after ->
+  (101 / (100 * 2 ^ (S bits)) + 101 / (100 * 2 ^ (2 * bits + 2)) <= decay * width -> 1 <= (2 ^ bits * (1 - gate)))
+    /\ (decay * width <= / 2 ^ (S bits) -> (2 ^ bits * (1 - gate)) = 0) /\ (Rabs update <= Rabs h_rounded
+    / 2 ^ (S bits) -> (2 ^ bits * Rabs (after - h_rounded) / Rabs h_rounded) = 0).
+
+(** own-term-on-data: The mean of C.B over data with mean m and covariance Sigma is tr(M Sigma)
+  + m^T M m. Here: the tokens up to l are the data. *)
+Definition own_term_on_data_statement : Prop :=
+  forall (N D L : nat) (S_B S_C : nat -> nat -> R) (beta_B beta_C : nat -> R) (x : nat -> nat -> R),
+  (forall n : nat, (n < N)%nat -> beta_B n = 0 /\ beta_C n = 0) ->
+  (forall l : nat, (l < L)%nat -> sum_below (S l) (fun j => sum_below N (fun n => (beta_B n
+    + sum_below D (fun e => S_B n e * x j e)) * (beta_C n + sum_below D (fun e => S_C n e * x j e)))) / INR (S l)
+    = quadratic_form D (form_matrix N S_B S_C) (data_mean x l)
+    + trace D (fun d f => sum_below D (fun e => data_covariance x l e f * form_matrix N S_B S_C d e))).

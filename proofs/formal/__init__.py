@@ -17,16 +17,26 @@ from s6flow.errors import CodegenError
 from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
+from s6flow.proofs.theorems.state import own_term_on_data
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic import state as st
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.coq import ATOM, PRODUCT, Carried, print_coq, print_relation
+from s6flow.symbolic.layer import Scan, layer_cell
 
 __all__ = ["MISSING", "formal_statements", "formula", "generated_files", "proposition", "reached", "whole_statements"]
 
 FOLDER = Path(__file__).parent
+#: Recurrences that conclusions speak of -> letter for the Coq text that stands for one.
+SCANS: dict[sp.Expr, str] = {
+    st.token_state(): "state",
+    st.token_state(st.v_copy): "state_of_copy",
+    Scan(layer_cell().gate, layer_cell().increment): "layer_state",
+    own_term_on_data.total: "own_total",
+}
 #: Arrays over tokens or other axes whose entry, index and all, one Coq text stands for.
-ENTRIES = frozenset({"x", "x0", "v", "B", "C", "Delta", *ob.OBSERVABLES})
+ENTRIES = frozenset({"x", "x0", "v", "B", "C", *ob.OBSERVABLES})
 
 
 #: Theorem without a formal statement of its whole claim -> what is missing.
@@ -69,6 +79,7 @@ def proposition(relation: sp.Basic, name: str, **letters: str) -> str:
 
 
 def _written(expression: sp.Basic, name: str, letters: dict[str, str]) -> sp.Basic:
+    expression = expression.xreplace({scan: sp.Symbol(letter, real=True) for scan, letter in SCANS.items()})
     for letter, text in letters.items():
         found = [
             e
@@ -80,7 +91,8 @@ def _written(expression: sp.Basic, name: str, letters: dict[str, str]) -> sp.Bas
                 e.base.name if isinstance(e, sp.Indexed) else e.name for e in expression.atoms(sp.Symbol, sp.Indexed)
             }
             raise CodegenError(f"expression {name} has letters " + ", ".join(sorted(known)), letter)
-        expression = expression.xreplace({e: _stand_in(e, text) for e in found})
+        changed = {e: new for e in found if (new := _stand_in(e, text)) != e}  # a relation to infinity stays as it is
+        expression = expression.xreplace(changed)
     return expression
 
 
@@ -111,7 +123,7 @@ def _instance(relation: sp.Basic) -> sp.Basic:
         return sp.Implies(sp.And(*asked), _instance(claim)) if asked else _instance(claim)
     if isinstance(relation, sp.Or):
         return sp.Or(*(part for part in relation.args if not numbers_tokens(part)))
-    return relation.subs(ob.sharp, 1)
+    return relation.subs(ob.sharp, 1) if relation.has(ob.sharp) else relation
 
 
 def _assumed(key: str, **letters: str) -> str:
@@ -124,12 +136,20 @@ def _claimed(key: str, **letters: str) -> str:
     return proposition(sp.And(*parts), key, **letters)
 
 
+_DOMAINS = {
+    "a": nt.a[nt.n], "a_layer": nt.a[nt.d, nt.n], "decay": ob.decay, "floor": nt.floor, "Delta": st.Delta[nt.l], "width": st.width,
+    "v_max": st.v_max,
+}  # fmt: skip
+
+
 def _domain(letter: str, text: str = "", strict: bool = False) -> str:
     """A positive letter's domain, or its closure: most formal statements also hold where it is zero."""
-    array = {"a": nt.a[nt.n], "decay": ob.decay, "floor": nt.floor}[letter]
+    array = _DOMAINS[letter]
     if not (array.is_positive if strict else array.is_nonnegative):
         raise CodegenError("a formal domain is of a letter that is not negative", letter)
-    free = sp.Symbol(text, real=True) if text else sp.IndexedBase(letter, real=True)[array.indices]
+    name = text or letter.removesuffix("_layer")
+    indexed = isinstance(array, sp.Indexed)
+    free = sp.IndexedBase(name, real=True)[array.indices] if indexed else sp.Symbol(name, real=True)
     return print_relation((sp.Gt if strict else sp.Ge)(free, 0, evaluate=False))
 
 

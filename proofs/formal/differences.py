@@ -179,7 +179,7 @@ def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
 
 
 def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
-    """Real numbers that merely exist, unless the registry's conclusion speaks of a bound or a limit that exists."""
+    """Real numbers that merely exist, unless the registry's conclusion speaks of a bound of a limit or of what holds at it."""
     names = [
         name
         for group in re.findall(r"exists ([\w' ]+?) : R\b(?! ?->)", statement.body)
@@ -187,7 +187,8 @@ def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, st
         if not re.fullmatch(r"T\d?'?|t0?", name)
     ]
     bounded = any(
-        isinstance(part, sp.Lt | sp.Gt) and any(side.has(sp.Limit) for side in part.args)
+        (isinstance(part, sp.Lt | sp.Gt) or not any(isinstance(side, sp.Limit) for side in part.args))
+        and any(side.has(sp.Limit) for side in part.args)
         for part in sp.preorder_traversal(theorem.conclusion)
         if isinstance(part, sp.Rel)
     )

@@ -13,13 +13,15 @@ from functools import cache
 import sympy as sp
 
 from s6flow.proofs.registry import get
-from s6flow.proofs.theorems.affine import affine_phase_line
+from s6flow.proofs.theorems.affine import affine_phase_line, step_floor
 from s6flow.proofs.theorems.mixed import carried_limits, carried_rate
+from s6flow.proofs.theorems.state import own_term_on_data
 from s6flow.proofs.theorems.variants import depth_contraction
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic import state as st
 from s6flow.symbolic.attention import unroll
 from s6flow.symbolic.derivation.attention import abbreviate, into, kernel, out_of, step_width
 from s6flow.symbolic.derivation.limit import next_layer
@@ -42,7 +44,7 @@ drive, first, second, size, count, kappa, eig, factor = sp.symbols(
 def expressions() -> Mapping[str, sp.Expr]:
     """Name -> expression."""
     own = {name: row.build() for name, row in cr.QUANTITIES.items()}
-    return own | _flow() | _layer() | _theorems() | _transformations() | _affine()
+    return own | _flow() | _layer() | _theorems() | _transformations() | _affine() | _state()
 
 
 def _flow() -> dict[str, sp.Expr]:
@@ -65,6 +67,7 @@ def _flow() -> dict[str, sp.Expr]:
         "velocity_with_skip": skipped,
         "next_layer": next_layer(nt.x[l], velocity),
         "attended": kernel[l, j] * nt.x[j],
+        "carried_total": (cr.carried(cr.y) * cr.mu_total).replace(nt.softplus, lambda _: drive - nt.floor),
         "first_share": cr.share_after()
         .replace(lambda e: isinstance(e, sp.Indexed) and e.base == cr.phi, lambda e: zero)
         .doit(),
@@ -162,6 +165,8 @@ def _theorems() -> dict[str, sp.Expr]:
         "profile_scaled": _limit("blow-up-profile"),
         "profile_flat_scaled": _limit("blow-up-profile").subs(sp.Abs(ob.x_t[l]) ** 3, ob.x_t[l] ** 2),
         "log_bound": c * get("slow-log-rate").rates[0].rate,
+        "log_ratio": _limit("state-slow-divergence", sp.log(nt.t)),
+        "floor_bound": step_floor.bound,
         "polylog_bound": c * get("slow-polylog-rate").rates[0].rate,
         "ratio": first / second,
         "second_rate": carried_rate.second,
@@ -191,4 +196,26 @@ def _transformations() -> dict[str, sp.Expr]:
         "layer_time": count * nt.h,
         "stack_error": sp.Abs(first - second),
         "first_order": c * nt.h,
+    }
+
+
+def _state() -> dict[str, sp.Expr]:
+    """One state from steps of any kind, the layer with biases and a step of low rank, rounding, moments of data."""
+    cell, layer = st.cell(), layer_cell()
+    before = sp.Symbol("f", real=True)
+    step = sp.cancel(-layer.gate.args[0] / nt.a[d, n])
+    return {
+        "state_increment": cell.increment,
+        "state_next": cell.after(before),
+        "cell_step": step,
+        "cell_write": layer.increment / (step * nt.x[l, d]),
+        "cell_read": layer.readout,
+        "skip_added": size + st.layer_output() - layer.formula,
+        "own_term": own_term_on_data.own,
+        "data_mean": st.data_mean(),
+        "data_covariance": st.data_covariance(),
+        "remembered_gate": st.remembered().subs(st.age, 1),
+        "updated": sp.Symbol("h_rounded", real=True) + sp.Symbol("update", real=True),
+        "lost_bits": st.lost_bits(first),
+        "moved_bits": st.moved_bits(first, second),
     }

@@ -69,8 +69,8 @@ def audit(
     are then written one a checkpoint, with its name, and JSON is printed one document a line. Exit status: 0 every
     layer that the theory fits was judged, 3 some are damaged and were withheld.
     """
+    from s6flow.api.audits import audit as judged
     from s6flow.numeric import audit as au
-    from s6flow.numeric.audit import report as reports
     from s6flow.numeric.weights.locate import input_files
 
     if len(sources) > 1:
@@ -92,7 +92,7 @@ def audit(
     real = token_states(states) if states else None
     with bar("audit") as progress:
         found = {
-            name: reports.audit(
+            name: judged(
                 place,
                 simulate=simulate,
                 certify=certify,
@@ -119,7 +119,7 @@ def audit(
     ]
     if printed:
         for report in found.values():
-            say_json(au.to_json(report))
+            say_json(report.to_json())
         say_written(written, printed)
         return say_damaged(found.values())
     screen = console(soft_wrap=False)

@@ -26,11 +26,11 @@ __all__ = ["diff"]
 )
 def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: Path | None) -> int:
     """Compare the checkpoints FIRST and SECOND, or two moments of one: health, signs of mu, memory, weights."""
+    from s6flow.api.audits import diff as compared
     from s6flow.numeric.audit.output.names import short_names
-    from s6flow.numeric.health.moved import compare, comparison_json
 
-    found = compare(first, second, context, shuffles, seed)
-    text = json.dumps(comparison_json(found), allow_nan=False, ensure_ascii=False)
+    found = compared(first, second, context=context, shuffles=shuffles, seed=seed)
+    text = json.dumps(found.to_json(), allow_nan=False, ensure_ascii=False)
     if path == STDOUT:
         click.echo(text)
         return 0

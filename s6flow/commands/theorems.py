@@ -23,18 +23,11 @@ __all__ = ["check", "new_theorem", "theorem", "theorems"]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorems(wanted: str | None, as_json: bool) -> None:
     """List every theorem with its status and source, and below them the claims that were refuted."""
-    from s6flow.errors import FormatError
-    from s6flow.proofs.pages import listing
-    from s6flow.proofs.refuted import refuted_listing
-    from s6flow.proofs.status import STATUSES
+    from s6flow.api.library import theorems as library
 
-    if wanted is not None and wanted not in (*STATUSES, "refuted"):
-        raise FormatError("--status must be one of " + ", ".join((*STATUSES, "refuted")), wanted)
-    stated = [row for row in listing() if wanted in (None, row["status"])]
-    false = [row for row in refuted_listing() if wanted in (None, row["status"])]
-    rows = stated + false
+    rows = library(wanted)
     if as_json:
-        say_json(rows, indent=1)
+        say_json(rows.to_json(), indent=1)
         return
     from rich.table import Table
 
@@ -43,12 +36,11 @@ def theorems(wanted: str | None, as_json: bool) -> None:
         table.add_row(row["id"], row["status"], row["source"].split(" ")[0], row["title"])
     console(soft_wrap=True).print(table)
     click.echo("kernel-checked: Coq accepted a proof of the printed formal statement, which has no step floor.")
-    counts = {status: sum(row["status"] == status for row in stated) for status in STATUSES}
-    if false:
-        click.echo(f"refuted: {len(false)} claim once stated, no theorem; s6flow theorem ID shows the counterexample.")
-    click.echo(
-        f"{len(stated)} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    )
+    counts = rows.counts()
+    if false := counts.pop("refuted", 0):
+        click.echo(f"refuted: {false} claim once stated, no theorem; s6flow theorem ID shows the counterexample.")
+    total = sum(counts.values())
+    click.echo(f"{total} theorems: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
 
 
 @click.command()
@@ -56,27 +48,13 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
-    from s6flow.proofs import pages
-    from s6flow.proofs.refuted import REFUTED, refuted_blocks
-    from s6flow.proofs.registry import get
-    from s6flow.symbolic.derivation.document import render
+    from s6flow.api.library import theorem as page
 
-    if identifier in REFUTED and not as_json:
-        click.echo(render(identifier, refuted_blocks(REFUTED[identifier]), "markdown"))
-        return
-    found = get(identifier)
-    figures = _figures(identifier)
+    found = page(identifier)
     if as_json:
-        say_json({**pages.as_json(identifier), "figures": figures}, indent=1)
+        say_json(found.to_json(), indent=1)
         return
-    click.echo(render(found.id, pages.theorem_blocks(found, figures=figures), "markdown"))
-
-
-def _figures(identifier: str) -> list[str]:
-    """Ids of the figures that show a theorem; figures of the whole registry are not among them."""
-    from s6flow.paper_figures.catalogue import FIGURES
-
-    return [name for name, figure in FIGURES.items() if identifier in figure.theorems]
+    click.echo(found.markdown())
 
 
 @click.command("new-theorem")
@@ -120,31 +98,25 @@ def check(
     finite horizon can be seen. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
     run, because this backend cannot judge it.
     """
+    from s6flow.api.library import check as run
     from s6flow.files import write_atomic
-    from s6flow.numeric.checks.check import check as run
-    from s6flow.numeric.checks.engines import applicable, require
     from s6flow.progress import bar
-    from s6flow.proofs.registry import REGISTRY, get
 
-    require(backend)
-    chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())
-    able = [found for found in chosen if applicable(found, backend)]
-    left = [found.id for found in chosen if found not in able]
     printed = json_path == STDOUT
-    reports = []
     with bar("check") as progress:
-        for index, found in enumerate(able):
-            reports.append(run(found, backend, examples, seed, integrator=integrator))
-            progress(index + 1, len(able), found.id)
+
+        def say(done: int, total: int, report: CheckReport) -> None:
+            progress(done, total, report.id)
             if not printed:
-                click.echo(reports[-1].line())
-    failed = [report for report in reports if not report.verdict.passes]
-    document = {"schema": "s6flow-check/1", "backend": backend, "examples": examples, "seed": seed, "not_run": left}
-    text = json.dumps({**document, "reports": [report.as_json() for report in reports]}, indent=1) + "\n"
+                click.echo(report.line())
+
+        found = run(*identifiers, backend=backend, examples=examples, seed=seed, integrator=integrator, progress=say)
+    failed, left = found.failed, list(found.not_run)
+    text = json.dumps(found.to_json(), indent=1) + "\n"
     if printed:
         click.echo(text, nl=False)
     else:
-        _summary(reports, failed, left if identifiers else [], len(left), backend)
+        _summary(list(found), failed, left if identifiers else [], len(left), backend)
     if json_path is not None and not printed:
         say_written([write_atomic(json_path, text)])
     return 1 if failed else 3 if identifiers and left else 0

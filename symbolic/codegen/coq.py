@@ -67,7 +67,10 @@ def _natural(expression: sp.Expr) -> Text:
     base = sp.expand(expression - 1)
     if base.is_Symbol:
         return f"S {_wrap(_natural(base), ATOM)}", APPLICATION
-    raise CodegenError("an index must be a letter, its successor or a number", expression)
+    factor, letter = (expression - (rest := expression.subs(dict.fromkeys(expression.free_symbols, 0)))).as_coeff_Mul()
+    if letter.is_Symbol and factor > 0 and rest >= 0:
+        return f"({factor} * {_wrap(_natural(letter), ATOM)} + {rest})%nat", ATOM
+    raise CodegenError("an index must be a letter, a multiple of one with a number added, or a number", expression)
 
 
 def _real(e: sp.Expr) -> Text:
@@ -79,6 +82,10 @@ def _real(e: sp.Expr) -> Text:
         return f"{sign}{abs(e.p)} / {e.q}", PRODUCT
     if e == nt.floor:
         return FLOOR, ATOM
+    if e is sp.oo:
+        return "p_infty", ATOM
+    if e == nt.l:  # the number of a token, as a real number
+        return "INR (S l)", APPLICATION
     if isinstance(e, sp.Symbol):
         return e.name, _strength(e.name)
     if isinstance(e, sp.Indexed):
@@ -116,6 +123,10 @@ def _step(e: sp.Expr) -> Text | None:
     return None
 
 
+#: Lengths of axes in Coq, where R are the real numbers.
+_SIZES = {nt.N: "N", nt.D: "D", nt.R: "rank"}
+
+
 def _sum(e: sp.Sum) -> Text:
     *inner, (index, low, high) = e.limits
     body = sp.Sum(e.function, *inner) if inner else e.function
@@ -123,7 +134,7 @@ def _sum(e: sp.Sum) -> Text:
         function = _wrap((body.base.name, _strength(body.base.name)), ATOM)
     else:
         function = f"(fun {index} => {_real(body)[0]})"
-    count = high.name if high in (nt.N, nt.D, nt.R) else _wrap((f"S {_wrap(_natural(high), ATOM)}", APPLICATION), ATOM)
+    count = _SIZES[high] if high in _SIZES else _wrap((f"S {_wrap(_natural(high), ATOM)}", APPLICATION), ATOM)
     if low == 1:
         return f"sum_below {count} {function}", APPLICATION
     start = _wrap(_natural(low), ATOM)  # index j + 1 of the theory is S j from 0
@@ -223,7 +234,7 @@ _RELATIONS: tuple[tuple[Any, str, bool], ...] = (
     (sp.Ge, "<=", True),
 )
 #: Index letters that a relation may leave free, with the length of their axis.
-_BOUND = ((nt.n, nt.N), (nt.l, nt.L))
+_BOUND = ((nt.n, nt.N), (nt.d, nt.D), (nt.l, nt.L))
 
 
 def print_relation(relation: sp.Basic, strength: int = BINDER) -> str:
@@ -241,6 +252,8 @@ def print_relation(relation: sp.Basic, strength: int = BINDER) -> str:
 def _proposition(e: sp.Basic, strength: int) -> str:
     for kind, sign, turned in _RELATIONS:
         if isinstance(e, kind):
+            if e.rhs is sp.oo and sign == "<":  # of an extended real number
+                return f"Rbar_lt {_wrap(_real(e.lhs), ATOM)} {_real(e.rhs)[0]}"
             left, right = (_real(side)[0] for side in (reversed(e.args) if turned else e.args))
             return f"{left} {sign} {right}"
     for kind, word, own in ((sp.And, " /\\ ", 3), (sp.Or, " \\/ ", 2)):

@@ -13,8 +13,16 @@ from s6flow.numeric.experiments.model import ModelConfig, S6Stack
 from s6flow.numeric.experiments.run import load_source
 from s6flow.numeric.experiments.train import build_model
 from s6flow.numeric.experiments.update import Step, make_optimiser
-from s6flow.numeric.refinements import bake, channel_mu, constrain, reorder_tokens, restore_order, s6_layers, s6_shape
-from s6flow.numeric.refinements.reorder import TokenReorder
+from s6flow.numeric.refinements import (
+    TokenReorder,
+    bake,
+    channel_mu,
+    constrain,
+    reorder,
+    restore_order,
+    s6_layers,
+    s6_shape,
+)
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="not run: no CUDA device")]
 
@@ -110,10 +118,10 @@ def test_reordering_on_mamba_ssm(kernels) -> None:
     tokens = torch.randint(0, 64, (3, 40), device="cuda")
     before = model(tokens).logits
     same = lambda channels: TokenReorder(channels, lambda inputs: torch.zeros_like(inputs.tokens[..., 0]), "hard")  # noqa: E731
-    assert len(reorder_tokens(model, same)) == 2
+    assert len(reorder(model, same)) == 2
     torch.testing.assert_close(model(tokens).logits, before, atol=1e-4, rtol=1e-3)  # ties keep their order
     restore_order(model)
-    reorder_tokens(model, lambda channels: TokenReorder(channels, "growth", "hard"))
+    reorder(model, lambda channels: TokenReorder(channels, "growth", "hard"))
     assert (model(tokens).logits - before).abs().max() > 1e-3
     restore_order(model)
     torch.testing.assert_close(model(tokens).logits, before)

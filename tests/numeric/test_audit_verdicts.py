@@ -12,6 +12,7 @@ from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, ca
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import evaluate, inherited_limit
 from s6flow.numeric.criteria.phase_line import describe, fate_of
+from s6flow.numeric.criteria.reach import DISTANCES, negative_within
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import word
@@ -280,3 +281,44 @@ def test_verdicts_do_not_change_their_input() -> None:
     channel_verdicts(layer, numbers)
     for key, value in before.items():
         np.testing.assert_array_equal(numbers[key], value)
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [
+        (WITNESS, (1, 1, 1)),
+        # K < 0 from a sum of 1.52 on: neighbours reach ln(1 + e^(10 s)), which is just below and just above
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 1.5], "s": 0.12}, (0, 1, 1)),
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 1.5], "s": 0.14}, (1, 1, 1)),
+        # the same from below: with s < 0 the largest step is that of the least token, SiLU's minimum
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 1.5], "s": -0.1, "b": 1.22}, (0, 1, 1)),
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 1.5], "s": -0.6, "b": 1.22}, (1, 1, 1)),
+        # nothing up to 8 steps, something up to 128; and nothing there, though far tokens reach it
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 0.03], "s": 0.1}, (0, 0, 1)),
+        ({"mu": [-0.2, 2.0], "a": [0.0001, 0.006], "s": 0.1}, (0, 0, 0)),
+        # flat steps: sums are multiples of ln 2, and K < 0 between two of them only
+        ({"mu": [1.0, -6.0, 5.66], "a": [0.1, 2.0, 2.6], "s": 0.0}, (0, 0, 0)),
+    ],
+)
+def test_where_k_is_negative_on_tokens_that_silu_leaves(channel: dict[str, Any], expected: tuple[int, ...]) -> None:
+    columns = audit_layer(planted(channel), shuffles=2).columns
+    assert tuple(int(columns[f"K_negative_{distance}"][0]) for distance in DISTANCES) == expected
+
+
+def test_k_on_tokens_of_a_range_is_that_of_a_dense_scan() -> None:
+    rng = np.random.default_rng(4)
+    count, states = 400, 5
+    mu, a = rng.normal(size=(count, states)), np.exp(rng.uniform(-4, 1.5, size=(count, states)))
+    mu *= np.sign(mu.sum(axis=1))[:, None]
+    low = np.exp(rng.uniform(-4, 0, size=count))
+    high = low * np.exp(rng.uniform(0, 2, size=count))
+    found = negative_within(mu, a, low, high)
+    for index, distance in enumerate(DISTANCES):
+        seen = np.zeros(count, dtype=bool)
+        for tokens in range(1, distance + 1):
+            for step in np.linspace(tokens * low, tokens * high, 400 if tokens < 9 else 60):
+                terms = mu * np.exp(-a * step[:, None])
+                seen |= terms.sum(axis=1) < -1e-12 * np.abs(terms).sum(axis=1)
+        np.testing.assert_array_equal(found[index][found[index] != UNDECIDED] == 1, seen[found[index] != UNDECIDED])
+        assert (found[index] == UNDECIDED).sum() < 5
+        assert 20 < seen.sum() < count - 20

@@ -17,7 +17,7 @@ from s6flow.numeric.refinements import (
     TokenReorder,
     hard_order,
     published_reorder,
-    reorder_tokens,
+    reorder,
     reordering,
     restore_order,
     s6_layers,
@@ -158,21 +158,21 @@ def test_unsorted_output_keeps_gate_and_residual_aligned(first_mixer):
         mixer.conv1d.weight[:, 0, -1] = 1.0  # the convolution looks at its own token only
     hidden, shuffle = torch.randn(1, 6, 8), torch.tensor([3, 1, 5, 0, 2, 4])
     for unsort in (True, False):
-        reorder = TokenReorder(16, "growth", "hard", unsort=unsort)
-        plain, shuffled = (mixer_forward(mixer, h, reorder=reorder) for h in (hidden, hidden[:, shuffle]))
+        sorting = TokenReorder(16, "growth", "hard", unsort=unsort)
+        plain, shuffled = (mixer_forward(mixer, h, reorder=sorting) for h in (hidden, hidden[:, shuffle]))
         assert torch.allclose(shuffled, plain[:, shuffle], atol=1e-6) == unsort
 
 
 def test_published_form_adds_the_bias_twice_and_undoes_nothing(first_mixer):
     mixer, tokens = first_mixer, torch.randn(1, 5, 16)
-    reorder = published_reorder(16)
-    decided = reorder.decide(mixer, tokens)
+    sorting = published_reorder(16)
+    decided = sorting.decide(mixer, tokens)
     ordered = decided.sort(tokens)
     twin = copy.deepcopy(mixer)
     twin.dt_proj.bias.data.mul_(2)
-    out = reorder.run(mixer, tokens, None, lambda t, twice: s6_output(mixer, t, bias_twice=twice))
+    out = sorting(mixer, tokens)
     torch.testing.assert_close(out, s6_output(twin, ordered))
-    score = reorder.score(s6_inputs(mixer, tokens)[0]).squeeze(-1)
+    score = sorting.score(s6_inputs(mixer, tokens)[0]).squeeze(-1)
     torch.testing.assert_close(ordered, soft_permutation(score, 1.0, 1.0) @ tokens)
 
 
@@ -183,9 +183,9 @@ def test_growth_score_is_the_norm_growth_rate_of_a_lonely_token(first_mixer):
     tokens = torch.randn(7, 1, 16)  # seven sequences of one token
     push = s6_output(mixer, tokens)
     alone = (tokens * push).sum(-1) / tokens.square().sum(-1)
-    reorder = TokenReorder(16, "growth", "hard")
-    torch.testing.assert_close(reorder.scores(mixer, tokens), alone)
-    assert (reorder.scores(mixer, torch.zeros(1, 2, 16)) == 0).all()
+    sorting = TokenReorder(16, "growth", "hard")
+    torch.testing.assert_close(sorting.scores(mixer, tokens), alone)
+    assert (sorting.scores(mixer, torch.zeros(1, 2, 16)) == 0).all()
 
 
 def test_axis_growth_score_is_exact_on_a_channel_axis(first_mixer):
@@ -207,10 +207,10 @@ def test_wrapping_a_model_trains_and_comes_off(mode, tiny_mamba):
     keys = set(model.state_dict())
     tokens = torch.randint(0, 11, (2, 6))
     before = model.eval()(tokens, use_cache=False).logits
-    assert len(reorder_tokens(model, lambda channels: TokenReorder(channels, mode=mode))) == 2
+    assert len(reorder(model, lambda channels: TokenReorder(channels, mode=mode))) == 2
     extra = set(model.state_dict()) - keys
-    assert len(extra) == 2
-    assert all(key.endswith("mixer.reorder.score.weight") for key in extra)
+    assert len(extra) == 4
+    assert all(key.endswith(("mixer.reorder.score.weight", "mixer.reorder._extra_state")) for key in extra)
     model.train()(tokens, labels=tokens, use_cache=False).loss.backward()
     grads = [mixer.reorder.score.weight.grad for mixer in s6_layers(model).values()]
     assert all((grad is None) == (mode == "hard") for grad in grads)
@@ -223,10 +223,24 @@ def test_wrapping_a_model_trains_and_comes_off(mode, tiny_mamba):
     with pytest.raises(AssumptionError, match="use_cache=False"):
         model(tokens, use_cache=True)
     with pytest.raises(AssumptionError, match="reordered once"):
-        reorder_tokens(model)
+        reorder(model)
     assert len(restore_order(model)) == 2
     assert set(model.state_dict()) == keys
     torch.testing.assert_close(model(tokens, use_cache=False).logits, before)
+
+
+def test_it_is_called_like_a_module(first_mixer):
+    """The call is what a wrapped mixer runs: forward hooks see it, and it is the scan of sorted tokens, put back."""
+    mixer, tokens = first_mixer, torch.randn(2, 5, 16)
+    sorting, seen = TokenReorder(16, "growth", "hard"), []
+    sorting.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    called = sorting(mixer, tokens)
+    decided = sorting.decide(mixer, tokens)
+    torch.testing.assert_close(called, decided.unsort(s6_output(mixer, decided.sort(tokens))))
+    mixer_forward(mixer, torch.randn(2, 5, 8), reorder=sorting)
+    assert len(seen) == 2
+    with pytest.warns(DeprecationWarning, match="call the module"):
+        torch.testing.assert_close(sorting.run(mixer, tokens, None, None), called)
 
 
 def test_custom_and_random_scores(first_mixer):
@@ -248,9 +262,9 @@ def test_bad_input(first_mixer):
     with pytest.raises(FormatError, match="tau"):
         soft_permutation(torch.zeros(1, 2), tau=0.0)
     with pytest.raises(AssumptionError, match="at least one S6 layer"):
-        reorder_tokens(nn.Linear(2, 2))
+        reorder(nn.Linear(2, 2))
     mixer = first_mixer
     del mixer.out_proj
     with pytest.raises(FormatError, match="out_proj"):
-        reorder_tokens(mixer)
+        reorder(mixer)
     assert hard_order(torch.tensor([[0.0, float("nan"), -1.0]])).tolist() == [[2, 0, 1]]

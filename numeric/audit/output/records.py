@@ -22,6 +22,7 @@ from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.phase_line import describe
+from s6flow.numeric.criteria.reach import DISTANCES
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.proofs.registry import GROUPS
 from s6flow.proofs.status import status
@@ -85,6 +86,7 @@ def summary(report: AuditReport) -> dict[str, Any]:
         "one_sign_channels": report.flagged("one_sign")[0],
         "dichotomy_can_fail_channels": None if unknown == report.channels else can_fail,
         "dichotomy_unknown_channels": unknown,
+        "negative_within_channels": {str(k): report.flagged(f"K_negative_{k}")[0] for k in DISTANCES},
         "scenarios": {name: report.totals(f"scenario_{name}") for name in SIGNS},
         "theorems": {name: report.totals(f"theorem_{name}") for name in SIGNS},
     }
@@ -260,6 +262,7 @@ def schema() -> dict[str, Any]:
                     {
                         **dict.fromkeys(totals, count),
                         "dichotomy_can_fail_channels": counted,
+                        "negative_within_channels": _closed({str(k): count for k in DISTANCES}),
                         "scenarios": _closed(dict.fromkeys(SIGNS, tally)),
                         "theorems": _closed(dict.fromkeys(SIGNS, tally)),
                     }

@@ -12,7 +12,7 @@ from s6flow.numeric.audit.simulation.integrator import Simulation
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.health.verdicts import FATAL
-from s6flow.numeric.thresholds import GROWN
+from s6flow.numeric.thresholds import GROWN, TOKEN_HIGH, TOKEN_LOW
 from s6flow.symbolic.ends import NO_THEOREM, End, word
 
 __all__ = ["confusion", "how_to_read", "sentences"]
@@ -89,6 +89,13 @@ def _scenarios(report: AuditReport) -> Iterator[str]:
             f"The dichotomy can fail on {facts['dichotomy_can_fail_channels']} of {judged} channels without biases"
             + (f" ({unknown} undecided)" if unknown else "")
             + ": there a token can die out or stay finite while another reaches infinity."
+        )
+        counts = [
+            f"on {count} within {k} token{'s' * (k != '1')}" for k, count in facts["negative_within_channels"].items()
+        ]
+        yield (
+            f"That is for tokens of any size and distance. For tokens between {TOKEN_LOW:.2f} and {TOKEN_HIGH:g}, as SiLU "
+            f"leaves them, it can fail {', '.join(counts)} of one that reaches infinity."
         )
         certified = {word: n for word, n in report.totals("certified").items() if word != "not asked"}
         if certified:

@@ -11,8 +11,10 @@ l, n = nt.l, nt.n
 
 
 _written = sp.Sum(nt.S_B[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D)) + nt.beta_B[n]
-_own = sp.Sum(layer_cell().readout * _written, (n, 1, nt.N))
-_mean = Scan(sp.Integer(1), _own) / l
+#: C.B at token l, and its sum over the tokens up to here.
+own = sp.Sum(layer_cell().readout * _written, (n, 1, nt.N))
+total = Scan(sp.Integer(1), own)
+_mean = total / l
 _size = sp.Sum(
     sp.Sum(sp.Abs(nt.S_C[n, nt.e] * nt.x[l, nt.e]), (nt.e, 1, nt.D))
     * sp.Sum(sp.Abs(nt.S_B[n, nt.e] * nt.x[l, nt.e]), (nt.e, 1, nt.D)),

@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
@@ -25,50 +26,17 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "form-hyperbolic",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [0.0, 0.0],
-                "beta_C": [0.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.5],
-                "floor": 0.0,
-                "x": [[1.0, 1.0]],
-            },
+            layer([[-1.0, 0.0], [0.0, -1.0]], [[1.0, 1.0]], b=[0.0, 0.5]),
             "A negative definite form: convergence to zero.",
         ),
         Counterexample(
             "off-axes",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [0.0, 0.0],
-                "beta_C": [0.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.5],
-                "floor": 0.0,
-                "x": [[0.0, 1.0]],
-            },
+            layer([[1.0, 0.0], [0.0, -1.0]], [[0.0, 1.0]], b=[0.0, 0.5]),
             "On the second axis the form is negative throughout: convergence to zero.",
         ),
         Counterexample(
             "no-projection-bias",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [1.0, 0.0],
-                "beta_C": [1.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.5],
-                "floor": 0.0,
-                "x": [[1.0, 1.0]],
-            },
+            layer([[1.0, 0.0], [0.0, -1.0]], [[1.0, 1.0]], beta_B=[1.0, 0.0], beta_C=[1.0, 0.0], b=[0.0, 0.5]),
             "With biases the token settles on the shifted cone (x_1 + 1)^2 = x_2^2.",
         ),
     ),

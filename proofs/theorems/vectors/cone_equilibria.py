@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.layer import layer_cell
@@ -23,15 +24,12 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "no-projection-bias",
-            {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, -1.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]],
-             "beta_B": [0.0, 0.0], "beta_C": [1.0, 0.0], "a": [[1.0, 1.0], [1.0, 1.0]], "b": [0.0, 0.0], "floor": 0.0, "x": [[1.0, 1.0]]},
+            layer([[1.0, 0.0], [0.0, -1.0]], [[1.0, 1.0]], beta_C=[1.0, 0.0]),
             "C reads its bias too.",
         ),
         Counterexample(
             "on-cone",
-            {"S_B": [[1.0, 0.0], [0.0, 1.0]], "S_C": [[1.0, 0.0], [0.0, -1.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]],
-             "beta_B": [0.0, 0.0], "beta_C": [0.0, 0.0], "a": [[1.0, 1.0], [1.0, 1.0]], "b": [0.0, 0.0], "floor": 0.0,
-             "x": [[1.0, 0.5]]},
+            layer([[1.0, 0.0], [0.0, -1.0]], [[1.0, 0.5]]),
         ),
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
@@ -9,22 +10,6 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 l = nt.l
 constant = fm.all_tokens_constant().subs({fm.square: ob.square_0[l], fm.before: ob.constants_before[l]})
-
-
-def layer(S_C: list[list[float]], x: list[list[float]], bias: float = 0.0) -> dict[str, object]:
-    """Two channels and two states with S_B = 1 and one constant step ln 2."""
-    return {
-        "S_B": [[1.0, 0.0], [0.0, 1.0]],
-        "S_C": S_C,
-        "S_dt_in": [[0.0, 0.0]],
-        "S_dt_out": [[0.0], [0.0]],
-        "beta_B": [bias, bias],
-        "beta_C": [bias, bias],
-        "a": [[1.0, 1.0], [1.0, 1.0]],
-        "b": [0.0, 0.0],
-        "floor": 0.0,
-        "x": x,
-    }
 
 
 THEOREM = Theorem(
@@ -52,7 +37,7 @@ THEOREM = Theorem(
         ),
         Counterexample(
             "no-projection-bias",
-            layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1], [0.1, 0.1]], 1.0),
+            layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1], [0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]),
             "C.B = 2 - |x|^2 for token 1: a small token grows to the circle |x|^2 = 2 and stays there.",
         ),
     ),

@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
@@ -21,49 +22,16 @@ THEOREM = Theorem(
     options={"log_times": (-2.0, 0.0, 1.0, 2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     sharpness=Sharpness("attained for S_C^T S_B = -1 and one constant step", sp.Rational(99, 100)),
-    witness={
-        "S_B": [[1.0, 0.0], [0.0, 1.0]],
-        "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-        "S_dt_in": [[0.0, 0.0]],
-        "S_dt_out": [[0.0], [0.0]],
-        "beta_B": [0.0, 0.0],
-        "beta_C": [0.0, 0.0],
-        "a": [[1.0, 1.0], [1.0, 1.0]],
-        "b": [0.0, 0.0],
-        "floor": 0.0,
-        "x": [[0.6, 0.8]],
-    },
+    witness=layer([[-1.0, 0.0], [0.0, -1.0]], [[0.6, 0.8]]),
     counterexamples=(
         Counterexample(
             "no-projection-bias",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [1.0, 1.0],
-                "beta_C": [1.0, 1.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.0],
-                "floor": 0.0,
-                "x": [[0.1, 0.1]],
-            },
+            layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]),
             "C.B = 2 - |x|^2: a small token grows.",
         ),
         Counterexample(
             "form-negative",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, 0.5]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [0.0, 0.0],
-                "beta_C": [0.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.0],
-                "floor": 0.0,
-                "x": [[0.1, 0.9]],
-            },
+            layer([[-1.0, 0.0], [0.0, 0.5]], [[0.1, 0.9]]),
         ),
     ),
     evidence="symbolic",

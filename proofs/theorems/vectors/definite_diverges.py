@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
@@ -31,34 +32,12 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "no-projection-bias",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[1.0, 0.0], [0.0, 1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [1.0, 1.0],
-                "beta_C": [-1.0, -1.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.0],
-                "floor": 0.0,
-                "x": [[0.1, 0.1]],
-            },
+            layer([[1.0, 0.0], [0.0, 1.0]], [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[-1.0, -1.0]),
             "C.B = |x|^2 - 2: a small token shrinks.",
         ),
         Counterexample(
             "form-positive",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[1.0, 0.0], [0.0, -0.5]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [0.0, 0.0],
-                "beta_C": [0.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.0],
-                "floor": 0.0,
-                "x": [[0.1, 0.9]],
-            },
+            layer([[1.0, 0.0], [0.0, -0.5]], [[0.1, 0.9]]),
         ),
     ),
     evidence="symbolic",

@@ -2,8 +2,11 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
+
+NEGATIVE = [[-1.0, 0.0], [0.0, -1.0]]
 
 THEOREM = Theorem(
     id="radial",
@@ -29,38 +32,12 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "no-projection-bias",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [1.0, 1.0],
-                "beta_C": [1.0, 1.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 0.0],
-                "floor": 0.0,
-                "x": [[0.1, 0.1]],
-                "row": [0.0],
-                "bias": 0.0,
-            },
+            layer(NEGATIVE, [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]) | {"row": [0.0], "bias": 0.0},
             "Still radial, but C.B = 2 - |x|^2 decides, not the form.",
         ),
         Counterexample(
             "equal-steps",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [0.0, 0.0],
-                "beta_C": [0.0, 0.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [2.0, -2.0],
-                "floor": 0.0,
-                "x": [[2.0, 2.0]],
-                "row": [0.0],
-                "bias": 2.0,
-            },
+            layer(NEGATIVE, [[2.0, 2.0]], b=[2.0, -2.0]) | {"row": [0.0], "bias": 2.0},
         ),
     ),
     evidence="symbolic",

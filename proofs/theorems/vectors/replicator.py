@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from s6flow.proofs.systems import layer
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
@@ -47,18 +48,7 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "no-projection-bias",
-            {
-                "S_B": [[1.0, 0.0], [0.0, 1.0]],
-                "S_C": [[-1.0, 0.0], [0.0, -1.0]],
-                "S_dt_in": [[0.0, 0.0]],
-                "S_dt_out": [[0.0], [0.0]],
-                "beta_B": [1.0, 1.0],
-                "beta_C": [1.0, 1.0],
-                "a": [[1.0, 1.0], [1.0, 1.0]],
-                "b": [0.0, 1.0],
-                "floor": 0.0,
-                "x": [[0.5, 0.4]],
-            },
+            layer([[-1.0, 0.0], [0.0, -1.0]], [[0.5, 0.4]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0], b=[0.0, 1.0]),
             "C.B stands in the place of the form then.",
         ),
     ),

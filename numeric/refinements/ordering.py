@@ -6,6 +6,7 @@ carries no causality.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, get_args
@@ -16,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from s6flow.errors import AssumptionError, FormatError
-from s6flow.numeric.refinements.layers import channel_mu, s6_layers, s6_shape
-from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs
+from s6flow.numeric.refinements.layers import channel_mu, s6_layers, s6_shape, selected
+from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output
+from s6flow.numeric.refinements.records import differences, record
 from s6flow.numeric.refinements.scores import SCORES, Score, ScoreInputs
 from s6flow.numeric.refinements.softsort import Reordering, reordering
 
@@ -25,6 +27,7 @@ __all__ = [
     "Mode",
     "TokenReorder",
     "published_reorder",
+    "reorder",
     "reorder_tokens",
     "restore_order",
 ]
@@ -71,7 +74,9 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         self.channels, self.mode, self.tau, self.p = channels, mode, tau, p
         self.unsort, self.bias_twice = unsort, bias_twice
         self.score = nn.Linear(channels, 1, bias=False) if score == "linear" else None
+        self._score = score if isinstance(score, str) else f"{getattr(score, '__name__', type(score).__name__)}()"
         self._rule: Score | None = None if score == "linear" else SCORES[score] if isinstance(score, str) else score
+        self.register_load_state_dict_pre_hook(_fill_record)
 
     def scores(self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token"]:
         """Importance of every token [1]."""
@@ -113,21 +118,54 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
             scores = self.scores(mixer, tokens)
         return reordering(scores, self.mode, self.tau, self.p, mask)
 
-    def run(
+    def forward(
         self,
         mixer: nn.Module,
         tokens: Float[Tensor, "batch token channel"],
-        mask: Bool[Tensor, "batch token"] | None,
-        scan: Callable[[Tensor, bool], Tensor],
+        mask: Bool[Tensor, "batch token"] | None = None,
+        scan: Callable[[Tensor, bool], Tensor] | None = None,
     ) -> Float[Tensor, "batch token channel"]:
-        """Sort, scan (Delta, B and C are computed from the sorted tokens), and undo the order if asked."""
+        """Sort, scan (Delta, B and C are computed from the sorted tokens), and undo the order if asked.
+
+        Args:
+            mixer: the layer whose tokens these are.
+            tokens: what enters its scan [1].
+            mask: True for real tokens.
+            scan: from tokens and whether to add the Delta bias twice to outputs; the mixer's S6 layer by default.
+        """
         decided = self.decide(mixer, tokens, mask)
-        out = scan(decided.sort(tokens), self.bias_twice)
+        ordered = decided.sort(tokens)
+        out = s6_output(mixer, ordered, bias_twice=self.bias_twice) if scan is None else scan(ordered, self.bias_twice)
         return decided.unsort(out) if self.unsort else out
+
+    def run(self, *arguments: Any) -> Tensor:
+        """The module's call, by its name of version 0.1."""
+        warnings.warn("TokenReorder.run is deprecated: call the module", DeprecationWarning, stacklevel=2)
+        return self(*arguments)  # type: ignore[no-any-return]
+
+    def get_extra_state(self) -> Tensor:
+        """The settings, so that no state dict of a reordered model passes for one of a plain model."""
+        return record(
+            score=self._score, mode=self.mode, tau=self.tau, p=self.p, unsort=self.unsort, bias_twice=self.bias_twice
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Warn of weights that were saved under other settings; this module's own stay.
+
+        Raises: FormatError: no record.
+        """
+        found = differences(state, self.get_extra_state())
+        if found:
+            warnings.warn(f"a reordering was saved under other settings: {found}; those here stay", stacklevel=2)
 
     def extra_repr(self) -> str:
         """Shown when the model is printed."""
         return f"{self.mode}, tau={self.tau:g}, p={self.p:g}, unsort={self.unsort}, bias_twice={self.bias_twice}"
+
+
+def _fill_record(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Weights of plain models and of version 0.1 have no record: that alone is nothing missing."""
+    state.setdefault(f"{prefix}_extra_state", module.get_extra_state())
 
 
 def published_reorder(channels: int) -> TokenReorder:
@@ -156,7 +194,7 @@ def _forward(
     return mixer_forward(self, hidden_states, mask=mask, reorder=self.reorder)
 
 
-def reorder_tokens(
+def reorder(
     model: nn.Module,
     make: Callable[[int], TokenReorder] = TokenReorder,
     *,
@@ -164,8 +202,9 @@ def reorder_tokens(
 ) -> list[str]:
     """Reorder the tokens of every S6 layer of a model, in place.
 
-    The reordering becomes the mixer's submodule `reorder` and its forward is replaced; all other state_dict
-    keys stay.
+    The reordering becomes the mixer's submodule `reorder` and its forward is replaced. All other state_dict keys stay;
+    `reorder.score.weight` (where the score is learned) and a record of the settings join them, so that a plain model
+    that loads the weights reports them as unexpected rather than computing another function in silence.
 
     Args:
         model: any module that holds mamba-ssm or Hugging Face Mamba-1 mixers.
@@ -175,9 +214,7 @@ def reorder_tokens(
     Raises: AssumptionError: no S6 layer, or one that is wrapped already; FormatError: a mixer of another
         layout.
     """
-    layers = {name: mixer for name, mixer in s6_layers(model).items() if where is None or where(name)}
-    if not layers:
-        raise AssumptionError("where=... must leave at least one S6 layer", "none", type(model).__name__, "Widen it.")
+    layers = selected(model, where)
     for name, mixer in layers.items():
         missing = [part for part in ("in_proj", "conv1d", "out_proj", "D") if not hasattr(mixer, part)]
         if missing:
@@ -191,8 +228,12 @@ def reorder_tokens(
     return list(layers)
 
 
+#: Its name in version 0.1.
+reorder_tokens = reorder
+
+
 def restore_order(model: nn.Module) -> list[str]:
-    """Remove what `reorder_tokens` added.
+    """Remove what `reorder` added.
 
     Returns: the names of the layers restored.
     """
