@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test nightly lint prove figures docs-theory bench dist clean
+.PHONY: demo test nightly lint prove figures generated docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -43,8 +43,13 @@ prove: $(VENV)/.demo
 figures: $(VENV)/.demo
 	$(BIN)/s6flow figures
 
-docs-theory: $(VENV)/.demo
+# committed files that are written from the code: boxes of docs/theory and their headings, then the index of the
+# library, which cites these, coefficients of integrators, and the pages on health
+generated docs-theory: $(VENV)/.demo
 	$(BIN)/python -m s6flow.proofs.boxes docs/theory
+	$(BIN)/python -m s6flow.proofs.index
+	$(BIN)/python -m s6flow.numeric.flow.pairs
+	$(BIN)/python -m s6flow.numeric.health.pages
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/audit.py

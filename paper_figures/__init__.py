@@ -1,8 +1,25 @@
-"""The paper's figures: each is data() and draw(), drawn by one command, with captions made from theorem values."""
+"""The paper's figures: each is data() and draw(), drawn by one command, with captions made from theorem values.
 
-from s6flow.paper_figures.blocks import figure_blocks
-from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.draw import Outcome, Report, draw_figures
-from s6flow.paper_figures.index import index_page
+What it offers is imported when it is first asked for: the table of figures is also read by what draws none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from s6flow.paper_figures.blocks import figure_blocks
+    from s6flow.paper_figures.catalogue import FIGURES
+    from s6flow.paper_figures.draw import Outcome, Report, draw_figures
+    from s6flow.paper_figures.index import index_page
 
 __all__ = ["FIGURES", "Outcome", "Report", "draw_figures", "figure_blocks", "index_page"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from s6flow.paper_figures import blocks, catalogue, draw, index
+
+    homes = {"FIGURES": catalogue, "figure_blocks": blocks, "index_page": index}
+    return getattr(homes.get(name, draw), name)

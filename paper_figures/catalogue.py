@@ -14,6 +14,13 @@ _BENCHMARKS = "paper_figures/measured/*.json"  # a link to benchmarks/results, s
 
 _ROWS = (
     Figure(
+        "overview",
+        "Overview: a health map of checkpoints, and a flow with its three ends",
+        "overview",
+        ("convergence-rate", "slow-log-rate", "fast-bound"),
+        inputs=("numeric/zoo/zoo.json",),
+    ),
+    Figure(
         "convergence",
         "Convergence: bound, exact constants and fading attention",
         "convergence",

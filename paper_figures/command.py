@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.paper_figures.draw import Outcome, draw_figures
+
+if TYPE_CHECKING:
+    from s6flow.paper_figures.draw import Outcome
 
 __all__ = ["figures"]
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of figures that are not on the line yet."""
+    named = context.params.get("names") or ()
+    rows = {name: figure.title for name, figure in FIGURES.items() if name not in named}
+    return [CompletionItem(name, help=title) for name, title in rows.items() if name.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=_complete)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -39,6 +50,8 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
         for name, figure in FIGURES.items():
             click.echo(f"{name:17} {figure.title}")
         return 0
+
+    from s6flow.paper_figures.draw import draw_figures
 
     def say(outcome: Outcome, number: int, total: int) -> None:
         click.echo(f"[{number:2}/{total}] {outcome.line()}")

@@ -9,11 +9,15 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from s6flow.errors import S6FlowError
-from s6flow.paper_figures.figure import Figure, result_files
-from s6flow.provenance import code_digest, package_root, source_files
+from s6flow.files import write_atomic
+from s6flow.paper_figures.figure import Figure, shown_files
+from s6flow.provenance import bytes_digest, code_digest, package_root, source_files
+from s6flow.symbolic.codegen.cache import cache_folder
 
 __all__ = ["code_of", "figure_digest", "versions"]
 
@@ -54,11 +58,31 @@ def versions(figure: Figure) -> dict[str, str]:
 def figure_digest(figure: Figure) -> str:
     """Digest of code, statements, results, style and versions.
 
+    It is remembered in the user's cache for the package as it is, byte by byte: parsing all code takes longer than a
+    run with nothing to draw may. A folder that cannot be used only costs time.
+
     Raises: S6FlowError: a file cannot be read.
     """
+    shown = [hashlib.sha256(file.read_bytes()).hexdigest() for file in shown_files(figure)]
+    whole = repr((bytes_digest(), figure, sorted(versions(figure).items()), shown))
+    key = hashlib.sha256(whole.encode()).hexdigest()[:20]
+    path = cache_folder() / f"figure_{key}.digest"
+    try:
+        known = path.read_text()
+    except (OSError, ValueError):
+        known = ""
+    if re.fullmatch(r"[0-9a-f]{20}", known):
+        return known
+    digest = _parsed(figure)
+    with suppress(OSError, S6FlowError):
+        write_atomic(path, digest, 0o600)
+    return digest
+
+
+def _parsed(figure: Figure) -> str:
     roots = (figure.path, f"{__package__}.{_RENDER}")
     modules = {name for root in roots for name in code_of(root)}
-    data = result_files(figure)
+    data = shown_files(figure)
     if any(name.endswith(f".proofs.{_REGISTRY}") for name in modules):
         data += _statements(figure)
     try:

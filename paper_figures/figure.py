@@ -7,18 +7,29 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from s6flow.errors import S6FlowError
 from s6flow.provenance import package_root
 
-__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+__all__ = ["Canvas", "Data", "Drawing", "Figure", "FigureUnavailable", "as_data", "result_files", "shown_files"]
 
 Data = dict[str, NDArray[Any]]
+
+
+def __getattr__(name: str) -> Any:
+    """`Canvas` is Matplotlib's figure, imported where something is drawn: the table of figures is read without it."""
+    if name != "Canvas":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from matplotlib.figure import Figure
+
+    return Figure
 
 
 class FigureUnavailable(S6FlowError):
@@ -55,6 +66,7 @@ class Figure:
         theorems: ids of the theorems whose content it shows.
         packages: optional distributions that it reads data from.
         results: committed result files that it shows, as patterns below the package's root.
+        inputs: other committed files that it shows; `--check` does not judge them.
     """
 
     name: str
@@ -63,6 +75,7 @@ class Figure:
     theorems: tuple[str, ...]
     packages: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -84,11 +97,20 @@ class Figure:
 
 def result_files(figure: Figure) -> list[Path]:
     """Committed result files that the figure shows, those that exist."""
+    return _existing(figure.results)
+
+
+def shown_files(figure: Figure) -> list[Path]:
+    """Every committed file that the figure shows, those that exist."""
+    return _existing(figure.results + figure.inputs)
+
+
+def _existing(patterns: tuple[str, ...]) -> list[Path]:
     base = package_root()
     return sorted(
         {
             path.resolve()
-            for pattern in figure.results
+            for pattern in patterns
             for root in (base, base.resolve().parent)
             for path in root.glob(pattern)
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.record import read_record
-from s6flow.symbolic.derivation.latex import inline_parts, math_html
+from s6flow.symbolic.derivation.inline import inline_parts, math_html
 
 __all__ = ["index_page"]
 

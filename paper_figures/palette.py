@@ -34,6 +34,7 @@ __all__ = [
     "parts",
     "power",
     "shade",
+    "sides",
     "stacked",
     "token_style",
 ]
@@ -138,6 +139,11 @@ def shade(part: float) -> tuple[float, float, float, float]:
 def parts(canvas: Canvas, *ratios: float) -> list[SubFigure]:
     """Parts of a figure under each other, each with its own layout."""
     return list(cast(Any, canvas.subfigures(len(ratios), 1, height_ratios=ratios)))
+
+
+def sides(canvas: Canvas, *ratios: float) -> list[SubFigure]:
+    """Parts of a figure side by side, each with its own layout."""
+    return list(cast(Any, canvas.subfigures(1, len(ratios), width_ratios=ratios)))
 
 
 def pair(part: SubFigure, *ratios: float) -> tuple[Axes, Axes]:

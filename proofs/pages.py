@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from s6flow.proofs import theorem_page
 from s6flow.proofs.dependencies import kernel_uses, proof_place, statement_place
 from s6flow.proofs.formal import reached
 from s6flow.proofs.formal.differences import differences, stated
@@ -15,17 +16,17 @@ from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
+from s6flow.symbolic.derivation.document import Block
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
 from s6flow.symbolic.sections import resolve, spelled
 from s6flow.symbolic.theorem import Theorem
+from s6flow.text import counted
 
 __all__ = [
     "as_json",
     "formal_blocks",
     "letter_rows",
-    "library_blocks",
     "list_text",
     "listing",
     "page_text",
@@ -95,6 +96,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         "checked": None if theorem.finite is None else conclusion_latex(theorem.finite),
         "proof": _proof(theorem) if prove else [],
         "sharpness": None if theorem.sharpness is None else theorem.sharpness.claim,
+        "tightened": None if theorem.sharpness is None else conclusion_latex(theorem.sharpness.tightened),
         "witness": None if theorem.witness is None else _plain(theorem.witness),
         "counterexamples": [
             {"drops": example.drops, "data": _plain(example.data), "note": example.note}
@@ -157,10 +159,8 @@ def page_text(key: str, backend: str = "numpy") -> str:
         lines += ["Checked at finite time as:", f"  {content['checked']}"]
     lines += ["", "Proof steps:"] if content["proof"] else ["", "Proof steps: none; the evidence is numerical."]
     for step in content["proof"]:
-        count = len(step["residuals"])
-        lines.append(
-            f"  {step['step']} [{step['state']}, {count} residual{'' if count == 1 else 's'}]: {step['because']}"
-        )
+        residuals = counted(len(step["residuals"]), "residual")
+        lines.append(f"  {step['step']} [{step['state']}, {residuals}]: {step['because']}")
     if content["witness"]:
         lines += ["", f"Witness: {content['witness']}"]
     for example in content["counterexamples"]:
@@ -205,78 +205,11 @@ def table1_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _typeset(row: dict[str, str]) -> str:
-    """The letter with its index, if it has one."""
-    return row["latex"].format("l") if "{0}" in row["latex"] else row["latex"]
-
-
 def formal_blocks(theorem: Theorem) -> list[Block]:
     """What of a theorem is stated formally, and where each statement says more or less than its page."""
-    blocks: list[Block] = []
-    if formal_part := reached(theorem.id):
-        blocks.append(Paragraph(formal_part))
-    grouped: dict[str, list[str]] = {}
-    for row in differences(theorem.id):
-        grouped.setdefault(row.statement, []).append(row.text)
-    for name, texts in grouped.items():
-        blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
-    return blocks
+    return theorem_page.formal_blocks({"reached": reached(theorem.id), "differences": _differences(theorem)})
 
 
 def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] = ()) -> list[Block]:
-    """One theorem as document blocks: statement, proof with residuals, witness, counterexamples, places, generated code.
-
-    Args:
-        figures: ids of the figures that show it, which the caller knows.
-    """
-    content = as_json(theorem.id)
-    blocks: list[Block] = [
-        Heading(f"{theorem.id}: {theorem.title}", 3, f"theorem-{theorem.id}"),
-        Paragraph(f"Status: {content['status']}. Source: {spelled(theorem.source)}; {theorem.kind}."),
-        Paragraph("Theory: " + ", ".join(f"`{link}`" for link in content["theory"]) + "."),
-    ]
-    blocks += formal_blocks(theorem)
-    if theorem.assumptions:
-        words = "; ".join(f"{row['words']} (${row['latex']}$)" for row in content["assumptions"])
-        blocks.append(Paragraph(f"Assumptions: {words}."))
-    blocks.append(Paragraph(f"Conclusion: ${content['conclusion']}$."))
-    if content["checked"]:
-        blocks.append(Paragraph(f"Checked at finite time as: ${content['checked']}$."))
-    for step in content["proof"]:
-        count = len(step["residuals"])
-        plural = "residual" if count == 1 else "residuals"
-        blocks.append(Paragraph(f"Step `{step['step']}` ({count} {plural}: {step['state']}). {step['because']}"))
-    if theorem.sharpness is not None:
-        tightened = conclusion_latex(theorem.sharpness.tightened)
-        blocks.append(Paragraph(f"Sharp: {theorem.sharpness.claim}. With $\\chi = {tightened}$ the witness breaks it."))
-    if content["witness"]:
-        blocks.append(Paragraph(f"Witness: `{content['witness']}`."))
-    for row in content["counterexamples"]:
-        blocks.append(
-            Paragraph(f"Without `{row['drops']}` the conclusion fails: `{row['data']}`. {row['note']}".rstrip())
-        )
-    for key, reason in content["unbroken"].items():
-        blocks.append(Paragraph(f"Without `{key}` no counterexample is given: {reason}"))
-    if theorem.notes:
-        blocks.append(Paragraph(theorem.notes))
-    meant = "; ".join(f"${_typeset(row)}$ {row['meaning']} ({row['domain']})" for row in content["letters"].values())
-    if meant:
-        blocks.append(Paragraph(f"Letters: {meant}."))
-    places = [f"`{content['file']}`", f"measurement `{content['measurement']}`"]
-    places += [
-        f"`{row['statement']}` stated at `{row['stated']}`, proved at `{row['proved']}`" for row in content["places"]
-    ]
-    places += [f"uses {', '.join(f'`{key}`' for key in theorem.uses)}"] if theorem.uses else []
-    places += [f"figures {', '.join(f'`{name}`' for name in figures)}"] if figures else []
-    blocks.append(Paragraph(f"Where: {'; '.join(places)}."))
-    if code:
-        blocks.append(Listing(content["code"]))
-    return blocks
-
-
-def library_blocks() -> list[Block]:
-    """The whole library as a chapter, without generated code."""
-    blocks: list[Block] = [Heading("Theorems")]
-    for theorem in REGISTRY.values():
-        blocks += theorem_blocks(theorem, code=False)
-    return blocks
+    """One theorem as document blocks, computed now; see `theorem_page`."""
+    return theorem_page.theorem_page(as_json(theorem.id), code, figures)

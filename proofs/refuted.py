@@ -12,15 +12,17 @@ from typing import Any
 import sympy as sp
 
 from s6flow.errors import TheoremError
+from s6flow.proofs.pages import letter_rows
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.systems import layer
+from s6flow.proofs.theorem_page import refuted_page
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.assumptions import assumption
-from s6flow.symbolic.derivation.document import Block, Heading, Listing, Paragraph
+from s6flow.symbolic.derivation.document import Block
 from s6flow.symbolic.observables import conclusion_latex
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["REFUTED", "Refuted", "refuted_blocks", "refuted_listing"]
+__all__ = ["REFUTED", "Refuted", "refuted_blocks", "refuted_json", "refuted_listing"]
 
 
 @dataclass(frozen=True)
@@ -85,29 +87,34 @@ REFUTED: dict[str, Refuted] = {row.claim.id: row for row in _TABLE}
 
 def refuted_listing() -> list[dict[str, str]]:
     """One row a refuted claim, with the keys of a theorem's row."""
-    return [
-        {
-            "id": row.claim.id,
-            "status": "refuted",
-            "source": row.claim.source,
-            "section": row.claim.section,
-            "kind": row.claim.kind,
-            "title": f"{row.claim.title} (false; instead: {row.instead})",
-        }
-        for row in REFUTED.values()
-    ]
+    keys = ("id", "status", "source", "section", "kind", "title")
+    return [{key: content[key] for key in keys} for content in map(refuted_json, REFUTED.values())]
+
+
+def refuted_json(row: Refuted) -> dict[str, Any]:
+    """Everything about one refuted claim as plain data."""
+    return {
+        "id": row.claim.id,
+        "title": f"{row.claim.title} (false; instead: {row.instead})",
+        "claim": row.claim.title,
+        "status": "refuted",
+        "source": row.claim.source,
+        "section": row.claim.section,
+        "kind": row.claim.kind,
+        "instead": row.instead,
+        "letters": letter_rows(row.claim),
+        "assumptions": [
+            {"key": key, "words": assumption(key).words, "latex": assumption(key).latex}
+            for key in row.claim.assumptions
+        ],
+        "conclusion": conclusion_latex(row.claim.conclusion),
+        "proof": [],
+        "notes": row.claim.notes,
+        "why": row.why,
+        "data": dict(row.data),
+    }
 
 
 def refuted_blocks(row: Refuted) -> list[Block]:
-    """The page of a refuted claim: what it said, and the system that breaks it."""
-    system = "\n".join(f"{name} = {value}" for name, value in row.data.items())
-    return [
-        Heading(f"{row.claim.id}: {row.claim.title}", 3, f"refuted-{row.claim.id}"),
-        Paragraph(
-            f"Status: refuted. Source: {row.claim.source}; theory {row.claim.section}. Instead: `{row.instead}`."
-        ),
-        Paragraph("Assumptions: " + "; ".join(assumption(key).words for key in row.claim.assumptions) + "."),
-        Paragraph(f"Claimed: ${conclusion_latex(row.claim.conclusion)}$. {row.claim.notes}"),
-        Paragraph(f"Counterexample. {row.why}"),
-        Listing(system),
-    ]
+    """The page of a refuted claim, computed now; see `theorem_page`."""
+    return refuted_page(refuted_json(row))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from s6flow import text
 from s6flow.errors import TheoremError
 from s6flow.symbolic.theorem import Theorem
 
@@ -18,41 +17,53 @@ __all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near"]
 GROUPS = (
     "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors", "state",
 )  # fmt: skip
+_FOLDER = Path(__file__).parent / "theorems"
 
 
 @cache
-def _load() -> dict[str, Theorem]:
-    found: dict[str, Theorem] = {}
-    for group in GROUPS:
-        package = importlib.import_module(f"s6flow.proofs.theorems.{group}")
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
-            module = importlib.import_module(f"s6flow.proofs.theorems.{group}.{info.name}")
-            theorem = getattr(module, "THEOREM", None)
-            where = f"proofs/theorems/{group}/{info.name}.py"
-            if not isinstance(theorem, Theorem):
-                raise TheoremError("a theorem file must define THEOREM", None, where)
-            if theorem.id.replace("-", "_") != info.name:
-                raise TheoremError("a theorem file must be named after its id", theorem.id, where)
-            if theorem.id in found:
-                raise TheoremError("theorem ids must be unique", theorem.id, where)
-            found[theorem.id] = theorem
-    for theorem in found.values():
-        if unknown := set(theorem.uses) - set(found):
-            raise TheoremError("a proof must use theorems of the registry", ", ".join(sorted(unknown)), theorem.id)
+def _groups() -> dict[str, str]:
+    """Theorem id -> its group, read off the names of files, in the order of the theory."""
+    found: dict[str, str] = {}
+    for name in GROUPS:
+        for path in sorted((_FOLDER / name).glob("[!_]*.py")):
+            key = path.stem.replace("_", "-")
+            if key in found:
+                raise TheoremError("theorem ids must be unique", key, f"{found[key]} and {name}")
+            found[key] = name
     return found
 
 
+@cache
+def _load(key: str) -> Theorem:
+    """One theorem: its file is imported, and checked against the others by their names alone."""
+    name = key.replace("-", "_")
+    module = importlib.import_module(f"s6flow.proofs.theorems.{_groups()[key]}.{name}")
+    theorem, where = getattr(module, "THEOREM", None), f"proofs/theorems/{_groups()[key]}/{name}.py"
+    if not isinstance(theorem, Theorem):
+        raise TheoremError("a theorem file must define THEOREM", None, where)
+    if theorem.id != key:
+        raise TheoremError("a theorem file must be named after its id", theorem.id, where)
+    if unknown := set(theorem.uses) - set(_groups()):
+        raise TheoremError("a proof must use theorems of the registry", ", ".join(sorted(unknown)), key)
+    return theorem
+
+
 class Registry(Mapping[str, Theorem]):
-    """Theorem id -> theorem, in the order of the theory; loaded when first read."""
+    """Theorem id -> theorem, in the order of the theory; each is loaded when it is first read."""
 
     def __getitem__(self, key: str) -> Theorem:
-        return _load()[key]
+        if key not in self:
+            raise KeyError(key)
+        return _load(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in _groups()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_load())
+        return iter(_groups())
 
     def __len__(self) -> int:
-        return len(_load())
+        return len(_groups())
 
 
 REGISTRY = Registry()
@@ -60,7 +71,7 @@ REGISTRY = Registry()
 
 def near(key: str) -> list[str]:
     """Ids that contain `key` or look like it; none if there is no such thing."""
-    return [name for name in REGISTRY if key in name][:3] or difflib.get_close_matches(key, REGISTRY, 3, 0.7)
+    return text.near(key, REGISTRY)
 
 
 def get(key: str) -> Theorem:
@@ -77,5 +88,4 @@ def get(key: str) -> Theorem:
 
 def group(theorem: Theorem) -> str:
     """The folder under proofs/theorems that holds the theorem's file."""
-    name = theorem.id.replace("-", "_") + ".py"
-    return next(g for g in GROUPS if (Path(__file__).parent / "theorems" / g / name).exists())
+    return _groups()[theorem.id]

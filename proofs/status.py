@@ -6,10 +6,12 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from s6flow.proofs.formal import whole_statements
 from s6flow.proofs.prove import recorded
-from s6flow.symbolic.theorem import Theorem
+
+if TYPE_CHECKING:
+    from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["CERTIFICATES", "STATUSES", "certified", "formal", "status"]
 
@@ -25,9 +27,13 @@ def _record() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _statements() -> dict[str, list[str]]:
+    """Theorem id -> its whole statements, read off the template: printing them all takes seconds."""
+    from s6flow.proofs.formal.differences import stated  # brings SymPy, which the words for statuses do not need
+
     names: dict[str, list[str]] = {}
-    for name, identifier in whole_statements().items():
-        names.setdefault(identifier, []).append(name)
+    for row in stated():
+        if not row.case:
+            names.setdefault(row.id, []).append(row.name)
     return names
 
 

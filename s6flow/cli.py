@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
-from click.shell_completion import shell_complete
+from click.shell_completion import CompletionItem, shell_complete
 
 from s6flow import __version__
 from s6flow.errors import S6FlowError
 from s6flow.text import shown
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "EXIT_STATUSES", "cli", "main"]
 
 #: Command -> (module of s6flow.commands, what it does). Modules are imported when their command runs.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "theorems": ("theorems", "List the theorems with status and source."),
     "theorem": ("theorems", "Show one theorem: statement, assumptions, proof, witness, generated code."),
     "new-theorem": ("theorems", "Write the file of a new theorem; list what is at hand for it."),
-    "check": ("theorems", "Test theorems on a backend: verdict, smallest margin and where."),
+    "check": ("check", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
     "diff": ("diff", "Compare two checkpoints: health, signs of mu, memory, weights."),
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),
@@ -38,6 +38,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+#: Exit status -> when; `s6flow --help` and docs/terminal.md print it.
+EXIT_STATUSES: dict[int, str] = {
+    0: "all went well; also where the reader of the output has gone, as in s6flow theorems | head",
+    1: "an error, in one line on stderr; check: a verdict does not pass",
+    2: "wrong usage: an unknown command or option, a value that is not of its type",
+    3: "not whole: audit withheld damaged layers, simulate failed before its end, figures skipped one, "
+    "check could not judge a theorem that was named, experiment ran out of time",
+    4: "figures --check: a committed result that a figure shows is stale",
+    130: "interrupted (Ctrl-C); no file was left half written",
+    143: "terminated; no file was left half written",
+}
 #: Set by the shell while it completes a command.
 _COMPLETE = "_S6FLOW_COMPLETE"
 
@@ -55,6 +66,15 @@ class _Lazy(click.Group):
         command = getattr(module, name.replace("-", "_"))
         assert isinstance(command, click.Command), "commands are click commands"
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by the table, so that none is imported, and options."""
+        names = [CompletionItem(name, help=row[1]) for name, row in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(status), when) for status, when in EXIT_STATUSES.items()])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

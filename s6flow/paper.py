@@ -19,7 +19,7 @@ def paper_blocks(theorems: bool = True, figures: Path | None = None) -> list[Blo
     """
     blocks = derivation_blocks()
     if theorems:
-        from s6flow.proofs.pages import library_blocks
+        from s6flow.proofs.index import library_blocks
 
         blocks += library_blocks()
     if figures is not None:

@@ -34,9 +34,14 @@ def _over_states(body: sp.Expr) -> sp.Expr:
     return sp.Sum(body, (n, 1, nt.N))
 
 
+@cache
+def _step_at_x() -> sp.Expr:
+    return sp.cancel(-flow_cell().gate.args[0] / nt.a[n])
+
+
 def delta(token: sp.Expr) -> sp.Expr:
     """Delta at a token value: read off the flow cell's gate, exp(-a_n Delta)."""
-    return sp.cancel(-flow_cell().gate.args[0] / nt.a[n]).subs(nt.x[l], token)
+    return _step_at_x().subs(nt.x[l], token)
 
 
 def gate(token: sp.Expr) -> sp.Expr:

@@ -11,6 +11,7 @@ generator lowers and what the derivation unrolls.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -97,6 +98,7 @@ def layer_cell() -> ScanCell:
     )
 
 
+@cache
 def axis_cell() -> ScanCell:
     """The layer on a channel axis: one token value x_l, N states (theory 3 and 8b).
 
@@ -138,6 +140,7 @@ def _drop_channel(part: sp.Expr) -> sp.Expr:
     )
 
 
+@cache
 def flow_cell() -> ScanCell:
     """The bilinear flow x_l' = x_l F_l: no projection bias, so that F_l is read with weight one.
 

@@ -304,6 +304,7 @@ def assemble(channels: int, *parts: Mapping[str, np.ndarray | Labels]) -> dict[s
 #: What the flow leaves out of the network that the weights come from; said in every report.
 DROPPED: tuple[tuple[str, str], ...] = (
     ("conv1d", "the short causal convolution before the scan mixes neighbouring tokens"),
+    ("SiLU", f"what enters the scan is never below {TOKEN_LOW:.2f}, so that tokens of both signs are not alike"),
     ("SiLU gate", "the gated branch multiplies the output and can switch it off"),
     ("norms", "normalisation between layers rescales tokens, so none can really diverge"),
     ("D skip", "the direct path x_l' = x_l (F_l + D) adds a growth rate of its own"),

@@ -21,6 +21,7 @@ from s6flow.numeric.checks.shared import Data, Observed
 from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
 from s6flow.proofs.registry import get
 from s6flow.symbolic.theorem import Theorem
+from s6flow.text import counted
 
 __all__ = [
     "CheckReport",
@@ -86,9 +87,11 @@ class CheckReport:
     def line(self) -> str:
         """One line for a terminal."""
         idle = f", {self.idle} idle" if self.idle else ""
+        margin = f"{self.margin:+.3e}" if math.isfinite(self.margin) else "none"
+        examples = counted(self.examples, "example")
         return (
-            f"{self.id:26} {self.backend:8} {self.verdict.value:12} margin {self.margin:+.3e}  "
-            f"{self.examples} examples ({self.real} real), {self.undecided} undecided{idle}, {self.seconds:.1f} s"
+            f"{self.id:26} {self.backend:8} {self.verdict.value:12} margin {margin}  "
+            f"{examples} ({self.real} real), {self.undecided} undecided{idle}, {self.seconds:.1f} s"
         )
 
     def as_json(self) -> dict[str, Any]:

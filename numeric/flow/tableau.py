@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from scipy.integrate import DOP853, RK23, RK45
 
 from s6flow.errors import FormatError
+from s6flow.numeric.flow import pairs
 from s6flow.symbolic.step_control import EMBEDDED, HAIRER
 
 __all__ = ["CLASSICAL", "PAIRS", "Row", "Tableau", "combine", "pair", "stages"]
@@ -55,24 +55,23 @@ class Tableau:
         return len(self.a) + 1
 
 
-def _sparse(row: Iterable[float]) -> Row:
-    return tuple((index, float(weight)) for index, weight in enumerate(row) if weight)
+def _row(entries: Sequence[Sequence[float]]) -> Row:
+    return tuple((int(index), float(weight)) for index, weight in entries)
 
 
-def _from_scipy(method: Any, errors: tuple[str, ...], norm: sp.Expr) -> Tableau:
-    estimates = tuple((name, _sparse(getattr(method, name))) for name in errors)
-    rows = tuple(_sparse(method.A[i][:i]) for i in range(1, method.n_stages))
-    return Tableau(method.__name__, rows, _sparse(method.B), estimates, norm, -1.0 / (method.error_estimator_order + 1))
-
-
+#: Norm of the local error of each pair.
+_NORMS = {"RK23": EMBEDDED, "RK45": EMBEDDED, "DOP853": HAIRER}
 #: Embedded pairs: Bogacki-Shampine, Dormand-Prince 5(4), Dormand-Prince 8(5,3).
 PAIRS: dict[str, Tableau] = {
-    row.name: row
-    for row in (
-        _from_scipy(RK23, ("E",), EMBEDDED),
-        _from_scipy(RK45, ("E",), EMBEDDED),
-        _from_scipy(DOP853, ("E5", "E3"), HAIRER),
+    name: Tableau(
+        name,
+        tuple(_row(row) for row in stored["a"]),
+        _row(stored["b"]),
+        tuple((estimate, _row(row)) for estimate, row in stored["errors"].items()),
+        _NORMS[name],
+        -1.0 / (stored["order"] + 1),
     )
+    for name, stored in pairs.read().items()
 }
 
 _HALF, _SIXTH = float(Fraction(1, 2)), float(Fraction(1, 6))

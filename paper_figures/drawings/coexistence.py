@@ -68,9 +68,7 @@ def growth(letters: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     run = integrate(x0, scaled, times=PARAMETERS["clock"], rtol=1e-12)
     early = np.moveaxis(np.asarray(run.log_abs), np.shape(run.log_abs).index(len(PARAMETERS["clock"])), 0)
     late = np.stack([end.final_log_abs for end in ends])
-    whole = np.moveaxis(np.concatenate([np.log(np.abs(x0))[None], early, late]), -1, 1)
-    further = np.diff(whole[:, 0], axis=0).min(axis=1) > 0  # two levels may be passed in one step
-    return time, whole[np.concatenate([[True], further])]
+    return time, np.moveaxis(np.concatenate([np.log(np.abs(x0))[None], early, late]), -1, 1)
 
 
 def data() -> Data:
@@ -86,6 +84,9 @@ def data() -> Data:
         curves.append(evaluate("carried", y=scaled / slope, **{key: real[key][row] for key in _LETTERS}))
     witness_time, witness = growth({key: np.asarray([p[key]]) for key in _LETTERS})
     real_time, others = growth(real)
+    tracks = np.concatenate([witness, others], axis=2)
+    further = np.diff(tracks[:, 0], axis=0).min(axis=1) > 0  # a run may pass two levels in one step
+    tracks = tracks[np.concatenate([[True], further])]
     return as_data(
         scaled=scaled,
         carried=np.stack(curves),
@@ -94,8 +95,8 @@ def data() -> Data:
         blow_up_time=np.concatenate([witness_time, real_time]),
         clock=np.concatenate([[0.0], p["clock"]]),
         witness=np.exp(witness[: len(p["clock"]) + 1, :, 0]),
-        level=np.concatenate([witness, others], axis=2)[:, 0],
-        size=np.concatenate([witness, others], axis=2)[:, 1],
+        level=tracks[:, 0],
+        size=tracks[:, 1],
     )
 
 
@@ -123,7 +124,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_xlabel("$s\\,x$ of the next token")
     ax.set_ylabel("$K(x)$")
     palette.below(upper, ax, 2)
-    palette.panel(ax, "a", "where $K<0$ (grey) the next token shrinks")
+    palette.panel(ax, "a", "grey: $K<0$ pulls the next token down")
     left, right = palette.pair(lower)
     time = float(data["blow_up_time"][0])
     for token in range(2):

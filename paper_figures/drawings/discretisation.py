@@ -94,7 +94,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     ax.set_ylabel("$x_l$")
     ax.set_xlim(-0.15, PARAMETERS["shown_end"])
     palette.below(upper, ax, 3)
-    palette.panel(ax, "a", "the stack approaches the flow (lines)")
+    palette.panel(ax, "a", "the stack approaches the flow (thick)")
     left, right = palette.pair(lower)
     h, error = data["h"], data["error"]
     left.loglog(h, error, "o", color=palette.BLUE, base=2)
@@ -116,7 +116,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     right.set_ylim(0, None)
     right.set_xlabel("layers ($h=1$)")
     right.set_ylabel(r"$t\,x_l^2\,/\,c_l$")
-    palette.panel(right, "c", "real depth: on the way")
+    palette.panel(right, "c", "where depth sits")
 
 
 def _fraction(h: float) -> str:

@@ -79,7 +79,7 @@ def draw(canvas: Canvas, data: Data) -> None:
             label=rf"token {index + 1}, $s\,x_{{{index + 1}}}(0){side}0$",
         )
     top.loglog(remaining, (data["profile"] / remaining) ** (1 / 3), **palette.LIMIT, label="profile of token 1")
-    top.invert_xaxis()
+    top.set_xlim(remaining[0], remaining[-1])
     palette.below(upper, top, 2)
     top.set_xlabel(r"time left, $T-t$")
     top.set_ylabel(r"$|x_l|$")

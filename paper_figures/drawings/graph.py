@@ -88,7 +88,7 @@ def _words(title: str) -> str:
     """A step's title in lines, its letters typeset."""
     for plain, typeset in ((">=", "≥"), ("s x_l(0)", "$s x_l(0)$"), ("|mu|", r"$|\mu|$"), ("|s|", "$|s|$")):
         title = title.replace(plain, typeset)
-    return title if "$" in title else textwrap.fill(title, 38)
+    return title if "$" in title else textwrap.fill(title, 38, break_on_hyphens=False)
 
 
 def _linked(data: Data) -> set[int]:

@@ -143,7 +143,7 @@ def draw(canvas: Canvas, data: Data) -> None:
             ax.set_xlim(0, 1.05)
             ax.axvline(1, color="black", lw=0.8)
             ax.set_xlabel("share of the hardware's limit")
-        palette.panel(ax, letter, {"peer": "times faster than others, same run", "limit": "share of the limit"}[kind])
+        palette.panel(ax, letter, {"peer": "how many times faster", "limit": "share of the limit"}[kind])
         _rows(ax, tables[kind])
         ax.set_ylim(count - 1.4, -0.7)
         ax.grid(axis="y", visible=False)
@@ -204,7 +204,7 @@ def caption(data: Data) -> str:
     ratios = data["value"][data["kind"] == "peer"]
     told = f"{len(ratios)} ratios to peers from {ratios.min():.3g} to {ratios.max():.3g}" if len(ratios) else "no peers"
     return (
-        f"From the committed results {files}: {told}; one dot a case, its range in "
+        f"From the committed results {files}: {told}, each measured in one run; one dot a case, its range in "
         "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
         "quadratic and attention matrix: as a sum over pairs of tokens."
     )

@@ -16,7 +16,7 @@ from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited
 from s6flow.symbolic.ends import COLOURS
 
-SIZE = (3.3, 3.75)
+SIZE = (3.3, 3.95)
 _ANGLE = 0.5
 Panel = tuple[str, tuple[float, float], float, float, tuple[float, float]]
 #: title, eigenvalues of the symmetric S_C^T S_B along axes turned by an angle, slope and biases of the steps

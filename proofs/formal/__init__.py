@@ -14,7 +14,7 @@ import jinja2
 import sympy as sp
 
 from s6flow.errors import CodegenError
-from s6flow.proofs.formal.differences import differences
+from s6flow.proofs.formal.differences import differences, stated
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.proofs.theorems.state import own_term_on_data
@@ -231,9 +231,9 @@ def whole_statements() -> dict[str, str]:
 
 def reached(identifier: str) -> str:
     """What of a theorem is stated formally, and what is missing, in one line; "" if nothing is to be said."""
-    stated = [(name, case) for key, case, name, _ in _entries() if key == identifier]
-    lines = ", ".join(f"`{name}_statement`{' (a case)' if case else ''}" for name, case in stated)
-    whole = {name for name, case in stated if not case}
+    own = [row for row in stated() if row.id == identifier]
+    lines = ", ".join(f"`{row.name}_statement`{' (a case)' if row.case else ''}" for row in own)
+    whole = {row.name for row in own if not row.case}
     floorless = any(row.kind == "floor" and row.statement in whole for row in differences(identifier))
     missing = MISSING.get(identifier, "a floor of the step" if floorless else "")
     return " ".join(

@@ -11,6 +11,7 @@ from s6flow.api.result import Result, Table
 from s6flow.errors import FormatError
 from s6flow.files import refuse_clashes, write_atomic
 from s6flow.paper_figures.draw import Progress, Report, draw_figures
+from s6flow.paper_record import PAGES, Record, derivation_digest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,10 +103,12 @@ class Derivation(Result):
     Args:
         paths: of the pages.
         steps: number, section, title and count of residuals of each step; every residual was reduced to 0.
+        unchanged: whether the files were there already, made from the same sources.
     """
 
     paths: tuple[Path, ...]
     steps: tuple[tuple[str, str, str, int], ...]
+    unchanged: bool = False
 
     TABLES = ("steps",)
 
@@ -116,7 +119,7 @@ class Derivation(Result):
 
     def lines(self) -> list[str]:
         """Files, and how many steps and residuals."""
-        said = [f"wrote {path}" for path in self.paths]
+        said = [f"{'unchanged' if self.unchanged else 'wrote'} {path}" for path in self.paths]
         return [*said, f"{len(self.steps)} steps, {self.residuals} residuals, all reduced to 0"]
 
     def _table(self, name: str) -> Table:
@@ -139,6 +142,7 @@ def derive(
         out: folder, made if need be.
         figures: include the figures; by default if they have been drawn beside `out`.
         theorems: include the theorem library with statuses.
+    Returns: paths and steps; where the folder holds what the same sources made, nothing is computed.
     Raises: FormatError: a folder that cannot be written.
 
     >>> import tempfile
@@ -147,18 +151,22 @@ def derive(
     ...     [path.name for path in sf.derive(out=folder, theorems=False).paths]
     ['derivation.md', 'derivation.tex', 'derivation.html']
     """
+    folder = Path(out)
+    if figures is None:
+        figures = theorems and (folder.parent / "figures" / "index.html").exists()
+    record = Record(folder, derivation_digest(theorems, figures))
+    if (found := record.read()) is not None:
+        return Derivation(tuple(folder / name for name in PAGES), found, unchanged=True)
     from s6flow.paper import paper_blocks
     from s6flow.symbolic.derivation import TITLE, all_steps
     from s6flow.symbolic.derivation.document import RENDERERS, render
 
-    folder = Path(out)
-    if figures is None:
-        figures = theorems and (folder.parent / "figures" / "index.html").exists()
     targets = {form: folder / f"derivation{suffix}" for form, (suffix, *_) in RENDERERS.items()}
     refuse_clashes({"page": list(targets.values())}, {})
     blocks = paper_blocks(theorems=theorems, figures=folder if figures else None)
     pages = {path: render(TITLE, blocks, form) for form, path in targets.items()}
     for path, text in pages.items():
         write_atomic(path, text)
-    steps = [(number, section.title, step.title, len(step.residuals)) for number, section, step in all_steps()]
-    return Derivation(tuple(pages), tuple(steps))
+    steps = tuple((number, section.title, step.title, len(step.residuals)) for number, section, step in all_steps())
+    record.write(steps)
+    return Derivation(tuple(pages), steps)

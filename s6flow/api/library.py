@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Any
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
 from s6flow.errors import FormatError
-from s6flow.proofs import pages
-from s6flow.proofs.refuted import REFUTED, refuted_blocks, refuted_listing
-from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs import index
 from s6flow.proofs.status import STATUSES
-from s6flow.proofs.status import status as status_of
-from s6flow.symbolic.assumptions import assumption
+from s6flow.proofs.theorem_page import refuted_page, theorem_page
 from s6flow.symbolic.derivation.document import render
-from s6flow.symbolic.observables import conclusion_latex
-from s6flow.text import shown
+from s6flow.text import counted, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +63,7 @@ class Theorems(Result, Sequence[dict[str, str]]):
         """How many there are of each status."""
         stated = sum(row["status"] != _REFUTED for row in self.entries)
         told = ", ".join(f"{count} {status}" for status, count in self.counts().items())
-        return [f"{stated} theorem{'s' * (stated != 1)}: {told or 'none'}"]
+        return [f"{counted(stated, 'theorem')}: {told or 'none'}"]
 
     def _table(self, name: str) -> Table:
         columns = ("id", "status", "source", "section", "kind", "title")
@@ -105,8 +101,7 @@ def theorems(status: str | None = None) -> Theorems:
     """
     if status is not None and status not in (*STATUSES, _REFUTED):
         raise FormatError("a status must be one of " + ", ".join((*STATUSES, _REFUTED)), status)
-    rows = [*pages.listing(), *refuted_listing()]
-    return Theorems(tuple(row for row in rows if status in (None, row["status"])))
+    return Theorems(tuple(row for row in index.rows() if status in (None, row["status"])))
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,13 +126,12 @@ class TheoremPage(Result):
     @property
     def status(self) -> str:
         """What it rests on: kernel-checked, symbolic, certified, numeric, conjecture or refuted."""
-        return _REFUTED if self.id in REFUTED else status_of(get(self.id))
+        return str(self.content["status"])
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """Everything about it as plain data; residuals of the proof are reduced now."""
-        found = _refuted(self.id) if self.id in REFUTED else pages.as_json(self.id)
-        return {**found, "figures": self.figures}
+        """Everything about it as plain data; the states of its proof are those of the library's index."""
+        return {**index.content(self.id), "figures": self.figures}
 
     def lines(self) -> list[str]:
         """Title, status, assumptions and conclusion."""
@@ -159,8 +153,8 @@ class TheoremPage(Result):
 
     def markdown(self) -> str:
         """The page as Markdown."""
-        known = self.id in REFUTED
-        blocks = refuted_blocks(REFUTED[self.id]) if known else pages.theorem_blocks(get(self.id), figures=self.figures)
+        false = self.status == _REFUTED
+        blocks = refuted_page(self.content) if false else theorem_page(self.content, figures=self.figures)
         return render(self.id, blocks, "markdown")
 
     def to_json(self) -> dict[str, Any]:
@@ -168,7 +162,7 @@ class TheoremPage(Result):
         return self.content
 
     def _repr_html_(self) -> str:
-        from s6flow.symbolic.derivation.latex import math_html
+        from s6flow.symbolic.derivation.inline import math_html
 
         content = self.content
         said = [f"<b>{escape(self.id)}</b>: {escape(content['title'])}"]
@@ -214,25 +208,8 @@ def theorem(identifier: str) -> TheoremPage:
     >>> page.status, page.figures
     ('kernel-checked', ['phase-diagram', 'coexistence'])
     """
-    return TheoremPage(identifier if identifier in REFUTED else get(identifier).id)
-
-
-def _refuted(identifier: str) -> dict[str, Any]:
-    """A refuted claim as plain data."""
-    row = REFUTED[identifier]
-    claim = row.claim
-    return {
-        **next(entry for entry in refuted_listing() if entry["id"] == identifier),
-        "letters": pages.letter_rows(claim),
-        "assumptions": [
-            {"key": key, "words": assumption(key).words, "latex": assumption(key).latex} for key in claim.assumptions
-        ],
-        "conclusion": conclusion_latex(claim.conclusion),
-        "proof": [],
-        "why": row.why,
-        "instead": row.instead,
-        "data": dict(row.data),
-    }
+    index.known(identifier)
+    return TheoremPage(identifier)
 
 
 @dataclass(frozen=True, repr=False)
@@ -342,14 +319,15 @@ def check(
     """
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
+    from s6flow.proofs.registry import REGISTRY, get
 
     require(backend)
     chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())
     able = [found for found in chosen if applicable(found, backend)]
     reports = []
-    for index, found in enumerate(able):
+    for number, found in enumerate(able):
         reports.append(run(found, backend, examples, seed, integrator=integrator))
         if progress is not None:
-            progress(index + 1, len(able), reports[-1])
+            progress(number + 1, len(able), reports[-1])
     left = tuple(found.id for found in chosen if found not in able)
     return Checks(backend, examples, seed, tuple(reports), left)

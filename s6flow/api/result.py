@@ -21,8 +21,8 @@ __all__ = ["Result", "Table"]
 _WIDTH, _ROWS, _HTML_ROWS = 80, 10, 24
 #: Lines above a table in a repr.
 _LINES = 9
-#: The longest cell of a repr.
-_CELL = 34
+#: The longest cell of a repr, and the narrowest column that a text is cut to.
+_CELL, _NARROWEST = 34, 14
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Table:
         places: Sequence[int] = range(min(count, most))
         if self.spread and count > most:
             places = [round(index * (count - 1) / (most - 1)) for index in range(most)]
-        return names, [[_cell(self.data[name][place]) for name in names] for place in places]
+        return tuple(map(shown, names)), [[_cell(self.data[name][place]) for name in names] for place in places]
 
 
 def _cell(value: Any) -> str:
@@ -145,29 +145,27 @@ def _text_table(table: Table) -> list[str]:
         return []
     names, cells = table.screen(_ROWS)
     whole = [list(names), *cells]
-    cut = [[_short(cell) for cell in row] for row in whole]
-    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
-    kept, width = 0, 0
-    while kept < len(names) and width + widths[kept] < _WIDTH:
-        width += widths[kept] + 2
-        kept += 1
-    if kept == len(names):  # what room is left goes to the last column
-        room = _CELL + _WIDTH + 1 - width
-        cut = [[*short[:-1], _short(full[-1], room)] for short, full in zip(cut, whole, strict=True)]
-    numeric = [all(_is_number(row[place]) for row in cells) for place in range(kept)]
-
-    def line(row: Sequence[str]) -> str:
-        parts = [row[i].rjust(widths[i]) if numeric[i] else row[i].ljust(widths[i]) for i in range(kept)]
-        return "  ".join(parts).rstrip()
-
-    said = [line(row) for row in cut]
-    hidden = len(table.columns) - kept
+    columns = list(zip(*whole, strict=True))
+    kept: list[list[str]] = []
+    room = _WIDTH - 1
+    for place, column in enumerate(columns):
+        numeric = all(map(_is_number, column[1:]))
+        longest = max(map(len, column))
+        most = room if place == len(columns) - 1 else min(room, _CELL)
+        if most < (longest if numeric else min(longest, _NARROWEST)):  # numbers are not cut, texts to what still reads
+            break
+        cut = [_short(cell, most) for cell in column]
+        width = max(map(len, cut))
+        kept.append([cell.rjust(width) if numeric else cell.ljust(width) for cell in cut])
+        room -= width + 2
+    said = ["  ".join(row).rstrip() for row in zip(*kept, strict=True)]
+    hidden = len(table.columns) - len(kept)
     rest = [f"{len(table) - len(cells)} more rows"] if len(table) > len(cells) else []
     rest += [f"{hidden} more column{'s' * (hidden != 1)}"] if hidden else []
     return [*said, f"({' and '.join(rest)}: to_pandas(), table())"] if rest else said
 
 
-def _short(cell: str, most: int = _CELL) -> str:
+def _short(cell: str, most: int) -> str:
     return cell if len(cell) <= most else cell[: most - 3] + "..."
 
 

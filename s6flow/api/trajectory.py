@@ -17,8 +17,7 @@ from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.flow import FlowParameters, FlowResult, Status, classify
-from s6flow.proofs.registry import get
-from s6flow.proofs.status import status
+from s6flow.proofs.index import status_of
 from s6flow.symbolic.ends import ENDS, NO_THEOREM, SCENARIOS, End, word
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class Flow(Result, FlowResult):
         if not self.bilinear:
             return [f"ended: {self.ending()}"]
         scenario, theorem = self.predicted
-        because = "no theorem" if theorem == NO_THEOREM else f"theorem {theorem}, {status(get(theorem))}"
+        because = "no theorem" if theorem == NO_THEOREM else f"theorem {theorem}, {status_of(theorem)}"
         said = [f"predicted: {scenario} ({because}): {SCENARIOS[scenario]}", f"ended: {self.ending()}"]
         return [*said, *self._seen()]
 
@@ -226,7 +225,7 @@ class Flow(Result, FlowResult):
             "predicted": scenario,
             "predicted_means": SCENARIOS[scenario],
             "theorem": None if theorem == NO_THEOREM else theorem,
-            "theorem_status": None if theorem == NO_THEOREM else status(get(theorem)),
+            "theorem_status": None if theorem == NO_THEOREM else status_of(theorem),
             "observed": self.observed,
             "agrees": agrees(scenario, self.observed),
             "tokens": self.token_ends(),

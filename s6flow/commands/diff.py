@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
 
-from s6flow.commands.outputs import STDOUT, OutputFile, say_written
+from s6flow.commands.outputs import STDOUT, OutputFile, console, say_written
 from s6flow.files import write_atomic
 
 __all__ = ["diff"]
@@ -34,15 +35,14 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
     if path == STDOUT:
         click.echo(text)
         return 0
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(soft_wrap=False)
+    screen = console(soft_wrap=False)
     for word, side in (("first ", found.first), ("second", found.second)):
-        console.print(Text(f"{word}: {side.line()}"))
+        screen.print(Text(f"{word}: {side.line()}"))
     pattern, names = short_names([layer.name for layer in found.layers])
-    console.print(Text(f"layers {pattern}; ln: natural logarithm, medians over channels and states"))
+    screen.print(Text(f"layers {pattern}; ln: natural logarithm, medians over channels and states"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("layer", overflow="fold")
     for title in ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B", "S_C"):
@@ -52,17 +52,17 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
         if w is None:
             table.add_row(name, *("-" for _ in range(7)))
             continue
-        control = f"{w.expected:.0f}±{w.spread:.0f}", "-" if w.z is None else f"{w.z:+.1f}"
+        control = f"{w.expected:.0f}±{w.spread:.0f}", "-" if w.z is None or not math.isfinite(w.z) else f"{w.z:+.1f}"
         table.add_row(name, str(w.flips), *control, *(f"{v:.3g}" for v in (w.decay, w.half_life, w.S_B, w.S_C)))
-    console.print(table)
+    screen.print(table)
     for name, layer in zip(names, found.layers, strict=True):
         parts = [f"+ {verdict}" for verdict in layer.gained] + [f"- {verdict}" for verdict in layer.lost]
         pairs = [f"{key} {_shown(a)} -> {_shown(b)}" for key, (a, b) in layer.numbers.items()]
         if parts or pairs:
-            console.print(Text(f"{name}: {', '.join(parts + pairs)}"))
+            screen.print(Text(f"{name}: {', '.join(parts + pairs)}"))
     for word, only in (("first", found.only_first), ("second", found.only_second)):
         if only:
-            console.print(Text(f"Only in the {word}: {', '.join(only[:4])}{', ...' if len(only) > 4 else ''}"))
+            screen.print(Text(f"Only in the {word}: {', '.join(only[:4])}{', ...' if len(only) > 4 else ''}"))
     if path is not None:
         say_written([write_atomic(path, text + "\n")])
     return 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from s6flow.errors import FormatError
 from s6flow.files import check_output
@@ -17,10 +20,54 @@ from s6flow.text import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STDOUT", "OutputFile", "console", "say_json", "say_written"]
+__all__ = [
+    "STDOUT",
+    "OneOf",
+    "OutputFile",
+    "console",
+    "flow_backends",
+    "say",
+    "say_json",
+    "say_note",
+    "say_numbers",
+    "say_page",
+    "say_table",
+    "say_written",
+    "width",
+]
 
 #: What `--json` alone stands for.
 STDOUT = Path("-")
+
+
+#: Columns that the last cell of a row needs beside the others; with less room it stands below them.
+_NARROWEST = 20
+
+
+def flow_backends() -> Iterable[str]:
+    """Names of the integrators."""
+    from s6flow.numeric.flow.backends import BACKENDS
+
+    return BACKENDS
+
+
+class OneOf(click.Option):
+    """An option with a name from a table; the table is imported only when help is shown or a shell completes.
+
+    Args:
+        names: gives the names; in the help text `{names}` stands for them.
+    """
+
+    def __init__(self, *arguments: Any, names: Callable[[], Iterable[str]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.names = names
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = (self.help or "").replace("{names}", ", ".join(self.names()))
+        return super().get_help_record(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 
 class OutputFile(click.Path):  # type: ignore[type-arg,unused-ignore]
@@ -72,3 +119,74 @@ def console(**options: Any) -> Console:
             raise BrokenPipeError
 
     return Ours(**options)
+
+
+def say_note(line: str) -> None:
+    """A line about how the output came about, if there is one; on stderr, so that the output stays what it is."""
+    if line:
+        click.echo(line, err=True)
+
+
+def width() -> int:
+    """Columns of the terminal; 80 where there is none, or as COLUMNS says."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def say(line: str, indent: int = 0) -> None:
+    """Prose, folded at spaces to the terminal's width; paths and numbers stay whole.
+
+    Args:
+        indent: of the lines after the first.
+    """
+    folded = textwrap.wrap(
+        line, width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    click.echo("\n".join(folded) or line)
+
+
+def say_page(text: str) -> None:
+    """A page of Markdown: paragraphs are folded, displayed mathematics and code stay as they are."""
+    verbatim = False
+    for line in text.splitlines():
+        verbatim ^= line.startswith(("```", "$$"))
+        if verbatim or not line.strip():
+            click.echo(line)
+        else:
+            say(line)
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of words, no wider than the terminal: the last column is folded, none is lost."""
+    limit = width()
+    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    left = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = limit - left
+    for row in (header, *rows):
+        first = "  ".join(cell.ljust(size) for cell, size in zip(row[:-1], widths, strict=False))
+        if room >= min(_NARROWEST, widths[-1]):
+            folded = textwrap.wrap(row[-1], room) or [""]
+            lines = [f"{first}  {folded[0]}", *(" " * left + line for line in folded[1:])]
+        else:
+            lines = [first, *("    " + line for line in textwrap.wrap(row[-1], max(limit - 4, _NARROWEST)))]
+        for line in lines:
+            click.echo(line.rstrip())
+
+
+def say_numbers(header: Sequence[str], rows: Sequence[Sequence[str]], kept: int = 1) -> None:
+    """A table of numbers, flush right; what does not fit beside the first `kept` columns follows below, with these again."""
+    sizes = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    for columns in _blocks(sizes, kept):
+        for row in (header, *rows):
+            click.echo("  ".join(row[place].rjust(sizes[place]) for place in columns))
+
+
+def _blocks(sizes: Sequence[int], kept: int) -> Iterator[list[int]]:
+    """Places of the columns that stand side by side, for each part of a table."""
+    first, limit = list(range(kept)), width()
+    block = list(first)
+    for place in range(kept, len(sizes)):
+        if len(block) > kept and sum(sizes[i] + 2 for i in (*block, place)) - 2 > limit:
+            yield block
+            block = list(first)
+        block.append(place)
+    yield block

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from s6flow.commands.outputs import console
+from s6flow.commands.outputs import say_table
 from s6flow.files import write_atomic
 
 __all__ = ["prove"]
@@ -52,12 +52,10 @@ def prove(write: bool, record: bool, coqchk: bool, jobs: int, as_json: bool) -> 
 
 
 def _table(rows: dict[str, tuple[str, tuple[str, ...]]]) -> None:
-    from rich.table import Table
-
-    table = Table("formal theorem", "theorem", "axioms", box=None)
-    for name, (identifier, axioms) in rows.items():
-        table.add_row(name, identifier, str(len(axioms)))
-    console(soft_wrap=True).print(table)
+    say_table(
+        ("formal theorem", "theorem", "axioms"),
+        [(name, identifier, str(len(axioms))) for name, (identifier, axioms) in rows.items()],
+    )
 
 
 def _shown(path: Path) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from s6flow.commands.outputs import OutputFile, console, say_json, say_written
+from s6flow.commands.outputs import OneOf, OutputFile, flow_backends, say, say_json, say_numbers, say_written
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.files import atomic_path, refuse_clashes, write_atomic
-from s6flow.numeric.flow.backends import BACKENDS
 
 if TYPE_CHECKING:
     from s6flow.api.trajectory import Flow
@@ -60,7 +59,9 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     help="|x| that counts as infinite: a flow that blows up is cut off there, and final_x are the tokens at that point.",
 )
 @click.option("--points", type=click.IntRange(2, 100_000), default=13, show_default=True, help="Output times.")
-@click.option("--backend", default="numpy", show_default=True, help=f"Integrator: {', '.join(BACKENDS)}.")
+@click.option(
+    "--backend", cls=OneOf, names=flow_backends, default="numpy", show_default=True, help="Integrator: {names}."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", type=OutputFile(), help="Write ln t and every token; T - t where the flow blows up.")
 @click.option("--plot", type=OutputFile(".png", ".pdf", ".svg"), help="Draw |x_l| against time (.png, .pdf or .svg).")
@@ -106,17 +107,15 @@ def _log_end(horizon: float | None, log_horizon: float) -> float:
 
 def _print(flow: Flow, report: dict[str, Any]) -> None:
     """The trajectory, then what was predicted and seen."""
-    from rich.table import Table
-
     blown = report["blow_up_time"] is not None
     names = [f"x_{index + 1}" for index in range(len(report["final_x"]))]
-    table = Table("t", *(["T - t"] if blown else []), *names, box=None)
+    rows = []
     for row in report["trajectory"]:
         remaining = [f"{row['remaining']:.4g}"] if blown else []
-        table.add_row(f"{np.exp(row['log_time']):.6g}", *remaining, *map(_shown, row["x"]))
-    console(soft_wrap=True).print(table)
+        rows.append((f"{np.exp(row['log_time']):.6g}", *remaining, *map(_shown, row["x"])))
+    say_numbers(("t", *(["T - t"] if blown else []), *names), rows)
     for line in flow.lines():
-        click.echo(line)
+        say(line)
 
 
 def _shown(value: float | None) -> str:

@@ -10,12 +10,15 @@ import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jinja2
-import sympy as sp
+from s6flow.symbolic.derivation.inline import inline_parts, math_html
 
-from s6flow.symbolic.derivation.latex import display, inline_parts, math_html
+if TYPE_CHECKING:
+    import jinja2
+    import sympy as sp
 
 __all__ = ["RENDERERS", "Block", "Display", "Figure", "Heading", "Listing", "Paragraph", "Table", "render"]
 
@@ -46,6 +49,8 @@ class Display:
     @property
     def latex(self) -> tuple[str, ...]:
         """LaTeX of every line."""
+        from s6flow.symbolic.derivation.latex import display  # brings SymPy, which a page of stored text does not need
+
         return tuple(line if isinstance(line, str) else display(line) for line in self.lines)
 
 
@@ -176,18 +181,23 @@ def _html(block: Block) -> str:
     raise AssertionError("a block of a known kind")
 
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=jinja2.StrictUndefined,
-    keep_trailing_newline=True,
-    comment_start_string="((#",
-    comment_end_string="#))",
-    variable_start_string="((",
-    variable_end_string="))",
-    block_start_string="((%",
-    block_end_string="%))",
-    autoescape=False,  # LaTeX, Markdown, and HTML whose text the block printers have escaped
-)
+@cache
+def _templates() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        comment_start_string="((#",
+        comment_end_string="#))",
+        variable_start_string="((",
+        variable_end_string="))",
+        block_start_string="((%",
+        block_end_string="%))",
+        autoescape=False,  # LaTeX, Markdown, and HTML whose text the block printers have escaped
+    )
+
 
 #: Format -> (suffix, block printer, template).
 RENDERERS: dict[str, tuple[str, Callable[[Block], str], str]] = {
@@ -209,4 +219,4 @@ def render(title: str, blocks: Sequence[Block], form: str) -> str:
     headings = [block for block in blocks if isinstance(block, Heading) and block.level == 2]
     contents = [(block.anchor or _anchor(block.text), block.text) for block in headings]
     shown = _tex_text(title) if form == "latex" else title
-    return _TEMPLATES.get_template(template).render(title=shown, body=body, contents=contents)
+    return _templates().get_template(template).render(title=shown, body=body, contents=contents)

@@ -1,15 +1,14 @@
-"""SymPy to LaTeX in the notation of the theory, and LaTeX to MathML without a network."""
+"""SymPy to LaTeX in the notation of the theory."""
 
 from __future__ import annotations
 
 import functools
-import re
 
 import sympy as sp
 
 from s6flow.symbolic.notation import NOTATION
 
-__all__ = ["display", "inline_parts", "math_html"]
+__all__ = ["display"]
 
 #: Identifiers that are not typeset as SymPy would.
 NAMES: dict[str, str] = {
@@ -47,22 +46,3 @@ def display(expression: sp.Basic) -> str:
         if label.name in NAMES:
             names[label] = NAMES[label.name]
     return str(sp.latex(expression, symbol_names=names, ln_notation=True))
-
-
-def inline_parts(text: str) -> list[tuple[str, str]]:
-    """Split running text into ("text", ...), ("math", ...) and ("code", ...) pieces by $...$ and `...`."""
-    pieces = re.split(r"(\$[^$]+\$|`[^`]+`)", text)
-    kinds = {"$": "math", "`": "code"}
-    return [
-        (kinds[piece[0]], piece[1:-1]) if piece[:1] in kinds and len(piece) > 1 else ("text", piece)
-        for piece in pieces
-        if piece
-    ]
-
-
-@functools.cache
-def math_html(latex: str, block: bool) -> str:
-    """MathML of LaTeX, for HTML that needs no script."""
-    from latex2mathml.converter import convert
-
-    return str(convert(latex, display="block" if block else "inline"))

@@ -41,7 +41,7 @@ def dangling(text: str) -> list[str]:
 
 
 def test_table_of_headings_is_that_of_the_chapters(texts: dict[str, str]) -> None:
-    assert HEADINGS.read_text(encoding="utf-8") == boxes.headings_text(texts), "run make docs-theory"
+    assert HEADINGS.read_text(encoding="utf-8") == boxes.headings_text(texts), "run make generated"
     numbers = [key for key in sections() if "," not in key]
     assert numbers == [*map(str, range(9)), "8b", *map(str, range(9, 23))]
 
@@ -49,7 +49,7 @@ def test_table_of_headings_is_that_of_the_chapters(texts: dict[str, str]) -> Non
 def test_boxes_are_current(texts: dict[str, str]) -> None:
     written = boxes.filled(texts)
     stale = [name for name in texts if texts[name] != written[name]]
-    assert not stale, "run make docs-theory"
+    assert not stale, "run make generated"
 
 
 def test_every_theorem_stands_in_one_box(texts: dict[str, str]) -> None:

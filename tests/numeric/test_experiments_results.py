@@ -79,9 +79,9 @@ def test_shipped_weights_say_what_they_are() -> None:
         assert all(not layer.flags for layer in open_checkpoint(str(shipped_checkpoint(name))).layers())
 
 
-def test_readme_reports_coexistence_as_committed() -> None:
-    """The table of the README: condition -> share of channels with means over seeds, and of the shipped weights."""
-    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+def test_the_results_page_reports_coexistence_as_committed() -> None:
+    """The table of docs/results.md: condition -> share of channels with means over seeds, and of the shipped weights."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "results.md").read_text()
     conditions = committed("lm")["conditions"]
 
     def shown(condition: str, shares: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from s6flow.numeric.refinements import (
     soft_permutation,
 )
 from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output, scan_reference
+from s6flow.numeric.weights import open_checkpoint
 
 MODES = ["hard", "soft", "straight-through"]
 
@@ -241,6 +243,53 @@ def test_it_is_called_like_a_module(first_mixer):
     assert len(seen) == 2
     with pytest.warns(DeprecationWarning, match="call the module"):
         torch.testing.assert_close(sorting.run(mixer, tokens, None, None), called)
+
+
+def test_saving_and_loading(tiny_mamba, tmp_path):
+    """The plain keys stay; the score and a record join them, so that no plain model takes the file for its own."""
+    from transformers import MambaForCausalLM
+
+    model, tokens = tiny_mamba().eval(), torch.arange(12).reshape(2, 6) % 11
+    for mixer in s6_layers(model).values():  # make the order matter
+        mixer.x_proj.weight.data.mul_(8)
+        mixer.dt_proj.bias.data.fill_(1.0)
+    plain_keys = set(model.state_dict())
+    for score in ("linear", "growth"):
+        reorder(model, lambda channels, score=score: TokenReorder(channels, score, "hard"))
+        before, folder = model(tokens, use_cache=False).logits, tmp_path / score
+        model.save_pretrained(folder)
+        extra = set(model.state_dict()) - plain_keys
+        with pytest.raises(RuntimeError, match=r"Unexpected key.*reorder"):
+            tiny_mamba().load_state_dict(model.state_dict())
+        plain, told = MambaForCausalLM.from_pretrained(folder, output_loading_info=True)
+        assert set(told["unexpected_keys"]) == extra
+        assert not told["missing_keys"]
+        assert (plain.eval()(tokens, use_cache=False).logits - before).abs().max() > 1e-4
+        twin = tiny_mamba(1).eval()
+        reorder(twin, lambda channels, score=score: TokenReorder(channels, score, "hard"))
+        twin.load_state_dict(model.state_dict())
+        assert torch.equal(twin(tokens, use_cache=False).logits, before)
+        again = copy.deepcopy(twin)
+        assert torch.equal(again(tokens, use_cache=False).logits, before)
+        for source in (str(folder), model):
+            assert all("reordered" in [flag.kind for flag in layer.flags] for layer in open_checkpoint(source).layers())
+        old = {key: value for key, value in model.state_dict().items() if not key.endswith("_extra_state")}
+        twin.load_state_dict(old)  # of version 0.1, which kept no record
+        restore_order(model)
+    assert set(model.state_dict()) == plain_keys
+    assert not any(flag.kind == "reordered" for layer in open_checkpoint(model).layers() for flag in layer.flags)
+
+
+def test_other_settings_are_warned_of(tiny_mamba):
+    model, other = tiny_mamba(), tiny_mamba()
+    reorder(model, lambda channels: TokenReorder(channels, "linear", "soft", tau=0.5))
+    reorder(other, lambda channels: TokenReorder(channels, "linear", "hard"))
+    with pytest.warns(UserWarning, match=r"mode soft was saved, hard is here, tau 0\.5 was saved, 1\.0 is here"):
+        other.load_state_dict(model.state_dict())
+    assert {mixer.reorder.mode for mixer in s6_layers(other).values()} == {"hard"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.load_state_dict(copy.deepcopy(model.state_dict()))
 
 
 def test_custom_and_random_scores(first_mixer):

@@ -91,7 +91,7 @@ def test_plane_fates_follow_the_form() -> None:
     assert data["fate"][1].tolist() == np.where(form[1] > 0, 2, 0).tolist()
     assert set(data["fate"][1]) == {0, 2}
     assert (data["fate"][3] == 1).all()
-    end = data["x"][3][:, -1]
+    end = data["end"][3]
     size = np.linalg.norm(end, axis=-1)
     assert (size > 1e-4).all()
     assert np.abs(np.einsum("ki,ij,kj->k", end, data["matrix"][3], end) / size**2).max() < 0.02
@@ -114,17 +114,43 @@ def test_phase_boundaries_are_those_of_the_criteria() -> None:
     assert wrong.mean() < 0.02
     assert np.abs(data["mixed_k0"][wrong]).max(initial=0.0) < 0.1  # only beside the line, where the limit is slow
     assert set(np.unique(data["pair_token"])) == {1, 2}
+    right = data["scaled"][None, :] > data["pair_boundary"][:, None]
+    near = np.abs(data["scaled"][None, :] - data["pair_boundary"][:, None]) < 1e-3
+    assert ((data["pair_token"] == 1) == right)[~near].all()  # the line parts the cells that it is drawn over
 
 
 def test_coexistence_witness() -> None:
+    from s6flow.paper_figures.drawings.coexistence import rates
+
     data = shown("coexistence")
     delta = np.log1p(np.e)
-    assert float(data["k0"]) == pytest.approx((1.5 * np.exp(-4 * delta) - np.exp(-0.2 * delta)) / 0.5, rel=1e-12)
-    assert float(data["k0"]) == pytest.approx(-1.52232, abs=1e-5)
-    assert float(data["blow_up_time"]) == pytest.approx(0.372229, abs=1e-6)
-    assert data["slope"][-1] == pytest.approx(float(data["k0"]), rel=1e-6)
-    assert (data["real_k0"] < 0).any()
-    assert data["real"][:, 0] == pytest.approx(np.ones(len(data["real"])), abs=0.05)
+    assert data["k0"][0] == pytest.approx((1.5 * np.exp(-4 * delta) - np.exp(-0.2 * delta)) / 0.5, rel=1e-12)
+    assert data["k0"][0] == pytest.approx(-1.52232, abs=1e-5)
+    assert data["blow_up_time"][0] == pytest.approx(0.372229, abs=1e-6)
+    assert rates(data)[-1] == pytest.approx(data["k0"], rel=1e-6)
+    assert np.isfinite(rates(data)).all()
+    first, second = data["witness"].T
+    assert (np.diff(first) > 0).all()
+    assert (np.diff(second) < 0).all()
+    assert first[-1] > 50
+    assert second[-1] < 1e-2
+
+
+def test_coexistence_shows_only_channels_that_the_theorem_decides() -> None:
+    from s6flow.numeric.criteria.system import axis_verdict
+    from s6flow.numeric.flow import FlowParameters
+    from s6flow.paper_figures.drawings import coexistence
+
+    names, letters = coexistence.real_channels()
+    assert len(names) == 4
+    assert shown("coexistence")["name"].tolist() == ["witness", *names]
+    for row in range(len(names)):
+        params = FlowParameters(**{key: value[row] for key, value in letters.items()})
+        side = -1.0 if letters["s"][row] < 0 else 1.0
+        verdict = axis_verdict(params, side * np.asarray(coexistence.PARAMETERS["x0"]))
+        assert verdict == ("coexistence", "coexistence")
+    assert (shown("coexistence")["k0"] < 0).all()
+    assert shown("coexistence")["carried"][:, 0] == pytest.approx(np.ones(5), abs=0.05)
 
 
 def test_real_weights_constants_and_control() -> None:

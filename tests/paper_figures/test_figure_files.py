@@ -132,6 +132,8 @@ def test_digest_follows_code_data_and_versions(monkeypatch: pytest.MonkeyPatch, 
     before = digest.figure_digest(figure)
     assert digest.figure_digest(figure) == before
     monkeypatch.setattr(digest, "code_digest", lambda *given: "other code")
+    assert digest.figure_digest(figure) == before, "nothing is parsed where no byte has changed"
+    monkeypatch.setattr(digest, "bytes_digest", lambda: "other bytes")
     assert digest.figure_digest(figure) != before
     monkeypatch.undo()
     with monkeypatch.context() as patch:

@@ -18,6 +18,7 @@ from rich.text import Text
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth
+from s6flow.text import counted
 
 __all__ = [
     "health_json",
@@ -115,10 +116,12 @@ def health_table(diagnosis: Diagnosis) -> list[RenderableType]:
         numbers = ("response", "dead_channels", "half_life_median", "half_life_max")
         words = Text(", ".join(named), style=_STYLES[layer.severity])
         table.add_row(Text(names[id(layer)]), words, *(shown(layer.numbers[name]) for name in numbers))
-    parts += [Text(f"layers {pattern}, worst first"), table]
+    one = len(diagnosis.layers) == 1
+    parts += [Text(f"layer {pattern}" if one else f"layers {pattern}, worst first"), table]
     left = len(diagnosis.layers) - _MOST_ROWS
     if left > 0:
-        parts.append(Text(f"{left} more layers, no worse, are in --json, --health-csv and --html."))
+        more = f"{counted(left, 'more layer')}, no worse, {'is' if left == 1 else 'are'}"
+        parts.append(Text(f"{more} in --json, --health-csv and --html."))
     return parts
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from jaxtyping import Float64, Int64
 from markupsafe import Markup
 
 from s6flow.files import write_atomic
@@ -21,7 +22,7 @@ from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.health import VERDICTS
-from s6flow.symbolic.ends import NO_THEOREM, OBSERVED, SCENARIOS
+from s6flow.symbolic.ends import COLOURS, NO_THEOREM, OBSERVED, SCENARIOS
 
 __all__ = ["to_html", "write_html"]
 
@@ -69,53 +70,75 @@ def to_html(report: AuditReport) -> str:
         dropped=DROPPED,
         reading=READING,
         notable=_notable(report),
+        negative=sum(int((_failing(layer)[1] < 0).sum()) for layer in report.layers),
         listed=_LISTED,
         confusion=[(p, [(counts.get((p, o), 0), agrees(p, o)) for o in seen]) for p in predicted],
         observed=seen,
     )
 
 
-def _pictures(report: AuditReport) -> list[tuple[str, str]]:
-    layers = len(report.layers)
+def _key(word: str) -> Markup:
+    """A square in the colour that a picture's bars have from this end."""
+    return Markup('<i class="key" style="background:{}"></i>').format(COLOURS[word])
+
+
+def _pictures(report: AuditReport) -> list[tuple[str, Markup]]:
+    """Pictures and captions; colours that a caption speaks of are shown in it."""
+    below, above, breaks, keeps, dot = (
+        _key(getattr(pictures, name)) for name in ("BELOW", "ABOVE", "BREAKS", "KEEPS", "DOT")
+    )
     return [
         (
             pictures.scenario_map(report),
-            f"Predicted scenario by layer ({layers} rows) and channel. Where channels are more than cells, a "
-            f"cell shows the "
-            "commonest scenario in it.",
+            Markup(
+                "Predicted scenario by layer ({} rows) and channel. Where channels are more than cells, a cell shows the "
+                "commonest scenario in it; what the words mean stands under “Words and columns”."
+            ).format(len(report.layers)),
         ),
         (
             pictures.control_chart(report),
-            "Fraction of channels with mu < 0 (dot) beside the same fraction with channels shuffled: mean ± 2 standard "
-            "deviations (bar) and range (line). Only a dot outside the bar says something about learned pairing.",
+            Markup(
+                "Fraction of channels with mu &lt; 0 ({}dot) beside the same fraction with channels shuffled: mean ± 2 "
+                "standard deviations (bar) and range (line). Only a dot outside the bar says something about learned "
+                "pairing."
+            ).format(dot),
         ),
         (
             pictures.mu_histogram(report),
-            "mu of all channels (bars; blue mu < 0, red mu > 0) and with the columns of S_C shuffled once "
-            "(line), on an asinh axis.",
+            Markup(
+                "mu of all channels (bars: {}mu &lt; 0, {}mu &gt; 0) and with the columns of S_C shuffled once (line), on "
+                "an asinh axis."
+            ).format(below, above),
         ),
         (
             pictures.sign_structure(report),
-            "Share of channels whose mu_n is positive (red above one half, blue below; pale near one half), "
-            "states ordered "
-            "by decay rate. The order of signs along the rates is what K depends on.",
+            Markup(
+                "Share of channels whose mu_n is positive ({}above one half, {}below; faint near one half), states ordered "
+                "by decay rate. The order of signs along the rates is what K depends on."
+            ).format(above, below),
         ),
         (
             pictures.carried_histogram(report),
-            "K(0): the share of its predecessor's growth rate that a small token takes over (theorem "
-            "coexistence; bilinear "
-            "part only). Negative where mu > 0: the dichotomy fails.",
+            Markup(
+                "K(0) ({}negative, {}positive): the share of its predecessor's growth rate that a small token takes over "
+                "(theorem coexistence; bilinear part only). Negative where mu &gt; 0: the dichotomy can fail."
+            ).format(breaks, keeps),
         ),
     ]
 
 
+def _failing(layer: LayerAudit) -> tuple[Int64[np.ndarray, " row"], Float64[np.ndarray, " row"]]:
+    """Channels on which the dichotomy can fail, and their K(0)."""
+    rows = np.flatnonzero(layer.numbers("dichotomy_can_fail") == 1)
+    return rows, layer.numbers("K0")[rows]
+
+
 def _notable(report: AuditReport) -> list[dict[str, Any]]:
-    """Channels on which the dichotomy can fail, the most negative K(0) first."""
+    """Channels on which the dichotomy can fail and K(0) < 0, the most negative first."""
     found: list[tuple[float, LayerAudit, int]] = []
     for layer in report.layers:
-        rows = np.flatnonzero(layer.numbers("dichotomy_can_fail") == 1)
-        values = layer.numbers("K0")[rows]
-        best = np.argsort(values, kind="stable")[:_NOTABLE]
+        rows, values = _failing(layer)
+        best = [place for place in np.argsort(values, kind="stable")[:_NOTABLE] if values[place] < 0]
         found += [(float(values[i]), layer, int(rows[i])) for i in best]
     found.sort(key=lambda item: (item[0], item[1].name, item[2]))
     return [

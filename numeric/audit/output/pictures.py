@@ -1,4 +1,8 @@
-"""Pictures of the audit as inline SVG text: small, without scripts, fonts or links, the same text every time."""
+"""Pictures of the audit as inline SVG text: small, without scripts, fonts or links, the same text every time.
+
+Text and lines take the page's colour (`currentColor`), so that they are read on a light and on a dark page. The width
+is such that letters keep some 10 pixels on a phone of 390.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,12 @@ from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.symbolic.ends import COLOURS, SCENARIOS
 
-__all__ = ["carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
+__all__ = ["ABOVE", "BELOW", "BREAKS", "DOT", "KEEPS"]
+__all__ += ["carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
 
-_WIDTH, _LEFT, _ROW = 720, 74, 14
+_WIDTH, _LEFT, _ROW, _FONT = 420, 58, 14, 12
+#: Ends whose colours bars take; captions show the same colours beside their words.
+BELOW, ABOVE, BREAKS, KEEPS, DOT = "convergent", "fast", "coexistence", "root", "fast"
 _CELLS = 240
 _BINS = 60
 _MOST_LABELS = 24
@@ -25,12 +32,22 @@ def _svg(height: float, title: str, body: Iterable[str]) -> str:
     inner = "".join(body)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(title)}" '
-        f'font-family="sans-serif" font-size="10"><title>{escape(title)}</title>{inner}</svg>'
+        f'font-family="sans-serif" font-size="{_FONT}" fill="currentColor"><title>{escape(title)}</title>{inner}</svg>'
     )
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#222">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _under(bottom: float, title: str) -> str:
+    """Title of the horizontal axis, under its ticks."""
+    return _text(_LEFT + 0.5 * (_WIDTH - _LEFT), bottom + 2.5 * _FONT, title, "middle")
+
+
+def _line(path: str, faint: float = 1.0, width: float = 1.0) -> str:
+    """A line in the page's colour."""
+    return f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity="{faint:g}" stroke-width="{width:.1f}"/>'
 
 
 def _layer_labels(report: AuditReport, top: float, height: float) -> list[str]:
@@ -70,22 +87,28 @@ def scenario_map(report: AuditReport) -> str:
             for word, runs in sorted(strokes.items())
         ]
         top += len(report.layers) * height + 22
-    return _svg(top, "Predicted scenario of every channel", [*body, *_legend(report, top)]) if body else ""
+    body.append(_text(_LEFT + 0.5 * room, top - 6, "channel, in the order of the layer", "middle"))
+    keys, height = _legend(report, top + 14)
+    return _svg(height, "Predicted scenario of every channel", [*body, *keys])
 
 
-def _legend(report: AuditReport, top: float) -> list[str]:
+def _legend(report: AuditReport, top: float) -> tuple[list[str], float]:
+    """Words with their colours from `top` on, as many lines as they need, and where they end."""
     words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS)]
     parts, x = [], float(_LEFT)
     for word in words:
-        parts.append(f'<rect x="{x:.1f}" y="{top - 16:.1f}" width="9" height="9" fill="{COLOURS[word]}"/>')
-        parts.append(_text(x + 12, top - 8, word))
-        x += 22 + 5.6 * len(word)
-    return parts
+        wide = 26 + 0.56 * _FONT * len(word)
+        if x + wide > _WIDTH and x > _LEFT:
+            x, top = float(_LEFT), top + 1.4 * _FONT
+        parts.append(f'<rect x="{x:.1f}" y="{top - 9:.1f}" width="10" height="10" fill="{COLOURS[word]}"/>')
+        parts.append(_text(x + 14, top, word))
+        x += wide
+    return parts, top + 6
 
 
 def control_chart(report: AuditReport) -> str:
     """Fraction of mu < 0 of every layer (dot) on the range of its shuffles (line) and their mean +- 2 sd (bar)."""
-    height, top, room = _row_height(report), 18.0, _WIDTH - _LEFT - 20
+    height, top, room = _row_height(report), 6.0, _WIDTH - _LEFT - 20
     values = [v for layer in report.layers for v in (layer.control.fraction, *layer.control.fractions)]
     low, high = max(0.0, float(min(values)) - 0.05), min(1.0, float(max(values)) + 0.05)
 
@@ -94,25 +117,23 @@ def control_chart(report: AuditReport) -> str:
 
     body = _layer_labels(report, top, height)
     bottom = top + len(report.layers) * height
-    for tick in np.linspace(low, high, 6):
+    for tick in np.linspace(low, high, 5):
         body += [
-            f'<path d="M{x(tick):.1f} {top:.1f}V{bottom:.1f}" stroke="#ddd"/>',
-            _text(x(tick), top - 5, f"{tick:.2f}", "middle"),
+            _line(f"M{x(tick):.1f} {top:.1f}V{bottom:.1f}", 0.2),
+            _text(x(tick), bottom + 1.2 * _FONT, f"{tick:.2f}", "middle"),
         ]
     for index, layer in enumerate(report.layers):
         control, y = layer.control, top + (index + 0.5) * height
         lines = (
-            (control.fractions.min(), control.fractions.max(), 1.0, "#999"),
-            (control.mean - 2 * control.sd, control.mean + 2 * control.sd, height * 0.5, "#bbb"),
+            (control.fractions.min(), control.fractions.max(), 0.7, 1.0),
+            (control.mean - 2 * control.sd, control.mean + 2 * control.sd, 0.3, height * 0.5),
         )
-        body += [
-            f'<path d="M{x(float(p)):.1f} {y:.1f}H{x(float(q)):.1f}" stroke="{colour}" stroke-width="{thick:.1f}"/>'
-            for p, q, thick, colour in lines
-        ]
+        body += [_line(f"M{x(float(p)):.1f} {y:.1f}H{x(float(q)):.1f}", faint, thick) for p, q, faint, thick in lines]
         body.append(
-            f'<circle cx="{x(control.fraction):.1f}" cy="{y:.1f}" r="{min(3.5, height / 2):.1f}" fill="#d55e00"/>'
+            f'<circle cx="{x(control.fraction):.1f}" cy="{y:.1f}" r="{min(3.5, height / 2):.1f}" fill="{COLOURS[DOT]}"/>'
         )
-    return _svg(bottom + 6, "Fraction of mu < 0 beside shuffled channels", body)
+    body.append(_under(bottom, "fraction of channels with mu < 0"))
+    return _svg(bottom + 2.9 * _FONT, "Fraction of mu < 0 beside shuffled channels", body)
 
 
 def _bars(
@@ -127,7 +148,18 @@ def _bars(
 
 def _axis(ticks: Iterable[tuple[float, str]], bottom: float) -> list[str]:
     room = _WIDTH - _LEFT - 4
-    return [_text(_LEFT + room * place, bottom + 13, label, "middle") for place, label in ticks]
+    return [_text(_LEFT + room * place, bottom + 1.2 * _FONT, label, "middle") for place, label in ticks]
+
+
+def _count_axis(top: float, bottom: float, highest: float) -> list[str]:
+    """The vertical axis of a histogram: 0, the highest count, and what is counted."""
+    middle = 0.5 * (top + bottom)
+    return [
+        _line(f"M{_LEFT} {top:.1f}V{bottom:.1f}H{_WIDTH - 4}", 0.5),
+        _text(_LEFT - 6, top + 10, f"{highest:.0f}", "end"),
+        _text(_LEFT - 6, bottom, "0", "end"),
+        f'<g transform="translate(14 {middle:.1f}) rotate(-90)">{_text(0, 0, "channels", "middle")}</g>',
+    ]
 
 
 def mu_histogram(report: AuditReport) -> str:
@@ -142,16 +174,16 @@ def mu_histogram(report: AuditReport) -> str:
     highest = max(real.max(), control.max(), 1.0)
     body = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{w - 0.5:.1f}" height="{bottom - y:.1f}" '
-        f'fill="{COLOURS["convergent"] if index < _BINS // 2 else COLOURS["fast"]}"/>'
+        f'fill="{COLOURS[BELOW] if index < _BINS // 2 else COLOURS[ABOVE]}"/>'
         for index, (x, w, y) in enumerate(_bars(real, top, bottom, highest))
         if y < bottom
     ]
     outline = "".join(f"L{x:.1f} {y:.1f}h{w:.1f}" for x, w, y in _bars(control, top, bottom, highest))
-    body.append(f'<path d="M{_LEFT} {bottom:.1f}{outline}" fill="none" stroke="#222"/>')
+    body.append(_line(f"M{_LEFT} {bottom:.1f}{outline}"))
     places = np.linspace(0.1, 0.9, 5)
     ticks = [(p, f"{scale * np.sinh(reach * (2 * p - 1)):.2g}") for p in places]
-    body += [*_axis(ticks, bottom), _text(_LEFT - 6, top + 8, f"{highest:.0f}", "end")]
-    return _svg(bottom + 20, "mu of all channels, and shuffled", body)
+    body += [*_axis(ticks, bottom), *_count_axis(top, bottom, highest), _under(bottom, "mu")]
+    return _svg(bottom + 2.9 * _FONT, "mu of all channels, and shuffled", body)
 
 
 def carried_histogram(report: AuditReport) -> str:
@@ -163,13 +195,14 @@ def carried_histogram(report: AuditReport) -> str:
     zero = _BINS * 2 // 5
     body = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{w - 0.5:.1f}" height="{bottom - y:.1f}" '
-        f'fill="{COLOURS["coexistence"] if index < zero else COLOURS["root"]}"/>'
+        f'fill="{COLOURS[BREAKS] if index < zero else COLOURS[KEEPS]}"/>'
         for index, (x, w, y) in enumerate(_bars(counts, top, bottom, highest))
         if y < bottom
     ]
-    ticks = [(k / 5, label) for k, label in enumerate(("-2 and less", "-1", "0", "1", "2", "3"))]
-    body += [*_axis(ticks[:-1], bottom), _text(_LEFT - 6, top + 8, f"{highest:.0f}", "end")]
-    return _svg(bottom + 20, "K(0) of all channels", body)
+    ticks = [(k / 5, label) for k, label in enumerate(("≤ -2", "-1", "0", "1", "2", "3"))]
+    body += [*_axis(ticks[1:-1], bottom), _text(_LEFT, bottom + 1.2 * _FONT, ticks[0][1])]
+    body += [*_count_axis(top, bottom, highest), _under(bottom, "K(0)")]
+    return _svg(bottom + 2.9 * _FONT, "K(0) of all channels", body)
 
 
 def sign_structure(report: AuditReport) -> str:
@@ -181,7 +214,7 @@ def sign_structure(report: AuditReport) -> str:
         shares = layer.signs_by_rate
         width, y = room / len(shares), top + index * height
         for state, share in enumerate(shares.tolist()):
-            hue = COLOURS["fast"] if share > 0.5 else COLOURS["convergent"]
+            hue = COLOURS[ABOVE] if share > 0.5 else COLOURS[BELOW]
             depth = min(1.0, 2.5 * abs(share - 0.5) + 0.04)
             body.append(
                 f'<rect x="{_LEFT + state * width:.1f}" y="{y:.1f}" width="{width - 0.5:.1f}" '

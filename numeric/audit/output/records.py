@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import math
@@ -24,8 +23,7 @@ from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.phase_line import describe
 from s6flow.numeric.criteria.reach import DISTANCES
 from s6flow.numeric.criteria.verdict import SIGNS
-from s6flow.proofs.registry import GROUPS
-from s6flow.proofs.status import status
+from s6flow.proofs import index
 from s6flow.symbolic.ends import OBSERVED, SCENARIOS, theorems
 from s6flow.text import formula_free
 
@@ -60,17 +58,9 @@ def channel_values(layer: LayerAudit, column: Column) -> list[Any]:
 
 @cache
 def statuses() -> dict[str, str]:
-    """Theorem id -> what it rests on (kernel-checked, symbolic, certified, numeric, conjecture).
-
-    Only the files of these theorems are imported: the whole registry takes longer than the audit.
-    """
-    found = {}
-    for name in theorems():
-        for group in GROUPS:
-            module = f"s6flow.proofs.theorems.{group}.{name.replace('-', '_')}"
-            if importlib.util.find_spec(module) is not None:
-                found[name] = status(importlib.import_module(module).THEOREM)
-    return found
+    """Theorem id -> what it rests on (kernel-checked, symbolic, certified, numeric, conjecture)."""
+    known = set(index.ids())
+    return {name: index.status_of(name) for name in theorems() if name in known}
 
 
 def summary(report: AuditReport) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -93,7 +95,7 @@ def _cells(layer: LayerAudit) -> list[str]:
         str(layer.channels),
         f"{control.fraction:.3f}",
         f"{control.mean:.3f}±{control.sd:.3f}",
-        "-" if control.sd == 0 else f"{control.z:+.1f}",
+        f"{control.z:+.1f}" if control.sd and math.isfinite(control.z) else "-",
         str(int((layer.numbers("K0") < 0).sum())),
         "unknown" if unknown == layer.channels else f"{fail}" + (f"+{unknown}?" if unknown else ""),
     ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import LSODA
 
 from s6flow.numeric.flow.clock import Clock
 
@@ -69,6 +68,8 @@ def carry(clock: Clock, state: Float, targets: Float, limit: float, rtol: float,
 
     rtol = max(rtol, LEAST_TOLERANCE)
     absolute = rtol if clock.coordinates.relative else max(atol, 0.01 * rtol)
+    from scipy.integrate import LSODA  # imported where a system is stiff: it takes longer than most flows
+
     solver = LSODA(velocity, state[-1], state[:-1], targets[-1], rtol=rtol, atol=absolute, jac=jacobian)
     landed: list[Float] = []
     steps, last, anchor, settled = 0, state, state, False

@@ -1,0 +1,201 @@
+"""The library as one committed file: what the registry says of every theorem, for readers that must be quick.
+
+Building the theorems, reducing their residuals and reading the record of the kernel takes seconds; `index.json` holds the
+outcome. A test compares it with the registry, so what ships is what the registry says. In a checkout whose sources have
+changed since it was written nothing is read from it: what is asked for is computed, and `note` says so.
+
+    python -m s6flow.proofs.index          writes index.json
+    python -m s6flow.proofs.index --check  says whether it is current, and exits with 1 if it is not
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from s6flow.errors import TheoremError
+from s6flow.files import write_atomic
+from s6flow.proofs.theorem_page import theorem_page
+from s6flow.provenance import package_root
+from s6flow.symbolic.derivation.document import Block, Heading
+from s6flow.text import near
+
+__all__ = [
+    "INDEX",
+    "ROW",
+    "content",
+    "ids",
+    "known",
+    "library_blocks",
+    "main",
+    "note",
+    "refuted_ids",
+    "rows",
+    "status_of",
+    "text",
+]
+
+INDEX = Path(__file__).parent / "index.json"
+SCHEMA = "s6flow-library/1"
+#: What the list of theorems shows.
+ROW = ("id", "status", "source", "section", "kind", "title")
+#: Folder of the package -> endings of the files in it that the library is computed from.
+_SOURCES = {"proofs": (".py", ".j2", ".v", ".json"), "symbolic": (".py", ".json")}
+#: Written from the library, or nothing that it says.
+_APART = {"index.json", "nightly.json"}
+
+
+def ids() -> list[str]:
+    """Ids of the theorems, in the order of the theory."""
+    if (stored := _current()) is not None:
+        return list(stored["theorems"])
+    from s6flow.proofs.registry import REGISTRY
+
+    return list(REGISTRY)
+
+
+def refuted_ids() -> list[str]:
+    """Ids of the claims that were refuted."""
+    if (stored := _current()) is not None:
+        return list(stored["refuted"])
+    from s6flow.proofs.refuted import REFUTED
+
+    return list(REFUTED)
+
+
+def rows() -> list[dict[str, str]]:
+    """One row a theorem, with the keys `ROW`; below them the refuted claims."""
+    if (stored := _current()) is not None:
+        every = [*stored["theorems"].values(), *stored["refuted"].values()]
+        return [{key: found[key] for key in ROW} for found in every]
+    from s6flow.proofs.pages import listing
+    from s6flow.proofs.refuted import refuted_listing
+
+    return listing() + refuted_listing()
+
+
+def content(key: str) -> dict[str, Any]:
+    """Everything about a theorem as `pages.as_json` computes it, or about a refuted claim as `refuted.refuted_json` does.
+
+    Raises: TheoremError: listing near ids, if there is no such thing.
+    """
+    known(key)
+    if (stored := _current()) is None:
+        return _computed(key)
+    found: dict[str, Any] = stored["theorems"].get(key) or stored["refuted"][key]
+    return found
+
+
+def known(key: str) -> None:
+    """Raises: TheoremError: listing near ids, if there is no theorem and no refuted claim `key`."""
+    every = [*ids(), *refuted_ids()]
+    if key not in every:
+        hint = near(key, every)
+        remedy = f"Near: {', '.join(hint)}." if hint else "See s6flow theorems."
+        raise TheoremError("a theorem id must be in the registry", key, remedy=remedy)
+
+
+def _computed(key: str) -> dict[str, Any]:
+    from s6flow.proofs.pages import as_json
+    from s6flow.proofs.refuted import REFUTED, refuted_json
+
+    return _plain(refuted_json(REFUTED[key]) if key in REFUTED else as_json(key))
+
+
+def status_of(key: str) -> str:
+    """What a theorem rests on.
+
+    Raises: TheoremError: listing near ids, if there is none.
+    """
+    if _current() is not None:
+        return str(content(key)["status"])
+    from s6flow.proofs.registry import get
+    from s6flow.proofs.status import status
+
+    return status(get(key))
+
+
+def library_blocks() -> list[Block]:
+    """The whole library as a chapter, without generated code."""
+    blocks: list[Block] = [Heading("Theorems")]
+    for key in ids():
+        blocks += theorem_page(content(key), code=False)
+    return blocks
+
+
+def note() -> str:
+    """One line where the library is not read but computed; "" otherwise."""
+    if _current() is not None:
+        return ""
+    return f"computed anew: the sources have changed since proofs/{INDEX.name} was written; make generated writes it."
+
+
+def text() -> str:
+    """The file as the registry has it now."""
+    from s6flow.proofs.refuted import REFUTED
+    from s6flow.proofs.registry import REGISTRY
+
+    document = {
+        "schema": SCHEMA,
+        "sources": sources_digest(),
+        "theorems": {key: _computed(key) for key in REGISTRY},
+        "refuted": {key: _computed(key) for key in REFUTED},
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """What a file gives back: lists for tuples, text for numbers of SymPy."""
+    plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False, default=str))
+    return plain
+
+
+def sources_digest() -> str:
+    """Of all files that the library is computed from, by their bytes: parsing them would take longer than reading."""
+    digest = hashlib.sha256()
+    for name, path in _source_files():
+        data = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:20]
+
+
+def _source_files() -> Iterator[tuple[str, Path]]:
+    for folder, endings in _SOURCES.items():
+        base = package_root() / folder
+        for path in sorted(base.rglob("*")):
+            if path.suffix in endings and path.name not in _APART:
+                yield path.relative_to(base.parent).as_posix(), path
+
+
+@cache
+def _current() -> dict[str, Any] | None:
+    """The file, unless it is missing, or this is a checkout with other sources; an installed package has its own."""
+    if not INDEX.exists():
+        return None
+    stored: dict[str, Any] = json.loads(INDEX.read_text(encoding="utf-8"))
+    checkout = (package_root().resolve().parent / "pyproject.toml").exists()
+    if stored.get("schema") != SCHEMA or (checkout and stored["sources"] != sources_digest()):
+        return None
+    return stored
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the file; 0 if it is current afterwards."""
+    wanted = text()
+    if INDEX.exists() and INDEX.read_text(encoding="utf-8") == wanted:
+        return 0
+    if "--check" in arguments:
+        print(f"proofs/{INDEX.name}: not current; run make generated")
+        return 1
+    write_atomic(INDEX, wanted)
+    print(f"proofs/{INDEX.name}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

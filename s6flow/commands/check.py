@@ -1,0 +1,89 @@
+"""s6flow check: theorems tested on random systems, outside pytest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from s6flow.commands.completion import complete_theorems
+from s6flow.commands.outputs import STDOUT, OneOf, OutputFile, flow_backends, say, say_written
+
+if TYPE_CHECKING:
+    from s6flow.numeric.checks.check import CheckReport
+
+__all__ = ["check"]
+
+
+def _engines() -> Iterable[str]:
+    from s6flow.numeric.checks.engines import ENGINES
+
+    return ENGINES
+
+
+@click.command()
+@click.argument("identifiers", nargs=-1, shell_complete=complete_theorems)
+@click.option("--backend", cls=OneOf, names=_engines, default="numpy", show_default=True, help="One of {names}.")
+@click.option(
+    "--integrator",
+    cls=OneOf,
+    names=flow_backends,
+    help="For trajectories, one of {names}; numba by default where it is installed.",
+)
+@click.option(
+    "--examples", type=click.IntRange(0, 10**8), default=200, show_default=True, help="Random systems a theorem."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--json", "json_path", type=OutputFile(), is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it."
+)
+def check(
+    identifiers: tuple[str, ...], backend: str, integrator: str | None, examples: int, seed: int, json_path: Path | None
+) -> int:
+    """Test theorems on random systems that meet their assumptions.
+
+    HOLDS: nothing violated the claim on these data. CONSISTENT: the same where the claim is a limit, of which only a
+    finite horizon can be seen. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
+    run, because this backend cannot judge it.
+    """
+    from s6flow.api.library import check as run
+    from s6flow.files import write_atomic
+    from s6flow.progress import bar
+
+    printed = json_path == STDOUT
+    with bar("check") as progress:
+
+        def tell(done: int, total: int, report: CheckReport) -> None:
+            progress(done, total, report.id)
+            if not printed:
+                say(report.line(), indent=4)
+
+        found = run(*identifiers, backend=backend, examples=examples, seed=seed, integrator=integrator, progress=tell)
+    failed, left = found.failed, list(found.not_run)
+    text = json.dumps(found.to_json(), indent=1) + "\n"
+    if printed:
+        click.echo(text, nl=False)
+    else:
+        _summary(list(found), failed, left if identifiers else [], len(left), backend)
+    if json_path is not None and not printed:
+        say_written([write_atomic(json_path, text)])
+    return 1 if failed else 3 if identifiers and left else 0
+
+
+def _summary(
+    reports: list[CheckReport], failed: list[CheckReport], named: list[str], not_run: int, backend: str
+) -> None:
+    """What was not run, how many passed, and of those that did not the worst system."""
+    why = f"it speaks of trajectories, which {backend} cannot judge; use --backend numpy"
+    for identifier in named:
+        say(f"{identifier:26} {backend:8} not run: {why}", indent=4)
+    note = f", {not_run} not run ({backend} cannot judge trajectories)" if not_run else ""
+    bad = f"{len(failed)} {'does' if len(failed) == 1 else 'do'} not"
+    good = len(reports) - len(failed)
+    say(f"{good} {'passes' if good == 1 else 'pass'}, {bad}{note}")
+    for report in failed:
+        worst = f", worst at {json.dumps(report.as_json()['where'])[:300]}" if report.where else ""
+        say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)
