@@ -137,7 +137,24 @@ def rows() -> list[tuple[str, str, str]]:
             f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {load_text:.1f}",
         )
     )
-    return out
+    return [*out, command_row()]
+
+
+def command_row() -> tuple[str, str, str]:
+    """Commands as cold processes: processor time, in imports of SymPy."""
+    found = load("commands")
+    provenance, peers = found["provenance"], found["peers"]
+    sympy = peers["python -c 'import sympy'"]["cpu_seconds"]
+    told = ", ".join(
+        f"{name} {row['cpu_seconds']:.2f} s ({row['cpu_seconds'] / sympy:.1f})"
+        for name, row in found["commands"].items()
+    )
+    return (
+        "commands as cold processes, processor time, the best of several (in brackets: in imports of SymPy, "
+        f"{sympy:.2f} s in the same run)",
+        told,
+        f"{provenance['cpu']}, {provenance['cores']} cores at load {provenance['load_average']:.1f}",
+    )
 
 
 def text() -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
-from scipy.special import lambertw
 
 __all__ = [
     "BALANCED",
@@ -50,6 +48,14 @@ class Threshold:
 
 #: name -> threshold, in the order of the rows below.
 THRESHOLDS: dict[str, Threshold] = {}
+
+
+def _least_of_silu() -> float:
+    """SiLU's minimum, -w with w e^w = 1/e: w = e^(-1 - w) is a contraction by w; importing SciPy for it takes longer."""
+    w = 0.0
+    for _ in range(64):
+        w = math.exp(-1.0 - w)
+    return -w
 
 
 def _threshold(name: str, value: float, reason: str) -> float:
@@ -98,7 +104,7 @@ MOVE = _threshold("MOVE", 1e-3, "largest |d asinh x / d ln t| of a whole layer t
 ONE_RATE = _threshold(
     "ONE_RATE", 1e-6, "relative spread of decay rates that count as one: the rounding of a float32 A_log"
 )
-TOKEN_LOW = _threshold("TOKEN_LOW", -float(lambertw(np.exp(-1)).real), "least token that enters a scan: SiLU's minimum")
+TOKEN_LOW = _threshold("TOKEN_LOW", _least_of_silu(), "least token that enters a scan: SiLU's minimum")
 TOKEN_HIGH = _threshold(
     "TOKEN_HIGH",
     10.0,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +50,8 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
         return 0
     if listed:
         for name, figure in FIGURES.items():
-            click.echo(f"{name:17} {figure.title}")
+            columns = shutil.get_terminal_size((80, 24)).columns
+            click.echo(textwrap.fill(f"{name:17} {figure.title}", columns, subsequent_indent=" " * 18))
         return 0
 
     from s6flow.paper_figures.draw import draw_figures

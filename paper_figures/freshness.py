@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,19 @@ from s6flow.errors import S6FlowError
 from s6flow.numeric import evidence
 from s6flow.paper_figures.figure import Figure, result_files
 
-__all__ = ["stale_reasons", "stale_results"]
+__all__ = ["awaiting", "stale_reasons", "stale_results"]
+
+
+def awaiting(figure: Figure, shown: Container[str] | None = None) -> str:
+    """A sentence for the caption of a figure some of whose results were made by earlier code; empty if there is none.
+
+    Args:
+        shown: stems of the files of which it shows something; all of its result files by default.
+    """
+    files = [path for path in result_files(figure) if shown is None or path.stem in shown]
+    names = [path.stem for path in files if evidence.awaiting(path) is not None]
+    listed = ", ".join(f"`{name}`" for name in names)
+    return f" Made by earlier code, and awaiting renewal: {listed}." if names else ""
 
 
 def stale_results(figure: Figure) -> list[str]:

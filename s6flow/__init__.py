@@ -5,14 +5,25 @@ Names are imported when they are used: `import s6flow` itself imports neither Nu
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
-#: Name -> the module that has it, and its name there where that is another one.
+#: Links to the top-level folders; where a checkout was made without symbolic links they are small text files.
+_LINKS = ("symbolic", "proofs", "numeric", "paper_figures")
+for _name in _LINKS:
+    if os.path.isfile(os.path.join(os.path.dirname(__file__), _name)):
+        raise ImportError(
+            f"s6flow/{_name} must be a symbolic link, and this checkout has a text file there; "
+            "run: git config core.symlinks true && git checkout -- s6flow (on Windows in developer mode), or install the wheel."
+        )
+
+#: Name -> the module that has it.
 _TABLE = {
     "audit": "api.audits",
     "bake": "numeric.refinements",
+    "cap_memory": "numeric.refinements",
     "certify": "api.flows",
     "check": "api.library",
     "classify": "api.flows",
@@ -21,7 +32,7 @@ _TABLE = {
     "diff": "api.audits",
     "figures": "api.documents",
     "integrate": "api.flows",
-    "reorder": "numeric.refinements:reorder_tokens",
+    "reorder": "numeric.refinements",
     "theorem": "api.library",
     "theorems": "api.library",
 }
@@ -29,6 +40,7 @@ _TABLE = {
 __all__ = [
     "audit",
     "bake",
+    "cap_memory",
     "certify",
     "check",
     "classify",
@@ -47,28 +59,26 @@ if TYPE_CHECKING:
     from s6flow.api.documents import derive, figures
     from s6flow.api.flows import certify, classify, integrate
     from s6flow.api.library import check, theorem, theorems
-    from s6flow.numeric.refinements import bake, constrain
-    from s6flow.numeric.refinements import reorder_tokens as reorder
+    from s6flow.numeric.refinements import bake, cap_memory, constrain, reorder
+else:  # unknown to a type checker, which would believe that every name is there
 
+    def __getattr__(name: str) -> Any:
+        if name not in _TABLE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-def __getattr__(name: str) -> Any:
-    if name not in _TABLE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+        try:
+            found = getattr(importlib.import_module(f"{__name__}.{_TABLE[name]}"), name)
+        except ModuleNotFoundError as error:
+            library = (error.name or "").partition(".")[0]
+            if library != "torch":
+                raise
+            from s6flow.api.missing import missing  # so that `from s6flow import *` and dir() work without PyTorch
 
-    module, _, original = _TABLE[name].partition(":")
-    try:
-        found = getattr(importlib.import_module(f"{__name__}.{module}"), original or name)
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library != "torch":
-            raise
-        from s6flow.api.missing import missing  # so that `from s6flow import *` and dir() work without PyTorch
-
-        return missing(name, library)
-    globals()[name] = found
-    return found
+            return missing(name, library)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TABLE})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -135,9 +135,6 @@ def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
     spelling, parts = spell(marker, infos)
     if spelling is None:
         near = [key for key in names.behind(prefix) if prefix + key != marker]
-        if hidden := _parametrised("x_proj.weight", near):
-            yield WithheldLayer(name, "parametrised", hidden)
-            return
         beside = ", ".join(near[:6]) or "nothing"
         yield WithheldLayer(
             name,
@@ -146,6 +143,9 @@ def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
         )
         return
     name = part_name(marker, spelling, None, 1)
+    if "x_proj" not in parts:
+        yield WithheldLayer(name, "parametrised", _parametrised(prefix, spelling.x_proj, names))
+        return
     norms = normed(prefix, names)
     if norms:
         yield WithheldLayer(name, "normed-projections", norms)
@@ -172,7 +172,10 @@ def _plan(marker: str, names: Names) -> Iterator[LayerPlan | WithheldLayer]:
 
 
 def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None, dict[str, str]]:
-    """The first spelling whose x_proj is there, and role -> tensor; (None, {}) if there is none."""
+    """The first spelling whose x_proj is there, and role -> tensor; (None, {}) if there is none.
+
+    An x_proj of which only the raw parameters of a parametrisation are there counts, and has no tensor.
+    """
     for row in SPELLINGS:
         match = re.fullmatch(row.marker, marker, re.DOTALL)
         if match is None or (row.hint and match["prefix"] + row.hint not in infos):
@@ -180,7 +183,9 @@ def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None
         # The prefix may hold braces; only the names after it are templates.
         tails = {key: getattr(row, key) for key in ("x_proj", "x_bias", "dt_proj", "dt_bias", "skip")}
         names = {key: match["prefix"] + tail.format(**match.groupdict()) for key, tail in tails.items()}
-        if names["x_proj"] in infos:
+        module, _, part = names["x_proj"].rpartition(".")
+        raw = f"{module}.parametrizations.{part}.original"
+        if names["x_proj"] in infos or raw in infos or f"{raw}0" in infos:
             present = {key: name for key, name in names.items() if name in infos or key == "dt_proj"}
             return row, {"a_log": marker, **present}
     return None, {}
@@ -192,12 +197,9 @@ def apart(shape: tuple[int, ...], stack: int) -> tuple[int, ...]:
     return (stack, shape[0] // stack, *shape[1:]) if whole else shape
 
 
-def _parametrised(tensor: str, near: list[str]) -> str:
-    """Why a tensor whose raw parameters are stored in its place cannot be read, or an empty string."""
-    module, _, part = tensor.rpartition(".")
-    raw = [key for key in near if key.startswith(f"{module}.parametrizations.{part}.")]
-    if not raw:
-        return ""
+def _parametrised(prefix: str, tensor: str, names: Names) -> str:
+    """Why a tensor whose raw parameters are stored in its place cannot be read."""
+    raw = [key for key in names.behind(prefix) if ".parametrizations." in key]
     return (
         f"{tensor} is stored as the raw parameters of a parametrisation ({', '.join(raw)}), and the weight that they make "
         "is not in the file: load it into the model it is from, constrained as then, and save again, which keeps plain keys"

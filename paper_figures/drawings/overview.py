@@ -94,6 +94,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         palette.keys(ax, (f"{end}: {meaning}", {"color": COLOURS[end]}))
     palette.keys(ax, *((f"token {token + 1}", {"color": "black", "ls": ls}) for token, ls in enumerate(_DASHES)))
     ax.set_ylim(3e-3, 1e3)
+    ax.minorticks_off()
     ax.set_xlabel("depth-time $t$")
     ax.set_ylabel(r"size of a token, $|x_l|$")
     palette.panel(ax, "b", "what one channel does to its tokens")

@@ -15,6 +15,7 @@ from s6flow.errors import FormatError
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
+from s6flow.paper_figures.freshness import awaiting
 
 SIZE = (3.3, 5.4)
 #: Keys of a result file whose number says how many times longer a peer takes, or which share of a limit is reached.
@@ -204,7 +205,8 @@ def caption(data: Data) -> str:
     ratios = data["value"][data["kind"] == "peer"]
     told = f"{len(ratios)} ratios to peers from {ratios.min():.3g} to {ratios.max():.3g}" if len(ratios) else "no peers"
     return (
-        f"From the committed results {files}: {told}, each measured in one run; one dot a case, its range in "
+        f"From the committed results {files}: {told}, each measured beside ours in the same run; one dot a case, its range in "
         "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
         "quadratic and attention matrix: as a sum over pairs of tokens."
+        + awaiting(FIGURES["performance"], set(data["file"].tolist()))
     )

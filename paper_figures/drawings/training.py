@@ -14,6 +14,7 @@ from s6flow.numeric.experiments.stats import paired
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
+from s6flow.paper_figures.freshness import awaiting
 
 SIZE = (6.8, 4.6)
 #: Per experiment: name of the panel's arrays, metric, words of the title, label; the first decides the claims.
@@ -134,5 +135,5 @@ def caption(data: Data) -> str:
         f"have fewer than {FEWEST_SEEDS} seeds and decide nothing. Curves flat at the end, by the criterion of the "
         f"results: {flat}. The paper's claims at this scale: "
         f"{'; '.join(parts)}. No theorem is "
-        "shown: these are measurements."
+        "shown: these are measurements." + awaiting(FIGURES["training"])
     )

@@ -1,7 +1,7 @@
 """Formal statements: templates of Coq's logic whose mathematics is printed from the theorems' expressions.
 
 A template holds quantifiers, implications and limits; every formula, assumption and number in it is a hole, filled by
-the Coq printer from the very values that the numerics run. `generated_files()` gives Definitions.v and Statements.v.
+the Coq printer from the very values that the numerics run. `generated_files()` gives Definitions.v, LayerState.v and Statements.v.
 """
 
 from __future__ import annotations
@@ -41,21 +41,10 @@ ENTRIES = frozenset({"x", "x0", "v", "B", "C", *ob.OBSERVABLES})
 
 #: Theorem without a formal statement of its whole claim -> what is missing.
 MISSING = {
-    "iterated-log": "the comparison of G(|x_l|) with the logarithm of the token before, near T",
-    "follower-threshold": "the trichotomy of the ratio and the uniqueness of the threshold",
-    "carried-root-attracts": "convergence to a root of K; that the second token is held below u is the argument of coexistence",
-    "mixed-blow-up": "the induction over slow tokens, each at most a power of ln t, before the one with s x >= 0",
-    "carried-nonnegative": "growth under K >= 0 in reach; the formal monotonicity is for mu_n >= 0",
-    "carried-order": "the order of blow-up under K > 0 in reach; the formal one is for mu_n >= 0",
-    "carried-roots": "Descartes' rule for exponential sums; the roots are certified in ball arithmetic",
-    "state-slow-divergence": "the rate ln t for mu_n of both signs; divergence for all time is proved",
-    "step-floor": "the bound; the formal flow has the floor",
-    "state-bound": "a formal recurrence with steps of any kind",
-    "state-forgetting": "a formal recurrence with steps of any kind",
-    "state-saturation": "a formal recurrence with steps of any kind",
-    "layer-bound": "a formal layer on all channels; the flows are formal on one axis",
-    "gate-rounding": "a formal model of rounded numbers",
-    "own-term-on-data": "formal moments of data",
+    "follower-threshold": "that both sets of starts are open, which needs the flow to depend continuously on its start up to T, and "
+    "that no start between them keeps a ratio that turns for ever",
+    "iterated-log": "a bound of F_j from below for every token j between the one that blows up and l: such a token may lie on a threshold "
+    "itself, so that the trichotomy of follower-threshold comes first",
 }
 
 

@@ -160,7 +160,10 @@ def _name_rows(ax: Axes, names: list[str]) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diff(Result, Comparison):
-    """What moved between two checkpoints: `Comparison` with its tables, one row a layer that both have."""
+    """What moved between two checkpoints: `Comparison` with its table, one row a layer that both have.
+
+    Numbers of health stand before and after where they moved by more than a tenth.
+    """
 
     TABLES = ("layers",)
 
@@ -181,9 +184,8 @@ class Diff(Result, Comparison):
         for key in _WEIGHTS:
             data[key] = [None if layer.weights is None else getattr(layer.weights, key) for layer in self.layers]
         for row in NUMBERS:
-            data[row.name] = [
-                layer.numbers[row.name][1] if row.name in layer.numbers else None for layer in self.layers
-            ]
+            pairs = [layer.numbers.get(row.name, (None, None)) for layer in self.layers]
+            data[f"{row.name}_before"], data[f"{row.name}_after"] = ([pair[side] for pair in pairs] for side in (0, 1))
         return Table(data, ("layer", "flips", "expected", "z", "decay", "half_life", "S_B", "S_C", "gained"))
 
     def to_json(self) -> dict[str, Any]:

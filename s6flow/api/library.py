@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
@@ -46,7 +46,11 @@ class Theorems(Result, Sequence[dict[str, str]]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> dict[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Theorems: ...
+    def __getitem__(self, index: int | slice) -> dict[str, str] | Theorems:
         return Theorems(self.entries[index]) if isinstance(index, slice) else self.entries[index]
 
     @property
@@ -174,7 +178,7 @@ class TheoremPage(Result):
         return "<div>" + "".join(f"<p>{line}</p>" for line in said) + math_html(content["conclusion"], True) + "</div>"
 
     def plot(self) -> Figure:
-        """The first figure of the paper that shows it, drawn now.
+        """The figure of the paper that shows it and the fewest others, drawn now.
 
         Raises: FormatError: no figure shows it. FigureUnavailable: its data need a package that is not installed.
         """
@@ -189,7 +193,7 @@ class TheoremPage(Result):
             raise FormatError(
                 "a theorem with a picture must be in a figure", "none shows it", self.id, "See figures()."
             )
-        drawing = FIGURES[names[0]].drawing()
+        drawing = FIGURES[min(reversed(names), key=lambda name: len(FIGURES[name].theorems))].drawing()
         with matplotlib.style.context(STYLE):
             canvas = pyplot.figure(figsize=drawing.SIZE)
             drawing.draw(canvas, drawing.data())
@@ -205,8 +209,10 @@ def theorem(identifier: str) -> TheoremPage:
 
     >>> import s6flow as sf
     >>> page = sf.theorem("coexistence")
-    >>> page.status, page.figures
-    ('kernel-checked', ['phase-diagram', 'coexistence'])
+    >>> page.content["title"]
+    'mu > 0 and a second token that is held: it tends to zero while token 1 blows up'
+    >>> page.figures
+    ['phase-diagram', 'coexistence']
     """
     index.known(identifier)
     return TheoremPage(identifier)
@@ -233,7 +239,11 @@ class Checks(Result, Sequence["CheckReport"]):
     def __len__(self) -> int:
         return len(self.reports)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> CheckReport: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[CheckReport, ...]: ...
+    def __getitem__(self, index: int | slice) -> CheckReport | tuple[CheckReport, ...]:
         return self.reports[index]
 
     def __iter__(self) -> Iterator[CheckReport]:

@@ -86,9 +86,8 @@ class Flow(Result, FlowResult):
         return Flow(**{name: np.asanyarray(value) for name, value in parts.items()}, **shared)
 
     def __iter__(self) -> Iterator[Flow]:
-        """The systems along the first batch axis."""
-        count = self.batch_shape[0] if self.batch_shape else len([self._single])
-        return (self[place] for place in range(count)) if self.batch_shape else iter((self,))
+        """The systems along the first batch axis; a single one by itself."""
+        return (self[place] for place in range(self.batch_shape[0])) if self.batch_shape else iter((self,))
 
     @cached_property
     def predicted(self) -> tuple[str, str]:

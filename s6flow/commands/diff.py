@@ -28,6 +28,7 @@ __all__ = ["diff"]
 def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: Path | None) -> int:
     """Compare the checkpoints FIRST and SECOND, or two moments of one: health, signs of mu, memory, weights."""
     from s6flow.api.audits import diff as compared
+    from s6flow.numeric.audit.output.fitting import FittingTable
     from s6flow.numeric.audit.output.names import short_names
 
     found = compared(first, second, context=context, shuffles=shuffles, seed=seed)
@@ -35,7 +36,6 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
     if path == STDOUT:
         click.echo(text)
         return 0
-    from rich.table import Table
     from rich.text import Text
 
     screen = console(soft_wrap=False)
@@ -43,17 +43,14 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
         screen.print(Text(f"{word}: {side.line()}"))
     pattern, names = short_names([layer.name for layer in found.layers])
     screen.print(Text(f"layers {pattern}; ln: natural logarithm, medians over channels and states"))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("layer", overflow="fold")
-    for title in ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B", "S_C"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = FittingTable("layer", ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B", "S_C"))
     for name, layer in zip(names, found.layers, strict=True):
         w = layer.weights
         if w is None:
-            table.add_row(name, *("-" for _ in range(7)))
+            table.add_row(name, ["-"] * 7)
             continue
         control = f"{w.expected:.0f}±{w.spread:.0f}", "-" if w.z is None or not math.isfinite(w.z) else f"{w.z:+.1f}"
-        table.add_row(name, str(w.flips), *control, *(f"{v:.3g}" for v in (w.decay, w.half_life, w.S_B, w.S_C)))
+        table.add_row(name, [str(w.flips), *control, *(f"{v:.3g}" for v in (w.decay, w.half_life, w.S_B, w.S_C))])
     screen.print(table)
     for name, layer in zip(names, found.layers, strict=True):
         parts = [f"+ {verdict}" for verdict in layer.gained] + [f"- {verdict}" for verdict in layer.lost]

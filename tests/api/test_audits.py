@@ -111,6 +111,8 @@ def test_a_diff_says_what_moved(path: Path, tmp_path: Path) -> None:
     same = sf.diff(str(path), path, shuffles=20)
     assert same.table().data["S_B"] == [0.0, 0.0]
     assert found.table().data["S_B"][0] > 0.5
+    after = found.second.layers[0].numbers["response"]
+    assert (found.table().data["response_after"][0], same.table().data["response_after"][0]) == (after, None)
     assert "<script" not in found._repr_html_()
     assert max(map(len, repr(found).splitlines())) < 80
     assert found.to_json()["schema"] == "s6flow-diff/1"

@@ -16,6 +16,7 @@ from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.audit import audit
 from s6flow.numeric.experiments.config import ModelConfig
 from s6flow.numeric.experiments.model import S6Stack
+from s6flow.numeric.health import diagnose
 from s6flow.numeric.refinements import (
     bake,
     channel_mu,
@@ -395,6 +396,9 @@ def test_without_the_hooks_the_audit_withholds(trained, tiny_mamba, tmp_path):
     assert [entry.kind for entry in checkpoint.withheld] == ["parametrised"] * 2
     assert "x_proj.parametrizations.weight.original" in checkpoint.withheld[0].reason
     assert not checkpoint.withheld[0].damaged
+    for found, own in zip(diagnose(str(path)).layers, diagnose(model).layers, strict=True):  # what is there is read
+        assert found.numbers["half_life_max"] == own.numbers["half_life_max"]
+        assert found.numbers["u_max"] is None
     with pytest.raises(SourceError, match="save again"):
         checkpoint.layer(checkpoint.withheld[0].name)
     state[next(key for key in state if key.endswith("A_log")).replace("A_log", "x_proj.weight")] = weights(model)[0]

@@ -128,3 +128,16 @@ def test_a_missing_package_skips_the_figure_and_removes_what_it_left(
     assert "no_such_package_here" in report.lines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     assert "no_such_package_here" in (tmp_path / "index.html").read_text()
+
+
+def test_captions_say_which_results_await_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, drawing in (("training", training), ("performance", performance)):
+        data = drawing.data()
+        files = [path for path in result_files(FIGURES[name]) if path.stem in data.get("file", [path.stem])]
+        declared = [path.stem for path in files if evidence.awaiting(path) is not None]
+        assert all(f"`{stem}`" in drawing.caption(data).partition("awaiting renewal")[2] for stem in declared)
+        with monkeypatch.context() as patch:
+            patch.setattr(evidence, "awaiting", lambda path: None)
+            assert "awaiting" not in drawing.caption(data)
+            patch.setattr(evidence, "awaiting", lambda path: "hours")
+            assert drawing.caption(data).count("awaiting renewal") == 1

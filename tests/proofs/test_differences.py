@@ -32,6 +32,7 @@ def found(identifier: str, text: str | None = None) -> set[tuple[str, str]]:
 PLANTED = (
     ("assumption", "convergence-monotone", "convergence_monotone", "  {{ assume('states-nonpositive') }} ->\n", ""),
     ("assumption", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ assume('s-nonzero') }} ->\n"),
+    ("assumption", "state-bound", "state_bound", "  {{ assume('inputs-bounded') }} ->\n", ""),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume('slow-starts', x0='y0 l') }})", "{{ assume('slow-starts', x0='y0 l') }}"),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume", "(forall l : nat, (l < 2)%nat -> {{ assume"),
     ("floor", "affine-phase-line", "affine_phase_line", "(s b eps : R)", "(s b : R)"),

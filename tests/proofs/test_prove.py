@@ -60,6 +60,11 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("skip: half as much again", "* exp (- (2 * d * t))", "* exp (- (3 * d * t))", "skip_equilibria"),
     ("all tokens: no lower step", "  0 < low ->\n", "", "definite_all_tokens"),
     ("trichotomy: falls where it rises", "(0 < Q 0 -> Rabs (x d u) <= Rabs (x d v))", "(0 < Q 0 -> Rabs (x d v) <= Rabs (x d u))", "orbit_trichotomy"),
+    ("state bound: one token less", "exp (- sum_below (S l) Delta * decay)", "exp (- sum_below l Delta * decay)", "state_bound"),
+    ("rounding: ties to either side", "has_bits (pred bits) z)", "has_bits (S bits) z)", "gate_rounding"),
+    ("order: K may touch zero", "z -> 0 < (carried_total N a mu z)) ->", "z -> 0 <= (carried_total N a mu z)) ->", "carried_order"),
+    ("blow-up without a fast token", "1 <= (INR count) ->", "0 <= (INR count) ->", "mixed_blow_up"),
+    ("roots: one sign change less", "(k <= sign_changes)%nat) ->", "(k <= S sign_changes)%nat) ->", "carried_roots"),
     ("trace of the wrong small matrix", "S_B n e * S_C m e", "S_B n e * S_B m e", "rank_reduction"),
 )  # fmt: skip
 
@@ -89,7 +94,9 @@ def rejected(source: Path, scratch: Path, text: str, new: str, theorem: str) -> 
     for path in source.iterdir():
         if path.suffix in (".v", ".vo", ".vos", ".vok", ".glob"):
             os.link(path, scratch / path.name)
-    file = next(name for name in ("Definitions.v", "Statements.v") if text in (source / name).read_text())
+    file = next(
+        name for name in ("Definitions.v", "LayerState.v", "Statements.v") if text in (source / name).read_text()
+    )
     original = (source / file).read_text()
     (scratch / file).unlink()
     (scratch / file).write_text(original.replace(text, new, 1))
@@ -207,4 +214,4 @@ def test_the_committed_record_covers_every_statement() -> None:
     recorded = gate.recorded()
     assert set(recorded) == set(formal_statements()), "run s6flow prove --record"
     assert all(set(axioms) <= gate.WHITELIST for axioms in recorded.values())
-    assert set(generated_files()) == {"Definitions.v", "Statements.v"}
+    assert set(generated_files()) == {"Definitions.v", "LayerState.v", "Statements.v"}

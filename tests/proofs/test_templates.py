@@ -33,6 +33,7 @@ TYPED = {
     "sum_below D (fun e => ) = alpha * p d - beta * q d": "what an eigenvector is, real part",
     "sum_below D (fun e => ) = beta * p d + alpha * q d).": "what an eigenvector is, imaginary part",
     "(forall e : nat, (e < D)  sum_below N (fun n => c n * S_B n e + c' n * S_C n e) = 0)": "what independent rows are",
+    "exists m e : Z, (Z.abs m < 2 ^ Z.of_nat bits)%Z  y = IZR m * powerRZ 2 e": "what a number of so many bits is",
 }
 ARITHMETIC = re.compile(r"[-+*/^]|\b(?:exp|ln|softplus|sqrt|INR|Rpower|sign)\b|\b(?:mu|a) n\b|\bsum_below N (?:mu|a)\b")
 
@@ -94,6 +95,7 @@ OWN: dict[str, Any] = {
     "form_matrix": lambda v: (v["S_C"].T @ v["S_B"])[0, 1],
     "small_matrix": lambda v: (v["S_B"] @ v["S_C"].T)[1, 2],
     "lowest_step": lambda v: np.logaddexp(0, v["b"] - np.abs(v["S_Delta"]) @ np.abs(v["v"]))[0] + v["eps"],
+    "data_covariance": lambda v: np.prod(v["x"][:3] - v["mean"], axis=1).mean(),
     "attended": lambda v: v["P"][2, 1] * v["x"][1],
     "layer_attention": lambda v: v["C"] * v["B"] * v["step"] * np.exp(-v["a"][0, 1] * 1 * v["step_between"]),
     "polylog_bound": lambda v: v["c"] * np.log(v["t"]) ** 2,
@@ -102,6 +104,7 @@ OWN: dict[str, Any] = {
 SHAPES = {
     "v": (2,), "M": (2, 2), "S_B": (3, 2), "S_C": (3, 2), "S_Delta": (2, 2), "P": (4, 4), "x": (4,), "x_t": (4,), "a": (2, 3),
 }  # fmt: skip
+OWN_SHAPES: dict[str, dict[str, tuple[int, ...]]] = {"data_covariance": {"x": (4, 2), "mean": (2,)}}
 
 
 @pytest.mark.parametrize("name", sorted(set(printed_names("q")) - set(OWN)))
@@ -113,7 +116,7 @@ def test_a_printed_formula_equals_the_numeric_backend(name: str) -> None:
         if expressions()[name].has(sp.log(nt.t)):
             values["t"] = float(rng.uniform(2.0, 5.0))  # ln ln t
         numeric = np.asarray(function(**values))
-        names = {"N": 3, "D": 2, **{key: as_name(value) for key, value in values.items()}}
+        names = {"N": 3, "D": 2, "rank": 1, **{key: as_name(value) for key, value in values.items()}}
         names[FLOOR] = values.get("floor")
         for index, at in entries(name, numeric.shape):
             expected = pytest.approx(float(numeric[index]), rel=1e-11)
@@ -124,7 +127,7 @@ def test_a_printed_formula_equals_the_numeric_backend(name: str) -> None:
 def test_a_printed_formula_equals_its_reference(name: str) -> None:
     rng = np.random.default_rng(sum(map(ord, name)))
     for _ in range(10):
-        values = {key: draw(rng, key, shape) for key, shape in SHAPES.items()}
+        values = {key: draw(rng, key, shape) for key, shape in (SHAPES | OWN_SHAPES.get(name, {})).items()}
         values |= {key: draw(rng, key, ()) for key in ("B", "C", "step", "step_between", "c", FLOOR)}
         values |= {"t": float(rng.uniform(2, 5)), "b": rng.uniform(-1, 1, 2)}
         names = {key: as_name(value) for key, value in values.items()}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from s6flow.numeric.audit.output.fitting import FittingTable
 from s6flow.numeric.audit.output.health import health_table
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.audit.output.sentences import confusion, how_to_read, sentences
@@ -50,18 +49,14 @@ def _layers(report: AuditReport) -> list[RenderableType]:
     pattern, names = short_names([layer.name for layer in report.layers])
     layers = "layers" if len(names) > 1 else "layer"
     title = (Text(f"{report.family}, {report.format}; {layers} {pattern}"),)
-    numbers = _table(names)
-    for name in ("channels", "mu<0", "shuffled", "control_z", "K(0)<0", "can fail"):
-        numbers.add_column(name, justify="right", no_wrap=True)
-    scenarios = _table(names)
+    numbers = FittingTable("layer", ("channels", "mu<0", "shuffled", "control_z", "K(0)<0", "can fail"))
     words = [word for word in SCENARIOS if any(word in report.totals(f"scenario_{name}") for name in SIGNS[:2])]
-    for word in words:
-        scenarios.add_column(word.replace(" ", "\N{NO-BREAK SPACE}"), justify="right", overflow="fold")
+    scenarios = FittingTable("layer", words)
     step = -(-len(report.layers) // _MOST_ROWS)
     for name, layer in list(zip(names, report.layers, strict=True))[::step]:
-        numbers.add_row(Text(name), *_cells(layer))
+        numbers.add_row(name, _cells(layer))
         sides = [layer.words(f"scenario_{sign}").counts() for sign in SIGNS[:2]]
-        scenarios.add_row(Text(name), *("/".join(str(side.get(word, 0)) for side in sides) for word in words))
+        scenarios.add_row(name, ["/".join(str(side.get(word, 0)) for side in sides) for word in words])
     thinned = f" One layer in {step} is shown; --json, --csv and --html have them all." if step > 1 else ""
     note = (
         "mu<0: share of channels; shuffled: its mean and sd over shuffled channels; control_z: distance in sd; "
@@ -81,12 +76,6 @@ def _whole(text: str) -> Group:
     return Group(Text(text, no_wrap=True, overflow="ignore"))
 
 
-def _table(names: list[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("layer", overflow="fold", min_width=min(16, max(map(len, names))))
-    return table
-
-
 def _cells(layer: LayerAudit) -> list[str]:
     control = layer.control
     fails = layer.numbers("dichotomy_can_fail")
@@ -101,19 +90,15 @@ def _cells(layer: LayerAudit) -> list[str]:
     ]
 
 
-def _fates(report: AuditReport) -> Table:
-    title = "predicted (rows) against simulated fate (columns)"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _fates(report: AuditReport) -> Group:
     counts = confusion(report)
     seen = [word for word in OBSERVED if any(o == word for _, o in counts)]
-    table.add_column("predicted", overflow="fold")
-    for word in seen:
-        table.add_column(word, justify="right", overflow="fold")
+    table = FittingTable("predicted", seen)
     for predicted in (word for word in SCENARIOS if any(p == word for p, _ in counts)):
         cells = []
         for word in seen:
             count = counts.get((predicted, word), 0)
             style = "bold red" if count and agrees(predicted, word) is False else ""
             cells.append(Text(str(count) if count else "", style=style))
-        table.add_row(predicted, *cells)
-    return table
+        table.add_row(predicted, cells)
+    return Group(Text("predicted (rows) against simulated fate (columns)"), table)

@@ -1,0 +1,131 @@
+"""How long commands take as cold processes, against importing SymPy and starting Python in the same run.
+
+    python benchmarks/commands.py [--repeat 3] [--json benchmarks/results/commands.json]
+
+Each command runs in a process of its own, the best of several. Processor time (user and system, of the process and its
+children) is what counts: on a machine that others use the clock on the wall says little. Beside it stand the seconds
+that the command was promised to take on an idle core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from s6flow.errors import S6FlowError
+from s6flow.files import write_atomic
+from s6flow.numeric.evidence import evidence_of
+from s6flow.provenance import package_root
+
+RESULT = Path(__file__).parent / "results" / "commands.json"
+MODEL = str(package_root() / "numeric" / "experiments" / "checkpoints" / "negative.safetensors")
+#: (name, words of the command line, promised seconds, whether what it writes is removed before each run). A command that
+#: is `unchanged` runs behind the one that wrote.
+CASES: tuple[tuple[str, tuple[str, ...], float, bool], ...] = (
+    ("theorems", ("theorems",), 1.0, False),
+    ("theorem ID", ("theorem", "convergence-rate"), 1.0, False),
+    ("simulate", ("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--b", "1", "--x0", "1,0.5"), 1.5, False),
+    ("audit of a small checkpoint", ("audit", MODEL), 2.0, False),
+    ("check ID", ("check", "convergence-rate"), 2.0, False),
+    ("derive from nothing", ("derive", "--out", "out/derivation"), 10.0, True),
+    ("derive unchanged", ("derive", "--out", "out/derivation"), 1.0, False),
+    ("all figures from nothing", ("figures", "--out", "out/figures"), 30.0, True),
+    ("all figures unchanged", ("figures", "--out", "out/figures"), 2.0, False),
+)
+#: What every command is compared with.
+PEERS = {"python -c pass": "pass", "python -c 'import sympy'": "import sympy"}
+#: figures skips one whose data need a package that is not there.
+_FINE = (0, 3)
+
+
+def cold(command: list[str], folder: Path) -> dict[str, float]:
+    """Seconds of one process, by the processor and by the clock.
+
+    Raises: S6FlowError: it failed.
+    """
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in _FINE:
+        raise S6FlowError("a measured command must succeed", done.stderr.strip()[-300:], " ".join(command[1:]))
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return {"cpu_seconds": cpu, "wall_seconds": wall}
+
+
+def best(command: list[str], folder: Path, repeat: int, anew: bool = False) -> dict[str, float]:
+    """The run with the least processor time; the first, which fills caches, does not count where there are others."""
+    runs = []
+    for _ in range(repeat + 1):
+        if anew:
+            for path in sorted((folder / "out").rglob("*"), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+        runs.append(cold(command, folder))
+        if anew and repeat == 1:
+            break
+    return min(runs[1:] or runs, key=lambda run: run["cpu_seconds"])
+
+
+def measure(repeat: int, long: bool) -> dict[str, Any]:
+    """Every case with its ratios to the peers.
+
+    Args:
+        long: whether to draw all figures, which takes minutes on a busy machine.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "out").mkdir()
+        peers = {peer: best([sys.executable, "-c", code], folder, repeat) for peer, code in PEERS.items()}
+        found: dict[str, Any] = {}
+        for case, words, promised, anew in CASES:
+            if words[0] == "figures" and not long:
+                continue
+            run = best([sys.executable, "-m", "s6flow", *words], folder, 1 if anew else repeat, anew)
+            ratios = {peer: run["cpu_seconds"] / seconds["cpu_seconds"] for peer, seconds in peers.items()}
+            shown = " ".join(Path(word).name if word == MODEL else word for word in words)
+            found[case] = {**run, "command": f"s6flow {shown}", "promised_seconds": promised, "ratios": ratios}
+            print(f"{case:28} {run['cpu_seconds']:6.2f} s of {promised:g}", *(f"{r:6.1f}" for r in ratios.values()))
+    return {"peers": peers, "commands": found}
+
+
+def _provenance(repeat: int, long: bool) -> dict[str, Any]:
+    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return {
+        "command": f"python benchmarks/commands.py --repeat {repeat}{' --figures' if long else ''}",
+        "code": evidence_of(RESULT).digest(),
+        "commit": commit.stdout.strip() or None,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cpu": model[0].split(":", 1)[1].strip() if model else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def main() -> None:
+    """Run the benchmark, print seconds and ratios, and keep them if asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--figures", action="store_true", help="draw all figures, too")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    provenance = _provenance(arguments.repeat, arguments.figures)
+    result = {"provenance": provenance, **measure(arguments.repeat, arguments.figures)}
+    if arguments.json:
+        write_atomic(arguments.json, json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
