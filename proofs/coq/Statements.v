@@ -1230,6 +1230,13 @@ Definition gate_rounding_statement : Prop :=
     /\ (decay * width <= / 2 ^ (S bits) -> (2 ^ bits * (1 - gate)) = 0) /\ (Rabs update <= Rabs h_rounded
     / 2 ^ (S bits) -> (2 ^ bits * Rabs (after - h_rounded) / Rabs h_rounded) = 0).
 
+(** gate-rounding, a case: Rounded to p bits, a gate e^(-a Delta) with a Delta
+  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is. Here: every number is rounded to one and only one number of two bits or more. *)
+Definition rounding_exists_statement : Prop :=
+  forall (bits : nat) (y : R),
+  (1 < bits)%nat ->
+  exists! z : R, rounded bits y z.
+
 (** own-term-on-data: The mean of C.B over data with mean m and covariance Sigma is tr(M Sigma)
   + m^T M m. Here: the tokens up to l are the data. *)
 Definition own_term_on_data_statement : Prop :=

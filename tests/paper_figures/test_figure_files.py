@@ -137,7 +137,7 @@ def test_digest_follows_code_data_and_versions(monkeypatch: pytest.MonkeyPatch, 
     assert digest.figure_digest(figure) != before
     monkeypatch.undo()
     with monkeypatch.context() as patch:
-        patch.setattr(digest, "result_files", lambda figure: [results])
+        patch.setattr(digest, "shown_files", lambda figure: [results])
         shown = digest.figure_digest(figure)
         results.write_text("2")
         assert len({before, shown, digest.figure_digest(figure)}) == 3
