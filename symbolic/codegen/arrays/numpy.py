@@ -49,7 +49,7 @@ def product_error(x: Array | float, y: Array | float) -> Array | float:
     """Dekker's product error x y - fl(x y); exact unless an argument exceeds 1e300."""
     product = x * y
     if np.result_type(x, y) == np.float32:
-        return (np.float64(x) * np.float64(y) - product).astype(np.float32)
+        return np.asarray(np.float64(x) * np.float64(y) - product).astype(np.float32)
     xh, yh = _high(x), _high(y)
     xl, yl = x - xh, y - yh
     return ((xh * yh - product) + xh * yl + xl * yh) + xl * yl
