@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test nightly lint prove figures generated docs-theory bench dist clean
+.PHONY: demo test nightly lint prove figures docs docs-check generated docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -42,6 +42,18 @@ prove: $(VENV)/.demo
 
 figures: $(VENV)/.demo
 	$(BIN)/s6flow figures
+
+$(VENV)/.docs: $(VENV)/.test
+	$(PIP) -e '.[docs]'
+	touch $@
+
+# the site in out/site, notebooks executed; warnings are errors, and nothing is fetched
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# the site in headless Chromium (CHROMIUM names another one): phone and desktop, light and dark
+docs-check: docs
+	$(BIN)/python tests/docs/site_browser.py out/site
 
 # committed files that are written from the code: boxes of docs/theory and their headings, then the index of the
 # library, which cites these, coefficients of integrators, and the pages on health
