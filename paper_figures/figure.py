@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class FigureUnavailable(S6FlowError):
     """Optional data or an optional package is missing; the figure is skipped with this reason."""
 
 
+@runtime_checkable
 class Drawing(Protocol):
     """What a figure's module defines."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from typing import SupportsIndex
 
 import sympy as sp
 
@@ -98,9 +99,9 @@ OBSERVED: tuple[str, ...] = tuple(entry.word for entry in ENDS.values() if entry
 COLOURS: dict[str, str] = {entry.word: entry.colour for entry in ENDS.values()}
 
 
-def word(end: int) -> str:
+def word(end: SupportsIndex) -> str:
     """The word of a code."""
-    return WORDS[end]
+    return WORDS[end.__index__()]
 
 
 # Letters of the rules: numbers of one channel with the tokens that it is given, each 0 or more unless said otherwise.

@@ -339,7 +339,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
             return self._print(e.lhs).replace(r"\lim_", r"\limsup_", 1) + r" < \infty"
         return str(super()._print_Relational(e))
 
-    def _print_Implies(self, e: sp.Implies, altchar: str | None = None) -> str:
+    def _print_Implies(self, e: sp.Basic, altchar: str | None = None) -> str:
         return rf"{self._print(e.args[0])} \;\Rightarrow\; {self._print(e.args[1])}"
 
 

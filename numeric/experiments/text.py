@@ -24,9 +24,9 @@ class Corpus:
     """Three disjoint byte strings and a hash of them."""
 
     name: str
-    train: UInt8[np.ndarray, " byte"]
-    valid: UInt8[np.ndarray, " byte"]
-    test: UInt8[np.ndarray, " byte"]
+    train: UInt8[np.ndarray, " train_byte"]
+    valid: UInt8[np.ndarray, " valid_byte"]
+    test: UInt8[np.ndarray, " test_byte"]
 
     def describe(self) -> dict[str, object]:
         """Sizes and hash, for a result's provenance."""

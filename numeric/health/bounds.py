@@ -19,6 +19,8 @@ from s6flow.symbolic.codegen.module import generate
 __all__ = ["Bounds", "bounds"]
 
 Channel = Float64[np.ndarray, " channel"]
+State = Float64[np.ndarray, " state"]
+Array = Float64[np.ndarray, "..."]
 #: What mamba's norms add to the mean square.
 _NORM_EPSILON = 1e-5
 #: More than the rounding of sums of 2^20 squares and products, relative: what lies outside of the balls is moved up by it.
@@ -83,7 +85,7 @@ def _path(path: Path, width: int, evaluate: Any) -> Channel:
     return evaluate("input_bound", **parts, shift=path.shift, model_width=float(width))  # type: ignore[no-any-return]
 
 
-def _reads_and_writes(block: Block, u: Channel, evaluate: Any) -> tuple[Channel, Channel]:
+def _reads_and_writes(block: Block, u: Channel, evaluate: Any) -> tuple[State, State]:
     if block.writes is not None and block.reads is not None:
         return block.writes, block.reads
     writes = evaluate("write_bound", S_B=block.S_B, x_max=u, beta_B=block.beta_B)
@@ -108,14 +110,14 @@ def _added(block: Block, y: Channel, gate: Channel) -> tuple[Channel, float]:
     return largest * through, update * _SLACK
 
 
-def _floats(name: str, **values: Any) -> Channel:
+def _floats(name: str, **values: Any) -> Array:
     function = generate(st.quantity(name))
     with np.errstate(all="ignore"):
         result = np.asarray(function(*(values[key] for key in function.inputs)), dtype=np.float64)
     return np.where(np.isnan(result), np.inf, result)
 
 
-def _balls(name: str, **values: Any) -> Channel:
+def _balls(name: str, **values: Any) -> Array:
     """The same program in ball arithmetic; upper ends, rounded up."""
     from s6flow.numeric.criteria.certify import BITS, require_flint
 

@@ -10,10 +10,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.text import shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Result", "Table"]
 
@@ -35,7 +38,7 @@ class Table:
         spread: whether a screen shows rows of the whole table, evenly spaced, and not the first ones.
     """
 
-    data: Mapping[str, Sequence[Any]]
+    data: Mapping[str, Sequence[Any] | NDArray[Any]]
     brief: tuple[str, ...] = field(default=())
     spread: bool = False
 

@@ -58,7 +58,7 @@ _RELATION = {
 }
 
 
-def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node:
+def lower_expression(expression: sp.Basic, axes: Axes = nt.AXIS_OF_INDEX) -> Node:
     """The IR node of a SymPy expression or relation.
 
     Args:
@@ -166,7 +166,7 @@ def lower_expression(expression: sp.Expr, axes: Axes = nt.AXIS_OF_INDEX) -> Node
     def go_power(base: Node, exponent: sp.Expr) -> Node:
         return base if exponent == 1 else power(base, exponent)
 
-    def piecewise(e: sp.Piecewise) -> Node:
+    def piecewise(e: sp.Expr) -> Node:
         *cases, (last, _) = e.args
         node = go(last)
         for value, condition in reversed(cases):
@@ -231,7 +231,7 @@ def _axis(index: sp.Expr, axes: Axes, e: sp.Indexed) -> str:
 
 
 def lower_program(
-    name: str, outputs: Mapping[str, sp.Expr], source: str, meaning: str, inputs: Sequence[str] = ()
+    name: str, outputs: Mapping[str, sp.Basic], source: str, meaning: str, inputs: Sequence[str] = ()
 ) -> Program:
     """A program of several expressions over the inputs that they use.
 

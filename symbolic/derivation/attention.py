@@ -44,7 +44,7 @@ def attention_kernel(cell: ScanCell, token_value: sp.Expr) -> sp.Expr:
     return sp.Sum(unroll(cell, token_value.subs(l, j)), (n, 1, nt.N))
 
 
-def abbreviate(expression: sp.Expr) -> sp.Expr:
+def abbreviate(expression: sp.Basic) -> sp.Basic:
     """The layer's step, B and C by their letters, for reading; residuals are computed with the whole expressions."""
     layer, flow = layer_cell(), flow_cell()
     for index in (l, j, k):

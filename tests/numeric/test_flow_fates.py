@@ -147,3 +147,9 @@ def test_random_systems_end_without_nan(seed: int) -> None:
     assert np.isin(result.status, [Status.HORIZON, Status.BLOW_UP]).all()
     explodes = (sign[:, 0] > 0) & ((s[:, None] * x0) > 0).any(axis=1)
     assert not (result.status == Status.BLOW_UP)[~explodes].any()
+    # the first token's own rate is at least mu x^2 Delta(x_0) from its start on, so that T_1 <= 1 / (2 mu x_0^2 Delta(x_0))
+    first = x0[:, 0]
+    latest = 0.5 / (np.abs(mu.sum(axis=1)) * first**2 * np.logaddexp(0, s * first + params.b))
+    must = (sign[:, 0] > 0) & (s * first > 0) & (latest < np.exp(30.0))
+    assert must.sum() > 3
+    assert (result.status == Status.BLOW_UP)[must].all()

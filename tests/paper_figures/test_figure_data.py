@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Data
 from s6flow.proofs.registry import REGISTRY
@@ -38,13 +39,21 @@ def test_convergence_stays_below_the_bound_and_meets_its_constant() -> None:
 
 
 def test_attention_of_the_convergent_case_falls_like_one_over_t() -> None:
-    data = shown("convergence")
-    last, before = np.abs(data["attention"][-1]), np.abs(data["attention"][-2])
-    lower = np.tril(np.ones_like(last, dtype=bool))
-    assert (last[~lower] == 0).all()
-    ratio = last[lower] / before[lower] * data["attention_t"][-1] / data["attention_t"][-2]
-    assert (ratio > 0.3).all()
-    assert (ratio < 3).all()
+    """t P_lj tends to mu Delta(0) exp(-(l - j) a Delta(0)) sqrt(c_l c_j), with the signs of the tokens."""
+    data, p = shown("convergence"), parameters("convergence")
+    size, lag = np.sqrt(data["constant"]) * np.sign(p["x0"]), np.arange(8)[:, None] - np.arange(8)
+    limit = sum(p["mu"]) * np.log(2) * 2.0 ** (-p["a"][0] * lag) * np.outer(size, size)
+    lower = lag >= 0
+    assert (data["attention"][:, ~lower] == 0).all()
+
+    def off(attention: np.ndarray, t: float) -> float:
+        return float(np.abs(t * attention[lower] / limit[lower] - 1).max())
+
+    drawn = [off(*pair) for pair in zip(data["attention"], data["attention_t"], strict=True)]
+    assert drawn[0] > drawn[1] > drawn[2]
+    assert drawn[2] < 0.4
+    late = integrate(p["x0"], FlowParameters(p["mu"], p["a"], p["s"], p["b"], p["floor"]), times=[1e12])
+    assert off(late.attention(0), 1e12) < 5e-3
 
 
 def test_slow_tokens_are_of_the_order_of_ln_t() -> None:

@@ -22,14 +22,14 @@ LEAST = 20_000
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((ROOT / "proofs" / "nightly.json").read_text())
+    document: dict[str, Any] = json.loads((ROOT / "s6flow" / "proofs" / "nightly.json").read_text())
     return document
 
 
 @pytest.fixture
 def current(report: dict[str, Any]) -> dict[str, Any]:
     """The report where it must be of the present statements: it need not while it is declared to await renewal."""
-    declared = awaiting(ROOT / "proofs" / "nightly.json")
+    declared = awaiting(ROOT / "s6flow" / "proofs" / "nightly.json")
     if declared is not None:
         pytest.skip(f"proofs/nightly.json awaits renewal: {declared}")
     return report
@@ -64,7 +64,7 @@ def test_the_report_says_where_it_comes_from_and_stays_small(report: dict[str, A
     assert report["date"]
     assert report["device"].startswith("CPU")
     assert {"python", "numpy", "torch", "python-flint", "numba"} <= set(report["versions"])
-    assert (ROOT / "proofs" / "nightly.json").stat().st_size < 100_000
+    assert (ROOT / "s6flow" / "proofs" / "nightly.json").stat().st_size < 100_000
 
 
 def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

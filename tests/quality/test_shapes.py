@@ -1,11 +1,10 @@
-"""Wrong shapes raise under jaxtyping and beartype."""
+"""Wrong shapes raise: by the package's own checks, and in the tests by every annotation (`plugins/annotations.py`)."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from beartype import beartype
-from jaxtyping import Float64, TypeCheckError, jaxtyped
+from jaxtyping import TypeCheckError
 
 from s6flow.errors import CodegenError, S6FlowError
 
@@ -19,18 +18,19 @@ def test_a_wrong_shape_raises() -> None:
         growth_rate(np.ones((2, 0)), FlowParameters(np.ones(3), np.ones(3), 1.0))
 
 
-def test_the_annotations_of_a_layer_are_checked() -> None:
-    from s6flow.numeric.weights.layer import S6Layer
+def test_annotations_of_the_package_are_checked_while_tests_run() -> None:
+    """Swapped axes and a wrong kind of number, given to functions that look at neither."""
+    from s6flow.numeric.criteria.carried import Sums
+    from s6flow.numeric.criteria.tokens import token_of_step
 
-    annotation = S6Layer.__annotations__["S_B"]
-    assert "state channel" in str(annotation)
-
-    @jaxtyped(typechecker=beartype)
-    def takes(S_B: Float64[np.ndarray, "state channel"], a: Float64[np.ndarray, "channel state"]) -> None: ...
-
-    takes(np.ones((2, 3)), np.ones((3, 2)))
+    ones = np.ones(3)
+    assert token_of_step(ones, ones, ones, 0.0).shape == (3,)
     with pytest.raises(TypeCheckError):
-        takes(np.ones((2, 3)), np.ones((2, 3)))
+        token_of_step(ones, np.ones(2), ones, 0.0)
+    with pytest.raises(TypeCheckError):
+        token_of_step(ones.astype(np.float32), ones, ones, 0.0)
+    with pytest.raises(TypeCheckError):
+        Sums(np.ones((2, 3)), np.ones((3, 2)))
 
 
 def test_the_interpreter_names_a_disagreeing_axis() -> None:

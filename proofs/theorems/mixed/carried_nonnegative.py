@@ -18,7 +18,7 @@ def proof() -> tuple[Step, ...]:
     states = [sp.Integer(0)] * 3
     for step, token in zip(d, x, strict=True):
         states = [sp.exp(-r * step) * f + m * token**2 * step for f, m, r in zip(states, mu, a, strict=True)]
-    split = sum(x[j] ** 2 * d[j] * total(sum(d[j + 1 :])) for j in range(3))
+    split = sum(x[j] ** 2 * d[j] * total(sum(d[j + 1 :], sp.Integer(0))) for j in range(3))
     sums = [sum(mu[: k + 1]) for k in range(3)]
     gates = [sp.exp(-r * z) for r in a]
     abel = sums[0] * (gates[0] - gates[1]) + sums[1] * (gates[1] - gates[2]) + sums[2] * gates[2]

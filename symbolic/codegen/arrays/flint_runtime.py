@@ -8,10 +8,11 @@ from typing import Any
 import flint
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 __all__ = ["balls", "decimal", "positions", "rational", "reduce_max", "reduce_sum", "scan", "shift"]
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
 _ZERO = arb(0)
 
 

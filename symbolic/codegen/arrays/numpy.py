@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s6flow.symbolic.codegen.arrays.printer import ArrayDialect
 from s6flow.symbolic.codegen.arrays.treescan import tree_scan
 
 __all__ = ["NUMPY", "product_error", "scan", "shift", "sigmoid", "sum_error"]
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
+#: A number or an array; arithmetic alone serves tensors, too.
+Value = Any
 
 
-def scan(gate: Array, increment: Array, axis: int) -> Array:
+def scan(gate: Array | float, increment: Array | float, axis: int) -> Array:
     """f_l = gate_l f_{l-1} + increment_l along `axis`, in O(length) work and logarithmic depth."""
-    gate, increment = np.broadcast_arrays(gate, increment)
-    scanned: Array = tree_scan(np.moveaxis(gate, axis, 0), np.moveaxis(increment, axis, 0), np.empty_like)
+    gates, increments = np.broadcast_arrays(gate, increment)
+    scanned: Array = tree_scan(np.moveaxis(gates, axis, 0), np.moveaxis(increments, axis, 0), np.empty_like)
     return np.moveaxis(scanned, 0, axis)
 
 
@@ -29,31 +32,30 @@ def shift(x: Array, axis: int) -> Array:
     return np.moveaxis(out, 0, axis)
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Array | float) -> Array:
     """1 / (1 + e^-x) without overflow."""
     tail = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + tail), tail / (1 + tail))
 
 
-def sum_error(x: Array, y: Array) -> Array:
+def sum_error(x: Value, y: Value) -> Value:
     """Knuth's two-sum: (x + y) - fl(x + y), exactly."""
     total = x + y
     back = total - x
-    error: Array = (x - (total - back)) + (y - back)
-    return error
+    return (x - (total - back)) + (y - back)
 
 
-def product_error(x: Array, y: Array) -> Array:
+def product_error(x: Array | float, y: Array | float) -> Array | float:
     """Dekker's product error x y - fl(x y); exact unless an argument exceeds 1e300."""
     product = x * y
     if np.result_type(x, y) == np.float32:
-        return (np.float64(x) * np.float64(y) - product).astype(np.float32)
+        return np.asarray(np.float64(x) * np.float64(y) - product).astype(np.float32)
     xh, yh = _high(x), _high(y)
     xl, yl = x - xh, y - yh
     return ((xh * yh - product) + xh * yl + xl * yh) + xl * yl
 
 
-def _high(x: Array) -> Array:
+def _high(x: Array | float) -> Array | float:
     scaled = 134217729.0 * x
     return scaled - (scaled - x)
 
