@@ -51,7 +51,7 @@ for row in page.content["differences"]:
 # Systems are drawn from the assumptions, and the worst margin is kept. HOLDS means: on these data.
 
 # %%
-reports = sf.check("convergence-rate", examples=200)
+reports = sf.check("convergence-rate", examples=60)
 reports
 
 # %% [markdown]

@@ -18,7 +18,6 @@ from typing import Any
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from traitlets.config import Config
 
 from s6flow.files import write_atomic
 
@@ -57,8 +56,7 @@ def _run(path: Path) -> Any:
     notebook = jupytext.read(path)
     notebook.metadata["kernelspec"] = _KERNEL
     place = {"metadata": {"path": str(FOLDER)}}
-    transport = Config({"KernelManager": {"transport": "ipc"}})
-    NotebookClient(notebook, timeout=PATIENCE, resources=place, config=transport).execute()
+    NotebookClient(notebook, timeout=PATIENCE, resources=place).execute()
     KEPT.mkdir(parents=True, exist_ok=True)
     for old in KEPT.glob(f"{path.stem}-*.ipynb"):
         old.unlink()

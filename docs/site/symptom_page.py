@@ -172,7 +172,7 @@ def _symptom(row: Symptom) -> Iterator[str]:
     yield from [f"## {row.title}", "", f"As in {', '.join(map(_thread, row.seen))}.", "", "**Run**", ""]
     yield from [f"```{row.language}", row.code, "```", "", "**Read**"]
     yield from listed(
-        f"[`{name}`](concepts/health.md#{name}): {plain(units[name].meaning)} [{units[name].unit}]"
+        f"[`{name}`](concepts/health.md#{name.lower()}): {plain(units[name].meaning)} [{units[name].unit}]"
         for name in row.numbers
     )
     yield from [row.meaning, ""]
