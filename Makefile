@@ -28,6 +28,7 @@ test: $(VENV)/.test lint
 	$(PYTEST)
 
 nightly: $(VENV)/.test
+	$(PYTEST) -m slow
 	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
 
 lint: $(VENV)/.test

@@ -91,6 +91,7 @@ def test_bad_input_is_one_line(error: type[Exception], message: str, call: Any) 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_figures_say_what_became_of_each(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib").use("Agg")
     found = sf.figures("theorem-graph", out=tmp_path)

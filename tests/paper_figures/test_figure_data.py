@@ -83,6 +83,7 @@ def test_fast_time_profile_and_iterated_logarithm() -> None:
     assert abs(ratio[-1] / ratio[-2] - 1) < 1e-5
 
 
+@pytest.mark.slow
 def test_plane_fates_follow_the_form() -> None:
     data = shown("plane")
     form = np.einsum("ki,pij,kj->pk", data["start"], data["matrix"], data["start"])
@@ -105,6 +106,7 @@ def test_plane_motion_is_radial_with_equal_steps() -> None:
     assert (np.abs(cross) <= 1e-7 * scale + 1e-12).all()
 
 
+@pytest.mark.slow
 def test_phase_boundaries_are_those_of_the_criteria() -> None:
     data = shown("phase_diagram")
     assert (np.isnan(data["single_time"]) == data["single_slow"].astype(bool)).all()
@@ -119,6 +121,7 @@ def test_phase_boundaries_are_those_of_the_criteria() -> None:
     assert ((data["pair_token"] == 1) == right)[~near].all()  # the line parts the cells that it is drawn over
 
 
+@pytest.mark.slow
 def test_coexistence_witness() -> None:
     from s6flow.paper_figures.drawings.coexistence import rates
 
@@ -153,6 +156,7 @@ def test_coexistence_shows_only_channels_that_the_theorem_decides() -> None:
     assert shown("coexistence")["carried"][:, 0] == pytest.approx(np.ones(5), abs=0.05)
 
 
+@pytest.mark.slow
 def test_real_weights_constants_and_control() -> None:
     data = shown("real_weights")
     keep = data["predicted"] > 0

@@ -46,6 +46,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_two_processes_write_equal_files(drawn: Path, tmp_path: Path) -> None:
     before = digest.figure_digest(FIGURES[NAME])
     done = subprocess.run(
