@@ -29,6 +29,7 @@ test: $(VENV)/.test lint
 
 nightly: $(VENV)/.test
 	$(PYTEST) -m slow
+	S6FLOW_ANNOTATIONS=1 $(PYTEST)
 	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
 
 lint: $(VENV)/.test

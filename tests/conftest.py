@@ -1,8 +1,11 @@
-"""Every annotation of the package is checked in every test: see `plugins/annotations.py`."""
+"""With S6FLOW_ANNOTATIONS=1 every annotation of the package is checked in every test: see `plugins/annotations.py`."""
 
 from __future__ import annotations
 
-from annotations import hooked
-from jaxtyping import install_import_hook
+import os
 
-install_import_hook(hooked(), "annotations.check")
+if os.environ.get("S6FLOW_ANNOTATIONS") == "1":
+    from annotations import hooked
+    from jaxtyping import install_import_hook
+
+    install_import_hook(hooked(), "annotations.check")

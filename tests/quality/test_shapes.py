@@ -1,10 +1,14 @@
-"""Wrong shapes raise: by the package's own checks, and in the tests by every annotation (`plugins/annotations.py`)."""
+"""Wrong shapes raise: by the package's own checks, and where tests ask for it by every annotation."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
 
 from s6flow.errors import CodegenError, S6FlowError
 
@@ -18,19 +22,37 @@ def test_a_wrong_shape_raises() -> None:
         growth_rate(np.ones((2, 0)), FlowParameters(np.ones(3), np.ones(3), 1.0))
 
 
-def test_annotations_of_the_package_are_checked_while_tests_run() -> None:
-    """Swapped axes and a wrong kind of number, given to functions that look at neither."""
-    from s6flow.numeric.criteria.carried import Sums
-    from s6flow.numeric.criteria.tokens import token_of_step
+SWAPPED = """
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
 
+from s6flow.numeric.criteria.carried import Sums
+from s6flow.numeric.criteria.tokens import token_of_step
+
+
+def test_swapped():
     ones = np.ones(3)
     assert token_of_step(ones, ones, ones, 0.0).shape == (3,)
-    with pytest.raises(TypeCheckError):
-        token_of_step(ones, np.ones(2), ones, 0.0)
-    with pytest.raises(TypeCheckError):
-        token_of_step(ones.astype(np.float32), ones, ones, 0.0)
+    for wrong in (np.ones(2), ones.astype(np.float32)):
+        with pytest.raises(TypeCheckError):
+            token_of_step(ones, wrong, ones, 0.0)
     with pytest.raises(TypeCheckError):
         Sums(np.ones((2, 3)), np.ones((3, 2)))
+"""
+
+
+@pytest.mark.parametrize(("asked", "status"), [("1", 0), ("0", 1)])
+def test_annotations_of_the_package_are_checked_where_asked_for(tmp_path: Path, asked: str, status: int) -> None:
+    """Swapped axes and a wrong kind of number, given to functions that look at neither; unasked nothing is raised."""
+    tests = Path(__file__).parents[1]
+    (tmp_path / "conftest.py").write_text((tests / "conftest.py").read_text())
+    (tmp_path / "test_swapped.py").write_text(SWAPPED)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", str(tmp_path)]
+    path = os.pathsep.join([str(tests / "plugins"), os.environ.get("PYTHONPATH", "")])
+    settings = {**os.environ, "S6FLOW_ANNOTATIONS": asked, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout
 
 
 def test_the_interpreter_names_a_disagreeing_axis() -> None:
