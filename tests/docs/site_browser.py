@@ -29,6 +29,10 @@ CONTRAST = 4.5
 #: What is searched for, and the page that must be among the results.
 SEARCHES = {"coexistence": "theorems/coexistence.html", "half life": "concepts/health.html", "audit": "api/index.html"}
 
+#: No movement: a page is measured where it comes to rest.
+_STILL = """
+document.head.append(Object.assign(document.createElement('style'),
+  {textContent: '*, *::before, *::after { transition: none !important; animation: none !important }'}));"""
 #: What of an article sticks out of the screen and cannot be scrolled to.
 _CUT = """
 (() => {
@@ -181,6 +185,7 @@ def main() -> int:
         for name in names:
             tab.look(WIDTHS[0], dark=False)
             tab.open(f"{host}/{name}")
+            tab.run(_STILL)
             faults += looks(tab, name, given.shots)
             faults += (f"{name}: {text}" for text in complaints(tab.events, host))
         if not given.only:
