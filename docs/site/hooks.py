@@ -20,7 +20,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A link out of docs/, to a file of the project: the site shows where the file lies.
-_OUTSIDE = re.compile(r"\[`?([^\]`]+)`?\]\((?:\.\./)+(?!theory/|theorems/|concepts/|api/)[\w./-]*\)")
+_UP = re.compile(r"\[`?([^\]`]+)`?\]\(((?:\.\./)+)[\w./-]*\)")
 _MERMAID = re.compile(r"```mermaid\ngraph TD\n(.*?)```", re.DOTALL)
 _ARROW = re.compile(r"\[([^\]]+)\] --> \w+\[([^\]]+)\]")
 
@@ -77,9 +77,14 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **more: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **more: Any) -> str:
     """Links out of docs/ become names of files, and the import graph a table, as a diagram would need a script."""
-    return _dialect(_MERMAID.sub(_imports, _OUTSIDE.sub(r"`\1`", markdown)))
+    depth = page.file.src_uri.count("/")
+
+    def inside(match: re.Match[str]) -> str:
+        return f"`{match[1]}`" if match[2].count("../") > depth else match[0]
+
+    return _dialect(_MERMAID.sub(_imports, _UP.sub(inside, markdown)))
 
 
 def _dialect(markdown: str) -> str:
