@@ -26,7 +26,7 @@ _COLUMNS = {
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option("--text", type=_FILE, help="A text to read; else the source of a module of Python.")
 @click.option("--tokens", type=_FILE, help="npz: one array of token ids, (token,) or (batch, token).")
 @click.option(
@@ -41,7 +41,7 @@ _COLUMNS = {
     "--json", "path", type=OutputFile(), is_flag=False, flag_value=STDOUT, help="Write JSON; alone: print it."
 )
 def trace(
-    model: str,
+    model: str | None,
     text: Path | None,
     tokens: Path | None,
     length: int,
@@ -53,15 +53,19 @@ def trace(
     """Run the network MODEL on a text and measure every layer beside what the theorems say.
 
     MODEL is a Hugging Face folder or hub id (Mamba; of Mamba-2, Falcon-Mamba and Jamba the residual stream only), or a file or
-    folder with mamba-ssm's names of tensors. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
+    folder with mamba-ssm's names of tensors; without MODEL the shipped one. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
     """
     if text is not None and tokens is not None:
         raise FormatError("a trace reads --text or --tokens", "both", "trace", "Leave one out.")
     from s6flow.api.traces import trace as traced
+    from s6flow.numeric.experiments import shipped_checkpoint
     from s6flow.numeric.trace import TraceError
     from s6flow.numeric.trace.inputs import load_network, text_tokens, token_file
     from s6flow.numeric.weights.locate import input_files
 
+    if model is None:
+        model = str(shipped_checkpoint())
+        say_note("No MODEL: the shipped checkpoint trained without a constraint, on bytes.")
     if path is not None and path != STDOUT:
         read = {"--text": [text] if text else [], "--tokens": [tokens] if tokens else []}
         refuse_clashes({"--json": [path]}, {"MODEL": list(input_files(model)), **read})
