@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
 
 from s6flow.errors import S6FlowError
-from s6flow.numeric.health.bounds import Bounds
+from s6flow.numeric.health.block import Block, Path
+from s6flow.numeric.health.bounds import Bounds, bounds
 from s6flow.numeric.health.numbers import FORMATS
 from s6flow.numeric.thresholds import Threshold
 
-__all__ = ["CONTINUOUS", "OWN_TERM", "ROUNDINGS", "Check", "Fit", "TraceError", "checks", "fitted", "slack"]
+__all__ = [
+    "CONTINUOUS",
+    "OWN_TERM",
+    "ROUNDINGS",
+    "Check",
+    "Fit",
+    "TraceError",
+    "checks",
+    "fitted",
+    "seen_bounds",
+    "slack",
+]
 
 Sums = Mapping[str, np.ndarray]
 
@@ -130,8 +142,20 @@ def slack(epsilon: float, width: int) -> float:
     return ROUNDINGS.value * epsilon + width * min(epsilon, 2.0**-24)
 
 
+def seen_bounds(block: Block, u_max: np.ndarray, certified: bool = False) -> Bounds | None:
+    """The bounds of step, state and output for inputs as large as those that were seen; sharper than from weights alone."""
+    one, zero = np.ones(len(u_max)), np.zeros(len(u_max))
+    return bounds(replace(block, inputs=Path(zero, u_max, one, zero), width=0), certified)
+
+
 def checks(
-    sums: Sums, bounds: Bounds | None, why: str, room: float, biased: bool, out_bias: float
+    sums: Sums,
+    bounds: Bounds | None,
+    why: str,
+    room: float,
+    biased: bool,
+    out_bias: float,
+    seen: Bounds | None = None,
 ) -> tuple[Check, ...]:
     """Every check that the sums allow.
 
@@ -142,6 +166,7 @@ def checks(
         room: of `slack`.
         biased: whether x_proj has a bias, so that the own term's theorem does not speak of this layer.
         out_bias: largest bias of out_proj, which the block's bound leaves out.
+        seen: of `seen_bounds`.
     """
     found = []
     rows = {"u": "u_max", "step": "step_max", "h": "h_max", "y": "y_max"}
@@ -149,6 +174,10 @@ def checks(
         for name, key in rows.items():
             limit = None if bounds is None else getattr(bounds, name)
             found.append(_below(name, "layer-bound", sums[key], limit, why, room))
+        for name in ("step", "h", "y") if seen is not None else ():
+            found.append(
+                _below(f"{name}, for inputs as seen", "layer-bound", sums[rows[name]], getattr(seen, name), "", _EXACT)
+            )
     if "update_max" in sums:
         limit = None if bounds is None else np.asarray(bounds.update + out_bias)
         found.append(_below("update", "layer-bound", sums["update_max"], limit, why, room))

@@ -35,10 +35,13 @@ NUMBERS: tuple[Number, ...] = (
     Number("u_bound", "its bound, the largest over channels", "1", "layer-bound"),
     Number("step_max", "largest step", "1", "layer-bound"),
     Number("step_bound", "its bound, the largest over channels", "1", "layer-bound"),
+    Number("step_seen", "its bound for inputs as large as those that were seen, the largest over channels", "1", "layer-bound"),
     Number("h_max", "largest state", "1", "layer-bound"),
     Number("h_bound", "its bound, the largest over channels", "1", "layer-bound"),
+    Number("h_seen", "its bound for inputs as large as those that were seen, the largest over channels", "1", "layer-bound"),
     Number("y_max", "largest output of the scan", "1", "layer-bound"),
     Number("y_bound", "its bound, the largest over channels", "1", "layer-bound"),
+    Number("y_seen", "its bound for inputs as large as those that were seen, the largest over channels", "1", "layer-bound"),
     Number("full_max", "largest state over its bound from the inputs and steps that it saw", "1", "state-bound"),
     Number("half_full", "share of states that come above half of that bound", "1", "state-bound"),
     *(

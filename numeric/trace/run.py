@@ -14,7 +14,7 @@ from s6flow.errors import AssumptionError, DeviceMemoryError, FormatError
 from s6flow.numeric.health.anatomy import blocks
 from s6flow.numeric.health.bounds import Bounds, bounds
 from s6flow.numeric.health.diagnosis import CONTEXT
-from s6flow.numeric.trace.judge import checks, fitted, slack
+from s6flow.numeric.trace.judge import checks, fitted, seen_bounds, slack
 from s6flow.numeric.trace.measure import add
 from s6flow.numeric.trace.places import Place, backbone, eager, places, unwrapped, vocabulary
 from s6flow.numeric.trace.report import LayerTrace, NetworkTrace, numbers
@@ -80,8 +80,14 @@ def trace(
             sums, notes = _in_parts(network, found, tokens.to(place), limit, damage)
     finally:
         network.to(home)
+    seen = {
+        block.name: seen_bounds(block, sums[block.name]["u_max"], certify)
+        for block in blocks(store, config_of(network))
+        if "u_max" in sums.get(block.name, {})
+    }
     layers = tuple(
-        _layer(item, sums.get(item.name, {}), from_weights.get(item.name), network, context, place) for item in found
+        _layer(item, sums.get(item.name, {}), from_weights.get(item.name), seen.get(item.name), context, place)
+        for item in found
     )
     recomputed = sum("recomputed" in sums.get(item.name, {}) for item in found)
     if recomputed:
@@ -172,7 +178,7 @@ def _layer(
     place: Place,
     sums: Sums,
     known: tuple[Bounds | None, tuple[str, ...], tuple[str, ...]] | None,
-    network: nn.Module,
+    seen: Bounds | None,
     context: int,
     device: torch.device,
 ) -> LayerTrace:
@@ -196,8 +202,10 @@ def _layer(
     tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in names}
     if limits is not None:
         tops["update_bound"] = limits.update + shift
+    if seen is not None:
+        tops |= {f"{name}_seen": float(getattr(seen, name).max()) for name in names[1:]}
     found = numbers(sums, tops, a, context)
     if biased:
         found["own_moments"] = found["own_trace"] = None
-    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift)
+    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift, seen)
     return LayerTrace(place.name, found, judged, tuple(untraced))

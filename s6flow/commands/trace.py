@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["trace"]
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+#: Number, or number and its bound -> what stands above it.
 _COLUMNS = {
-    "rms": "|x| rms", "ratio": "|upd|/|x|", "turn": "turn", "alignment": "align", "top": "top", "participation": "channels",
-    "own_positive": "C.B > 0", "own_mean": "E[C.B]", "life_median": "half-life", "full_max": "h/bound", "rounds_bf16": "bf16 = 1",
-    "u_max": "u", "u_bound": "bound", "step_max": "step", "step_bound": "bound", "h_max": "h", "h_bound": "bound", "y_max": "y",
-    "y_bound": "bound", "margin_fp16": "fp16 bits",
+    ("rms",): "|x| rms", ("ratio",): "|upd|/|x|", ("turn",): "turn", ("alignment",): "align", ("top",): "top",
+    ("participation",): "channels", ("own_positive",): "C.B > 0", ("own_mean",): "E[C.B]", ("life_median",): "half-life",
+    ("full_max",): "h/seen bound", ("rounds_bf16",): "bf16 = 1", ("margin_fp16",): "fp16 bits", ("u_max", "u_bound"): "u / bound",
+    ("step_max", "step_bound"): "step / bound", ("h_max", "h_bound"): "h / bound", ("y_max", "y_bound"): "y / bound",
+    ("update_max", "update_bound"): "update / bound",
 }  # fmt: skip
 
 
@@ -106,7 +108,9 @@ def _show(found: Trace) -> None:
     rows = []
     for name, layer in zip(names, found.layers, strict=True):
         flow = {True: "yes", False: "no", None: "-"}[layer.continuous]
-        rows.append((name, layer.verdict, flow, *(_shown(layer.numbers[key]) for key in _COLUMNS)))
+        rows.append(
+            (name, layer.verdict, flow, *(" / ".join(_shown(layer.numbers[key]) for key in keys) for keys in _COLUMNS))
+        )
     say_numbers(header, rows)
     wrong = [(name, c) for name, layer in zip(names, found.layers, strict=True) for c in layer.checks if c.verdict == "VIOLATED"]  # fmt: skip
     if wrong:

@@ -160,7 +160,7 @@ def test_every_number_is_that_of_a_plain_recomputation(model: Any, tokens: Any, 
     reference = [
         plain(block.mixer, row, 8) for block, row in zip(model.backbone.layers, saved(model, tokens), strict=True)
     ]
-    limits = {"update_bound", "u_bound", "step_bound", "h_bound", "y_bound"}
+    limits = {"update_bound", "u_bound", "step_bound", "h_bound", "y_bound", "step_seen", "h_seen", "y_seen"}
     assert {row.name for row in NUMBERS} == set(reference[0]) | limits
     for layer, numbers in zip(found.layers, reference, strict=True):
         assert layer.verdict == "HOLDS"
@@ -185,6 +185,16 @@ def test_bounds_are_those_of_health(model: Any, found: Any) -> None:
             assert layer.numbers[ours] == health.numbers[theirs]
         assert layer.numbers["update_bound"] == health.numbers["response"]
         assert {check.verdict for check in layer.checks} == {"HOLDS"}
+
+
+def test_bounds_for_inputs_as_seen_are_sharper_and_hold(model: Any, found: Any, tokens: Any) -> None:
+    for block, layer, row in zip(model.backbone.layers, found.layers, saved(model, tokens), strict=True):
+        u = np.abs(row["x_in"]).max((0, 1))
+        w = {name: value.detach().double().numpy() for name, value in block.mixer.named_parameters()}
+        low = np.abs(w["dt_proj.weight"]) @ (np.abs(w["x_proj.weight"][:2]) @ u)
+        assert layer.numbers["step_seen"] == pytest.approx(np.log1p(np.exp(low + w["dt_proj.bias"])).max(), rel=1e-6)
+        for name in ("step", "h", "y"):
+            assert layer.numbers[f"{name}_max"] < layer.numbers[f"{name}_seen"] < layer.numbers[f"{name}_bound"]
 
 
 def test_the_mean_of_the_own_term_is_that_of_its_moments(found: Any) -> None:
@@ -616,7 +626,7 @@ def test_the_command_reads_a_folder_of_hugging_face_and_tokens(command: Any, mod
     assert (document["batch"], document["length"], len(document["layers"])) == (2, 12, 3)
     status, out, _ = command(tmp_path / "model", "--tokens", tmp_path / "tokens.npz", "--json", tmp_path / "out.json")
     assert status == 0
-    assert "36 of 36 checks hold" in " ".join(out.split())
+    assert "45 of 45 checks hold" in " ".join(out.split())
     assert json.loads((tmp_path / "out.json").read_text())["length"] == 20
 
 
