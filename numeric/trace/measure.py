@@ -26,6 +26,8 @@ Sums = dict[str, np.ndarray]
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 #: a Delta beyond this many times 2^-(p+1) does not round to one: the 1.01 (1 + 2^-(p+1)) of `gate-rounding`, rounded up.
 ABOVE = 1.02
+#: A number of every format, so that no gate up to here rounds to more than it, and none to one.
+_FAR = 1 - 2.0**-7
 #: Tokens whose half-lives are counted, evenly spaced over the first half of every sequence.
 _STARTS = 16
 #: a Delta below it is no normal number of float64, with room for digits; the bound hardly changes down there.
@@ -155,8 +157,9 @@ def _states(x: Tensor, step: Tensor, written: Tensor, read: Tensor, weights: Map
     for parts in zip(*(part.transpose(0, 1).split(tokens) for part in (x, step, written, read)), strict=True):
         u, width, b, c = parts
         gates = torch.exp(-width.unsqueeze(-1) * a)
+        near = gates[gates > _FAR]
         for place, dtype in enumerate(_DTYPES.values()):
-            rounded[place] += (gates.to(dtype) == 1).sum()
+            rounded[place] += (near.to(dtype) == 1).sum()
         states = u.unsqueeze(-1) * b.unsqueeze(-2)
         input_max = torch.maximum(input_max, torch.maximum(states.amax(0), -states.amin(0)))
         states *= width.unsqueeze(-1)

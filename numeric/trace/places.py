@@ -26,7 +26,7 @@ class Place:
     """One layer.
 
     Args:
-        name: dotted, without what compiling and wrapping add.
+        name: dotted, without what compiling and wrapping add; as the audit has it, A_log where the model is the mixer.
         mixer: the module that scans.
         front: whose input is the residual stream: the norm before the mixer, or the block; None if neither is found.
         fused: whether `front` is a block that gets the stream in two parts, to be added.
@@ -66,7 +66,7 @@ def places(model: nn.Module) -> tuple[Place, ...]:
         if hasattr(module, "_orig_mod") or not isinstance(getattr(module, "A_log", None), torch.Tensor):
             continue
         front, fused = _front(modules.get(name.rpartition(".")[0]) if name else None)
-        found.append(Place(plain_name(name), module, front, fused, _hidden(module, name)))
+        found.append(Place(plain_name(name) or "A_log", module, front, fused, _hidden(module, name)))
     if not found:
         remedy = "Mamba, Mamba-2, Falcon-Mamba and Jamba layers have one."
         raise SourceError("a trace needs a model with an S6 layer (A_log)", type(model).__name__, "model", remedy)

@@ -25,8 +25,8 @@ from s6flow.text import counted
 __all__ = ["LIMIT", "trace"]
 
 Sums = dict[str, np.ndarray]
-#: Numbers of a chunk of states, at most: 32 MiB of float64.
-LIMIT = 2**22
+#: Numbers of a chunk of states, at most: 4 MiB of float64, which a processor keeps near.
+LIMIT = 2**19
 _LETTERS = {"torch.float64": "float64", "torch.float32": "float32", "torch.float16": "float16", "torch.bfloat16": "bfloat16"}  # fmt: skip
 #: What an allocator says that is not one of PyTorch's own classes.
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
@@ -129,6 +129,7 @@ def _batch(batch: Any, known: int | None) -> Tensor:
         return tokens
     if tokens.dim() != 2 or tokens.is_complex() or tokens.dtype == torch.bool:
         raise FormatError("token ids must have axes (batch, token)", f"{tokens.dtype}, {tuple(tokens.shape)}", "batch")
+    tokens = tokens.long()  # before it is compared: bytes know no 256
     bad = (tokens < 0) if known is None else (tokens < 0) | (tokens >= known)
     if bool(bad.any()):
         row, column = bad.nonzero()[0].tolist()
@@ -136,7 +137,7 @@ def _batch(batch: Any, known: int | None) -> Tensor:
         raise FormatError(
             rule, int(tokens[row, column]), f"sequence {row} token {column}", "Use the model's tokenizer."
         )
-    return tokens.long()
+    return tokens
 
 
 def _in_parts(

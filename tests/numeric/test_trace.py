@@ -468,9 +468,30 @@ def test_our_stack_and_a_mapping(tokens: Any) -> None:
     assert one.growth.exponent is not None
 
 
+def test_bytes_as_an_array(stack: Path) -> None:
+    from s6flow.numeric.trace.inputs import load_network
+
+    text = np.frombuffer(b"bytes, \xff among them", np.uint8)
+    one, two = (trace(load_network(str(stack)), batch) for batch in (text, text.astype(np.int32)))
+    assert close(one.layers[1], two.layers[1], 1e-12)
+    assert one.length == len(text)
+
+
 def test_inputs_in_place_of_tokens(model: Any, tokens: Any, found: Any) -> None:
     again = trace(model, model.backbone.embeddings(tokens).detach(), context=8)
     assert close(again.layers[2], found.layers[2], 1e-6)
+
+
+def test_a_mixer_alone_has_no_bound_from_its_weights() -> None:
+    mixer = mamba(1).backbone.layers[0].mixer
+    (layer,) = trace(mixer, 5 * torch.randn(2, 9, WIDTH)).layers
+    assert layer.name == "A_log"
+    assert layer.numbers["ratio"] is None
+    assert "no norm in front" in layer.untraced[0]
+    told = {check.name: check for check in layer.checks}
+    assert {told[name].verdict for name in ("u", "step", "h", "y")} == {"NOT JUDGED"}
+    assert "tokens of root mean square 1" in told["u"].why
+    assert {told[f"{name}, for inputs as seen"].verdict for name in ("step", "h", "y")} == {"HOLDS"}
 
 
 def test_wrapped_and_compiled_networks(model: Any, tokens: Any, found: Any) -> None:
