@@ -115,7 +115,7 @@ def _batch(batch: Any, known: int | None) -> Tensor:
             )
         batch = batch.get("input_ids")
     try:
-        tokens = torch.as_tensor(batch)
+        tokens = torch.tensor(batch) if isinstance(batch, np.ndarray) else torch.as_tensor(batch)
     except (TypeError, ValueError, RuntimeError) as error:
         raise FormatError("a batch must be an array of token ids", error, "batch") from None
     tokens = tokens[None] if tokens.dim() == 1 else tokens
