@@ -55,7 +55,7 @@ SUMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def add(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Sums:
     """The sums of two parts of a batch."""
     assert first.keys() == second.keys(), "parts of one layer have the same sums"
-    return {name: SUMS[name](first[name], second[name]) for name in first}
+    return {name: np.asarray(SUMS[name](first[name], second[name])) for name in first}
 
 
 def quantity(name: str, **values: Any) -> np.ndarray:

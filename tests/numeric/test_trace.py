@@ -20,6 +20,7 @@ from s6flow.cli import main  # noqa: E402
 from s6flow.errors import AssumptionError, DeviceMemoryError, FormatError, S6FlowError, SourceError  # noqa: E402
 from s6flow.numeric.experiments.config import ModelConfig  # noqa: E402
 from s6flow.numeric.experiments.model import S6Stack  # noqa: E402
+from s6flow.numeric.health.bounds import Bounds  # noqa: E402
 from s6flow.numeric.health.bounds import bounds as real_bounds  # noqa: E402
 from s6flow.numeric.trace import CONTINUOUS, NUMBERS, OWN_TERM, ROUNDINGS, TraceError, fitted, run, trace, watch  # noqa: E402
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
@@ -335,7 +336,8 @@ def test_thresholds_have_a_case_on_either_side(found: Any) -> None:
         assert next(c.verdict for c in rows if c.theorem == "own-term-on-data") == word
     room = slack(2.0**-8, 16)
     assert room == pytest.approx(ROUNDINGS.value / 256, rel=1e-3)
-    limits: Any = type("Limits", (), {name: np.ones(1) for name in ("u", "step", "h", "y")})
+    one = np.ones(1)
+    limits = Bounds(one, one, one, one, one, one, 1.0, False)
     for factor, word in ((0.99, "HOLDS"), (1.01, "VIOLATED")):
         rows = checks(
             {**sums, "own_second": np.array(1.0), "u_max": np.ones(1) * (1 + factor * room)},
