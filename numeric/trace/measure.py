@@ -45,7 +45,7 @@ SUMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     **dict.fromkeys(("rms", "rms_after", "ratio", "turn", "alignment", "top", "participation"), _joined),
     **dict.fromkeys(("stream_max", "update_max", "u_max", "step_max", "h_max", "y_max"), np.maximum),
     "step_min": np.minimum,
-    **dict.fromkeys(("full_max", "early", "late"), np.maximum),
+    **dict.fromkeys(("full_max", "early", "late", "recomputed"), np.maximum),
     **dict.fromkeys(("tokens", "step_sum", "half_full", "sequences", "lives", "older"), np.add),
     **dict.fromkeys(("rounded", "rounded_low", "rounded_high", "gates"), np.add),
     **dict.fromkeys(("own_positive", "own_sum", "own_size", "own_second", "written_sum", "read_sum"), np.add),

@@ -87,7 +87,7 @@ class Watch:
         if not place.hidden:
             if u is None and given is not None:
                 u = _recomputed(place.mixer, given)
-                sums["recomputed"] = np.zeros(0)
+                sums["recomputed"] = np.array(1.0)
             if u is not None:
                 u = u.reshape(len(update), -1, u.shape[-1])
                 self._finite(u, place, "u, the input of its scan")

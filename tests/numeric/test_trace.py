@@ -521,7 +521,9 @@ def test_half_precision_is_near_and_holds(model: Any, tokens: Any, found: Any, d
         assert two.verdict == "HOLDS"
 
 
-def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(tokens: Any, found: Any) -> None:
+def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(
+    tokens: Any, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As mamba-ssm's fused path: neither in_proj nor x_proj nor out_proj is called as a module."""
     model = mamba()
 
@@ -547,6 +549,10 @@ def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(tokens: Any, fo
     assert again.notes == ("The scan's input of 3 layers was recomputed: a fused kernel hides it.",)
     for one, two in zip(found.layers, again.layers, strict=True):
         assert close(one, two, 1e-4, 1e-6)
+    monkeypatch.setattr(run, "_call", Full(run._call, 2))
+    halved = trace(model, tokens, context=8)
+    assert len(halved.notes) == 2
+    assert close(halved.layers[2], again.layers[2], 1e-5, 1e-9)
 
 
 @pytest.mark.parametrize(
