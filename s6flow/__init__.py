@@ -35,6 +35,7 @@ _TABLE = {
     "reorder": "numeric.refinements",
     "theorem": "api.library",
     "theorems": "api.library",
+    "trace": "api.traces",
 }
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "reorder",
     "theorem",
     "theorems",
+    "trace",
 ]
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from s6flow.api.documents import derive, figures
     from s6flow.api.flows import certify, classify, integrate
     from s6flow.api.library import check, theorem, theorems
+    from s6flow.api.traces import trace
     from s6flow.numeric.refinements import bake, cap_memory, constrain, reorder
 else:  # unknown to a type checker, which would believe that every name is there
 

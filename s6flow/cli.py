@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Test theorems on a backend: verdict, smallest margin and where."),
     "audit": ("audit", "Diagnose a Mamba checkpoint, layer by layer and channel by channel."),
     "diff": ("diff", "Compare two checkpoints: health, signs of mu, memory, weights."),
+    "trace": ("trace", "Run a network on a text; measure its layers beside the theorems."),
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),
     "figures": ("figures", "Draw the paper's figures."),
     "prove": ("prove", "Check the formal proofs with Coq's kernel."),

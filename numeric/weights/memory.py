@@ -11,7 +11,7 @@ from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.stored import TensorInfo
 
-__all__ = ["MemoryStore", "config_of"]
+__all__ = ["MemoryStore", "config_of", "plain_name"]
 
 _NAMES = {"torch.float64": "F64", "torch.float32": "F32", "torch.float16": "F16", "torch.bfloat16": "BF16"}
 #: What compiling and wrapping put into names.
@@ -39,7 +39,7 @@ class MemoryStore(TensorStore):
                 self._tensors[f"{name}._extra_state"] = module.get_extra_state()  # says that tokens are sorted
         if not self._tensors:
             raise SourceError("a model must hold parameters", type(model).__name__)
-        self._tensors = {_plain(name): tensor for name, tensor in self._tensors.items()}
+        self._tensors = {plain_name(name): tensor for name, tensor in self._tensors.items()}
         self.infos = {
             key: TensorInfo(tuple(tensor.shape), _NAMES.get(str(tensor.dtype), str(tensor.dtype)))
             for key, tensor in self._tensors.items()
@@ -59,7 +59,8 @@ class MemoryStore(TensorStore):
         return array.view(f"<u{tensor.element_size()}")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A dotted name without what compiling and wrapping put into it."""
     for word in _WRAPPERS:
         name = name.replace(word, "") if name.startswith(word) or f".{word}" in name else name
     return name

@@ -1,0 +1,135 @@
+"""Where a network is watched: its layers, the residual stream in front of each, and what can be read inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from s6flow.errors import FormatError, SourceError
+from s6flow.numeric.health.anatomy import PARENT_NORMS
+from s6flow.numeric.refinements.layers import normed, s6_shape
+from s6flow.numeric.weights.memory import plain_name
+
+__all__ = ["Place", "backbone", "eager", "places", "unwrapped", "vocabulary"]
+
+#: Parts of a mixer whose scan is recomputed, as mamba-ssm's Mamba and Hugging Face's MambaMixer name them.
+_PARTS = ("in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """One layer.
+
+    Args:
+        name: dotted, without what compiling and wrapping add; as the audit has it, A_log where the model is the mixer.
+        mixer: the module that scans.
+        front: whose input is the residual stream: the norm before the mixer, or the block; None if neither is found.
+        fused: whether `front` is a block that gets the stream in two parts, to be added.
+        hidden: why the scan is not traced; "" where it is.
+    """
+
+    name: str
+    mixer: nn.Module
+    front: nn.Module | None
+    fused: bool
+    hidden: str
+
+
+def unwrapped(model: Any) -> nn.Module:
+    """The network within torch.compile, DataParallel and DistributedDataParallel.
+
+    Raises: SourceError: it is no torch.nn.Module. FormatError: its weights are not in memory.
+    """
+    while hasattr(model, "_orig_mod") or type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
+        model = model._orig_mod if hasattr(model, "_orig_mod") else model.module
+    if not isinstance(model, nn.Module):
+        raise SourceError("a trace needs a torch.nn.Module", type(model).__name__, "model", "Load the network first.")
+    for name, weight in model.named_parameters():
+        if weight.device.type == "meta":
+            raise FormatError("a trace needs weights in memory", "a tensor on meta", plain_name(name), "Load them.")
+    return model
+
+
+def places(model: nn.Module) -> tuple[Place, ...]:
+    """Every layer that an A_log marks, in the order of the model's modules.
+
+    Raises: SourceError: there is none.
+    """
+    modules = dict(model.named_modules())
+    found = []
+    for name, module in modules.items():
+        if hasattr(module, "_orig_mod") or not isinstance(getattr(module, "A_log", None), torch.Tensor):
+            continue
+        front, fused = _front(modules.get(name.rpartition(".")[0]) if name else None)
+        found.append(Place(plain_name(name) or "A_log", module, front, fused, _hidden(module, name)))
+    if not found:
+        remedy = "Mamba, Mamba-2, Falcon-Mamba and Jamba layers have one."
+        raise SourceError("a trace needs a model with an S6 layer (A_log)", type(model).__name__, "model", remedy)
+    return tuple(found)
+
+
+def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
+    if parent is None:
+        return None, False
+    if getattr(parent, "fused_add_norm", False):
+        return parent, True
+    names = (name.removesuffix(".weight") for name in PARENT_NORMS)
+    norm = next((getattr(parent, name) for name in names if isinstance(getattr(parent, name, None), nn.Module)), None)
+    return norm, False
+
+
+def _hidden(mixer: Any, name: str) -> str:
+    if mixer.A_log.dim() != 2:
+        return "one decay rate a head (Mamba-2 or a relative): its scan's inputs are not read by hooks"
+    missing = [part for part in _PARTS if getattr(mixer, part, None) is None]
+    if missing:
+        return f"no {missing[0]} of the usual layout"
+    if normed(mixer):
+        return "B, C and the step are normalised behind x_proj"
+    if hasattr(mixer, "A_b_log"):
+        return "two directions share one mixer"
+    if getattr(mixer, "reorder", None) is not None:
+        return "tokens are reordered before the scan"
+    try:
+        s6_shape(mixer, name)
+    except FormatError as error:
+        return error.rule
+    return ""
+
+
+def backbone(model: nn.Module, found: tuple[Place, ...]) -> nn.Module:
+    """The network without its head, whose logits may be larger than everything else; the model itself if unsure."""
+    base: Any = getattr(model, "base_model", None)
+    base = base if isinstance(base, nn.Module) else getattr(model, "backbone", None)
+    if not isinstance(base, nn.Module):
+        return model
+    inside = set(base.modules())
+    return base if all(place.mixer in inside for place in found) else model
+
+
+def vocabulary(model: nn.Module) -> int | None:
+    """Number of token ids of the first embedding; None if there is none."""
+    return next((part.num_embeddings for part in model.modules() if isinstance(part, nn.Embedding)), None)
+
+
+@contextmanager
+def eager(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients and without compiled code; every module is as before afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    before = getattr(torch.compiler, "set_stance", None)
+    model.eval()
+    try:
+        with torch.no_grad():
+            if before is None:
+                yield
+            else:
+                with before("force_eager"):
+                    yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode

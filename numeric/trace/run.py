@@ -1,0 +1,212 @@
+"""`trace`: a network runs once under hooks; each layer is measured while its activations are there, then they are let go."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from s6flow.errors import AssumptionError, DeviceMemoryError, FormatError
+from s6flow.numeric.health.anatomy import blocks
+from s6flow.numeric.health.bounds import Bounds, bounds
+from s6flow.numeric.health.diagnosis import CONTEXT
+from s6flow.numeric.trace.judge import checks, fitted, seen_bounds, slack
+from s6flow.numeric.trace.measure import add
+from s6flow.numeric.trace.places import Place, backbone, eager, places, unwrapped, vocabulary
+from s6flow.numeric.trace.report import LayerTrace, NetworkTrace, numbers
+from s6flow.numeric.trace.watch import Watch
+from s6flow.numeric.weights.memory import MemoryStore, config_of
+from s6flow.text import counted
+
+__all__ = ["LIMIT", "trace"]
+
+Sums = dict[str, np.ndarray]
+#: Numbers of a chunk of states, at most: 4 MiB of float64, which a processor keeps near.
+LIMIT = 2**19
+_LETTERS = {"torch.float64": "float64", "torch.float32": "float32", "torch.float16": "float16", "torch.bfloat16": "bfloat16"}  # fmt: skip
+#: What an allocator says that is not one of PyTorch's own classes.
+_FULL = ("out of memory", "not enough memory", "can't allocate memory")
+#: TensorFloat-32, which convolutions may use on a GPU.
+_GPU_UNIT = 2.0**-11
+
+
+def trace(
+    model: Any,
+    batch: Any,
+    *,
+    context: int = CONTEXT,
+    device: str | None = None,
+    limit: int = LIMIT,
+    certify: bool = False,
+    source: str = "",
+) -> NetworkTrace:
+    """Run a network once and measure each layer beside its theorems; the network is left as it was.
+
+    Args:
+        model: a torch.nn.Module with S6 layers, compiled or wrapped or not, in any format.
+        batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids`; floats, shape (batch, token, width),
+            go in as they are.
+        context: tokens that memory is compared with, at least 1.
+        device: where to run; where the model is by default.
+        limit: numbers of a chunk of states of the recomputed scan, at most.
+        certify: compute the bounds from weights in ball arithmetic.
+        source: name for the report; the model's class by default.
+    Raises: TraceError: a theorem's bound is exceeded. SourceError: no S6 layer. FormatError: the batch or an activation is
+        not as it must be. DeviceMemoryError: one sequence does not fit.
+    Source: theory 17 to 22; theorems layer-bound, state-bound, state-forgetting, gate-rounding, own-term-on-data.
+    """
+    if context < 1 or limit < 1:
+        raise AssumptionError("context and limit must be at least 1", min(context, limit), "trace")
+    network = unwrapped(model)
+    found = places(network)
+    store = MemoryStore(network)
+    tokens = _batch(batch, vocabulary(network))
+    from_weights = {
+        block.name: (bounds(block, certify), block.assumed, block.damage) for block in blocks(store, config_of(network))
+    }
+    home = next(network.parameters()).device
+    try:
+        place = home if device is None else torch.device(device)
+        network.to(place)
+    except (RuntimeError, AssertionError) as error:
+        raise FormatError("device must be one that PyTorch has here", error, str(device), "Try cpu.") from None
+    damage = {name: row[2] for name, row in from_weights.items()}
+    try:
+        with eager(network):
+            sums, notes = _in_parts(network, found, tokens.to(place), limit, damage)
+    finally:
+        network.to(home)
+    seen = {
+        block.name: seen_bounds(block, sums[block.name]["u_max"], certify)
+        for block in blocks(store, config_of(network))
+        if "u_max" in sums.get(block.name, {})
+    }
+    layers = tuple(
+        _layer(item, sums.get(item.name, {}), from_weights.get(item.name), seen.get(item.name), context, place)
+        for item in found
+    )
+    recomputed = sum("recomputed" in sums.get(item.name, {}) for item in found)
+    if recomputed:
+        notes.append(f"The scan's input of {counted(recomputed, 'layer')} was recomputed: a fused kernel hides it.")
+    kind = str(next(network.parameters()).dtype)
+    result = NetworkTrace(
+        source or type(network).__name__, len(tokens), tokens.shape[1], context, _LETTERS.get(kind, kind), str(place), layers,
+        fitted([layer.numbers["rms_after"] for layer in layers], 1.0),
+        fitted([layer.numbers["turn"] for layer in layers], -1.0), tuple(notes),
+    )  # fmt: skip
+    result.require()
+    return result
+
+
+def _batch(batch: Any, known: int | None) -> Tensor:
+    """The batch as one tensor, checked.
+
+    Raises: FormatError: it is empty, padded, no tensor, or has ids out of the vocabulary.
+    """
+    if isinstance(batch, Mapping):
+        mask = batch.get("attention_mask")
+        if mask is not None and not bool(torch.as_tensor(mask).bool().all()):
+            raise FormatError(
+                "a batch must have no padding", "an attention_mask with zeros", "batch", "Cut to one length."
+            )
+        batch = batch.get("input_ids")
+    try:
+        tokens = torch.tensor(batch) if isinstance(batch, np.ndarray) else torch.as_tensor(batch)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise FormatError("a batch must be an array of token ids", error, "batch") from None
+    tokens = tokens[None] if tokens.dim() == 1 else tokens
+    if tokens.numel() == 0:
+        raise FormatError("a batch must hold at least one token", f"shape {tuple(tokens.shape)}", "batch")
+    if tokens.is_floating_point():
+        if tokens.dim() != 3:
+            raise FormatError("inputs must have axes (batch, token, width)", f"shape {tuple(tokens.shape)}", "batch")
+        if not bool(tokens.isfinite().all()):
+            raise FormatError("inputs must be finite", "NaN or infinity", "batch")
+        return tokens
+    if tokens.dim() != 2 or tokens.is_complex() or tokens.dtype == torch.bool:
+        raise FormatError("token ids must have axes (batch, token)", f"{tokens.dtype}, {tuple(tokens.shape)}", "batch")
+    tokens = tokens.long()  # before it is compared: bytes know no 256
+    bad = (tokens < 0) if known is None else (tokens < 0) | (tokens >= known)
+    if bool(bad.any()):
+        row, column = bad.nonzero()[0].tolist()
+        rule = f"token ids must lie in 0..{'' if known is None else known - 1}"
+        raise FormatError(
+            rule, int(tokens[row, column]), f"sequence {row} token {column}", "Use the model's tokenizer."
+        )
+    return tokens
+
+
+def _in_parts(
+    network: nn.Module, found: tuple[Place, ...], tokens: Tensor, limit: int, damage: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Sums], list[str]]:
+    """The sums of all layers; a part of the batch that does not fit in memory is halved."""
+    run = backbone(network, found)
+    waiting, notes, total = [tokens], [], dict[str, Sums]()
+    while waiting:
+        part = waiting.pop(0)
+        watch = Watch(limit, damage)
+        try:
+            with watch.on(found):
+                _call(run, part)
+        except (RuntimeError, MemoryError) as error:
+            if not isinstance(error, MemoryError) and not any(word in str(error).lower() for word in _FULL):
+                raise
+            if len(part) == 1:
+                remedy = "Shorten it (--length), or choose another device."
+                raise DeviceMemoryError("one sequence must fit in memory", f"{part.shape[1]} tokens", "trace", remedy) from None  # fmt: skip
+            half = len(part) // 2
+            waiting = [part[:half], part[half:], *waiting]
+            notes.append(f"Out of memory: {len(part)} sequences were run as {half} and {len(part) - half}.")
+            continue
+        total = {name: add(total[name], sums) for name, sums in watch.sums.items()} if total else watch.sums
+    return total, notes
+
+
+def _call(run: nn.Module, part: Tensor) -> None:
+    known = inspect.signature(run.forward).parameters
+    options = {"use_cache": False} if "use_cache" in known else {}
+    if part.is_floating_point() and "inputs_embeds" in known:
+        run(inputs_embeds=part, **options)
+    else:
+        run(part, **options)
+
+
+def _layer(
+    place: Place,
+    sums: Sums,
+    known: tuple[Bounds | None, tuple[str, ...], tuple[str, ...]] | None,
+    seen: Bounds | None,
+    context: int,
+    device: torch.device,
+) -> LayerTrace:
+    limits, assumed, _ = known or (None, (), ())
+    mixer: Any = place.mixer
+    untraced = []
+    if not sums:
+        untraced.append("the run did not reach it")
+    elif "rms" not in sums:
+        untraced.append("residual stream: no norm in front of the mixer was found that sees it")
+    if place.hidden:
+        untraced.append(f"scan: {place.hidden}")
+    a = mixer.A_log.detach().double().exp().cpu().numpy() if "u_max" in sums else None
+    biased = getattr(getattr(mixer, "x_proj", None), "bias", None) is not None
+    out_bias = getattr(getattr(mixer, "out_proj", None), "bias", None)
+    shift = 0.0 if out_bias is None else float(out_bias.detach().abs().max())
+    unit = torch.finfo(next(mixer.parameters()).dtype).eps
+    unit = max(unit, _GPU_UNIT) if device.type == "cuda" else unit
+    width = max(weight.shape[-1] for weight in mixer.parameters() if weight.dim() > 1)
+    names = ("u", "step", "h", "y")
+    tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in names}
+    if limits is not None:
+        tops["update_bound"] = limits.update + shift
+    if seen is not None:
+        tops |= {f"{name}_seen": float(getattr(seen, name).max()) for name in names[1:]}
+    found = numbers(sums, tops, a, context)
+    if biased:
+        found["own_moments"] = found["own_trace"] = None
+    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift, seen)
+    return LayerTrace(place.name, found, judged, tuple(untraced))

@@ -1,0 +1,121 @@
+"""Hooks that measure each layer as it runs; of activations only those of the layer that runs are held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, silu
+
+from s6flow.errors import FormatError
+from s6flow.numeric.trace.measure import residual_sums, scan_sums, scan_weights
+from s6flow.numeric.trace.places import Place
+
+__all__ = ["Watch"]
+
+Sums = dict[str, np.ndarray]
+
+
+class Watch:
+    """Sums of every layer that ran.
+
+    Args:
+        limit: as in `scan_sums`. damage: what is not finite among each layer's weights, in words.
+    """
+
+    def __init__(self, limit: int, damage: Mapping[str, tuple[str, ...]]) -> None:
+        self.limit, self.damage = limit, damage
+        self.sums: dict[str, Sums] = {}
+        self._stream: dict[str, Tensor] = {}
+        self._inputs: dict[str, Tensor] = {}
+        self._inside: set[str] = set()
+
+    @contextmanager
+    def on(self, found: tuple[Place, ...]) -> Iterator[None]:
+        """Hooks on all layers; none is left afterwards, whatever happens."""
+        handles: list[Any] = []
+        try:
+            for place in found:
+                handles += self._hooks(place)
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _hooks(self, place: Place) -> Iterator[Any]:
+        mixer: Any = place.mixer
+        name = place.name
+
+        def front(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+            if given:
+                stream = given[0] if not place.fused or len(given) < 2 else given[0] + given[1]
+                self._stream[name] = self._finite(stream, place, "the residual stream in front of it")
+
+        def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._inside.add(name)
+
+        def scanned(module: nn.Module, args: tuple[Any, ...]) -> None:
+            self._inputs[name] = args[0]
+
+        def leave(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            self._inside.discard(name)
+            given = next((value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)), None)
+            self._measure(place, given, output[0] if isinstance(output, tuple) else output)
+
+        def left(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+            if name not in self._inside:  # the block calls the mixer's parts and not the mixer
+                self._measure(place, None, output)
+
+        if place.front is not None:
+            yield place.front.register_forward_pre_hook(front, with_kwargs=True)
+        yield mixer.register_forward_pre_hook(enter, with_kwargs=True)
+        yield mixer.register_forward_hook(leave, with_kwargs=True)
+        if not place.hidden:
+            yield mixer.x_proj.register_forward_pre_hook(scanned)
+        if isinstance(getattr(mixer, "out_proj", None), nn.Module):
+            yield mixer.out_proj.register_forward_hook(left)
+
+    def _measure(self, place: Place, given: Tensor | None, update: Tensor) -> None:
+        """All numbers of a layer that has just run."""
+        sums: Sums = {}
+        stream, u = self._stream.pop(place.name, None), self._inputs.pop(place.name, None)
+        if not place.hidden:
+            if u is None and given is not None:
+                u = _recomputed(place.mixer, given)
+                sums["recomputed"] = np.array(1.0)
+            if u is not None:
+                u = u.reshape(len(update), -1, u.shape[-1])
+                self._finite(u, place, "u, the input of its scan")
+        self._finite(update, place, "its update")
+        if stream is not None and stream.shape == update.shape:
+            sums |= residual_sums(stream, update)
+        if u is not None:
+            sums |= scan_sums(u, scan_weights(place.mixer), self.limit)
+        self.sums[place.name] = sums
+
+    def _finite(self, tensor: Tensor, place: Place, what: str) -> Tensor:
+        """Raises: FormatError: it holds NaN or infinity; the first such tensor of the run is the one that is named."""
+        good = tensor.isfinite()
+        if bool(good.all()):
+            return tensor
+        first = (~good).nonzero()[0].tolist()
+        held = self.damage.get(place.name, ())
+        remedy = f"Its weights hold {held[0]}." if held else "Everything before it is finite."
+        value = f"{float(tensor[tuple(first)]):g} in {what}, [{', '.join(map(str, first))}]"
+        raise FormatError("activations must be finite", value, place.name, remedy)
+
+
+def _recomputed(mixer: Any, given: Tensor) -> Tensor:
+    """silu(conv(in_proj(x))) where a fused kernel leaves no trace of it; in float32 at least."""
+    wide = torch.promote_types(given.dtype, torch.float32)
+    weights = [mixer.in_proj.weight, mixer.in_proj.bias, mixer.conv1d.weight, mixer.conv1d.bias]
+    rows, shift, taps, bias = (None if weight is None else weight.to(wide) for weight in weights)
+    x = linear(given.to(wide), rows, shift).chunk(2, dim=-1)[0].mT
+    conv = mixer.conv1d
+    mixed = torch.nn.functional.conv1d(x, taps, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+    return silu(mixed[..., : x.shape[-1]]).mT
