@@ -28,7 +28,9 @@ def theorems(wanted: str | None, as_json: bool) -> None:
         ("theorem", "status", "source", "says"),
         [(row["id"], row["status"], row["source"].split(" ")[0], row["title"]) for row in rows],
     )
-    say("kernel-checked: Coq accepted a proof of the formal statement; `s6flow theorem ID` says where that says more or less than the printed one.")
+    say(
+        "kernel-checked: Coq accepted a proof of the formal statement; `s6flow theorem ID` says where that says more or less than the printed one."
+    )
     counts = rows.counts()
     if false := counts.pop("refuted", 0):
         say(f"refuted: {counted(false, 'claim')} once stated, no theorem; s6flow theorem ID shows the counterexample.")
