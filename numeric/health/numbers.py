@@ -52,7 +52,7 @@ _NORM = "tokens that a norm has scaled to root mean square 1"
 
 NUMBERS: tuple[Number, ...] = (
     Number("damaged", "tensors that hold a NaN or an infinity", "tensors", "20"),
-    Number("response", f"the largest entry that the block can add to the residual stream, at any length, on {_NORM}", "1", "layer-bound"),
+    Number("response", f"the largest entry that the block can add to the residual stream, at any length, on {_NORM}; a bias of out_proj, which no token moves, is left out", "1", "layer-bound"),
     Number("dead_channels", "share of channels whose own part of it is below the rounding of float32 at 1, 2^-24", "1", "layer-bound"),
     Number("subnormal", "share of weights below the smallest normal number of their format", "1", "20"),
     Number("at_start", "share of A_log, D and step biases that are where initialisation puts them: the least of the three", "1", "20"),
