@@ -28,6 +28,7 @@ PARAMETERS: dict[str, Any] = {
         "of_ceiling",
         "fraction_of_ceiling",
     ],
+    "aside": ["commands"],  # how long a command takes against starting Python: no peer
     "containers": ["cases", "results", "rows", "right_hand_sides", "forms"],
     "sizes": ["tokens", "states"],
 }
@@ -103,12 +104,14 @@ def _row_name(row: Any, place: int) -> str:
 
 
 def read_rows(paths: list[Path]) -> list[tuple[str, str, str, str, float]]:
-    """(file, kind, case, peer, value) of all result files.
+    """(file, kind, case, peer, value) of all result files that measure peers.
 
     Raises: FigureUnavailable: no file, or none with a ratio. FormatError: a file is no JSON.
     """
     rows = []
     for path in paths:
+        if path.stem in PARAMETERS["aside"]:
+            continue
         try:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:

@@ -103,7 +103,7 @@ def test_construction_spans_its_cube(key: str) -> None:
     theorem = REGISTRY[key]
     shape = Shape(*theorem.options["shapes"][0]) if "shapes" in theorem.options else Shape(3, 2, 6, 2)
     size = dimension(theorem, shape)
-    points = np.random.default_rng(1).random((40, size))
+    points = np.random.default_rng(1).random((400, size))
     data = construct(theorem, shape, points)
     still = {name for name in theorem.variables if (np.asarray(data[name]) == np.asarray(data[name])[:1]).all()}
     fixed = {name for entry in theorem.assumptions for name in FIXED.get(entry, ())} | (

@@ -242,7 +242,7 @@ def _hyperbolic(data: Data) -> None:
     data["S_dt_in"] = np.zeros_like(data["S_dt_in"])
     b = np.sort(data["b"], axis=1)
     b[:, 1] = np.maximum(b[:, 1], b[:, 0] + 0.5)
-    data["b"], data["floor"] = b, np.zeros(count)
+    data["b"] = b
 
 
 def _cone(data: Data) -> None:
