@@ -5,7 +5,13 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test nightly lint prove figures docs docs-check generated docs-theory bench dist clean
+# the core of each folder, for `make quick`
+CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_flow_batches numeric/test_health \
+        numeric/test_thresholds numeric/test_weights_formats package paper_figures/test_figure_results \
+        proofs/test_dependencies proofs/test_differences proofs/test_refuted symbolic/test_codegen \
+        symbolic/test_ends symbolic/test_step_control
+
+.PHONY: demo test quick nightly lint prove figures docs docs-check generated docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -26,6 +32,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test lint
 	$(PYTEST)
+
+quick: $(VENV)/.test lint
+	$(PYTEST) $(foreach part,$(CORE),$(firstword $(wildcard tests/$(part).py tests/$(part))))
 
 nightly: $(VENV)/.test
 	$(PYTEST) -m slow
