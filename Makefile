@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # the core of each folder, for `make quick`
-CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_flow_batches numeric/test_health \
+CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_health \
         numeric/test_thresholds numeric/test_weights_formats package paper_figures/test_figure_results \
         proofs/test_dependencies proofs/test_differences proofs/test_refuted symbolic/test_codegen \
         symbolic/test_ends symbolic/test_step_control
