@@ -21,6 +21,8 @@ _NODES = 12
 _SPLIT = 8
 _DEPTH = 5
 _EPS = float(np.finfo(np.float64).eps)
+#: A step below it, as a far token's may underflow to, counts as it: grids are geometric.
+_LEAST = 1e-300
 
 Rows = Float64[np.ndarray, "channel state"]
 Column = Float64[np.ndarray, " channel"]
@@ -33,6 +35,13 @@ def reached(total: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.maximum(total, count * low)
 
 
+def _reachable(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The right ends, drawn back to the largest sum of as many steps as at the left where nothing lies between."""
+    count = np.floor(left / low * (1 + 4 * _EPS))
+    alone = (count + 1) * low >= right * (1 - 4 * _EPS)
+    return np.where(alone, np.minimum(right, np.maximum(left, count * high)), right)
+
+
 def negative_within(mu_n: Rows, a: Rows, low: Column, high: Column) -> Int8[np.ndarray, "distance channel"]:
     """Whether K < 0 at a sum of at most 1, 8, 128 steps, for channels with mu > 0.
 
@@ -42,6 +51,8 @@ def negative_within(mu_n: Rows, a: Rows, low: Column, high: Column) -> Int8[np.n
         low, high: least and largest step of the tokens, floor included.
     Returns: 1, 0, or -1 if rounding or the number of intervals leaves it open; a row a distance.
     """
+    low = np.maximum(low, _LEAST)
+    high = np.maximum(low, high)
     sums = Sums.of(mu_n, a)
     margin = CLEAR * a.shape[1] * _EPS
     found = np.zeros((len(DISTANCES), len(a)), dtype=np.int8)
@@ -76,6 +87,7 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     left, right = nodes[:, :-1].ravel(), nodes[:, 1:].ravel()
     part = np.arange(_SPLIT + 1) / _SPLIT
     for depth in range(_DEPTH + 1):
+        right = _reachable(left, right, low[rows], high[rows])
         open_ = np.flatnonzero((right > left) & ~negative[rows])
         open_ = open_[~closed(sums, rows[open_], left[open_], right[open_], margin)]
         rows, left, right = rows[open_], left[open_], right[open_]

@@ -322,3 +322,31 @@ def test_k_on_tokens_of_a_range_is_that_of_a_dense_scan() -> None:
         np.testing.assert_array_equal(found[index][found[index] != UNDECIDED] == 1, seen[found[index] != UNDECIDED])
         assert (found[index] == UNDECIDED).sum() < 5
         assert 20 < seen.sum() < count - 20
+
+
+def between(first: float, second: float) -> tuple[np.ndarray, np.ndarray]:
+    """mu_n and a with K < 0 at the steps between two roots and nowhere else: (e^-D - e^-p)(e^-D - e^-q) e^(-D / 10)."""
+    p, q = np.exp(-first), np.exp(-second)
+    return np.array([[1.0, -(p + q), p * q]]), np.array([[2.1, 1.1, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("roots", "low", "high", "expected"),
+    [
+        ((1.3, 1.7), 1.0, 1.5, (1, 1, 1)),
+        # no sum of whole steps comes between the roots: 1, 2, ..., and [0.9, 1.2], [1.8, 2.4], ...
+        ((1.3, 1.7), 1.0, 1.0, (0, 0, 0)),
+        ((1.3, 1.7), 0.9, 1.2, (0, 0, 0)),
+        ((1.3, 1.7), 0.65, 0.8, (0, 1, 1)),
+        # a dip between any two nodes is found; one that only touches zero is left undecided
+        ((2.0, 2.001), 0.5, 3.0, (1, 1, 1)),
+        ((2.0, 2.0), 0.5, 3.0, (UNDECIDED,) * 3),
+        ((30.0, 30.01), 0.5, 3.0, (0, 0, 1)),
+        ((1.3, 1.7), 0.0, 1.5, (1, 1, 1)),  # a step that underflowed
+    ],
+)
+def test_sums_of_steps_reach_between_two_roots_or_do_not(
+    roots: tuple[float, float], low: float, high: float, expected: tuple[int, ...]
+) -> None:
+    found = negative_within(*between(*roots), np.array([low]), np.array([high]))
+    assert tuple(found[:, 0].tolist()) == expected
