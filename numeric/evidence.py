@@ -124,6 +124,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     _benchmark("gpu_mamba_h100.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
     _benchmark("gpu_parity_h100.json", "gpu_parity.py", "--out", ", on a GPU"),
     _benchmark("gpu_tiles_h100.json", "gpu_tiles.py", "--out", ", on a GPU"),
+    _benchmark("trace_*.json", "trace.py", "--device cuda --out", ", on a GPU"),
 )
 
 

@@ -20,7 +20,7 @@ from s6flow.numeric.refinements.layers import s6_shape, split_rows
 from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
 
-__all__ = ["ABOVE", "SUMS", "add", "quantity", "residual_sums", "scan_sums", "scan_weights"]
+__all__ = ["ABOVE", "SUMS", "add", "doubled", "in_turn", "quantity", "residual_sums", "scan_sums", "scan_weights"]
 
 Sums = dict[str, np.ndarray]
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -163,9 +163,8 @@ def _states(x: Tensor, step: Tensor, written: Tensor, read: Tensor, weights: Map
         states = u.unsqueeze(-1) * b.unsqueeze(-2)
         input_max = torch.maximum(input_max, torch.maximum(states.amax(0), -states.amin(0)))
         states *= width.unsqueeze(-1)
-        for gate, now in zip(gates, states, strict=True):
-            state = now.addcmul_(gate, state)
-        state = state.clone()
+        (doubled if states.is_cuda else in_turn)(gates, states, state)
+        state = states[-1].clone()
         largest = torch.maximum(largest, torch.maximum(states.amax(0), -states.amin(0)))
         y = (states @ c.unsqueeze(-1)).squeeze(-1) + weights["D"] * u
         y_max = torch.maximum(y_max, y.abs().amax((0, 1)))
@@ -178,6 +177,22 @@ def _states(x: Tensor, step: Tensor, written: Tensor, read: Tensor, weights: Map
         "half_full": np.array(float((full > 0.5).sum())),
         "sequences": np.array(float(full.size)),
     }
+
+
+def in_turn(gates: Tensor, states: Tensor, state: Tensor) -> None:
+    """h_t = gate_t h_(t-1) + v_t along axis 0, from v in place: least work, one small step after the other."""
+    for gate, now in zip(gates, states, strict=True):
+        state = now.addcmul_(gate, state)
+
+
+def doubled(gates: Tensor, states: Tensor, state: Tensor) -> None:
+    """What `in_turn` does in log2 of the tokens' number passes over all of them, which a GPU does sooner; gates are lost."""
+    states[0].addcmul_(gates[0], state)
+    shift = 1
+    while shift < len(states):
+        states[shift:] += gates[shift:] * states[:-shift]
+        gates[shift:] *= gates[:-shift].clone()
+        shift *= 2
 
 
 def _fullness(h: np.ndarray, v: np.ndarray, a: np.ndarray, largest: np.ndarray, total: np.ndarray) -> np.ndarray:

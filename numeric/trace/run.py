@@ -22,11 +22,12 @@ from s6flow.numeric.trace.watch import Watch
 from s6flow.numeric.weights.memory import MemoryStore, config_of
 from s6flow.text import counted
 
-__all__ = ["LIMIT", "trace"]
+__all__ = ["LIMITS", "trace"]
 
 Sums = dict[str, np.ndarray]
-#: Numbers of a chunk of states, at most: 4 MiB of float64, which a processor keeps near.
-LIMIT = 2**19
+#: Numbers of a chunk of states, at most, by kind of device: 4 MiB of float64, which a processor keeps near; 128 MiB, on
+#: which a GPU is busy for longer than it takes to tell it what to do.
+LIMITS = {"cpu": 2**19, "cuda": 2**24}
 _LETTERS = {"torch.float64": "float64", "torch.float32": "float32", "torch.float16": "float16", "torch.bfloat16": "bfloat16"}  # fmt: skip
 #: What an allocator says that is not one of PyTorch's own classes.
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
@@ -40,7 +41,7 @@ def trace(
     *,
     context: int = CONTEXT,
     device: str | None = None,
-    limit: int = LIMIT,
+    limit: int | None = None,
     certify: bool = False,
     source: str = "",
 ) -> NetworkTrace:
@@ -52,15 +53,17 @@ def trace(
             go in as they are.
         context: tokens that memory is compared with, at least 1.
         device: where to run; where the model is by default.
-        limit: numbers of a chunk of states of the recomputed scan, at most.
+        limit: numbers of a chunk of states of the recomputed scan, at most; by default what suits the device (`LIMITS`).
         certify: compute the bounds from weights in ball arithmetic.
         source: name for the report; the model's class by default.
     Raises: TraceError: a theorem's bound is exceeded. SourceError: no S6 layer. FormatError: the batch or an activation is
         not as it must be. DeviceMemoryError: one sequence does not fit.
     Source: theory 17 to 22; theorems layer-bound, state-bound, state-forgetting, gate-rounding, own-term-on-data.
     """
-    if context < 1 or limit < 1:
-        raise AssumptionError("context and limit must be at least 1", min(context, limit), "trace")
+    if context < 1 or (limit is not None and limit < 1):
+        raise AssumptionError(
+            "context and limit must be at least 1", min(context, 1 if limit is None else limit), "trace"
+        )
     network = unwrapped(model)
     found = places(network)
     store = MemoryStore(network)
@@ -72,12 +75,13 @@ def trace(
     try:
         place = home if device is None else torch.device(device)
         network.to(place)
+        numbers_at_once = limit or LIMITS.get(place.type, LIMITS["cuda"])
     except (RuntimeError, AssertionError) as error:
         raise FormatError("device must be one that PyTorch has here", error, str(device), "Try cpu.") from None
     damage = {name: row[2] for name, row in from_weights.items()}
     try:
         with eager(network):
-            sums, notes = _in_parts(network, found, tokens.to(place), limit, damage)
+            sums, notes = _in_parts(network, found, tokens.to(place), numbers_at_once, damage)
     finally:
         network.to(home)
     seen = {

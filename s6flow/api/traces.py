@@ -10,7 +10,6 @@ from s6flow.api.result import Result, Table
 from s6flow.numeric import trace as tracing
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.health.diagnosis import CONTEXT
-from s6flow.numeric.trace.run import LIMIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +100,7 @@ def trace(
     *,
     context: int = CONTEXT,
     device: str | None = None,
-    limit: int = LIMIT,
+    limit: int | None = None,
     certify: bool = False,
     source: str = "",
 ) -> Trace:
@@ -113,7 +112,7 @@ def trace(
             (batch, token, width), go in as they are.
         context: tokens that memory is compared with.
         device: where to run; where the model is by default.
-        limit: numbers of a chunk of states of the recomputed scan, at most.
+        limit: numbers of a chunk of states of the recomputed scan, at most; by default what suits the device.
         certify: compute the bounds from weights in ball arithmetic.
         source: name for the report; the model's class by default.
     Returns: the trace; `.to_pandas("checks")`, `.plot()`, `.to_json()`.

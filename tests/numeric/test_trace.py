@@ -24,8 +24,8 @@ from s6flow.numeric.health.bounds import Bounds  # noqa: E402
 from s6flow.numeric.health.bounds import bounds as real_bounds  # noqa: E402
 from s6flow.numeric.trace import CONTINUOUS, NUMBERS, OWN_TERM, ROUNDINGS, TraceError, fitted, run, trace, watch  # noqa: E402
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
-from s6flow.numeric.trace.measure import scan_sums, scan_weights  # noqa: E402
-from s6flow.numeric.trace.run import LIMIT  # noqa: E402
+from s6flow.numeric.trace.measure import doubled, in_turn, scan_sums, scan_weights  # noqa: E402
+from s6flow.numeric.trace.run import LIMITS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("alone")
 BATCH, LENGTH, WIDTH, STATES, VOCABULARY = 4, 24, 16, 4, 11
@@ -211,6 +211,20 @@ def test_chunks_of_any_size_give_the_same(model: Any, tokens: Any, found: Any) -
             assert close(one, two, 1e-12)
 
 
+@pytest.mark.parametrize("tokens", [1, 2, 3, 64, 77])
+def test_doubled_passes_are_the_scan_in_turn(tokens: int) -> None:
+    rng = torch.Generator().manual_seed(tokens)
+    gates, values, state = (
+        torch.rand(shape, generator=rng, dtype=torch.float64) for shape in ((tokens, 2, 3), (tokens, 2, 3), (2, 3))
+    )
+    gates[tokens // 2] = 0.0  # a gate that forgets all
+    first, second = values.clone(), values.clone()
+    in_turn(gates.clone(), first, state)
+    doubled(gates.clone(), second, state)
+    assert torch.allclose(first, second, rtol=1e-14, atol=0)
+    assert tokens // 2 == 0 or not torch.allclose(first[0], values[0])  # the state before the chunk goes in
+
+
 class Full:
     """A forward pass that has no memory for more than so many sequences."""
 
@@ -306,7 +320,7 @@ def test_a_scan_that_breaks_a_theorem_is_caught(model: Any, tokens: Any, monkeyp
 def test_the_state_bound_is_attained_and_not_exceeded() -> None:
     """Constant inputs: the theorem's case of equality."""
     mixer = mamba(1).backbone.layers[0].mixer
-    sums = scan_sums(torch.ones(1, 40, 2 * WIDTH), scan_weights(mixer), LIMIT)
+    sums = scan_sums(torch.ones(1, 40, 2 * WIDTH), scan_weights(mixer), LIMITS["cpu"])
     assert float(sums["full_max"]) == pytest.approx(1, rel=1e-12)
     (check,) = (c for c in checks(sums, None, "", 0.0, False, 0.0) if c.theorem == "state-bound")
     assert check.verdict == "HOLDS"
@@ -318,7 +332,7 @@ def test_dead_rates_do_not_count_as_a_violation(rate: float) -> None:
     with torch.no_grad():
         mixer.A_log.fill_(rate)
     u = torch.randn(2, 30, 2 * WIDTH, generator=torch.Generator().manual_seed(0))
-    sums = scan_sums(u, scan_weights(mixer), LIMIT)
+    sums = scan_sums(u, scan_weights(mixer), LIMITS["cpu"])
     assert 0 < float(sums["full_max"]) <= 1 + 1e-9
     assert float(sums["late"]) <= 1
     assert (sums["rounded"] == sums["gates"]).all()
