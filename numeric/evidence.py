@@ -112,6 +112,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         of_a_run,
         "s6flow experiment reorder --config NAME --out DIR, on a GPU",
     ),
+    Evidence(
+        "numeric/zoo/zoo.json",
+        ("s6flow.numeric.zoo.audits",),
+        of_a_check,
+        "python -m s6flow.numeric.zoo --folder CHECKPOINTS --package PACKAGE",
+    ),
     _benchmark("audit_cpu.json", "audit.py", "--json", ""),
     Evidence(
         "benchmarks/results/commands.json",

@@ -19,6 +19,7 @@ from typing import Any
 
 from s6flow.errors import FormatError
 from s6flow.files import write_atomic
+from s6flow.numeric.evidence import evidence_of
 from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
 from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, layer_healths
 from s6flow.numeric.health.verdicts import VERDICTS
@@ -175,6 +176,7 @@ def main() -> None:
     document: dict[str, Any] = {
         "schema": "s6flow-zoo/1",
         "context": CONTEXT,
+        "code": evidence_of(ZOO).digest(),
         "checkpoints": [entry(*row) for row in rows],
     }
     write_atomic(given.out, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
