@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s6flow.api.pictures import axes
@@ -10,6 +11,7 @@ from s6flow.api.result import Result, Table
 from s6flow.numeric import trace as tracing
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.health.diagnosis import CONTEXT
+from s6flow.numeric.trace.inputs import load_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +109,8 @@ def trace(
     """Run a network once and measure every layer beside its theorems; the network is left as it was.
 
     Args:
-        model: a torch.nn.Module with S6 layers, compiled or wrapped or not, in any number format.
+        model: a torch.nn.Module with S6 layers, compiled or wrapped or not, in any number format; or a path or hub id, as
+            `s6flow trace` takes it.
         batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids`; floats, shape
             (batch, token, width), go in as they are.
         context: tokens that memory is compared with.
@@ -130,7 +133,11 @@ def trace(
     ((), ['HOLDS', 'HOLDS'])
     """
     try:
-        found = tracing.trace(model, batch, context=context, device=device, limit=limit, certify=certify, source=source)
+        named = isinstance(model, str | Path)
+        network, source = (load_network(str(model)), source or str(model)) if named else (model, source)
+        found = tracing.trace(
+            network, batch, context=context, device=device, limit=limit, certify=certify, source=source
+        )
     except tracing.TraceError as error:
         error.found = _presented(error.found)
         raise

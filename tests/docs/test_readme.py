@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import s6flow as sf
 from s6flow.numeric.audit import audit
 from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.criteria.reach import DISTANCES
@@ -110,6 +111,17 @@ def test_channels_in_reach_are_those_of_an_audit() -> None:
     for text in (README, RESULTS):
         table = text.split("<!-- reach")[1].split("<!-- end of reach -->")[0].strip().splitlines()
         assert table[3:] == lines
+
+
+def test_own_terms_on_data_are_those_of_a_trace() -> None:
+    torch = pytest.importorskip("torch")
+    ids = torch.tensor(list((ROOT / "LICENSE").read_bytes()[:1024]))
+    lines = []
+    for words, name in TRAINED.items():
+        layers = sf.trace(shipped_checkpoint(name), ids).layers
+        lines.append(f"| {words} | {' | '.join(format(layer.numbers['own_positive'], '.2f') for layer in layers)} |")
+    table = RESULTS.split("<!-- own")[1].split("<!-- end of own -->")[0].strip().splitlines()
+    assert table[3:] == lines
 
 
 def test_it_says_how_many_theorems_are_proved() -> None:
