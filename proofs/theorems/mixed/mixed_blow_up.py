@@ -78,7 +78,7 @@ THEOREM = Theorem(
     uses=("linear-recursion", "sign-invariance"),
     evidence="numeric",
     notes=(
-        "The proof is the words of its steps; residuals hold its identities. Which token diverges, and what the others do, depends on K: see fast-order, carried-order, coexistence and "
+        "The steps give the proof in words; their residuals hold its identities. Which token diverges, and what the others do, depends on K: see fast-order, carried-order, coexistence and "
         "carried-root-attracts. No bound of T is given: slow tokens before can hold the token back for an immense time. Without a floor "
         "the converse holds, too: if every nonzero token has s x_l(0) < 0 the system lives for ever (state-slow-divergence). "
         "Checked on tame ranges, where ln T stays below 250."

@@ -48,7 +48,7 @@ THEOREM = Theorem(
     uses=("slow-first-token", "slow-log-rate"),
     evidence="numeric",
     notes=(
-        "Proof of the rate in words. Every |x_l| increases in the end, without bound, and "
+        "The rate in words. Every |x_l| increases in the end, without bound, and "
         "f_{l,n}/F_l tends to mu_n/mu. So token l takes over the share 1 - O(Delta(x_l)) of F_{l-1}, and rho = ln(x_l/x_{l-1}) obeys rho' = "
         "own(x_l) (1 + o(1)), own(x_l) = mu x_l^2 Delta(x_l): it increases. A limit below or at zero would make own(x_l) at least of the order of "
         "1/(t ln t), which has an infinite integral; so rho exceeds some e > 0, own(x_l) is below t^(-1-e/2), and rho converges: x_l/x_1 tends to a limit "
