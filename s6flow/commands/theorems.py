@@ -31,6 +31,9 @@ def theorems(wanted: str | None, as_json: bool) -> None:
     say(
         "kernel-checked: Coq accepted a proof of the formal statement; `s6flow theorem ID` says where that says more or less than the printed one."
     )
+    for row in rows:
+        if row["status"] not in ("kernel-checked", "refuted"):
+            say(f"{row['id']}, {row['status']}. {index.content(row['id'])['reached']}")
     counts = rows.counts()
     if false := counts.pop("refuted", 0):
         say(f"refuted: {counted(false, 'claim')} once stated, no theorem; s6flow theorem ID shows the counterexample.")
