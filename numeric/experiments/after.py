@@ -76,7 +76,7 @@ def token_rates(model: S6Stack, tokens: Tensor, mask: Tensor | None = None) -> l
                 "share_negative": float((rate < 0).double().mean()),
             }
         )
-        hidden = hidden + block.update(hidden, mask).float()
+        hidden = block(hidden, mask).float()
     return found
 
 

@@ -33,16 +33,20 @@ class Data:
         self.batch, self.window = config.train.batch, config.data.tokens
         self.sequences = config.train.eval_sequences
         if isinstance(source, Corpus):
-            self.vocabulary, self.classes = 256, None
+            self.vocabulary, self.classes, self.pixels = source.vocabulary, None, 0
             self.held = {
-                name: torch.from_numpy(getattr(source, name).copy()).to(device) for name in ("train", "valid", "test")
+                name: torch.from_numpy(part.copy()).to(device)
+                for name in ("train", "valid", "test", "other")
+                if len(part := getattr(source, name)) or name != "other"
             }
+            self.widths = torch.from_numpy(source.widths.copy()).to(device) if len(source.widths) else None
             shortest = min(len(part) for part in self.held.values())
             if shortest <= self.window:
                 raise FormatError("every split must be longer than a sequence", f"{shortest} bytes", "data.tokens")
             self.places = torch.arange(self.window + 1, device=device)
         else:
-            self.vocabulary, self.classes = source.vocabulary, source.classes
+            self.vocabulary, self.classes, self.widths = source.vocabulary, source.classes, None
+            self.pixels = source.tokens.shape[2] if source.tokens.ndim == 3 else 0
             self.tokens = torch.from_numpy(source.tokens).to(device)
             self.lengths = torch.from_numpy(source.lengths).to(device)
             self.labels = torch.from_numpy(source.labels).to(device)
@@ -60,7 +64,8 @@ class Data:
 
     def _rows(self, rows: np.ndarray) -> Batch:
         index = self._on_device(rows)
-        tokens, lengths = self.tokens[index].long(), self.lengths[index]
+        tokens, lengths = self.tokens[index], self.lengths[index]
+        tokens = tokens if self.pixels else tokens.long()
         mask = self.places < lengths.unsqueeze(1) if self.padded else None
         return Batch(tokens, self.labels[index], mask)
 
@@ -77,6 +82,32 @@ class Data:
             for epoch in np.unique(wanted // rows)
         }
         return self._rows(np.array([epochs[int(place // rows)][place % rows] for place in wanted]))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """What a trained model is evaluated on."""
+        return tuple(name for name in self.held if name != "train") if self.classes is None else ("valid", "test")
+
+    def bytes_of(self, targets: Tensor) -> Tensor:
+        """Bytes that target tokens stand for."""
+        if self.widths is None:
+            return torch.tensor(float(targets.numel()), dtype=torch.float64, device=targets.device)
+        return self.widths[targets].double().sum()
+
+    def stretches(self, split: str, length: int, total: int) -> Iterator[Batch]:
+        """The first `total` tokens of a split cut into sequences of `length`, so many at a time as one long one holds.
+
+        Raises: FormatError: a split shorter than that.
+        """
+        part = self.held[split]
+        if length >= len(part) or total < length:
+            found = f"{len(part)} tokens for sequences of {length} out of {total}"
+            raise FormatError("a test text must hold the longest sequence", found, split, "Lower measure.reach.")
+        starts = np.arange(0, min(total, len(part) - 1) - length + 1, length)
+        places, most = torch.arange(length + 1, device=self.device), max(1, total // 4 // length)
+        for low in range(0, len(starts), most):
+            text = part[self._on_device(starts[low : low + most]).unsqueeze(1) + places].long()
+            yield Batch(text[:, :-1], text[:, 1:], None)
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """Fixed batches of validation or test data, in order, at most `eval_sequences` sequences."""

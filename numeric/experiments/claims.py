@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CLAIMS", "Claim"]
+__all__ = ["CLAIMS", "LATER", "Claim"]
 
 
 @dataclass(frozen=True)
@@ -151,4 +151,91 @@ _REORDER = tuple(
     for slug, (source, first, second, text) in _ORDERS.items()
 )
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {"lm": _LM + _SHRINK + _SMALLER + _WEIGHTS, "reorder": _REORDER}
+_DECAY = (
+    Claim(
+        "decay-on-everything-kills",
+        "Adam with decay of 0.01 on everything leaves no layer alive (share of dead layers at the end above 0.99)",
+        "control", "deaths.dead_share", "adam-everything-0.01", None, sign=-1, bound=0.99,
+    ),
+    Claim(
+        "sparing-guarded-saves",
+        "leaving A_log, D and the step's bias out of that decay keeps layers alive",
+        "control", "deaths.dead_share", "adam-guarded-apart-0.01", "adam-everything-0.01", band=0.01,
+    ),
+    Claim(
+        "decoupled-matrices-save",
+        "AdamW with decay on matrices alone keeps every layer alive (share of dead layers below 0.01)",
+        "control", "deaths.dead_share", "spared", None, bound=0.01,
+    ),
+    Claim(
+        "warned-before-death",
+        "the health callback warns before a layer dies under Adam with decay of 0.01 on everything [steps]",
+        "control", "deaths.ahead_of_death", "adam-everything-0.01", None, sign=-1,
+    ),
+    Claim(
+        "loss-shows-death",
+        "a network whose layers die under that decay ends with a higher loss than the spared one",
+        "control", "test.bits_per_byte", "spared", "adam-everything-0.01", band=0.01,
+    ),
+)  # fmt: skip
+
+CLAIMS: dict[str, tuple[Claim, ...]] = {
+    "lm": _LM + _SHRINK + _SMALLER + _WEIGHTS,
+    "reorder": _REORDER,
+    "decay": _DECAY,
+}
+
+_CAP = tuple(
+    Claim(f"cap-{slug}", text, "control", metric, "unconstrained", None, band=0.002)
+    for slug, text, metric in (
+        ("is-free", "a cap at a quarter of the training length costs nothing at that length", "cap.cap-quarter_gain_1"),
+        ("helps-long", "the same cap lowers the loss at 256 times the training length", "cap.cap-quarter_gain_256"),
+        ("half-helps-long", "a cap at half of the training length does", "cap.cap-half_gain_256"),
+        ("eighth-helps-long", "a cap at an eighth of the training length does", "cap.cap-eighth_gain_256"),
+        ("scale-a-helps-long", "control: all decay rates scaled by as much", "cap.scale-a-quarter_gain_256"),
+        ("random-helps-long", "control: as many random states raised by as much", "cap.random-quarter_gain_256"),
+        ("scale-step-helps-long", "control: all steps scaled by as much", "cap.scale-step-quarter_gain_256"),
+        ("half-step-helps-long", "control: all steps halved", "cap.half-step_gain_256"),
+    )
+)
+_ENTRY = {
+    "entry-positive-helps": ("entry-positive", "unconstrained", "every mu_n > 0 improves on no constraint"),
+    "entry-positive-beats-negative": ("entry-positive", "entry-negative", "entry form: positive is better than negative"),
+    "capped-in-training-helps-long": ("capped", "unconstrained", "a cap in training lowers the loss at 256 times the length"),
+    "capped-in-training-is-free": ("capped", "unconstrained", "a cap in training costs nothing at the training length"),
+}  # fmt: skip
+_PRUNING = tuple(
+    Claim(
+        f"{rule}-prunes-better-than-chance",
+        f"leaving out the quarter of layers that {words} costs less than a random quarter",
+        "control",
+        f"pruning.{rule}_less_random",
+        "unconstrained",
+        None,
+        band=0.002,
+    )
+    for rule, words in (("health", "health calls weakest"), ("update", "change the stream least"))
+)
+#: Claims of later studies: asked where a grid has their conditions and metrics.
+LATER: dict[str, tuple[Claim, ...]] = {
+    "lm": (
+        *(
+            Claim(slug, text, "control", "lengths.at_256" if slug.endswith("long") else "test.bits_per_byte", first, second, band=0.01)
+            for slug, (first, second, text) in _ENTRY.items()
+        ),
+        *_CAP,
+        *_PRUNING,
+    ),
+    "reorder": (
+        Claim(
+            "fixed-order-beats-fresh",
+            "a random order that stays is better than one drawn anew at every step",
+            "control", "test.accuracy", "random-fixed", "random", sign=-1, band=0.005,
+        ),
+        Claim(
+            "published-beats-fixed",
+            "the published reordering is better than a random order that stays",
+            "control", "test.accuracy", "published", "random-fixed", sign=-1, band=0.005,
+        ),
+    ),
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Classification data where order carries no causality: digits as pixel sequences, and ListOps."""
+"""Classification data where order carries no causality: digits and images as sequences, ListOps, and recall."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from random import Random
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from s6flow.errors import FormatError, MissingDependencyError, SourceError
-from s6flow.files import atomic_path
+from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.numeric.experiments.config import DataConfig
+from s6flow.numeric.experiments.images import image_tokens, load_cifar, load_fashion
 from s6flow.numeric.experiments.listops import PAD, VOCABULARY, expression
+from s6flow.numeric.experiments.recall import VALUES, recall_sequences
+from s6flow.numeric.experiments.recall import VOCABULARY as RECALL
 
-__all__ = ["Labelled", "load_labelled", "prepare_labelled"]
+__all__ = ["Labelled", "load_labelled"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,13 @@ class Labelled:
     """Token sequences with a class each, split into train, valid and test by `bounds`.
 
     Args:
-        tokens: padded sequences, shape (sequence, token).
+        tokens: padded sequences, shape (sequence, token); (sequence, token, pixel) of images.
         lengths: real tokens of each; labels: class of each.
         bounds: where validation and test begin.
     """
 
     name: str
-    tokens: UInt8[np.ndarray, "sequence token"]
+    tokens: UInt8[np.ndarray, "sequence token *pixel"]
     lengths: Int[np.ndarray, " sequence"]
     labels: Int[np.ndarray, " sequence"]
     bounds: tuple[int, int]
@@ -83,51 +85,40 @@ def _listops(config: DataConfig) -> Labelled:
     return Labelled("listops", tokens, lengths, labels, bounds, VOCABULARY)
 
 
-def _file(config: DataConfig, folder: Path) -> Path:
-    return folder / f"{config.name}-{hashlib.sha256(repr(config).encode()).hexdigest()[:12]}.npz"
+def _images(config: DataConfig, folder: Path | None) -> Labelled:
+    """Training images from the front of the training set, validation from its back, test from the test set."""
+    found = {"fashion": load_fashion, "cifar-10": load_cifar}[config.name](folder)
+    (images, labels), (tests, test_labels) = found["train"], found["test"]
+    if config.train < 1 or config.train + config.held_out > len(labels) or not 1 <= config.held_out <= len(test_labels):
+        sizes = f"{config.train} and {config.held_out} of {len(labels)} and {len(test_labels)}"
+        raise FormatError("train and held_out must fit the images", sizes, "data")
+    parts = [slice(0, config.train), slice(len(labels) - config.held_out, None)]
+    pixels = np.concatenate([*(images[part] for part in parts), tests[: config.held_out]])
+    classes = np.concatenate([*(labels[part] for part in parts), test_labels[: config.held_out]])
+    tokens = image_tokens(pixels, config.patch)
+    lengths = np.full(len(classes), tokens.shape[1], np.int64)
+    return Labelled(config.name, tokens, lengths, classes, (config.train, config.train + config.held_out), 256)
 
 
-def prepare_labelled(config: DataConfig, folder: Path) -> Path:
-    """Write the data to a file that `load_labelled` reads: for machines without scikit-learn, and to generate once."""
-    path = _file(config, folder)
-    if not path.exists():
-        data = load_labelled(config, None)
-        with atomic_path(path) as temporary:
-            np.savez_compressed(
-                temporary, tokens=data.tokens, lengths=data.lengths, labels=data.labels,
-                bounds=data.bounds, vocabulary=data.vocabulary,
-            )  # fmt: skip
-    return path
+def _recall(config: DataConfig) -> Labelled:
+    tokens, labels = recall_sequences(config.train + 2 * config.held_out, config.tokens, config.pairs)
+    lengths = np.full(len(labels), config.tokens, np.int64)
+    return Labelled("recall", tokens, lengths, labels, (config.train, config.train + config.held_out), RECALL, VALUES)
 
 
 def load_labelled(config: DataConfig, folder: Path | None) -> Labelled:
-    """Load or make the data.
+    """Read or make the data.
 
     Args:
         config: which data.
-        folder: where `prepare_labelled` left it; made anew when None or not there.
-    Raises: FormatError: another name or impossible sizes; MissingDependencyError: scikit-learn; SourceError:
-        a broken file.
+        folder: of files that a user has put there instead of installing a package.
+    Raises: FormatError: another name or impossible sizes; MissingDependencyError: a package that is not installed;
+        SourceError: a broken file.
     """
-    if folder is not None and _file(config, folder).exists():
-        path = _file(config, folder)
-        try:
-            with np.load(path) as stored:
-                bounds = (int(stored["bounds"][0]), int(stored["bounds"][1]))
-                return Labelled(
-                    config.name,
-                    stored["tokens"],
-                    stored["lengths"],
-                    stored["labels"],
-                    bounds,
-                    int(stored["vocabulary"]),
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise SourceError(
-                "prepared data must be readable", str(error), path.name, "Delete and prepare again."
-            ) from error
-    if config.name == "digits":
-        return _digits()
-    if config.name == "listops":
-        return _listops(config)
-    raise FormatError("classification data is digits or listops", repr(config.name), "data.name")
+    if config.name in ("fashion", "cifar-10"):
+        return _images(config, folder)
+    makers = {"digits": lambda: _digits(), "listops": lambda: _listops(config), "recall": lambda: _recall(config)}
+    if config.name not in makers:
+        names = ", ".join([*makers, "fashion", "cifar-10"])
+        raise FormatError("classification data is one of those known", repr(config.name), "data.name", f"{names}.")
+    return makers[config.name]()

@@ -56,12 +56,56 @@ def reorder(**options: Any) -> int:
 
 
 @experiment.command()
+@_options
+def decay(**options: Any) -> int:
+    """Run or resume the grid of weight decays that kill layers, or spare them."""
+    return _run("decay", options)
+
+
+@experiment.command()
 @click.option("--config", required=True, help="Shipped name or TOML file.")
 @click.option("--data", required=True, help="Folder to write to.")
 def prepare(config: str, data: str) -> int:
     """Write classification data for another machine."""
     click.echo(_launch().prepare(config, data).name)
     return 0
+
+
+@experiment.command()
+@click.argument("name")
+@click.option("--out", required=True, help="Folder of the plan, with a folder for each grid; the same folder resumes.")
+@click.option("--data", help="Folder of prepared data, or of the packages' files.")
+@click.option("--device", type=click.Choice(("cpu", "cuda")), help="Where to train; by default what there is.")
+@click.option("--workers", type=int, default=1, help="Training processes on each GPU.")
+@click.option("--minutes", type=float, help="Stop cleanly after so long; what would not end in time is not begun.")
+@click.option("--resume", multiple=True, help="Archive of finished runs to go on from; may be given again.")
+@click.option("--archive", help="Write results and logs to this tar.gz.")
+@click.option("--weights", help="Write the checkpoints of narrow_12 to this tar.")
+@click.option("--prepare", "only", is_flag=True, help="Write the plan's data to --data, and run nothing.")
+@click.option("--list", "listed", is_flag=True, help="Show the runs in order with their estimates, and run nothing.")
+def plan(name: str, **options: Any) -> int:
+    """Run or resume a plan: runs of several grids on all GPUs.
+
+    Exit status: 0 the plan is finished, 3 time ran out before, 1 an error, of a run or of a study.
+    """
+    _launch()
+    from s6flow.numeric.experiments import planned
+
+    return planned.run(name, options, click.echo)
+
+
+@experiment.command()
+@click.argument("folder")
+@click.option("--plan", "name", default="h100", help="Shipped name or TOML file of the plan that was run.")
+@click.option("--results", help="Folder for the JSON of every grid and of the comparisons over all runs.")
+@click.option("--table", help="Markdown file for the table of verdicts.")
+@click.option("--command", "words", default="", help="How the plan was run, for the record.")
+def report(folder: str, name: str, results: str | None, table: str | None, words: str) -> int:
+    """Results, verdicts and correlations from the folder of a plan, or from its archives unpacked there."""
+    _launch()
+    from s6flow.numeric.experiments import planned
+
+    return planned.write_report(folder, name, results, table, words, click.echo)
 
 
 def _launch() -> Any:
@@ -107,7 +151,7 @@ def _run(kind: str, options: dict[str, Any]) -> int:
         click.echo(f"stopped; the same command resumes: {left}")
         return 3
     for name, condition in result["conditions"].items():
-        key = "test.bits_per_byte" if result["experiment"] == "lm" else "test.accuracy"
+        key = "test.accuracy" if result["experiment"] == "reorder" else "test.bits_per_byte"
         click.echo(f"{name:32s} {key} {condition['metrics'][key]['mean']:.4f} {condition['metrics'][key]['interval']}")
     for claim in result["claims"]:
         click.echo(f"{claim['source']:8s} {claim['id']:44s} {claim['verdict']}")

@@ -1,4 +1,4 @@
-"""The conditions of the two experiments: what each changes in an otherwise equal model."""
+"""The conditions of the experiments: what each changes in an otherwise equal model, or in how it is trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from s6flow.numeric.refinements import TokenReorder, constrain, published_reorder, reorder
 
-__all__ = ["CONDITIONS", "apply_condition"]
+__all__ = ["CONDITIONS", "apply_condition", "training_of"]
 
 # language modelling: arguments of `constrain`
 _SCENARIOS: dict[str, dict[str, Any]] = {
@@ -37,16 +37,39 @@ _ORDERS: dict[str, Callable[[int], TokenReorder] | None] = {
     "growth": lambda channels: TokenReorder(channels, "growth", "hard"),
     "axis-growth": lambda channels: TokenReorder(channels, "axis-growth", "hard"),
     "random": lambda channels: TokenReorder(channels, "random", "hard"),
+    "random-fixed": lambda channels: TokenReorder(channels, "random-fixed", "hard"),
 }
 
-CONDITIONS: dict[str, tuple[str, ...]] = {"lm": tuple(_SCENARIOS), "reorder": tuple(_ORDERS)}
+# language modelling, continued: settings of the training
+_TRAINING: dict[str, dict[str, Any]] = {"capped": {"cap": 0.5}}
+
+# decay that kills: settings of the training; `spared` is how the other experiments train
+STRENGTHS = {"adam": (1e-4, 1e-3, 1e-2), "adamw": (1.0, 10.0, 100.0)}
+_DECAYS: dict[str, dict[str, Any]] = {
+    "spared": {},
+    **{
+        f"{optimiser}-{decayed}-{strength:g}": {"optimiser": optimiser, "decayed": decayed, "weight_decay": strength}
+        for optimiser, strengths in STRENGTHS.items()
+        for strength in strengths
+        for decayed in ("everything", "guarded-apart", "matrices")
+    },
+}
+
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "lm": (*_SCENARIOS, *_TRAINING),
+    "reorder": tuple(_ORDERS),
+    "decay": tuple(_DECAYS),
+}
+
+
+def training_of(kind: str, condition: str) -> dict[str, Any]:
+    """The settings of the training that a condition changes."""
+    return {"lm": _TRAINING, "decay": _DECAYS}.get(kind, {}).get(condition, {})
 
 
 def apply_condition(model: nn.Module, kind: str, condition: str) -> None:
     """Change a freshly initialised model into the condition's, in place."""
-    if kind == "lm":
+    if kind == "lm" and condition in _SCENARIOS:
         constrain(model, **_SCENARIOS[condition])
-        return
-    make = _ORDERS[condition]
-    if make is not None:
+    elif kind == "reorder" and (make := _ORDERS[condition]) is not None:
         reorder(model, make)

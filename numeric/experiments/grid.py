@@ -1,7 +1,8 @@
-"""A grid of runs over workers that share a GPU, over ranks of a torchrun, and over interruptions."""
+"""Runs of grids over workers that share a GPU, over ranks of a torchrun, and over interruptions."""
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing as mp
 import os
@@ -10,20 +11,43 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from s6flow.errors import FormatError, S6FlowError
+from s6flow.files import write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
-from s6flow.numeric.experiments.run import finished, load_source, perform
+from s6flow.numeric.experiments.run import finished, perform
+from s6flow.numeric.experiments.sources import load_source
 from s6flow.processes import alone_in, end_with_parent
 
-__all__ = ["jobs_of_rank", "pick_devices", "run_grid"]
+__all__ = ["Task", "jobs_of_rank", "pick_devices", "run_grid", "run_tasks"]
 
 Job = tuple[str, int]
 Report = Callable[[str, int, int], None]
+
+
+class Task(NamedTuple):
+    """One run of a grid.
+
+    Args:
+        config, condition, seed: what.
+        out: folder of its grid.
+        seconds: of one GPU to itself that it takes, by estimate; 0 where unknown.
+    """
+
+    config: Config
+    out: Path
+    condition: str
+    seed: int
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return f"{self.condition} s{self.seed}"
 
 
 def pick_devices(wanted: str | None) -> list[torch.device]:
@@ -49,53 +73,104 @@ def jobs_of_rank(config: Config) -> list[Job]:
     return jobs[rank::size]
 
 
+class Shelf:
+    """The data of a process, on its device, which becomes the one that kernels are launched on; made once."""
+
+    def __init__(self, folder: Path | None, device: torch.device) -> None:
+        self.folder, self.device = folder, device
+        self.known: dict[str, Data] = {}
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+
+    def data(self, task: Task) -> Data:
+        """Batches of a task's configuration; its description goes to data.json of the grid."""
+        config = task.config
+        key = repr((config.data, config.train.batch, config.train.eval_sequences))
+        if key not in self.known:
+            self.known[key] = Data(load_source(config, self.folder), config, self.device)
+        about = task.out / "data.json"
+        if not about.exists():
+            task.out.mkdir(parents=True, exist_ok=True)
+            write_atomic(about, json.dumps(self.known[key].source.describe(), indent=1) + "\n")
+        return self.known[key]
+
+
+def _fits(task: Task, share: int, deadline: float) -> bool:
+    """Whether there is time for a task on a device that so many work on."""
+    return time.monotonic() + task.seconds * share < deadline
+
+
 def _work(
-    config: Config, out: Path, folder: Path | None, device: str, deadline: float, todo: Any, said: Any, threads: int
+    out: Path, folder: Path | None, device: str, share: int, deadline: float, todo: Any, said: Any, threads: int
 ) -> None:
-    """A worker process: takes jobs until there are none or time is up."""
+    """A worker process: takes tasks until there are none or time is up."""
     end_with_parent()
     torch.set_num_threads(threads)
-    try:
-        data = _data(config, folder, torch.device(device))
-        while time.monotonic() < deadline:
-            job = todo.get()
-            if job is None:
-                break
-            condition, seed = job
-            perform(config, data, condition, seed, out, deadline)
-            said.put(("done", f"{condition} s{seed}"))
-        said.put(("end", ""))
-    except S6FlowError as error:
-        said.put(("error", str(error)))
-    except Exception as error:
-        with (out / "errors.log").open("a") as stream:
-            stream.write(traceback.format_exc())
-        said.put(("error", f"{type(error).__name__}: {error} (errors.log has the traceback)"))
-
-
-def _data(config: Config, folder: Path | None, device: torch.device) -> Data:
-    """A process's data, on its device, which becomes the one that kernels are launched on."""
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    return Data(load_source(config, folder), config, device)
+    shelf = Shelf(folder, torch.device(device))
+    while (task := todo.get()) is not None:
+        if not _fits(task, share, deadline):
+            continue
+        try:
+            perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
+        except S6FlowError as error:
+            said.put(("failed", str(error)))
+        except Exception as error:
+            with (out / "errors.log").open("a") as stream:
+                stream.write(f"{task.config.name} {task.name}\n{traceback.format_exc()}")
+            said.put(("failed", f"{type(error).__name__}: {error} (errors.log has the traceback)"))
+            if "CUDA" in str(error) and not isinstance(error, torch.OutOfMemoryError):
+                break  # its context is lost; the other workers go on
+        else:
+            said.put(("done", f"{task.config.name} {task.name}"))
+    said.put(("end", ""))
 
 
 def _in_process(
-    config: Config,
-    out: Path,
-    folder: Path | None,
-    device: torch.device,
-    deadline: float,
-    jobs: list[Job],
-    report: Report,
+    folder: Path | None, device: torch.device, deadline: float, tasks: Sequence[Task], report: Report
 ) -> None:
-    data = _data(config, folder, device)
-    for index, (condition, seed) in enumerate(jobs):
+    shelf = Shelf(folder, device)
+    for index, task in enumerate(tasks):
         if time.monotonic() >= deadline:
             return
-        report(f"{condition} s{seed}", index, len(jobs))
-        perform(config, data, condition, seed, out, deadline)
-    report("done", len(jobs), len(jobs))
+        if _fits(task, 1, deadline):
+            report(task.name, index, len(tasks))
+            perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
+    report("done", len(tasks), len(tasks))
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    out: Path,
+    *,
+    folder: Path | None = None,
+    devices: Sequence[torch.device] | None = None,
+    workers: int = 1,
+    minutes: float | None = None,
+    report: Report = lambda text, done, total: None,
+) -> list[Task]:
+    """Run what is missing of some tasks, in their order; options as in `run_grid`.
+
+    A task that its estimate says would not end in time is not begun; a smaller one behind it may be.
+
+    Args:
+        tasks: of any grids, all below `out`.
+        out: a folder that only one such call works in at a time.
+    Returns: the tasks that are still unfinished.
+    """
+    devices = pick_devices(None) if devices is None else devices
+    deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes  # one clock for all processes
+
+    def missing() -> list[Task]:
+        return [task for task in tasks if finished(task.config, task.out, task.condition, task.seed) is None]
+
+    with alone_in(out, shared=int(os.environ.get("WORLD_SIZE", "1")) > 1):
+        todo = missing()
+        places = [device for _ in range(max(1, workers)) for device in devices][: len(todo)]
+        if len(places) == 1:
+            _in_process(folder, places[0], deadline, todo, report)
+        elif todo:
+            _side_by_side(out, folder, places, deadline, todo, report)
+        return missing()
 
 
 def run_grid(
@@ -121,41 +196,31 @@ def run_grid(
     Returns: the jobs that are still unfinished.
     Raises: S6FlowError: a run failed; the others keep their results. FormatError: another run works in `out`.
     """
-    devices = pick_devices(None) if devices is None else devices
-    deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes  # one clock for all processes
-
-    def missing() -> list[Job]:
-        return [job for job in jobs_of_rank(config) if finished(config, out, *job) is None]
-
-    with alone_in(out, shared=int(os.environ.get("WORLD_SIZE", "1")) > 1):
-        jobs = missing()
-        places = [device for _ in range(max(1, workers)) for device in devices][: len(jobs)]
-        if len(places) == 1:
-            _in_process(config, out, folder, places[0], deadline, jobs, report)
-        elif jobs:
-            _side_by_side(config, out, folder, places, deadline, jobs, report)
-        return missing()
+    tasks = [Task(config, out, *job) for job in jobs_of_rank(config)]
+    left = run_tasks(tasks, out, folder=folder, devices=devices, workers=workers, minutes=minutes, report=report)
+    return [(task.condition, task.seed) for task in left]
 
 
 def _side_by_side(
-    config: Config,
     out: Path,
     folder: Path | None,
     places: Sequence[torch.device],
     deadline: float,
-    jobs: list[Job],
+    tasks: Sequence[Task],
     report: Report,
 ) -> None:
-    """One worker process at every place; they take jobs from one queue."""
+    """One worker process at every place; they take tasks from one queue."""
     context = mp.get_context("spawn")  # a CUDA context does not survive fork
     todo, said = context.Queue(), context.Queue()
     out.mkdir(parents=True, exist_ok=True)
-    for job in [*jobs, *[None] * len(places)]:
-        todo.put(job)
+    for task in [*tasks, *[None] * len(places)]:
+        todo.put(task)
     threads = max(1, (os.cpu_count() or 1) // len(places))
     processes = [
         context.Process(
-            target=_work, args=(config, out, folder, str(device), deadline, todo, said, threads), daemon=True
+            target=_work,
+            args=(out, folder, str(device), places.count(device), deadline, todo, said, threads),
+            daemon=True,
         )
         for device in places
     ]
@@ -163,7 +228,7 @@ def _side_by_side(
         process.start()
     failures = list[str]()
     try:
-        failures = _listen(processes, said, len(jobs), report)
+        failures = _listen(processes, said, len(tasks), report)
     except BaseException:  # an interruption, too: what this process no longer hears must not train on
         for process in processes:
             process.terminate()
@@ -173,7 +238,8 @@ def _side_by_side(
             process.join(timeout=30.0)
         todo.cancel_join_thread()
     if failures:
-        raise S6FlowError("every run of a grid must end", failures[0], "worker", "Run it again to resume.")
+        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+        raise S6FlowError("every run of a grid must end", failures[0] + more, "worker", "Run it again to resume.")
 
 
 def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report) -> list[str]:
@@ -191,7 +257,8 @@ def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report) -> l
             done += 1
             report(text, done, jobs)
             continue
-        running -= 1
-        if kind == "error":
+        if kind == "failed":
             failures.append(text)
+        else:
+            running -= 1
     return failures

@@ -9,10 +9,10 @@ from typing import Any
 
 from s6flow.errors import FormatError
 from s6flow.files import refuse_clashes
-from s6flow.numeric.experiments.classes import prepare_labelled
 from s6flow.numeric.experiments.config import Config, load_config
 from s6flow.numeric.experiments.grid import pick_devices, run_grid
 from s6flow.numeric.experiments.results import SHIPPED, pack, ship, summarise
+from s6flow.numeric.experiments.sources import prepare_source
 from s6flow.progress import bar
 
 __all__ = ["prepare", "run_experiment", "run_lm", "run_reorder"]
@@ -25,7 +25,11 @@ def _choose(kind: str, source: str | Path | None, device: str | None) -> tuple[C
     """The configuration, and the device's kind; without a GPU the small one, with a word on time."""
     found = pick_devices(device)[0].type
     if source is None:
-        names = {"lm": ("lm", "lm_cpu"), "reorder": ("reorder_digits", "reorder_cpu")}[kind]
+        names = {
+            "lm": ("lm", "lm_cpu"),
+            "reorder": ("reorder_digits", "reorder_cpu"),
+            "decay": ("decay", "decay_cpu"),
+        }[kind]
         source = names[found == "cpu"]
         slow = f"running the small configuration {source}, minutes instead of the full one's days on a CPU"
     else:
@@ -56,7 +60,7 @@ def run_experiment(
     """Run (or resume) a grid and summarise what is finished.
 
     Args:
-        kind: `lm` or `reorder`.
+        kind: `lm`, `reorder` or `decay`.
         config: shipped name or path; default by device.
         out: folder of the grid; the same folder resumes.
         data: folder of prepared data (see `prepare`).
@@ -91,7 +95,7 @@ def run_experiment(
     )
     folder, target = None if data is None else Path(data), Path(out)
     if folder is not None and kind == "reorder":
-        prepare_labelled(chosen.data, folder)
+        prepare_source(chosen.data, folder)
     try:
         with bar(chosen.name) as say:
             run_grid(
@@ -123,8 +127,11 @@ def run_reorder(config: str | Path | None, out: str | Path, **options: Any) -> d
 
 
 def prepare(config: str | Path, folder: str | Path) -> Path:
-    """Write a reordering configuration's data to a folder that `data=` reads."""
+    """Write a configuration's data to a folder that `data=` reads.
+
+    Raises: FormatError: the standard library's source, which every machine has itself.
+    """
     chosen = load_config(config)
-    if chosen.kind != "reorder":
-        raise FormatError("only classification data is prepared", chosen.kind, str(config))
-    return prepare_labelled(chosen.data, Path(folder))
+    if chosen.data.name == "stdlib":
+        raise FormatError("data that every machine has is not prepared", chosen.data.name, str(config))
+    return prepare_source(chosen.data, Path(folder))

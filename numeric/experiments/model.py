@@ -7,12 +7,14 @@ parameters, names and initialisation, scanned in plain torch (slow, for tests an
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
+from s6flow.errors import FormatError
 from s6flow.numeric.experiments.config import ModelConfig
 from s6flow.numeric.refinements import TokenReorder
 from s6flow.numeric.refinements.mixer import kernel_scan, mixer_forward
@@ -70,12 +72,15 @@ class RMSNorm(nn.Module):  # type: ignore[misc]
 
 
 class Block(nn.Module):  # type: ignore[misc]
-    """Pre-norm residual block."""
+    """Residual block, with its norm before the mixer, behind the sum, or nowhere."""
 
     def __init__(self, config: ModelConfig, index: int, cuda: bool) -> None:
         super().__init__()
-        self.norm = RMSNorm(config.width)
+        self.norm = RMSNorm(config.width) if config.norm == "pre" else nn.Identity()
+        self.behind = RMSNorm(config.width) if config.norm == "post" else nn.Identity()
+        self.dropout = nn.Dropout(config.dropout)
         self.mixer = _mixer(config, index, cuda)
+        self.turn = index % config.directions
 
     def update(self, hidden: Tensor, mask: Tensor | None = None, without: frozenset[str] = frozenset()) -> Tensor:
         """What the block adds to the residual stream, with parts left out for measuring."""
@@ -86,16 +91,53 @@ class Block(nn.Module):  # type: ignore[misc]
         keep = {part: part not in without for part in ("conv", "gate", "skip")}
         return mixer_forward(self.mixer, inner, mask=mask, reorder=reorder, **keep)
 
+    def forward(self, hidden: Tensor, mask: Tensor | None = None, without: frozenset[str] = frozenset()) -> Tensor:
+        """The residual stream behind the block."""
+        if self.turn == 0 or mask is not None:  # padded sequences have a beginning only
+            change = self.update(hidden, mask, without)
+        else:
+            order, back = _orders(hidden.shape[1], self.turn, hidden.device)
+            change = self.update(hidden[:, order], mask, without)[:, back]
+        total = hidden + self.dropout(change)
+        return total if "norm" in without else self.behind(total)  # type: ignore[no-any-return]
+
+
+@cache
+def _orders(tokens: int, turn: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A scan order and its inverse: 1 is backwards, 2 and 3 are 0 and 1 down the columns of a square."""
+    order = torch.arange(tokens)
+    side = math.isqrt(tokens)
+    if turn >= 2:
+        if side * side != tokens:
+            raise FormatError("scans down the columns need a square of tokens", tokens, "model.directions", "Take 2.")
+        order = order.view(side, side).mT.flatten()
+    order = order.flip(0) if turn % 2 else order
+    return order.to(device), torch.argsort(order).to(device)
+
+
+class Patches(nn.Module):  # type: ignore[misc]
+    """Linear embedding of tokens made of pixels, with a learned vector for every place."""
+
+    def __init__(self, pixels: int, tokens: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(pixels, width)
+        self.place = nn.Parameter(0.02 * torch.randn(tokens, width))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Embedded tokens, from pixels of 0 to 255."""
+        return self.linear(values.float() / 127.5 - 1.0) + self.place  # type: ignore[no-any-return]
+
 
 class Backbone(nn.Module):  # type: ignore[misc]
     """Embedding, blocks, final norm."""
 
-    def __init__(self, config: ModelConfig, vocabulary: int, cuda: bool) -> None:
+    def __init__(self, config: ModelConfig, vocabulary: int, cuda: bool, image: tuple[int, int] | None) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, config.width)
+        self.embedding = nn.Embedding(vocabulary, config.width) if image is None else Patches(*image, config.width)
         self.layers = nn.ModuleList([Block(config, index, cuda) for index in range(config.layers)])
         self.norm_f = RMSNorm(config.width)
-        nn.init.normal_(self.embedding.weight, std=0.02)
+        if image is None:
+            nn.init.normal_(self.embedding.weight, std=0.02)
         for block in self.layers:
             with torch.no_grad():
                 block.mixer.out_proj.weight /= math.sqrt(config.layers)
@@ -104,7 +146,7 @@ class Backbone(nn.Module):  # type: ignore[misc]
         """Final hidden states, shape (batch, token, model)."""
         hidden = self.embedding(tokens)
         for block in self.layers:
-            hidden = hidden + block.update(hidden, mask)
+            hidden = block(hidden, mask)
         return self.norm_f(hidden)
 
 
@@ -116,11 +158,19 @@ class S6Stack(nn.Module):  # type: ignore[misc]
         vocabulary: number of token ids.
         classes: None for a language model.
         cuda: whether mamba-ssm's blocks may be used.
+        image: pixels of a token and tokens of a sequence, where tokens are pixels.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: int, classes: int | None = None, cuda: bool = False) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: int,
+        classes: int | None = None,
+        cuda: bool = False,
+        image: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__()
-        self.backbone = Backbone(config, vocabulary, cuda)
+        self.backbone = Backbone(config, vocabulary, cuda, image)
         self.lm_head: Any = None
         self.classifier: Any = None
         if classes is None:
@@ -130,7 +180,7 @@ class S6Stack(nn.Module):  # type: ignore[misc]
             self.classifier = nn.Linear(config.width, classes)
 
     def forward(
-        self, tokens: Int[Tensor, "batch token"], mask: Bool[Tensor, "batch token"] | None = None
+        self, tokens: Shaped[Tensor, "batch token *pixel"], mask: Bool[Tensor, "batch token"] | None = None
     ) -> Float[Tensor, "batch ... logit"]:
         """Logits per token, or per sequence for a classifier."""
         hidden = self.backbone(tokens, mask)
@@ -149,7 +199,7 @@ class S6Stack(nn.Module):  # type: ignore[misc]
         hidden = self.backbone.embedding(tokens).float()
         trace = [hidden]
         for block in self.backbone.layers:
-            hidden = hidden + block.update(hidden, mask, without).float()
+            hidden = block(hidden, mask, without).float()
             trace.append(hidden)
         return trace
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from s6flow.errors import FormatError
 from s6flow.files import atomic_path, write_atomic
-from s6flow.numeric.experiments.claims import CLAIMS, Claim
-from s6flow.numeric.experiments.config import Config
-from s6flow.numeric.experiments.run import finished, load_source, run_folder
+from s6flow.numeric.experiments.claims import CLAIMS, LATER, Claim
+from s6flow.numeric.experiments.config import Config, recorded
+from s6flow.numeric.experiments.run import finished, run_folder
+from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, paired
 
 __all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
@@ -31,7 +32,7 @@ SHIPPED = {
 }
 
 # a curve is flat when the validation loss moved less than this over the last tenth of training
-FLAT = {"lm": (0.005, "bits per byte"), "reorder": (0.01, "nat")}
+FLAT = {"lm": (0.005, "bits per byte"), "reorder": (0.01, "nat"), "decay": (0.005, "bits per byte")}
 _LEARNT = 0.02  # accuracy above the commonest class below which a condition has not learnt the task
 
 
@@ -133,6 +134,18 @@ def _keys(run: dict[str, Any]) -> list[str]:
     return [f"{group}.{key}" for group, part in run["metrics"].items() for key in part]
 
 
+def _asked(config: Config, runs: Runs) -> list[Claim]:
+    """The kind's claims, and of the later ones those that a grid with these conditions and studies can answer."""
+
+    def answers(claim: Claim) -> bool:
+        sides = [runs.get(name, {}) for name in (claim.first, claim.second) if name is not None]
+        return all(any(_metric(run, claim.metric) is not None for run in side.values()) for side in sides)
+
+    known = set(config.conditions)
+    asked = [c for c in CLAIMS[config.kind] if not config.studies or {c.first, c.second} - {None} <= known]
+    return [*asked, *(claim for claim in LATER.get(config.kind, ()) if answers(claim))]
+
+
 def judge(config: Config, runs: Runs, data: dict[str, Any], command: str = "") -> dict[str, Any]:
     """The content of results.json: provenance, data, conditions, claims with verdicts, and the runs still missing.
 
@@ -150,7 +163,7 @@ def judge(config: Config, runs: Runs, data: dict[str, Any], command: str = "") -
     majority: Any = data.get("majority_accuracy")
     return {
         "experiment": config.kind,
-        "config": json.loads(json.dumps(asdict(config))),
+        "config": recorded(config),
         "config_digest": config.digest(),
         "command": command,
         "dates": sorted({run["provenance"]["date"] for run in everything}),
@@ -161,7 +174,7 @@ def judge(config: Config, runs: Runs, data: dict[str, Any], command: str = "") -
         "flat": _flatness(config, runs),
         "conditions": {name: _condition(seeds, _keys(next(iter(seeds.values())))) for name, seeds in runs.items()},
         "rule": RULE,
-        "claims": [_judge(claim, runs, majority) for claim in CLAIMS[config.kind]],
+        "claims": [_judge(claim, runs, majority) for claim in _asked(config, runs)],
         "measurements": {
             f"{name}-s{seed}": run["after"]
             for name, seeds in runs.items()

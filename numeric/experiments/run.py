@@ -5,32 +5,26 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from s6flow.errors import FormatError
+from s6flow.errors import DeviceMemoryError, FormatError
 from s6flow.files import write_atomic
-from s6flow.numeric.experiments.after import measure
-from s6flow.numeric.experiments.audited import audit_weights
 from s6flow.numeric.experiments.batches import Data
-from s6flow.numeric.experiments.classes import Labelled, load_labelled
-from s6flow.numeric.experiments.config import Config
-from s6flow.numeric.experiments.model import parameter_counts
+from s6flow.numeric.experiments.conditions import training_of
+from s6flow.numeric.experiments.config import Config, TrainConfig
+from s6flow.numeric.experiments.logs import log_lines
+from s6flow.numeric.experiments.model import S6Stack, parameter_counts
 from s6flow.numeric.experiments.provenance import provenance
+from s6flow.numeric.experiments.sources import load_source
+from s6flow.numeric.experiments.studies import Trained, study
 from s6flow.numeric.experiments.tensors import write_weights
-from s6flow.numeric.experiments.text import Corpus, load_corpus
-from s6flow.numeric.experiments.train import Progress, build_model, evaluate, train_model
+from s6flow.numeric.experiments.train import Outcome, Progress, build_model, evaluate, train_model
 
 __all__ = ["finished", "last_change", "load_source", "perform", "run_folder"]
-
-_MEASURED = 16  # sequences in the measurement after training
-
-
-def load_source(config: Config, folder: Path | None) -> Corpus | Labelled:
-    """The data of a configuration."""
-    return load_corpus(config.data.name) if config.kind == "lm" else load_labelled(config.data, folder)
 
 
 def run_folder(out: Path, condition: str, seed: int) -> Path:
@@ -76,11 +70,47 @@ def last_change(log: Path, steps: int) -> float | None:
     The last value less that of the latest evaluation at nine tenths of the steps or before; bits per byte of a language
     model, nats of a classifier. None for a run that did not get that far.
     """
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = log_lines(log)
     keys = ("valid_bits_per_byte", "valid_loss")
     values = {int(line["step"]): float(line[key]) for line in lines for key in keys if key in line}
     before = [step for step in values if 10 * step <= 9 * steps]
     return round(values[steps] - values[max(before)], 6) if steps in values and before else None
+
+
+#: A batch is halved at most so often.
+_MOST_PIECES = 16
+
+
+def _trained(
+    config: Config,
+    train: TrainConfig,
+    data: Data,
+    condition: str,
+    seed: int,
+    folder: Path,
+    deadline: float,
+    progress: Progress | None,
+) -> tuple[S6Stack, Outcome, int]:
+    """Build and train; a batch that does not fit the memory is worked through in pieces, and the log says so."""
+    pieces = 1
+    while True:
+        model = build_model(config, condition, seed, data)
+        try:
+            return model, train_model(model, data, train, seed, folder, deadline, progress, pieces), pieces
+        except torch.OutOfMemoryError as error:
+            pieces *= 2
+            if pieces > min(_MOST_PIECES, train.batch):
+                raise DeviceMemoryError(
+                    "a batch must fit the memory",
+                    f"1 of {pieces // 2} pieces does not",
+                    folder.name,
+                    "Lower the sizes.",
+                ) from error
+        del model  # before the next one is made
+        if data.device.type == "cuda":
+            torch.cuda.empty_cache()
+        with (folder / "log.jsonl").open("a") as stream:
+            stream.write(json.dumps({"step": 0, "event": "out of memory", "pieces": pieces}) + "\n")
 
 
 def perform(
@@ -112,22 +142,18 @@ def perform(
             "an output folder holds runs of one configuration", "another digest", folder.name, "Choose another --out."
         )
     write_atomic(mark, config.digest())
-    model = build_model(config, condition, seed, data)
-    counts = parameter_counts(model)
-    outcome = train_model(model, data, config.train, seed, folder, deadline, progress)
+    train = replace(config.train, **training_of(config.kind, condition))
+    model, outcome, pieces = _trained(config, train, data, condition, seed, folder, deadline, progress)
     if outcome.status == "stopped":
         return None
-    metrics: dict[str, Any] = {split: evaluate(model, data, split) for split in ("valid", "test")}
-    batch = next(data.evaluation("test"))
-    mask = None if batch.mask is None else batch.mask[:_MEASURED]
-    after = measure(model, batch.tokens[:_MEASURED], mask) if config.kind == "lm" else {"summary": {}}
-    metrics["after"] = after.pop("summary")
+    counts = parameter_counts(model)
+    metrics: dict[str, Any] = {split: evaluate(model, data, split) for split in data.splits}
     about = {"condition": condition, "seed": seed, "config": config.name, "config_digest": config.digest()}
     origin = provenance(data.device)
     score = {f"{split}_{key}": round(value, 5) for split in ("valid", "test") for key, value in metrics[split].items()}
     weights = write_weights(model, folder / "model.safetensors", {**about, **score, "device": origin["device"]})
-    if config.kind == "lm":
-        metrics["audit"], after["audit"] = audit_weights(weights)
+    found, after = study(Trained(model, data, config, condition, weights, folder / "log.jsonl"))
+    after = {**after.pop("after", {}), **after}
     result: dict[str, Any] = _plain(
         {
             **about,
@@ -135,9 +161,10 @@ def perform(
             "step": outcome.step,
             "message": outcome.message,
             "parameters": counts,
-            "metrics": metrics,
+            "metrics": {**metrics, "after": {}, **found},
             "valid_last_change": last_change(folder / "log.jsonl", config.train.steps),
             "after": after,
+            "pieces": pieces,
             "seconds": round(time.monotonic() - start, 1),
             "provenance": origin,
         }

@@ -6,7 +6,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +15,16 @@ from torch import Tensor
 
 from s6flow.errors import SourceError
 from s6flow.files import atomic_path, write_atomic
-from s6flow.numeric.experiments.batches import Data
+from s6flow.numeric.experiments.batches import Batch, Data
 from s6flow.numeric.experiments.conditions import apply_condition
 from s6flow.numeric.experiments.config import Config, TrainConfig
+from s6flow.numeric.experiments.deaths import health_line
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.update import Step, batch_loss, make_optimiser
 from s6flow.numeric.refinements.mixer import kernel_scan
 from s6flow.numeric.refinements.saving import raw_keys
 
-__all__ = ["Outcome", "build_model", "learning_rate", "train_model"]
+__all__ = ["Outcome", "build_model", "evaluate", "learning_rate", "mean_loss", "train_model"]
 
 Progress = Callable[[int, int], None]
 
@@ -42,7 +43,8 @@ def build_model(config: Config, condition: str, seed: int, data: Data) -> S6Stac
     if cuda and kernel_scan() is None:
         warnings.warn("mamba-ssm is not importable: scanning in plain torch, dozens of times slower", stacklevel=2)
     torch.manual_seed(seed)
-    model = S6Stack(config.model, data.vocabulary, data.classes, cuda)
+    image = (data.pixels, len(data.places)) if data.pixels else None
+    model = S6Stack(config.model, data.vocabulary, data.classes, cuda, image)
     torch.manual_seed(seed + 1_000_003)
     apply_condition(model, config.kind, condition)
     model.to(data.device)
@@ -60,18 +62,26 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def evaluate(model: S6Stack, data: Data, split: str) -> dict[str, float]:
     """Mean loss over a split's fixed batches: bits per byte, or cross entropy and accuracy."""
-    model.eval()
     torch.manual_seed(0)  # a random shuffle is the same at every evaluation
-    total = torch.zeros(3, dtype=torch.float64, device=data.device)
-    for batch in data.evaluation(split):
+    return mean_loss(model, data, data.evaluation(split))
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def mean_loss(model: S6Stack, data: Data, batches: Iterable[Batch]) -> dict[str, float]:
+    """The same of any batches."""
+    training = model.training
+    model.eval()
+    total = torch.zeros(4, dtype=torch.float64, device=data.device)
+    for batch in batches:
         logits, loss = batch_loss(model, batch)
         right = (logits.argmax(-1) == batch.targets).sum()
         count = batch.targets.numel()
-        total += torch.stack([loss.double() * count, right.double(), torch.full_like(loss, count).double()])
-    model.train()
-    loss, right, count = total.tolist()
+        sums = [loss.double() * count, right.double(), torch.full_like(loss, count).double()]
+        total += torch.stack([*sums, data.bytes_of(batch.targets)])
+    model.train(training)
+    loss, right, count, size = total.tolist()
     if data.classes is None:
-        return {"bits_per_byte": loss / count / math.log(2.0)}
+        return {"bits_per_byte": loss / size / math.log(2.0)}
     return {"loss": loss / count, "accuracy": right / count}
 
 
@@ -114,6 +124,7 @@ def train_model(
     folder: Path,
     deadline: float = math.inf,
     progress: Progress | None = None,
+    pieces: int = 1,
 ) -> Outcome:
     """Train to the end, to the deadline, or to the last good state before a loss that is not finite.
 
@@ -125,6 +136,7 @@ def train_model(
         folder: holds log.jsonl and, while unfinished, state.pt; an existing state is resumed.
         deadline: time.monotonic() at which to stop after saving.
         progress: called with (step, steps).
+        pieces: a batch is worked through in so many, with their gradients added up.
     Returns: how it ended. A resumed run repeats an uninterrupted one exactly on the CPU; on CUDA up to the
         order of atomic additions.
     """
@@ -154,7 +166,9 @@ def train_model(
 
     model.train()
     good = {key: value.clone() for key, value in _raw_state(model).items()}
-    good_step, step_once = first, Step(model, optimiser, config)
+    good_step, step_once = first, Step(model, optimiser, config, data.window, pieces)
+    if config.health_every and first == 0:
+        log(step=0, **health_line(model, data.window, optimiser))
     for step in range(first, config.steps):
         step_once(data.training(seed, step), learning_rate(config, step))
         done = step + 1
@@ -174,6 +188,8 @@ def train_model(
             kept = _random_state(data.device)
             log(step=done, **{f"valid_{key}": round(value, 6) for key, value in evaluate(model, data, "valid").items()})
             _set_random_state(data.device, kept)
+        if config.health_every and (done % config.health_every == 0 or last):
+            log(step=done, **health_line(model, data.window))
         if not last and done % config.log_every == 0 and time.monotonic() > deadline:
             save(done)
             return Outcome("stopped", done, f"out of time at step {done} of {config.steps}; the same command resumes")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, softplus
 
 from s6flow.numeric.experiments.batches import Batch
 from s6flow.numeric.experiments.config import TrainConfig
 from s6flow.numeric.experiments.model import S6Stack
+from s6flow.numeric.refinements import s6_layers
 
-__all__ = ["Step", "autocast", "batch_loss", "make_optimiser"]
+__all__ = ["Step", "autocast", "batch_loss", "cap_rates", "make_optimiser"]
 
 _EAGER = 3  # steps run as they are before the recording: they choose kernels and allocate the optimiser's state
 
@@ -30,10 +34,16 @@ def batch_loss(model: S6Stack, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW without weight decay on biases, decay rates and the embedding; one that a graph can hold if asked for."""
-    plain = {
-        id(p) for name, p in model.named_parameters() if p.dim() < 2 or name.endswith(("A_log", "embedding.weight"))
-    }
+    """AdamW, or Adam with its decay in the gradient, with the parameters of `config.decayed` in the decayed group.
+
+    One that a graph can hold if asked for.
+    """
+    spared: Callable[[str, Tensor], bool] = {
+        "matrices": lambda name, p: p.dim() < 2 or name.endswith(("A_log", "embedding.weight")),
+        "guarded-apart": lambda name, p: name.endswith(("A_log", ".D", "dt_proj.bias")),
+        "everything": lambda name, p: False,
+    }[config.decayed]
+    plain = {id(p) for name, p in model.named_parameters() if spared(name, p)}
     groups = [
         {"params": [p for p in model.parameters() if id(p) not in plain], "weight_decay": config.weight_decay},
         {"params": [p for p in model.parameters() if id(p) in plain], "weight_decay": 0.0},
@@ -41,9 +51,32 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     some = next(model.parameters())
     recorded = some.is_cuda and config.graph
     lr = torch.tensor(config.lr, device=some.device) if recorded else config.lr  # a graph reads it at every replay
-    optimiser = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=some.is_cuda, capturable=recorded)
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimiser]
+    groups = [group for group in groups if group["params"]]
+    optimiser = kind(groups, lr=lr, betas=(0.9, 0.95), fused=some.is_cuda, capturable=recorded)
     optimiser._warned_capturable_if_run_uncaptured = True  # the first steps are meant to run so
     return optimiser
+
+
+@cache
+def _half_life() -> Any:
+    from s6flow.symbolic.codegen.module import generate  # SymPy is loaded for this condition alone
+    from s6flow.symbolic.state import quantity
+
+    return generate(quantity("half_life"), "torch", "fast")
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def cap_rates(mixers: Iterable[nn.Module], limit: float) -> None:
+    """Raise decay rates until no half-life at the bias' step exceeds so many tokens: `cap_memory` for every step.
+
+    Source: symbolic.state.half_life.
+    """
+    function = _half_life()
+    for mixer in mixers:
+        known = {"decay": mixer.A_log.exp(), "width": softplus(mixer.dt_proj.bias).unsqueeze(1)}
+        lives = function(*(known[name] for name in function.inputs))
+        mixer.A_log.add_((lives / limit).clamp(1.0, 1e6).log())
 
 
 class Step:
@@ -51,7 +84,9 @@ class Step:
 
     Args:
         model, optimiser: changed in place; the optimiser from `make_optimiser`, its state already loaded.
-        config: `clip` and `graph`.
+        config: `clip`, `graph` and `cap`.
+        window: tokens of a sequence, of which the cap is a share.
+        pieces: a batch is worked through in so many, with their gradients added up.
 
     `total` sums the losses since `read` was last called, and stops being finite when a gradient does: such a gradient
     would spoil the weights one step before the loss shows it.
@@ -59,8 +94,14 @@ class Step:
     their shape.
     """
 
-    def __init__(self, model: S6Stack, optimiser: torch.optim.Optimizer, config: TrainConfig) -> None:
-        self.model, self.optimiser, self.clip = model, optimiser, config.clip
+    def __init__(
+        self, model: S6Stack, optimiser: torch.optim.Optimizer, config: TrainConfig, window: int = 0, pieces: int = 1
+    ) -> None:
+        self.model, self.optimiser, self.clip, self.pieces = model, optimiser, config.clip, pieces
+        self.limit = config.cap * window
+        self.mixers = list(s6_layers(model).values()) if self.limit else []
+        if self.limit:
+            _half_life()
         device = next(model.parameters()).device
         self.total, self.count = torch.zeros((), device=device), 0
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" and config.graph else None
@@ -113,8 +154,21 @@ class Step:
 
     def _work(self, batch: Batch) -> None:
         self.optimiser.zero_grad(set_to_none=True)
-        _, loss = batch_loss(self.model, batch)
-        loss.backward()
+        parts = [batch] if self.pieces == 1 else _cut(batch, self.pieces)
+        total: Any = 0.0
+        for part in parts:
+            _, loss = batch_loss(self.model, part)
+            loss = loss * (len(part.tokens) / len(batch.tokens))
+            loss.backward()
+            total = total + loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimiser.step()
-        self.total += loss.detach() + 0.0 * norm.detach()
+        if self.limit:
+            cap_rates(self.mixers, self.limit)
+        self.total += total + 0.0 * norm.detach()
+
+
+def _cut(batch: Batch, pieces: int) -> list[Batch]:
+    """A batch in so many parts, as equal as can be."""
+    columns = [[None] * pieces if part is None else part.tensor_split(pieces) for part in batch]
+    return [Batch(*parts) for parts in zip(*columns, strict=True) if len(parts[0])]

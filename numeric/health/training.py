@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from s6flow.errors import AssumptionError, MissingDependencyError, SourceError
-from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, diagnose
+from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, diagnose
 from s6flow.numeric.health.numbers import UNIT_ROUNDOFF
 
-__all__ = ["DYING", "HealthMonitor", "Held", "check_optimizer", "lightning_callback", "trainer_callback"]
+__all__ = ["DYING", "HealthMonitor", "Held", "check_optimizer", "lightning_callback", "trainer_callback", "warned_of"]
 
 #: Half way, in decades, from 1 to where a layer is dead: what it can add at most has fallen to the root of the roundoff.
 DYING = math.sqrt(UNIT_ROUNDOFF)
@@ -72,6 +72,13 @@ def check_optimizer(model: Any, optimizer: Any) -> tuple[Held, ...]:
         elif group is None and parameter.requires_grad:
             found.append(Held(name, None, 0.0, "the optimiser does not hold it, so it stays where it began"))
     return tuple(found)
+
+
+def warned_of(layer: LayerHealth) -> list[str]:
+    """What the monitor warns of: a layer's verdicts beyond notes, and `dying` before it is dead."""
+    response = layer.numbers["response"]
+    named = [row.name for row in layer.verdicts if row.severity != "note"]
+    return [*named, "dying"] if response is not None and UNIT_ROUNDOFF <= response < DYING else named
 
 
 class HealthMonitor:
@@ -142,10 +149,7 @@ class HealthMonitor:
     def _warn(self, step: int, found: Diagnosis) -> None:
         for layer in found.layers:
             response = layer.numbers["response"]
-            named = [row.name for row in layer.verdicts if row.severity != "note"]
-            if response is not None and UNIT_ROUNDOFF <= response < DYING:
-                named.append("dying")
-            for name in named:
+            for name in warned_of(layer):
                 if (layer.name, name) not in self._warned:
                     self._warned.add((layer.name, name))
                     known = "nan" if response is None else f"{response:.3g}"

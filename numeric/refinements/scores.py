@@ -95,4 +95,19 @@ def random_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
     return torch.rand(inputs.tokens.shape[:2], device=inputs.tokens.device)
 
 
-SCORES: dict[str, Score] = {"growth": growth_score, "axis-growth": axis_growth_score, "random": random_score}
+@cache
+def _fixed(count: int, device: torch.device) -> Tensor:
+    return torch.rand(count, generator=torch.Generator().manual_seed(count)).to(device)
+
+
+def fixed_score(inputs: ScoreInputs) -> Float[Tensor, "batch token"]:
+    """Scores by the token's place alone, drawn once for every length: the same random order in all layers and calls."""
+    return _fixed(inputs.tokens.shape[1], inputs.tokens.device).expand(inputs.tokens.shape[:2])
+
+
+SCORES: dict[str, Score] = {
+    "growth": growth_score,
+    "axis-growth": axis_growth_score,
+    "random": random_score,
+    "random-fixed": fixed_score,
+}

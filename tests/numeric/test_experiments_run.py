@@ -163,7 +163,7 @@ def test_reordering_end_to_end(tmp_path):
     result = run_reorder(
         config, tmp_path / "out", data=tmp_path / "data", seeds=[0, 1, 2], conditions=["none", "growth"]
     )
-    assert list((tmp_path / "data").glob("digits-*.npz"))
+    assert list((tmp_path / "data").glob("digits-*.npz.xz"))
     claims = {claim["id"]: claim for claim in result["claims"]}
     assert claims["growth-helps"]["verdict"] == "undecided"
     assert claims["growth-helps"]["why"] == "neither condition learnt the task"

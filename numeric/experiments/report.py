@@ -1,0 +1,154 @@
+"""From the runs of a plan to committed results: one JSON a grid, one of comparisons over grids, and the table of verdicts."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s6flow.errors import FormatError
+from s6flow.files import atomic_path, write_atomic
+from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.plan import Part
+from s6flow.numeric.experiments.predicts import correlations
+from s6flow.numeric.experiments.results import Runs, gather, judge
+from s6flow.numeric.experiments.stats import decide, paired
+
+__all__ = ["CONTRASTS", "across", "grids_of", "verdict_table", "write_results"]
+
+#: Does a difference between two conditions change from one grid to another? (first grid, second, what changes)
+CONTRASTS = (
+    ("depth_12", "depth_24", "twice the layers"),
+    ("depth_12", "depth_48", "four times the layers"),
+    ("depth_12", "recipe_12", "weight decay of 0.25 and dropout"),
+    ("depth_12", "norm_none", "no norm in the blocks"),
+    ("depth_12", "norm_post", "the norm behind the sum"),
+    ("depth_12", "narrow_12", "half the width"),
+)
+_PAIRS = (("published-positive", "published-negative"), ("channel-positive", "channel-negative"), ("channel-positive", "unconstrained"))  # fmt: skip
+_BAND = 0.01
+
+
+def grids_of(parts: Sequence[Part]) -> dict[str, Config]:
+    """Every grid of a plan with all its conditions and seeds."""
+    found: dict[str, Config] = {}
+    for part in parts:
+        old = found.get(part.config.name, part.config)
+        conditions = tuple(dict.fromkeys((*old.conditions, *part.config.conditions)))
+        found[part.config.name] = replace(
+            old, conditions=conditions, seeds=tuple(sorted({*old.seeds, *part.config.seeds}))
+        )
+    return found
+
+
+def _flat(run: dict[str, Any]) -> dict[str, Any]:
+    return {f"{group}.{key}": value for group, part in run["metrics"].items() for key, value in part.items()}
+
+
+def _differences(runs: Runs, first: str, second: str) -> dict[int, float]:
+    sides = runs.get(first, {}), runs.get(second, {})
+    return {
+        seed: sides[0][seed]["metrics"]["test"]["bits_per_byte"] - sides[1][seed]["metrics"]["test"]["bits_per_byte"]
+        for seed in sorted(set(sides[0]) & set(sides[1]))
+    }
+
+
+def across(runs: dict[str, Runs]) -> dict[str, Any]:
+    """Contrasts between grids, and correlations over all language models."""
+    rows = []
+    for one, other, words in CONTRASTS:
+        for first, second in _PAIRS:
+            before, after = (_differences(runs.get(name, {}), first, second) for name in (one, other))
+            seeds = sorted(set(before) & set(after))
+            if not seeds:
+                continue
+            interval = paired(np.array([after[seed] - before[seed] for seed in seeds]))
+            verdict = {"reproduced": "lower", "not reproduced": "no less"}.get(decide(interval, _BAND), "undecided")
+            ends = [round(end, 6) if np.isfinite(end) else None for end in (interval.low, interval.high)]
+            rows.append(
+                {
+                    "from": one, "to": other, "change": words, "first": first, "second": second,
+                    "mean_change": round(interval.mean, 6), "interval": ends, "seeds": len(seeds), "verdict": verdict,
+                }
+            )  # fmt: skip
+    flat = {name: [_flat(run) for part in grid.values() for run in part.values()] for name, grid in runs.items()}
+    return {"contrasts": rows, "correlations": correlations(flat)}
+
+
+def _cell(value: float | None, digits: int = 4) -> str:
+    return "open" if value is None else f"{value:.{digits}f}"
+
+
+def verdict_table(found: dict[str, dict[str, Any]]) -> str:
+    """Markdown: a row for every claim of every grid."""
+    lines = [
+        "| grid | claim | verdict | mean difference | 95 % interval | seeds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, content in found.items():
+        for claim in content["claims"]:
+            ends = claim.get("interval")
+            shown = "unknown" if ends is None else f"{_cell(ends[0])} to {_cell(ends[1])}"
+            mean = _cell(claim["mean_difference"]) if "mean_difference" in claim else "unknown"
+            why = f" ({claim['why']})" if "why" in claim else ""
+            lines.append(
+                f"| {name} | {claim['text']} | {claim['verdict']}{why} | {mean} | {shown} | {claim.get('seeds', 0)} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _pack(folder: Path, name: str, target: Path) -> None:
+    """A grid's runs as `results_follow_from_the_runs` reads them."""
+    with atomic_path(target) as temporary, tarfile.open(temporary, "w:gz") as tar:
+        for path in sorted((folder / name).glob("runs/*/*")):
+            if path.name in ("result.json", "log.jsonl", "config.digest"):
+                tar.add(path, path.relative_to(folder / name).as_posix())
+
+
+def write_results(
+    parts: Sequence[Part], folder: Path, results: Path | None, table: Path | None, command: str = ""
+) -> list[str]:
+    """Write GRID.json, GRID_logs.tar.gz and across.json into `results`, the table of verdicts to `table`.
+
+    Returns: the verdicts as lines.
+    Raises: FormatError: no run of the plan is in the folder, or a grid's data.json is missing.
+    """
+    everything, found, lines = {}, {}, list[str]()
+    for name, config in grids_of(parts).items():
+        runs = gather(config, folder / name)
+        if not runs:
+            lines.append(f"{name}: no run")
+            continue
+        about = folder / name / "data.json"
+        if not about.exists():
+            raise FormatError("a grid's folder describes its data", "no data.json", name, "Unpack the whole archive.")
+        everything[name] = runs
+        found[name] = judge(config, runs, json.loads(about.read_text()), command)
+        lines += [f"{name}: {claim['id']}: {claim['verdict']}" for claim in found[name]["claims"]]
+        lines += [f"{name}: missing {run}" for run in found[name]["missing"]]
+    if not found:
+        raise FormatError("a report needs a finished run", "none", folder.name, "Run the plan first.")
+    compared = across(everything)
+    lines += [
+        f"{row['from']} to {row['to']}: {row['first']} less {row['second']}: {row['verdict']}"
+        for row in compared["contrasts"]
+    ]
+    told = [row for row in compared["correlations"]["rows"] if row["verdict"] == "predicts"]
+    lines += [f"{row['predictor']} predicts {row['outcome']}: {row['correlation']}" for row in told]
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+        for name, content in found.items():
+            write_atomic(results / f"{name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+            _pack(folder, name, results / f"{name}_logs.tar.gz")
+        sources = [row for content in found.values() for row in content["provenance"]]
+        unique = [json.loads(text) for text in sorted({json.dumps(row, sort_keys=True) for row in sources})]
+        whole = {"experiment": "across", "grids": list(found), "command": command, "provenance": unique, **compared}
+        write_atomic(results / "across.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+    if table is not None:
+        write_atomic(table, verdict_table(found))
+    return lines
