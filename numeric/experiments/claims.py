@@ -154,13 +154,13 @@ _REORDER = tuple(
 _DECAY = (
     Claim(
         "decay-on-everything-kills",
-        "Adam with decay of 0.01 on everything leaves no layer alive (share of dead layers at the end above 0.99)",
-        "control", "deaths.dead_share", "adam-everything-0.01", None, sign=-1, bound=0.99,
+        "Adam with decay of 0.1 on everything leaves no layer alive (share of dead layers at the end above 0.99)",
+        "control", "deaths.dead_share", "adam-everything-0.1", None, sign=-1, bound=0.99,
     ),
     Claim(
         "sparing-guarded-saves",
         "leaving A_log, D and the step's bias out of that decay keeps layers alive",
-        "control", "deaths.dead_share", "adam-guarded-apart-0.01", "adam-everything-0.01", band=0.01,
+        "control", "deaths.dead_share", "adam-guarded-apart-0.1", "adam-everything-0.1", band=0.01,
     ),
     Claim(
         "decoupled-matrices-save",
@@ -169,13 +169,13 @@ _DECAY = (
     ),
     Claim(
         "warned-before-death",
-        "the health callback warns before a layer dies under Adam with decay of 0.01 on everything [steps]",
-        "control", "deaths.ahead_of_death", "adam-everything-0.01", None, sign=-1,
+        "the health callback warns before a layer dies under Adam with decay of 0.1 on everything [steps]",
+        "control", "deaths.ahead_of_death", "adam-everything-0.1", None, sign=-1,
     ),
     Claim(
         "loss-shows-death",
         "a network whose layers die under that decay ends with a higher loss than the spared one",
-        "control", "test.bits_per_byte", "spared", "adam-everything-0.01", band=0.01,
+        "control", "test.bits_per_byte", "spared", "adam-everything-0.1", band=0.01,
     ),
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ _ORDERS: dict[str, Callable[[int], TokenReorder] | None] = {
 _TRAINING: dict[str, dict[str, Any]] = {"capped": {"cap": 0.5}}
 
 # decay that kills: settings of the training; `spared` is how the other experiments train
-STRENGTHS = {"adam": (1e-4, 1e-3, 1e-2), "adamw": (1.0, 10.0, 100.0)}
+STRENGTHS = {"adam": (0.01, 0.03, 0.1), "adamw": (1.0, 10.0, 100.0)}
 _DECAYS: dict[str, dict[str, Any]] = {
     "spared": {},
     **{
