@@ -90,9 +90,8 @@ def plan_tasks(parts: Sequence[Part], out: Path) -> list[Task]:
 def prepare_plan(parts: Sequence[Part], folder: Path) -> list[Path]:
     """Write the data of every grid that a machine may lack; what any machine has or makes in no time is left out."""
     wanted = {repr(part.config.data): part.config.data for part in parts}
-    return [
-        prepare_source(data, folder) for data in wanted.values() if data.name not in ("stdlib", "recall", "listops")
-    ]
+    lacking = [data for data in wanted.values() if data.name not in ("stdlib", "recall", "listops")]
+    return list(dict.fromkeys(prepare_source(data, folder) for data in lacking))
 
 
 def run_plan(

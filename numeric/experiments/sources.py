@@ -34,8 +34,9 @@ def data_folder(given: Path | None) -> Path | None:
 
 
 def prepared_file(config: DataConfig, folder: Path) -> Path:
-    """Where a data configuration is prepared."""
-    return folder / f"{config.name}-{hashlib.sha256(repr(recorded(config)).encode()).hexdigest()[:12]}.npz.xz"
+    """Where a data configuration is prepared; a text is the same for all lengths of sequences."""
+    key = {name: value for name, value in recorded(config).items() if name != "tokens" or config.name not in CORPORA}
+    return folder / f"{config.name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}.npz.xz"
 
 
 def _made(config: DataConfig, folder: Path | None) -> Corpus | Labelled:

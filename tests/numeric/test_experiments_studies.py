@@ -58,7 +58,7 @@ def test_every_study_runs_and_none_fails_in_silence(small, tmp_path, monkeypatch
 
 
 def test_lengths_cut_the_same_text(small):
-    config, data, model = small
+    _, data, model = small
     assert multiples(256) == [1, 4, 16, 64, 256]
     assert multiples(40) == [1, 4, 16, 40]
     texts = []
@@ -90,7 +90,7 @@ def test_pruning_finds_a_dead_layer(small):
 
 
 def test_edits_are_of_the_size_of_the_cap(small):
-    config, data, model = small
+    _, data, model = small
     steps = {name: torch.full((32,), 0.03) for name in s6_layers(model)}
     raises, share = _raises(model, data.window, 0.5, steps)
     assert 0.2 < share < 1  # one rate in four is fast enough
