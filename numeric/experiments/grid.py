@@ -25,6 +25,9 @@ from s6flow.processes import alone_in, end_with_parent
 
 __all__ = ["Task", "jobs_of_rank", "pick_devices", "run_grid", "run_tasks"]
 
+#: Seconds after the deadline in which a run that has trained to its end may still be measured.
+GRACE = 45.0
+
 Job = tuple[str, int]
 Report = Callable[[str, int, int], None]
 
@@ -228,7 +231,7 @@ def _side_by_side(
         process.start()
     failures = list[str]()
     try:
-        failures = _listen(processes, said, len(tasks), report)
+        failures = _listen(processes, said, len(tasks), report, deadline + GRACE)
     except BaseException:  # an interruption, too: what this process no longer hears must not train on
         for process in processes:
             process.terminate()
@@ -242,10 +245,15 @@ def _side_by_side(
         raise S6FlowError("every run of a grid must end", failures[0] + more, "worker", "Run it again to resume.")
 
 
-def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report) -> list[str]:
-    """Until all workers have said that they are at their end; what went wrong."""
+def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report, latest: float) -> list[str]:
+    """Until all workers have said that they are at their end, or until `latest`; what went wrong."""
     running, done, failures = len(processes), 0, list[str]()
     while running:
+        if time.monotonic() > latest:
+            failures.append(f"{running} workers were still measuring {GRACE:g} s after the end, and were ended")
+            for process in processes:
+                process.terminate()
+            break
         try:
             kind, text = said.get(timeout=1.0)
         except queue.Empty:

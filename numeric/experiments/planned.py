@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ __all__ = ["run", "write_report"]
 
 #: The grid whose first seed ships.
 _SHIPS = "narrow_12"
+#: Seconds between two archives of a running plan.
+_EVERY = 60.0
 
 Say = Callable[[str], None]
 
@@ -65,6 +68,14 @@ def run(name: str, options: dict[str, Any], say: Say) -> int:
     refuse_clashes({"--out": [out / "errors.log"], **outputs}, {"--resume": [Path(path) for path in options["resume"]]})
     for archive in options["resume"]:
         say(f"{resume(Path(archive), out)} runs from {Path(archive).name}")
+    archive_at = [time.monotonic()]
+
+    def told(text: str, done: int, total: int) -> None:
+        say(f"{done} of {total}: {text}")
+        if options["archive"] and time.monotonic() > archive_at[0] + _EVERY:  # what kills this process spares these
+            pack_plan(out, Path(options["archive"]))
+            archive_at[0] = time.monotonic()
+
     try:
         left = run_plan(
             parts,
@@ -73,7 +84,7 @@ def run(name: str, options: dict[str, Any], say: Say) -> int:
             devices=pick_devices(options["device"]),
             workers=options["workers"],
             minutes=options["minutes"],
-            report=lambda text, done, total: say(f"{done} of {total}: {text}"),
+            report=told,
         )
     finally:  # a failed run must not cost the results of the others
         if options["archive"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import time
 
 import numpy as np
@@ -70,6 +71,22 @@ def test_tasks_that_would_not_end_in_time_are_left(tiny, tmp_path, monkeypatch):
     late = time.monotonic() + 60
     assert grid._fits(tasks[2], 1, late)
     assert not grid._fits(tasks[2], 3, late)  # three on a device take three times as long
+
+
+def test_workers_that_measure_for_too_long_are_ended():
+    class Stuck:
+        ended = False
+
+        def is_alive(self) -> bool:
+            return True
+
+        def terminate(self) -> None:
+            self.ended = True
+
+    worker = Stuck()
+    failures = grid._listen([worker], queue.Queue(), 1, lambda *_: None, time.monotonic() - 1)
+    assert worker.ended
+    assert "still measuring" in failures[0]
 
 
 def test_out_of_memory_halves_the_batch_and_says_so(tiny, tmp_path, monkeypatch):
