@@ -13,6 +13,8 @@ __all__ = [
     "axis_bound",
     "axis_excess",
     "axis_far",
+    "axis_lead_fast",
+    "axis_lead_slow",
     "axis_profile",
     "axis_width",
     "bias_sum",
@@ -43,6 +45,7 @@ eig_max, size_B, size_C, delta_low, delta_high = sp.symbols("eig_max size_B size
 square, before = sp.symbols("square before", real=True)
 form_value, step_value, token_value = sp.symbols("form step token", real=True)
 own_form, own_pull, own_step, lead = sp.symbols("own_form own_pull own_step lead", real=True)
+other_pull = sp.Symbol("other_pull", real=True)
 form_size, column_size, bias_size = sp.symbols("form_size column_size bias_size", real=True)
 along, other_step, entry, other_entry = sp.symbols("along other_step entry other_entry", real=True)
 
@@ -147,6 +150,16 @@ def bias_sum() -> sp.Expr:
 def axis_excess() -> sp.Expr:
     """|x|^2 / x_c^2 - 1: how far token 1 is from axis c."""
     return square / token_value**2 - 1
+
+
+def axis_lead_fast() -> sp.Expr:
+    """How far S_Delta[c, c] sign x_c exceeds another entry of its column, and zero: where it is positive (theory 14)."""
+    return own_pull - sp.Max(other_pull, 0)
+
+
+def axis_lead_slow() -> sp.Expr:
+    """How far it exceeds the other entry alone: where it is not, and no floor evens out small steps."""
+    return own_pull - other_pull
 
 
 def axis_far() -> sp.Expr:

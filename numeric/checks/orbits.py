@@ -125,10 +125,10 @@ def axis_letters(data: Data) -> dict[str, Array]:
 
 
 def lead(own: Array, other: Array, floor: Array) -> Array:
-    """How far `own` exceeds `other`, and zero where it is positive; not positive where a floor evens out what is slow."""
-    alone = ~np.isfinite(other)  # no other channel: any lead will do
-    slow = np.where(floor == 0, np.where(alone, 1.0, own - other), -1.0)
-    return np.asarray(np.where(own > 0, own - np.maximum(other, 0.0), slow))
+    """The smallest lead over the other channels, the largest of whose entries is `other`; -1 where a floor evens out steps."""
+    finite = np.where(np.isfinite(other), other, own - 1.0)  # no other channel: any lead will do
+    slow = np.where(floor == 0, quantity("axis_lead_slow", own_pull=own, other_pull=finite), -1.0)
+    return np.asarray(np.where(own > 0, quantity("axis_lead_fast", own_pull=own, other_pull=finite), slow))
 
 
 def orbit(theorem: Theorem, data: Data, integrator: str) -> Observed:

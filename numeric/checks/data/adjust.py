@@ -316,9 +316,10 @@ def _axis_sizes(data: Data) -> dict[str, Array]:
     own = column[rows, c]
     other = np.where(np.arange(column.shape[1]) == c[:, None], -np.inf, column).max(axis=1)
     other = np.where(np.isfinite(other), other, own - 1.0)
+    leads = [quantity(f"axis_lead_{side}", own_pull=own, other_pull=other) for side in ("fast", "slow")]
     M = np.einsum("bnd,bne->bde", data["S_C"], data["S_B"])
     return {
-        "lead": np.where(own > 0, own - np.maximum(other, 0.0), own - other),
+        "lead": np.where(own > 0, *leads),
         "own_form": M[rows, c, c],
         "form_size": np.abs(M).sum(axis=(1, 2)),
         "column_size": np.abs(s_delta).sum(axis=(1, 2)),

@@ -11,7 +11,7 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 bound = fm.axis_bound().subs({fm.before: ob.excess_0, fm.entry: ob.own_0, fm.token_value: ob.own_t})
-slow_bound = bound.subs(ob.lead, ob.own_pull)  # the exponent is one
+slow_bound = bound.subs(ob.lead, ob.own_pull)  # a power of one
 fast, slow = ob.own_pull > 0, ob.own_pull < 0
 #: Rounding of the excess in the run.
 slack = sp.Rational(1, 10**6)
