@@ -21,7 +21,7 @@ class OrbitCertificate:
 
     Args:
         zeros: enclosures (low, high) in ascending order, exactly one zero in each.
-        complete: whether it is certified that there are no others.
+        complete: whether it is certified that there are no others; not where g(0) = 0.
         changes: sign changes of the coefficients in the order of their exponents, an upper bound of the number of zeros;
             None if a coefficient's sign is not certified.
         sign: certified sign of g(0), the form at the start, or None.
@@ -36,10 +36,12 @@ class OrbitCertificate:
     def end(self) -> float:
         """The first zero ahead: of the positive ones where g(0) > 0, of the negative ones where g(0) < 0; inf or -inf if
         there is none, 0 where g(0) = 0, NaN if that is undecided."""
+        if self.sign == 0:
+            return 0.0
         if self.sign is None or not self.complete:
             return math.nan
         ahead = sorted(abs(low + high) / 2 for low, high in self.zeros if (low + high) * self.sign > 0)
-        return self.sign * (ahead[0] if ahead else math.inf) if self.sign else 0.0
+        return self.sign * (ahead[0] if ahead else math.inf)
 
 
 def certify_orbit(form: ArrayLike, x: ArrayLike, b: ArrayLike, floor: float = 0.0) -> OrbitCertificate:
@@ -87,14 +89,17 @@ def _certificate(flint: Any, terms: list[tuple[Any, Any]]) -> OrbitCertificate:
     if not terms:
         return OrbitCertificate((), True, 0, 0)
     arb = flint.arb
+    ordered = all(bool(terms[k + 1][1] > terms[k][1]) for k in range(len(terms) - 1))
+    changes = _changes([value for value, _ in terms]) if ordered else None
+    sign = _sign(sum((value for value, _ in terms), arb(0)))
+    if sign in (0, None):  # a zero at the start itself: the token rests
+        return OrbitCertificate((), False, changes, sign)
     top = terms[-1][1] + 1
     forwards = _Half(arb, [(value, top - exponent) for value, exponent in reversed(terms)])
     backwards = _Half(arb, terms)
     (right, done), (left, over) = forwards.zeros(), backwards.zeros()
     zeros = [(-high, -low) for low, high in reversed(left)] + right
-    ordered = all(bool(terms[k + 1][1] > terms[k][1]) for k in range(len(terms) - 1))
-    changes = _changes([value for value, _ in terms]) if ordered else None
-    return OrbitCertificate(tuple(zeros), done and over, changes, _sign(sum((v for v, _ in terms), arb(0))))
+    return OrbitCertificate(tuple(zeros), done and over, changes, sign)
 
 
 class _Half(_Roots):

@@ -51,13 +51,9 @@ Proof.
   replace (2 * bias_size D b * / (gap * / 8)) with (16 * bias_size D b * / gap) by (field; lra). apply Rmult_le_compat_r; lra.
 Qed.
 
-Lemma width_square D M S_Delta i gap : 0 < M i i -> 0 < gap ->
+Lemma width_square D M S_Delta i gap :
   / (2 + (4 + 4 * form_size D M) / M i i + (32 + 32 * column_size D S_Delta) / gap) ^ 2 = width D M S_Delta i gap ^ 2.
-Proof.
-  intros own Pg. pose proof (column_nonneg D S_Delta) as C0. pose proof (form_size_nonneg D M) as F0. unfold width.
-  assert (0 < (4 + 4 * form_size D M) / M i i) by (apply Rdiv_lt_0_compat; lra).
-  assert (0 < (32 + 32 * column_size D S_Delta) / gap) by (apply Rdiv_lt_0_compat; lra). apply Rinv_pow. lra.
-Qed.
+Proof. unfold width. symmetry. apply pow_inv. Qed.
 
 Lemma unit_side side : Rabs side = 1 -> side * side = 1.
 Proof. intros H. rewrite <- (Rabs_pos_eq (side * side)) by nra. rewrite Rabs_mult, H. ring. Qed.
@@ -79,7 +75,7 @@ Proof.
   intros D M S_Delta b e0 i side gap T x [eps <-]%as_floor Hi Hs%unit_side own Pg pull Fast Slow maxi ex start share.
   change (far_out D b eps gap <= side * x i 0) in start.
   change (ex 0 <= / (2 + (4 + 4 * form_size D M) / M i i + (32 + 32 * column_size D S_Delta) / gap) ^ 2) in share.
-  rewrite width_square in share by assumption.
+  rewrite width_square in share.
   assert (Pull : forall d, pull d = S_Delta d i * side) by (intros d; unfold pull; ring).
   rewrite !Pull in Fast, Slow. rewrite !Pull.
   destruct (width_range D M S_Delta i gap own Pg) as (Ph & Hn & Hw). set (h := width D M S_Delta i gap) in *.
@@ -151,7 +147,7 @@ Proof.
   change (far_out D b eps gap <= side * x i 0) in start.
   change (exists t, 0 <= t /\ Rbar_lt t T /\ / (2 + (4 + 4 * form_size D M) / M i i + (32 + 32 * column_size D S_Delta) / gap) ^ 2
     < square_norm D (fun e => x e t) / x i t ^ 2 - 1).
-  rewrite width_square by assumption.
+  rewrite width_square.
   assert (Pull : forall d, pull d = S_Delta d i * side) by (intros k; unfold pull; ring). rewrite !Pull in Fast, Slow.
   destruct (width_range D M S_Delta i gap own Pg) as (Ph & Hn & Hw).
   destruct (far_range D b eps gap Pg) as (Pf & F1 & F2).
