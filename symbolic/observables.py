@@ -100,7 +100,9 @@ own_form, own_pull, own_step, own_0, own_t, own_before, lead = sp.symbols(
 )
 form_size, column_size, bias_size = sp.symbols("form_size column_size bias_size", real=True)
 excess_0, excess_t, step_gap = sp.symbols("excess_0 excess_t step_gap", real=True)
-along, first_zero, zero_count, coefficient_changes = sp.symbols("along first_zero zero_count coefficient_changes", real=True)
+along, first_zero, zero_count, coefficient_changes = sp.symbols(
+    "along first_zero zero_count coefficient_changes", real=True
+)
 entry_0, log_entry_t, log_entry_s, step_zero = (
     sp.IndexedBase(name, real=True) for name in ("entry_0", "log_entry_t", "log_entry_s", "step_zero")
 )

@@ -155,6 +155,8 @@ def orbit(theorem: Theorem, data: Data, integrator: str) -> Observed:
         "along": along[rows, leading][:, None],
         "first_zero": np.clip([row.end for row in found], -NEVER, NEVER)[:, None],
         "zero_count": np.array([float(len(row.zeros)) if row.complete else np.nan for row in found])[:, None],
-        "coefficient_changes": np.array([np.nan if row.changes is None else float(row.changes) for row in found])[:, None],
+        "coefficient_changes": np.array([np.nan if row.changes is None else float(row.changes) for row in found])[
+            :, None
+        ],
         "log_T": np.where(result.status == Status.BLOW_UP, result.log_blow_up_time, NEVER)[:, None],
     }

@@ -85,7 +85,13 @@ def test_token_2_ends_where_the_conjecture_says() -> None:
 def test_two_scans_have_the_constants_of_both_directions(seed: int) -> None:
     """Proposition 14.7, and Conjecture 14.8 for the seeds with s != 0."""
     rng = np.random.default_rng(seed)
-    L, a, mu, b, s = int(rng.integers(2, 7)), rng.uniform(0.3, 2), -rng.uniform(0.5, 2), rng.uniform(-1, 1), seed % 2 * 0.7
+    L, a, mu, b, s = (
+        int(rng.integers(2, 7)),
+        rng.uniform(0.3, 2),
+        -rng.uniform(0.5, 2),
+        rng.uniform(-1, 1),
+        seed % 2 * 0.7,
+    )
     start = rng.uniform(0.3, 2.0, L) * rng.choice([-1.0, 1.0], L)
 
     def velocity(tau: float, u: np.ndarray) -> np.ndarray:

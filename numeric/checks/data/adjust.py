@@ -304,7 +304,9 @@ def _axis_leads(data: Data) -> None:
     entries = entries + shift
     best = np.where(np.arange(entries.shape[1]) == c[:, None], -np.inf, entries).max(axis=1)
     best = np.where(np.isfinite(best), best, -0.5)
-    wanted = np.where(slow, best + 0.2 * (1 - _digits(entries[rows, c])), np.maximum(best, 0.0) + 0.2 + _digits(entries[rows, c]))
+    wanted = np.where(
+        slow, best + 0.2 * (1 - _digits(entries[rows, c])), np.maximum(best, 0.0) + 0.2 + _digits(entries[rows, c])
+    )
     shift[rows, c] += wanted - entries[rows, c]
     data["S_dt_out"] = data["S_dt_out"] + (shift * side[:, None])[:, :, None] * into[:, None, :] / size[:, None, None]
 

@@ -25,10 +25,9 @@ contracts = sp.And(
 )
 
 
-
 def start(S_C: Rows, x: list[float], column: tuple[float, float] = (1.0, 0.2), **letters: Any) -> dict[str, Any]:
     """Two channels, the first of which is c; `column` is that of S_Delta."""
-    steps = {"S_dt_in": [[1.0, 0.0]], "S_dt_out": [[column[0]], [column[1]]]}
+    steps: dict[str, Any] = {"S_dt_in": [[1.0, 0.0]], "S_dt_out": [[column[0]], [column[1]]]}
     return {**layer(S_C, [x], **steps, **letters), "on_axis": [1.0, 0.0]}
 
 
@@ -58,7 +57,11 @@ THEOREM = Theorem(
         ),
     ),
     measurement="axis_far",
-    options={"log_times": (-40.0, -20.0, -4.0, 0.0, 2.0, 100.0, 200.0, 300.0), "max_steps": 1000, "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2))},
+    options={
+        "log_times": (-40.0, -20.0, -4.0, 0.0, 2.0, 100.0, 200.0, 300.0),
+        "max_steps": 1000,
+        "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2)),
+    },
     ranges={"x": (0.1, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0), "floor": (1e-3, 0.1)},
     sharpness=Sharpness("the constant of the profile is the limit", sp.Rational(99, 100)),
     witness=start([[1.0, 0.0], [0.0, -1.0]], [6.0, 0.05]),

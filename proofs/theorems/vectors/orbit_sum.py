@@ -56,7 +56,9 @@ THEOREM = Theorem(
     counterexamples=(
         Counterexample(
             "constant-steps",
-            layer([[1.0, 0.0], [0.0, -1.0]], [[1.5, -1.0]], S_dt_in=[[1.0, 0.0]], S_dt_out=[[1.0], [0.0]], b=[-1.0, 1.0]),
+            layer(
+                [[1.0, 0.0], [0.0, -1.0]], [[1.5, -1.0]], S_dt_in=[[1.0, 0.0]], S_dt_out=[[1.0], [0.0]], b=[-1.0, 1.0]
+            ),
             "A step that grows with the token bends the orbit.",
         ),
         Counterexample(

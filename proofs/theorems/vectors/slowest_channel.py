@@ -36,7 +36,9 @@ THEOREM = Theorem(
                     sp.Eq(sp.Limit(nt.t * ob.own_t**2, nt.t, sp.oo), constant * ob.sharp, evaluate=False),
                     sp.Implies(
                         used,
-                        sp.Eq(sp.Limit(sp.log(sp.Abs(ob.entry_t[d])) / sp.log(nt.t), nt.t, sp.oo), power, evaluate=False),
+                        sp.Eq(
+                            sp.Limit(sp.log(sp.Abs(ob.entry_t[d])) / sp.log(nt.t), nt.t, sp.oo), power, evaluate=False
+                        ),
                     ),
                 ),
             ),
@@ -61,7 +63,9 @@ THEOREM = Theorem(
     },
     ranges={"x": (0.3, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 0.0), "a": (0.1, 3.0)},
     sharpness=Sharpness("the constant is the limit", sp.Rational(99, 100)),
-    witness=layer([[-1.0, 0.5], [0.3, 0.4]], [[1.0, 0.5]], S_dt_in=[[0.3, -0.2]], S_dt_out=[[0.5], [0.4]], b=[0.0, 1.5]),
+    witness=layer(
+        [[-1.0, 0.5], [0.3, 0.4]], [[1.0, 0.5]], S_dt_in=[[0.3, -0.2]], S_dt_out=[[0.5], [0.4]], b=[0.0, 1.5]
+    ),
     counterexamples=(
         Counterexample(
             "slowest-unique",
