@@ -60,7 +60,7 @@ THEOREM = Theorem(
     options={
         "log_times": (-40.0, -20.0, -4.0, 0.0, 2.0, 100.0, 200.0, 300.0),
         "max_steps": 1000,
-        "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2)),
+        "shapes": ((1, 2, 2, 1), (1, 1, 1, 1), (1, 3, 3, 2)),
     },
     ranges={"x": (0.1, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0), "floor": (1e-3, 0.1)},
     sharpness=Sharpness("the constant of the profile is the limit", sp.Rational(99, 100)),
