@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["layer"]
+__all__ = ["Rows", "layer"]
 
 Rows = list[list[float]]
 

@@ -14,6 +14,7 @@ import sympy as sp
 
 from s6flow.errors import TheoremError
 from s6flow.symbolic import criteria as cr
+from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic import state as st
@@ -130,6 +131,13 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
      "all channels have the same step"),
     ("rows-independent", sp.Eq(ob.row_rank, 2 * nt.N), "the 2N rows of S_B and S_C are linearly independent (so 2N <= D)"),
     ("wider", nt.N < nt.D, "the state size is below the width"),
+    ("slowest-unique", ob.step_gap > 0, "one channel c has the smallest step at zero among those with x_d(0) != 0"),
+    ("axis-form-positive", ob.own_form > 0, "M_cc > 0 on the channel c"),
+    ("axis-leads", ob.lead > 0,
+     "the step of channel c takes most from x_c: S_Delta[c, c] sign x_c(0) exceeds the other entries of its column, and zero "
+     "where there is a floor"),
+    ("axis-far", ob.own_0 >= fm.axis_far(), "token 1 starts far out on axis c"),
+    ("axis-narrow", ob.excess_0 <= fm.axis_width(), "token 1 starts close to axis c"),
     ("inputs-bounded", sp.Le(sp.Abs(st.v[l]), st.v_max), "no token writes more than V"),
     ("steps-bounded", sp.Le(st.Delta[l], st.delta_max), "no step exceeds the largest one"),
     ("inputs-constant", sp.Eq(st.v[l], st.v_max), "every token writes V"),

@@ -308,6 +308,11 @@ QUANTITIES: dict[str, Quantity] = {
     "all_tokens_constant": Quantity(
         fm.all_tokens_constant, ("square", "before", "eig_max", "size_B", "size_C", "delta_low", "delta_high"), "14"
     ),
+    "axis_far": Quantity(fm.axis_far, ("lead", "bias_size", "floor"), "14"),
+    "axis_width": Quantity(fm.axis_width, ("lead", "own_form", "form_size", "column_size"), "14"),
+    "axis_lead_fast": Quantity(fm.axis_lead_fast, ("own_pull", "other_pull"), "14"),
+    "axis_lead_slow": Quantity(fm.axis_lead_slow, ("own_pull", "other_pull"), "14"),
+    "axis_excess": Quantity(fm.axis_excess, ("square", "token"), "14"),
     "skip_distance": Quantity(skip_distance, ("y", "d_skip", "mu", "s", "b", "floor"), "9"),
     "skip_loss": Quantity(skip_loss, ("y", "mu", "s", "b"), "9"),
     "contraction_number": Quantity(contraction_number, ("y", "h", "mu", "s", "b", "floor"), "10"),

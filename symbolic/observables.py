@@ -95,6 +95,17 @@ small = sp.IndexedBase("small", real=True)
 bits_lost, bits_moved, h_rounded, update = sp.symbols("bits_lost bits_moved h_rounded update", real=True)
 trace_term = sp.IndexedBase("trace_term", real=True)
 mean_term = sp.IndexedBase("mean_term", real=True)
+own_form, own_pull, own_step, own_0, own_t, own_before, lead = sp.symbols(
+    "own_form own_pull own_step own_0 own_t own_before lead", real=True
+)
+form_size, column_size, bias_size = sp.symbols("form_size column_size bias_size", real=True)
+excess_0, excess_t, step_gap = sp.symbols("excess_0 excess_t step_gap", real=True)
+along, first_zero, zero_count, coefficient_changes = sp.symbols(
+    "along first_zero zero_count coefficient_changes", real=True
+)
+entry_0, log_entry_t, log_entry_s, step_zero = (
+    sp.IndexedBase(name, real=True) for name in ("entry_0", "log_entry_t", "log_entry_s", "step_zero")
+)
 
 
 def _rows(*rows: tuple[Any, ...]) -> dict[str, Notation]:
@@ -267,6 +278,52 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ),
     ("trace_term", r"\operatorname{{tr}}(M\Sigma)_{{{0}}}", ("token",), "real", "tr(M Sigma) of the tokens up to here"),
     ("mean_term", r"(m^\top M m)_{{{0}}}", ("token",), "real", "m^T M m of the tokens up to here"),
+    ("own_form", "M_{cc}", (), "real", "entry of S_C^T S_B on the channel c"),
+    ("own_step", r"\Delta_c(0)", (), "positive", "step of the channel c at zero"),
+    ("step_zero", r"\Delta_{{{0}}}(0)", ("channel",), "positive", "step of a channel at zero"),
+    (
+        "step_gap",
+        r"\min_{d\ne c,\,x_d(0)\ne0}\Delta_d(0)-\Delta_c(0)",
+        (),
+        "real",
+        "how far the smallest step at zero, that of channel c, lies below the next, among the channels with x_d(0) != 0",
+    ),
+    ("own_0", "|x_c(0)|", (), "nonnegative", "absolute entry of token 1 on channel c at the start"),
+    ("own_t", "|x_c(t)|", (), "nonnegative", "absolute entry of token 1 on channel c at depth-time t"),
+    ("own_before", "|x_c(t')|", (), "nonnegative", "absolute entry of token 1 on channel c at an earlier depth-time"),
+    ("entry_0", "x_{{{0}}}(0)", ("channel",), "real", "entry of token 1 at the start"),
+    ("log_entry_t", r"\ln|x_{{{0}}}(t)|", ("channel",), "real", "log of an entry of token 1 at depth-time t"),
+    ("log_entry_s", r"\ln|x_{{{0}}}(t')|", ("channel",), "real", "log of an entry of token 1 at an earlier depth-time"),
+    ("own_pull", r"\sigma_{cc}", (), "real", "S_Delta[c, c] times the sign of x_c(0)"),
+    (
+        "lead",
+        r"\gamma",
+        (),
+        "real",
+        "how far S_Delta[c, c] sign x_c(0) exceeds the other entries S_Delta[d, c] sign x_c(0), and zero where it is positive",
+    ),
+    ("form_size", r"\sum|M_{de}|", (), "nonnegative", "sum of the absolute entries of S_C^T S_B"),
+    ("column_size", r"\sum|S_{\Delta,de}|", (), "nonnegative", "sum of the absolute entries of S_Delta"),
+    ("bias_size", r"\sum|b_d|", (), "nonnegative", "sum of the absolute step biases"),
+    ("excess_0", r"\eta(0)", (), "nonnegative", "|x|^2/x_c^2 - 1 of token 1 at the start"),
+    ("excess_t", r"\eta(t)", (), "nonnegative", "|x|^2/x_c^2 - 1 of token 1 at depth-time t"),
+    ("along", r"\varsigma(t)", (), "real", "ln|x_d(t)/x_d(0)|/Delta_d: how far token 1 has come on its orbit"),
+    (
+        "first_zero",
+        r"\varsigma_*",
+        (),
+        "real",
+        "the first zero of the form on the orbit, forwards where it is positive at the start, backwards where negative; "
+        "infinite if there is none",
+    ),
+    ("zero_count", r"\#\{g=0\}", (), "natural", "certified number of zeros of the form on the orbit"),
+    (
+        "coefficient_changes",
+        "V(g)",
+        (),
+        "natural",
+        "sign changes of its coefficients in the order of their exponents",
+    ),
     (
         "sharp",
         r"\chi",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
+from s6flow.numeric.checks.orbits import axis_far, dying, orbit
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding
@@ -267,5 +268,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "own_term": Measurement(own_term),
     "vector_tokens": Measurement(vector_tokens, "asinh"),
     "channel_shares": Measurement(channel_shares),
+    "dying": Measurement(dying, "asinh"),
+    "orbit": Measurement(orbit, "asinh"),
+    "axis_far": Measurement(axis_far, "asinh"),
     "skip": Measurement(skip),
 }

@@ -1067,6 +1067,128 @@ Definition cone_attracts_statement : Prop :=
      p 1%nat <> 0 /\
      quadratic_form 2 M p = 0).
 
+(** slowest-channel: Token 1 dies like its slowest channel c: M_cc <= 0, and if M_cc < 0, t x_c^2
+  -> 1/(2 |M_cc| Delta_c(0)) and ln|x_d|/ln t
+  -> -Delta_d(0)/(2 Delta_c(0)). Here: a solution that tends to zero; s is the slowest channel. *)
+Definition slowest_channel_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R) (s : nat),
+  0 <= eps ->
+  vector_solution D M S_Delta b eps p_infty x ->
+  (s < D)%nat ->
+  x s 0 <> 0 ->
+  let step := fun d => softplus (b d) + eps in
+  (forall d : nat, (d < D)%nat -> d <> s -> x d 0 <> 0 -> step s < step d) ->
+  (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0) ->
+  M s s <= 0 /\
+  (M s s < 0 ->
+   is_lim (fun t => t * x s t ^ 2) p_infty (/ (2 * step s * Rabs (M s s))) /\
+   (forall d : nat,
+      (d < D)%nat ->
+      x d 0 <> 0 ->
+      is_lim (fun t => ln (Rabs (x d t)) / ln t) p_infty (- (step d / (2 * step s))))).
+
+(** orbit-sum: Constant steps: token 1 runs along x_d(0) e^(Delta_d s) to the first zero of the form ahead, an
+  exponential sum; without one it blows up in finite time or dies. Here: the orbit, its form as a sum, both directions,
+  and Descartes' rule. *)
+Definition orbit_sum_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  vector_maximal D M S_Delta b eps T x ->
+  let step := fun d => softplus (b d) + eps in
+  let X := fun (s : R) (d : nat) => x d 0 * exp (s * step d) in
+  let g := fun s : R => quadratic_form D M (X s) in
+  (forall s : R, g s = sum_below D (fun d => sum_below D (fun e =>
+     M d e * x d 0 * x e 0 * exp (s * (step d + step e))))) /\
+  (0 < g 0 ->
+   (T = p_infty /\
+    (exists s0 : R,
+       0 < s0 /\
+       g s0 = 0 /\
+       (forall s : R, 0 <= s < s0 -> 0 < g s) /\
+       (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (X s0 d)))) \/
+   ((forall s : R, 0 <= s -> 0 < g s) /\
+    (exists T0 : R,
+       T = T0 /\
+       (forall B : R, exists t0 : R,
+          0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t)))))) /\
+  (g 0 < 0 ->
+   T = p_infty /\
+   ((exists s0 : R,
+       s0 < 0 /\
+       g s0 = 0 /\
+       (forall s : R, s0 < s <= 0 -> g s < 0) /\
+       (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (X s0 d))) \/
+    ((forall s : R, s <= 0 -> g s < 0) /\ (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0)))) /\
+  (forall (K : nat) (rate coefficient : nat -> R) (k : nat) (root : nat -> R),
+     (forall s : R, g s = carried_total K rate coefficient s) ->
+     g 0 <> 0 ->
+     (forall i j : nat, (i < j)%nat -> (j < k)%nat -> root i <> root j) ->
+     (forall i : nat, (i < k)%nat -> g (root i) = 0) ->
+     changes_sign K rate coefficient k).
+
+(** axis-at-infinity: Far out on axis c with M_cc > 0, where the step of c takes most from x_c, token 1 leaves along
+  the axis: the share of the other channels falls by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c >
+  0 and not if it is < 0. Here: i is the channel c, side the sign of x_c, gap a lead over every other channel. *)
+Definition axis_at_infinity_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i : nat) (side gap : R)
+    (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  (i < D)%nat ->
+  Rabs side = 1 ->
+  0 < M i i ->
+  0 < gap ->
+  let pull := fun d => side * S_Delta d i in
+  (0 < pull i ->
+   gap <= pull i /\ (forall d : nat, (d < D)%nat -> d <> i -> gap <= pull i - Rmax 0 (pull d))) ->
+  (pull i <= 0 ->
+   eps = 0 /\ (forall d : nat, (d < D)%nat -> d <> i -> gap <= pull i - pull d)) ->
+  vector_maximal D M S_Delta b eps T x ->
+  let excess := fun t => square_norm D (fun e => x e t) / x i t ^ 2 - 1 in
+  (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
+  excess 0 <= / (2 + (4 + 4 * sum_below D (fun d => sum_below D (fun e => Rabs (M d e)))) / M i i + (32 + 32
+    * sum_below D (fun d => sum_below D (fun e => Rabs (S_Delta d e)))) / gap) ^ 2 ->
+  (forall t : R,
+     0 <= t ->
+     Rbar_lt t T ->
+     (0 < pull i ->
+      excess t <= excess 0 * Rpower (Rabs (x i 0) / Rabs (x i t)) (gap / pull i)) /\
+     (pull i <= 0 -> excess t <= Rabs (x i 0) * excess 0 / Rabs (x i t))) /\
+  (forall B : R, exists t0 : R,
+     0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < side * x i t)) /\
+  (0 < pull i ->
+   exists T0 : R,
+   T = T0 /\
+   filterlim (fun t => Rabs (x i t) ^ 3 * (T0 - t)) (at_left T0)
+     (locally (/ (3 * M i i * pull i)))) /\
+  (pull i < 0 -> T = p_infty).
+
+(** axis-at-infinity: Far out on axis c with M_cc > 0, where the step of c takes most from x_c, token 1 leaves along
+  the axis: the share of the other channels falls by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c >
+  0 and not if it is < 0. Here: a channel d that has the lead over i is gained: the same neighbourhood is left. *)
+Definition axis_repels_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i d : nat) (side gap : R)
+    (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  (i < D)%nat ->
+  (d < D)%nat ->
+  d <> i ->
+  Rabs side = 1 ->
+  0 < M i i ->
+  0 < gap ->
+  let pull := fun d => side * S_Delta d i in
+  (0 < pull d -> gap <= pull d - Rmax 0 (pull i)) ->
+  (pull d <= 0 -> eps = 0 /\ gap <= pull d - pull i) ->
+  vector_maximal D M S_Delta b eps T x ->
+  (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
+  x d 0 <> 0 ->
+  exists t : R,
+  0 <= t /\
+  Rbar_lt t T /\
+  / (2 + (4 + 4 * sum_below D (fun d => sum_below D (fun e => Rabs (M d e)))) / M i i + (32 + 32
+    * sum_below D (fun d => sum_below D (fun e => Rabs (S_Delta d e)))) / gap) ^ 2 <
+  square_norm D (fun e => x e t) / x i t ^ 2 - 1.
+
 (** replicator: The shares p_d = x_d^2/|x|^2 of token 1 obey p_d' = 2 (x^T M x) p_d (Delta_d
   - sum_k p_k Delta_k). Here: the shares of the channels in token 1. *)
 Definition replicator_statement : Prop :=

@@ -95,6 +95,8 @@ OWN: dict[str, Any] = {
     "form_matrix": lambda v: (v["S_C"].T @ v["S_B"])[0, 1],
     "small_matrix": lambda v: (v["S_B"] @ v["S_C"].T)[1, 2],
     "lowest_step": lambda v: np.logaddexp(0, v["b"] - np.abs(v["S_Delta"]) @ np.abs(v["v"]))[0] + v["eps"],
+    "entry_sum": lambda v: np.abs(v["M"]).sum(),
+    "bias_sum": lambda v: np.abs(v["b"]).sum(),
     "data_covariance": lambda v: np.prod(v["x"][:3] - v["mean"], axis=1).mean(),
     "attended": lambda v: v["P"][2, 1] * v["x"][1],
     "layer_attention": lambda v: v["C"] * v["B"] * v["step"] * np.exp(-v["a"][0, 1] * 1 * v["step_between"]),

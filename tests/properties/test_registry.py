@@ -120,6 +120,8 @@ WITH_A_CONSTANT = {
     "convergence-constants",
     "slow-first-token",
     "blow-up-profile",
+    "slowest-channel",
+    "axis-at-infinity",
 }
 
 

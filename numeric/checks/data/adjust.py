@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
+from s6flow.numeric.checks.shared import quantity
 
 __all__ = ["ADJUST", "Data"]
 
@@ -264,6 +265,93 @@ def _axis(data: Data) -> None:
     data["x"] = data["x"] * data["on_axis"][:, None, :]
 
 
+def _slowest(data: Data) -> None:
+    """Step biases of all channels apart by 0.7 at least, and a tenth of the entries of token 1 zero, by their digits; on
+    the slowest channel left M_cc < 0 in seven systems of eight, and its entry the larger one."""
+    rows, first = np.arange(len(data["b"])), data["x"][:, 0]
+    rank = data["b"].argsort(axis=1).argsort(axis=1)
+    data["b"] = data["b"].min(axis=1, keepdims=True) + 0.7 * rank + 0.1 * _digits(data["b"])
+    zero = (_digits(first) < 0.1) & (rank != rank.max(axis=1, keepdims=True))
+    c = np.where(zero, np.inf, data["b"]).argmin(axis=1)
+    share = 0.05 + 0.95 * _digits(3 * first)
+    share[rows, c] = 1.0
+    data["x"][:, 0] = np.where(zero, 0.0, first * share)
+    own = data["S_B"][rows, :, c] * np.where(_digits(data["b"][rows, c]) < 0.125, 0.5, -1.0)[:, None]
+    data["S_C"][rows, :, c] = own
+
+
+def _axis_channel(data: Data) -> Array:
+    return np.asarray(data["on_axis"]).argmax(axis=1)
+
+
+def _axis_form(data: Data) -> None:
+    """Column c of S_C a positive multiple of that of S_B."""
+    rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
+    data["S_C"][rows, :, c] = data["S_B"][rows, :, c] * (0.2 + _digits(data["S_C"][rows, :, c])[:, :1])
+
+
+def _axis_leads(data: Data) -> None:
+    """S_Delta[c, c] sign x_c moved above the other entries of its column; digits toss a coin for the slow side, which has
+    no floor, where all entries are negative."""
+    rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
+    into = data["S_dt_in"][rows, :, c]
+    size = (into**2).sum(axis=1)
+    side = np.sign(data["x"][rows, 0, c])
+    slow = _digits(size) < 0.4
+    data["floor"] = np.where(slow, 0.0, data["floor"])
+    entries = np.einsum("bdr,br->bd", data["S_dt_out"], into) * side[:, None]
+    shift = np.where(slow[:, None], -np.abs(entries) - 0.3 - entries, 0.0)
+    entries = entries + shift
+    best = np.where(np.arange(entries.shape[1]) == c[:, None], -np.inf, entries).max(axis=1)
+    best = np.where(np.isfinite(best), best, -0.5)
+    wanted = np.where(
+        slow, best + 0.2 * (1 - _digits(entries[rows, c])), np.maximum(best, 0.0) + 0.2 + _digits(entries[rows, c])
+    )
+    shift[rows, c] += wanted - entries[rows, c]
+    data["S_dt_out"] = data["S_dt_out"] + (shift * side[:, None])[:, :, None] * into[:, None, :] / size[:, None, None]
+
+
+def _axis_sizes(data: Data) -> dict[str, Array]:
+    rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
+    s_delta = np.einsum("bdr,bre->bde", data["S_dt_out"], data["S_dt_in"])
+    column = s_delta[rows, :, c] * np.sign(data["x"][rows, 0, c])[:, None]
+    own = column[rows, c]
+    other = np.where(np.arange(column.shape[1]) == c[:, None], -np.inf, column).max(axis=1)
+    other = np.where(np.isfinite(other), other, own - 1.0)
+    leads = [quantity(f"axis_lead_{side}", own_pull=own, other_pull=other) for side in ("fast", "slow")]
+    M = np.einsum("bnd,bne->bde", data["S_C"], data["S_B"])
+    return {
+        "lead": np.where(own > 0, *leads),
+        "own_form": M[rows, c, c],
+        "form_size": np.abs(M).sum(axis=(1, 2)),
+        "column_size": np.abs(s_delta).sum(axis=(1, 2)),
+        "bias_size": np.abs(data["b"]).sum(axis=1),
+        "floor": data["floor"],
+    }
+
+
+def _axis_far(data: Data) -> None:
+    """|x_c| between one and three times what is asked for."""
+    rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
+    own = data["x"][rows, 0, c]
+    far = quantity("axis_far", **_axis_sizes(data))
+    data["x"][rows, 0, c] = np.sign(own) * far * (1 + 1e-9 + 2 * _digits(own))
+
+
+def _axis_narrow(data: Data) -> None:
+    """The other entries scaled down, to between a tenth and all of the width."""
+    rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
+    first = data["x"][:, 0]
+    own, digits = first[rows, c], _digits(first.sum(axis=1))
+    rest = first.copy()
+    rest[rows, c] = 0.0
+    size = np.sqrt((rest**2).sum(axis=1))
+    wanted = np.sqrt(quantity("axis_width", **_axis_sizes(data))) * np.abs(own) * (0.1 + 0.899 * digits)
+    rest = rest * np.where(size > 0, wanted / np.where(size > 0, size, 1.0), 0.0)[:, None]
+    rest[rows, c] = own
+    data["x"][:, 0] = rest
+
+
 def _nothing(data: Data) -> None:
     """True by the lengths of the axes, which the caller chose, or by what another entry built."""
 
@@ -316,6 +404,11 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "form-positive": _definite(1.0),
     "constant-steps": _set("S_dt_in", np.zeros_like),
     "equal-steps": _equal_steps,
+    "slowest-unique": _slowest,
+    "axis-form-positive": _axis_form,
+    "axis-leads": _axis_leads,
+    "axis-far": _axis_far,
+    "axis-narrow": _axis_narrow,
     "rows-independent": _nothing,
     "wider": _nothing,
     "inputs-bounded": lambda data: data.update(v=np.clip(data["v"], -data["v_max"][:, None], data["v_max"][:, None])),

@@ -1,0 +1,162 @@
+"""Measurements of token 1 on its orbit: how it dies, which axis it leaves along, and where it stops (theory 14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from s6flow.numeric.checks.blowup import NEVER
+from s6flow.numeric.checks.shared import Array, Data, Observed, moments, quantity
+from s6flow.numeric.checks.vectors import forms
+from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["axis_far", "dying", "orbit"]
+
+_KEYS = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
+#: |x| at which the time left before a blow-up is measured: its leading law holds to float64 there.
+_NEAR_END = 1e40
+
+
+def _run(theorem: Theorem, data: Data, integrator: str, x0: Array | None = None, **options: Any) -> FlowResult:
+    """Token 1 alone: the first tokens are a closed system."""
+    params = LayerParameters(**{key: data[key] for key in _KEYS})
+    start = np.asarray(data["x"])[:, :1] if x0 is None else x0
+    steps = int(theorem.options.get("max_steps", 3000))
+    rtol = float(theorem.options.get("rtol", 1e-8))
+    return integrate(start, params, rtol=rtol, max_steps=steps, backend=integrator, **options)
+
+
+def _steps_at_zero(data: Data) -> Array:
+    return np.asarray(np.logaddexp(0.0, np.asarray(data["b"])) + np.asarray(data["floor"])[:, None])
+
+
+def _logs(x: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.abs(x)))
+
+
+def dying(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Late times of token 1 with the channel c of the smallest step at zero among those that it uses."""
+    start, steps, M = np.asarray(data["x"])[:, 0], _steps_at_zero(data), forms(data)
+    rows = np.arange(len(start))
+    used = np.where(start != 0, steps, np.inf)
+    c = used.argmin(axis=1)
+    others = used.copy()
+    others[rows, c] = np.inf
+    gap = np.minimum(others.min(axis=1), NEVER) - steps[rows, c]
+    log_times = np.asarray(theorem.options["log_times"])
+    result = _run(theorem, data, integrator, log_times=log_times)
+    failed, count = ~result.ended_well, len(log_times)
+    x = np.where(failed[:, None, None], np.nan, np.asarray(result.x.data)[:, :, 0])
+    before = np.concatenate([start[:, None], x[:, :-1]], axis=1)
+    later = np.arange(count) > 0  # a power is seen between two outputs
+    return {
+        "valid": (np.asarray(result.reached) | failed[:, None]) & later,
+        "t": np.broadcast_to(np.exp(log_times), (len(x), count)),
+        "log_step": np.broadcast_to(np.diff(log_times, prepend=np.nan), (len(x), count)),
+        "norm_0": moments(np.linalg.norm(start, axis=1), count),
+        "norm_t": np.linalg.norm(x, axis=2),
+        "entry_0": moments(start, count),
+        "entry_t": x,
+        "log_entry_t": _logs(x),
+        "log_entry_s": _logs(before),
+        "step_zero": moments(steps, count),
+        "own_step": moments(steps[rows, c], count),
+        "own_form": moments(M[rows, c, c], count),
+        "own_t": np.abs(x[rows, :, c]),
+        "step_gap": moments(gap, count),
+    }
+
+
+def axis_far(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Token 1 far out near the axis of one channel, up to the horizon or its blow-up, and the time left before that."""
+    start, M, c = np.asarray(data["x"])[:, 0], forms(data), np.asarray(data["on_axis"]).argmax(axis=1)
+    rows = np.arange(len(start))
+    letters = axis_letters(data)
+    log_times = np.asarray(theorem.options["log_times"])
+    result = _run(theorem, data, integrator, log_times=log_times)
+    failed, reached = ~result.ended_well, np.asarray(result.reached)
+    near = _run(theorem, data, integrator, log_horizon=float(log_times[-1]), x_limit=_NEAR_END)
+    left = _run(theorem, data, integrator, np.asarray(near.final_x), log_horizon=float(log_times[-1]))
+    blown = np.asarray((result.status == Status.BLOW_UP) & (near.status == Status.BLOW_UP))
+    x = np.concatenate([np.asarray(result.x.data)[:, :, 0], np.asarray(near.final_x)], axis=1)
+    x[failed] = np.nan
+    count = x.shape[1]
+    own = np.abs(x[rows, :, c])
+    ratio = x / np.where(own > 0, own, np.nan)[:, :, None]
+    ratio[rows, :, c] = 0.0
+    excess = (ratio**2).sum(axis=2)
+    remaining = np.full((len(x), count), np.nan)
+    remaining[:, -1] = np.where(blown, left.blow_up_time, NEVER)
+    at_end = np.broadcast_to(np.arange(count) == count - 1, (len(x), count))
+    return {
+        **{name: moments(value, count) for name, value in letters.items()},
+        "valid": np.concatenate([reached, blown[:, None]], axis=1) | failed[:, None],
+        "own_form": moments(M[rows, c, c], count),
+        "own_t": own,
+        "own_before": np.concatenate([np.abs(start[rows, c])[:, None], own[:, :-1]], axis=1),
+        "excess_t": excess,
+        "remaining": np.where(at_end, remaining, 0.0),
+        "log_T": moments(np.where(blown, result.log_blow_up_time, NEVER), count),
+    }
+
+
+def axis_letters(data: Data) -> dict[str, Array]:
+    """What the claims about an axis are made of, from the layer and the start of token 1; c is the axis."""
+    start, M, c = np.asarray(data["x"])[:, 0], forms(data), np.asarray(data["on_axis"]).argmax(axis=1)
+    rows = np.arange(len(start))
+    s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))
+    column = s_delta[rows, :, c] * np.sign(start[rows, c])[:, None]
+    pull = column[rows, c]
+    rest = column.copy()
+    rest[rows, c] = -np.inf
+    floor = np.asarray(data["floor"])
+    return {
+        "own_pull": pull,
+        "lead": lead(pull, rest.max(axis=1), floor),
+        "form_size": np.abs(M).sum(axis=(1, 2)),
+        "column_size": np.abs(s_delta).sum(axis=(1, 2)),
+        "bias_size": np.abs(np.asarray(data["b"])).sum(axis=1),
+        "own_0": np.abs(start[rows, c]),
+        "excess_0": quantity("axis_excess", square=(start**2).sum(axis=1), token=start[rows, c]),
+    }
+
+
+def lead(own: Array, other: Array, floor: Array) -> Array:
+    """The smallest lead over the other channels, the largest of whose entries is `other`; -1 where a floor evens out steps."""
+    finite = np.where(np.isfinite(other), other, own - 1.0)  # no other channel: any lead will do
+    slow = np.where(floor == 0, quantity("axis_lead_slow", own_pull=own, other_pull=finite), -1.0)
+    return np.asarray(np.where(own > 0, quantity("axis_lead_fast", own_pull=own, other_pull=finite), slow))
+
+
+def orbit(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """The end of token 1 beside the certified zeros of the form on its orbit."""
+    from s6flow.numeric.criteria.exponential_sums import certify_orbit
+
+    start, steps, M = np.asarray(data["x"])[:, 0], _steps_at_zero(data), forms(data)
+    b, floor, rows = np.asarray(data["b"]), np.asarray(data["floor"]), np.arange(len(start))
+    found = [certify_orbit(M[row], start[row], b[row], float(floor[row])) for row in rows]
+    result = _run(theorem, data, integrator, log_times=np.asarray(theorem.options["log_times"]))
+    x = np.where((~result.ended_well)[:, None], np.nan, np.asarray(result.final_x)[:, 0])
+    leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps
+    norm = np.linalg.norm(start, axis=1)
+    return {
+        "valid": np.ones((len(x), 1), dtype=bool),
+        "form_0": np.einsum("bd,bde,be->b", start, M, start)[:, None] / norm[:, None] ** 2,
+        "norm_0": norm[:, None],
+        "norm_t": np.linalg.norm(x, axis=1)[:, None],
+        "entry_0": start[:, None],
+        "entry_t": x[:, None],
+        "step_zero": steps[:, None],
+        "along": along[rows, leading][:, None],
+        "first_zero": np.clip([row.end for row in found], -NEVER, NEVER)[:, None],
+        "zero_count": np.array([float(len(row.zeros)) if row.complete else np.nan for row in found])[:, None],
+        "coefficient_changes": np.array([np.nan if row.changes is None else float(row.changes) for row in found])[
+            :, None
+        ],
+        "log_T": np.where(result.status == Status.BLOW_UP, result.log_blow_up_time, NEVER)[:, None],
+    }
