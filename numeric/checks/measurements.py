@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s6flow.numeric.checks.blowup import blowup
+from s6flow.numeric.checks import normalised
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding
@@ -268,4 +269,5 @@ MEASUREMENTS: dict[str, Measurement] = {
     "vector_tokens": Measurement(vector_tokens, "asinh"),
     "channel_shares": Measurement(channel_shares),
     "skip": Measurement(skip),
+    **{name: Measurement(getattr(normalised, name)) for name in normalised.__all__},
 }
