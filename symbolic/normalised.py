@@ -20,6 +20,7 @@ __all__ = [
     "clock",
     "collapse_depth",
     "cycle_drive",
+    "entry_product",
     "growth_at",
     "normalised",
     "sink_rate",
@@ -128,3 +129,8 @@ turn, pull = sp.symbols("turn pull", real=True)
 def cycle_drive(own_entry: sp.Expr, after: sp.Expr, before: sp.Expr) -> sp.Expr:
     """What moves a channel's step in the cycle: itself down, the channel after it down, the one before it up (theory 16)."""
     return turn * (before - after) - pull * own_entry
+
+
+def entry_product(first: sp.Expr, second: sp.Expr, third: sp.Expr) -> sp.Expr:
+    """x_1 x_2 x_3 / (x_1 + x_2 + x_3)^3: largest where all three are equal."""
+    return first * second * third / (first + second + third) ** 3

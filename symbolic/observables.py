@@ -97,7 +97,9 @@ stream_t = sp.IndexedBase("stream_t", real=True)
 turned, swing_t, product_t, product_s, mean_t, mean_s, uneven, falling = sp.symbols(
     "turned swing_t product_t product_s mean_t mean_s uneven falling", real=True
 )
-sphere_rate, sink_slope, sink_of = (sp.IndexedBase(name, real=True) for name in ("sphere_rate", "sink_slope", "sink_of"))
+sphere_rate, sink_slope, sink_of = (
+    sp.IndexedBase(name, real=True) for name in ("sphere_rate", "sink_slope", "sink_of")
+)
 turn, pull = sp.symbols("turn pull", real=True)
 trace_term = sp.IndexedBase("trace_term", real=True)
 mean_term = sp.IndexedBase("mean_term", real=True)
@@ -277,22 +279,58 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "nonnegative",
         "last bits by which an update moves a rounded state",
     ),
-    ("stream_t", "x_{{{0},{1}}}(t)", ("token", "channel"), "real", "entry of a token in the residual stream at depth-time t"),
+    (
+        "stream_t",
+        "x_{{{0},{1}}}(t)",
+        ("token", "channel"),
+        "real",
+        "entry of a token in the residual stream at depth-time t",
+    ),
     ("turned", r"\angle(x(t_1),x(t_2))", (), "nonnegative", "angle by which the token's direction has turned"),
     ("start", "r_0", (), "positive", "|x(t)| is at least r_0 + m t"),
     ("slope", "m", (), "positive", "|x(t)| is at least r_0 + m t"),
     ("turn_max", "U", (), "positive", "largest velocity orthogonal to the token"),
     ("earlier", "t_1", (), "nonnegative", "the earlier depth-time"),
     ("later", "t_2", (), "positive", "the later depth-time"),
-    ("sphere_rate", "x_{{{0}}}'", ("channel",), "real", "velocity of token 1 on the sphere: the layer's output, projected"),
-    ("sink_slope", r"\frac{{\ln p_{{{0}}}}}{{t}}", ("channel",), "real", "rate of a channel's share, between two late depth-times"),
-    ("sink_of", r"\lambda_{{{0}}}", ("channel",), "real", "2 r^2 mu_i (Delta_d - Delta_i) at the axis; 0 for the axis itself"),
+    (
+        "sphere_rate",
+        "x_{{{0}}}'",
+        ("channel",),
+        "real",
+        "velocity of token 1 on the sphere: the layer's output, projected",
+    ),
+    (
+        "sink_slope",
+        r"\frac{{\ln p_{{{0}}}}}{{t}}",
+        ("channel",),
+        "real",
+        "rate of a channel's share, between two late depth-times",
+    ),
+    (
+        "sink_of",
+        r"\lambda_{{{0}}}",
+        ("channel",),
+        "real",
+        "2 r^2 mu_i (Delta_d - Delta_i) at the axis; 0 for the axis itself",
+    ),
     ("mean_t", r"\overline\Delta(t)", (), "positive", "mean step of token 1, weighted by its shares, at depth-time t"),
     ("mean_s", r"\overline\Delta(t')", (), "positive", "the same at an earlier depth-time"),
     ("falling", r"\#\{d: \lambda_d < 0\}", (), "natural", "number of channels whose share falls near axis 1"),
     ("uneven", r"|x(0)/|x(0)| - (1,1,1)/\sqrt3|", (), "nonnegative", "distance of token 1 from the octant's centre"),
-    ("swing_t", r"\sup_{u,v\ge t}\max_d|x_d(u)-x_d(v)|", (), "nonnegative", "largest change of an entry from depth-time t on"),
-    ("product_t", r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t)", (), "positive", "product of the shares of the entries at depth-time t"),
+    (
+        "swing_t",
+        r"\sup_{u,v\ge t}\max_d|x_d(u)-x_d(v)|",
+        (),
+        "nonnegative",
+        "largest change of an entry from depth-time t on",
+    ),
+    (
+        "product_t",
+        r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t)",
+        (),
+        "positive",
+        "product of the shares of the entries at depth-time t",
+    ),
     ("product_s", r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t')", (), "positive", "the same at an earlier depth-time"),
     ("trace_term", r"\operatorname{{tr}}(M\Sigma)_{{{0}}}", ("token",), "real", "tr(M Sigma) of the tokens up to here"),
     ("mean_term", r"(m^\top M m)_{{{0}}}", ("token",), "real", "m^T M m of the tokens up to here"),

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks import normalised
+from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding

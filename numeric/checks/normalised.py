@@ -15,7 +15,15 @@ from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["prenorm_axis", "prenorm_ball", "prenorm_stack", "prenorm_turn", "sphere_cycle", "sphere_run", "sphere_sinks"]
+__all__ = [
+    "prenorm_axis",
+    "prenorm_ball",
+    "prenorm_stack",
+    "prenorm_turn",
+    "sphere_cycle",
+    "sphere_run",
+    "sphere_sinks",
+]
 
 #: Layers of a stack, and steps of a Runge-Kutta rule of order 4 where directions are followed.
 LAYERS, STEPS = 24, 200
@@ -29,7 +37,9 @@ BEGIN = -30.0
 
 @cache
 def _output() -> Any:
-    program = lower_program("layer_output", {"y": st.layer_output()}, "layer-bound", "output of the layer with its skip")
+    program = lower_program(
+        "layer_output", {"y": st.layer_output()}, "layer-bound", "output of the layer with its skip"
+    )
     return generate(program)
 
 
@@ -170,7 +180,9 @@ def prenorm_ball(theorem: Theorem, data: Data, integrator: str) -> Observed:
         return np.asarray(np.exp(log_time) * ratio * growth_rate(n, params)).ravel()
 
     begin = np.log(np.where(x0 == 0, 1.0, np.abs(x0))).ravel()
-    solution = solve_ivp(slope, (BEGIN, log_times[-1]), begin, "DOP853", log_times, rtol=1e-7, atol=1e-8, first_step=1e-3)
+    solution = solve_ivp(
+        slope, (BEGIN, log_times[-1]), begin, "DOP853", log_times, rtol=1e-7, atol=1e-8, first_step=1e-3
+    )
     count = len(log_times)
     u = solution.y.T.reshape(count, *x0.shape) if solution.success else np.full((count, *x0.shape), np.nan)
     log_t = np.broadcast_to(log_times, (len(x0), count))

@@ -147,7 +147,7 @@ Qed.
 
 Theorem sphere_cycle : sphere_cycle_statement.
 Proof.
-  intros M S_Delta b e0 k kappa x [eps <-]%as_floor HM Hb P0 P1 P2 (Hkappa & Hk & small) sol Start Pos Off (p & Lim).
+  intros M S_Delta b e0 k kappa x [eps <-]%as_floor HM Hb P0 P1 P2 (Hkappa & Hk & small) sol Start Pos Off product.
   assert (N0 : square_norm 3 (fun d => x d 0) <> 0) by (rewrite Start; lra).
   assert (S1 : square_start 3 x = 1) by exact Start.
   (* entries stay positive *)
@@ -164,25 +164,6 @@ Proof.
       - rewrite sum_below_plus, sum_below_scal. fold (square_norm 3 v). rewrite Hv. ring.
       - intros e He. rewrite (Hb e He), Rplus_0_r, Rinv_1. unfold z. ring. }
     rewrite A, (Hb d Hd), Rplus_0_r. unfold z. ring. }
-  pose proof (limit_norm 3 M S_Delta b eps x p sol Lim) as Ln. rewrite S1 in Ln.
-  assert (Lp : forall d, (d < 3)%nat -> 0 <= p d).
-  { intros d Hd. refine (is_lim_le_loc (fun _ => 0) (x d) p_infty 0 (p d) _ (is_lim_const 0 p_infty) (Lim d Hd)).
-    exists 0. intros t Ht. left. apply Live; [exact Hd|lra]. }
-  (* the limit is the centre *)
-  assert (Least : forall d e, (d < 3)%nat -> (e < 3)%nat -> p d <> 0 -> z p d <= z p e).
-  { intros d e Hd He Nd. apply softplus_reflects.
-    pose proof (limit_rate_zero 3 M S_Delta b eps x p sol Lim d Hd ltac:(specialize (Pos d Hd); lra) Nd) as A.
-    pose proof (limit_rate_nonpos 3 M S_Delta b eps x p sol N0 Lim e He ltac:(specialize (Pos e He); lra)) as B.
-    rewrite S1, (Rate p d Hd Ln) in A. rewrite S1, (Rate p e He Ln) in B. lra. }
-  assert (U : p 0%nat ^ 2 + p 1%nat ^ 2 + p 2%nat ^ 2 = 1) by (unfold square_norm in Ln; simpl sum_below in Ln; lra).
-  destruct (only_centre k kappa Hkappa Hk (p 0%nat) (p 1%nat) (p 2%nat) U (Lp 0%nat ltac:(lia)) (Lp 1%nat ltac:(lia)) (Lp 2%nat ltac:(lia))) as [E1 E2].
-  { intros Nx. unfold z in Least. pose proof (Least 0%nat 1%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 0%nat 2%nat ltac:(lia) ltac:(lia) Nx) as B.
-    rewrite P0, P1 in A. rewrite P0, P2 in B. split; assumption. }
-  { intros Nx. unfold z in Least. pose proof (Least 1%nat 0%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 1%nat 2%nat ltac:(lia) ltac:(lia) Nx) as B.
-    rewrite P1, P0 in A. rewrite P1, P2 in B. split; assumption. }
-  { intros Nx. unfold z in Least. pose proof (Least 2%nat 0%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 2%nat 1%nat ltac:(lia) ltac:(lia) Nx) as B.
-    rewrite P2, P0 in A. rewrite P2, P1 in B. split; assumption. }
-  (* where the product is largest, but it falls *)
   set (prod := fun t => x 0%nat t * x 1%nat t * x 2%nat t). set (tot := fun t => x 0%nat t + x 1%nat t + x 2%nat t).
   set (g := fun d t => sphere_rate 3 M S_Delta b eps (square_start 3 x) d (fun e => x e t)).
   assert (Ep : evolves p_infty prod (fun t => prod t * (g 0%nat t + g 1%nat t + g 2%nat t))).
@@ -208,8 +189,8 @@ Proof.
     apply evolves_plus; [exact A|]. destruct B as [B0 B]. split.
     - apply (rcont_comp (fun v => -3 * v) _ B0). apply (ex_derive_continuous (K:=R_AbsRing) (V:=R_NormedModule)). auto_derive. exact I.
     - intros t Ht HT. exact (is_derive_scal _ t (-3) _ (B t Ht HT)). }
-  assert (Falls : forall t, 0 <= t -> ln (prod t) + -3 * ln (tot t) <= ln (prod 0) + -3 * ln (tot 0)).
-  { intros t Ht. apply (decr_on p_infty _ _ 0 t Ew (Rle_refl 0) Ht I). intros u Hu.
+  assert (Falls : forall s t, 0 <= s <= t -> ln (prod t) + -3 * ln (tot t) <= ln (prod s) + -3 * ln (tot s)).
+  { intros s t Ht. apply (decr_on p_infty _ _ s t Ew ltac:(lra) ltac:(lra) I). intros u Hu.
     pose proof (Pt u ltac:(lra)) as T0. pose proof (Pp u ltac:(lra)) as T1.
     pose proof (norm_kept 3 M S_Delta b eps p_infty x sol u ltac:(lra) I) as Nu. rewrite S1 in Nu.
     assert (Uu : x 0%nat u ^ 2 + x 1%nat u ^ 2 + x 2%nat u ^ 2 = 1) by (unfold square_norm in Nu; simpl sum_below in Nu; lra).
@@ -225,6 +206,36 @@ Proof.
         + (x 0%nat u + x 1%nat u + x 2%nat u - 3 * x 2%nat u) * s2) * / tot u); [|lra].
       apply Rmult_le_pos; [exact PR|]. left. now apply Rinv_0_lt_compat.
     - unfold tot in *. field. split; lra. }
+  split.
+  { intros u v Huv.
+    assert (Is : forall t, 0 <= t -> product t = exp (ln (prod t) + -3 * ln (tot t))).
+    { intros t Ht. pose proof (Pt t Ht) as T0. pose proof (Pp t Ht) as T1.
+      assert (T3 : 0 < tot t ^ 3) by (now apply pow_lt).
+      replace (ln (prod t) + -3 * ln (tot t)) with (ln (prod t * / tot t ^ 3)).
+      - rewrite exp_ln by (apply Rmult_lt_0_compat; [exact T1|now apply Rinv_0_lt_compat]). reflexivity.
+      - rewrite ln_mult by (try exact T1; now apply Rinv_0_lt_compat). rewrite ln_Rinv by exact T3. f_equal.
+        replace (tot t ^ 3) with (tot t * (tot t * tot t)) by ring. rewrite !ln_mult by (try exact T0; now apply Rmult_lt_0_compat). ring. }
+    rewrite !Is by lra. apply exp_le. now apply Falls. }
+  intros (p & Lim).
+  pose proof (limit_norm 3 M S_Delta b eps x p sol Lim) as Ln. rewrite S1 in Ln.
+  assert (Lp : forall d, (d < 3)%nat -> 0 <= p d).
+  { intros d Hd. refine (is_lim_le_loc (fun _ => 0) (x d) p_infty 0 (p d) _ (is_lim_const 0 p_infty) (Lim d Hd)).
+    exists 0. intros t Ht. left. apply Live; [exact Hd|lra]. }
+  (* the limit is the centre *)
+  assert (Least : forall d e, (d < 3)%nat -> (e < 3)%nat -> p d <> 0 -> z p d <= z p e).
+  { intros d e Hd He Nd. apply softplus_reflects.
+    pose proof (limit_rate_zero 3 M S_Delta b eps x p sol Lim d Hd ltac:(specialize (Pos d Hd); lra) Nd) as A.
+    pose proof (limit_rate_nonpos 3 M S_Delta b eps x p sol N0 Lim e He ltac:(specialize (Pos e He); lra)) as B.
+    rewrite S1, (Rate p d Hd Ln) in A. rewrite S1, (Rate p e He Ln) in B. lra. }
+  assert (U : p 0%nat ^ 2 + p 1%nat ^ 2 + p 2%nat ^ 2 = 1) by (unfold square_norm in Ln; simpl sum_below in Ln; lra).
+  destruct (only_centre k kappa Hkappa Hk (p 0%nat) (p 1%nat) (p 2%nat) U (Lp 0%nat ltac:(lia)) (Lp 1%nat ltac:(lia)) (Lp 2%nat ltac:(lia))) as [E1 E2].
+  { intros Nx. unfold z in Least. pose proof (Least 0%nat 1%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 0%nat 2%nat ltac:(lia) ltac:(lia) Nx) as B.
+    rewrite P0, P1 in A. rewrite P0, P2 in B. split; assumption. }
+  { intros Nx. unfold z in Least. pose proof (Least 1%nat 0%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 1%nat 2%nat ltac:(lia) ltac:(lia) Nx) as B.
+    rewrite P1, P0 in A. rewrite P1, P2 in B. split; assumption. }
+  { intros Nx. unfold z in Least. pose proof (Least 2%nat 0%nat ltac:(lia) ltac:(lia) Nx) as A. pose proof (Least 2%nat 1%nat ltac:(lia) ltac:(lia) Nx) as B.
+    rewrite P2, P0 in A. rewrite P2, P1 in B. split; assumption. }
+  (* where the product is largest *)
   set (c := p 0%nat) in *. rewrite <- E2, <- E1 in U. assert (Pc : 0 < c).
   { pose proof (Lp 0%nat ltac:(lia)) as L0. fold c in L0. destruct (Req_dec c 0) as [Z|N]; [rewrite Z in U; lra|lra]. }
   assert (L0 : is_lim (x 0%nat) p_infty c) by exact (Lim 0%nat ltac:(lia)).

@@ -1313,16 +1313,16 @@ Definition prenorm_axis_statement : Prop :=
 (** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
   + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0. Here: from every start there is such a solution until the law first reaches zero. *)
 Definition prenorm_axis_exists_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (x0 : nat -> R),
+  forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (y0 : nat -> R),
   0 <= eps ->
   0 < radius ->
-  (forall l : nat, (l < L)%nat -> x0 l <> 0) ->
-  let tokens := fun k => axis_normalised radius (x0 k) in
+  (forall l : nat, (l < L)%nat -> y0 l <> 0) ->
+  let tokens := fun k => axis_normalised radius (y0 k) in
   (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
-     0 < sum_below N (fun n => hidden a mu s b eps tokens l n) * radius * t + Rabs (x0 l)) ->
+     0 < sum_below N (fun n => hidden a mu s b eps tokens l n) * radius * t + Rabs (y0 l)) ->
   exists x : nat -> R -> R,
   read_solution N a mu s b eps (axis_normalised radius) L T x /\
-  (forall l : nat, (l < L)%nat -> x l 0 = x0 l).
+  (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** prenorm-eps: A norm with a floor, mu_n <= 0, mu < 0: no token reaches zero, |x_l|
   = O(1/sqrt t), and t x_1^2 tends to the constant of the bare flow over (c/rho)^3. Here: mu_n
@@ -1418,6 +1418,8 @@ Definition sphere_cycle_statement : Prop :=
   square_norm 3 (fun d => x d 0) = 1 ->
   (forall d : nat, (d < 3)%nat -> 0 < x d 0) ->
   ~ (x 0%nat 0 = x 1%nat 0 /\ x 1%nat 0 = x 2%nat 0) ->
+  let product := fun t => x 0%nat t * x 1%nat t * x 2%nat t / (x 0%nat t + x 1%nat t + x 2%nat t) ^ 3 in
+  (forall u v : R, 0 <= u <= v -> product v <= product u) /\
   ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
 
 (** sphere-converges: On the sphere, with constant steps, every token converges to an equilibrium. Here: constant

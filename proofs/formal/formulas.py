@@ -26,7 +26,7 @@ from s6flow.symbolic import state as st
 from s6flow.symbolic.attention import unroll
 from s6flow.symbolic.derivation.attention import abbreviate, into, kernel, out_of, step_width
 from s6flow.symbolic.derivation.limit import next_layer
-from s6flow.symbolic.layer import axis_cell, flow_cell, layer_cell
+from s6flow.symbolic.layer import Scan, axis_cell, flow_cell, layer_cell
 
 __all__ = ["expressions"]
 
@@ -224,9 +224,12 @@ def _state() -> dict[str, sp.Expr]:
 
 def _normalised() -> dict[str, sp.Expr]:
     """Normalised tokens: a pre-norm, its channel axis, directions, and the sphere."""
+    cell = layer_cell()
     return {
         "normalised": nm.normalised(),
-        "layer_output": st.layer_output(),
+        "layer_output": st.layer_output().xreplace(
+            {Scan(cell.gate, cell.increment): sp.Symbol("layer_state", real=True)}
+        ),
         "axis_token": nm.axis_token(),
         "ball_token": nm.ball_token(),
         "ball_constant": nm.ball_constant(),
@@ -239,6 +242,7 @@ def _normalised() -> dict[str, sp.Expr]:
         "sink_rate": nm.sink_rate(),
         "log_share": sp.log(size) / nt.t,
         "collapse": nm.collapse_depth(),
+        "entry_product": nm.entry_product(first, second, fm.token_value),
         "cycle_drive": nm.cycle_drive(first, second, fm.token_value),
         "layer_added": first + nt.h * second,
     }

@@ -35,7 +35,17 @@ def proof() -> tuple[Step, ...]:
 
 
 def _system(mu: list[float], x0: list[float], t: float = 1.0) -> dict[str, object]:
-    return {"mu": mu, "a": [1.0] * len(mu), "s": 1.0, "b": 0.0, "floor": 0.0, "x0": x0, "radius": 2.0, "ball": 0.1, "t": t}
+    return {
+        "mu": mu,
+        "a": [1.0] * len(mu),
+        "s": 1.0,
+        "b": 0.0,
+        "floor": 0.0,
+        "x0": x0,
+        "radius": 2.0,
+        "ball": 0.1,
+        "t": t,
+    }
 
 
 THEOREM = Theorem(

@@ -14,7 +14,7 @@ one_way = sp.Ge((ob.mean_t - ob.mean_s) * side, -sp.Rational(1, 10**6) * ob.mean
 
 def proof() -> tuple[Step, ...]:
     """Fisher's theorem on the sphere."""
-    Q, mean, one, two, p = sp.symbols("Q m Delta_1 Delta_2 p", real=True)
+    Q, one, two, p = sp.symbols("Q Delta_1 Delta_2 p", real=True)
     average = p * one + (1 - p) * two
     moved = sp.diff(average, p) * 2 * Q * p * (one - average)
     variance = p * one**2 + (1 - p) * two**2 - average**2

@@ -3,8 +3,6 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
-from s6flow.symbolic import forms as fm
-from s6flow.symbolic import normalised as nm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
