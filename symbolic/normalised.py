@@ -33,7 +33,7 @@ d, e, l, n = nt.d, nt.e, nt.l, nt.n
 gain = sp.IndexedBase("gain", real=True)  # gamma of the norm, of each channel
 norm_floor = sp.Symbol("norm_floor", nonnegative=True)
 size = sp.Symbol("size", nonnegative=True)
-#: On a channel axis: what normalised tokens tend to far from zero, sqrt(D) gamma, and the radius sqrt(D norm_floor) of
+#: On a channel axis: what normalised tokens tend to far from zero, sqrt(D) gamma > 0, and the radius sqrt(D norm_floor) of
 #: the ball in which the norm's floor counts.
 radius, ball = sp.symbols("radius ball", positive=True)
 start, slope, turn_max, later, earlier = sp.symbols("start slope turn_max later earlier", positive=True)

@@ -140,7 +140,7 @@ LETTERS: dict[str, Notation] = {
         ("skip", "D_{{{0}}}", ("channel",), "real", "weight of the D skip of each channel"),
         ("gain", r"\gamma_{{{0}}}", ("channel",), "real", "gain of the norm in front of the layer"),
         ("norm_floor", r"\epsilon_{\mathrm n}", (), "nonnegative", "what the norm adds to the mean square"),
-        ("radius", "c", (), "positive", "size of a normalised token on the channel axis, sqrt(D) |gamma_d|"),
+        ("radius", "c", (), "positive", "size of a normalised token on the channel axis, sqrt(D) gamma_d"),
         ("ball", r"\varrho", (), "positive", "radius sqrt(D eps_n) of the ball in which the norm's floor counts"),
         ("turn", "k", (), "real", "how strongly a channel's step is moved by its two neighbours in the cycle"),
         ("pull", r"\kappa", (), "real", "how strongly a channel lowers its own step"),

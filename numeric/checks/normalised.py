@@ -202,10 +202,11 @@ def _on_sphere(x: Array, arrays: dict[str, Array], times: Array) -> Array:
     begin = np.log(np.where(x == 0, 1.0, np.abs(x)))
 
     def slope(_: float, state: Array) -> Array:
-        now = sign * np.exp(state.reshape(x.shape))
-        y = _read(now[:, None], arrays)[:, 0]
-        own = np.divide(y, now, out=np.zeros_like(y), where=now != 0)
-        inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # in a trial step, which is then refused
+            now = sign * np.exp(state.reshape(x.shape))
+            y = _read(now[:, None], arrays)[:, 0]
+            own = np.divide(y, now, out=np.zeros_like(y), where=now != 0)
+            inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
         return np.asarray(unit * (own - inward) * (sign != 0)).ravel()
 
     shares = times[0] / unit[0]

@@ -16,7 +16,7 @@ from s6flow.symbolic.assumptions import assumption
 
 @pytest.mark.parametrize("t", [0.01, 0.05, 0.5])
 def test_before_collapse_is_the_law_above_zero(t: float) -> None:
-    """mu < 0, two tokens: the law of the first reaches zero at 0.09, that of the second at 0.13."""
+    """Planted: mu < 0, and the law of token 1 is above zero at 0.05, and below it at 0.5."""
     mu, a, x0, radius = np.array([-1.0, -0.5]), np.array([0.5, 2.0]), np.array([1.0, -1.0]), 2.0
     params = FlowParameters(mu, a, 0.3, 0.1, 0.0)
     growth = growth_rate(radius * np.sign(x0), params)
@@ -31,7 +31,7 @@ def test_before_collapse_is_the_law_above_zero(t: float) -> None:
             "y0": lambda k: x0[k],
             "state": lambda k, n: growth[k],
         }
-        assert holds(text, names) is bool(abs(x0[l]) + radius * growth[l] * t > 0)
+        assert bool(holds(text, names)) is bool(abs(x0[l]) + radius * growth[l] * t > 0)
 
 
 def test_the_clock_is_the_integral_of_the_velocity_over_the_norm() -> None:

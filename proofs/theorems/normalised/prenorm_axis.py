@@ -25,7 +25,7 @@ def proof() -> tuple[Step, ...]:
             "axis-law",
             "Between zeros the velocity of a token is constant",
             (sp.Eq(sp.diff(law, t), c * F, evaluate=False),),
-            r"On the axis of channel $d$ the norm leaves of a token its sign: $n_l = c\operatorname{sign}x_l$, $c = \sqrt D\,|\gamma_d|$. "
+            r"On the axis of channel $d$ the norm leaves of a token its sign: $n_l = c\operatorname{sign}x_l$, $c = \sqrt D\,\gamma_d$. "
             r"So $x_l' = n_l F_l(n)$ is constant, with the sign of $x_l$ times that of $F_l$. A solution cannot pass zero: there its velocity "
             r"would have to jump. With $\mu_n$ of one sign what earlier tokens add to $F_l$ has the sign of its own term.",
             (sp.simplify(sp.diff(law, t) - c * F),),
@@ -69,5 +69,5 @@ THEOREM = Theorem(
     uses=("channel-invariance",),
     evidence="symbolic",
     notes="Where mu_n have one sign every token grows at least, or falls at least, at the rate c |mu| c^2 Delta of its own term; token 1 at "
-    "exactly that. When a token reaches zero, F of the later ones changes, and the law goes on from there.",
+    "exactly that. The gain is positive; a negative one exchanges growth and collapse. When a token reaches zero, F of the later ones changes, and the law goes on from there.",
 )  # fmt: skip

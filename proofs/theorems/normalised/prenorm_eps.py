@@ -81,6 +81,6 @@ THEOREM = Theorem(
     rates=(Rate("behind a norm with a floor", "mu_n <= 0, mu < 0, token 1", sp.sqrt(nm.ball_constant() / nt.t), "ours"),),
     uses=("channel-invariance",),
     evidence="symbolic",
-    notes="rho = sqrt(D eps_n) and c = sqrt(D) |gamma_d|, so c/rho is the gain over sqrt(eps_n). Without the floor the token is at zero at a "
+    notes="rho = sqrt(D eps_n) and c = sqrt(D) gamma_d > 0, so c/rho is the gain over sqrt(eps_n). Without the floor the token is at zero at a "
     "finite depth (`prenorm-axis`): the ball is what it dies in.",
 )  # fmt: skip
