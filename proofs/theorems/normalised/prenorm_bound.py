@@ -45,7 +45,7 @@ THEOREM = Theorem(
         "b": [0.0], "floor": 0.0, "skip": [0.5], "gain": [1.0], "norm_floor": 0.0, "x": [[1.0]], "t": 1.0,
     },
     ranges={"t": (1e-3, 1e2), "x": (1e-3, 1e2)},
-    uses=("layer-bound",),
+    uses=("layer-bound", "state-bound"),
     evidence="symbolic",
     notes="Of a stack of layers with weights of their own the bounds add up. A projection behind the scan multiplies the bound by the sums "
     "of its absolute rows.",
