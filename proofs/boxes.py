@@ -86,7 +86,7 @@ def readable(latex: str) -> str:
 
 def _letter(row: Notation) -> str:
     """How an observable is typeset, with the token that statements speak of as its index."""
-    return row.latex.format("l") if row.axes else row.latex.replace("{{", "{").replace("}}", "}")
+    return row.latex.format("l", "d") if row.axes else row.latex.replace("{{", "{").replace("}}", "}")
 
 
 def box(theorem: Theorem) -> str:

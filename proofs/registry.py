@@ -15,7 +15,7 @@ __all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near"]
 
 #: Groups in the order of the theory.
 GROUPS = (
-    "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors", "state",
+    "layer", "flow", "convergence", "divergence", "blowup", "criteria", "mixed", "affine", "variants", "vectors", "normalised", "state",
 )  # fmt: skip
 _FOLDER = Path(__file__).parent / "theorems"
 

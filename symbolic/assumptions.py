@@ -15,6 +15,7 @@ import sympy as sp
 from s6flow.errors import TheoremError
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import forms as fm
+from s6flow.symbolic import normalised as nm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic import state as st
@@ -142,6 +143,14 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("steps-bounded", sp.Le(st.Delta[l], st.delta_max), "no step exceeds the largest one"),
     ("inputs-constant", sp.Eq(st.v[l], st.v_max), "every token writes V"),
     ("steps-constant", sp.Eq(st.Delta[l], st.delta_max), "all steps are equal"),
+    ("before-collapse", sp.Gt(nm.axis_law(nt.x0[l], nm.growth_at(nm.axis_token(nt.x0[l]))), 0),
+     "the law |x_l(0)| + c F_l t has reached zero for no token"),
+    ("cycle-rates", sp.And(
+        ob.pull > 0, ob.pull < ob.turn, sp.Lt((2 * ob.turn**2 + ob.pull**2) * (3 * ob.turn**2 + ob.pull**2), 4 * ob.pull**2)),
+     "0 < kappa < k, and both are small: (2 k^2 + kappa^2)(3 k^2 + kappa^2) < 4 kappa^2"),
+    ("octant", _first(sp.Gt(nt.x[l, nt.d], 0)), "every entry of token 1 is positive"),
+    ("off-centre", sp.Gt(ob.uneven, 0), "the entries of token 1 are not all equal"),
+    ("axis-sink", sp.Eq(ob.falling, nt.D - 1), "every other share falls near axis 1"),
     ("channels-bounded", sp.Le(sp.Abs(nt.x[l, nt.d]), st.x_max[nt.d]), "no input of a channel exceeds its range"),
 )  # fmt: skip
 

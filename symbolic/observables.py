@@ -93,6 +93,14 @@ constants_before = sp.IndexedBase("constants_before", real=True)
 spectrum = sp.IndexedBase("spectrum", real=True)
 small = sp.IndexedBase("small", real=True)
 bits_lost, bits_moved, h_rounded, update = sp.symbols("bits_lost bits_moved h_rounded update", real=True)
+stream_t = sp.IndexedBase("stream_t", real=True)
+turned, swing_t, product_t, product_s, mean_t, mean_s, uneven, falling = sp.symbols(
+    "turned swing_t product_t product_s mean_t mean_s uneven falling", real=True
+)
+sphere_rate, sink_slope, sink_of = (
+    sp.IndexedBase(name, real=True) for name in ("sphere_rate", "sink_slope", "sink_of")
+)
+turn, pull = sp.symbols("turn pull", real=True)
 trace_term = sp.IndexedBase("trace_term", real=True)
 mean_term = sp.IndexedBase("mean_term", real=True)
 own_form, own_pull, own_step, own_0, own_t, own_before, lead = sp.symbols(
@@ -141,6 +149,12 @@ LETTERS: dict[str, Notation] = {
         ("update", "u", (), "real", "what is added to a state"),
         ("x_max", "U_{{{0}}}", ("channel",), "positive", "largest absolute input of each channel"),
         ("skip", "D_{{{0}}}", ("channel",), "real", "weight of the D skip of each channel"),
+        ("gain", r"\gamma_{{{0}}}", ("channel",), "real", "gain of the norm in front of the layer"),
+        ("norm_floor", r"\epsilon_{\mathrm n}", (), "nonnegative", "what the norm adds to the mean square"),
+        ("radius", "c", (), "positive", "size of a normalised token on the channel axis, sqrt(D) gamma_d"),
+        ("ball", r"\varrho", (), "positive", "radius sqrt(D eps_n) of the ball in which the norm's floor counts"),
+        ("turn", "k", (), "real", "how strongly a channel's step is moved by its two neighbours in the cycle"),
+        ("pull", r"\kappa", (), "real", "how strongly a channel lowers its own step"),
     ),
 }
 
@@ -276,6 +290,59 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "nonnegative",
         "last bits by which an update moves a rounded state",
     ),
+    (
+        "stream_t",
+        "x_{{{0},{1}}}(t)",
+        ("token", "channel"),
+        "real",
+        "entry of a token in the residual stream at depth-time t",
+    ),
+    ("turned", r"\angle(x(t_1),x(t_2))", (), "nonnegative", "angle by which the token's direction has turned"),
+    ("start", "r_0", (), "positive", "|x(t)| is at least r_0 + m t"),
+    ("slope", "m", (), "positive", "|x(t)| is at least r_0 + m t"),
+    ("turn_max", "U", (), "positive", "largest velocity orthogonal to the token"),
+    ("earlier", "t_1", (), "nonnegative", "the earlier depth-time"),
+    ("later", "t_2", (), "positive", "the later depth-time"),
+    (
+        "sphere_rate",
+        "x_{{{0}}}'",
+        ("channel",),
+        "real",
+        "velocity of token 1 on the sphere: the layer's output, projected",
+    ),
+    (
+        "sink_slope",
+        r"\frac{{\ln p_{{{0}}}}}{{t}}",
+        ("channel",),
+        "real",
+        "rate of a channel's share, between two late depth-times",
+    ),
+    (
+        "sink_of",
+        r"\lambda_{{{0}}}",
+        ("channel",),
+        "real",
+        "2 r^2 mu_i (Delta_d - Delta_i) at the axis; 0 for the axis itself",
+    ),
+    ("mean_t", r"\overline\Delta(t)", (), "positive", "mean step of token 1, weighted by its shares, at depth-time t"),
+    ("mean_s", r"\overline\Delta(t')", (), "positive", "the same at an earlier depth-time"),
+    ("falling", r"\#\{d: \lambda_d < 0\}", (), "natural", "number of channels whose share falls near axis 1"),
+    ("uneven", r"|x(0)/|x(0)| - (1,1,1)/\sqrt3|", (), "nonnegative", "distance of token 1 from the octant's centre"),
+    (
+        "swing_t",
+        r"\sup_{u,v\ge t}\max_d|x_d(u)-x_d(v)|",
+        (),
+        "nonnegative",
+        "largest change of an entry from depth-time t on",
+    ),
+    (
+        "product_t",
+        r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t)",
+        (),
+        "positive",
+        "product of the shares of the entries at depth-time t",
+    ),
+    ("product_s", r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t')", (), "positive", "the same at an earlier depth-time"),
     ("trace_term", r"\operatorname{{tr}}(M\Sigma)_{{{0}}}", ("token",), "real", "tr(M Sigma) of the tokens up to here"),
     ("mean_term", r"(m^\top M m)_{{{0}}}", ("token",), "real", "m^T M m of the tokens up to here"),
     ("own_form", "M_{cc}", (), "real", "entry of S_C^T S_B on the channel c"),

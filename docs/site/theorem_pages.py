@@ -47,7 +47,7 @@ def _data(values: Content) -> str:
 
 def _letter(latex: str) -> str:
     """With the token that statements speak of as its index."""
-    return latex.format("l") if "{0}" in latex else latex.replace("{{", "{").replace("}}", "}")
+    return latex.format("l", "d") if "{0}" in latex else latex.replace("{{", "{").replace("}}", "}")
 
 
 def _head(content: Content) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from s6flow.numeric.checks import normalised
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.orbits import axis_far, dying, orbit
 from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
@@ -272,4 +273,5 @@ MEASUREMENTS: dict[str, Measurement] = {
     "orbit": Measurement(orbit, "asinh"),
     "axis_far": Measurement(axis_far, "asinh"),
     "skip": Measurement(skip),
+    **{name: Measurement(getattr(normalised, name)) for name in normalised.__all__},
 }

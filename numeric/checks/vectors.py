@@ -120,6 +120,7 @@ def channel_shares(theorem: Theorem, data: Data, integrator: str) -> Observed:
     share_rate = 2 * (x * velocity - share * (x * velocity).sum(axis=1, keepdims=True)) / size
     M = forms(data)
     return {
+        "sphere_rate": moments(velocity - x * (x * velocity).sum(axis=1, keepdims=True) / size),
         "share": moments(share),
         "share_rate": moments(share_rate),
         "step_of": moments(step),

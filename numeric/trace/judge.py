@@ -94,8 +94,9 @@ class Fit:
         exponent: p; None where there are too few layers.
         low, high: Student's t interval at 95 %; residuals of neighbouring layers are correlated, so it is a narrow one.
         layers: points of the fit.
-        expected: the exponent that linear growth has.
+        expected: the exponent that the theorem's law has.
         verdict: consistent, not, or undecided.
+        theorem: id of the theorem whose law it is.
     """
 
     exponent: float | None
@@ -104,9 +105,10 @@ class Fit:
     layers: int
     expected: float
     verdict: str
+    theorem: str = ""
 
 
-def fitted(values: Sequence[float | None], expected: float) -> Fit:
+def fitted(values: Sequence[float | None], expected: float, theorem: str = "") -> Fit:
     """The exponent over depths 1, 2, ..., without the first quarter of the layers, where the start still counts.
 
     Verdict: not, where `expected` is outside of the interval; consistent, where it is inside and 0 is not; else undecided.
@@ -117,7 +119,7 @@ def fitted(values: Sequence[float | None], expected: float) -> Fit:
         if value is not None and math.isfinite(value) and value > 0 and depth > len(values) // 4
     ]
     if len(depths) < _POINTS:
-        return Fit(None, None, None, len(depths), expected, "undecided")
+        return Fit(None, None, None, len(depths), expected, "undecided", theorem)
     x = np.log(depths)
     y = np.log([values[depth - 1] for depth in depths])  # type: ignore[arg-type]  # those that are None are left out
     centred = x - x.mean()
@@ -130,7 +132,7 @@ def fitted(values: Sequence[float | None], expected: float) -> Fit:
     low, high = slope - half, slope + half
     decided = "undecided" if low <= 0 <= high else "consistent"
     verdict = decided if low <= expected <= high else "not"
-    return Fit(slope, low, high, len(depths), expected, verdict)
+    return Fit(slope, low, high, len(depths), expected, verdict, theorem)
 
 
 def slack(epsilon: float, width: int) -> float:

@@ -99,8 +99,8 @@ class NetworkTrace:
         source: what was traced. batch, length: sequences and tokens of each. context: tokens that memory is compared with.
         format: the model's number format. device: where it ran.
         layers: in the order of the model's modules.
-        growth: of |x| over depth; linear growth has exponent 1.
-        turning: of the angle per layer; where |x| grows linearly and updates keep their size it is -1.
+        growth: of |x| over depth; linear growth, the law of `prenorm-axis`, has exponent 1.
+        turning: of the angle per layer; where |x| grows linearly and updates keep their size `direction-clock` has it at -1.
         notes: what happened on the way, such as a halved batch.
     """
 
@@ -188,7 +188,8 @@ def _grown(fit: Fit, what: str, law: str) -> str:
     if fit.exponent is None:
         return f"{what}: too few layers for an exponent."
     word = {"consistent": f"consistent with {law}", "not": f"not {law}", "undecided": f"{law} undecided"}[fit.verdict]
-    return f"{what}: exponent {fit.exponent:.2f} [{fit.low:.2f}, {fit.high:.2f}], {word}."
+    cited = f" ({fit.theorem})" if fit.theorem else ""
+    return f"{what}: exponent {fit.exponent:.2f} [{fit.low:.2f}, {fit.high:.2f}], {word}{cited}."
 
 
 def finite(value: Any) -> Any:

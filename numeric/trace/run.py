@@ -99,8 +99,8 @@ def trace(
     kind = str(next(network.parameters()).dtype)
     result = NetworkTrace(
         source or type(network).__name__, len(tokens), tokens.shape[1], context, _LETTERS.get(kind, kind), str(place), layers,
-        fitted([layer.numbers["rms_after"] for layer in layers], 1.0),
-        fitted([layer.numbers["turn"] for layer in layers], -1.0), tuple(notes),
+        fitted([layer.numbers["rms_after"] for layer in layers], 1.0, "prenorm-axis"),
+        fitted([layer.numbers["turn"] for layer in layers], -1.0, "direction-clock"), tuple(notes),
     )  # fmt: skip
     result.require()
     return result

@@ -4,7 +4,7 @@
 
 From Coq Require Import Reals.
 From Coquelicot Require Import Coquelicot.
-From S6Flow Require Import Definitions LayerState.
+From S6Flow Require Import Definitions LayerState Normalised.
 
 Local Open Scope R_scope.
 
@@ -1368,3 +1368,190 @@ Definition own_term_on_data_statement : Prop :=
     + sum_below D (fun e => S_B n e * x j e)) * (beta_C n + sum_below D (fun e => S_C n e * x j e)))) / INR (S l)
     = quadratic_form D (form_matrix N S_B S_C) (data_mean x l)
     + trace D (fun d f => sum_below D (fun e => data_covariance x l e f * form_matrix N S_B S_C d e))).
+
+(** * Normalised tokens *)
+
+(** prenorm-bound: Behind a norm no token blows up: every entry moves by at most t times the layer's bound on
+  normalised inputs. Here: the flow behind a norm, with biases, a step of any rank, a floor and a skip. *)
+Definition prenorm_bound_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (skip gain : nat -> R) (norm_floor : R) (T : Rbar) (x : nat -> nat -> R -> R),
+  0 <= eps ->
+  0 <= norm_floor ->
+  (forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> 0 < a d n) ->
+  normalised_solution N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps skip gain norm_floor L T x ->
+  forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+  (forall d : nat, (d < D)%nat -> Rabs (x l d 0 - x l d t) <= t * (sqrt (INR D) * Rabs (gain d) * Rabs (skip d)
+    + sum_below N (fun n => sqrt (INR D) * Rabs (gain d) * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => sqrt (INR D) * Rabs (S_dt_in r e) * Rabs (gain e))
+    * Rabs (S_dt_out d r))) + eps) * (Rabs (beta_B n) + sum_below D (fun e => sqrt (INR D) * Rabs (S_B n e)
+    * Rabs (gain e))) * (Rabs (beta_C n) + sum_below D (fun e => sqrt (INR D) * Rabs (S_C n e) * Rabs (gain e))) / (1
+    - exp (- a d n * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => sqrt (INR D)
+    * Rabs (S_dt_in r e) * Rabs (gain e)) * Rabs (S_dt_out d r))) + eps)))))).
+
+(** prenorm-bound: Behind a norm no token blows up: every entry moves by at most t times the layer's bound on
+  normalised inputs. Here: a stack of layers that each add h times their output. *)
+Definition prenorm_stack_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (skip gain : nat -> R) (norm_floor h : R) (y : nat -> nat -> nat -> R),
+  0 <= eps ->
+  0 <= norm_floor ->
+  (forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> 0 < a d n) ->
+  0 <= h ->
+  (forall i l d : nat, (l < L)%nat -> (d < D)%nat ->
+     y (S i) l d = y i l d + h
+       * cell_output N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps skip (fun k => normalised D gain norm_floor (y i k)) l d) ->
+  forall i l : nat, (l < L)%nat ->
+  let t := h * INR i in
+  (forall d : nat, (d < D)%nat -> Rabs (y O l d - y i l d) <= t * (sqrt (INR D) * Rabs (gain d) * Rabs (skip d)
+    + sum_below N (fun n => sqrt (INR D) * Rabs (gain d) * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => sqrt (INR D) * Rabs (S_dt_in r e) * Rabs (gain e))
+    * Rabs (S_dt_out d r))) + eps) * (Rabs (beta_B n) + sum_below D (fun e => sqrt (INR D) * Rabs (S_B n e)
+    * Rabs (gain e))) * (Rabs (beta_C n) + sum_below D (fun e => sqrt (INR D) * Rabs (S_C n e) * Rabs (gain e))) / (1
+    - exp (- a d n * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => sqrt (INR D)
+    * Rabs (S_dt_in r e) * Rabs (gain e)) * Rabs (S_dt_out d r))) + eps)))))).
+
+(** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
+  + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0. Here: the law, and what it says where all mu_n have one sign. *)
+Definition prenorm_axis_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  0 < radius ->
+  read_solution N a mu s b eps (axis_normalised radius) L T x ->
+  (forall l : nat, (l < L)%nat -> x l 0 <> 0) ->
+  let tokens := fun k => axis_normalised radius (x k 0) in
+  forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+  (Rabs (x l t) = sum_below N (fun n => hidden a mu s b eps tokens l n) * radius * t + Rabs (x l 0) /\ 0 <= x l t
+    * sign (x l 0) /\ (sum_below N (fun n => Rabs (mu n)) = sum_below N mu /\ 0 < sum_below N mu -> sum_below N mu
+    * radius ^ 2 * Delta s b eps (radius * sign (x l 0)) * sign (x l 0) ^ 2
+    <= sum_below N (fun n => hidden a mu s b eps tokens l n)) /\ (sum_below N (fun n => Rabs (mu n)) =
+    - sum_below N mu /\ sum_below N mu < 0 -> sum_below N (fun n => hidden a mu s b eps tokens l n) <= sum_below N mu
+    * radius ^ 2 * Delta s b eps (radius * sign (x l 0)) * sign (x l 0) ^ 2)) /\
+  (growth_rate N a mu s b eps tokens l < 0 -> Rbar_le T (Rabs (x l 0) / (radius
+    * Rabs (growth_rate N a mu s b eps tokens l)))).
+
+(** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
+  + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0. Here: from every start there is such a solution until the law first reaches zero. *)
+Definition prenorm_axis_exists_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (y0 : nat -> R),
+  0 <= eps ->
+  0 < radius ->
+  (forall l : nat, (l < L)%nat -> y0 l <> 0) ->
+  let tokens := fun k => axis_normalised radius (y0 k) in
+  (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+     0 < sum_below N (fun n => hidden a mu s b eps tokens l n) * radius * t + Rabs (y0 l)) ->
+  exists x : nat -> R -> R,
+  read_solution N a mu s b eps (axis_normalised radius) L T x /\
+  (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
+
+(** prenorm-eps: A norm with a floor, mu_n <= 0, mu < 0: no token reaches zero, |x_l|
+  = O(1/sqrt t), and t x_1^2 tends to the constant of the bare flow over (c/rho)^3. Here: mu_n
+  <= 0: no token reaches zero, every one obeys the bound, and token 1 has the paper's law. *)
+Definition prenorm_eps_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps radius ball : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
+  0 <= eps ->
+  0 < radius ->
+  0 < ball ->
+  (forall n : nat, (n < N)%nat -> mu n <= 0) ->
+  sum_below N mu < 0 ->
+  read_solution N a mu s b eps (ball_normalised radius ball) L T x ->
+  (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+     (x l 0 <> 0 -> 0 < x l 0 * x l t) /\ Rabs (x l t) <= Rabs (x l 0) / sqrt (1 + 2 * radius ^ 3 * t
+       * Rabs (sum_below N mu) * x l 0 ^ 2 * Rmin (softplus b + eps) (Delta s b eps (radius * x l 0 / sqrt (ball ^ 2
+       + x l 0 ^ 2))) / Rpower (ball ^ 2 + x l 0 ^ 2) (3 / 2))) /\
+  (T = p_infty -> (0 < L)%nat -> x 0%nat 0 <> 0 ->
+   is_lim (fun t => t * x 0%nat t ^ 2) p_infty (ball ^ 3 / (2 * radius ^ 3 * Rabs (sum_below N mu) * (softplus b
+     + eps)))).
+
+(** direction-clock: If |x(t)| >= r
+  + m t and the velocity orthogonal to x is at most U, the direction turns at most (U/m) ln((r + m t_2)/(r
+  + m t_1)). Here: any velocity G, between any two times. *)
+Definition direction_clock_statement : Prop :=
+  forall (D : nat) (x : nat -> R -> R) (G : R -> nat -> R) (T : Rbar) (start slope turn_max : R),
+  0 < start ->
+  0 < slope ->
+  (forall d : nat, (d < D)%nat ->
+     filterlim (x d) (at_right 0) (locally (x d 0)) /\
+     (forall t : R, 0 < t -> Rbar_lt t T -> is_derive (x d) t (G t d))) ->
+  (forall t : R, 0 <= t -> Rbar_lt t T -> slope * t + start <= norm D (fun d => x d t)) ->
+  (forall t : R, 0 < t -> Rbar_lt t T -> norm D (tangential D (fun d => x d t) (G t)) <= turn_max) ->
+  forall earlier later : R, 0 <= earlier <= later -> Rbar_lt later T ->
+  acos (cosine D (fun d => x d earlier) (fun d => x d later)) <= turn_max * ln ((later * slope + start) / (earlier
+    * slope + start)) / slope.
+
+(** sphere-equilibria: On the sphere |x'|^2
+  = (x^T M x)^2 |x|^2 Var_p(Delta): token 1 rests on the cone, and where all steps in its support agree. Here: the squared speed, and where it is zero. *)
+Definition sphere_equilibria_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (v : nat -> R),
+  square_norm D v <> 0 ->
+  let step := channel_step D S_Delta b eps v in
+  let velocity := sphere_velocity D M S_Delta b eps v in
+  inner D v velocity = 0 /\
+  square_norm D velocity = quadratic_form D M v ^ 2 * square_norm D v * (sum_below D (fun e => step e ^ 2
+    * channel_share D v e) - sum_below D (fun e => step e * channel_share D v e) ^ 2) /\
+  ((forall d : nat, (d < D)%nat -> velocity d = 0) <->
+   quadratic_form D M v = 0 \/
+   (forall d e : nat, (d < D)%nat -> (e < D)%nat -> v d <> 0 -> v e <> 0 -> step d = step e)).
+
+(** sphere-sinks: On the sphere axis i attracts if mu_i (Delta_d
+  - Delta_i) < 0 there for every other channel d, whose share falls at the rate 2 r^2 mu_i (Delta_d
+  - Delta_i). Here: the rate of every share near a sink, and that an axis with a growing share attracts nothing that uses it. *)
+Definition sphere_sinks_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i : nat) (r : R),
+  0 <= eps ->
+  (i < D)%nat ->
+  r <> 0 ->
+  let axis := fun d => if Nat.eqb d i then r else 0 in
+  let rate := fun d => 2 * M i i * square_norm D axis * (channel_step D S_Delta b eps axis d
+    - channel_step D S_Delta b eps axis i) in
+  ((forall d : nat, (d < D)%nat -> d <> i -> rate d < 0) ->
+   exists near : R,
+   0 < near /\
+   (forall x : nat -> R -> R,
+      sphere_solution D M S_Delta b eps p_infty x ->
+      norm D (fun d => x d 0) = norm D axis ->
+      0 < r * x i 0 ->
+      (forall d : nat, (d < D)%nat -> d <> i -> Rabs (x d 0) < near) ->
+      (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (axis d)) /\
+      (forall d : nat, (d < D)%nat -> d <> i -> x d 0 <> 0 ->
+         is_lim (fun t => ln (channel_share D (fun e => x e t) d) / t) p_infty (rate d)))) /\
+  (forall (x : nat -> R -> R) (d : nat),
+     sphere_solution D M S_Delta b eps p_infty x ->
+     (d < D)%nat ->
+     d <> i ->
+     0 < rate d ->
+     x d 0 <> 0 ->
+     ~ (forall e : nat, (e < D)%nat -> is_lim (x e) p_infty (axis e))).
+
+(** sphere-cycle: On the sphere a token need not converge: M
+  = -1 and steps in a cycle of three channels, from every start in the octant but its centre. Here: no token in the octant converges but the one at its centre. *)
+Definition sphere_cycle_statement : Prop :=
+  forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps turn pull : R) (x : nat -> R -> R),
+  0 <= eps ->
+  (forall v : nat -> R, quadratic_form 3 M v = - square_norm 3 v) ->
+  (forall d : nat, (d < 3)%nat -> b d = 0) ->
+  (forall v : nat -> R, projection 3 S_Delta v 0 = turn * (v 2%nat - v 1%nat) - pull * v 0%nat) ->
+  (forall v : nat -> R, projection 3 S_Delta v 1 = turn * (v 0%nat - v 2%nat) - pull * v 1%nat) ->
+  (forall v : nat -> R, projection 3 S_Delta v 2 = turn * (v 1%nat - v 0%nat) - pull * v 2%nat) ->
+  0 < pull /\ pull < turn /\ (pull ^ 2 + 2 * turn ^ 2) * (pull ^ 2 + 3 * turn ^ 2) < 4 * pull ^ 2 ->
+  sphere_solution 3 M S_Delta b eps p_infty x ->
+  square_norm 3 (fun d => x d 0) = 1 ->
+  (forall d : nat, (d < 3)%nat -> 0 < x d 0) ->
+  ~ (x 0%nat 0 = x 1%nat 0 /\ x 1%nat 0 = x 2%nat 0) ->
+  let product := fun t => x 0%nat t * x 1%nat t * x 2%nat t / (x 0%nat t + x 1%nat t + x 2%nat t) ^ 3 in
+  (forall u v : R, 0 <= u <= v -> product v <= product u) /\
+  ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
+
+(** sphere-converges: On the sphere, with constant steps, every token converges to an equilibrium. Here: constant
+  steps: every token on the sphere converges. *)
+Definition sphere_converges_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R),
+  0 <= eps ->
+  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  sphere_solution D M S_Delta b eps p_infty x ->
+  square_norm D (fun d => x d 0) <> 0 ->
+  exists p : nat -> R,
+  (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (p d)) /\
+  (forall d : nat, (d < D)%nat -> sphere_velocity D M S_Delta b eps p d = 0).

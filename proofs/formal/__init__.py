@@ -1,7 +1,7 @@
 """Formal statements: templates of Coq's logic whose mathematics is printed from the theorems' expressions.
 
 A template holds quantifiers, implications and limits; every formula, assumption and number in it is a hole, filled by
-the Coq printer from the very values that the numerics run. `generated_files()` gives Definitions.v, LayerState.v and Statements.v.
+the Coq printer from the very values that the numerics run. `generated_files()` gives Definitions.v, LayerState.v, Normalised.v and Statements.v.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from s6flow.proofs.formal.differences import differences, stated
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.proofs.theorems.state import own_term_on_data
+from s6flow.symbolic import normalised as nm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic import state as st
@@ -34,6 +35,7 @@ SCANS: dict[sp.Expr, str] = {
     st.token_state(st.v_copy): "state_of_copy",
     Scan(layer_cell().gate, layer_cell().increment): "layer_state",
     own_term_on_data.total: "own_total",
+    nm.states_at(nm.axis_token(nt.x0[nt.l])): "axis_state",
 }
 #: Arrays over tokens or other axes whose entry, index and all, one Coq text stands for.
 ENTRIES = frozenset({"x", "x0", "v", "B", "C", *ob.OBSERVABLES})
@@ -127,7 +129,7 @@ def _claimed(key: str, **letters: str) -> str:
 
 _DOMAINS = {
     "a": nt.a[nt.n], "a_layer": nt.a[nt.d, nt.n], "decay": ob.decay, "floor": nt.floor, "Delta": st.Delta[nt.l], "width": st.width,
-    "v_max": st.v_max,
+    "v_max": st.v_max, "norm_floor": nm.norm_floor, "radius": nm.radius, "ball": nm.ball, "start": nm.start, "slope": nm.slope,
 }  # fmt: skip
 
 

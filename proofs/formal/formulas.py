@@ -19,13 +19,14 @@ from s6flow.proofs.theorems.state import own_term_on_data
 from s6flow.proofs.theorems.variants import depth_contraction
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import forms as fm
+from s6flow.symbolic import normalised as nm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic import state as st
 from s6flow.symbolic.attention import unroll
 from s6flow.symbolic.derivation.attention import abbreviate, into, kernel, out_of, step_width
 from s6flow.symbolic.derivation.limit import next_layer
-from s6flow.symbolic.layer import axis_cell, flow_cell, layer_cell
+from s6flow.symbolic.layer import Scan, axis_cell, flow_cell, layer_cell
 
 __all__ = ["expressions"]
 
@@ -44,7 +45,7 @@ drive, first, second, size, count, kappa, eig, factor = sp.symbols(
 def expressions() -> Mapping[str, sp.Expr]:
     """Name -> expression."""
     own = {name: row.build() for name, row in cr.QUANTITIES.items()}
-    return own | _flow() | _layer() | _theorems() | _transformations() | _affine() | _state()
+    return own | _flow() | _layer() | _theorems() | _transformations() | _affine() | _state() | _normalised()
 
 
 def _flow() -> dict[str, sp.Expr]:
@@ -230,4 +231,30 @@ def _state() -> dict[str, sp.Expr]:
         "updated": sp.Symbol("h_rounded", real=True) + sp.Symbol("update", real=True),
         "lost_bits": st.lost_bits(first),
         "moved_bits": st.moved_bits(first, second),
+    }
+
+
+def _normalised() -> dict[str, sp.Expr]:
+    """Normalised tokens: a pre-norm, its channel axis, directions, and the sphere."""
+    cell = layer_cell()
+    return {
+        "normalised": nm.normalised(),
+        "layer_output": st.layer_output().xreplace(
+            {Scan(cell.gate, cell.increment): sp.Symbol("layer_state", real=True)}
+        ),
+        "axis_token": nm.axis_token(),
+        "ball_token": nm.ball_token(),
+        "ball_constant": nm.ball_constant(),
+        "tangential": first - second / size * fm.token_value,
+        "cosine": second / (first * factor),
+        "clock": nm.clock(),
+        "outward": nm.start + nm.slope * nt.t,
+        "sphere_velocity": nm.sphere_velocity(),
+        "sphere_speed": nm.speed(),
+        "sink_rate": nm.sink_rate(),
+        "log_share": sp.log(size) / nt.t,
+        "collapse": nm.collapse_depth(),
+        "entry_product": nm.entry_product(first, second, fm.token_value),
+        "cycle_drive": nm.cycle_drive(first, second, fm.token_value),
+        "layer_added": first + nt.h * second,
     }

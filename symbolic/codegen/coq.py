@@ -86,6 +86,8 @@ def _real(e: sp.Expr) -> Text:
         return "p_infty", ATOM
     if e == nt.l:  # the number of a token, as a real number
         return "INR (S l)", APPLICATION
+    if e == nt.D:  # the number of channels, as a real number
+        return "INR D", APPLICATION
     if isinstance(e, sp.Symbol):
         return e.name, _strength(e.name)
     if isinstance(e, sp.Indexed):

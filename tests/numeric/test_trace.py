@@ -26,6 +26,7 @@ from s6flow.numeric.trace import CONTINUOUS, NUMBERS, OWN_TERM, ROUNDINGS, Trace
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
 from s6flow.numeric.trace.measure import doubled, in_turn, scan_sums, scan_weights  # noqa: E402
 from s6flow.numeric.trace.run import LIMITS  # noqa: E402
+from s6flow.proofs.registry import REGISTRY  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("alone")
 BATCH, LENGTH, WIDTH, STATES, VOCABULARY = 4, 24, 16, 4, 11
@@ -482,6 +483,9 @@ def test_our_stack_and_a_mapping(tokens: Any) -> None:
         rms = stream[depth].double().square().mean(-1).sqrt()
         assert layer.numbers["rms"] == pytest.approx(float(np.median(rms.numpy())), rel=1e-5)
     assert one.growth.exponent is not None
+    assert (one.growth.theorem, one.turning.theorem) == ("prenorm-axis", "direction-clock")
+    assert {one.growth.theorem, one.turning.theorem} <= set(REGISTRY)
+    assert "(prenorm-axis)" in " ".join(one.summary())
 
 
 def test_bytes_as_an_array(stack: Path) -> None:

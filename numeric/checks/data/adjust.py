@@ -361,6 +361,41 @@ def _skip(data: Data) -> None:
     data["d_skip"] = np.abs(data["d_skip"])
 
 
+def _before_collapse(data: Data) -> None:
+    """A depth-time before the first token is at zero."""
+    from s6flow.numeric.flow import FlowParameters, growth_rate
+
+    params = FlowParameters(data["mu"], data["a"], data["s"], data["b"], data["floor"])
+    rate = data["radius"][:, None] * growth_rate(data["radius"][:, None] * np.sign(data["x0"]), params)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.where(rate < 0, np.abs(data["x0"]) / -rate, np.inf).min(axis=1)
+    data["t"] = np.minimum(data["t"], 0.95 * ends)
+
+
+def _cycle(data: Data) -> None:
+    """kappa between 0.3 and 0.5 of k, and k a share of what the inequality allows."""
+    ratio, share = 0.3 + 0.2 * data["pull"], 0.5 + 0.48 * data["turn"]
+    data["turn"] = share * 2 * ratio / np.sqrt((2 + ratio**2) * (3 + ratio**2))
+    data["pull"] = ratio * data["turn"]
+
+
+def _sink(data: Data) -> None:
+    """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest; x near its axis."""
+    first = data["S_B"][:, :, 0]
+    side = np.where(_digits(first[:, 0]) < 0.5, 1.0, -1.0)
+    S_C = data["S_C"].copy()
+    S_C[:, :, 0] = side[:, None] * first
+    x = data["x"].copy()
+    x[:, 0, 1:] *= 1e-3
+    norm = np.linalg.norm(x[:, 0], axis=1) * np.sign(x[:, 0, 0])
+    drive = np.einsum("bdr,br->bd", data["S_dt_out"], data["S_dt_in"][:, :, 0]) * norm[:, None]
+    argument = drive + data["b"]
+    b = data["b"].copy()
+    far = np.where(side > 0, argument[:, 1:].max(axis=1) + 0.5, argument[:, 1:].min(axis=1) - 0.5)
+    b[:, 0] = far - drive[:, 0]
+    data.update(S_C=S_C, x=x, b=b)
+
+
 #: assumption -> what makes it true, in the order of application.
 ADJUST: dict[str, Callable[[Data], None]] = {
     "no-floor": _set("floor", np.zeros_like),
@@ -415,6 +450,11 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "steps-bounded": lambda data: data.update(Delta=np.minimum(data["Delta"], data["delta_max"][:, None])),
     "inputs-constant": lambda data: data.update(v=np.broadcast_to(data["v_max"][:, None], data["v"].shape)),
     "steps-constant": lambda data: data.update(Delta=np.broadcast_to(data["delta_max"][:, None], data["Delta"].shape)),
+    "before-collapse": _before_collapse,
+    "cycle-rates": _cycle,
+    "octant": _set("x", np.abs),
+    "off-centre": _nothing,
+    "axis-sink": _sink,
     "channels-bounded": lambda data: data.update(
         x=np.clip(data["x"], -data["x_max"][:, None, :], data["x_max"][:, None, :])
     ),

@@ -39,6 +39,9 @@ DEFAULT_RANGES: dict[str, tuple[float, float]] = {
     "Delta": (1e-6, 1e2),
     "v": (1e-3, 1e3),
     "age": (1e-1, 1e6),
+    "radius": (0.3, 5.0),
+    "ball": (1e-2, 1.0),
+    "norm_floor": (1e-8, 1e-2),
     "zero": (0.0, 0.15),  # share of zero tokens, of s = 0 and of floor > 0
 }
 
@@ -178,6 +181,12 @@ def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]],
         "update": lambda: cube.signed((1e-9, 1.0)),
         "x_max": lambda: cube.log(ranges["x"], D),
         "skip": lambda: cube.signed(ranges["d_skip"], D),
+        "gain": lambda: cube.signed(ranges["radius"], D),
+        "norm_floor": lambda: np.where(cube.take() < 0.5, 0.0, cube.log(ranges["norm_floor"])),
+        "radius": lambda: cube.log(ranges["radius"]),
+        "ball": lambda: cube.log(ranges["ball"]),
+        "turn": cube.take,
+        "pull": cube.take,
     }
     data: Data = {}
     for name in variables:

@@ -1,0 +1,286 @@
+"""Measurements of normalised tokens: stacks and flows behind a norm, and token 1 on a sphere."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments
+from s6flow.numeric.flow import growth_rate
+from s6flow.symbolic import normalised as nm
+from s6flow.symbolic import state as st
+from s6flow.symbolic.codegen.lower import lower_program
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.theorem import Theorem
+
+__all__ = [
+    "prenorm_axis",
+    "prenorm_ball",
+    "prenorm_stack",
+    "prenorm_turn",
+    "sphere_cycle",
+    "sphere_run",
+    "sphere_sinks",
+]
+
+#: Layers of a stack, and steps of a Runge-Kutta rule of order 4 where directions are followed.
+LAYERS, STEPS = 24, 200
+#: A step that moves a token by more than this share of it is too rough to follow its direction.
+ROUGH = 0.05
+#: r_0 of the clock, as a share of the least |x| seen: near one, so that short times have a sharp bound.
+START = 0.999
+#: ln t where runs near the ball begin: nothing has moved by then.
+BEGIN = -30.0
+
+
+@cache
+def _output() -> Any:
+    program = lower_program(
+        "layer_output", {"y": st.layer_output()}, "layer-bound", "output of the layer with its skip"
+    )
+    return generate(program)
+
+
+@cache
+def _norm() -> Any:
+    """The norm of a token, from its squared norm."""
+    program = lower_program("normalised", {"n": nm.normalised()}, "prenorm-bound", "a normalised token")
+    return generate(program)
+
+
+@cache
+def _ball() -> Any:
+    program = lower_program("ball_token", {"n": nm.ball_token()}, "prenorm-eps", "a normalised token on an axis")
+    return generate(program)
+
+
+@cache
+def _rate() -> Any:
+    program = lower_program("sink_rate", {"rate": nm.sink_rate()}, "sphere-sinks", "rate of a share at an axis")
+    return generate(program)
+
+
+def _layer(data: Data, skip: bool) -> dict[str, Array]:
+    keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor")
+    arrays = {key: np.asarray(data[key], dtype=np.float64) for key in keys}
+    channels = arrays["S_B"].shape[-1]
+    arrays["skip"] = np.asarray(data["skip"]) if skip else np.zeros((len(arrays["S_B"]), channels))
+    return arrays
+
+
+def _read(x: Array, arrays: dict[str, Array]) -> Array:
+    function = _output()
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*({**arrays, "x": x}[name] for name in function.inputs)))
+
+
+def _behind_norm(x: Array, data: Data, arrays: dict[str, Array]) -> Array:
+    """The layer's output at normalised tokens; a zero token is left where it is."""
+    function = _norm()
+    batch, tokens, channels = x.shape
+    flat = x.reshape(-1, channels)
+    values = {
+        "gain": np.repeat(np.asarray(data["gain"]), tokens, axis=0),
+        "v": flat,
+        "size": (flat**2).sum(axis=1),
+        "norm_floor": np.repeat(np.asarray(data["norm_floor"]), tokens),
+        "D": np.full(len(flat), float(channels)),
+    }
+    with np.errstate(all="ignore"):
+        n = np.nan_to_num(function(*(values[name] for name in function.inputs)))
+    return _read(n.reshape(batch, tokens, channels), arrays)
+
+
+def prenorm_stack(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Tokens behind a stack of layers that each add t / LAYERS times their output."""
+    arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
+    step = np.asarray(data["t"])[:, None, None] / LAYERS
+    for _ in range(LAYERS):
+        x = x + step * _behind_norm(x, data, arrays)
+    return {"stream_t": x[:, None]}
+
+
+def prenorm_turn(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """The direction of token 1 behind a norm, until the run's end or until it moves too fast to be followed."""
+    arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
+    first = _behind_norm(x, data, arrays)
+    fastest = np.linalg.norm(first, axis=2).max(axis=1)
+    h = np.asarray(data["t"]) * np.linalg.norm(x, axis=2).min(axis=1) / np.maximum(fastest, 1e-300) / STEPS
+    h = h[:, None, None]
+    path, speeds = [x[:, 0]], [_orthogonal(x[:, 0], first[:, 0])]
+    smooth = np.ones(len(x), dtype=bool)
+    last = np.zeros(len(x), dtype=int)
+    for index in range(1, STEPS + 1):
+        k1 = _behind_norm(x, data, arrays)
+        k2 = _behind_norm(x + h / 2 * k1, data, arrays)
+        k3 = _behind_norm(x + h / 2 * k2, data, arrays)
+        k4 = _behind_norm(x + h * k3, data, arrays)
+        moved = h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        smooth &= (np.linalg.norm(moved, axis=2) < ROUGH * np.linalg.norm(x, axis=2)).all(axis=1)
+        x = np.where(smooth[:, None, None], x + moved, x)
+        last = np.where(smooth, index, last)
+        path.append(x[:, 0])
+        speeds.append(_orthogonal(x[:, 0], _behind_norm(x, data, arrays)[:, 0]))
+    along, speed = np.stack(path, axis=1), np.stack(speeds, axis=1)
+    seen = np.arange(STEPS + 1) <= last[:, None]
+    size = np.where(seen, np.linalg.norm(along, axis=2), np.inf)
+    time = h[:, :, 0] * np.arange(STEPS + 1)
+    start = START * size.min(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.nanmin(np.where(seen & (time > 0), (size - start[:, None]) / time, np.nan), axis=1)
+    ended = along[np.arange(len(x)), last]
+    later = time[np.arange(len(x)), last]
+    return {
+        "turned": _angle(along[:, 0], ended)[:, None],
+        "start": start[:, None],
+        "slope": slope[:, None],
+        "turn_max": np.where(seen, speed, 0.0).max(axis=1)[:, None],
+        "earlier": np.zeros((len(x), 1)),
+        "later": later[:, None],
+    }
+
+
+def _orthogonal(x: Array, velocity: Array) -> Array:
+    along = (x * velocity).sum(axis=1) / (x**2).sum(axis=1)
+    return np.asarray(np.linalg.norm(velocity - along[:, None] * x, axis=1))
+
+
+def _angle(one: Array, two: Array) -> Array:
+    """By both half angles, so that small ones keep their digits."""
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (one, two))
+    return np.asarray(2 * np.arctan2(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)))
+
+
+def prenorm_axis(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Tokens on a channel axis behind a stack of layers with a norm that has no floor."""
+    params, x = flow_parameters(data), np.asarray(data["x0"], dtype=np.float64)
+    radius, step = np.asarray(data["radius"])[:, None], np.asarray(data["t"])[:, None] / LAYERS
+    for _ in range(LAYERS):
+        n = radius * np.divide(x, np.abs(x), out=np.zeros_like(x), where=x != 0)
+        x = x + step * n * growth_rate(n, params)
+    return {"x_t": x[:, None]}
+
+
+def prenorm_ball(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """ln|x_l| behind a norm with a floor, by an eighth-order Runge-Kutta rule in ln t."""
+    from scipy.integrate import solve_ivp
+
+    params, x0 = flow_parameters(data), np.asarray(data["x0"], dtype=np.float64)
+    sign, function = np.sign(x0), _ball()
+    radius, ball = (np.asarray(data[key])[:, None] for key in ("radius", "ball"))
+    log_times = np.asarray(theorem.options["log_times"])
+
+    def slope(log_time: float, u: Array) -> Array:
+        x = sign * np.exp(u.reshape(x0.shape))
+        values = {"y": x, "radius": radius, "ball": ball}
+        n = np.asarray(function(*(values[name] for name in function.inputs)))
+        ratio = np.divide(n, x, out=np.zeros_like(x), where=x != 0)
+        return np.asarray(np.exp(log_time) * ratio * growth_rate(n, params)).ravel()
+
+    begin = np.log(np.where(x0 == 0, 1.0, np.abs(x0))).ravel()
+    solution = solve_ivp(
+        slope, (BEGIN, log_times[-1]), begin, "DOP853", log_times, rtol=1e-7, atol=1e-8, first_step=1e-3
+    )
+    count = len(log_times)
+    u = solution.y.T.reshape(count, *x0.shape) if solution.success else np.full((count, *x0.shape), np.nan)
+    log_t = np.broadcast_to(log_times, (len(x0), count))
+    return {"x_t": np.swapaxes(sign * np.exp(u), 0, 1), "t": np.exp(log_t), "log_t": log_t}
+
+
+def _on_sphere(x: Array, arrays: dict[str, Array], times: Array) -> Array:
+    """ln|x_d| of token 1 on the sphere at times that each system counts in its own unit; NaN where it failed.
+
+    Args:
+        x: starts, shape (batch, channel).
+        times: shape (batch, moment), evenly spaced in every system.
+    """
+    from scipy.integrate import solve_ivp
+
+    sign, unit = np.sign(x), times[:, -1:]
+    begin = np.log(np.where(x == 0, 1.0, np.abs(x)))
+
+    def slope(_: float, state: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):  # in a trial step, which is then refused
+            now = sign * np.exp(state.reshape(x.shape))
+            y = _read(now[:, None], arrays)[:, 0]
+            own = np.divide(y, now, out=np.zeros_like(y), where=now != 0)
+            inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
+        return np.asarray(unit * (own - inward) * (sign != 0)).ravel()
+
+    shares = times[0] / unit[0]
+    solution = solve_ivp(slope, (0.0, 1.0), begin.ravel(), "DOP853", shares, rtol=1e-7, atol=1e-7)
+    shape = (len(shares), *x.shape)
+    u = solution.y.T.reshape(shape) if solution.success else np.full(shape, np.nan)
+    return np.asarray(np.swapaxes(np.where(sign == 0, -np.inf, u), 0, 1))
+
+
+def _steps(x: Array, arrays: dict[str, Array]) -> Array:
+    drive = np.einsum("bdr,bre,bte->btd", arrays["S_dt_out"], arrays["S_dt_in"], x) + arrays["b"][:, None]
+    return np.asarray(np.logaddexp(0.0, drive) + arrays["floor"][:, None, None])
+
+
+def sphere_sinks(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Rates of the shares near axis 1, between two late times, and what they should be."""
+    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    square = (x**2).sum(axis=1)
+    axis = np.zeros_like(x)
+    axis[:, 0] = np.sqrt(square) * np.sign(x[:, 0])
+    step = _steps(axis[:, None], arrays)[:, 0]
+    own = (arrays["S_C"][:, :, 0] * arrays["S_B"][:, :, 0]).sum(axis=1)
+    values = {"size": square[:, None], "own": own[:, None], "at_axis": step[:, :1], "at_other": step}
+    function = _rate()
+    rate = np.asarray(function(*(values[name] for name in function.inputs)))
+    slowest = np.abs(rate[:, 1:]).min(axis=1)
+    times = np.linspace(0.0, 16.0, 3) / slowest[:, None]
+    u = _on_sphere(x, arrays, times)
+    slope = 2 * (u[:, 2] - u[:, 1] - (u[:, 2, :1] - u[:, 1, :1])) / (times[:, 2] - times[:, 1])[:, None]
+    falling = (rate < 0).sum(axis=1, keepdims=True).astype(float)
+    return {"sink_of": rate[:, None], "sink_slope": slope[:, None], "falling": falling}
+
+
+def sphere_run(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """The mean step of token 1 along its way on the sphere."""
+    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    M = np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
+    square = (x**2).sum(axis=1)
+    unit = 1 / (np.linalg.norm(M, 2, axis=(1, 2)) * square)
+    times = np.linspace(0.0, 60.0, 41) * unit[:, None]
+    now = np.sign(x)[:, None] * np.exp(_on_sphere(x, arrays, times))
+    share = now**2 / (now**2).sum(axis=2, keepdims=True)
+    mean = (share * _steps(now, arrays)).sum(axis=2)
+    form = np.einsum("bd,bde,be->b", x, M, x) / square
+    return {"mean_t": mean[:, 1:], "mean_s": mean[:, :-1], "form_0": moments(form, 40), "swing_t": _swing(now)[:, 1:]}
+
+
+def _swing(now: Array) -> Array:
+    """The largest change of an entry from each moment on."""
+    back = now[:, ::-1]
+    spread = np.maximum.accumulate(back, axis=1) - np.minimum.accumulate(back, axis=1)
+    return np.asarray(spread.max(axis=2)[:, ::-1])
+
+
+def sphere_cycle(theorem: Theorem, data: Data, integrator: str) -> Observed:
+    """Token 1 of the layer with three channels in a cycle, from a start scaled to |x| = 1."""
+    x = np.asarray(data["x"], dtype=np.float64)[:, 0]
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    turn, pull = np.asarray(data["turn"]), np.asarray(data["pull"])
+    eye, round_, ones = np.eye(3), np.roll(np.eye(3), 1, axis=0), np.ones((len(x), 1, 1))
+    drive = turn[:, None, None] * (round_ - round_.T) - pull[:, None, None] * eye
+    arrays = {
+        "S_B": ones * eye, "S_C": -ones * eye, "S_dt_in": drive, "S_dt_out": ones * eye, "beta_B": np.zeros((len(x), 3)),
+        "beta_C": np.zeros((len(x), 3)), "a": np.ones((len(x), 3, 3)), "b": np.zeros((len(x), 3)),
+        "floor": np.asarray(data["floor"]), "skip": np.zeros((len(x), 3)),
+    }  # fmt: skip
+    times = np.linspace(0.0, 200.0, 601) / (turn - pull)[:, None]
+    now = np.exp(_on_sphere(x, arrays, times))
+    log_product = np.log(np.maximum(now, 1e-300)).sum(axis=2) - 3 * np.log(now.sum(axis=2))
+    outputs = np.exp(log_product[:, ::50])
+    count = outputs.shape[1] - 1
+    return {
+        "swing_t": moments(_swing(now)[:, 100], count),  # from a sixth of the run on
+        "product_t": outputs[:, 1:],
+        "product_s": outputs[:, :-1],
+        "uneven": moments(np.linalg.norm(x - 1 / np.sqrt(3.0), axis=1), count),
+    }

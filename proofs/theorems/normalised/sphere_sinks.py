@@ -1,0 +1,59 @@
+"""Which axes attract token 1 on a sphere, and how fast (theory 16)."""
+
+import sympy as sp
+
+from s6flow.proofs.systems import layer
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic import observables as ob
+from s6flow.symbolic.derivation.step import Step
+from s6flow.symbolic.theorem import Counterexample, Theorem
+
+d = nt.d
+
+
+def proof() -> tuple[Step, ...]:
+    """The replicator at an axis."""
+    Q, p, step, axis = sp.symbols("Q p Delta_d Delta_i", real=True)
+    share = 2 * Q * p * (step - (p * step + (1 - p) * axis))
+    rate = sp.diff(share, p).subs(p, 0)
+    return (
+        Step(
+            "sink-rate",
+            "The rate of a share at an axis",
+            (sp.Eq(rate, 2 * Q * (step - axis), evaluate=False),),
+            r"At axis $i$ the form is $\mu_i r^2$ and the mean of the steps is $\Delta_i$. Near a sink all other shares together fall "
+            r"exponentially, so the rates tend to their values at the axis; near any axis a share whose rate is positive there grows.",
+            (sp.expand(rate - 2 * Q * (step - axis)),),
+        ),
+    )
+
+
+SINK = layer([[1.0, 0.0], [0.0, -1.0]], [[1.0, 1e-3]], b=[1.0, 0.0])
+
+THEOREM = Theorem(
+    id="sphere-sinks",
+    title="On the sphere axis i attracts if mu_i (Delta_d - Delta_i) < 0 there for every other channel d, whose share falls at the rate "
+    "2 r^2 mu_i (Delta_d - Delta_i)",
+    section="16",
+    source="ours (theory 16)",
+    kind="limit",
+    variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x"),
+    assumptions=("no-projection-bias", "axis-sink"),
+    conclusion=sp.Eq(sp.Limit(ob.sink_slope[d], nt.t, sp.oo), ob.sink_of[d], evaluate=False),
+    finite=sp.Le(sp.Abs(ob.sink_slope[d] - ob.sink_of[d]), sp.Abs(ob.sink_of[d]) / 100),
+    proof=proof,
+    measurement="sphere_sinks",
+    options={"shapes": ((1, 2, 2, 1), (1, 2, 4, 2), (1, 3, 8, 2))},
+    ranges={"x": (0.5, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
+    counterexamples=(
+        Counterexample(
+            "no-projection-bias",
+            {**SINK, "beta_B": [1.0, 0.0], "beta_C": [1.0, 0.0]},
+            "C.B = 4 at the axis, not 1: four times the rate.",
+        ),
+        Counterexample("axis-sink", {**SINK, "b": [0.0, 1.0]}, "The other step is larger: the axis is left."),
+    ),
+    uses=("replicator",),
+    evidence="symbolic",
+    notes="Axis 1 in the check. Where mu_i (Delta_d - Delta_i) > 0 for one d, no token that uses channel d tends to the axis.",
+)
