@@ -100,6 +100,8 @@ def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
 def _hidden(mixer: Any, name: str) -> str:
     if not hasattr(mixer, "A_log"):
         return "directions share one mixer, whose weights are stacked"
+    if mixer.A_log.dim() > 2:
+        return "heads share one mixer, whose weights are stacked"
     if mixer.A_log.dim() != 2:
         return "one decay rate a head (Mamba-2 or a relative): its scan's inputs are not read by hooks"
     missing = [part for part in _PARTS if getattr(mixer, part, None) is None]

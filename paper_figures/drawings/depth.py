@@ -81,12 +81,12 @@ def draw(canvas: Canvas, data: Data) -> None:
     palette.keys(left, ("a flow describes depth below it", palette.MARK))
     titles = ("growth of the stream", "turn of a layer", "size of a layer's step")
     labels = (r"rms of $x$ behind the layer", "angle [radian]", r"$|\mathrm{update}|\,/\,|x|$")
+    low, high = right.get_ylim()
+    right.set_ylim(min(low, 0.8 * float(data["flow"].max())), high)
     for ax, letter, title, label in zip((left, middle, right), "abc", titles, labels, strict=True):
         _depths(ax, data["rms"].shape[1])
         ax.set_ylabel(label)
         palette.panel(ax, letter, title)
-    low, _ = right.get_ylim()
-    right.set_ylim(min(low, 0.8 * float(data["flow"].max())), None)
     canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
@@ -106,6 +106,10 @@ def _guide(ax: Axes, depth: Array, start: float, power: int) -> None:
 def _depths(ax: Axes, deepest: int) -> None:
     ticks = [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128) if tick <= deepest]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    low, high = ax.get_ylim()
+    if high < 30 * low:  # one power of ten is no scale
+        marks = [mark for power in range(-6, 7) for mark in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= mark <= high]
+        ax.set_yticks(marks, [f"{mark:g}" for mark in marks])
     ax.minorticks_off()
     ax.set_xlim(0.9, 1.1 * deepest)
     ax.set_xlabel("layer")

@@ -18,7 +18,7 @@ from s6flow.paper_figures.theory import cited
 SIZE = (6.8, 3.6)
 #: Shown of each layer: the quantiles of half-lives over channels and states between which a line is drawn, and the middle.
 LOW, MIDDLE, HIGH = "q05", "median", "q95"
-PARAMETERS: dict[str, Any] = {"quantiles": list(QUANTILES), "most": 1e7}
+PARAMETERS: dict[str, Any] = {"quantiles": list(QUANTILES), "shown": [LOW, MIDDLE, HIGH]}
 _DEAD = palette.GREY
 
 
@@ -66,7 +66,7 @@ def draw(canvas: Canvas, data: Data) -> None:
     )
     handles, _ = ax.get_legend_handles_labels()
     untrained = [
-        Patch(color="#f2dcc8", label="untrained layers of that shape, the same"),
+        Patch(color="#f2dcc8", label="untrained layers of that shape: the same"),
         ax.plot([], [], color=palette.ORANGE, lw=1.0, label="their median")[0],
     ]
     canvas.legend(handles=[*handles, *untrained], loc="outside lower center", ncols=4)
@@ -77,12 +77,13 @@ def _checkpoint(ax: Axes, row: int, data: Data, mine: Any) -> None:
     life, fresh, dead = data["life"][mine], data["untrained"][mine], data["dead"][mine].astype(bool)
     low, middle, high = (np.nanmedian(fresh[:, place[name]]) for name in (LOW, MIDDLE, HIGH))
     ax.fill_betweenx([row - 0.4, row + 0.4], low, high, color="#f2dcc8", lw=0)
-    ax.plot([middle, middle], [row - 0.4, row + 0.4], color=palette.ORANGE, lw=1.0)
+    ax.plot([middle, middle], [row - 0.4, row + 0.4], color=palette.ORANGE, lw=1.0, zorder=3)
     heights = row + np.linspace(-0.33, 0.33, len(life)) if len(life) > 1 else np.array([float(row)])
     width = min(1.0, 14 / len(life))
+    alpha = 1.0 if len(life) <= 24 else 0.45  # many thin lines hide what is behind them
     for height, values, gone in zip(heights, life, dead, strict=True):
         colour = _DEAD if gone else palette.BLUE
-        ax.plot(values[[place[LOW], place[HIGH]]], [height, height], color=colour, lw=width)
+        ax.plot(values[[place[LOW], place[HIGH]]], [height, height], color=colour, lw=width, alpha=alpha)
         ax.plot(values[place[MIDDLE]], height, "o", color=colour, ms=2.4 * width**0.5)
         ax.plot(values[place["max"]], height, "|", color=colour, ms=4 * width)
 

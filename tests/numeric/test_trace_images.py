@@ -365,3 +365,31 @@ def test_bad_files_of_images_are_one_line(command: Any, folder: Path, images: An
         lines = [line for line in err.splitlines() if "Error" in line]
         assert len(lines) == 1, err
         assert words in lines[0]
+
+
+def _hugging_face(kind: str, **options: Any) -> Any:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 11, "hidden_size": WIDTH, "num_hidden_layers": 2, **options}
+    return getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes))
+
+
+_SMALL = {"state_size": STATES, "time_step_rank": RANK}
+FAMILY: dict[str, tuple[Callable[[], Any], bool]] = {
+    "Mamba (state-spaces, Hugging Face)": (lambda: _hugging_face("Mamba", **_SMALL), False),
+    "Falcon-Mamba": (lambda: _hugging_face("FalconMamba", **_SMALL), False),
+    "Mamba-2, Bamba, Zamba-2": (lambda: _hugging_face("Mamba2", num_heads=4, head_dim=8, n_groups=1, chunk_size=8), False),
+    "MambaVision": (lambda: Chain(Patches(), VisionBlock(1.0)), True),
+    "VMamba, MambaIR, opensr-mamba": (lambda: Chain(Patches(), StackedBlock(False, False)), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_the_table_of_families_says_what_is_traced(images: Any, name: str) -> None:
+    from s6flow.numeric.health.families import FAMILIES
+
+    told = next(row.trace for row in FAMILIES if row.name == name)
+    make, sees = FAMILY[name]
+    for layer in trace(drawn(make), images if sees else torch.arange(16).reshape(2, 8) % 11).layers:
+        assert layer.numbers["ratio"] > 0
+        assert (layer.numbers["h_max"] is not None) is (told == "whole")
+        assert told in ("whole", "stream")
