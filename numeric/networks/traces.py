@@ -99,13 +99,19 @@ def _named(word: str) -> tuple[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Trace the networks that are named and write the file after each."""
-    parser = argparse.ArgumentParser(prog="python -m s6flow.numeric.networks", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m s6flow.numeric.networks", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("networks", nargs="+", metavar="NAME=CHECKPOINT", help="a path, or a hub id of Hugging Face")
     parser.add_argument("--out", type=Path, default=TRACES)
     parser.add_argument("--text", type=Path, required=True, help="a file to read")
     parser.add_argument("--length", type=int, default=1024, help="tokens of it, at most; bytes without a tokenizer")
     parser.add_argument("--device", help="cpu or cuda")
-    parser.add_argument("--add", action="store_true", help="keep what the file holds; trace what is not in it, or was traced by other code")
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="keep what the file holds; trace what is not in it, or was traced by other code",
+    )
     given = parser.parse_args(arguments)
     try:
         networks = dict(_named(word) for word in given.networks)
@@ -128,4 +134,3 @@ def _command(given: argparse.Namespace, name: str, source: str) -> str:
     device = ["--device", given.device] if given.device else []
     words = ["--text", given.text.name, "--length", str(given.length), *device, "--add", f"{name}={Path(source).name}"]
     return shlex.join(["python", "-m", "s6flow.numeric.networks", *words])
-

@@ -21,7 +21,18 @@ from s6flow.numeric.trace.places import BESIDE
 from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
 
-__all__ = ["ABOVE", "FILLS", "SUMS", "add", "doubled", "in_turn", "quantity", "residual_sums", "scan_sums", "scan_weights"]
+__all__ = [
+    "ABOVE",
+    "FILLS",
+    "SUMS",
+    "add",
+    "doubled",
+    "in_turn",
+    "quantity",
+    "residual_sums",
+    "scan_sums",
+    "scan_weights",
+]
 
 Sums = dict[str, np.ndarray]
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}

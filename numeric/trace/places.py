@@ -70,7 +70,9 @@ def places(model: nn.Module) -> tuple[Place, ...]:
     modules = dict(model.named_modules())
     found = []
     for name, module in modules.items():
-        if hasattr(module, "_orig_mod") or not any(isinstance(getattr(module, mark, None), torch.Tensor) for mark in _MARKS):
+        if hasattr(module, "_orig_mod") or not any(
+            isinstance(getattr(module, mark, None), torch.Tensor) for mark in _MARKS
+        ):
             continue
         parent = modules.get(name.rpartition(".")[0]) if name else None
         front, fused = _front(parent)

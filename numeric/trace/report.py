@@ -188,7 +188,9 @@ class NetworkTrace:
             }
             for layer in self.layers
         ]
-        plain = {key: getattr(self, key) for key in ("source", "batch", "length", "inputs", "context", "format", "device")}
+        plain = {
+            key: getattr(self, key) for key in ("source", "batch", "length", "inputs", "context", "format", "device")
+        }
         fits = {"growth": asdict(self.growth), "turning": asdict(self.turning)}
         return {"schema": "s6flow-trace/1", **plain, **fits, "notes": list(self.notes), "layers": layers}
 

@@ -236,7 +236,9 @@ def _layer(
     if reached is None:
         untraced.append("the run did not reach it")
     elif "rms" not in sums:
-        untraced.append("residual stream: no norm in front of the mixer was found that sees what the update is added to")
+        untraced.append(
+            "residual stream: no norm in front of the mixer was found that sees what the update is added to"
+        )
     if place.hidden:
         untraced.append(f"scan: {place.hidden}")
     gain = 1.0 if place.gain is None else float(place.gain.abs().max())

@@ -14,8 +14,9 @@ from scipy.special import log_softmax, softmax
 from s6flow.numeric.flow import LayerParameters
 from s6flow.numeric.flow.coordinates import COORDINATES
 from s6flow.paper_figures import palette
+from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cited
+from s6flow.paper_figures.theory import cite, present
 from s6flow.symbolic.ends import COLOURS
 
 Array = NDArray[np.float64]
@@ -32,6 +33,8 @@ PARAMETERS: dict[str, Any] = {
 }
 #: Rock, paper, scissors: the step of each channel grows with one other channel and falls with the third.
 _CYCLIC = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+#: What is seen of the sphere, as theorems.
+_SPHERE = ("sphere-equilibria", "sphere-sinks", "sphere-cycle")
 _SHADES = {"$x^\\top Mx>0$": "#fbe6d9", "$x^\\top Mx<0$": "#dfeaf4"}
 #: End of a normalised token: on an axis, or on the cone.
 _ENDS = {"to an axis": palette.BLACK, "to the cone": COLOURS["root"]}
@@ -47,7 +50,12 @@ def layer(case: dict[str, Any]) -> LayerParameters:
     """
     same = np.eye(3)
     return LayerParameters(
-        S_B=same, S_C=np.diag(case["mu"]), S_dt_in=case["cyclic"] * _CYCLIC, S_dt_out=same, a=np.ones((3, 3)), b=case["b"]
+        S_B=same,
+        S_C=np.diag(case["mu"]),
+        S_dt_in=case["cyclic"] * _CYCLIC,
+        S_dt_out=same,
+        a=np.ones((3, 3)),
+        b=case["b"],
     )
 
 
@@ -92,7 +100,9 @@ def data() -> Data:
         times = np.concatenate([[0.0], np.logspace(-2, np.log10(p[name]["horizon"]), 70)])
         found[name] = shares(p[name], starts, times)
     end = found["sinks"][:, -1]
-    found["sinks_end"] = np.where(end.max(axis=1) > 1 - p["near"], 0, np.where(np.abs(end @ p["sinks"]["mu"]) < p["near"], 1, -1))
+    found["sinks_end"] = np.where(
+        end.max(axis=1) > 1 - p["near"], 0, np.where(np.abs(end @ p["sinks"]["mu"]) < p["near"], 1, -1)
+    )
     times = np.linspace(0.0, p["cycle"]["horizon"], p["points"])
     found["step"] = rates(p["grows"], np.full((1, 3), 1 / np.sqrt(3)))[0]  # |x| = 1 and M = I: the rates are the steps
     return as_data(**found, t=times, cycle=shares(p["cycle"], np.array([p["start"]]), times)[0])
@@ -112,7 +122,9 @@ def draw(canvas: Canvas, data: Data) -> None:
     axes[2].plot(*_flat(data["cycle"]), color=palette.BLUE, lw=0.6)
     axes[2].plot(*_flat(data["cycle"][:1]), ".", color="black", ms=3)
     for channel in range(3):
-        axes[3].plot(data["t"], data["cycle"][:, channel], color=_CHANNELS[channel], lw=0.9, label=f"channel {channel + 1}")
+        axes[3].plot(
+            data["t"], data["cycle"][:, channel], color=_CHANNELS[channel], lw=0.9, label=f"channel {channel + 1}"
+        )
     axes[3].set_xlabel("depth-time $t$")
     axes[3].set_ylabel("share $p_d$")
     titles = ("the largest step wins", "sinks on the sphere", "no limit on the sphere", "it visits them in turn")
@@ -185,5 +197,5 @@ def caption(data: Data) -> str:
         f"$M$ diagonal with {mu}: of {len(data['start'])} starts {ends} (black), on which it rests. (c) $M=-I$ and steps that "
         f"follow each other in a circle ($S_\\Delta$ cyclic): the token tends to no point but to the circle of the three "
         f"axes; (d) its shares over depth-time, {switches(data['cycle'])} changes of the lead up to $t={data['t'][-1]:g}$, ever longer apart. "
-        f"Theorems: {cited('competition')}."
+        f"Theorems: {cite(*dict.fromkeys((*FIGURES['competition'].theorems, *present(*_SPHERE))))}."
     )

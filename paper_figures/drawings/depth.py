@@ -13,13 +13,15 @@ from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
 from s6flow.paper_figures.freshness import awaiting
-from s6flow.paper_figures.theory import cite
+from s6flow.paper_figures.theory import cite, present
 
 Array = NDArray[np.float64]
 SIZE = (6.8, 2.75)
 #: What is shown of each layer, of the table `numeric.trace.NUMBERS`.
 SHOWN = ("rms", "rms_after", "ratio", "turn", "update_max", "update_bound")
 PARAMETERS: dict[str, Any] = {"shown": list(SHOWN)}
+#: What is marked, as theorems.
+_LAWS = ("prenorm-bound", "prenorm-axis", "direction-clock")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (2, 1)), (0, (1, 1)))
 
 
@@ -35,7 +37,9 @@ def data() -> Data:
     """
     traces = {name: row for name, row in read().items() if any(layer["numbers"]["rms"] for layer in row["layers"])}
     if not traces:
-        raise FigureUnavailable("figure depth needs traces of networks", remedy="Run python -m s6flow.numeric.networks.")
+        raise FigureUnavailable(
+            "figure depth needs traces of networks", remedy="Run python -m s6flow.numeric.networks."
+        )
     deepest = max(len(row["layers"]) for row in traces.values())
     found: dict[str, Any] = {name: np.full((len(traces), deepest), np.nan) for name in SHOWN}
     for place, row in enumerate(traces.values()):
@@ -45,7 +49,9 @@ def data() -> Data:
                 found[name][place, depth] = np.nan if value is None else value
     for name in ("growth", "turning"):
         fits = [row[name] for row in traces.values()]
-        found[name] = [[np.nan if fit[end] is None else fit[end] for end in ("exponent", "low", "high")] for fit in fits]
+        found[name] = [
+            [np.nan if fit[end] is None else fit[end] for end in ("exponent", "low", "high")] for fit in fits
+        ]
         found[f"{name}_verdict"] = [fit["verdict"] for fit in fits]
     return as_data(
         network=list(traces),
@@ -108,7 +114,12 @@ def _depths(ax: Axes, deepest: int) -> None:
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     low, high = ax.get_ylim()
     if high < 30 * low:  # one power of ten is no scale
-        marks = [mark for power in range(-6, 7) for mark in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= mark <= high]
+        marks = [
+            mark
+            for power in range(-6, 7)
+            for mark in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
+            if low <= mark <= high
+        ]
         ax.set_yticks(marks, [f"{mark:g}" for mark in marks])
     ax.minorticks_off()
     ax.set_xlim(0.9, 1.1 * deepest)
@@ -120,23 +131,28 @@ def caption(data: Data) -> str:
     fits = [
         f"{name} {what} {value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}], {verdict}"
         for what, key in (("growth", "growth"), ("turn", "turning"))
-        for name, value, verdict in zip(data["network"].tolist(), data[key], data[f"{key}_verdict"].tolist(), strict=True)
+        for name, value, verdict in zip(
+            data["network"].tolist(), data[key], data[f"{key}_verdict"].tolist(), strict=True
+        )
         if np.isfinite(value[0])
     ]
     last = [int(count) - 1 for count in data["layers"]]
-    shares = [row[place] / limit[place] for row, limit, place in zip(data["rms_after"], data["seen"], last, strict=True)]
+    shares = [
+        row[place] / limit[place] for row, limit, place in zip(data["rms_after"], data["seen"], last, strict=True)
+    ]
     weights = [limit[place] for limit, place in zip(data["bound"], last, strict=True)]
     small = int((data["ratio"] <= data["flow"][:, None]).sum())
     total = int(np.isfinite(data["ratio"]).sum())
     return (
         f"Medians over the tokens of `{'`, `'.join(dict.fromkeys(data['text'].tolist()))}` in {len(data['network'])} trained networks "
-        f"with a norm before each block (committed traces). Behind such norms tokens grow linearly on an axis or die, and directions turn like "
-        f"1/depth. (a) rms of the residual stream behind each layer. "
+        f"with a norm before each block (committed traces). Dotted: linear growth, which a token on a channel axis has behind such a norm "
+        f"in a flow, and turns like 1/depth, which follow from it; marks to compare with, no bounds. (a) rms of the residual stream behind each layer. "
         f"{'Exponents over depth with 95 per cent intervals: ' + '; '.join(fits) if fits else 'No network has layers enough for an exponent'}. "
         f"At the last layer it is {_span(shares)} of the rms in front of the first one and the largest entries that layers add, which bound it; from "
         f"weights alone that bound is {_span(weights)}. (b) Angle by which a layer turns a token. (c) "
         f"The continuous limit describes {small} of {total} layers ($|\\mathrm{{update}}|/|x|\\le{data['flow'].max():g}$, grey). "
-        f"Theorems: {cite(*FIGURES['depth'].theorems)}." + awaiting(FIGURES["depth"])
+        f"Theorems: {cite(*dict.fromkeys((*FIGURES['depth'].theorems, *present(*_LAWS))))}."
+        + awaiting(FIGURES["depth"])
     )
 
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from s6flow.numeric.health.numbers import QUANTILES
+from s6flow.numeric.zoo import ZOO
 from s6flow.paper_figures import palette
-from s6flow.paper_figures.drawings.overview import ZOO, short_name
+from s6flow.paper_figures.drawings.overview import short_name
 from s6flow.paper_figures.figure import Canvas, Data, as_data
 from s6flow.paper_figures.theory import cited
 

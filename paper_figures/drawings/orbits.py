@@ -191,7 +191,10 @@ def _entries(ax: Axes, data: Data) -> None:
 
 def caption(data: Data) -> str:
     """What is seen."""
-    told = ", ".join(f"{np.linalg.norm(start):.2g} {FATES[int(fate)]}" for start, fate in zip(data["start"], data["fate"], strict=True))
+    told = ", ".join(
+        f"{np.linalg.norm(start):.2g} {FATES[int(fate)]}"
+        for start, fate in zip(data["start"], data["fate"], strict=True)
+    )
     zeros = ", ".join(f"{zero:.3g}" for zero in data["zero"])
     return (
         f"Token 1 on {data['x'].shape[-1]} channels, steps with a full $S_\\Delta$, $M=S_C^\\top S_B$. (a) The form on one orbit of "

@@ -31,7 +31,9 @@ def data() -> Data:
     """
     traces = {name: row for name, row in read().items() if any(layer["numbers"]["full_max"] for layer in row["layers"])}
     if not traces:
-        raise FigureUnavailable("figure states needs traces of networks", remedy="Run python -m s6flow.numeric.networks.")
+        raise FigureUnavailable(
+            "figure states needs traces of networks", remedy="Run python -m s6flow.numeric.networks."
+        )
     deepest = max(len(row["layers"]) for row in traces.values())
     shape = (len(traces), deepest)
     numbers = {name: np.full(shape, np.nan) for name in SHOWN}
@@ -74,7 +76,11 @@ def _states(ax: Axes, data: Data) -> None:
         ax.plot(x, data["full_max"][place], ls="", marker="o", color=colour, ms=2.6, mfc="white", mew=0.7, label=name)
     ax.axhline(1.0, color="black", **palette.BOUND)
     palette.keys(ax, ("bound", {"color": "black", **palette.BOUND}))
-    palette.keys(ax, ("largest", {"ls": "", "marker": "o", "mfc": "white", "mec": "black"}), ("median", {"ls": "", "marker": "_", "color": "black"}))
+    palette.keys(
+        ax,
+        ("largest", {"ls": "", "marker": "o", "mfc": "white", "mec": "black"}),
+        ("median", {"ls": "", "marker": "_", "color": "black"}),
+    )
     palette.keys(ax, ("middle 90 per cent", {"color": "black", "lw": 2.5, "alpha": 0.55}))
     ax.set_ylim(0, 1.08)
     ax.set_xlim(0.4, deepest + 0.6)
@@ -94,7 +100,9 @@ def _shares(ax: Axes, data: Data) -> None:
         for place, row in enumerate(values):
             ax.semilogy(column + rng, row, ls="", marker="o", ms=2.2, color=style(place)["color"])
             if name in seen:
-                ax.plot(column + rng, seen[name][place], ls="", marker="+", ms=3.2, mew=0.7, color=style(place)["color"])
+                ax.plot(
+                    column + rng, seen[name][place], ls="", marker="+", ms=3.2, mew=0.7, color=style(place)["color"]
+                )
     ax.axhline(1.0, color="black", **palette.BOUND)
     ax.set_xticks(range(len(CHECKS)), [_LETTERS[name] for name in CHECKS])
     ax.set_ylim(None, 3)

@@ -31,7 +31,9 @@ _COLUMNS = {
 @click.argument("model", required=False)
 @click.option("--text", type=_FILE, help="A text to read; else the source of a module of Python.")
 @click.option("--tokens", type=_FILE, help="npz: one array of token ids, (token,) or (batch, token).")
-@click.option("--images", type=_FILE, help="npz: one array of floats, (batch, channel, height, width), for a vision model.")
+@click.option(
+    "--images", type=_FILE, help="npz: one array of floats, (batch, channel, height, width), for a vision model."
+)
 @click.option(
     "--length", type=click.IntRange(1), default=2048, show_default=True, help="Tokens of a sequence, at most."
 )
@@ -62,7 +64,9 @@ def trace(
     given = {"--text": text, "--tokens": tokens, "--images": images}
     named = [option for option, file in given.items() if file is not None]
     if len(named) > 1:
-        raise FormatError("a trace reads one of --text, --tokens and --images", ", ".join(named), "trace", "Choose one.")
+        raise FormatError(
+            "a trace reads one of --text, --tokens and --images", ", ".join(named), "trace", "Choose one."
+        )
     from s6flow.api.traces import trace as traced
     from s6flow.numeric.experiments import shipped_checkpoint
     from s6flow.numeric.trace import TraceError

@@ -280,7 +280,7 @@ def test_nan_is_named_by_the_first_layer_and_tensor(images: Any) -> None:
     model = drawn(lambda: Chain(Patches(), VisionBlock(1.0), VisionBlock(1.0)))
     with torch.no_grad():
         model.patches.proj.bias[0] = float("inf")
-    with pytest.raises(FormatError, match="inf in the residual stream in front of it, .* at blocks.0.mixer"):
+    with pytest.raises(FormatError, match=r"inf in the residual stream in front of it, .* at blocks\.0\.mixer"):
         trace(model, images)
 
 

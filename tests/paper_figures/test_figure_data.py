@@ -251,7 +251,9 @@ def test_one_orbit_has_the_three_ends() -> None:
     late = data["t"][0] > 1e5
     delta = np.logaddexp(0, -3.0)  # of the channel with the smallest step, mu = -0.6
     assert float(data["constant"]) == pytest.approx(1 / (2 * 0.6 * delta), rel=1e-12)
-    assert data["t"][0][late] * dying[late] ** 2 == pytest.approx(np.full(late.sum(), float(data["constant"])), rel=0.05)
+    assert data["t"][0][late] * dying[late] ** 2 == pytest.approx(
+        np.full(late.sum(), float(data["constant"])), rel=0.05
+    )
     assert np.isfinite(data["blow_up_time"]).tolist() == [False, False, False, True]
 
 
