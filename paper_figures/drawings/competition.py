@@ -23,12 +23,13 @@ Array = NDArray[np.float64]
 SIZE = (6.8, 2.15)
 #: mu of each channel (a diagonal form), step biases, factor of the cyclic S_Delta, starts (shares), horizon
 PARAMETERS: dict[str, Any] = {
-    "grows": {"mu": [1.0, 1.0, 1.0], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 30.0},
-    "sinks": {"mu": [-0.8, 1.0, -0.6], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 300.0},
-    "cycle": {"mu": [-1.0, -1.0, -1.0], "b": [0.0, 0.0, 0.0], "cyclic": 3.0, "horizon": 150.0},
+    "grows": {"mu": [1.0, 1.0, 1.0], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 12.0},
+    "sinks": {"mu": [-0.8, 1.0, -0.5], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 60.0},
+    "cycle": {"mu": [-1.0, -1.0, -1.0], "b": [0.0, 0.0, 0.0], "cyclic": 3.0},
     "start": [0.5, 0.3, 0.2],
     "rows": 7,
-    "points": 400,
+    "points": 150,
+    "cycle_times": [[0.0, 45.0, 900], [45.0, 150.0, 400]],
     "near": 1e-3,
 }
 #: Rock, paper, scissors: the step of each channel grows with one other channel and falls with the third.
@@ -97,13 +98,13 @@ def data() -> Data:
     starts = lattice()
     found: dict[str, Any] = {"start": starts}
     for name in ("grows", "sinks"):
-        times = np.concatenate([[0.0], np.logspace(-2, np.log10(p[name]["horizon"]), 70)])
+        times = np.linspace(0.0, p[name]["horizon"], p["points"])
         found[name] = shares(p[name], starts, times)
     end = found["sinks"][:, -1]
     found["sinks_end"] = np.where(
         end.max(axis=1) > 1 - p["near"], 0, np.where(np.abs(end @ p["sinks"]["mu"]) < p["near"], 1, -1)
     )
-    times = np.linspace(0.0, p["cycle"]["horizon"], p["points"])
+    times = np.unique(np.concatenate([np.linspace(low, high, int(count)) for low, high, count in p["cycle_times"]]))
     found["step"] = rates(p["grows"], np.full((1, 3), 1 / np.sqrt(3)))[0]  # |x| = 1 and M = I: the rates are the steps
     return as_data(**found, t=times, cycle=shares(p["cycle"], np.array([p["start"]]), times)[0])
 
@@ -127,7 +128,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         )
     axes[3].set_xlabel("depth-time $t$")
     axes[3].set_ylabel("share $p_d$")
-    titles = ("the largest step wins", "sinks on the sphere", "no limit on the sphere", "it visits them in turn")
+    titles = ("the largest step wins", "ends on the sphere", "no end on the sphere", "it visits the axes in turn")
     for ax, letter, title in zip(axes, "abcd", titles, strict=True):
         palette.panel(ax, letter, title)
     handles = [Patch(color=colour, label=label) for label, colour in _SHADES.items()]
@@ -146,8 +147,11 @@ def _simplex(ax: Axes) -> None:
     for channel, (x, y, side) in enumerate(zip(*_flat(corners), ("left", "right", "left"), strict=True)):
         above = channel == 2
         shift = 0.06 if above else 0.0
-        ax.text(x + shift, y, f"{channel + 1}", ha=side, va="top", fontsize=6.5)
+        ax.text(x + shift, y - (0.0 if above else 0.03), f"{channel + 1}", ha=side, va="top", fontsize=6.5)
+    ax.set_xlim(-0.04, 1.04)
+    ax.set_ylim(-0.13, 0.9)
     ax.set_aspect("equal")
+    ax.set_anchor("N")
     ax.set_axis_off()
 
 
@@ -194,8 +198,8 @@ def caption(data: Data) -> str:
         f"Shares $p_d=x_d^2/|x|^2$ of token 1 on three channels; corners are channels, dots starts. (a) Constant steps {steps} and "
         f"$x^\\top Mx>0$: shares follow the replicator whose fitness is the step, and their mean step (shade) grows "
         f"to its largest, at channel 3; where $x^\\top Mx<0$ the same curves are run backwards. (b) The token kept on a sphere, "
-        f"$M$ diagonal with {mu}: of {len(data['start'])} starts {ends} (black), on which it rests. (c) $M=-I$ and steps that "
-        f"follow each other in a circle ($S_\\Delta$ cyclic): the token tends to no point but to the circle of the three "
+        f"$M$ diagonal with {mu}: of {len(data['start'])} starts {ends} (black line), on which it rests. (c) $M=-I$ and steps that "
+        f"follow each other in a circle ($S_\\Delta$ cyclic): the token comes to rest nowhere, and nears the circle of the three "
         f"axes; (d) its shares over depth-time, {switches(data['cycle'])} changes of the lead up to $t={data['t'][-1]:g}$, ever longer apart. "
         f"Theorems: {cite(*dict.fromkeys((*FIGURES['competition'].theorems, *present(*_SPHERE))))}."
     )

@@ -734,7 +734,7 @@ def test_bad_files_are_one_line(command: Any, stack: Path, tmp_path: Path) -> No
         ((stack, "--tokens", two), "one array"),
         ((stack, "--tokens", high), "0..255; got 256"),
         ((stack, "--tokens", stack), "npz file of token ids"),
-        ((stack, "--tokens", high, "--text", high), "--text or --tokens"),
+        ((stack, "--tokens", high, "--text", high), "one of --text, --tokens and --images"),
         ((tmp_path / "scans.safetensors",), "backbone.embedding.weight"),
         ((tmp_path / "wrong.safetensors",), "needs backbone.norm_f.weight of shape (16,); got (3,)"),
         ((tmp_path / "nothing",), "nothing"),
