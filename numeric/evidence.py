@@ -118,6 +118,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         of_a_check,
         "python -m s6flow.numeric.zoo --folder CHECKPOINTS --package PACKAGE",
     ),
+    Evidence(
+        "numeric/networks/traces.json",
+        ("s6flow.numeric.networks.traces",),
+        of_a_check,
+        "python -m s6flow.numeric.networks --text FILE --add NAME=CHECKPOINT",
+    ),
     _benchmark("audit_cpu.json", "audit.py", "--json", ""),
     Evidence(
         "benchmarks/results/commands.json",

@@ -11,6 +11,8 @@ __all__ = ["FIGURES", "chosen"]
 
 _EXPERIMENTS = "numeric/experiments/results/*.json"
 _AWAITING = "numeric/awaiting.json"  # captions say which results await renewal
+_TRACES = "numeric/networks/traces.json"
+_ZOO = "numeric/zoo/zoo.json"
 _BENCHMARKS = "paper_figures/measured/*.json"  # a link to benchmarks/results, so that a wheel holds them
 
 _ROWS = (
@@ -19,7 +21,7 @@ _ROWS = (
         "Overview: a health map of checkpoints, and a flow with its three ends",
         "overview",
         ("convergence-rate", "slow-log-rate", "fast-bound"),
-        inputs=("numeric/zoo/zoo.json",),
+        inputs=(_ZOO,),
     ),
     Figure(
         "convergence",
@@ -44,6 +46,18 @@ _ROWS = (
         "Two dimensions: three signatures and the cone of equilibria",
         "plane",
         ("definite-converges", "definite-diverges", "radial", "cone-equilibria", "cone-attracts"),
+    ),
+    Figure(
+        "orbits",
+        "Token 1 in several dimensions: an orbit and its three ends",
+        "orbits",
+        ("orbit-trichotomy", "cone-equilibria"),
+    ),
+    Figure(
+        "competition",
+        "Competition of channels: replicator, sinks on the sphere, and a cycle",
+        "competition",
+        ("replicator", "fisher"),
     ),
     Figure(
         "phase-diagram",
@@ -75,6 +89,29 @@ _ROWS = (
         "Token rates: unequal growth and the attention near a blow-up",
         "token_rates",
         ("divergence-monotone", "causality-times", "iterated-log", "fast-order"),
+    ),
+    Figure(
+        "depth",
+        "Trained networks by depth: growth, turn and step beside the theorems",
+        "depth",
+        ("layer-bound",),
+        results=(_TRACES,),
+        inputs=(_AWAITING,),
+    ),
+    Figure(
+        "states",
+        "States of trained networks over their bounds",
+        "states",
+        ("state-bound", "layer-bound"),
+        results=(_TRACES,),
+        inputs=(_AWAITING,),
+    ),
+    Figure(
+        "memory",
+        "Memory spectra of real checkpoints beside untrained layers",
+        "memory",
+        ("state-forgetting", "state-saturation"),
+        inputs=(_ZOO,),
     ),
     Figure("table-of-rates", "Table 1: scenarios, conditions and rates", "rates_table", ("*",)),
     Figure("theorem-graph", "The theorems, what they rest on and how they depend", "graph", ("*",)),

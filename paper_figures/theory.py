@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.proofs.registry import get
+from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
@@ -19,7 +19,18 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.observables import conclusion_latex
 
-__all__ = ["abbreviated", "cite", "cited", "decay_constants", "evaluate", "formula", "latex", "rate", "short"]
+__all__ = [
+    "abbreviated",
+    "cite",
+    "cited",
+    "decay_constants",
+    "evaluate",
+    "formula",
+    "latex",
+    "present",
+    "rate",
+    "short",
+]
 
 #: What the printer writes and what pictures show.
 _SPELLINGS = (
@@ -96,6 +107,11 @@ def latex(expression: sp.Basic) -> str:
 def cite(*ids: str) -> str:
     """`id` (title; status) of every theorem, as captions name them."""
     return "; ".join(f"`{key}` ({get(key).title}; {status(get(key))})" for key in ids)
+
+
+def present(*ids: str) -> tuple[str, ...]:
+    """Those of these theorems that the registry has: a law that a figure marks before it is one of them is not named."""
+    return tuple(key for key in ids if key in REGISTRY)
 
 
 def cited(figure: str) -> str:

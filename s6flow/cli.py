@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 #: Exit status -> when; `s6flow --help` and docs/terminal.md print it.
 EXIT_STATUSES: dict[int, str] = {
     0: "all went well; also where the reader of the output has gone, as in s6flow theorems | head",
-    1: "an error, in one line on stderr; check: a verdict does not pass",
+    1: "an error, in one line on stderr; check: a verdict does not pass; trace: a theorem's bound is exceeded, its name on stderr",
     2: "wrong usage: an unknown command or option, a value that is not of its type",
     3: "not whole: audit withheld damaged layers, simulate failed before its end, figures skipped one, "
     "check could not judge a theorem that was named, experiment ran out of time",

@@ -49,14 +49,14 @@ def families_page() -> str:
     rows = []
     for row in FAMILIES:
         flags = ("yes" if flag else "no" for flag in (row.axis, row.bounds, row.constrain))
-        rows.append((row.name, row.marks, *flags, row.why))
+        rows.append((row.name, row.marks, *flags, row.trace, row.why))
     lines = [
         "# What is audited, per family",
         "",
         f"{_BY} Memory, precision, spectrum and initialisation are read wherever an A_log is found. Layers of unknown layout are "
-        "named with what stands beside their A_log.",
+        "named with what stands beside their A_log. A trace is whole, or of the residual stream alone (see `docs/trace.md`).",
         "",
-        *_table(("family", "told by", "scenarios", "bounds", "constrain", "why"), rows),
+        *_table(("family", "told by", "scenarios", "bounds", "constrain", "trace", "why"), rows),
     ]
     return "\n".join(lines) + "\n"
 

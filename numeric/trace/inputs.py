@@ -18,7 +18,7 @@ from s6flow.numeric.weights.archives import NpzStore
 if TYPE_CHECKING:
     from s6flow.numeric.weights.checkpoint import Checkpoint
 
-__all__ = ["load_network", "text_tokens", "token_file"]
+__all__ = ["image_file", "load_network", "text_tokens", "token_file"]
 
 #: What a mamba-ssm checkpoint, or one of our stack, names its embedding.
 _EMBEDDING = "backbone.embedding.weight"
@@ -138,15 +138,33 @@ def token_file(path: Path, length: int) -> Tensor:
 
     Raises: FormatError: it holds anything else.
     """
+    array = _one_array(path, "--tokens", "token ids", "(token,) or (batch, token)", (1, 2))
+    if array.dtype.kind not in "iu":
+        raise FormatError("--tokens needs whole numbers", array.dtype, str(path))
+    return torch.from_numpy(np.atleast_2d(array)[:, :length].astype(np.int64))
+
+
+def image_file(path: Path) -> Tensor:
+    """Images of the one array of an npz file, floats of shape (batch, channel, height, width), as a processor makes them.
+
+    Raises: FormatError: it holds anything else.
+    """
+    array = _one_array(path, "--images", "images", "(batch, channel, height, width)", (4,))
+    if array.dtype.kind != "f":
+        remedy = "Scale and normalise pixels as the model's processor does."
+        raise FormatError("--images needs floats", array.dtype, str(path), remedy)
+    return torch.from_numpy(array.astype(np.float32, copy=False))
+
+
+def _one_array(path: Path, option: str, what: str, axes: str, dimensions: tuple[int, ...]) -> np.ndarray:
+    """The one array of an npz file."""
     try:
         store = NpzStore(path)
         names = list(store.infos)
         array = np.asarray(store.array(names[0])) if len(names) == 1 else None
     except (S6FlowError, OSError, TypeError, ValueError) as error:
-        raise FormatError("--tokens needs an npz file of token ids", error, str(path)) from None
-    if array is None or array.ndim not in (1, 2) or not array.size:
+        raise FormatError(f"{option} needs an npz file of {what}", error, str(path)) from None
+    if array is None or array.ndim not in dimensions or not array.size:
         found = f"{len(names)} arrays" if array is None else f"shape {array.shape}"
-        raise FormatError("--tokens needs one array, shape (token,) or (batch, token)", found, str(path))
-    if array.dtype.kind not in "iu":
-        raise FormatError("--tokens needs whole numbers", array.dtype, str(path))
-    return torch.from_numpy(np.atleast_2d(array)[:, :length].astype(np.int64))
+        raise FormatError(f"{option} needs one array, shape {axes}", found, str(path))
+    return array

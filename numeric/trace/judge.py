@@ -158,6 +158,7 @@ def checks(
     biased: bool,
     out_bias: float,
     seen: Bounds | None = None,
+    gain: float = 1.0,
 ) -> tuple[Check, ...]:
     """Every check that the sums allow.
 
@@ -169,6 +170,7 @@ def checks(
         biased: whether x_proj has a bias, so that the own term's theorem does not speak of this layer.
         out_bias: largest bias of out_proj, which the block's bound leaves out.
         seen: of `seen_bounds`.
+        gain: largest factor of an entry of the update between out_proj and the residual stream.
     """
     found = []
     rows = {"u": "u_max", "step": "step_max", "h": "h_max", "y": "y_max"}
@@ -181,7 +183,7 @@ def checks(
                 _below(f"{name}, for inputs as seen", "layer-bound", sums[rows[name]], getattr(seen, name), "", _EXACT)
             )
     if "update_max" in sums:
-        limit = None if bounds is None else np.asarray(bounds.update + out_bias)
+        limit = None if bounds is None else np.asarray((bounds.update + out_bias) * gain)
         found.append(_below("update", "layer-bound", sums["update_max"], limit, why, room))
     if "u_max" in sums:
         found.append(_below("h over its bound", "state-bound", sums["full_max"], np.ones(()), "", _EXACT))

@@ -17,10 +17,22 @@ from torch.nn.functional import softplus
 
 from s6flow.numeric.health.numbers import FORMATS
 from s6flow.numeric.refinements.layers import s6_shape, split_rows
+from s6flow.numeric.trace.places import BESIDE
 from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
 
-__all__ = ["ABOVE", "SUMS", "add", "doubled", "in_turn", "quantity", "residual_sums", "scan_sums", "scan_weights"]
+__all__ = [
+    "ABOVE",
+    "FILLS",
+    "SUMS",
+    "add",
+    "doubled",
+    "in_turn",
+    "quantity",
+    "residual_sums",
+    "scan_sums",
+    "scan_weights",
+]
 
 Sums = dict[str, np.ndarray]
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -32,6 +44,8 @@ _FAR = 1 - 2.0**-7
 _STARTS = 16
 #: a Delta below it is no normal number of float64, with room for digits; the bound hardly changes down there.
 _LEAST = 1e-290
+#: Parts of 1 that shares of a bound are counted in, rounded up.
+FILLS = 512
 #: Tokens of the residual stream that are measured at a time.
 _TOKENS = 4096
 
@@ -42,11 +56,11 @@ def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 #: Name -> how two parts are joined. Arrays are over tokens (joined), channels, tokens of age (half-lives) or formats.
 SUMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    **dict.fromkeys(("rms", "rms_after", "ratio", "turn", "alignment", "top", "participation"), _joined),
+    **dict.fromkeys(("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation"), _joined),
     **dict.fromkeys(("stream_max", "update_max", "u_max", "step_max", "h_max", "y_max"), np.maximum),
     "step_min": np.minimum,
     **dict.fromkeys(("full_max", "early", "late", "recomputed"), np.maximum),
-    **dict.fromkeys(("tokens", "step_sum", "half_full", "sequences", "lives", "older"), np.add),
+    **dict.fromkeys(("tokens", "step_sum", "half_full", "fills", "sequences", "lives", "older"), np.add),
     **dict.fromkeys(("rounded", "rounded_low", "rounded_high", "gates"), np.add),
     **dict.fromkeys(("own_positive", "own_sum", "own_size", "own_second", "written_sum", "read_sum"), np.add),
 }
@@ -68,7 +82,7 @@ def quantity(name: str, **values: Any) -> np.ndarray:
 def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "batch token model"]) -> Sums:
     """The residual stream in front of a block and what the block adds, token by token; NaN where x = 0."""
     width = x.shape[-1]
-    rows: dict[str, list[Tensor]] = {name: [] for name in ("rms", "rms_after", "ratio", "turn", "alignment", "top", "participation")}  # fmt: skip
+    rows: dict[str, list[Tensor]] = {name: [] for name in ("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation")}  # fmt: skip
     stream, added = x.new_zeros((), dtype=torch.float64), x.new_zeros((), dtype=torch.float64)
     for before, change in zip(
         x.reshape(-1, width).split(_TOKENS), update.reshape(-1, width).split(_TOKENS), strict=True
@@ -82,6 +96,8 @@ def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "
         rows["rms_after"].append(after.norm(dim=-1) / math.sqrt(width))
         rows["ratio"].append(torch.where(size > 0, two.norm(dim=-1) / size, math.nan))
         rows["turn"].append(_angle(one, after))
+        along = (one * two).sum(-1, keepdim=True) / power.unsqueeze(-1)
+        rows["sideways"].append((two - along * one).norm(dim=-1) / math.sqrt(width))
         rows["alignment"].append((one * two).sum(-1) / (size * two.norm(dim=-1)))
         rows["top"].append(squares.max(-1).values / power)
         rows["participation"].append(power.square() / squares.square().sum(-1))
@@ -101,6 +117,7 @@ def scan_weights(mixer: Any) -> dict[str, Tensor | None]:
     dt_in, S_B, S_C = split_rows(mixer.x_proj.weight.detach().double(), shape)
     bias = getattr(mixer.x_proj, "bias", None)
     step = mixer.dt_proj.bias
+    times = 2 if hasattr(mixer, BESIDE) else 1  # MambaVision's code adds it in dt_proj and again in the scan
     return {
         "a": mixer.A_log.detach().double().exp(),
         "dt_in": dt_in,
@@ -108,7 +125,7 @@ def scan_weights(mixer: Any) -> dict[str, Tensor | None]:
         "S_C": S_C,
         "x_bias": None if bias is None else bias.detach().double(),
         "dt_out": mixer.dt_proj.weight.detach().double(),
-        "b": None if step is None else step.detach().double(),
+        "b": None if step is None else times * step.detach().double(),
         "D": mixer.D.detach().double(),
     }
 
@@ -175,6 +192,7 @@ def _states(x: Tensor, step: Tensor, written: Tensor, read: Tensor, weights: Map
         "rounded": _numpy(rounded),
         "full_max": np.array(full.max()),
         "half_full": np.array(float((full > 0.5).sum())),
+        "fills": np.bincount(np.ceil(FILLS * full.clip(0, 1)).astype(int).ravel(), minlength=FILLS + 1).astype(float),
         "sequences": np.array(float(full.size)),
     }
 

@@ -15,9 +15,11 @@ from s6flow.numeric.health.anatomy import PARENT_NORMS
 from s6flow.numeric.refinements.layers import normed, s6_shape
 from s6flow.numeric.weights.memory import plain_name
 
-__all__ = ["Place", "backbone", "eager", "places", "unwrapped", "vocabulary"]
+__all__ = ["BESIDE", "Place", "backbone", "eager", "places", "unwrapped", "vocabulary"]
 
 #: Parts of a mixer whose scan is recomputed, as mamba-ssm's Mamba and Hugging Face's MambaMixer name them.
+#: Parameters that mark a layer; parts that name MambaVision's mixer and scale its block's update.
+_MARKS, BESIDE, _GAIN = ("A_log", "A_logs"), "conv1d_x", "gamma_1"
 _PARTS = ("in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj")
 
 
@@ -26,9 +28,12 @@ class Place:
     """One layer.
 
     Args:
-        name: dotted, without what compiling and wrapping add; as the audit has it, A_log where the model is the mixer.
+        name: dotted, without what compiling and wrapping add; as the audit has it (which adds a direction or a head), A_log
+            where the model is the mixer.
         mixer: the module that scans.
         front: whose input is the residual stream: the norm before the mixer, or the block; None if neither is found.
+        width: of the residual stream, by that norm; 0 where unknown.
+        gain: what the block scales the mixer's output with (MambaVision's gamma_1), None where nothing.
         fused: whether `front` is a block that gets the stream in two parts, to be added.
         hidden: why the scan is not traced; "" where it is.
     """
@@ -36,6 +41,8 @@ class Place:
     name: str
     mixer: nn.Module
     front: nn.Module | None
+    width: int
+    gain: torch.Tensor | None
     fused: bool
     hidden: str
 
@@ -56,19 +63,26 @@ def unwrapped(model: Any) -> nn.Module:
 
 
 def places(model: nn.Module) -> tuple[Place, ...]:
-    """Every layer that an A_log marks, in the order of the model's modules.
+    """Every layer that an A_log marks (A_logs where directions are stacked), in the order of the model's modules.
 
     Raises: SourceError: there is none.
     """
     modules = dict(model.named_modules())
     found = []
     for name, module in modules.items():
-        if hasattr(module, "_orig_mod") or not isinstance(getattr(module, "A_log", None), torch.Tensor):
+        if hasattr(module, "_orig_mod") or not any(
+            isinstance(getattr(module, mark, None), torch.Tensor) for mark in _MARKS
+        ):
             continue
-        front, fused = _front(modules.get(name.rpartition(".")[0]) if name else None)
-        found.append(Place(plain_name(name) or "A_log", module, front, fused, _hidden(module, name)))
+        parent = modules.get(name.rpartition(".")[0]) if name else None
+        front, fused = _front(parent)
+        weight = None if front is None or fused else getattr(front, "weight", None)
+        width = len(weight) if isinstance(weight, torch.Tensor) and weight.dim() == 1 else 0
+        gain = getattr(parent, _GAIN, None)
+        gain = gain.detach() if isinstance(gain, torch.Tensor) else None
+        found.append(Place(plain_name(name) or "A_log", module, front, width, gain, fused, _hidden(module, name)))
     if not found:
-        remedy = "Mamba, Mamba-2, Falcon-Mamba and Jamba layers have one."
+        remedy = "Layers of Mamba, Mamba-2, Falcon-Mamba, Jamba, MambaVision and VMamba have one."
         raise SourceError("a trace needs a model with an S6 layer (A_log)", type(model).__name__, "model", remedy)
     return tuple(found)
 
@@ -76,6 +90,8 @@ def places(model: nn.Module) -> tuple[Place, ...]:
 def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
     if parent is None:
         return None, False
+    if isinstance(getattr(parent, "skip_scale", None), torch.Tensor):
+        return None, False  # MambaIR scales the stream itself, so that what the mixer gives is not what is added to it
     if getattr(parent, "fused_add_norm", False):
         return parent, True
     names = (name.removesuffix(".weight") for name in PARENT_NORMS)
@@ -84,9 +100,15 @@ def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
 
 
 def _hidden(mixer: Any, name: str) -> str:
+    if not hasattr(mixer, "A_log"):
+        return "directions share one mixer, whose weights are stacked"
+    if mixer.A_log.dim() > 2:
+        return "heads share one mixer, whose weights are stacked"
     if mixer.A_log.dim() != 2:
         return "one decay rate a head (Mamba-2 or a relative): its scan's inputs are not read by hooks"
     missing = [part for part in _PARTS if getattr(mixer, part, None) is None]
+    if hasattr(mixer, BESIDE):  # a convolution for each of two branches, one of them beside the scan
+        missing = [part for part in missing if part != "conv1d"]
     if missing:
         return f"no {missing[0]} of the usual layout"
     if normed(mixer):

@@ -11,20 +11,21 @@ import numpy as np
 
 from s6flow.numeric.health.numbers import FORMATS, Number
 from s6flow.numeric.trace.judge import CONTINUOUS, Check, Fit, TraceError
-from s6flow.numeric.trace.measure import quantity
+from s6flow.numeric.trace.measure import FILLS, quantity
 from s6flow.text import counted
 
 __all__ = ["NUMBERS", "LayerTrace", "NetworkTrace", "numbers"]
 
 Sums = Mapping[str, np.ndarray]
-#: Quantiles of half-lives, over channels, states and the tokens that were followed.
-_LIVES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+#: Quantiles of half-lives, over channels, states and the tokens that were followed; of shares, over sequences, channels and states.
+_QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 NUMBERS: tuple[Number, ...] = (
     Number("rms", "root mean square of the residual stream in front of the block, median over tokens", "1", "17"),
     Number("rms_after", "the same behind the block", "1", "17"),
     Number("ratio", "|update|/|x|, median over tokens; the continuous limit in depth asks for a small one", "1", "17"),
     Number("turn", "angle by which the block turns x, median over tokens", "radian", "17"),
+    Number("sideways", "root mean square of the part of the update across x, median over tokens", "1", "17"),
     Number("alignment", "cosine between update and x, median over tokens", "1", "17"),
     Number("top", "share of the largest channel in |x|^2, median over tokens", "1", "15"),
     Number("participation", "channels that carry |x|^2: (sum x^2)^2 / sum x^4, median over tokens", "channels", "15"),
@@ -45,8 +46,12 @@ NUMBERS: tuple[Number, ...] = (
     Number("full_max", "largest state over its bound from the inputs and steps that it saw", "1", "state-bound"),
     Number("half_full", "share of states that come above half of that bound", "1", "state-bound"),
     *(
+        Number(f"full_{key}", f"largest size of a state over that bound, quantile {q:g} of states, rounded up to 1/{FILLS}", "1", "state-bound")
+        for key, q in _QUANTILES.items()
+    ),
+    *(
         Number(f"life_{key}", f"half-life counted in the steps taken, quantile {q:g}; null: beyond the sequence", "tokens", "state-forgetting")
-        for key, q in _LIVES.items()
+        for key, q in _QUANTILES.items()
     ),
     Number("life_predicted", "half-life at each channel's mean step, median over states", "tokens", "state-forgetting"),
     Number("unsaturated", "share of states whose half-life at the mean step exceeds the context", "1", "state-saturation"),
@@ -102,6 +107,8 @@ class NetworkTrace:
         growth: of |x| over depth; linear growth, the law of `prenorm-axis`, has exponent 1.
         turning: of the angle per layer; where |x| grows linearly and updates keep their size `direction-clock` has it at -1.
         notes: what happened on the way, such as a halved batch.
+        inputs: what went in, sequences of which length counts: tokens, vectors, or images, by their axes; of an image length is
+            that of the first layer's stream.
     """
 
     source: str
@@ -114,6 +121,7 @@ class NetworkTrace:
     growth: Fit
     turning: Fit
     notes: tuple[str, ...] = ()
+    inputs: str = "tokens"
 
     @property
     def violations(self) -> tuple[tuple[LayerTrace, Check], ...]:
@@ -138,7 +146,8 @@ class NetworkTrace:
         judged = [check for layer in self.layers for check in layer.checks if check.verdict != "NOT JUDGED"]
         held = len(judged) - len(self.violations)
         said = [
-            f"Trace of {self.source}: {counted(len(self.layers), 'layer')}, {self.batch} x {self.length} tokens, "
+            f"Trace of {self.source}: {counted(len(self.layers), 'layer')}, {self.batch} x {self.length} "
+            f"{'tokens' if self.inputs == 'tokens' else f'tokens of {self.inputs}'}, "
             f"{self.format} on {self.device}",
             f"Theorems: {held} of {counted(len(judged), 'check')} hold on these data"
             + (
@@ -179,7 +188,9 @@ class NetworkTrace:
             }
             for layer in self.layers
         ]
-        plain = {key: getattr(self, key) for key in ("source", "batch", "length", "context", "format", "device")}
+        plain = {
+            key: getattr(self, key) for key in ("source", "batch", "length", "inputs", "context", "format", "device")
+        }
         fits = {"growth": asdict(self.growth), "turning": asdict(self.turning)}
         return {"schema": "s6flow-trace/1", **plain, **fits, "notes": list(self.notes), "layers": layers}
 
@@ -206,7 +217,7 @@ def numbers(sums: Sums, limits: Mapping[str, float | None], a: np.ndarray | None
     found: dict[str, float | None] = dict.fromkeys((row.name for row in NUMBERS), None)
     found |= {name: finite(value) for name, value in limits.items()}
     if "rms" in sums:
-        for name in ("rms", "rms_after", "ratio", "turn", "alignment", "top", "participation"):
+        for name in ("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation"):
             kept = sums[name][~np.isnan(sums[name])]
             found[name] = float(np.median(kept)) if kept.size else None
         found |= {name: float(sums[name]) for name in ("stream_max", "update_max")}
@@ -229,7 +240,8 @@ def _scan(sums: Sums, a: np.ndarray, context: int) -> dict[str, float | None]:
         **{name: float(sums[name].max()) for name in ("u_max", "step_max", "h_max", "y_max")},
         "full_max": float(sums["full_max"]),
         "half_full": float(sums["half_full"] / sums["sequences"]),
-        **{f"life_{key}": _quantile(sums["lives"], float(sums["older"]), q) for key, q in _LIVES.items()},
+        **{f"full_{key}": (_quantile(sums["fills"], 0.0, q) or 0.0) / FILLS for key, q in _QUANTILES.items()},
+        **{f"life_{key}": _quantile(sums["lives"], float(sums["older"]), q) for key, q in _QUANTILES.items()},
         "life_predicted": finite(float(np.median(mean))),
         "unsaturated": float((mean > context).mean()),
         **{f"rounds_{key}": float(sums["rounded"][place]) / gates for place, key in enumerate(FORMATS)},

@@ -31,6 +31,7 @@ LIMITS = {"cpu": 2**19, "cuda": 2**24}
 _LETTERS = {"torch.float64": "float64", "torch.float32": "float32", "torch.float16": "float16", "torch.bfloat16": "bfloat16"}  # fmt: skip
 #: What an allocator says that is not one of PyTorch's own classes.
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
+_REMEDY = "A language model takes token ids, a vision model images as its processor makes them (--images)."
 #: TensorFloat-32, which convolutions may use on a GPU.
 _GPU_UNIT = 2.0**-11
 
@@ -49,8 +50,8 @@ def trace(
 
     Args:
         model: a torch.nn.Module with S6 layers, compiled or wrapped or not, in any format.
-        batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids`; floats, shape (batch, token, width),
-            go in as they are.
+        batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids` or `pixel_values`; floats, shape
+            (batch, token, width), go in as they are, and so do images, shape (batch, channel, height, width).
         context: tokens that memory is compared with, at least 1.
         device: where to run; where the model is by default.
         limit: numbers of a chunk of states of the recomputed scan, at most; by default what suits the device (`LIMITS`).
@@ -90,7 +91,7 @@ def trace(
         if "u_max" in sums.get(block.name, {})
     }
     layers = tuple(
-        _layer(item, sums.get(item.name, {}), from_weights.get(item.name), seen.get(item.name), context, place)
+        _layer(item, sums.get(item.name), from_weights.get(item.name), seen.get(item.name), context, place)
         for item in found
     )
     recomputed = sum("recomputed" in sums.get(item.name, {}) for item in found)
@@ -98,12 +99,21 @@ def trace(
         notes.append(f"The scan's input of {counted(recomputed, 'layer')} was recomputed: a fused kernel hides it.")
     kind = str(next(network.parameters()).dtype)
     result = NetworkTrace(
-        source or type(network).__name__, len(tokens), tokens.shape[1], context, _LETTERS.get(kind, kind), str(place), layers,
+        source or type(network).__name__, len(tokens), _length(tokens, found, sums), context, _LETTERS.get(kind, kind), str(place), layers,
         fitted([layer.numbers["rms_after"] for layer in layers], 1.0, "prenorm-axis"),
-        fitted([layer.numbers["turn"] for layer in layers], -1.0, "direction-clock"), tuple(notes),
+        fitted([layer.numbers["turn"] for layer in layers], -1.0, "direction-clock"), tuple(notes), _told(tokens),
     )  # fmt: skip
     result.require()
     return result
+
+
+def _length(tokens: Tensor, found: tuple[Place, ...], sums: Mapping[str, Sums]) -> int:
+    """Tokens of a sequence; of an image those of the first layer that was measured, 0 where there is none."""
+    if tokens.dim() < 4:
+        return int(tokens.shape[1])
+    first: Sums = next((sums[item.name] for item in found if sums.get(item.name)), {})
+    count = len(first["rms"]) if "rms" in first else int(first.get("tokens", 0))
+    return count // len(tokens)
 
 
 def _batch(batch: Any, known: int | None) -> Tensor:
@@ -111,6 +121,9 @@ def _batch(batch: Any, known: int | None) -> Tensor:
 
     Raises: FormatError: it is empty, padded, no tensor, or has ids out of the vocabulary.
     """
+    images = isinstance(batch, Mapping) and "input_ids" not in batch and "pixel_values" in batch
+    if images:
+        batch = batch["pixel_values"]
     if isinstance(batch, Mapping):
         mask = batch.get("attention_mask")
         if mask is not None and not bool(torch.as_tensor(mask).bool().all()):
@@ -121,15 +134,23 @@ def _batch(batch: Any, known: int | None) -> Tensor:
     try:
         tokens = torch.tensor(batch) if isinstance(batch, np.ndarray) else torch.as_tensor(batch)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise FormatError("a batch must be an array of token ids", error, "batch") from None
+        what = "images" if images else "token ids"
+        raise FormatError(f"a batch must be an array of {what}", error, "batch") from None
     tokens = tokens[None] if tokens.dim() == 1 else tokens
     if tokens.numel() == 0:
         raise FormatError("a batch must hold at least one token", f"shape {tuple(tokens.shape)}", "batch")
+    if images and (tokens.dim() != 4 or not tokens.is_floating_point()):
+        found = f"{tokens.dtype}, {tuple(tokens.shape)}"
+        raise FormatError("pixel values must be floats with axes (batch, channel, height, width)", found, "batch")
     if tokens.is_floating_point():
-        if tokens.dim() != 3:
-            raise FormatError("inputs must have axes (batch, token, width)", f"shape {tuple(tokens.shape)}", "batch")
-        if not bool(tokens.isfinite().all()):
-            raise FormatError("inputs must be finite", "NaN or infinity", "batch")
+        if tokens.dim() not in (3, 4):
+            rule = "inputs must have axes (batch, token, width), images (batch, channel, height, width)"
+            raise FormatError(rule, f"shape {tuple(tokens.shape)}", "batch")
+        bad = ~tokens.isfinite()
+        if bool(bad.any()):
+            place = tuple(bad.nonzero()[0].tolist())
+            where = f"batch[{', '.join(map(str, place))}]"
+            raise FormatError("inputs must be finite", f"{float(tokens[place]):g}", where)
         return tokens
     if tokens.dim() != 2 or tokens.is_complex() or tokens.dtype == torch.bool:
         raise FormatError("token ids must have axes (batch, token)", f"{tokens.dtype}, {tuple(tokens.shape)}", "batch")
@@ -156,9 +177,13 @@ def _in_parts(
         try:
             with watch.on(found):
                 _call(run, part)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, ValueError, TypeError, AssertionError) as error:
             if not isinstance(error, MemoryError) and not any(word in str(error).lower() for word in _FULL):
-                raise
+                if _suits(network, part):
+                    raise
+                reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                told = f"{_told(part)}: {reason}"
+                raise FormatError("the model must take what it is given", told, "batch", _REMEDY) from error
             if len(part) == 1:
                 remedy = "Shorten it (--length), or choose another device."
                 raise DeviceMemoryError("one sequence must fit in memory", f"{part.shape[1]} tokens", "trace", remedy) from None  # fmt: skip
@@ -170,9 +195,26 @@ def _in_parts(
     return total, notes
 
 
+def _suits(network: nn.Module, part: Tensor) -> bool:
+    """Whether a network that fails on these inputs fails for a reason of its own: it has an embedding, and gets token ids."""
+    return not part.is_floating_point() and vocabulary(network) is not None
+
+
+def _told(part: Tensor) -> str:
+    """Inputs in words, by their axes."""
+    if part.dim() == 4:
+        return f"images of {' x '.join(map(str, part.shape[1:]))}"
+    return f"vectors of {part.shape[2]}" if part.is_floating_point() else "tokens"
+
+
 def _call(run: nn.Module, part: Tensor) -> None:
     known = inspect.signature(run.forward).parameters
     options = {"use_cache": False} if "use_cache" in known else {}
+    if part.dim() == 4:
+        part = part.to(next(run.parameters()).dtype)
+        if "pixel_values" in known:
+            run(pixel_values=part, **options)
+            return
     if part.is_floating_point() and "inputs_embeds" in known:
         run(inputs_embeds=part, **options)
     else:
@@ -181,21 +223,25 @@ def _call(run: nn.Module, part: Tensor) -> None:
 
 def _layer(
     place: Place,
-    sums: Sums,
+    reached: Sums | None,
     known: tuple[Bounds | None, tuple[str, ...], tuple[str, ...]] | None,
     seen: Bounds | None,
     context: int,
     device: torch.device,
 ) -> LayerTrace:
     limits, assumed, _ = known or (None, (), ())
+    sums: Sums = reached or {}
     mixer: Any = place.mixer
     untraced = []
-    if not sums:
+    if reached is None:
         untraced.append("the run did not reach it")
     elif "rms" not in sums:
-        untraced.append("residual stream: no norm in front of the mixer was found that sees it")
+        untraced.append(
+            "residual stream: no norm in front of the mixer was found that sees what the update is added to"
+        )
     if place.hidden:
         untraced.append(f"scan: {place.hidden}")
+    gain = 1.0 if place.gain is None else float(place.gain.abs().max())
     a = mixer.A_log.detach().double().exp().cpu().numpy() if "u_max" in sums else None
     biased = getattr(getattr(mixer, "x_proj", None), "bias", None) is not None
     out_bias = getattr(getattr(mixer, "out_proj", None), "bias", None)
@@ -206,11 +252,11 @@ def _layer(
     names = ("u", "step", "h", "y")
     tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in names}
     if limits is not None:
-        tops["update_bound"] = limits.update + shift
+        tops["update_bound"] = (limits.update + shift) * gain
     if seen is not None:
         tops |= {f"{name}_seen": float(getattr(seen, name).max()) for name in names[1:]}
     found = numbers(sums, tops, a, context)
     if biased:
         found["own_moments"] = found["own_trace"] = None
-    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift, seen)
+    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift, seen, gain)
     return LayerTrace(place.name, found, judged, tuple(untraced))

@@ -84,14 +84,19 @@ class Watch:
         """All numbers of a layer that has just run."""
         sums: Sums = {}
         stream, u = self._stream.pop(place.name, None), self._inputs.pop(place.name, None)
+        count = len(update)
         if not place.hidden:
             if u is None and given is not None:
                 u = _recomputed(place.mixer, given)
                 sums["recomputed"] = np.array(1.0)
             if u is not None:
-                u = u.reshape(len(update), -1, u.shape[-1])
+                u = u.reshape(count, -1, u.shape[-1])
                 self._finite(u, place, "u, the input of its scan")
         self._finite(update, place, "its update")
+        if stream is not None:
+            stream, update = _channels_last(stream, place.width), _channels_last(update, place.width)
+        if place.gain is not None:
+            update = update * place.gain
         if stream is not None and stream.shape == update.shape:
             sums |= residual_sums(stream, update)
         if u is not None:
@@ -104,10 +109,16 @@ class Watch:
         if bool(good.all()):
             return tensor
         first = (~good).nonzero()[0].tolist()
-        held = self.damage.get(place.name, ())
+        held = [text for name, texts in self.damage.items() if name.partition("[")[0] == place.name for text in texts]
         remedy = f"Its weights hold {held[0]}." if held else "Everything before it is finite."
         value = f"{float(tensor[tuple(first)]):g} in {what}, [{', '.join(map(str, first))}]"
         raise FormatError("activations must be finite", value, place.name, remedy)
+
+
+def _channels_last(tensor: Tensor, width: int) -> Tensor:
+    """An image's axes (batch, channel, height, width) with the channels last, where the norm's width says that they are not."""
+    first = tensor.dim() == 4 and tensor.shape[-1] != width and tensor.shape[1] == width
+    return tensor.movedim(1, -1) if first else tensor
 
 
 def _recomputed(mixer: Any, given: Tensor) -> Tensor:

@@ -22,16 +22,19 @@ from s6flow.files import write_atomic
 from s6flow.numeric.evidence import evidence_of
 from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
 from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, layer_healths
+from s6flow.numeric.health.numbers import QUANTILES
 from s6flow.numeric.health.verdicts import VERDICTS
 from s6flow.numeric.weights import open_checkpoint
 
-__all__ = ["SHOWN", "ZOO", "entry", "main", "page"]
+__all__ = ["LIVES", "SHOWN", "ZOO", "entry", "main", "page", "weights_digest"]
 
 ZOO = Path(__file__).with_name("zoo.json")
+#: Half-lives, of which the zoo also keeps what an untrained layer of the same shape has.
+LIVES = tuple(f"half_life_{name}" for name in QUANTILES)
 #: Numbers of a layer that the zoo keeps.
 SHOWN = (
-    "response", "dead_channels", "subnormal", "at_start", "step_low", "step_high", "spread", "half_life_median",
-    "half_life_max", "unsaturated", "rounds_bf16", "h_max", "margin_fp16", "margin_bf16", "rank_B", "rank_C",
+    "response", "dead_channels", "subnormal", "at_start", "step_low", "step_high", "spread",
+    *LIVES, "unsaturated", "rounds_bf16", "h_max", "margin_fp16", "margin_bf16", "rank_B", "rank_C",
 )  # fmt: skip
 
 
@@ -48,7 +51,7 @@ def entry(name: str, source: str, origin: dict[str, Any], context: int = CONTEXT
     return {
         "name": name,
         "origin": origin,
-        "weights": _digest(checkpoint.store),
+        "weights": weights_digest(checkpoint.store),
         "family": checkpoint.family,
         "channels": sum(layer.channels for layer in found.layers),
         "line": found.line(),
@@ -69,6 +72,7 @@ def _layer(layer: LayerHealth) -> dict[str, Any]:
         "verdicts": [row.name for row in layer.verdicts],
         "undecided": [row.name for row in layer.undecided],
         "numbers": {key: _rounded(layer.numbers[key]) for key in SHOWN},
+        "untrained": {key: _rounded(layer.untrained[key]) for key in LIVES},
         "assumed": list(layer.assumed),
     }
 
@@ -78,7 +82,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
 
-def _digest(store: Any) -> str:
+def weights_digest(store: Any) -> str:
     """Hash of the tensors' names, shapes and bits, the same in whatever file they lie."""
     found = hashlib.sha256()
     for name in sorted(store.infos):

@@ -110,7 +110,7 @@ def _health(ax: Axes, data: Data) -> None:
         colours = [_HUES.get(verdict, _ELSE) for verdict in verdicts]
         ax.barh(np.full(len(verdicts), row), np.diff(edges) - gap, 0.78, edges[:-1], color=colours)
         ax.text(1.01, row, f"{len(verdicts)}", fontsize=6.3, va="center")
-    ax.set_yticks(range(len(names)), [_short(name) for name in names], fontsize=6.3)
+    ax.set_yticks(range(len(names)), [short_name(name) for name in names], fontsize=6.3)
     ax.set_ylim(len(names) - 0.4, -1.3)
     ax.text(1.06, -1.0, "layers", fontsize=6.3, ha="right", va="center")
     ax.text(0.0, -1.0, "first layer to last", fontsize=6.3, va="center")
@@ -123,7 +123,7 @@ def _health(ax: Axes, data: Data) -> None:
     palette.panel(ax, "a", f"health of every layer of {len(names)} checkpoints")
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Checkpoint without its owner and without what all such names say."""
     return name.split("/")[-1].removeprefix("checkpoints_").removesuffix("_best").replace("_", " ")
 

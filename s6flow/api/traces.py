@@ -111,8 +111,8 @@ def trace(
     Args:
         model: a torch.nn.Module with S6 layers, compiled or wrapped or not, in any number format; or a path or hub id, as
             `s6flow trace` takes it.
-        batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids`; floats, shape
-            (batch, token, width), go in as they are.
+        batch: token ids, shape (batch, token) or (token,), or a mapping with `input_ids` or `pixel_values`; floats, shape
+            (batch, token, width), go in as they are, and so do images, shape (batch, channel, height, width).
         context: tokens that memory is compared with.
         device: where to run; where the model is by default.
         limit: numbers of a chunk of states of the recomputed scan, at most; by default what suits the device.

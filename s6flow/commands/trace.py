@@ -32,6 +32,9 @@ _COLUMNS = {
 @click.option("--text", type=_FILE, help="A text to read; else the source of a module of Python.")
 @click.option("--tokens", type=_FILE, help="npz: one array of token ids, (token,) or (batch, token).")
 @click.option(
+    "--images", type=_FILE, help="npz: one array of floats, (batch, channel, height, width), for a vision model."
+)
+@click.option(
     "--length", type=click.IntRange(1), default=2048, show_default=True, help="Tokens of a sequence, at most."
 )
 @click.option(
@@ -46,6 +49,7 @@ def trace(
     model: str | None,
     text: Path | None,
     tokens: Path | None,
+    images: Path | None,
     length: int,
     context: int,
     device: str | None,
@@ -54,24 +58,30 @@ def trace(
 ) -> int:
     """Run the network MODEL on a text and measure every layer beside what the theorems say.
 
-    MODEL is a Hugging Face folder or hub id (Mamba; of Mamba-2, Falcon-Mamba and Jamba the residual stream only), or a file or
-    folder with mamba-ssm's names of tensors; without MODEL the shipped one. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
+    MODEL is a Hugging Face folder or hub id (Mamba; of Mamba-2, Falcon-Mamba and Jamba the residual stream only; vision models
+    with --images), or a file or folder with mamba-ssm's names of tensors; without MODEL the shipped one. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
     """
-    if text is not None and tokens is not None:
-        raise FormatError("a trace reads --text or --tokens", "both", "trace", "Leave one out.")
+    given = {"--text": text, "--tokens": tokens, "--images": images}
+    named = [option for option, file in given.items() if file is not None]
+    if len(named) > 1:
+        raise FormatError(
+            "a trace reads one of --text, --tokens and --images", ", ".join(named), "trace", "Choose one."
+        )
     from s6flow.api.traces import trace as traced
     from s6flow.numeric.experiments import shipped_checkpoint
     from s6flow.numeric.trace import TraceError
-    from s6flow.numeric.trace.inputs import load_network, text_tokens, token_file
+    from s6flow.numeric.trace.inputs import image_file, load_network, text_tokens, token_file
     from s6flow.numeric.weights.locate import input_files
 
     if model is None:
         model = str(shipped_checkpoint())
         say_note("No MODEL: the shipped checkpoint trained without a constraint, on bytes.")
     if path is not None and path != STDOUT:
-        read = {"--text": [text] if text else [], "--tokens": [tokens] if tokens else []}
+        read = {option: [file] if file else [] for option, file in given.items()}
         refuse_clashes({"--json": [path]}, {"MODEL": list(input_files(model)), **read})
-    if tokens is not None:
+    if images is not None:
+        ids, said = image_file(images), list[str]()
+    elif tokens is not None:
         ids, said = token_file(tokens, length), list[str]()
     else:
         ids, said = text_tokens(model, text, length)

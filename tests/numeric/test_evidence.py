@@ -39,6 +39,7 @@ def test_only_results_are_declared_to_await_renewal() -> None:
 def test_every_committed_result_is_in_the_table() -> None:
     there = {ROOT / "proofs" / "nightly.json", *ROOT.glob("benchmarks/results/*.json")}
     there |= set(ROOT.glob("numeric/experiments/results/*.json"))
+    there |= {ROOT / "numeric" / "zoo" / "zoo.json", ROOT / "numeric" / "networks" / "traces.json"}
     assert there == set(evidence.committed())
     with pytest.raises(FormatError, match="table of evidence"):
         evidence.evidence_of(ROOT / "benchmarks" / "results" / "unknown.json")

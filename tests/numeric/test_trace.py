@@ -30,6 +30,7 @@ from s6flow.proofs.registry import REGISTRY  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("alone")
 BATCH, LENGTH, WIDTH, STATES, VOCABULARY = 4, 24, 16, 4, 11
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 FORMATS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -142,13 +143,15 @@ def plain(mixer: Any, row: dict[str, np.ndarray], context: int) -> dict[str, flo
         "rms_after": np.median(np.sqrt((after**2).mean(-1))),
         "ratio": np.median(np.linalg.norm(update, axis=-1) / norm),
         "turn": np.median(np.arccos(cosine)),
+        "sideways": np.median(np.sqrt(((update - (x * update).sum(-1, keepdims=True) / norm[..., None] ** 2 * x) ** 2).mean(-1))),
         "alignment": np.median((x * update).sum(-1) / norm / np.linalg.norm(update, axis=-1)),
         "top": np.median((x**2).max(-1) / norm**2),
         "participation": np.median(norm**4 / (x**4).sum(-1)),
         "stream_max": np.abs(x).max(), "update_max": np.abs(update).max(),
         "u_max": np.abs(u).max(), "step_max": step.max(), "h_max": np.abs(h).max(), "y_max": np.abs(y).max(),
         "full_max": full.max(), "half_full": (full > 0.5).mean(),
-        **{f"life_{key}": np.quantile(ages, q, method="inverted_cdf") for key, q in (("q05", 0.05), ("median", 0.5), ("q95", 0.95))},
+        **{f"full_{key}": np.ceil(512 * np.quantile(full, q, method="inverted_cdf")) / 512 for key, q in QUANTILES.items()},
+        **{f"life_{key}": np.quantile(ages, q, method="inverted_cdf") for key, q in QUANTILES.items()},
         "life_predicted": np.median(lives), "unsaturated": (lives > context).mean(),
         **{f"rounds_{key}": (torch.from_numpy(gates).to(dtype) == 1).double().mean().item() for key, dtype in FORMATS.items()},
         "own_positive": (own > 0).mean(), "own_mean": own.mean(),
@@ -735,7 +738,7 @@ def test_bad_files_are_one_line(command: Any, stack: Path, tmp_path: Path) -> No
         ((stack, "--tokens", two), "one array"),
         ((stack, "--tokens", high), "0..255; got 256"),
         ((stack, "--tokens", stack), "npz file of token ids"),
-        ((stack, "--tokens", high, "--text", high), "--text or --tokens"),
+        ((stack, "--tokens", high, "--text", high), "one of --text, --tokens and --images"),
         ((tmp_path / "scans.safetensors",), "backbone.embedding.weight"),
         ((tmp_path / "wrong.safetensors",), "needs backbone.norm_f.weight of shape (16,); got (3,)"),
         ((tmp_path / "nothing",), "nothing"),

@@ -233,3 +233,180 @@ def test_rates_are_typeset_without_doubt() -> None:
     assert r"\sqrt{\frac{1 - \kappa_{l}}{2 \delta_0 t \left|{\mu}\right|}}" in rates
     assert r"\frac{1}{\sqrt[3]{3 \mu (T-t) \left|{s}\right|}}" in rates
     assert not any(r"\sqrt{2}" in rate or "3^{" in rate for rate in rates)
+
+
+def test_one_orbit_has_the_three_ends() -> None:
+    data = shown("orbits")
+    assert data["fate"].tolist() == [0, 1, 1, 2]
+    matrix = np.asarray(parameters("orbits")["form"])
+    size = np.linalg.norm(data["start"], axis=1)
+    forms = np.einsum("kd,de,ke->k", data["start"], matrix, data["start"]) / size**2
+    assert (np.sign(forms) == [-1, 1, -1, 1]).all()
+    assert len(data["zero"]) == 3
+    assert (size[1], size[2]) == (pytest.approx(0.55, rel=0.1), pytest.approx(1.15, rel=0.1))
+    assert size[1] < data["zero"][1] < size[2]  # two tokens come from both sides to the same zero
+    ends = np.linalg.norm(data["x"][1:3, -1], axis=1)
+    assert ends == pytest.approx([data["zero"][1]] * 2, rel=2e-3)
+    dying = np.linalg.norm(data["x"][0], axis=1)
+    late = data["t"][0] > 1e5
+    delta = np.logaddexp(0, -3.0)  # of the channel with the smallest step, mu = -0.6
+    assert float(data["constant"]) == pytest.approx(1 / (2 * 0.6 * delta), rel=1e-12)
+    assert data["t"][0][late] * dying[late] ** 2 == pytest.approx(
+        np.full(late.sum(), float(data["constant"])), rel=0.05
+    )
+    assert np.isfinite(data["blow_up_time"]).tolist() == [False, False, False, True]
+
+
+def test_every_entry_of_a_token_moves_one_way() -> None:
+    data = shown("orbits")
+    for path, sign in zip(data["x"], (-1, 1, -1, 1), strict=True):
+        sizes = np.abs(path)
+        assert (sign * np.diff(sizes, axis=0) >= -1e-7 * sizes[1:] - 1e-9).all()  # below it the integrator is content
+        assert (path > -1e-9).all()
+
+
+def test_orbit_is_that_of_the_steps_alone() -> None:
+    """ln|x_d| grows at the rate Delta_d along the orbit, by its neighbours' differences."""
+    from s6flow.paper_figures.drawings import orbits
+
+    whole, p = orbits.orbit(), orbits.PARAMETERS
+    middle = np.sqrt(whole[1:] * whole[:-1])
+    steps = np.logaddexp(0, middle @ np.asarray(p["S_Delta"]).T + p["b"])
+    slopes = np.diff(np.log(whole), axis=0)
+    near = np.diff(np.log(np.linalg.norm(whole, axis=1))) < 0.1
+    ratio, expected = slopes / slopes[:, :1], steps / steps[:, :1]
+    assert near.sum() > 10
+    assert ratio[near] == pytest.approx(expected[near], rel=0.02)
+
+
+def test_shares_obey_the_replicator_and_end_where_they_must() -> None:
+    """Against the generated replicator, which the figure does not use."""
+    from s6flow.paper_figures.drawings import competition
+    from s6flow.symbolic import forms as fm
+    from s6flow.symbolic.codegen.lower import lower_program
+    from s6flow.symbolic.codegen.module import generate
+
+    data, p = shown("competition"), competition.PARAMETERS
+    velocity = generate(lower_program("share_velocity", {"velocity": fm.replicator()}, "theory-15", "p_d'"))
+    assert data["step"] == pytest.approx(np.logaddexp(0, p["grows"]["b"]), rel=1e-12)
+    for name in ("grows", "sinks", "cycle"):
+        case, points = p[name], competition.lattice()
+        x = np.sqrt(points)
+        pace = np.logaddexp(0, case["cyclic"] * x @ competition._CYCLIC.T + np.asarray(case["b"]))
+        inputs = {"p": points, "pace": pace, "form": points @ np.asarray(case["mu"])}
+        expected = velocity(*(inputs[key] for key in velocity.inputs))
+        own = competition.rates(case, x)
+        found = 2 * points * (own - (points * own).sum(axis=1, keepdims=True))
+        assert found == pytest.approx(np.asarray(expected), rel=1e-9, abs=1e-12)
+    assert data["grows"].sum(axis=2) == pytest.approx(np.ones(data["grows"].shape[:2]))
+    assert (data["grows"][:, -1, 2] > 0.999).all()  # the largest step
+    assert (np.diff(data["grows"] @ data["step"], axis=1) > -1e-9).all()  # Fisher
+    assert set(data["sinks_end"]) == {0, 1}
+    end = data["sinks"][:, -1]
+    assert (end[data["sinks_end"] == 0, 0] > 0.999).all()  # mu_1 < 0 and the smallest step
+    assert np.abs(end[data["sinks_end"] == 1] @ p["sinks"]["mu"]).max() < 1e-3
+    assert end[data["sinks_end"] == 1].max() < 0.9
+
+
+def test_a_sink_attracts_at_the_rate_of_theory_16() -> None:
+    from s6flow.paper_figures.drawings import competition
+
+    case = competition.PARAMETERS["sinks"]
+    times = np.linspace(0.0, 12.0, 121)
+    p = competition.shares(case, np.array([[0.98, 0.01, 0.01]]), times)[0]
+    delta = np.logaddexp(0, case["b"])
+    slopes = np.diff(np.log(p[-2:, 1:]), axis=0)[0] / (times[-1] - times[-2])
+    assert slopes == pytest.approx(-2 * case["mu"][0] * (delta[0] - delta[1:]), rel=1e-2)
+
+
+def test_the_cycle_has_no_limit_and_slows_down() -> None:
+    data = shown("competition")
+    lead = data["cycle"].argmax(axis=1)
+    changes = np.flatnonzero(np.diff(lead))
+    assert len(changes) > 20
+    assert set(np.diff(lead)[changes] % 3) == {int(np.diff(lead)[changes][0] % 3)}  # always to the same side
+    dwell = np.diff(data["t"][changes])
+    assert (dwell[-5:] > 1.1 * dwell[-6:-1]).all()
+    assert data["cycle"][-1].max() > 0.99
+
+
+def test_depth_and_states_show_what_the_traces_say() -> None:
+    from s6flow.numeric.networks import read
+
+    depth, states, traces = shown("depth"), shown("states"), read()
+    assert depth["network"].tolist() == states["network"].tolist() == list(traces)
+    for place, row in enumerate(traces.values()):
+        for at, layer in enumerate(row["layers"]):
+            assert depth["ratio"][place, at] == layer["numbers"]["ratio"]
+            assert states["full_max"][place, at] == layer["numbers"]["full_max"]
+            told = {check["name"]: check for check in layer["checks"]}
+            assert states["share"][2, place, at] == told["h"]["share"]
+        count = len(row["layers"])
+        assert np.isnan(depth["rms"][place, count:]).all()
+        assert (depth["rms_after"][place, :count] <= depth["seen"][place, :count]).all()
+        assert (depth["seen"][place, :count] <= depth["bound"][place, :count]).all()
+    assert np.nanmax(states["full_max"]) <= 1 + 1e-9
+    assert (states["full_q95"] <= np.ceil(512 * states["full_max"]) / 512)[np.isfinite(states["full_max"])].all()
+
+
+def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 24 layers that grows linearly beside the committed ones: its exponent is in the legend and the caption."""
+    import copy
+
+    import matplotlib as mpl
+    import matplotlib.style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from s6flow.numeric.networks import read
+    from s6flow.numeric.trace import fitted
+    from s6flow.paper_figures import layout
+    from s6flow.paper_figures.drawings import depth, states
+    from s6flow.paper_figures.figure import Canvas
+    from s6flow.paper_figures.render import STYLE
+
+    traces = read()
+    deep = copy.deepcopy(traces["mixed"])
+    deep["layers"] = [copy.deepcopy(deep["layers"][place % 4]) for place in range(48)]
+    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal(49))
+    for place, layer in enumerate(deep["layers"]):
+        change = {"rms": place + 1.0, "rms_after": (place + 2) * noise[place], "turn": noise[-1 - place] / (place + 1)}
+        layer["numbers"] |= {**change, "ratio": 1 / (place + 1)}
+    for name, key, expected in (("growth", "rms_after", 1.0), ("turning", "turn", -1.0)):
+        fit = fitted([layer["numbers"][key] for layer in deep["layers"]], expected)
+        deep[name] = {"exponent": fit.exponent, "low": fit.low, "high": fit.high, "verdict": fit.verdict}
+    for drawing in (depth, states):
+        monkeypatch.setattr(drawing, "read", lambda: {**traces, "deep": deep})
+        data = drawing.data()
+        with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}):
+            canvas = Canvas(figsize=drawing.SIZE)
+            FigureCanvasAgg(canvas)
+            drawing.draw(canvas, data)
+            canvas.draw_without_rendering()
+        assert layout.defects(canvas) == []
+        if drawing is depth:
+            assert data["growth"][-1, 0] == pytest.approx(1, abs=0.15)
+            assert "deep growth" in drawing.caption(data)
+            shown_texts = [text.get_text() for text, _ in layout.texts(canvas)]
+            assert any(text.startswith("deep: 48 layers, exponent") for text in shown_texts)
+
+
+def test_memory_spectra_are_those_of_the_zoo_and_of_layers_drawn_anew() -> None:
+    import json
+
+    from s6flow.numeric.experiments import shipped_checkpoint
+    from s6flow.numeric.health import diagnose
+    from s6flow.numeric.health.numbers import QUANTILES
+    from s6flow.numeric.zoo import ZOO
+
+    data = shown("memory")
+    zoo = json.loads(ZOO.read_text())["checkpoints"]
+    assert len(data["life"]) == sum(len(row["layers"]) for row in zoo)
+    assert (np.diff(data["life"], axis=1) >= 0).all()
+    assert (np.diff(data["untrained"], axis=1) >= 0).all()
+    mine = data["checkpoint"] == "shipped: mixed"
+    for place, layer in enumerate(diagnose(str(shipped_checkpoint("mixed"))).layers):
+        for values, numbers in ((data["life"], layer.numbers), (data["untrained"], layer.untrained)):
+            expected = [numbers[f"half_life_{name}"] for name in QUANTILES]
+            assert values[mine][place] == pytest.approx(expected, rel=1e-3)
+    dead = data["dead"].astype(bool)
+    assert {name.split("/")[1] for name in data["checkpoint"][dead]} == {"CryptoMamba"}

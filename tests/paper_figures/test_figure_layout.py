@@ -19,7 +19,17 @@ from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.status import status
 
 #: Figures whose data are committed or quickly read; those of the others take longer to compute.
-QUICK = ("training", "performance", "table-of-rates", "theorem-graph", "overview")
+QUICK = (
+    "training",
+    "performance",
+    "table-of-rates",
+    "theorem-graph",
+    "overview",
+    "competition",
+    "depth",
+    "states",
+    "memory",
+)
 SLOW = tuple(name for name in FIGURES if name not in QUICK)
 
 

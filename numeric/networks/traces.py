@@ -1,0 +1,136 @@
+"""Traces of trained networks as committed evidence, one file for all.
+
+    python -m s6flow.numeric.networks --text LICENSE --length 1024 NAME=CHECKPOINT ...
+
+runs `trace` on each network and writes `traces.json`: name -> the trace's document with its provenance, and the largest |update|/|x| of a flow (command, code, date,
+device, versions, text, weights). The file is written whole after each network. With --add what it holds is kept, and of the
+networks named those that this very code has traced: so a run that was cut off goes on, and networks may be traced on
+different machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import math
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s6flow.errors import FormatError, S6FlowError
+from s6flow.files import write_atomic
+from s6flow.numeric.evidence import evidence_of
+from s6flow.numeric.health.diagnosis import CONTEXT
+from s6flow.numeric.networks import SCHEMA, TRACES, read
+from s6flow.numeric.trace import CONTINUOUS
+from s6flow.numeric.trace.inputs import load_network, text_tokens
+from s6flow.numeric.trace.run import trace
+from s6flow.numeric.weights.memory import MemoryStore
+from s6flow.numeric.zoo.audits import weights_digest
+
+__all__ = ["entry", "main", "written"]
+
+#: Significant digits that are kept, so that the file stays the same where arithmetic differs in the last ones.
+_DIGITS = 6
+_PACKAGES = ("s6flow", "numpy", "torch", "mamba-ssm", "transformers")
+
+
+def entry(source: str, text: Path, length: int, device: str | None, command: str) -> dict[str, Any]:
+    """Trace and provenance of one network on a text.
+
+    Args:
+        source: as `load_network` takes it; no path of it is kept.
+        text: a file. length: tokens of it, at most.
+        device: where to run; the processor by default.
+        command: that was given, without paths.
+    Raises: as `trace`, `load_network` and `text_tokens`.
+    """
+    ids, said = text_tokens(source, text, length)
+    network = load_network(source)
+    found = trace(network, ids, device=device, source=type(network).__name__, context=CONTEXT)
+    content = text.read_bytes()
+    provenance = {
+        "command": command,
+        "code": evidence_of(TRACES).digest(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "device": torch.cuda.get_device_name() if found.device.startswith("cuda") else f"cpu ({platform.machine()})",
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "text": {"name": text.name, "sha256": hashlib.sha256(content).hexdigest(), "notes": said},
+        "weights": weights_digest(MemoryStore(network)),
+    }
+    return {"provenance": provenance, "continuous_below": CONTINUOUS.value, **_rounded(found.document())}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else value
+
+
+def written(traces: Mapping[str, Any]) -> str:
+    """The file's text: one line a network."""
+    rows = (f"  {json.dumps(name)}: {json.dumps(row, allow_nan=False)}" for name, row in traces.items())
+    return f'{{\n "schema": "{SCHEMA}",\n "traces": {{\n' + ",\n".join(rows) + "\n }\n}\n"
+
+
+def _named(word: str) -> tuple[str, str]:
+    name, equals, source = word.partition("=")
+    if not (name and equals and source):
+        raise FormatError("a network is given as NAME=CHECKPOINT", word, "networks")
+    return name, source
+
+
+def main(arguments: list[str]) -> int:
+    """Trace the networks that are named and write the file after each."""
+    parser = argparse.ArgumentParser(
+        prog="python -m s6flow.numeric.networks", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("networks", nargs="+", metavar="NAME=CHECKPOINT", help="a path, or a hub id of Hugging Face")
+    parser.add_argument("--out", type=Path, default=TRACES)
+    parser.add_argument("--text", type=Path, required=True, help="a file to read")
+    parser.add_argument("--length", type=int, default=1024, help="tokens of it, at most; bytes without a tokenizer")
+    parser.add_argument("--device", help="cpu or cuda")
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="keep what the file holds; trace what is not in it, or was traced by other code",
+    )
+    given = parser.parse_args(arguments)
+    try:
+        networks = dict(_named(word) for word in given.networks)
+        traces = read(given.out) if given.add and given.out.exists() else {}
+        for name, source in networks.items():
+            if traces.get(name, {}).get("provenance", {}).get("code") == evidence_of(TRACES).digest():
+                print(f"{name}: kept")
+                continue
+            traces[name] = entry(source, given.text, given.length, given.device, _command(given, name, source))
+            write_atomic(given.out, written(traces))
+            print(f"{name}: {len(traces[name]['layers'])} layers", flush=True)
+    except S6FlowError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _command(given: argparse.Namespace, name: str, source: str) -> str:
+    """What makes this trace, with names in place of paths."""
+    device = ["--device", given.device] if given.device else []
+    words = ["--text", given.text.name, "--length", str(given.length), *device, "--add", f"{name}={Path(source).name}"]
+    return shlex.join(["python", "-m", "s6flow.numeric.networks", *words])

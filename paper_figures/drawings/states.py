@@ -1,0 +1,130 @@
+"""States of trained networks over their bounds, layer by layer, from committed traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from s6flow.numeric.networks import read
+from s6flow.paper_figures import palette
+from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.drawings.depth import style
+from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
+from s6flow.paper_figures.freshness import awaiting
+from s6flow.paper_figures.theory import cited
+
+SIZE = (6.8, 2.9)
+#: Numbers of a layer, of the table `numeric.trace.NUMBERS`, and checks of it by name: largest measured over the bound.
+SHOWN = ("full_q05", "full_median", "full_q95", "full_max")
+CHECKS = ("u", "step", "h", "y", "update")
+SEEN = ("step, for inputs as seen", "h, for inputs as seen", "y, for inputs as seen")
+PARAMETERS: dict[str, Any] = {"numbers": list(SHOWN), "checks": [*CHECKS, *SEEN]}
+_LETTERS = {"u": "$u$", "step": r"$\Delta$", "h": "$h$", "y": "$y$", "update": "update"}
+
+
+def data() -> Data:
+    """Shares of bounds by network and layer, NaN where a layer's scan was not traced or not judged.
+
+    Raises: FigureUnavailable: no trace of a scan is there.
+    """
+    traces = {name: row for name, row in read().items() if any(layer["numbers"]["full_max"] for layer in row["layers"])}
+    if not traces:
+        raise FigureUnavailable(
+            "figure states needs traces of networks", remedy="Run python -m s6flow.numeric.networks."
+        )
+    deepest = max(len(row["layers"]) for row in traces.values())
+    shape = (len(traces), deepest)
+    numbers = {name: np.full(shape, np.nan) for name in SHOWN}
+    shares = {name: np.full(shape, np.nan) for name in (*CHECKS, *SEEN)}
+    for place, row in enumerate(traces.values()):
+        for depth, layer in enumerate(row["layers"]):
+            told = {check["name"]: check["share"] for check in layer["checks"] if check["verdict"] != "NOT JUDGED"}
+            for found, values in ((numbers, layer["numbers"]), (shares, told)):
+                for name, array in found.items():
+                    array[place, depth] = np.nan if values.get(name) is None else values[name]
+    return as_data(
+        network=list(traces),
+        layers=[len(row["layers"]) for row in traces.values()],
+        text=[row["provenance"]["text"]["name"] for row in traces.values()],
+        tokens=[row["batch"] * row["length"] for row in traces.values()],
+        **numbers,
+        share=np.stack([shares[name] for name in CHECKS]),
+        share_seen=np.stack([shares[name] for name in SEEN]),
+    )
+
+
+def draw(canvas: Canvas, data: Data) -> None:
+    """(a) states over the bound of the inputs and steps that they saw, (b) all numbers over bounds from weights."""
+    left, right = canvas.subplots(1, 2, width_ratios=(1.25, 1))
+    _states(left, data)
+    _shares(right, data)
+    canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def _states(ax: Axes, data: Data) -> None:
+    """Every network's layers side by side: median, the middle 90 per cent, and the largest."""
+    count, deepest = data["full_max"].shape
+    width = 0.7 / count
+    for place, name in enumerate(data["network"].tolist()):
+        colour = style(place)["color"]
+        x = np.arange(1, deepest + 1) + (place - (count - 1) / 2) * width
+        low, high = data["full_q05"][place], data["full_q95"][place]
+        ax.vlines(x, low, high, color=colour, lw=min(2.5, 60 * width / deepest + 0.6), alpha=0.55)
+        ax.plot(x, data["full_median"][place], ls="", marker="_", color=colour, ms=4)
+        ax.plot(x, data["full_max"][place], ls="", marker="o", color=colour, ms=2.6, mfc="white", mew=0.7, label=name)
+    ax.axhline(1.0, color="black", **palette.BOUND)
+    palette.keys(ax, ("bound", {"color": "black", **palette.BOUND}))
+    palette.keys(
+        ax,
+        ("largest", {"ls": "", "marker": "o", "mfc": "white", "mec": "black"}),
+        ("median", {"ls": "", "marker": "_", "color": "black"}),
+    )
+    palette.keys(ax, ("middle 90 per cent", {"color": "black", "lw": 2.5, "alpha": 0.55}))
+    ax.set_ylim(0, 1.08)
+    ax.set_xlim(0.4, deepest + 0.6)
+    step = max(1, deepest // 8)
+    ax.set_xticks(range(step, deepest + 1, step))
+    ax.grid(axis="x", visible=False)
+    ax.set_xlabel("layer")
+    ax.set_ylabel("largest $|h|$ of a state over its bound")
+    palette.panel(ax, "a", "states over the bound of what they saw")
+
+
+def _shares(ax: Axes, data: Data) -> None:
+    """One column a number: layers of all networks, over bounds from weights and over those for inputs as seen."""
+    rng = np.linspace(-0.28, 0.28, data["full_max"].shape[1])
+    seen = {name.partition(",")[0]: values for name, values in zip(SEEN, data["share_seen"], strict=True)}
+    for column, (name, values) in enumerate(zip(CHECKS, data["share"], strict=True)):
+        for place, row in enumerate(values):
+            ax.semilogy(column + rng, row, ls="", marker="o", ms=2.2, color=style(place)["color"])
+            if name in seen:
+                ax.plot(
+                    column + rng, seen[name][place], ls="", marker="+", ms=3.2, mew=0.7, color=style(place)["color"]
+                )
+    ax.axhline(1.0, color="black", **palette.BOUND)
+    ax.set_xticks(range(len(CHECKS)), [_LETTERS[name] for name in CHECKS])
+    ax.set_ylim(None, 3)
+    ax.minorticks_off()
+    ax.grid(axis="x", visible=False)
+    ax.plot([], [], ls="", marker="o", color="black", ms=2.2, label="bound from weights")
+    ax.plot([], [], ls="", marker="+", color="black", ms=3.2, label="for inputs as seen")
+    ax.legend(loc="lower left")
+    ax.set_ylabel("largest measured over its bound")
+    palette.panel(ax, "b", "every layer over its bounds")
+
+
+def caption(data: Data) -> str:
+    """What is seen."""
+    medians = data["full_median"][np.isfinite(data["full_median"])]
+    tokens = ", ".join(f"{count:,}" for count in sorted(set(data["tokens"].tolist())))
+    return (
+        f"{len(data['network'])} trained networks on {tokens} tokens of `{'`, `'.join(dict.fromkeys(data['text'].tolist()))}` (committed traces). "
+        f"(a) The largest size of each state (a channel's, for one decay rate) over the bound of theorem `state-bound` for the "
+        f"inputs and steps that it saw; states are rounded up to 1/512. No state exceeds it: the largest share is {np.nanmax(data['full_max']):.4f}, "
+        f"medians of layers are {medians.min():.2f} to {medians.max():.2f}. Equality needs constant inputs and steps. (b) Each layer's "
+        f"largest input $u$, step $\\Delta$, state $h$, output $y$ and update over its bound from weights alone (dots), and for inputs "
+        f"as large as those seen (crosses): largest {np.nanmax(data['share']):.2g} and {np.nanmax(data['share_seen']):.2g}. "
+        f"Theorems: {cited('states')}." + awaiting(FIGURES["states"])
+    )
