@@ -36,7 +36,7 @@ TESTS = (
     "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/properties", "tests/quality/test_controls.py",
     "tests/quality/test_shapes.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_step_control.py",
 )  # fmt: skip
-OUT = ROOT / "out" / "mutation"
+OUT = ROOT / "out" / os.environ.get("O", "mutation")
 RESULTS = OUT / "results.jsonl"
 
 
@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each file")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds of tests a mutant, cheapest first")
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
     parser.add_argument("--survivors", action="store_true", help="survivors only, after new tests")
     parser.add_argument("--write", action="store_true", help="only write the report")
@@ -143,8 +144,8 @@ def main() -> int:
             stream.write(json.dumps(row | outcome) + "\n")
 
     os.chdir(ROOT)
-    tests = [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
-    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again)
+    tests = os.environ["T"].split() if "T" in os.environ else [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
+    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget)
     pytest.main([*tests, *OPTIONS], plugins=[campaign])
     print(dict(counts))
     return 0
