@@ -48,7 +48,7 @@ HEAVY = ("torch", "safetensors.torch", "transformers.models.mamba.modeling_mamba
 #: A test that takes more CPU seconds under the tracer is no use here.
 SLOW = 15.0
 #: Tests that run before there is any fork.
-WARM = 30
+WARM = 8
 _CACHE = type(cache(len))
 #: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders.
 OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
