@@ -18,7 +18,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
@@ -44,7 +43,14 @@ KILLERS = 6
 PATIENCE, LEAST = 6.0, 5.0
 MEMORY = 6 << 30
 #: What tests import when they run: it is imported once, and not in the time of a test.
-HEAVY = ("torch", "safetensors.torch", "transformers.models.mamba.modeling_mamba", "pandas", "matplotlib.pyplot", "numba")
+HEAVY = (
+    "torch",
+    "safetensors.torch",
+    "transformers.models.mamba.modeling_mamba",
+    "pandas",
+    "matplotlib.pyplot",
+    "numba",
+)
 #: A test that takes more CPU seconds under the tracer is no use here.
 SLOW = 15.0
 #: Tests that run before there is any fork.
@@ -69,7 +75,14 @@ class Campaign:
 
     def __init__(self, mutants: list[Mutant], files: list[str], reach: Path, done: Callable[[Mutant, Outcome], None],
                  jobs: int = 2, again: bool = False, budget: float = 30.0) -> None:  # fmt: skip
-        self.mutants, self.reach, self.done, self.jobs, self.again, self.budget = mutants, reach, done, jobs, again, budget
+        self.mutants, self.reach, self.done, self.jobs, self.again, self.budget = (
+            mutants,
+            reach,
+            done,
+            jobs,
+            again,
+            budget,
+        )
         self.sources = {name: (ROOT / name).read_text() for name in files}
         self.names = {str(PACKAGE / name): name for name in files}
         self.hits: set[tuple[str, int]] = set()
@@ -324,10 +337,11 @@ def _fork(task: Callable[[], Outcome]) -> tuple[int, int]:
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
         with open(there, "w") as pipe:
-            pipe.write(json.dumps(task()))
-    except BaseException:
-        if os.environ.get("MUTATION_DEBUG"):
-            Path(os.environ["MUTATION_DEBUG"]).open("a").write(traceback.format_exc())
+            try:
+                outcome = task()
+            except BaseException as error:  # of this file, not of a test: it decides nothing
+                outcome = {"state": "broken", "by": repr(error)}
+            pipe.write(json.dumps(outcome))
     finally:
         os._exit(1)
 

@@ -98,9 +98,9 @@ def markdown(report: dict[str, Any]) -> str:
         "Printed by `make mutation` from `report.json`: do not edit.",
         "",
         f"{span} {total['mutants']:,} mutants of the code that decides were tried on {report['date']} (commit {report['commit'][:12]}, "
-        f"seed {report['seed']}). {percent(rates, 'killed_of_all')} were killed; of those that some test could tell from the code, "
-        f"{percent(rates, 'killed_of_judged')}. Intervals are Clopper's and Pearson's, 95 %"
-        + (", as of a sample from all mutants that could be written." if whole else "."),
+        f"seed {report['seed']}, the same share of every file). {percent(rates, 'killed_of_all')} were killed; without those that no test can tell "
+        f"from the code, {percent(rates, 'killed_of_judged')}. "
+        + ("" if whole else "In brackets Clopper's and Pearson's interval, 95 %, for all of them."),
         "",
         *report["notes"],
         "",
@@ -117,8 +117,8 @@ def markdown(report: dict[str, Any]) -> str:
     module = ""
     for row in report["survivors"]:
         if row["module"] != module:
+            lines += ["", f"`{row['module']}`", ""] if module else [f"`{row['module']}`", ""]
             module = row["module"]
-            lines += [f"`{module}`", ""]
         why = row["why"] or "no reason found: a test is missing"
         lines.append(f"- line {row['line']}: `{row['before']}` as `{row['after']}`: {why}.")
     return "\n".join(lines) + "\n"
