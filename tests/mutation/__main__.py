@@ -109,7 +109,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds of tests a mutant, cheapest first")
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
-    parser.add_argument("--survivors", action="store_true", help="survivors only, after new tests")
+    parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
+    parser.add_argument("--known", action="store_true", help="no new tests: only those whose reach has been measured")
     parser.add_argument("--write", action="store_true", help="only write the report")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def main() -> int:
         return 0
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     states = {} if options.again else {key: row["state"] for key, row in kept().items()}
-    due = ("survived", "unreached") if options.survivors else (None,)
+    due = (None, "survived", "unreached") if options.survivors else (None,)
     places = drawn(
         [name for name in files() if not options.parts or any(part in name for part in options.parts)], options.seed
     )
@@ -146,6 +147,7 @@ def main() -> int:
     os.chdir(ROOT)
     tests = [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget)
+    campaign.known = options.known
     pytest.main([*tests, *OPTIONS], plugins=[campaign])
     print(dict(counts))
     return 0

@@ -88,6 +88,7 @@ class Campaign:
         self.hits: set[tuple[str, int]] = set()
         self.killers: list[str] = []
         self.caches: list[Any] = []
+        self.known = False
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
             sys.meta_path.insert(0, Loader(name, probed(source, name, str(PACKAGE / name))))
@@ -129,6 +130,8 @@ class Campaign:
         Some run here: what they leave in the caches of modules that are not mutated makes every fork cheaper.
         """
         table = json.loads(self.reach.read_text()) if self.reach.exists() and not self.again else {}
+        if self.known:
+            self.items = {name: item for name, item in self.items.items() if name in table}
         signal.signal(signal.SIGPROF, _slow)
         due = [name for name in self.items if name not in table]
         for name in due[:: max(1, len(due) // WARM)] or _cheapest(table, set(self.items)):
