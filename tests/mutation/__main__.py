@@ -48,6 +48,11 @@ def files() -> list[str]:
     return [name for name in names if not name.startswith(ASIDE)]
 
 
+def test_files() -> list[str]:
+    """The files and folders of the judges."""
+    return [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
+
+
 def drawn(names: list[str], seed: int) -> dict[Mutant, float]:
     """Every mutant, with the share of its file's that comes before it."""
     places = {}
@@ -72,15 +77,23 @@ def write(names: list[str], seed: int) -> None:
         row = known.get((one.module, one.key))
         if row is not None:
             rows.append(row | {"line": one.line})
-    facts = {
+    facts: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip(),
         "versions": {"python": platform.python_version(), "pytest": pytest.__version__},
         "seed": seed,
-        "notes": NOTES,
+        "notes": list(NOTES),
     }
+    table = json.loads((OUT / "reach.json").read_text())
+    judges = {name for name, row in table.items() if row["state"] == "survived"}
+    files_of = {name.partition("::")[0] for name in judges}
+    absent = [name for name in test_files() if not any(one == name or one.startswith(name + "/") for one in files_of)]
+    facts["notes"] += [
+        "",
+        f"Judges were {len(judges):,} tests" + (f"; none of {', '.join(absent)}." if absent else "."),
+    ]
     sizes = {name: sum(one.module == name for one in places) for name in names}
     report = document(rows, sizes, facts)
     REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
@@ -145,7 +158,7 @@ def main() -> int:
             stream.write(json.dumps(row | outcome) + "\n")
 
     os.chdir(ROOT)
-    tests = [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
+    tests = test_files()
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget)
     campaign.known = options.known
     pytest.main([*tests, *OPTIONS], plugins=[campaign])
