@@ -69,7 +69,7 @@ def kept() -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["module"], row["key"]): row for row in map(json.loads, lines) if row["state"] != "broken"}
 
 
-def write(names: list[str], seed: int) -> None:
+def write(names: list[str], seed: int, budget: float) -> None:
     """The report on what was tried of the present mutants."""
     known, places = kept(), drawn(names, seed)
     rows = []
@@ -84,7 +84,7 @@ def write(names: list[str], seed: int) -> None:
         ).stdout.strip(),
         "versions": {"python": platform.python_version(), "pytest": pytest.__version__},
         "seed": seed,
-        "notes": list(NOTES),
+        "notes": [line.replace("{budget:g}", f"{budget:g}") for line in NOTES],
     }
     table = json.loads((OUT / "reach.json").read_text())
     judges = {name for name, row in table.items() if row["state"] == "survived"}
@@ -106,7 +106,7 @@ NOTES = [
     "by ten), one sign, operator, condition, extremum or truth value. Left out are messages, annotations and documentation, which decide nothing, flags "
     "that guard the programmer (`strict=` of zip, options of a dataclass), and the Triton backend, which needs a GPU.",
     "",
-    "Every mutant runs the tests that reach its line, cheapest first, up to a budget of CPU seconds, in a fork of one session of pytest; tests that start "
+    "Every mutant runs the tests that reach its line, cheapest first, up to a budget of CPU seconds (of the last run: {budget:g}), in a fork of one session of pytest; tests that start "
     "other processes, or take more than 15 seconds, are no judges. A hang counts as killed. A line that no such test reaches is a survivor.",
     "",
     "`mutmut` 3 and `cosmic-ray` were considered: the first changes function bodies alone, without the constants of a module and decorated functions, "
@@ -128,7 +128,7 @@ def main() -> int:
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     if options.write:
-        write(files(), options.seed)
+        write(files(), options.seed, options.budget)
         return 0
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     states = {} if options.again else {key: row["state"] for key, row in kept().items()}
