@@ -1,6 +1,6 @@
 """Mutation tests of the code that decides: `make mutation`, or `python -m tests.mutation [PART...]`.
 
-Mutants run in a drawn order that takes the same share of every file, so that what is done at any time is a stratified
+Mutants run in a drawn order that gives every file its share, so that what is done at any time is close to a stratified
 random sample. Outcomes are kept in `out/mutation`, and a second call goes on; an outcome holds as long as the outermost
 statement around its mutant does. `--survivors` tries survivors again, after new tests; `--write` writes the report.
 """

@@ -91,16 +91,22 @@ def markdown(report: dict[str, Any]) -> str:
     """The report for a reader."""
     rates, total = report["rates"], report["total"]
     whole = rates["tried"] == total["mutants"]
-    span = "All" if whole else f"A random sample of {rates['tried']:,} of the"
+    span = "All" if whole else f"The first {rates['tried']:,} of the"
     lines = [
         "# Mutation tests",
         "",
         "Printed by `make mutation` from `report.json`: do not edit.",
         "",
         f"{span} {total['mutants']:,} mutants of the code that decides were tried on {report['date']} (commit {report['commit'][:12]}, "
-        f"seed {report['seed']}, the same share of every file). {percent(rates, 'killed_of_all')} were killed; without those that no test can tell "
+        f"seed {report['seed']}, in a drawn order that gives every file its share). {percent(rates, 'killed_of_all')} were killed; without those that no test can tell "
         f"from the code, {percent(rates, 'killed_of_judged')}. "
-        + ("" if whole else "In brackets Clopper's and Pearson's interval, 95 %, for all of them."),
+        + (
+            ""
+            if whole
+            else "In brackets Clopper's and Pearson's interval, 95 %, as of a simple random sample. "
+            "It is too high by what was cut off unfinished, since survivors take longest, and by tests that were written for survivors of this very sample; "
+            "files with few mutants have none in a small one."
+        ),
         "",
         *report["notes"],
         "",
