@@ -11,7 +11,7 @@ CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test
         proofs/test_dependencies proofs/test_differences proofs/test_refuted symbolic/test_codegen \
         symbolic/test_ends symbolic/test_step_control
 
-.PHONY: demo test quick nightly lint prove figures docs docs-check generated docs-theory bench dist clean
+.PHONY: demo test quick nightly mutation lint prove figures docs docs-check generated docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -40,6 +40,11 @@ nightly: $(VENV)/.test
 	$(PYTEST) -m slow
 	S6FLOW_ANNOTATIONS=1 $(PYTEST)
 	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
+
+# mutants of the code that decides; goes on where it was ended (see tests/mutation/report.md)
+mutation: $(VENV)/.test
+	$(BIN)/python -m tests.mutation
+	$(BIN)/python -m tests.mutation --write
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

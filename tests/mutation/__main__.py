@@ -1,0 +1,170 @@
+"""Mutation tests of the code that decides: `make mutation`, or `python -m tests.mutation [PART...]`.
+
+Mutants run in a drawn order that gives every file its share, so that what is done at any time is close to a stratified
+random sample. Outcomes are kept in `out/mutation`, and a second call goes on; an outcome holds as long as the outermost
+statement around its mutant does. `--survivors` tries survivors again, after new tests; `--write` writes the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.mutation import ROOT
+from tests.mutation.campaign import OPTIONS, Campaign, Outcome
+from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.report import REPORT, document, markdown
+
+#: Folders and files whose mutants are tried, below `numeric`.
+ROOMS = ("audit", "checks", "criteria", "flow", "weights", "thresholds.py")
+#: What needs a GPU to run at all: the tests in tests/gpu are its judges.
+ASIDE = ("numeric/flow/backends/triton",)
+#: The judges: in one process, so without tests that start others.
+TESTS = (
+    "tests/numeric/test_audit*", "tests/numeric/test_compiled*", "tests/numeric/test_flow*", "tests/numeric/test_gpu*",
+    "tests/numeric/test_thresholds*", "tests/numeric/test_weights*", "tests/numeric/test_health.py", "tests/numeric/test_health_families.py", "tests/numeric/test_check_data.py", "tests/numeric/test_fates*", "tests/numeric/test_limits*",
+    "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/properties", "tests/quality/test_controls.py",
+    "tests/quality/test_shapes.py", "tests/proofs/test_certificates.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_step_control.py",
+)  # fmt: skip
+OUT = ROOT / "out" / "mutation"
+RESULTS = OUT / "results.jsonl"
+
+
+def files() -> list[str]:
+    """The files whose mutants are tried, from the root of the repository."""
+    roots = [ROOT / "numeric" / room for room in ROOMS]
+    found = [path for root in roots for path in ([root] if root.is_file() else sorted(root.rglob("*.py")))]
+    names = [path.relative_to(ROOT).as_posix() for path in found]
+    return [name for name in names if not name.startswith(ASIDE)]
+
+
+def test_files() -> list[str]:
+    """The files and folders of the judges."""
+    return [path.relative_to(ROOT).as_posix() for pattern in TESTS for path in sorted(ROOT.glob(pattern))]
+
+
+def drawn(names: list[str], seed: int) -> dict[Mutant, float]:
+    """Every mutant, with the share of its file's that comes before it."""
+    places = {}
+    for name in names:
+        every = mutants((ROOT / name).read_text(), name)
+        random.Random(f"{seed} {name}").shuffle(every)
+        places |= {one: (place + 0.5) / len(every) for place, one in enumerate(every)}
+    return places
+
+
+def kept() -> dict[tuple[str, str], dict[str, Any]]:
+    """The last outcome of each mutant that was tried."""
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    return {(row["module"], row["key"]): row for row in map(json.loads, lines) if row["state"] != "broken"}
+
+
+def write(names: list[str], seed: int, budget: float) -> None:
+    """The report on what was tried of the present mutants."""
+    known, places = kept(), drawn(names, seed)
+    rows = []
+    for one in places:
+        row = known.get((one.module, one.key))
+        if row is not None:
+            rows.append(row | {"line": one.line})
+    facts: dict[str, Any] = {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip(),
+        "versions": {"python": platform.python_version(), "pytest": pytest.__version__},
+        "seed": seed,
+        "notes": [line.replace("{budget:g}", f"{budget:g}") for line in NOTES],
+    }
+    table = json.loads((OUT / "reach.json").read_text())
+    judges = {name for name, row in table.items() if row["state"] == "survived"}
+    files_of = {name.partition("::")[0] for name in judges}
+    absent = [name for name in test_files() if not any(one == name or one.startswith(name + "/") for one in files_of)]
+    facts["notes"] += [
+        "",
+        f"Judges were {len(judges):,} tests" + (f"; none of {', '.join(absent)}." if absent else "."),
+    ]
+    sizes = {name: sum(one.module == name for one in places) for name in names}
+    report = document(rows, sizes, facts)
+    REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    REPORT.with_suffix(".md").write_text(markdown(report))
+    print(json.dumps(report["rates"]))
+
+
+NOTES = [
+    "A mutant changes one comparison (its boundary, and its sense), one number (an integer by one, a float by a factor of two, one of an order of magnitude "
+    "by ten), one sign, operator, condition, extremum or truth value. Left out are messages, annotations and documentation, which decide nothing, flags "
+    "that guard the programmer (`strict=` of zip, options of a dataclass), and the Triton backend, which needs a GPU.",
+    "",
+    "Every mutant runs the tests that reach its line, cheapest first, up to a budget of CPU seconds (of the last run: {budget:g}), in a fork of one session of pytest; tests that start "
+    "other processes, or take more than 15 seconds, are no judges. A hang counts as killed. A line that no such test reaches is a survivor.",
+    "",
+    "`mutmut` 3 and `cosmic-ray` were considered: the first changes function bodies alone, without the constants of a module and decorated functions, "
+    "and takes packages that are links for other ones; the second starts the whole command of tests anew for every mutant, which is half a minute here.",
+]  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="only files whose paths have one of these parts")
+    parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each file")
+    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds of tests a mutant, cheapest first")
+    parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
+    parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
+    parser.add_argument("--known", action="store_true", help="no new tests: only those whose reach has been measured")
+    parser.add_argument("--write", action="store_true", help="only write the report")
+    options = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    if options.write:
+        write(files(), options.seed, options.budget)
+        return 0
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    states = {} if options.again else {key: row["state"] for key, row in kept().items()}
+    due = (None, "survived", "unreached") if options.survivors else (None,)
+    places = drawn(
+        [name for name in files() if not options.parts or any(part in name for part in options.parts)], options.seed
+    )
+    chosen = [
+        one
+        for one in sorted(places, key=places.__getitem__)
+        if places[one] < options.share and states.get((one.module, one.key)) in due
+    ]
+    print(f"{len(chosen)} mutants", flush=True)
+    counts: Counter[str] = Counter()
+
+    def done(one: Mutant, outcome: Outcome) -> None:
+        counts[outcome["state"]] += 1
+        row = {
+            "module": one.module,
+            "key": one.key,
+            "line": one.line,
+            "kind": one.kind,
+            "before": one.before,
+            "after": one.after,
+        }
+        with RESULTS.open("a") as stream:
+            stream.write(json.dumps(row | outcome) + "\n")
+
+    os.chdir(ROOT)
+    tests = test_files()
+    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget)
+    campaign.known = options.known
+    pytest.main([*tests, *OPTIONS], plugins=[campaign])
+    print(dict(counts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,449 @@
+"""One pytest session that tries mutants: it collects once, then every mutant runs in a fork, on the tests that reach it.
+
+A mutant inside functions is put in place by exchanging the code of the functions that are loaded. One that an import
+runs (a constant, a default, a table) is put in place by importing everything that depends on it anew.
+Which tests reach a line is measured with every test alone in a fork, so that no cache hides a second one.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import gc
+import importlib
+import json
+import os
+import resource
+import selectors
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from s6flow.progress import bar
+from tests.mutation import ROOT, module_name
+from tests.mutation.mutants import Mutant, mutated, probed
+from tests.mutation.replaced import Loader
+
+__all__ = ["Campaign"]
+
+PACKAGE = ROOT / "s6flow"
+#: What may depend on a mutant, to be imported anew after a change that an import runs.
+DEPENDENT = ("s6flow.numeric", "s6flow.api", "s6flow.commands", "s6flow.cli", "s6flow.paper_figures", "tests", "test_")
+#: Of the tests that reach a mutant so many that killed last go first.
+KILLERS = 6
+#: A test that takes so many times its usual CPU time, and more seconds, hangs.
+PATIENCE, LEAST = 6.0, 5.0
+MEMORY = 6 << 30
+#: What tests import when they run: it is imported once, and not in the time of a test.
+HEAVY = (
+    "torch",
+    "safetensors.torch",
+    "transformers.models.mamba.modeling_mamba",
+    "pandas",
+    "matplotlib.pyplot",
+    "numba",
+)
+#: A test that takes more CPU seconds under the tracer is no use here.
+SLOW = 15.0
+#: Tests that run before there is any fork.
+WARM = 8
+_CACHE = type(cache(len))
+#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders.
+OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
+Outcome = dict[str, Any]
+
+
+class Campaign:
+    """A plugin of pytest that runs mutants in place of tests.
+
+    Args:
+        mutants: to try.
+        files: the files of all mutants, from the root of the repository.
+        reach: where the reach of the tests is kept.
+        done: called with each mutant and its outcome: `state` (killed, timeout, survived, unreached), `by`, `tests`.
+        jobs: forks at a time.
+        again: whether the reach is measured anew.
+    """
+
+    def __init__(self, mutants: list[Mutant], files: list[str], reach: Path, done: Callable[[Mutant, Outcome], None],
+                 jobs: int = 2, again: bool = False, budget: float = 30.0) -> None:  # fmt: skip
+        self.mutants, self.reach, self.done, self.jobs, self.again, self.budget = (
+            mutants,
+            reach,
+            done,
+            jobs,
+            again,
+            budget,
+        )
+        self.sources = {name: (ROOT / name).read_text() for name in files}
+        self.names = {str(PACKAGE / name): name for name in files}
+        self.hits: set[tuple[str, int]] = set()
+        self.killers: list[str] = []
+        self.caches: list[Any] = []
+        self.known = False
+        builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
+        for name, source in self.sources.items():
+            sys.meta_path.insert(0, Loader(name, probed(source, name, str(PACKAGE / name))))
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Everything, in place of the tests."""
+        for name in (*HEAVY, *map(module_name, self.sources)):
+            importlib.import_module(name)
+        self.imported = set(self.hits)
+        self.items = {item.nodeid: item for item in session.items if not _left(item.nodeid)}
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        self.functions = self.loaded()
+        self.dependents = _dependents(set(map(module_name, self.sources)))
+        self.measure()
+        self.uses = _uses(self.sources)
+        gc.collect()
+        gc.freeze()
+        with bar("mutants") as show:
+            tasks = ((one, self.job(one)) for one in self.mutants)
+            for number, (one, outcome) in enumerate(forked(tasks, self.jobs)):
+                self.killers = [*([outcome["by"]] if outcome.get("by") else []), *self.killers][:400]
+                self.done(one, outcome)
+                show(number + 1, len(self.mutants), one.module)
+        return True
+
+    def loaded(self) -> dict[str, list[FunctionType]]:
+        """The functions in memory by their file."""
+        found: dict[str, list[FunctionType]] = defaultdict(list)
+        for one in gc.get_objects():
+            if type(one) is FunctionType and one.__code__.co_filename in self.names:
+                found[self.names[one.__code__.co_filename]].append(one)
+            elif type(one) is _CACHE and str(getattr(one, "__module__", "")).startswith(DEPENDENT):
+                self.caches.append(one)
+        return found
+
+    def measure(self) -> None:
+        """Which lines each test reaches, in how much CPU time; those that fail, are skipped or take long are left out.
+
+        Some run here: what they leave in the caches of modules that are not mutated makes every fork cheaper.
+        """
+        table = json.loads(self.reach.read_text()) if self.reach.exists() and not self.again else {}
+        if self.known:
+            self.items = {name: item for name, item in self.items.items() if name in table}
+        signal.signal(signal.SIGPROF, _slow)
+        due = [name for name in self.items if name not in table]
+        for name in due[:: max(1, len(due) // WARM)] or _cheapest(table, set(self.items)):
+            table[name] = self.alone(name)
+        rest = [name for name in due if name not in table]
+        with bar("reach of tests") as show:
+            for number, (name, found) in enumerate(
+                forked(((name, partial(self.alone, name)) for name in rest), self.jobs)
+            ):
+                table[name] = {"seconds": SLOW, "hits": []} | found
+                show(number + 1, len(rest), name)
+                if number % 50 == 0 or number + 1 == len(rest):
+                    self.reach.write_text(json.dumps(table))
+        _alarm(0)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        self.seconds = {name: table[name]["seconds"] for name in self.items if table[name]["state"] == "survived"}
+        self.covering: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for name in self.seconds:
+            for module, line in table[name]["hits"]:
+                self.covering[module, line].add(name)
+
+    def alone(self, name: str) -> Outcome:
+        """The reach of one test, with nothing cached of what is mutated."""
+        self.forget(set().union(*self.dependents.values()))
+        self.hits.clear()
+        began = time.process_time()
+        found = self.run([name], lambda _: SLOW)
+        _alarm(0)
+        return found | {"seconds": time.process_time() - began, "hits": sorted(self.hits)}
+
+    def forget(self, modules: set[str]) -> None:
+        """Empty the caches of functions of these modules, and of the tests."""
+        for one in self.caches:
+            if one.__module__ in modules or not one.__module__.startswith("s6flow"):
+                one.cache_clear()
+
+    def run(self, names: list[str], limit: Callable[[str], float]) -> Outcome:
+        """Run tests in this process until one fails."""
+        judge = _Judge()
+        for name in names:
+            item = self.items[name]
+            item.config.pluginmanager.register(judge, "judge")
+            _alarm(limit(name))
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            item.config.pluginmanager.unregister(judge)
+            if judge.failed or (judge.skipped and len(names) == 1):
+                break
+        return judge.outcome()
+
+    def job(self, mutant: Mutant) -> Callable[[], Outcome]:
+        """What the fork of a mutant does."""
+        place = mutant.module, mutant.lines[0]
+        imported = mutant.top or place in self.imported
+        names = self.order(self.users(mutant) if imported else [self.covering.get(place, set())])
+        limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
+
+        def task() -> Outcome:
+            if not names:
+                return {"state": "unreached"}
+            changed = self.dependents[module_name(mutant.module)]
+            code = mutated(self.sources[mutant.module], mutant.index, str(PACKAGE / mutant.module))
+            if imported or not self.exchange(mutant.module, code):
+                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10)
+            self.forget(changed)
+            return self.run(names, limit.__getitem__)
+
+        return lambda: task() | {"tests": len(names)}
+
+    def users(self, mutant: Mutant) -> list[set[str]]:
+        """The tests that reach what an import makes of a mutant: functions that name it, then all of the module."""
+        names, near = _bound(self.sources[mutant.module], mutant.line), set[str]()
+        for _ in range(3):
+            places = [place for name in names for place in self.uses.get(name, ())]
+            near = near.union(*(self.covering.get((module, line), set()) for module, line, _ in places))
+            names = names | {name for _, _, bound in places for name in bound}
+        every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
+        direct = self.covering.get((mutant.module, mutant.lines[0]), set())
+        return [near | direct, every - near]
+
+    def order(self, groups: list[set[str]]) -> list[str]:
+        """Those that killed last, then the cheapest, within the budget."""
+        chosen, left = [], self.budget
+        for group in groups:
+            recent = [name for name in dict.fromkeys(self.killers) if name in group and name in self.seconds][:KILLERS]
+            cheap = sorted(group, key=lambda name: (self.seconds[name], name))
+            for name in dict.fromkeys([*recent, *cheap]):
+                if left > 0 or not chosen:
+                    chosen.append(name)
+                    left -= self.seconds[name]
+        return chosen
+
+    def exchange(self, module: str, code: CodeType) -> bool:
+        """Give every loaded function of a file its code in another version of the file."""
+        table: dict[tuple[str, int], list[CodeType]] = defaultdict(list)
+        for part in _codes(code):
+            table[part.co_qualname, part.co_firstlineno].append(part)
+        pairs = [(one, table[one.__code__.co_qualname, one.__code__.co_firstlineno]) for one in self.functions[module]]
+        if any(len(new) != 1 or new[0].co_freevars != one.__code__.co_freevars for one, new in pairs):
+            return False  # gone, or nameless beside another on one line
+        for one, new in pairs:
+            one.__code__ = new[0]
+        return True
+
+
+class _Judge:
+    """Notes how tests end."""
+
+    def __init__(self) -> None:
+        self.failed: str | None = None
+        self.why = ""
+        self.skipped = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failed:
+            self.failed, self.why = report.nodeid, report.longreprtext[-300:]
+        self.skipped = self.skipped or report.skipped
+
+    def outcome(self) -> Outcome:
+        if self.failed:
+            return {"state": "killed", "by": self.failed, "why": self.why}
+        return {"state": "skipped" if self.skipped else "survived"}
+
+
+class _Chosen(_Judge):
+    """Runs the named tests of a new collection, in this order; one with a new name, too."""
+
+    def __init__(self, names: list[str], known: Iterable[str]) -> None:
+        super().__init__()
+        self.rank = {name: number for number, name in enumerate(names)}
+        self.known = set(known)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        chosen = [item for item in items if item.nodeid in self.rank or item.nodeid not in self.known]
+        items[:] = sorted(chosen, key=lambda item: self.rank.get(item.nodeid, len(self.rank)))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.failed = self.failed or (report.nodeid if report.failed else None)
+
+
+def _anew(
+    module: str, code: CodeType, names: list[str], changed: set[str], known: Iterable[str], limit: float
+) -> Outcome:
+    """Import what depends on a file anew, with its new code, and run tests."""
+    gone = {
+        name
+        for name in sys.modules
+        if name in changed or (name.startswith(DEPENDENT) and not name.startswith("s6flow"))
+    }
+    for name in gone:
+        parent, _, last = name.rpartition(".")
+        one = sys.modules.pop(name)
+        if parent in sys.modules and getattr(sys.modules[parent], last, None) is one:
+            delattr(sys.modules[parent], last)
+    package: ModuleType = sys.modules["s6flow"]
+    for name in [key for key, value in vars(package).items() if getattr(value, "__module__", "") in gone]:
+        delattr(package, name)
+    sys.meta_path.insert(0, Loader(module, code))
+    chosen = _Chosen(names, known)
+    _alarm(limit)
+    status = pytest.main([*dict.fromkeys(name.partition("::")[0] for name in names), *OPTIONS], plugins=[chosen])
+    ended = status == pytest.ExitCode.OK or chosen.failed
+    return chosen.outcome() if ended else {"state": "killed", "by": f"pytest, with status {int(status)}"}
+
+
+def forked(tasks: Iterable[tuple[Any, Callable[[], Outcome]]], jobs: int) -> Iterator[tuple[Any, Outcome]]:
+    """Each task in a fork of its own, so many at a time; their outcomes as they come.
+
+    A fork that its alarm ends, or another signal, has `state` timeout or killed.
+    """
+    waiting, running = iter(tasks), dict[int, tuple[Any, int, list[bytes]]]()
+    more = True
+    with selectors.DefaultSelector() as ready:
+        while more or running:
+            while more and len(running) < jobs:
+                key, task = next(waiting, (None, None))
+                more = task is not None
+                if task is not None:
+                    pipe, process = _fork(task)
+                    running[pipe] = key, process, []
+                    ready.register(pipe, selectors.EVENT_READ)
+            for event, _ in ready.select() if running else ():
+                key, process, parts = running[event.fd]
+                parts.append(os.read(event.fd, 1 << 20))
+                if not parts[-1]:
+                    ready.unregister(event.fd)
+                    os.close(event.fd)
+                    status = os.waitpid(process, 0)[1]
+                    del running[event.fd]
+                    text = b"".join(parts)
+                    hangs = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM)
+                    lost = {"state": "timeout" if hangs else "killed", "by": None if hangs else f"status {status}"}
+                    yield key, json.loads(text) if text else lost
+
+
+def _fork(task: Callable[[], Outcome]) -> tuple[int, int]:
+    """The end of a pipe on which the outcome comes, and the process."""
+    here, there = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(there)
+        return here, process
+    try:
+        silent = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(silent, stream)
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+        with open(there, "w") as pipe:
+            try:
+                outcome = task()
+            except BaseException as error:  # of this file, not of a test: it decides nothing
+                outcome = {"state": "broken", "by": repr(error)}
+            pipe.write(json.dumps(outcome))
+    finally:
+        os._exit(1)
+
+
+def _alarm(seconds: float) -> None:
+    """End this process after so much CPU time; or much more time, if it sleeps."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 10 * seconds + 60 if seconds else 0)
+
+
+def _left(name: str) -> bool:
+    """Whether a test is left out: the registry's properties on other backends than one repeat what is mutated here."""
+    return "test_registry.py" in name and "numpy" not in name
+
+
+def _slow(*_: object) -> None:
+    raise TimeoutError("no test for mutants")
+
+
+def _cheapest(table: dict[str, Outcome], names: set[str]) -> set[str]:
+    """For every file the cheapest test that reaches it."""
+    best: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: table[name]["seconds"]):
+        for module in {module for module, _ in table[name]["hits"]} if table[name]["state"] == "survived" else ():
+            best.setdefault(module, name)
+    return set(best.values())
+
+
+def _dependents(targets: set[str]) -> dict[str, set[str]]:
+    """Module -> loaded modules of the package that import it, or that name it in a text, at whatever remove."""
+    users: dict[str, set[str]] = defaultdict(set)
+    for name, one in list(sys.modules.items()):
+        if not (name.startswith(DEPENDENT) and name.startswith("s6flow")):
+            continue
+        for node in ast.walk(ast.parse(Path(str(one.__file__)).read_text())):
+            words: list[object] = []
+            if isinstance(node, ast.ImportFrom):
+                words = [node.module, *(f"{node.module}.{part.name}" for part in node.names)]
+            elif isinstance(node, ast.Import):
+                words = [part.name for part in node.names]
+            elif isinstance(node, ast.Constant):
+                words = [node.value]
+            for word in words:
+                users[str(word)].add(name)
+    for word in [word for word in users if word.startswith("s6flow.commands")]:
+        users[word].add("s6flow.cli")
+    found = {}
+    for target in targets:
+        found[target], new = {target}, {target}
+        while new:
+            new = set[str]().union(*(users.get(name, set()) for name in new)) - found[target]
+            found[target] |= new
+    return found
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _bound(source: str, line: int) -> set[str]:
+    """The names that the outermost statement around a line gives to what it makes; of a class, the field's too."""
+    for statement in ast.parse(source).body:
+        if statement.lineno <= line <= (statement.end_lineno or 0) or line in _decorators(statement):
+            names = _targets(statement)
+            for inner in getattr(statement, "body", []) if isinstance(statement, ast.ClassDef) else []:
+                if inner.lineno <= line <= inner.end_lineno:
+                    names = _targets(inner) or names
+            return names
+    return set()
+
+
+def _decorators(statement: ast.stmt) -> range:
+    listed = getattr(statement, "decorator_list", [])
+    return range(listed[0].lineno, statement.lineno) if listed else range(0)
+
+
+def _targets(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        return {statement.name}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _uses(sources: dict[str, str]) -> dict[str, list[tuple[str, int, tuple[str, ...]]]]:
+    """Name -> where it stands: file, line of the statement, and the names that an import binds there."""
+    found: dict[str, list[tuple[str, int, tuple[str, ...]]]] = defaultdict(list)
+
+    def visit(node: ast.AST, module: str, line: int, bound: tuple[str, ...]) -> None:
+        line = node.lineno if isinstance(node, ast.stmt) else line
+        name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None)
+        if isinstance(name, str):
+            found[name].append((module, line, bound))
+        for child in ast.iter_child_nodes(node):
+            visit(child, module, line, bound)
+
+    for module, source in sources.items():
+        for statement in ast.parse(source).body:
+            apart = isinstance(statement, ast.FunctionDef | ast.ClassDef)
+            visit(statement, module, statement.lineno, () if apart else tuple(sorted(_targets(statement))))
+    return found
