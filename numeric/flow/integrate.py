@@ -214,7 +214,8 @@ def _read(
     mask = np.broadcast_to(missing.reshape(count, asked, *(1 for _ in inner)), shape)
     final_log_abs, final_sign = (part.reshape(count, *inner) for part in decode(run.end, problem.arrays))
     blown = run.status == Status.BLOW_UP
-    log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
+    with np.errstate(invalid="ignore"):  # of those that failed
+        log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
     speed = np.abs(run.end_velocity).reshape(count, inner[0], int(np.prod(inner[1:]))).max(axis=2, initial=0.0)
     token = np.where(blown, (speed >= _LEADING).argmax(axis=1) + 1, 0)
 
@@ -222,7 +223,7 @@ def _read(
     log_time = np.where(np.isnan(run.end_log_time) & (run.steps == 0), -np.inf, run.end_log_time)
     pace = (run.end_velocity * np.exp(np.minimum(run.log_pace, 700.0))[:, None]).reshape(count, *inner)
     share = run.end_velocity.reshape(count, *inner)
-    known = ~np.isnan(pace + share).reshape(count, -1).any(axis=1) & ~np.isnan(log_time)
+    known = ~np.isnan(pace + share).any(axis=tuple(range(1, pace.ndim))) & ~np.isnan(log_time)
     pace, share = (np.where(known.reshape(count, *(1 for _ in inner)), value, np.nan) for value in (pace, share))
 
     def shaped(value: Any) -> Any:

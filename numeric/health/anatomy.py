@@ -134,6 +134,9 @@ def _named(marker: str, told: Callable[[str], str], make: Callable[[], Block]) -
     """A block with its name in reports; one whose tensors have other shapes than any code would give them is damaged."""
     try:
         block = make()
+        wrong = block.misfit()
+        if wrong:
+            raise ValueError(wrong)
     except (ValueError, IndexError, KeyError, TypeError) as error:
         nothing = np.full((1, 1), np.nan)
         why = f"shapes of tensors that do not fit ({error})"
@@ -303,6 +306,8 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
     if x_proj.shape[-1] != channels or rank < 0 or dt_out.shape != (channels, rank or channels):
         return {}
     bias = np.zeros(len(x_proj)) if x_bias is None else x_bias
+    with np.errstate(invalid="ignore", over="ignore"):  # what is damaged has been noted
+        fold = dt_out @ bias[:rank] if rank else np.zeros(channels)
     return {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],
@@ -310,7 +315,7 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
         "beta_C": bias[rank + states :],
         "dt_in": x_proj[:rank] if rank else np.eye(channels),
         "dt_out": dt_out,
-        "fold": dt_out @ bias[:rank] if rank else np.zeros(channels),
+        "fold": fold,
     }
 
 

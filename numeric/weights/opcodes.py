@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["STORAGES", "Called", "Damaged", "Note", "Storage", "TensorNote", "read_pickle"]
 
 #: Opcodes of one pickle; a tensor takes about 40, and a second does a million.
-MOST_STEPS = 2_000_000
+MOST_STEPS = 1_000_000
 #: Sizes, strides and offsets are counts of 63 bits, on at most so many axes.
 _LARGEST, _MOST_AXES = 1 << 63, 64
 
@@ -112,7 +112,9 @@ def _typed(dtype: str, storage: Any, offset: Any, shape: Any, strides: Any, abou
     return TensorNote(dtype, sizes, steps, _count(offset), storage, negative=flags.get("neg") is True)
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any = None, _hooks: Any = None, about: Any = None) -> TensorNote:
+def _tensor(
+    storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any = None, _hooks: Any = None, about: Any = None
+) -> TensorNote:
     return _typed(getattr(storage, "dtype", ""), storage, offset, shape, strides, about)
 
 
@@ -195,6 +197,8 @@ _CALLS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _SCHEMES = {f"per_{kind}" for kind in ("tensor_affine", "tensor_symmetric", "channel_affine", "channel_symmetric")}
 _SCHEMES |= {"per_channel_affine_float_qparams"}
+_SIGNED, _SHORT, _LONG, _REAL = (struct.Struct(form) for form in ("<i", "<H", "<I", ">d"))
+_STOP = ord(".")
 #: Old spellings that torch.save still writes for Python 2.
 _OLD = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
@@ -257,8 +261,13 @@ class _Machine:
         self.place += count
         return part
 
-    def number(self, form: str) -> Any:
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+    def byte(self) -> int:
+        place = self.place
+        self.place += 1
+        return self.data[place]  # an IndexError behind the end
+
+    def number(self, form: struct.Struct) -> Any:
+        return form.unpack(self.take(form.size))[0]
 
     def line(self) -> str:
         end = self.data.find(b"\n", self.place, self.place + 4096)
@@ -311,20 +320,20 @@ def _steps(m: _Machine) -> dict[int, Callable[[], Any]]:
     """Opcode -> what it does; those that are not here torch.save does not write."""
     push = lambda value: m.stack.append(value)  # noqa: E731
     return {
-        0x80: lambda: m.take(1),
+        0x80: m.byte,
         ord("("): m.mark,
         ord("N"): lambda: push(None),
         0x88: lambda: push(True),
         0x89: lambda: push(False),
-        ord("J"): lambda: push(m.number("<i")),
-        ord("K"): lambda: push(m.number("<B")),
-        ord("M"): lambda: push(m.number("<H")),
-        ord("G"): lambda: push(m.number(">d")),
-        0x8A: lambda: push(int.from_bytes(m.take(m.number("<B")), "little", signed=True)),
-        ord("X"): lambda: push(m.take(m.number("<I")).decode("utf-8", "surrogatepass")),
-        ord("U"): lambda: push(m.take(m.number("<B")).decode("latin-1")),
-        ord("C"): lambda: push(m.take(m.number("<B"))),
-        ord("B"): lambda: push(m.take(m.number("<I"))),
+        ord("J"): lambda: push(m.number(_SIGNED)),
+        ord("K"): lambda: push(m.byte()),
+        ord("M"): lambda: push(m.number(_SHORT)),
+        ord("G"): lambda: push(m.number(_REAL)),
+        0x8A: lambda: push(int.from_bytes(m.take(m.byte()), "little", signed=True)),
+        ord("X"): lambda: push(m.take(m.number(_LONG)).decode("utf-8", "surrogatepass")),
+        ord("U"): lambda: push(m.take(m.byte()).decode("latin-1")),
+        ord("C"): lambda: push(m.take(m.byte())),
+        ord("B"): lambda: push(m.take(m.number(_LONG))),
         ord(")"): lambda: push(()),
         ord("]"): lambda: push([]),
         ord("}"): lambda: push({}),
@@ -332,10 +341,10 @@ def _steps(m: _Machine) -> dict[int, Callable[[], Any]]:
         0x86: lambda: m.tuple_of(2),
         0x87: lambda: m.tuple_of(3),
         ord("t"): lambda: push(tuple(m.marked())),
-        ord("q"): lambda: m.keep(m.number("<B")),
-        ord("r"): lambda: m.keep(m.number("<I")),
-        ord("h"): lambda: push(m.memo[m.number("<B")]),
-        ord("j"): lambda: push(m.memo[m.number("<I")]),
+        ord("q"): lambda: m.keep(m.byte()),
+        ord("r"): lambda: m.keep(m.number(_LONG)),
+        ord("h"): lambda: push(m.memo[m.byte()]),
+        ord("j"): lambda: push(m.memo[m.number(_LONG)]),
         ord("a"): lambda: m.append([m.pop()]),
         ord("e"): lambda: m.append(m.marked()),
         ord("s"): lambda: m.entries([m.pop(), m.pop()][::-1]),
@@ -358,8 +367,8 @@ def read_pickle(data: bytes, place: int = 0) -> tuple[Any, int, dict[str, Storag
     steps = _steps(machine)
     try:
         for _ in range(MOST_STEPS):
-            code = machine.take(1)[0]
-            if code == ord("."):
+            code = machine.byte()
+            if code == _STOP:
                 return machine.pop(), machine.place, machine.storages
             steps[code]()
     except (IndexError, KeyError, UnicodeDecodeError) as error:

@@ -199,7 +199,9 @@ def _flatten(content: Any, where: str) -> dict[str, TensorNote]:
         prefix, part, depth = waiting.pop()
         if isinstance(part, TensorNote):
             if prefix in found:
-                raise FormatError("a name must stand for one tensor", prefix[:80], where, "Save the innermost dict alone.")
+                raise FormatError(
+                    "a name must stand for one tensor", prefix[:80], where, "Save the innermost dict alone."
+                )
             found[prefix] = part
         if not isinstance(part, Mapping):
             continue

@@ -79,9 +79,10 @@ class StoredTensor:
 
     def float64(self) -> Float64[np.ndarray, "*shape"]:
         """The exact values; every stored format embeds in float64."""
-        if self.format.native is None:
-            return (self.bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)
-        return self.bits.view(self.format.native).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            if self.format.native is None:
+                return (self.bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)
+            return self.bits.view(self.format.native).astype(np.float64)
 
     def beyond_float32(self, values: Float64[np.ndarray, "*shape"]) -> NDArray[np.bool_] | None:
         """Which of the values are finite, but no float32 numbers; None where the format has no such numbers."""

@@ -112,7 +112,9 @@ def test_undecided_is_inconclusive_and_fails() -> None:
     assert not report.verdict.passes
 
 
-@pytest.mark.parametrize(("judged", "verdict"), [(LEAST_JUDGED - 1, Verdict.INCONCLUSIVE), (LEAST_JUDGED, Verdict.HOLDS)])
+@pytest.mark.parametrize(
+    ("judged", "verdict"), [(LEAST_JUDGED - 1, Verdict.INCONCLUSIVE), (LEAST_JUDGED, Verdict.HOLDS)]
+)
 def test_a_few_systems_pass_nothing(judged: int, verdict: Verdict) -> None:
     """Planted: a true theorem, on one system fewer than are needed, and on as many."""
     theorem = dataclasses.replace(get("scaling"), witness=None, sharpness=None)
