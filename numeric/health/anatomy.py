@@ -121,7 +121,7 @@ def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Blo
     for marker in markers(store.infos):
         shape = store.infos[marker].shape
         if len(shape) == 1:
-            yield _named(marker, told, lambda: _scalar(store, marker))
+            yield _named(marker, told, partial(_scalar, store, marker))
             continue
         spelling, parts = spell(marker, store.infos)
         stack = heads_of(spelling, parts, store.infos)
@@ -133,7 +133,8 @@ def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Blo
 def _named(marker: str, told: Callable[[str], str], make: Callable[[], Block]) -> Block:
     """A block with its name in reports; one whose tensors have other shapes than any code would give them is damaged."""
     try:
-        block = make()
+        with np.errstate(all="ignore"):  # what is damaged is noted where it is read
+            block = make()
         wrong = block.misfit()
         if wrong:
             raise ValueError(wrong)
@@ -306,8 +307,7 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
     if x_proj.shape[-1] != channels or rank < 0 or dt_out.shape != (channels, rank or channels):
         return {}
     bias = np.zeros(len(x_proj)) if x_bias is None else x_bias
-    with np.errstate(invalid="ignore", over="ignore"):  # what is damaged has been noted
-        fold = dt_out @ bias[:rank] if rank else np.zeros(channels)
+    fold = dt_out @ bias[:rank] if rank else np.zeros(channels)
     return {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],

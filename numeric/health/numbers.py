@@ -95,7 +95,7 @@ def measure(block: Block, context: int, certified: bool = False) -> dict[str, fl
     found["step_low"], found["step_high"] = (float(v) for v in np.quantile(steps, (0.01, 0.99)))
     found |= _memory(block, steps, context)
     if block.decay_spread and block.states > 1:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(block.a.max(axis=1)) - np.log(block.a.min(axis=1))
         found["spread"] = float(np.median(ratio) / math.log(block.states))
     for key, matrix in (("rank_B", block.S_B), ("rank_C", block.S_C)):

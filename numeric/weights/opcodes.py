@@ -29,7 +29,7 @@ STORAGES: dict[str, tuple[str, int]] = {
     "QUInt2x4Storage": ("quint2x4", 1), "UntypedStorage": ("untyped", 1),
 }  # fmt: skip
 #: Types that a tensor of an untyped storage may have -> bytes of a number.
-_TYPES = {name: size for name, size in STORAGES.values()} | {
+_TYPES = dict(STORAGES.values()) | {
     "uint16": 2, "uint32": 4, "uint64": 8, "complex32": 4, "float8_e4m3fn": 1, "float8_e5m2": 1,
     "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1, "float8_e8m0fnu": 1,
 }  # fmt: skip
@@ -318,7 +318,10 @@ class _Machine:
 
 def _steps(m: _Machine) -> dict[int, Callable[[], Any]]:
     """Opcode -> what it does; those that are not here torch.save does not write."""
-    push = lambda value: m.stack.append(value)  # noqa: E731
+
+    def push(value: Any) -> None:
+        m.stack.append(value)  # whichever list is the stack by then
+
     return {
         0x80: m.byte,
         ord("("): m.mark,

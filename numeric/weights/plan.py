@@ -272,7 +272,7 @@ def _inconsistent(
         if infos[name].dtype not in FLOATS:
             return "dtype", f"{name} is stored as {infos[name].dtype}, not as one of {', '.join(FLOATS)}"
     shapes = {key: infos[name].shape for key, name in parts.items()}
-    if spelling.merged:
+    if spelling.merged and shapes["x_proj"]:
         shapes |= {key: apart(shapes[key], shapes["x_proj"][0]) for key in ("a_log", "skip") if key in shapes}
     if len(shapes["a_log"]) != 2 + spelling.stacked or len(shapes["x_proj"]) != 2 + spelling.stacked:
         return (

@@ -320,8 +320,6 @@ def case(number: int, folder: Path, longest: int = 1_000) -> Case:
     os.makedirs(folder)
     rng = np.random.default_rng((22, number))
     draw = rng.random()
-    for share, make in KINDS.values():
-        if draw < share:
-            break
-        draw -= share
+    borders = np.cumsum([share for share, _ in KINDS.values()])
+    _, make = list(KINDS.values())[min(int(np.searchsorted(borders, draw, side="right")), len(KINDS) - 1)]
     return make(rng, folder, number, longest)
