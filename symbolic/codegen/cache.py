@@ -63,7 +63,7 @@ def cache_folder() -> Path:
             folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
             folder.chmod(stat.S_IRWXU)
         folder = folder.resolve()
-        reason = why_not(folder)
+        reason = why_not(folder) if folder.is_dir() else "it is no folder"
         if not reason:
             if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 folder.chmod(stat.S_IRWXU)

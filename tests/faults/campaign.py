@@ -69,6 +69,9 @@ DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
     "files of at most 4 kB": ("ulimit -f 4; trap '' XFSZ;", {}),
 }
 
+#: Disturbances under which an output cannot be written, so that an error is the right answer.
+REFUSED = ("files of at most 4 kB",)
+
 
 def prepare(folder: Path) -> None:
     """A checkpoint, and an old file in the place of every output."""
@@ -83,7 +86,7 @@ def prepare(folder: Path) -> None:
             (folder / name).write_text(OLD)
 
 
-def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool) -> list[str]:
+def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, fault: str = "") -> list[str]:
     """What is wrong with what a run left."""
     found = []
     for output, whole in COMMANDS[name][1].items():
@@ -102,6 +105,8 @@ def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool) -
         or len([line for line in errors.splitlines() if not line.startswith(("wrote", "Warning"))]) > 1
     ):
         found.append(f"stderr: {errors.strip().splitlines()[-1][:120]}")
+    if status == 1 and fault not in REFUSED:
+        found.append("it gave up")
     if status not in (0, 1, 3, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         found.append(f"status {status}")
     return found
@@ -143,7 +148,7 @@ def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
         done = subprocess.run(
             ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, check=False, env=given
         )
-        return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False)
+        return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False, fault)
 
 
 def campaign(each: int, commands: Sequence[str], seed: int = 0) -> dict[str, Any]:

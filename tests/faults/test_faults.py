@@ -37,6 +37,7 @@ def test_what_is_torn_is_seen(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"half')
     (tmp_path / "a.csv").unlink()
     (tmp_path / ".s6flow-left").write_text("")
+    assert faults.looked_at(tmp_path, "audit", 1, "", False) == ["it gave up"]
     found = faults.looked_at(tmp_path, "audit", 7, "Traceback (most recent call last):\n  x", False)
     assert len(found) == 5
 
