@@ -34,10 +34,10 @@ def test_a_disturbed_command_tells_its_end(fault: str) -> None:
 def test_what_is_torn_is_seen(tmp_path: Path) -> None:
     faults.prepare(tmp_path)
     assert faults.looked_at(tmp_path, "audit", 0, "", False) == []
+    assert faults.looked_at(tmp_path, "audit", 1, "", False) == ["it gave up"]
     (tmp_path / "a.json").write_text('{"half')
     (tmp_path / "a.csv").unlink()
     (tmp_path / ".s6flow-left").write_text("")
-    assert faults.looked_at(tmp_path, "audit", 1, "", False) == ["it gave up"]
     found = faults.looked_at(tmp_path, "audit", 7, "Traceback (most recent call last):\n  x", False)
     assert len(found) == 5
 
