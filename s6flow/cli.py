@@ -90,6 +90,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
@@ -124,6 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         _silence()
         _fail(f"FormatError: the output must be written whole; {error.strerror}.", 1)
     raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _open_streams() -> None:
+    """Streams that the caller closed lead nowhere; their numbers must not become those of the next files that are opened."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
 
 
 def _run(arguments: Sequence[str] | None) -> Any:

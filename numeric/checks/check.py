@@ -24,6 +24,7 @@ from s6flow.symbolic.theorem import Theorem
 from s6flow.text import counted
 
 __all__ = [
+    "LEAST_JUDGED",
     "CheckReport",
     "Judgement",
     "Verdict",
@@ -38,10 +39,15 @@ __all__ = [
 
 #: More undecided systems than this share make a verdict inconclusive.
 UNDECIDED_SHARE = 0.1
+#: Fewer judged systems than this pass nothing: no violation among n leaves a share of 3/n of all systems that may violate
+#: (95 %), and a share of more than a seventh is no evidence.
+LEAST_JUDGED = 20
 
 
 class Verdict(Enum):
-    """HOLDS speaks of these data only; CONSISTENT is a limit seen at finite time; the last two never pass."""
+    """HOLDS speaks of these data only, at least `LEAST_JUDGED` systems; CONSISTENT is a limit seen at finite time; the last
+    two never pass.
+    """
 
     HOLDS = "HOLDS"
     CONSISTENT = "CONSISTENT"
@@ -201,7 +207,7 @@ class _Tally:
             verdict = Verdict.INCONCLUSIVE if self.undecided else Verdict.VACUOUS
         elif self.margin < 0:
             verdict = Verdict.VIOLATED
-        elif self.undecided > UNDECIDED_SHARE * (self.decided + self.undecided):
+        elif self.decided < LEAST_JUDGED or self.undecided > UNDECIDED_SHARE * (self.decided + self.undecided):
             verdict = Verdict.INCONCLUSIVE
         else:
             verdict = Verdict.CONSISTENT if theorem.options.get("bare_limit") else Verdict.HOLDS

@@ -37,9 +37,10 @@ def reached(total: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 def _reachable(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The right ends, drawn back to the largest sum of as many steps as at the left where nothing lies between."""
-    count = np.floor(left / low * (1 + 4 * _EPS))
-    alone = (count + 1) * low >= right * (1 - 4 * _EPS)
-    return np.where(alone, np.minimum(right, np.maximum(left, count * high)), right)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        count = np.floor(left / low * (1 + 4 * _EPS))
+        alone = (count + 1) * low >= right * (1 - 4 * _EPS)
+        return np.where(alone, np.minimum(right, np.maximum(left, count * high)), right)
 
 
 def negative_within(mu_n: Rows, a: Rows, low: Column, high: Column) -> Int8[np.ndarray, "distance channel"]:
@@ -77,8 +78,10 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     worst = np.full(count, NONNEGATIVE, dtype=np.int8)
     if not count:
         return worst
-    with np.errstate(divide="ignore", invalid="ignore"):
-        grid = start[:, None] * (end / start)[:, None] ** np.linspace(0.0, 1.0, _NODES)
+    first = np.maximum(start, np.finfo(np.float64).tiny)  # a step of 0 has no ratio, and a tiny one none in float64
+    with np.errstate(over="ignore"):
+        grid = first[:, None] * (end / first)[:, None] ** np.linspace(0.0, 1.0, _NODES)
+    grid[:, 0] = start
     nodes = np.minimum(reached(grid, low[:, None], high[:, None]), end[:, None])
     negative = np.zeros(count, dtype=bool)
     rows = np.repeat(np.arange(count), _NODES)

@@ -24,6 +24,11 @@ def axis_verdict(params: FlowParameters, x0: Float64[np.ndarray, " token"]) -> t
     Numerics: a token alone feels mu, not mu_n. Two tokens are judged by where the second one starts, too.
     Source: theory 7, 8; `ends.SYSTEM_RULES`.
     """
+    with np.errstate(all="ignore"):  # letters of any size: what leaves float64 decides nothing
+        return _judged(params, x0)
+
+
+def _judged(params: FlowParameters, x0: Float64[np.ndarray, " token"]) -> tuple[str, str]:
     present = np.flatnonzero(x0)
     alone = len(present) == 1
     mu = np.atleast_1d(params.mu.sum() if alone else params.mu)

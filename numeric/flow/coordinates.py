@@ -92,7 +92,7 @@ def _decode_log(u: Float, arrays: Arrays) -> tuple[Float, Float]:
 
 
 def _encode_asinh(x0: Float) -> tuple[Float, dict[str, Float]]:
-    return np.arcsinh(x0).reshape(len(x0), -1), {}
+    return np.arcsinh(x0).reshape(len(x0), int(np.prod(x0.shape[1:]))), {}
 
 
 def _velocity_axis(v: Float, arrays: Arrays) -> tuple[Float, Float]:

@@ -12,6 +12,8 @@ from s6flow.numeric.flow.parameters import FlowParameters
 from s6flow.numeric.flow.problem import Status
 from s6flow.numeric.flow.result import FlowResult
 from s6flow.numeric.thresholds import DECAY, EARLIEST, EXPONENT, GONE, SLOW_HIGH, SLOW_LOW
+from s6flow.symbolic import criteria
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
 
 __all__ = ["Fates", "classify"]
@@ -65,9 +67,20 @@ def _beside_blow_up(result: FlowResult, blur: NDArray[np.float64]) -> NDArray[np
     exponent = result.final_share
     diverges = exponent - blur > EXPONENT
     vanishes = (exponent + blur < -EXPONENT) & (result.final_log_abs < GONE)
-    stays = np.abs(exponent) + blur <= EXPONENT
+    stays = (np.abs(exponent) + blur <= EXPONENT) & ~_shut(result)
     fate = np.select([diverges, vanishes, stays], [End.FAST, End.CONVERGENT, End.LIMIT], End.UNDECIDED)
     return np.asarray(np.where(_follows(result), fate, End.UNDECIDED))
+
+
+def _shut(result: FlowResult) -> NDArray[np.bool_]:
+    """Tokens whose gates let less through than `EXPONENT`: that they rest says nothing of the sign of their exponent."""
+    letters = result.params.arrays()
+    step = generate(criteria.quantity("delta0"), "numpy", "fast")
+    with np.errstate(all="ignore"):
+        shifted = letters["s"][..., None] * result.final_x + letters["b"][..., None]  # a token is so much more bias
+        values = {"b": shifted, "floor": letters["floor"][..., None]}
+        slowest = np.where(letters["mu"] != 0, letters["a"], np.inf).min(axis=-1)
+        return np.asarray(slowest[..., None] * step(*(values[name] for name in step.inputs)) > -np.log(EXPONENT))
 
 
 def _at_horizon(result: FlowResult, zero: NDArray[np.bool_]) -> NDArray[np.int64]:

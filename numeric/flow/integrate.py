@@ -70,8 +70,11 @@ def integrate(
     rtol = _one(rtol, "rtol")
     if not 1e-14 <= rtol <= 1e-2:
         raise AssumptionError("rtol must lie in 1e-14..1e-2", rtol, "rtol")
-    if _one(max_steps, "max_steps") < 1:
-        raise AssumptionError("max_steps must be positive", max_steps, "max_steps")
+    most = _one(max_steps, "max_steps")
+    if most < 1 or most != int(most):
+        raise AssumptionError("max_steps must be a positive whole number", max_steps, "max_steps")
+    if atol is not None and _one(atol, "atol") < 0:
+        raise AssumptionError("atol must not be negative", atol, "atol")
     batch, inner, start, arrays, per_system = _broadcast(start, params, coordinates)
     state, extra = coordinates.encode(start)
     arrays |= extra
@@ -90,9 +93,9 @@ def integrate(
             per_system | frozenset(extra),
             log_targets,
             rtol,
-            0.01 * rtol if atol is None else atol,
+            0.01 * rtol if atol is None else _one(atol, "atol"),
             log_limit,
-            max_steps,
+            int(most),
             report,
         )
         run = (backend if callable(backend) else load_backend(backend))(problem)
@@ -211,11 +214,17 @@ def _read(
     mask = np.broadcast_to(missing.reshape(count, asked, *(1 for _ in inner)), shape)
     final_log_abs, final_sign = (part.reshape(count, *inner) for part in decode(run.end, problem.arrays))
     blown = run.status == Status.BLOW_UP
-    log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
+    with np.errstate(invalid="ignore"):  # of those that failed
+        log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
     speed = np.abs(run.end_velocity).reshape(count, inner[0], int(np.prod(inner[1:]))).max(axis=2, initial=0.0)
     token = np.where(blown, (speed >= _LEADING).argmax(axis=1) + 1, 0)
 
-    pace = np.exp(np.minimum(run.log_pace, 700.0))
+    # rates that left float64 at the start: the system never moved, so that its end is its beginning, at ln t = -inf
+    log_time = np.where(np.isnan(run.end_log_time) & (run.steps == 0), -np.inf, run.end_log_time)
+    pace = (run.end_velocity * np.exp(np.minimum(run.log_pace, 700.0))[:, None]).reshape(count, *inner)
+    share = run.end_velocity.reshape(count, *inner)
+    known = ~np.isnan(pace + share).any(axis=tuple(range(1, pace.ndim))) & ~np.isnan(log_time)
+    pace, share = (np.where(known.reshape(count, *(1 for _ in inner)), value, np.nan) for value in (pace, share))
 
     def shaped(value: Any) -> Any:
         return value.reshape(batch + value.shape[1:])
@@ -231,9 +240,10 @@ def _read(
         reached=shaped(~missing),
         final_log_abs=shaped(final_log_abs),
         final_sign=shaped(final_sign),
-        final_log_time=shaped(run.end_log_time),
-        final_pace=shaped((run.end_velocity * pace[:, None]).reshape(count, *inner)),
-        final_share=shaped(run.end_velocity.reshape(count, *inner)),
+        final_log_time=shaped(log_time),
+        final_pace=shaped(pace),
+        final_share=shaped(share),
+        rates_known=shaped(known),
         settled=shaped(run.settled),
         steps=shaped(run.steps),
         evaluations=shaped(run.evaluations),

@@ -33,10 +33,12 @@ class FlowResult:
         sign: sign of x, same shape; masked alike.
         reached: which outputs exist, shape (*batch, time).
         final_log_abs, final_sign: at the end of the run, shape (*batch, token).
-        final_log_time: ln t there, shape (*batch).
+        final_log_time: ln t there, -inf where the run failed before its first step, shape (*batch).
         final_pace: d ln|x| / d ln t at the end (asinh flows: d asinh x / d ln t), shape (*batch, token); near 1e300
             where a system blew up.
         final_share: the same over the largest of the system, in [-1, 1].
+        rates_known: whether there is a pace at the end: not where the run failed because rates left the range of float64;
+            `final_pace` and `final_share` are NaN there and only there, shape (*batch).
         settled: whether the end is an equilibrium at which the run was cut short, shape (*batch).
         steps: accepted steps, shape (*batch).
         evaluations: of the right-hand side, without those for outputs, shape (*batch).
@@ -57,6 +59,7 @@ class FlowResult:
     final_log_time: Float
     final_pace: Float
     final_share: Float
+    rates_known: NDArray[np.bool_]
     settled: NDArray[np.bool_]
     steps: NDArray[np.int64]
     evaluations: NDArray[np.int64]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from s6flow.errors import S6FlowError
 from s6flow.numeric.health.block import Block, Path
-from s6flow.numeric.weights.plan import Names, apart, markers, normed, numbered, part_name, prefix_of, spell
+from s6flow.numeric.weights.plan import Names, apart, heads_of, markers, normed, numbered, part_name, prefix_of, spell
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import Spelling
 from s6flow.numeric.weights.stored import StoredTensor
@@ -71,19 +72,22 @@ class _Reader:
         if found is None or name is None:
             return None
         values = found.float64()
-        self.judge(name, values)
+        self.judge(name, found, values)
         return values
 
-    def judge(self, name: str, values: Array, offset: int = 0) -> None:
-        """Keep the first NaN or infinity of a tensor, or of its rows from `offset` on."""
+    def judge(self, name: str, stored: StoredTensor, values: Array, offset: int = 0) -> None:
+        """Keep the first NaN or infinity of a tensor, as float32 has them, or of its rows from `offset` on."""
+        large = stored.beyond_float32(values)
         with np.errstate(over="ignore", invalid="ignore"):
             # a NaN or Inf always reaches the sum, so only an unusual sum pays for the exact test
-            if np.isfinite(values.sum()) or any(text.startswith(f"{name}[") for text in self.damage):
-                return
-        bad = np.argwhere(~np.isfinite(values))
+            usual = large is None and np.isfinite(values.sum())
+        if usual or any(text.startswith(f"{name}[") for text in self.damage):
+            return
+        bad = np.argwhere(~np.isfinite(values) if large is None else large | ~np.isfinite(values))
         if len(bad):
-            place = ", ".join(map(str, (bad[0][0] + offset, *bad[0][1:])))
-            self.damage.append(f"{name}[{place}] = {values[tuple(bad[0])]:g}")
+            place, value = tuple(bad[0]), values[tuple(bad[0])]
+            where = ", ".join(map(str, (place[0] + offset, *place[1:]) if place else ("",)))
+            self.damage.append(f"{name}[{where}] = {value:g}{', infinite in float32' if np.isfinite(value) else ''}")
 
     def find(self, role: str, **template: str) -> str | None:
         """The first name of a role that the checkpoint has."""
@@ -117,17 +121,27 @@ def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Blo
     for marker in markers(store.infos):
         shape = store.infos[marker].shape
         if len(shape) == 1:
-            yield _named(_scalar(store, marker), told)
+            yield _named(marker, told, partial(_scalar, store, marker))
             continue
         spelling, parts = spell(marker, store.infos)
-        stacked = spelling is not None and spelling.stacked
-        stack = store.infos[parts["x_proj"]].shape[0] if stacked else 1
-        heads: list[int | None] = [*range(stack)] if stacked else [None]
-        for head in heads:
-            yield _named(_scan(store, marker, spelling, parts, head, stack, names), told)
+        stack = heads_of(spelling, parts, store.infos)
+        for head in range(stack) if stack else (None,):
+            make = partial(_scan, store, marker, spelling, parts, head, max(stack, 1), names)
+            yield _named(marker, told, make)
 
 
-def _named(block: Block, told: Callable[[str], str]) -> Block:
+def _named(marker: str, told: Callable[[str], str], make: Callable[[], Block]) -> Block:
+    """A block with its name in reports; one whose tensors have other shapes than any code would give them is damaged."""
+    try:
+        with np.errstate(all="ignore"):  # what is damaged is noted where it is read
+            block = make()
+        wrong = block.misfit()
+        if wrong:
+            raise ValueError(wrong)
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        nothing = np.full((1, 1), np.nan)
+        why = f"shapes of tensors that do not fit ({error})"
+        block = Block(part_name(marker, None, None, 1), "scan of unknown layout", nothing, nothing[0], damage=(why,))
     return replace(block, name=told(block.name))
 
 
@@ -152,8 +166,9 @@ def _paths(
     norms, offsets = np.empty(len(bits)), np.zeros(len(bits))
     for start in range(0, len(bits), 512):
         part = slice(start, start + 512)
-        rows = StoredTensor(np.ascontiguousarray(bits[part]), stored.dtype).float64()
-        reader.judge(str(reader.find("in_proj", **template)), rows, start)
+        some = StoredTensor(np.ascontiguousarray(bits[part]), stored.dtype)
+        rows = some.float64()
+        reader.judge(str(reader.find("in_proj", **template)), some, rows, start)
         with np.errstate(over="ignore", invalid="ignore"):
             # sums of squares would underflow for subnormal weights
             largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
@@ -217,8 +232,8 @@ def _way_out(
     found["beside"] = columns > channels and head is None
     own = slice(first, first + channels)
     for start in range(0, len(out.bits), 512):
-        rows = StoredTensor(out.bits[start : start + 512], out.dtype).float64()
-        reader.judge(str(reader.find("out_proj", **template)), rows, start)
+        rows = StoredTensor(out.bits[start : start + 512], out.dtype)
+        reader.judge(str(reader.find("out_proj", **template)), rows, rows.float64(), start)
     name = reader.find("out_norm", **template)
     # a norm.weight of the residual stream's width is the one before the block, unless the layer is Mamba-2
     sure = gated or (name or "").endswith("out_norm.weight") or columns != out.bits.shape[1 if flax else 0]
@@ -292,6 +307,7 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
     if x_proj.shape[-1] != channels or rank < 0 or dt_out.shape != (channels, rank or channels):
         return {}
     bias = np.zeros(len(x_proj)) if x_bias is None else x_bias
+    fold = dt_out @ bias[:rank] if rank else np.zeros(channels)
     return {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],
@@ -299,7 +315,7 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
         "beta_C": bias[rank + states :],
         "dt_in": x_proj[:rank] if rank else np.eye(channels),
         "dt_out": dt_out,
-        "fold": dt_out @ bias[:rank] if rank else np.zeros(channels),
+        "fold": fold,
     }
 
 

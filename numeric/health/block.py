@@ -104,3 +104,22 @@ class Block:
         parts = range(0, len(bits), rows)
         blocks = (StoredTensor(np.ascontiguousarray(bits[start : start + rows]), self.out.dtype) for start in parts)
         return [np.abs(block.float64()[:, self.out_first : self.out_first + self.channels]) for block in blocks]
+
+    def misfit(self) -> str:
+        """Which array has a shape that does not go with that of the decay rates, or an empty string."""
+        channels = self.a.shape[0]
+        states = self.a.shape[1] if self.S_B is None or self.S_B.ndim != 2 else self.S_B.shape[0]
+        rank = self.dt_in.shape[0] if self.dt_in is not None and self.dt_in.ndim else 0
+        state = dict.fromkeys(("beta_B", "beta_C"), (states,))
+        channel = dict.fromkeys(("step_bias", "skip", "reach", "out_gain", "out_shift"), (channels,))
+        maps = {
+            "S_B": (states, channels),
+            "S_C": (states, channels),
+            "dt_in": (rank, channels),
+            "dt_out": (channels, rank),
+        }
+        for name, shape in (state | channel | maps).items():
+            array = getattr(self, name)
+            if array is not None and (array.shape != shape or 0 in shape):
+                return f"{name} has shape {array.shape}, not {shape}"
+        return "no channel or no state" if 0 in self.a.shape else ""

@@ -51,7 +51,7 @@ _FIRST_STEPS, _FIRST_RATES = (1e-4, 0.1), (1.0, 16.0)
 _NORM = "tokens that a norm has scaled to root mean square 1"
 
 NUMBERS: tuple[Number, ...] = (
-    Number("damaged", "tensors that hold a NaN or an infinity", "tensors", "20"),
+    Number("damaged", "tensors that hold a NaN or an infinity, as float32 has them", "tensors", "20"),
     Number("response", f"the largest entry that the block can add to the residual stream, at any length, on {_NORM}; a bias of out_proj, which no token moves, is left out", "1", "layer-bound"),
     Number("dead_channels", "share of channels whose own part of it is below the rounding of float32 at 1, 2^-24", "1", "layer-bound"),
     Number("subnormal", "share of weights below the smallest normal number of their format", "1", "20"),
@@ -95,7 +95,7 @@ def measure(block: Block, context: int, certified: bool = False) -> dict[str, fl
     found["step_low"], found["step_high"] = (float(v) for v in np.quantile(steps, (0.01, 0.99)))
     found |= _memory(block, steps, context)
     if block.decay_spread and block.states > 1:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(block.a.max(axis=1)) - np.log(block.a.min(axis=1))
         found["spread"] = float(np.median(ratio) / math.log(block.states))
     for key, matrix in (("rank_B", block.S_B), ("rank_C", block.S_C)):
@@ -128,10 +128,11 @@ def _memory(block: Block, steps: np.ndarray, context: int) -> dict[str, float | 
     lives = _quantity("half_life", decay=block.a, width=width)
     lives = np.where(np.isnan(lives), np.inf, lives)
     values = np.quantile(lives, list(QUANTILES.values()), method="nearest")
-    rates = block.a * width
+    with np.errstate(over="ignore"):
+        rates, spans = block.a * width, block.a * width * context
     found: dict[str, float | None] = {f"half_life_{key}": float(v) for key, v in zip(QUANTILES, values, strict=True)}
     found["unsaturated"] = float((lives > context).mean())
-    found["accumulating"] = float((rates * context < 0.01).mean())
+    found["accumulating"] = float((spans < 0.01).mean())
     for key, row in FORMATS.items():
         found[f"rounds_{key}"] = float((rates <= float(_quantity("rounding_threshold", bits=float(row.bits)))).mean())
     return found

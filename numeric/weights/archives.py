@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import lzma
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from s6flow.errors import FormatError
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo, TensorStore
 
-__all__ = ["DAMAGE", "NpzStore", "whole_members"]
+__all__ = ["DAMAGE", "NpzStore", "behind_header", "bounded_zip", "whole_members"]
 
 #: What zipfile, its decompressors and NumPy's header parser raise on damaged or encrypted archives.
 DAMAGE = (
@@ -31,6 +34,50 @@ _LOCAL = struct.Struct("<26xHH")
 _DESCRIPTOR = 24
 #: A member above this size [byte] that grows by more than this factor when it is read is no array of weights.
 _LARGE, _GROWTH = 256 << 20, 50
+#: Bytes of the directory of an archive: about 100,000 members, whose table takes a second and 100 MB.
+_LARGEST_DIRECTORY = 8 << 20
+#: Arrays of a NumPy archive; each of them is opened to see its shape.
+_MOST_ARRAYS = 8_192
+#: Bytes of arrays that are kept, so that heads of one tensor do not each read it all again.
+_KEPT = 256 << 20
+#: Bytes that heads which cannot be kept may make one read in all.
+_LONGEST = 4 << 30
+
+
+class _Bounded(io.FileIO):
+    """A file of which not more is read at once than an archive's directory may have, while `most` says so."""
+
+    most: int | None = _LARGEST_DIRECTORY
+
+    def read(self, size: int | None = -1) -> Any:
+        whole = size is None or size < 0
+        wanted = os.fstat(self.fileno()).st_size - self.tell() if whole else size
+        if self.most is not None and wanted > self.most:  # type: ignore[operator]
+            raise ValueError(f"a directory of more than {self.most} bytes")
+        return super().read(size)
+
+
+@contextmanager
+def bounded_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An archive whose table of contents is no larger than any real one's.
+
+    Raises: ValueError: it is larger; as `zipfile`, see `DAMAGE`.
+    """
+    with _Bounded(path) as handle, zipfile.ZipFile(handle) as archive:
+        handle.most = None
+        yield archive
+
+
+def behind_header(handle: BinaryIO, offset: int) -> int:
+    """Where the data of a member begin, from its local header.
+
+    Raises: ValueError, struct.error: there is no such header.
+    """
+    handle.seek(offset)
+    header = handle.read(_LOCAL.size)
+    if header[:4] != b"PK\x03\x04":
+        raise ValueError(f"no member at byte {offset}")
+    return offset + _LOCAL.size + sum(_LOCAL.unpack(header))
 
 
 class NpzStore(TensorStore):
@@ -41,10 +88,12 @@ class NpzStore(TensorStore):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._members: dict[str, str] = {}
-        self._last: tuple[str, np.ndarray] | None = None
+        self._kept: dict[str, np.ndarray] = {}
         found: dict[str, TensorInfo] = {}
         try:
-            with zipfile.ZipFile(path) as archive:
+            with bounded_zip(path) as archive:
+                if len(archive.infolist()) > _MOST_ARRAYS:
+                    raise ValueError(f"more than {_MOST_ARRAYS} members")
                 for member in whole_members(path, archive):
                     with archive.open(member) as handle:  # compares the name with that before the data
                         if not member.filename.endswith(".npy"):
@@ -61,23 +110,36 @@ class NpzStore(TensorStore):
 
         Raises: FormatError: if it is damaged, or holds objects.
         """
-        if self._last is not None and self._last[0] == name:  # heads of one tensor are read one after the other
-            return self._last[1]
+        if name in self._kept:
+            return self._kept[name]
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self._members[name]) as handle:
+            with bounded_zip(self.path) as archive, archive.open(self._members[name]) as handle:
                 array = np.lib.format.read_array(handle, allow_pickle=False)
                 if handle.read(1):
                     raise ValueError("bytes behind the array")
         except DAMAGE as error:
             raise FormatError("an npz member must be a whole array", error, f"{self.path} {name}") from error
-        self._last = name, array
         return array
+
+    def _keep(self, name: str, array: np.ndarray) -> None:
+        """Heads of a few tensors are read in turn; what was kept first goes first.
+
+        Raises: FormatError: it is too large to be kept, and its heads are so many that reading it anew has no end.
+        """
+        if array.nbytes > _KEPT // 4 and len(array) * array.nbytes > _LONGEST:
+            rule = f"stacked heads in an npz file may have at most {_KEPT // 4} bytes"
+            raise FormatError(rule, array.nbytes, f"{self.path} {name}", "Convert it to safetensors.")
+        self._kept[name] = array
+        while sum(one.nbytes for one in self._kept.values()) > _KEPT:
+            del self._kept[next(iter(self._kept))]
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
         array = self.array(name)
         info = self.infos[name]
         if array.shape != info.shape or _kind(array.dtype) != info.dtype:
             raise FormatError("an npz member must stay what it was when it was opened", None, f"{self.path} {name}")
+        if lead is not None and name not in self._kept:
+            self._keep(name, array)
         row = FLOATS[info.dtype]
         chosen = array if lead is None else array[lead]
         return np.ascontiguousarray(chosen, dtype=row.native).view(row.bits)

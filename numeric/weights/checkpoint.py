@@ -169,7 +169,13 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
         if count:
             text = f"{count} of {stored.bits.size} entries of {name} are subnormal in {stored.dtype}"
             flags.append(Flag("subnormal", text))
-        return stored, stored.float64()
+        values = stored.float64()
+        large = stored.beyond_float32(values)
+        if large is not None and large.any():
+            place = tuple(int(index) for index in np.argwhere(large)[0])
+            rule = "weights must be float32 numbers, in which models compute"
+            raise AssumptionError(rule, f"{values[place]:.6g}", f"{name}[{', '.join(map(str, place))}]")
+        return stored, values
 
     def matrix(name: str) -> Float64[np.ndarray, "row column"]:
         values = fetch(name)[1]

@@ -1,10 +1,7 @@
-"""PyTorch files, opened so that a pickle can build tensors and nothing else."""
+"""PyTorch files, read without PyTorch: a pickle makes notes of tensors and nothing else, and numbers are read by offset."""
 
 from __future__ import annotations
 
-import pickle
-import re
-import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,103 +9,170 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.errors import FormatError, MissingDependencyError, SourceError
-from s6flow.numeric.weights.stored import TensorInfo, TensorStore
+from s6flow.errors import FormatError, SourceError
+from s6flow.numeric.weights.archives import DAMAGE, behind_header, bounded_zip
+from s6flow.numeric.weights.opcodes import Called, Damaged, Storage, TensorNote, read_pickle
+from s6flow.numeric.weights.stored import FLOATS, TensorInfo, TensorStore
 
 __all__ = ["TorchStore"]
 
 #: Keys under which training programs keep the weights beside optimiser state and counters.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "params", "weights")
+#: What PyTorch calls the types that are read.
+NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
-#: Levels and entries of a state dict; real ones have a few levels and at most some hundred thousand entries.
-_DEEPEST, _MOST_ENTRIES = 32, 1_000_000
+#: Levels and entries of a state dict, and letters of all its names; real ones have a few levels, at most some hundred
+#: thousand entries, and names of some 50 letters.
+_DEEPEST, _MOST_ENTRIES, _MOST_LETTERS = 32, 1_000_000, 64 << 20
 #: A file's pickle holds names and shapes, no numbers.
 _LARGEST_PICKLE = 64 << 20
-
-#: How the weights-only unpickler says that it met a callable or class outside its allow-list.
-_CALLS = re.compile(
-    r"GLOBAL ([\w.]+)|unrecognized function[^\n.]*|Unsupported class[^\n.]*|Can only (?:build|create)[^\n.]*"
-)
+#: The first two values of a file of the layout before PyTorch 1.6, which is no archive.
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+#: Bytes of the count before the numbers of a storage there.
+_COUNT = 8
 
 
 class TorchStore(TensorStore):
-    """A .pt/.pth/.ckpt/.bin file; new-style files are memory-mapped, so that reading stays lazy."""
+    """A .pt/.pth/.ckpt/.bin file: what its pickle says of tensors is read when it is opened, numbers on demand.
+
+    Plain reads rather than a memory map: a file that is cut while it is read is then an error, and no signal.
+    """
 
     format = "torch"
 
     def __init__(self, path: Path) -> None:
-        self._tensors = _flatten(_unwrap(_load(path)), str(path))
-        names = {
-            "torch.float64": "F64",
-            "torch.float32": "F32",
-            "torch.float16": "F16",
-            "torch.bfloat16": "BF16",
-        }
-        self.infos = {
-            key: TensorInfo(tuple(tensor.shape), _unreadable(tensor) or names.get(str(tensor.dtype), str(tensor.dtype)))
-            for key, tensor in self._tensors.items()
-        }
+        self.path = path
+        self._begin: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, int] = {}
+        self._big = False
+        try:
+            content = self._archive() if _is_archive(path) else self._sequence()
+        except Called as error:
+            raise SourceError(
+                "a checkpoint must hold tensors only, and this one would execute code when loaded",
+                f"a call of {error}",
+                str(path),
+                "It was not loaded; convert it to safetensors where you trust it.",
+            ) from error
+        except (Damaged, *DAMAGE) as error:
+            raise self._damaged(error) from error
+        self._tensors = _flatten(_unwrap(content), str(path))
+        self.infos = {key: TensorInfo(note.shape, self._kind(note)) for key, note in self._tensors.items()}
+
+    def _damaged(self, why: object) -> FormatError:
+        rule = "a PyTorch file must be whole and made by torch.save"
+        return FormatError(rule, str(why) or type(why).__name__, str(self.path), "Save it again.")
+
+    def _archive(self) -> Any:
+        """The content of an archive, and where in the file each storage lies: torch.save compresses nothing."""
+        with bounded_zip(self.path) as archive:
+            members = archive.infolist()
+            for member in members:
+                if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+                    raise Damaged(f"the compressed member {member.filename}")
+            pickles = [member for member in members if member.filename.rpartition("/")[2] == "data.pkl"]
+            if len(pickles) != 1 or len({member.filename for member in members}) < len(members):
+                raise Damaged(f"{len(pickles)} pickles among {len(members)} members")
+            if pickles[0].file_size > _LARGEST_PICKLE:
+                raise Damaged(f"a pickle of {pickles[0].file_size} bytes")
+            folder = pickles[0].filename.removesuffix("data.pkl")
+            for member in members:
+                if member.filename == f"{folder}byteorder":
+                    self._big = archive.read(member)[:3] == b"big"
+                if member.filename.startswith(f"{folder}data/"):
+                    key = member.filename.removeprefix(f"{folder}data/")
+                    self._begin[key] = member.header_offset, member.file_size
+            content, *_ = read_pickle(archive.read(pickles[0]))
+        return content
+
+    def _sequence(self) -> Any:
+        """The content of an old file: five pickles one after the other, then every storage with its length."""
+        with self.path.open("rb") as handle:
+            data = handle.read(_LARGEST_PICKLE)
+        place, parts, sizes = 0, list[Any](), dict[str, Storage]()
+        for _ in range(5):
+            value, place, named = read_pickle(data, place)
+            parts.append(value)
+            sizes |= named
+            if type(parts[0]) is not int or parts[0] != _MAGIC:
+                raise Damaged("no mark of torch.save")
+        _, protocol, about, content, keys = parts
+        if type(protocol) is not int or protocol != _PROTOCOL or not isinstance(keys, list):
+            raise Damaged("an unknown layout")
+        self._big = isinstance(about, dict) and about.get("little_endian") is False
+        for key in keys:
+            if not isinstance(key, str) or key not in sizes:
+                raise Damaged("a storage that no tensor has")
+            length = sizes[key].count * sizes[key].size
+            self._begin[key] = place + _COUNT, length
+            self._counts[key] = sizes[key].count
+            place += _COUNT + length
+        if place > self.path.stat().st_size:
+            raise Damaged(f"{self.path.stat().st_size} of {place} bytes")
+        return content
+
+    def _kind(self, note: TensorNote) -> str:
+        """The type of a tensor's numbers, or why they cannot be read."""
+        if note.reason or note.storage is None:
+            return note.reason
+        count, last = 1, note.offset
+        for size, step in zip(note.shape, note.strides, strict=True):
+            count *= size
+            last += max(size - 1, 0) * step
+        if count and last >= note.storage.count:
+            return "a tensor beyond its storage"
+        if count > note.storage.count:
+            return "a tensor that repeats its numbers"  # expanded: made dense it could be of any size
+        if count and note.storage.key not in self._begin:
+            return "a tensor whose numbers are missing"
+        return NAMES.get(note.dtype, f"torch.{note.dtype}")
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
-        import torch
+        note = self._tensors[name]
+        storage, row = note.storage, FLOATS[NAMES[note.dtype]]
+        assert storage is not None, "a tensor that can be read has a storage"
+        shape, strides, first = note.shape, note.strides, note.offset
+        if lead is not None:
+            first, shape, strides = first + lead * strides[0], shape[1:], strides[1:]
+        span = 1 + sum(max(size - 1, 0) * step for size, step in zip(shape, strides, strict=True))
+        if 0 in shape:
+            return np.empty(shape, row.bits)
+        numbers = self._numbers(storage, first, span, np.dtype(row.bits), name)
+        found = np.lib.stride_tricks.as_strided(numbers, shape, [step * storage.size for step in strides])
+        found = np.array(found, dtype=row.bits, order="C")
+        if note.negative:
+            found = found ^ found.dtype.type(1 << (8 * storage.size - 1))
+        return found
 
-        tensor = self._tensors[name] if lead is None else self._tensors[name][lead]
-        signed = {8: torch.int64, 4: torch.int32, 2: torch.int16}[tensor.element_size()]
-        array: np.ndarray = tensor.detach().resolve_neg().contiguous().view(signed).numpy()
-        return array.view(f"<u{tensor.element_size()}")
-
-
-def _load(path: Path) -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{path.suffix} files need PyTorch",
-            None,
-            str(path),
-            "Install the extra `torch`, or convert the file to safetensors.",
-        ) from error
-    try:
-        # weights_only refuses every pickled callable outside PyTorch's own allow-list; the old tar and
-        # pickle layouts cannot be mapped.
-        mapped = zipfile.is_zipfile(path)
-        if mapped:
-            _plain_members(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice on pickle protocols; a file it concerns fails below
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        named = _CALLS.search(str(error))
-        if named is None:
-            raise _damaged(path, str(error)) from error
-        raise SourceError(
-            "a checkpoint must hold tensors only, and this one would execute code when loaded",
-            f"a call of {named[1]}" if named[1] else named[0],
-            str(path),
-            "It was not loaded; convert it to safetensors where you trust it.",
-        ) from error
-    except Exception as error:  # on damaged bytes the unpickler raises whatever its stack machine runs into
-        raise _damaged(path, str(error)) from error
+    def _numbers(self, storage: Storage, first: int, count: int, kind: np.dtype[Any], name: str) -> np.ndarray:
+        """Numbers of a storage as they lie there."""
+        try:
+            begin, length = self._begin[storage.key]
+            if length < storage.count * storage.size:
+                raise Damaged(f"{length} of {storage.count * storage.size} bytes of a storage")
+            with self.path.open("rb") as handle:
+                if not self._counts:
+                    begin = behind_header(handle, begin)
+                elif _counted(handle, begin) != self._counts[storage.key]:
+                    raise Damaged("a storage of another length")
+                handle.seek(begin + first * storage.size)
+                found = np.fromfile(handle, dtype=kind.newbyteorder(">" if self._big else "<"), count=count)
+        except (Damaged, *DAMAGE) as error:
+            raise self._damaged(error) from error
+        if found.size != count:
+            raise self._damaged(f"{found.size} of {count} numbers of tensor {name}")
+        return found
 
 
-def _plain_members(path: Path) -> None:
-    """torch.save compresses nothing, so that a member that grows when it is read is not of its making.
-
-    Raises: ValueError: such a member, or a pickle of the size of weights.
-    """
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-                raise ValueError(f"the compressed member {member.filename}")
-            if member.filename.endswith("data.pkl") and member.file_size > _LARGEST_PICKLE:
-                raise ValueError(f"a pickle of {member.file_size} bytes")
+def _counted(handle: Any, begin: int) -> int:
+    """How many numbers an old file says that a storage has."""
+    handle.seek(begin - _COUNT)
+    return int.from_bytes(handle.read(_COUNT), "little")
 
 
-def _damaged(path: Path, text: str) -> FormatError:
-    # The unpickler wraps its one informative line in advice to load the file unsafely, which is not ours to repeat.
-    detail = text.split("WeightsUnpickler error:")[-1].strip() or "no detail"
-    first = detail.splitlines()[0].split(". ")[0]
-    return FormatError("a PyTorch file must be whole and made by torch.save", first, str(path), "Save it again.")
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(4) == b"PK\x03\x04"
 
 
 def _unwrap(content: Any) -> Any:
@@ -117,41 +181,39 @@ def _unwrap(content: Any) -> Any:
         if not isinstance(content, Mapping):
             break
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None or any(hasattr(value, "element_size") for value in content.values()):
+        if inner is None or any(isinstance(value, TensorNote) for value in content.values()):
             break
         content = inner
     return content
 
 
-def _flatten(content: Any, where: str) -> dict[str, Any]:
-    """Every dense tensor of a nested state dict under its dotted name.
+def _flatten(content: Any, where: str) -> dict[str, TensorNote]:
+    """Every tensor of a nested state dict under its dotted name.
 
-    Raises: FormatError: dicts in themselves, or one that is held so often that its names have no end.
+    Raises: FormatError: dicts in themselves, one that is held so often that its names have no end, or two tensors of one
+        name.
     """
-    found: dict[str, Any] = {}
-    waiting, visits = [("", content, 0)], 0
+    found: dict[str, TensorNote] = {}
+    waiting, visits, letters = [("", content, 0)], 0, 0
     while waiting:
         prefix, part, depth = waiting.pop()
-        if hasattr(part, "element_size"):
-            if str(part.layout) == "torch.strided":
-                found[prefix] = part
-            continue
+        if isinstance(part, TensorNote):
+            if prefix in found:
+                raise FormatError(
+                    "a name must stand for one tensor", prefix[:80], where, "Save the innermost dict alone."
+                )
+            found[prefix] = part
         if not isinstance(part, Mapping):
             continue
         visits += 1 + len(part)
-        if depth > _DEEPEST or visits > _MOST_ENTRIES:
+        if depth > _DEEPEST or visits > _MOST_ENTRIES or letters > _MOST_LETTERS:
             rule = f"a state dict must have at most {_MOST_ENTRIES} entries and {_DEEPEST} levels"
             raise FormatError(rule, "more", where, "Save the innermost dict alone.")
-        waiting += [(f"{prefix}.{key}" if prefix else str(key), part[key], depth + 1) for key in reversed(list(part))]
+        for key in reversed(list(part)):
+            if isinstance(part[key], TensorNote | Mapping):
+                name = key if isinstance(key, str) else str(key)[:80]
+                letters += len(prefix) + len(name) + 1
+                if letters > _MOST_LETTERS:
+                    break
+                waiting.append((f"{prefix}.{name}" if prefix else name, part[key], depth + 1))
     return found
-
-
-def _unreadable(tensor: Any) -> str:
-    """Why a tensor has no plain numbers of its own, in place of its type; empty if it has."""
-    if tensor.device.type != "cpu":
-        return f"a tensor without values ({tensor.device.type})"
-    if tensor.is_nested or tensor.is_sparse or tensor.is_quantized:
-        return "a tensor of another layout"
-    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return "a tensor that repeats its numbers"  # expanded: made dense it could be of any size
-    return ""

@@ -7,8 +7,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
+from s6flow.errors import FormatError
 from s6flow.numeric.weights.layer import Flag, WithheldLayer
 from s6flow.numeric.weights.spellings import SPELLINGS, Spelling
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo
@@ -18,6 +20,7 @@ __all__ = [
     "LayerPlan",
     "Names",
     "apart",
+    "heads_of",
     "markers",
     "normed",
     "numbered",
@@ -27,8 +30,9 @@ __all__ = [
     "spell",
 ]
 
-#: Heads that one stacked tensor may hold; each becomes a layer of its own.
-_MOST_HEADS = 4096
+#: Heads that one stacked tensor may hold, of which each becomes a layer of its own, and layers of a checkpoint: the
+#: largest published models have some hundreds.
+MOST_HEADS, MOST_LAYERS = 1024, 4096
 
 _MARKER = re.compile(r"(?P<prefix>.*?)A(?:_b)?_logs?", re.DOTALL)
 _NORM = re.compile(r"(?:dt|[bBcC])_?(?:layer|rms)?_?norm(?:_b)?\.(?:weight|scale)")
@@ -81,10 +85,14 @@ def plan_layers(infos: Mapping[str, TensorInfo], config: Mapping[str, Any] | Non
     """Every layer marked by an A_log, in depth order (numbers in names compare as numbers).
 
     Names of layers are shown ones, without control characters, and no two are equal: what would be is numbered.
+    Raises: FormatError: more layers than any model has.
     """
     names, told = Names(infos, config), numbered()
     found = (entry for marker in markers(infos) for entry in _plan(marker, names))
-    return [replace(entry, name=told(entry.name)) for entry in found]
+    plans = [replace(entry, name=told(entry.name)) for entry in islice(found, MOST_LAYERS + 1)]
+    if len(plans) > MOST_LAYERS:
+        raise FormatError(f"a checkpoint may have at most {MOST_LAYERS} layers", "more", plans[-1].name)
+    return plans
 
 
 def numbered() -> Callable[[str], str]:
@@ -191,6 +199,12 @@ def spell(marker: str, infos: Mapping[str, TensorInfo]) -> tuple[Spelling | None
     return None, {}
 
 
+def heads_of(spelling: Spelling | None, parts: Mapping[str, str], infos: Mapping[str, TensorInfo]) -> int:
+    """How many heads a layer's stacked tensors hold; 0 where they are not stacked, or no stack that is planned."""
+    shape = infos[parts["x_proj"]].shape if spelling is not None and spelling.stacked and "x_proj" in parts else ()
+    return shape[0] if shape and shape[0] <= MOST_HEADS else 0
+
+
 def apart(shape: tuple[int, ...], stack: int) -> tuple[int, ...]:
     """A shape whose first axis is split into a stack and the rest, where that is possible."""
     whole = shape and stack and shape[0] % stack == 0
@@ -258,7 +272,7 @@ def _inconsistent(
         if infos[name].dtype not in FLOATS:
             return "dtype", f"{name} is stored as {infos[name].dtype}, not as one of {', '.join(FLOATS)}"
     shapes = {key: infos[name].shape for key, name in parts.items()}
-    if spelling.merged:
+    if spelling.merged and shapes["x_proj"]:
         shapes |= {key: apart(shapes[key], shapes["x_proj"][0]) for key in ("a_log", "skip") if key in shapes}
     if len(shapes["a_log"]) != 2 + spelling.stacked or len(shapes["x_proj"]) != 2 + spelling.stacked:
         return (
@@ -266,8 +280,8 @@ def _inconsistent(
             f"A_log {shapes['a_log']} and x_proj {shapes['x_proj']} need {2 + spelling.stacked} axes each",
         )
     *lead, channels, states = shapes["a_log"]
-    if lead and lead[0] > _MOST_HEADS:
-        return "shape", f"A_log {shapes['a_log']} has more than {_MOST_HEADS} heads"
+    if lead and lead[0] > MOST_HEADS:
+        return "shape", f"A_log {shapes['a_log']} has more than {MOST_HEADS} heads"
     rows = shapes["x_proj"][-1 if spelling.transposed else -2]
     own = shapes["dt_proj"][-2:] == (channels, channels)  # the step reads x itself, x_proj makes B and C only
     rank = rows - 2 * states or (channels if own else 0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import stat
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from s6flow.errors import FormatError, SourceError
-from s6flow.numeric.weights.archives import DAMAGE, NpzStore
+from s6flow.numeric.weights.archives import DAMAGE, NpzStore, bounded_zip
 from s6flow.numeric.weights.pickled import TorchStore
 from s6flow.numeric.weights.safetensors import SafetensorsStore
 from s6flow.numeric.weights.stored import TensorStore
@@ -67,9 +66,9 @@ def _probe(path: Path) -> str | None:
     """The suffix that the file's content deserves, or None."""
     with path.open("rb") as handle:
         start = handle.read(16)
-    if start[:2] == b"PK" and zipfile.is_zipfile(path):
+    if start[:2] == b"PK":
         try:
-            with zipfile.ZipFile(path) as archive:
+            with bounded_zip(path) as archive:
                 return ".npz" if any(name.endswith(".npy") for name in archive.namelist()) else ".pt"
         except DAMAGE as error:
             raise FormatError("a zip archive must be whole", error, str(path)) from error

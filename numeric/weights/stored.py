@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+from numpy.typing import NDArray
 
 from s6flow.errors import FormatError
 
-__all__ = ["FLOATS", "FloatFormat", "StoredTensor", "TensorInfo", "TensorStore"]
+__all__ = ["FLOATS", "LARGEST_WEIGHT", "FloatFormat", "StoredTensor", "TensorInfo", "TensorStore"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ FLOATS: dict[str, FloatFormat] = {
     "F16": FloatFormat("<u2", 10, "<f2"),
     "BF16": FloatFormat("<u2", 7, None),
 }
+#: Models compute in float32 or below: a larger float64 number is an infinity to them, and products of a few such numbers
+#: would leave float64, too.
+LARGEST_WEIGHT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,16 @@ class StoredTensor:
 
     def float64(self) -> Float64[np.ndarray, "*shape"]:
         """The exact values; every stored format embeds in float64."""
-        if self.format.native is None:
-            return (self.bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)
-        return self.bits.view(self.format.native).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            if self.format.native is None:
+                return (self.bits.astype("<u4") << np.uint32(16)).view("<f4").astype(np.float64)
+            return self.bits.view(self.format.native).astype(np.float64)
+
+    def beyond_float32(self, values: Float64[np.ndarray, "*shape"]) -> NDArray[np.bool_] | None:
+        """Which of the values are finite, but no float32 numbers; None where the format has no such numbers."""
+        if self.format.bits != "<u8" or not values.size or max(values.max(), -values.min()) <= LARGEST_WEIGHT:
+            return None
+        return np.isfinite(values) & (np.abs(values) > LARGEST_WEIGHT)
 
     def subnormals(self) -> int:
         """How many entries are nonzero but below the smallest normal number of their format."""

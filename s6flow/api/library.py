@@ -318,7 +318,7 @@ def check(
         seed: of the generator, >= 0.
         integrator: for trajectories; numba by default where it is installed.
         progress: called with (done, total, report) after every theorem.
-    Returns: reports; `.passes`, `[0].verdict`, `.to_pandas()`. HOLDS means: on these data.
+    Returns: reports; `.passes`, `[0].verdict`, `.to_pandas()`. HOLDS means: on these data, which are at least 20 systems.
     Raises: TheoremError: an unknown id. CodegenError: an unknown backend. AssumptionError: a negative number.
         MissingDependencyError: the backend's library is not installed.
 

@@ -151,14 +151,16 @@ class Flow(Result, FlowResult):
         for index, code in enumerate(classify(self).tokens):
             behind = bool(self.status == Status.BLOW_UP) and index >= m
             vanishes, stays = behind and code == End.CONVERGENT, behind and code == End.LIMIT
-            rate = float(shares[index] / shares[m - 1]) if vanishes else None
-            adjacent = vanishes and index == m  # further on, and behind zero tokens, K acts at sums of steps
+            with np.errstate(all="ignore"):
+                rate = float(shares[index] / shares[m - 1]) if vanishes else None
+                zero = float(evaluate("carried_zero", **letters)) if vanishes and index == m else np.nan
+            # further on than one token, and behind zero tokens, K acts at sums of steps
             found.append(
                 {
                     "end": ENDS[End(int(code))].token,
                     "limit": float(self.final_x[index]) if stays else None,
-                    "rate": rate,
-                    "carried_zero": float(evaluate("carried_zero", **letters)) if adjacent else None,
+                    "rate": None if rate is None else _numbers([rate])[0],
+                    "carried_zero": _numbers([zero])[0],
                 }
             )
         return found

@@ -207,7 +207,10 @@ def token_states(path: Path) -> dict[str, Any]:
     try:
         store = NpzStore(path)
         for name in store.infos:
-            found[name] = np.asarray(store.array(name), dtype=float)
+            array = store.array(name)
+            if array.dtype.kind not in "fiub":
+                raise FormatError("token states must be real numbers", array.dtype, name)
+            found[name] = np.asarray(array, dtype=float)
     except (FormatError, OSError, TypeError, ValueError) as error:
         raise FormatError("--states needs an npz file of numbers", error, str(path)) from None
     for name, value in found.items():

@@ -46,7 +46,7 @@ def check(
     """Test theorems on random systems that meet their assumptions.
 
     HOLDS: nothing violated the claim on these data. CONSISTENT: the same where the claim is a limit, of which only a
-    finite horizon can be seen. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
+    finite horizon can be seen. INCONCLUSIVE: too many systems were undecided, or fewer than 20 judged. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
     run, because this backend cannot judge it.
     """
     from s6flow.api.library import check as run

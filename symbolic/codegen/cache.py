@@ -17,10 +17,11 @@ from pathlib import Path
 
 from s6flow.text import shown
 
-__all__ = ["cache_folder", "is_ours", "why_not"]
+__all__ = ["cache_folder", "guard_triton", "is_ours", "why_not"]
 
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _VARIABLE = "S6FLOW_CACHE"
+_TRITON = "TRITON_CACHE_DIR"
 
 
 def is_ours(found: os.stat_result) -> bool:
@@ -62,7 +63,7 @@ def cache_folder() -> Path:
             folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
             folder.chmod(stat.S_IRWXU)
         folder = folder.resolve()
-        reason = why_not(folder)
+        reason = why_not(folder) if folder.is_dir() else "it is no folder"
         if not reason:
             if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 folder.chmod(stat.S_IRWXU)
@@ -80,3 +81,34 @@ def cache_folder() -> Path:
     print(f"{shown(line)} {_VARIABLE} to a folder of your own.", file=sys.stderr)
     os.environ[_VARIABLE] = str(private)
     return private
+
+
+def guard_triton() -> None:
+    """See to it that Triton keeps its compiled kernels, which it loads unchecked, where nobody else can write.
+
+    That is where it keeps them by itself, unless somebody else has a hand in that folder: then, with one line, a folder in
+    ours. To be called before a kernel is compiled.
+    """
+    home = os.environ.get("TRITON_HOME") or os.path.expanduser("~")
+    wanted = Path(os.environ.get(_TRITON) or Path(home, ".triton", "cache"))
+    try:
+        missing = [folder for folder in (wanted, *wanted.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+        reason = why_not(wanted.resolve()) or _strangers(wanted)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    if reason:
+        own = cache_folder() / "triton"
+        own.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+        os.environ[_TRITON] = str(own)
+        print(f"Warning: compiled kernels are not kept in {shown(wanted)}: {shown(reason)}.", file=sys.stderr)
+
+
+def _strangers(folder: Path) -> str:
+    """Why what was put into a folder earlier must not be loaded; empty if all of it is the user's."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not is_ours(entry.stat(follow_symlinks=False)) or entry.is_symlink():
+                return f"{entry.name} in it belongs to another user or can be written by others"
+    return ""

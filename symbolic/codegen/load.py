@@ -19,7 +19,7 @@ from typing import Any
 
 from s6flow.errors import MissingDependencyError
 from s6flow.files import write_atomic
-from s6flow.symbolic.codegen.cache import cache_folder
+from s6flow.symbolic.codegen.cache import cache_folder, guard_triton
 from s6flow.symbolic.codegen.ir import Program
 
 __all__ = ["Generated", "load_module"]
@@ -64,6 +64,8 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
             ) from None
     key = hashlib.sha256("\n".join([text, *versions]).encode()).hexdigest()[:20]
     folder = cache_folder()
+    if "triton" in packages:
+        guard_triton()
     path = folder / f"{name}_{key}.py"
     if not path.is_file() or path.read_bytes() != text.encode():
         write_atomic(path, text, 0o600)

@@ -63,7 +63,7 @@ def test_checks_report_what_was_run_and_what_was_not() -> None:
         "linear-recursion",
         "convergence-constants",
         backend="flint",
-        examples=5,
+        examples=20,
         progress=lambda done, total, report: seen.append((done, total, report.id)),
     )
     assert found.not_run == ("convergence-constants",)

@@ -161,7 +161,7 @@ def test_written_files_are_said_beside_a_printed_document(capsys: pytest.Capture
 
 def test_check_goes_on_after_a_theorem_that_a_backend_cannot_judge(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("flint")
-    arguments = ["check", "iterated-log", "scaling", "--backend", "flint", "--examples", "5"]
+    arguments = ["check", "iterated-log", "scaling", "--backend", "flint", "--examples", "20"]
     code, out, _ = run(capsys, *arguments)
     assert code == 3
     lines = [line for line in out.splitlines() if line.startswith(("iterated-log", "scaling"))]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s6flow.numeric.audit.simulation.observed import agrees
+from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.flow import AxisParameters, FlowParameters, Status, classify, integrate
-from s6flow.symbolic.ends import End
+from s6flow.symbolic.ends import End, word
 
 ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
 E2 = FlowParameters([-2.8331, 1.7876, 0.7693, 0.5536], [0.1228, 2.8934, 0.5123, 0.3504], 1.1915, -1.265)
@@ -153,3 +155,46 @@ def test_random_systems_end_without_nan(seed: int) -> None:
     must = (sign[:, 0] > 0) & (s * first > 0) & (latest < np.exp(30.0))
     assert must.sum() > 3
     assert (result.status == Status.BLOW_UP)[must].all()
+
+
+def anywhere(rng: np.random.Generator, *shape: int, high: float = 308.0) -> np.ndarray:
+    """Numbers of every size that float64 has, of both signs."""
+    sizes = np.maximum(10.0 ** rng.uniform(-323.5, high, shape), 5e-324)
+    return np.asarray(sizes * rng.choice([-1.0, 1.0], shape))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_no_number_is_missing_unsaid_over_the_whole_of_float64(backend: str) -> None:
+    """What is NaN is said to be: pace and share where `rates_known` is false, and nothing else."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    rng, batch = np.random.default_rng(0), 60
+    params = FlowParameters(
+        anywhere(rng, batch, 2), np.abs(anywhere(rng, batch, 2)), anywhere(rng, batch), anywhere(rng, batch)
+    )
+    result = integrate(anywhere(rng, batch, 3, high=99.0), params, log_times=[0.0, 30.0], backend=backend)
+    unknown = ~result.rates_known
+    assert 5 < unknown.sum() < batch - 5
+    assert not result.ended_well[unknown].any()
+    assert (np.isnan(result.final_share) == unknown[:, None]).all()
+    assert (np.isnan(result.final_pace) == unknown[:, None]).all()
+    assert np.isneginf(result.final_log_time[unknown & (result.steps == 0)]).all()
+    for value in (result.final_log_time, result.final_log_abs, result.final_sign, result.log_blow_up_time):
+        assert not np.isnan(value).any()
+    assert not np.isnan(result.log_abs.compressed()).any()
+
+
+def test_backends_agree_at_the_smallest_number() -> None:
+    pytest.importorskip("numba")
+    for mu in (5e-324, -5e-324):
+        runs = [integrate([1.0, 0.5], FlowParameters([mu], [1.0], 1.0), backend=name) for name in ("numpy", "numba")]
+        assert runs[0].status == runs[1].status
+
+
+@pytest.mark.parametrize("bias", [1e38, 1e39, 1e100, 1e300, -1e3, -1e39])
+def test_steps_of_any_size_contradict_no_prediction(bias: float) -> None:
+    for mu in ([-1.0, 1.5], [1.0], [-1.0], [1.5, -1.0]):
+        for start in ([1.0, 0.5], [-1.0, 0.5], [0.1, -0.2, 0.3]):
+            params = FlowParameters(mu, [0.2, 4.0][: len(mu)], 1.0, bias)
+            seen = word(int(classify(integrate(start, params)).systems))
+            assert agrees(axis_verdict(params, np.array(start))[0], seen) is not False

@@ -9,20 +9,22 @@ import os
 import struct
 import sys
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import safetensors
 from safetensors.numpy import save, save_file
 
 from s6flow.errors import FormatError, S6FlowError, SourceError
-from s6flow.numeric.audit import audit, render_table, write_csv, write_html, write_json
+from s6flow.numeric.audit import audit, render_table, schema, to_json, write_csv, write_html, write_json
 from s6flow.numeric.weights import archives, open_checkpoint
-from s6flow.numeric.weights.plan import plan_layers
+from s6flow.numeric.weights.plan import MOST_LAYERS, plan_layers
 from s6flow.numeric.weights.readers import open_file
 from s6flow.numeric.weights.stored import TensorInfo
 
@@ -212,6 +214,37 @@ class TestNpz:
         _archive(path, {**content, "other": np.zeros(1 << 15)}, zipfile.ZIP_DEFLATED)
         assert "grows from" in refusal(path)
 
+    def test_heads_of_a_compressed_array_are_read_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shapes = {"A_log": (9, 4, 2), "x_proj_weight": (9, 5, 4), "dt_proj_weight": (9, 4, 1)}
+        path = tmp_path / "m.npz"
+        np.savez_compressed(path, **{key: np.ones(shape, np.float32) for key, shape in shapes.items()})
+        reads: list[str] = []
+        original = np.lib.format.read_array
+        monkeypatch.setattr(np.lib.format, "read_array", lambda *a, **k: reads.append("") or original(*a, **k))
+        assert len(list(open_checkpoint(str(path)).layers())) == 9
+        assert len(reads) == 3
+        monkeypatch.setattr(archives, "_KEPT", 64)
+        monkeypatch.setattr(archives, "_LONGEST", 64)
+        assert "stacked heads" in refusal(path)
+
+    @pytest.mark.parametrize("suffix", ["npz", "pt", "bin", ""])
+    def test_a_directory_without_end(self, tmp_path: Path, suffix: str) -> None:
+        path = tmp_path / f"m.{suffix}".rstrip(".")
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(140):
+                info = zipfile.ZipInfo(f"{number:05}.npy")
+                info.comment = b"x" * 65_000
+                archive.writestr(info, b"")
+        assert "directory" in refusal(path)
+
+    def test_more_arrays_than_any_model_has(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "m.npz"
+        np.savez(path, **tensors("layers.0."))
+        monkeypatch.setattr(archives, "_MOST_ARRAYS", 5)
+        assert len(list(open_checkpoint(str(path)).layers())) == 1
+        monkeypatch.setattr(archives, "_MOST_ARRAYS", 4)
+        assert "more than 4 members" in refusal(path)
+
 
 class TestTorch:
     @pytest.fixture(autouse=True)
@@ -257,6 +290,82 @@ class TestTorch:
             for name, data in content.items():
                 archive.writestr(name, data)
         assert "compressed member" in refusal(path)
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_reading_needs_no_torch_and_gives_its_numbers(
+        self, tmp_path: Path, zipped: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import torch
+
+        path, whole = tmp_path / "m.pt", torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+        views = {"turned": whole.T, "cut": whole[1:5:2, ::3], "one": torch.tensor(2.5), "none": torch.zeros(0, 3)}
+        views |= {"half": whole.half()[2:], "brain": whole.bfloat16().T, "double": whole.double()}
+        views["negative"] = torch.view_as_complex(whole.reshape(6, 4, 2)).conj().imag
+        views["parameter"] = torch.nn.Parameter(whole)  # type: ignore[assignment]
+        about = {"epoch": 3, "rate": 1e-3, "list": [1, (2, None)], "size": torch.Size([2]), "type": torch.float32}
+        torch.save({"model": views, **about}, path, _use_new_zipfile_serialization=zipped)
+        want = {key: value.detach().resolve_neg().double().numpy() for key, value in views.items()}
+        monkeypatch.setitem(sys.modules, "torch", None)
+        store = open_file(path)
+        assert set(store.infos) == set(views)
+        for key, value in want.items():
+            np.testing.assert_array_equal(store.read(key).float64(), value)
+            for lead in range(len(value) if value.ndim > 1 else 0):
+                np.testing.assert_array_equal(store.read(key, lead).float64(), value[lead])
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    @pytest.mark.parametrize("left", [None, 0, 300])
+    def test_a_file_that_is_cut_or_removed_while_it_is_read(
+        self, tmp_path: Path, zipped: bool, left: int | None
+    ) -> None:
+        import torch
+
+        path = tmp_path / "m.pt"
+        state = {key: torch.from_numpy(value) for key, value in tensors("layers.0.").items()}
+        torch.save(state, path, _use_new_zipfile_serialization=zipped)
+        checkpoint = open_checkpoint(str(path))
+        if left is None:
+            path.unlink()
+        else:
+            os.truncate(path, left)  # a memory map would end the process here
+        with pytest.raises(FormatError, match="whole"):
+            list(checkpoint.layers())
+
+    @pytest.mark.parametrize(
+        ("opcodes", "words"),
+        [
+            (b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "a checkpoint must hold an S6 layer"),
+            (b"c__builtin__\neval\nX\x01\0\0\x001\x85R.", "execute code"),
+            (b"cos\nsystem\n.", "execute code"),
+            (b"}" + b"2" * 9 + b".", "makes no sense"),
+            (b"(" * 1_000_001 + b".", "more than 1000000 opcodes"),
+            (b"]q\0" + b"h\0a" * 100_000 + b".", "a checkpoint must hold an S6 layer"),
+            (b"}q\0X\x05\0\0\0modelh\0s.", "levels"),
+            (b")" + b"q\0h\0\x86" * 500 + b"}q\1j\1\0\0\0h\0K\1s.", "a checkpoint must hold an S6 layer"),
+            (b"ccollections\nOrderedDict\n" + b"}" * 3 + b"\x87R.", "arguments"),
+            (b"\x8a\xff" + b"\x7f" * 255 + b".", "a checkpoint must hold an S6 layer"),
+            (b"ctorch._utils\n_rebuild_tensor_v2\n(NK\0K\1K\1tR.", "without a storage"),
+            (b"}X\2\0\0\0abK", "makes no sense"),
+        ],
+    )
+    def test_pickles_that_torch_does_not_write(self, tmp_path: Path, opcodes: bytes, words: str) -> None:
+        path, start = tmp_path / "m.pt", time.process_time()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("m/data.pkl", b"\x80\2" + opcodes)
+        assert words in refusal(path)
+        assert time.process_time() - start < 10
+
+    def test_names_that_would_have_no_end_and_a_name_that_hits_twice(self, tmp_path: Path) -> None:
+        import torch
+
+        path, one = tmp_path / "m.pt", torch.zeros(1)
+        torch.save({"a.b": one, "a": {"b": one}}, path)
+        assert "one tensor" in refusal(path)
+        shared: dict[str, Any] = {"a": one}
+        for level in range(15):
+            shared = {f"{way}{level}" * 4000: shared for way in "xyz"}
+        torch.save(shared, path)
+        assert "entries" in refusal(path)
 
 
 NAMES = (
@@ -319,7 +428,9 @@ def test_planning_takes_time_in_proportion() -> None:
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(16_000) < 40 * max(seconds(1_600), 0.01)  # the square would be a hundredfold
+    assert seconds(MOST_LAYERS) < 40 * max(seconds(MOST_LAYERS // 10), 0.01)  # the square would be a hundredfold
+    with pytest.raises(FormatError, match="at most 4096 layers"):
+        seconds(MOST_LAYERS + 1)
 
 
 class TestFolders:
@@ -367,3 +478,50 @@ class TestFolders:
         save_file(tensors("layers.0."), tmp_path / "m.safetensors")
         with pytest.raises(SourceError, match="--layers"):
             audit(str(tmp_path), layers=["9" * 5000])
+
+
+class TestOverflow:
+    """Weights beyond float32: no model computes with them, and products of them leave float64."""
+
+    @pytest.mark.parametrize("value", [1e39, 1e155, 1e200, np.finfo(np.float64).max])
+    @pytest.mark.parametrize("part", ["x_proj.weight", "dt_proj.weight", "dt_proj.bias", "D"])
+    def test_they_are_a_verdict_of_health(self, tmp_path: Path, value: float, part: str) -> None:
+        content = {key: array.astype(np.float64) for key, array in tensors("layers.0.", "layers.1.").items()}
+        content[f"layers.0.{part}"] = np.sign(content[f"layers.0.{part}"]) * value
+        save_file(content, tmp_path / "m.safetensors")
+        report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
+        assert [layer.name for layer in report.layers] == ["layers.1"]
+        (entry,) = report.withheld
+        assert entry.name == "layers.0"
+        assert entry.damaged
+        assert "float32" in entry.reason
+        assert report.health.layers[0].has("not-finite")
+
+    def test_the_largest_float32_number_is_judged(self, tmp_path: Path) -> None:
+        """Planted on the other side: nothing overflows, nothing is null that the schema wants, and nothing is warned of."""
+        for part in ("x_proj.weight", "dt_proj.weight", "dt_proj.bias"):
+            content = {key: array.astype(np.float64) for key, array in tensors("layers.0.").items()}
+            content[f"layers.0.{part}"] = np.sign(content[f"layers.0.{part}"]) * float(np.finfo(np.float32).max)
+            save_file(content, tmp_path / "m.safetensors")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
+            assert len(report.layers) == 1
+            jsonschema.validate(json.loads(json.dumps(to_json(report), allow_nan=False)), schema())
+
+    def test_tensors_of_any_shapes_are_withheld(self, tmp_path: Path) -> None:
+        lines = list[str]()
+        rng, shapes = np.random.default_rng(0), ((), (0,), (6,), (6, 4), (2, 6, 4), (1, 2, 3, 4))
+        for _ in range(60):
+            names = (*SHAPES, "in_proj.weight", "conv1d.weight", "out_proj.weight", "norm.weight", "x_proj_weight")
+            content = {f"layers.0.{key}": np.ones(SHAPES.get(key, (12, 6)), np.float32) for key in names}
+            for key in rng.choice(list(content), 2):
+                content[key] = np.ones(shapes[rng.integers(len(shapes))], np.float32)
+            save_file(content, tmp_path / "m.safetensors")
+            try:
+                report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
+            except S6FlowError as error:
+                lines.append(str(error))
+                continue
+            json.dumps(to_json(report), allow_nan=False)
+        assert all(line.isprintable() for line in lines)

@@ -11,7 +11,7 @@ import sympy as sp
 
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, engines, judge_data
-from s6flow.numeric.checks.check import batch_of
+from s6flow.numeric.checks.check import LEAST_JUDGED, batch_of
 from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
@@ -110,6 +110,16 @@ def test_undecided_is_inconclusive_and_fails() -> None:
     report = check(theorem, examples=10, real_weights=False)
     assert report.verdict is Verdict.INCONCLUSIVE
     assert not report.verdict.passes
+
+
+@pytest.mark.parametrize(
+    ("judged", "verdict"), [(LEAST_JUDGED - 1, Verdict.INCONCLUSIVE), (LEAST_JUDGED, Verdict.HOLDS)]
+)
+def test_a_few_systems_pass_nothing(judged: int, verdict: Verdict) -> None:
+    """Planted: a true theorem, on one system fewer than are needed, and on as many."""
+    theorem = dataclasses.replace(get("scaling"), witness=None, sharpness=None)
+    report = check(theorem, examples=judged, real_weights=False)
+    assert (report.examples, report.verdict) == (judged, verdict)
 
 
 def test_a_false_claim_is_violated() -> None:

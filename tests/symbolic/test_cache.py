@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from s6flow.symbolic.codegen import cache
 from s6flow.symbolic.codegen.cache import why_not
 
 LOAD = """
@@ -98,9 +99,10 @@ def test_a_folder_that_others_can_put_another_for_is_not_used(tmp_path: Path) ->
 
 def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    (_, answer), lines = run(LOAD, tmp_path / "file" / "below")
-    assert answer == "42"
-    assert len(lines) == 1
+    for folder in (tmp_path / "file" / "below", tmp_path / "file"):
+        (_, answer), lines = run(LOAD, folder)
+        assert answer == "42"
+        assert len(lines) == 1
 
 
 def test_bytecode_beside_the_text_is_never_believed(tmp_path: Path) -> None:
@@ -162,3 +164,48 @@ class TestNumba:
         for file in folder.glob("*.nb?"):
             os.chown(file, 1234, 1234)
         assert run(NUMBA, folder)[0][1:] == ["42", "0"]
+
+
+class TestTriton:
+    """Where Triton keeps compiled kernels; only the folder is looked at, so that no Triton is needed."""
+
+    @pytest.fixture(autouse=True)
+    def _own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("TRITON_CACHE_DIR", "TRITON_HOME"):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
+
+    def test_the_users_folder_is_made_private_and_left_where_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("TRITON_HOME", str(tmp_path))
+        cache.guard_triton()
+        made = tmp_path / ".triton" / "cache"
+        assert stat.S_IMODE(made.stat().st_mode) == stat.S_IMODE(made.parent.stat().st_mode) == 0o700
+        (made / "kernel").mkdir(mode=0o755)
+        cache.guard_triton()
+        assert os.environ["TRITON_CACHE_DIR"] == ""
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("way", ["open", "sticky", "entry", "link", "file"])
+    def test_a_folder_that_others_write_is_not_used(
+        self, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = tmp_path / "shared"
+        folder.mkdir()
+        if way in ("open", "sticky"):
+            folder.chmod(0o777 if way == "open" else 0o1777)
+        elif way == "entry":
+            (folder / "kernel").mkdir()
+            (folder / "kernel").chmod(0o777)
+        elif way == "link":
+            (folder / "kernel").symlink_to(tmp_path)
+        else:
+            folder = folder / "file"
+            folder.write_text("")
+            folder /= "below"
+        monkeypatch.setenv("TRITON_CACHE_DIR", str(folder))
+        cache.guard_triton()
+        assert os.environ["TRITON_CACHE_DIR"] == str(tmp_path / "triton")
+        assert stat.S_IMODE((tmp_path / "triton").stat().st_mode) == 0o700
+        assert len(capsys.readouterr().err.splitlines()) == 1
