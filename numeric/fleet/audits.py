@@ -13,8 +13,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from s6flow import __version__
-from s6flow.errors import FormatError, S6FlowError
-from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task
+from s6flow.errors import S6FlowError
+from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
 from s6flow.numeric.fleet.sources import Source, batches, described, place_in_run
 from s6flow.numeric.fleet.store import Store, read_tables
 from s6flow.provenance import code_digest
@@ -107,8 +107,7 @@ def audit_batch(sources: list[Source], options: AuditOptions, version: str) -> d
     """
     from s6flow.numeric.audit import audit
 
-    if version != __version__:
-        raise FormatError("workers need the version of s6flow that sent the work", f"{__version__} for {version}")
+    same_version(version)
     rows: dict[str, list[Any]] = {name: [] for name in tables(options)}
     for source in sources:
         start = time.perf_counter()
@@ -291,7 +290,7 @@ def audit_all(
         for task, result in pool.results(audit_batch, tasks):
             batch = task.arguments[0]
             if isinstance(result, Failed):
-                raise _unexpected(result.error)
+                raise result.as_error()
             if isinstance(result, Lost):
                 if len(batch) > 1:  # which of them it was is found by sending them one by one
                     singles += batch
@@ -314,12 +313,6 @@ def _statuses(part: bytes) -> list[str]:
     import pyarrow.parquet as pq
 
     return list(pq.read_table(BytesIO(part), columns=["status"])["status"].to_pylist())
-
-
-def _unexpected(error: BaseException) -> S6FlowError:
-    if isinstance(error, S6FlowError):
-        return error
-    return S6FlowError("a worker must be able to run s6flow", f"{type(error).__name__}: {error}", "", "Install it there.")
 
 
 def as_options(options: AuditOptions) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s6flow import __version__
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 
-__all__ = ["ALLOWED", "PATIENCE", "Failed", "Lost", "Pool", "Task", "pool"]
+__all__ = ["ALLOWED", "PATIENCE", "Failed", "Lost", "Pool", "Task", "pool", "same_version"]
 
 #: Seconds that a scheduler, or a first worker, is waited for.
 PATIENCE = 60.0
@@ -52,6 +53,19 @@ class Failed:
     """In place of a result: the work raised an error."""
 
     error: BaseException
+
+    def as_error(self) -> S6FlowError:
+        """To raise: its own if it is one of ours; any other says that the worker cannot run the work."""
+        if isinstance(self.error, S6FlowError):
+            return self.error
+        said = f"{type(self.error).__name__}: {self.error}"
+        return S6FlowError("a worker must be able to run s6flow", said, "", "Install it there, with the same extras.")
+
+
+def same_version(version: str) -> None:
+    """Raises: FormatError: this process runs another version of s6flow than the one that sent the work."""
+    if version != __version__:
+        raise FormatError("workers need the version of s6flow that sent the work", f"{__version__} for {version}")
 
 
 class Pool:
