@@ -152,7 +152,12 @@ def _text(value: str) -> str:
 def _row(source: Source) -> dict[str, Any]:
     run, step = place_in_run(source.name)
     told = {"run": None if run is None else _text(run), "step": step}
-    return {"identity": source.identity, "source": _text(source.name), "bytes": source.bytes, "modified": source.modified} | told
+    return {
+        "identity": source.identity,
+        "source": _text(source.name),
+        "bytes": source.bytes,
+        "modified": source.modified,
+    } | told
 
 
 def _refused(source: Source, status: str, reason: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from s6flow.numeric.fleet.store import Store, read_run
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 
-__all__ = ["SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "line", "merged", "shard_seed", "options_of", "shards", "write_report"]  # fmt: skip
+__all__ = ["SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "line", "merged", "options_of", "shard_seed", "shards", "write_report"]  # fmt: skip
 
 SHARDS = "shards"
 #: Examples of a shard where no number of shards is given: some seconds of work.
@@ -184,7 +184,8 @@ def write_report(folder: Path, command: str | None = None) -> tuple[Path, dict[s
     rows = [row for key in REGISTRY if (row := merged(store, key, options)) is not None]
     done = {row["id"] for row in rows}
     report = {
-        "command": command or f"s6flow fleet check --examples {options.examples} --shards {options.shards} --seed {options.seed}",  # fmt: skip
+        "command": command
+        or f"s6flow fleet check --examples {options.examples} --shards {options.shards} --seed {options.seed}",
         **options.as_json(),
         "code": run["code"],
         "device": "; ".join(sorted(_devices(store, done))),

@@ -96,7 +96,11 @@ class Grid:
 
     def as_json(self) -> dict[str, Any]:
         """For `run.json`."""
-        return {"axes": {name: list(values) for name, values in self.axes.items()}, "letters": self.letters, "run": self.run}
+        return {
+            "axes": {name: list(values) for name, values in self.axes.items()},
+            "letters": self.letters,
+            "run": self.run,
+        }
 
 
 def read_grid(path: Path) -> Grid:
@@ -127,13 +131,15 @@ def read_grid(path: Path) -> Grid:
         for entry in entries:
             if isinstance(entry, str) and entry in spread:
                 used.add(entry)
-            elif isinstance(entry, str) or isinstance(entry, bool) or not isinstance(entry, int | float):
+            elif isinstance(entry, (str, bool)) or not isinstance(entry, int | float):
                 raise FormatError(f"{name} must be of numbers and names of axes", repr(entry), str(path))
             else:
                 _finite(entry, name)
         letters[name] = value
     if len(letters["mu"]) != len(letters["a"]):
-        raise FormatError("mu and a must have one entry a state", f"{len(letters['mu'])} and {len(letters['a'])}", str(path))
+        raise FormatError(
+            "mu and a must have one entry a state", f"{len(letters['mu'])} and {len(letters['a'])}", str(path)
+        )
     unused = sorted(set(spread) - used)
     if unused:
         raise FormatError("every axis must be used", unused[0], str(path), "Write its name where a number stands.")

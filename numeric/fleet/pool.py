@@ -249,7 +249,9 @@ def _require() -> None:
         import pyarrow  # noqa: F401
     except ImportError as error:
         remedy = "Run pip install 's6flow[cluster]'."
-        raise MissingDependencyError("a fleet needs dask.distributed and pyarrow", f"no {error.name}", "", remedy) from None
+        raise MissingDependencyError(
+            "a fleet needs dask.distributed and pyarrow", f"no {error.name}", "", remedy
+        ) from None
 
 
 @contextmanager
@@ -262,7 +264,7 @@ def _local(workers: int) -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    one = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    one = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED - 1}):
         cluster = LocalCluster(
             n_workers=workers,

@@ -111,7 +111,9 @@ def fleet_report(folder: Path) -> FleetReport:
         import pyarrow  # noqa: F401
     except ImportError as error:
         remedy = "Run pip install 's6flow[cluster]'."
-        raise MissingDependencyError("a fleet's report needs pandas and pyarrow", f"no {error.name}", "", remedy) from None
+        raise MissingDependencyError(
+            "a fleet's report needs pandas and pyarrow", f"no {error.name}", "", remedy
+        ) from None
     from s6flow.numeric.health import VERDICTS
     from s6flow.numeric.health.moved import TREND
 

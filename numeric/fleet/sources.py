@@ -26,7 +26,9 @@ _SHARD = re.compile(r"-\d+-of-\d+$")
 #: Names of the file that holds a whole model, whatever lies beside it.
 _WHOLE = ("model", "pytorch_model")
 _MAGIC = re.compile(r"[*?[]")
-_STEP = re.compile(r"(?:checkpoint|ckpt|steps?|global_step|iter|iteration|epoch|snapshot|model)[-_.=]?(\d+)|^(\d+)$", re.I)
+_STEP = re.compile(
+    r"(?:checkpoint|ckpt|steps?|global_step|iter|iteration|epoch|snapshot|model)[-_.=]?(\d+)|^(\d+)$", re.I
+)
 #: Checkpoints of a batch, and bytes of their files that a batch does not pass once it has one.
 BATCH, BATCH_BYTES = 16, 256 << 20
 
@@ -177,7 +179,9 @@ def _weights_below(folder: Path) -> Iterator[str]:
 
 def _listed(folder: Path) -> list[Path]:
     try:
-        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda p: _natural(p.name))
+        return sorted(
+            (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda p: _natural(p.name)
+        )
     except OSError:
         return []
 

@@ -84,7 +84,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise FormatError(rule, getattr(error, "strerror", None) or error, str(folder), "Name the --out of a run.") from None
+        raise FormatError(
+            rule, getattr(error, "strerror", None) or error, str(folder), "Name the --out of a run."
+        ) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("options"), dict):
         raise FormatError(rule, f"another document than {SCHEMA}", str(folder), "Name the --out of a run.")
     return found
@@ -92,7 +94,12 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def open_run(
-    folder: Path, kind: str, options: Mapping[str, Any], tables: Sequence[str], code: Callable[[], str], suffix: str = ".parquet"
+    folder: Path,
+    kind: str,
+    options: Mapping[str, Any],
+    tables: Sequence[str],
+    code: Callable[[], str],
+    suffix: str = ".parquet",
 ) -> Iterator[Store]:
     """Hold a folder for a run, a new one or one that goes on.
 
@@ -128,7 +135,9 @@ def open_run(
 def _compare(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     remedy = "Choose another --out."
     if found.get("kind") != wanted["kind"]:
-        raise FormatError(f"--out must hold a run of fleet {wanted['kind']}", f"fleet {found.get('kind')}", str(folder), remedy)
+        raise FormatError(
+            f"--out must hold a run of fleet {wanted['kind']}", f"fleet {found.get('kind')}", str(folder), remedy
+        )
     for name in dict.fromkeys((*wanted["options"], *found["options"])):
         old, new = (json.loads(json.dumps(row["options"].get(name))) for row in (found, wanted))
         if old != new:
@@ -153,4 +162,3 @@ def read_tables(paths: Iterable[Path]) -> Any:
             remedy = "Delete it, and run again."
             raise FormatError("a part must be whole", error, str(path), remedy) from None
     return pa.concat_tables(found) if found else None
-

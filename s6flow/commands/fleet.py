@@ -45,7 +45,9 @@ def fleet() -> None:
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @_over_workers
 @click.option("--channels", is_flag=True, help="One row a channel, too.")
-@click.option("--context", type=click.IntRange(1), default=2048, show_default=True, help="Tokens that memory is compared with.")
+@click.option(
+    "--context", type=click.IntRange(1), default=2048, show_default=True, help="Tokens that memory is compared with."
+)
 @click.option("--shuffles", type=click.IntRange(2), default=200, show_default=True, help="Of the permutation control.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffles.")
 @click.option("--retry", is_flag=True, help="Try again what could not be audited.")
@@ -108,10 +110,16 @@ def _engines() -> Iterable[str]:
 @fleet.command()
 @click.argument("identifiers", nargs=-1, metavar="[ID]...", shell_complete=complete_theorems)
 @_over_workers
-@click.option("--examples", type=click.IntRange(1, 10**9), default=1_000_000, show_default=True, help="Systems a theorem.")
-@click.option("--shards", type=click.IntRange(1, 10**6), help="Parts that they are cut into; by default of 20,000 each.")
+@click.option(
+    "--examples", type=click.IntRange(1, 10**9), default=1_000_000, show_default=True, help="Systems a theorem."
+)
+@click.option(
+    "--shards", type=click.IntRange(1, 10**6), help="Parts that they are cut into; by default of 20,000 each."
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--backend", "backends", cls=OneOf, names=_engines, multiple=True, help="One of {names}; may be repeated.")
+@click.option(
+    "--backend", "backends", cls=OneOf, names=_engines, multiple=True, help="One of {names}; may be repeated."
+)
 @click.option("--integrator", cls=OneOf, names=flow_backends, help="For trajectories, one of {names}.")
 def check(
     identifiers: tuple[str, ...],
