@@ -285,7 +285,9 @@ def _local(workers: int) -> Iterator[Any]:
 @contextmanager
 def _silent() -> Iterator[None]:
     """A worker that ends is dealt with here; the library's own lines about it would only stand beside ours."""
-    names = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    loud = ("distributed", "tornado", "asyncio")
+    known = [*loud, *(name for name in logging.root.manager.loggerDict if name.startswith(loud))]
+    names = [logging.getLogger(name) for name in known]  # each may have a level of its own
     before = [logger.level for logger in names]
     for logger in names:
         logger.setLevel(logging.CRITICAL + 1)

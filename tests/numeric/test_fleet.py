@@ -13,7 +13,6 @@ import pytest
 from fleet_made import Here, made
 
 pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
-import pyarrow.parquet as pq  # noqa: E402
 
 from s6flow.errors import AssumptionError, FormatError, S6FlowError  # noqa: E402
 from s6flow.numeric.checks.check import check_together  # noqa: E402
@@ -32,7 +31,7 @@ def fleet(tmp_path: Path) -> list[str]:
     """Two runs of three snapshots, one of them damaged, and a name that would be a formula or a tag."""
     for run in ("a", "b"):
         for step in (1, 2, 3):
-            made(tmp_path / "in" / run / f"step-{step}.safetensors", step, rates=0.5**step)
+            made(tmp_path / "in" / run / f"step-{step}.safetensors", 5, rates=0.5**step)
     broken = tmp_path / "in" / "b" / "step-2.safetensors"
     broken.write_bytes(broken.read_bytes()[:-7])
     made(tmp_path / "in" / "=<script>.safetensors", 9)
@@ -52,7 +51,10 @@ def _tables(out: Path) -> dict[str, list[dict[str, Any]]]:
         rows = read_tables(Store(out, audits.tables(OPTIONS)).parts(table)).to_pylist()
         for row in rows:
             row.pop("seconds", None)
-        found[table] = sorted(rows, key=lambda row: (row["source"], row.get("position") or 0, row.get("layer") or "", row.get("channel") or 0))
+        found[table] = sorted(
+            rows,
+            key=lambda row: (row["source"], row.get("position") or 0, row.get("layer") or "", row.get("channel") or 0),
+        )
     return found
 
 
@@ -105,7 +107,9 @@ def test_a_killed_run_goes_on_and_counts_nothing_twice(
     assert third.called == 0
 
 
-def test_a_full_disk_is_one_line_and_tears_nothing(fleet: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line_and_tears_nothing(
+    fleet: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(audits, "batches", lambda left: sources.batches(left, 2))
     _run(fleet, tmp_path / "whole")
     real, left = Path.write_bytes, [7]  # run.json, two parts of three tables; then the disk is full
@@ -129,7 +133,9 @@ def test_a_full_disk_is_one_line_and_tears_nothing(fleet: list[str], tmp_path: P
 
 def test_retry_takes_up_what_was_not_audited_alone(fleet: list[str], tmp_path: Path) -> None:
     _run(fleet, tmp_path / "out")
-    with open_run(tmp_path / "out", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code") as store:
+    with open_run(
+        tmp_path / "out", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"
+    ) as store:
         assert audits.forget(store) == 1
         assert len(audits.done(store)) == 6
     assert _run(fleet, tmp_path / "out")["broken"] == 1
@@ -139,7 +145,9 @@ def test_retry_takes_up_what_was_not_audited_alone(fleet: list[str], tmp_path: P
 def test_a_checkpoint_that_changes_meanwhile_is_no_audit(fleet: list[str], tmp_path: Path) -> None:
     listed = list(sources.expand(fleet))
     made(Path(listed[1].name), 77, layers=2)
-    with open_run(tmp_path / "out", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code") as store:
+    with open_run(
+        tmp_path / "out", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"
+    ) as store:
         assert audits.audit_all(listed, store, Here(), OPTIONS)["changed"] == 1
     assert _run(fleet, tmp_path / "out")["audited"] == 1  # under its new identity
     assert fleet_report(tmp_path / "out").statuses["changed"] == 0
@@ -161,7 +169,9 @@ class _Deadly(Here):
                 yield task, function(*task.arguments)
 
 
-def test_what_ends_its_workers_is_found_and_the_others_of_its_batch_are_audited(fleet: list[str], tmp_path: Path) -> None:
+def test_what_ends_its_workers_is_found_and_the_others_of_its_batch_are_audited(
+    fleet: list[str], tmp_path: Path
+) -> None:
     pool = _Deadly("a/step-2")
     found = _run(fleet, tmp_path / "out", pool)
     assert (found["killed"], found["audited"], found["broken"]) == (1, 5, 1)
@@ -182,7 +192,10 @@ def test_a_folder_holds_one_kind_of_run(fleet: list[str], tmp_path: Path) -> Non
         pass
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(FormatError, match=r"thesis\.tex"), open_run(tmp_path / "mine", "flow", {}, ("flows",), lambda: ""):
+    with (
+        pytest.raises(FormatError, match=r"thesis\.tex"),
+        open_run(tmp_path / "mine", "flow", {}, ("flows",), lambda: ""),
+    ):
         pass
     with pytest.raises(FormatError, match="can be written"), open_run(tmp_path / "mine" / "thesis.tex", "flow", {}, ("flows",), lambda: ""):  # fmt: skip
         pass
@@ -196,7 +209,7 @@ def test_the_page_ranks_compares_and_trends(fleet: list[str], tmp_path: Path) ->
     found = fleet_report(tmp_path / "out")
     assert [run.steps for run in found.runs] == [[1, 2, 3], [1, 3]]
     lives = found.runs[0].numbers["half_life_median"]
-    assert np.allclose(np.array(lives[1:]) / np.array(lives[:-1]), 2, rtol=0.5)  # rates halve from step to step
+    assert np.allclose(np.array(lives[1:]) / np.array(lives[:-1]), 2, rtol=1e-5)  # rates halve from step to step
     assert found.runs[0].line("half_life_median").count(",") == 3
     grades = [("critical", "warning", "healthy").index(row["severity"]) for row in found.ranked]
     assert grades == sorted(grades)
@@ -220,14 +233,16 @@ def test_a_report_needs_a_run(tmp_path: Path) -> None:
 CHECKED = checks.CheckOptions(examples=101, shards=4, seed=3, backends=("numpy", "flint"), integrator="numpy")
 
 
-def _check(out: Path, options: checks.CheckOptions = CHECKED, pool: Any = None, key: str = "scan-factorisation") -> dict[str, Any]:
+def _check(
+    out: Path, options: checks.CheckOptions = CHECKED, pool: Any = None, key: str = "cone-equilibria"
+) -> dict[str, Any]:
     with open_run(out, "check", options.as_json(), (checks.SHARDS,), lambda: "code", ".json") as store:
         assert checks.check_all([key], store, pool or Here(), options) == {}
     _, report = checks.write_report(out)
     return next(row for row in report["theorems"] if row["id"] == key)
 
 
-KEY = "coexistence"
+KEY = "affine-phase-line"  # letters alone, and channels of trained weights among its examples
 
 
 def _measured(row: dict[str, Any]) -> dict[str, Any]:
@@ -271,7 +286,9 @@ def test_shards_add_up_and_the_worst_system_is_found_again(tmp_path: Path) -> No
     assert [one["margin"] for one in row["worst"]] == sorted(part.margin for part in parts)
     shard, batch = row["place"][0].split("/")
     number = int(shard)
-    drawn = dict(examples_of(theorem, engine("numpy"), counts[number], checks.shard_seed(3, number), number == 0, number == 0))
+    drawn = dict(
+        examples_of(theorem, engine("numpy"), counts[number], checks.shard_seed(3, number), number == 0, number == 0)
+    )
     judged = judge_data(theorem, drawn[batch], observed=observe(theorem, drawn[batch]))
     assert judged.margins[row["place"][1]] == row["margin"]
 

@@ -30,7 +30,9 @@ def test_snapshots_of_a_folder_come_in_the_order_of_their_steps(run: Path) -> No
 def test_a_checkpoint_is_one_whatever_its_spelling(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run)
     (run / "link").symlink_to(run / "checkpoint-900", target_is_directory=True)
-    found = _names(run, "checkpoint-*", "link/model.safetensors", run / "**/*.safetensors", "./checkpoint-100/../checkpoint-100")
+    found = _names(
+        run, "checkpoint-*", "link/model.safetensors", run / "**/*.safetensors", "./checkpoint-100/../checkpoint-100"
+    )
     assert len(found) == 3
 
 
@@ -50,7 +52,9 @@ def test_a_folder_with_a_config_is_one_checkpoint_and_one_with_many_models_is_ma
 
 def test_a_text_names_sources_and_keeps_those_that_are_not_there(run: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
-    listed.write_text(f"# of a night\n{run}\n\n/nowhere/x.safetensors\nstate-spaces/mamba-130m-hf\n{run / 'checkpoint-100'}\n")
+    listed.write_text(
+        f"# of a night\n{run}\n\n/nowhere/x.safetensors\nstate-spaces/mamba-130m-hf\n{run / 'checkpoint-100'}\n"
+    )
     assert _names(listed)[3:] == ["/nowhere/x.safetensors", "state-spaces/mamba-130m-hf"]
     assert len(_names(listed)) == 5
 
