@@ -199,7 +199,7 @@ def test_a_folder_holds_one_kind_of_run(fleet: list[str], tmp_path: Path) -> Non
         pass
     with pytest.raises(FormatError, match="can be written"), open_run(tmp_path / "mine" / "thesis.tex", "flow", {}, ("flows",), lambda: ""):  # fmt: skip
         pass
-    with open_run(out, "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"):
+    with open_run(out, "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"):  # noqa: SIM117
         with pytest.raises(FormatError, match="one run at a time"):
             _run(fleet, out)
 
