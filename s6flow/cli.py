@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "Integrate one flow and print, save or plot it."),
     "figures": ("figures", "Draw the paper's figures."),
     "prove": ("prove", "Check the formal proofs with Coq's kernel."),
+    "fleet": ("fleet", "Audit many checkpoints, check with a million examples, sweep flows; on a cluster."),
     "experiment": ("experiment", "Train and measure the two refinements."),
 }
 
@@ -45,7 +46,7 @@ EXIT_STATUSES: dict[int, str] = {
     1: "an error, in one line on stderr; check: a verdict does not pass; trace: a theorem's bound is exceeded, its name on stderr",
     2: "wrong usage: an unknown command or option, a value that is not of its type",
     3: "not whole: audit withheld damaged layers, simulate failed before its end, figures skipped one, "
-    "check could not judge a theorem that was named, experiment ran out of time",
+    "check could not judge a theorem that was named, fleet could not audit some, experiment ran out of time",
     4: "figures --check: a committed result that a figure shows is stale",
     130: "interrupted (Ctrl-C); no file was left half written",
     143: "terminated; no file was left half written",

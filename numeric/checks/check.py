@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
@@ -27,6 +27,7 @@ __all__ = [
     "LEAST_JUDGED",
     "CheckReport",
     "Judgement",
+    "Tally",
     "Verdict",
     "batch_of",
     "check",
@@ -147,8 +148,13 @@ def check_together(
     seed: int = 0,
     real_weights: bool = True,
     integrator: str | None = None,
+    witness: bool = True,
 ) -> list[CheckReport]:
-    """One report a backend, as `check`; systems that backends have in common are built and observed once."""
+    """One report a backend, as `check`; systems that backends have in common are built and observed once.
+
+    Args:
+        witness: whether the witness is judged, too.
+    """
     theorem = get(key) if isinstance(key, str) else key
     if examples < 0:
         raise AssumptionError("a check needs a nonnegative number of examples", examples)
@@ -161,11 +167,11 @@ def check_together(
     wanted = fastest_on_cpu() if integrator is None else integrator
     load_backend(wanted)
     used = MEASUREMENTS[theorem.measurement].integrator(wanted)
-    tallies = {backend: _Tally() for backend in backends}
+    tallies = {backend: Tally() for backend in backends}
     for _, alike in groupby(backends, lambda backend: engine(backend).backend == "flint"):
         group = list(alike)
         before = time.perf_counter()
-        for name, data in examples_of(theorem, engine(group[0]), examples, seed, real_weights):
+        for name, data in examples_of(theorem, engine(group[0]), examples, seed, real_weights, witness):
             observed: Observed = observe(theorem, data, group[0], wanted)
             for backend in group:
                 tallies[backend].add(name, data, judge_data(theorem, data, backend, observed=observed))
@@ -175,7 +181,7 @@ def check_together(
 
 
 @dataclass
-class _Tally:
+class Tally:
     """Counts and the worst system so far; no batch is kept, so that any number of examples fits."""
 
     margin: float = math.nan
@@ -201,6 +207,21 @@ class _Tally:
             self.place = (name, index, int(judged.moments[index]))
             self.where = {key: np.asarray(value)[index] for key, value in data.items() if np.ndim(value) > 0}
             self.where["moment"] = self.place[2]
+
+    def merge(self, name: str, found: Mapping[str, Any]) -> None:
+        """Add what another run found, as `CheckReport.as_json` tells it; of equal margins the first one stays.
+
+        Args:
+            name: of that run; it stands before the batch in the place of the smallest margin.
+        """
+        self.decided += found["examples"]
+        self.undecided += found["undecided"]
+        self.idle += found["idle"]
+        self.real += found["real"]
+        self.seconds += found["seconds"]
+        if found["margin"] is not None and not found["margin"] >= self.margin:
+            batch, index, moment = found["place"]
+            self.margin, self.where, self.place = found["margin"], found["where"], (f"{name}/{batch}", index, moment)
 
     def report(self, theorem: Theorem, backend: str, integrator: str | None) -> CheckReport:
         if self.decided == 0:

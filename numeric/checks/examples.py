@@ -55,13 +55,13 @@ def plan(theorem: Theorem, target: Engine, examples: int) -> Iterator[tuple[Shap
 
 
 def examples_of(
-    theorem: Theorem, target: Engine, examples: int, seed: int, real_weights: bool = True
+    theorem: Theorem, target: Engine, examples: int, seed: int, real_weights: bool = True, witness: bool = True
 ) -> Iterator[tuple[str, Data]]:
     """The batches of a check by name: numbered ones, then the witness, then channels of trained weights."""
     for index, (shape, count) in enumerate(plan(theorem, target, examples)):
         points = np.random.default_rng((seed, index)).random((count, dimension(theorem, shape)))
         yield str(index), construct(theorem, shape, corners(points, seed + index))
-    if theorem.witness is not None and examples > 0:
+    if witness and theorem.witness is not None and examples > 0:
         yield WITNESS, batch_of(theorem, theorem.witness)
     if real_weights and examples > 0:
         channels = trained_channels(theorem, max(4, examples // 20))

@@ -39,7 +39,7 @@ from s6flow.provenance import package_root
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["code_digest", "main", "nightly", "statement_digest"]
+__all__ = ["code_digest", "main", "nightly", "processor", "seal", "short_report", "statement_digest", "versions"]
 
 _TOOLS = ("numpy", "scipy", "sympy", "torch", "python-flint", "numba", "typeseg")
 
@@ -70,12 +70,13 @@ def _row(key: str, backends: tuple[str, ...], examples: int, seed: int, integrat
         "statement": statement_digest(theorem),
         "integrator": next((report.integrator for report in reports if report.integrator), None),
         "processor_seconds": round(time.process_time() - start, 1),
-        "backends": {report.backend: _short(report) for report in reports},
+        "backends": {report.backend: short_report(report) for report in reports},
     }
-    return {**row, "seal": _seal(row)}
+    return {**row, "seal": seal(row)}
 
 
-def _short(report: CheckReport) -> dict[str, Any]:
+def short_report(report: CheckReport) -> dict[str, Any]:
+    """What the report keeps of a backend; the inputs of the worst system where it violates."""
     whole = report.as_json()
     names = ["verdict", "margin", "place", "examples", "undecided", "idle", "real"]
     names += ["where"] if report.verdict is Verdict.VIOLATED else []
@@ -122,7 +123,8 @@ def nightly(
             yield job.result()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of what computes."""
     found = {"python": platform.python_version()}
     for tool in _TOOLS:
         try:
@@ -132,7 +134,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Of this machine, in words."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -161,8 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
         "seed": options.seed,
         "integrator": options.integrator,
         "code": code_digest(),
-        "device": _processor(),
-        "versions": _versions(),
+        "device": processor(),
+        "versions": versions(),
     }
     kept = {} if options.fresh else _kept(options.out, header, backends)
     rows: dict[str, dict[str, Any]] = {}
@@ -205,10 +208,10 @@ def _kept(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict
 
 def _is_row(row: dict[str, Any]) -> bool:
     """Whether a row is as it was written: one that was edited by hand is computed again."""
-    return row["seal"] == _seal(row)
+    return row["seal"] == seal(row)
 
 
-def _seal(row: dict[str, Any]) -> str:
+def seal(row: dict[str, Any]) -> str:
     """Hash of what was measured; of a status, which is looked up anew, and of the time taken it does not speak."""
     measured = {key: part for key, part in row.items() if key not in ("seal", "status", "processor_seconds")}
     return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()[:16]
