@@ -230,12 +230,12 @@ def _sentence(items: Sequence[_Item]) -> str:
             out.append(f"{item.text}{_sentence(item.inner)}{_CLOSING[item.text]}")
         elif item.kind == "operator" and item.text in _RELATIONS - {"="}:
             number = _neighbour(items, place, 1)
-            whole = items[place + 1].kind == "space" and number.kind == "number" and number is items[place + 2]
+            whole = number.kind == "number" and number is items[place + 2]
             out.append(
                 f"${_OPERATORS[item.text].strip()} {number.text}$" if whole else f"${_OPERATORS[item.text].strip()}$"
             )
             place += 2 if whole else 0
-        elif (item.kind in ("other", "name") and "_" in item.text) or item.text.split("-")[0] in _GREEK:
+        elif (item.kind in ("other", "name") and "_" in item.text) or set(item.text.split("-")) & set(_GREEK):
             out.append(f"`{item.text}`")
         elif item.kind == "dots" and item.text == ".." and place:
             out.append(" to ")
