@@ -66,7 +66,8 @@ def paper_blocks(theorems: bool = True, figures: Path | None = None) -> list[Blo
         theorems: add the theorem library.
         figures: folder to draw the figures in; none without.
     """
-    blocks = [Heading("Introduction", anchor="introduction"), *map(Paragraph, _introduction(theorems))]
+    blocks: list[Block] = [Heading("Introduction", anchor="introduction")]
+    blocks += [Paragraph(text) for text in _introduction(theorems)]
     blocks += derivation_blocks()
     if theorems:
         from s6flow.proofs.index import library_blocks

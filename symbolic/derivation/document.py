@@ -115,7 +115,7 @@ def _html(block: Block, known: Known | None = None) -> str:
             return f'<section class="statement" id="{anchor}">{head}{inner}</section>'
         case Table(header, rows):
             head = "".join(f"<th>{_html_text(cell, known)}</th>" for cell in header)
-            body = "".join(
+            filled = "".join(
                 "<tr>" + "".join(f"<td>{_html_text(cell, known)}</td>" for cell in row) + "</tr>" for row in rows
             )
             top = (
@@ -124,7 +124,7 @@ def _html(block: Block, known: Known | None = None) -> str:
                 else ""
             )
             name = f' id="{block.anchor}"' if block.caption else ""
-            return f'<div class="scroll"{name}><table>{top}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            return f'<div class="scroll"{name}><table>{top}<thead><tr>{head}</tr></thead><tbody>{filled}</tbody></table></div>'
         case Listing(code):
             return f"<details><summary>source</summary><pre>{html.escape(code)}</pre></details>"
         case Figure(stem, caption):
