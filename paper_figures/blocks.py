@@ -6,8 +6,8 @@ from pathlib import Path
 
 from s6flow.paper_figures.draw import draw_figures
 from s6flow.paper_figures.record import read_record
-from s6flow.symbolic.derivation.document import Block, Heading, Paragraph
-from s6flow.symbolic.derivation.document import Figure as Picture
+from s6flow.symbolic.derivation.blocks import Block, Heading, Paragraph
+from s6flow.symbolic.derivation.blocks import Figure as Picture
 
 __all__ = ["figure_blocks"]
 
@@ -18,7 +18,7 @@ def figure_blocks(out: Path) -> list[Block]:
     Figures in the neighbouring folder `figures` are taken from it where they are up to date.
     """
     report = draw_figures(out=out, reuse=[out.parent / "figures"])
-    blocks: list[Block] = [Heading("Figures")]
+    blocks: list[Block] = [Heading("Figures", anchor="section-figures", numbered=True)]
     for outcome in report.outcomes:
         figure = outcome.figure
         record = read_record(figure.name, out)

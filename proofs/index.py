@@ -13,16 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from s6flow.errors import TheoremError
 from s6flow.files import write_atomic
-from s6flow.proofs.theorem_page import theorem_page
+from s6flow.proofs.theorem_page import theorem_statement
 from s6flow.provenance import package_root
-from s6flow.symbolic.derivation.document import Block, Heading
+from s6flow.symbolic.derivation.blocks import Block, Heading, Paragraph
 from s6flow.text import near
 
 __all__ = [
@@ -120,12 +120,43 @@ def status_of(key: str) -> str:
     return status(get(key))
 
 
-def library_blocks() -> list[Block]:
-    """The whole library as a chapter, without generated code."""
-    blocks: list[Block] = [Heading("Theorems")]
+def library_blocks(steps: Collection[str] = (), common: Collection[str] = ()) -> list[Block]:
+    """The whole library as a chapter, group by group.
+
+    Args:
+        steps, common: what the document has, see `theorem_statement`.
+    """
+    blocks: list[Block] = [Heading("Theorems", anchor="section-theorems", numbered=True), Paragraph(OPENING)]
+    group = ""
     for key in ids():
-        blocks += theorem_page(content(key), code=False)
+        found = content(key)
+        name = found["file"].split("/")[2]
+        if name != group:
+            blocks.append(Heading(GROUPS.get(name, name.capitalize()), 3))
+            group = name
+        blocks += theorem_statement(found, steps, common)
     return blocks
+
+
+#: Folder of theorems -> what they are about.
+GROUPS = {
+    "layer": "The layer",
+    "flow": "The flow on a channel axis",
+    "blowup": "Blow-up",
+    "criteria": "Criteria",
+    "mixed": "States of both signs",
+    "affine": "Affine projections and a step floor",
+    "variants": "Skip and finite depth",
+    "vectors": "Vector tokens",
+    "state": "The state of one layer",
+}
+OPENING = (
+    "Each statement below is printed from a value that also generates its numerical check and, where it has one, its formal statement. "
+    "Its status says what it rests on. Kernel-checked: Coq's kernel accepted a proof of the formal statement [[cite:coq]]; where "
+    "that says more or less than the page, it is said. Symbolic: residuals reduce to literal zero. Certified: an interval "
+    "enclosure [[cite:johansson2017]] holds it. Numeric: it holds on every system that it was tried on, which proves nothing. "
+    "Where an assumption is necessary, a system that meets all others and breaks the conclusion is given."
+)
 
 
 def note() -> str:

@@ -14,6 +14,7 @@ from sympy.printing.latex import LatexPrinter
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.attention import attention_expression, unroll
+from s6flow.symbolic.derivation.latex import NAMES
 from s6flow.symbolic.ends import ENDS, End
 from s6flow.symbolic.layer import ScanCell, axis_cell, flow_cell
 from s6flow.symbolic.notation import Notation
@@ -449,13 +450,21 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         inner = ",".join(indices)
         if "_" in name:  # S_B[n] -> S_{B,n}
             stem, rest = name.split("_", 1)
-            inner = rf"\mathrm{{{rest}}},".replace("_", " ") + inner
+            if len(rest) > 1:
+                return (
+                    f"{{{NAMES[name]}}}_{{{inner}}}"
+                    if name in NAMES
+                    else rf"{stem}_{{\mathrm{{{rest.replace('_', ' ')}}},{inner}}}"
+                )
+            inner = f"{rest},{inner}"
             return f"{sp.latex(sp.Symbol(stem))}_{{{inner}}}"
         return f"{self._print(e.base.label)}_{{{inner}}}"
 
     def _print_Symbol(self, e: sp.Symbol, style: str = "plain") -> str:
         known = OBSERVABLES.get(e.name) or (LETTERS.get(e.name) if e.name not in ("x", "mu", "a") else None)
-        return known.latex if known and "{0}" not in known.latex else super()._print_Symbol(e, style)
+        if known and "{0}" not in known.latex:
+            return known.latex
+        return NAMES.get(e.name) or super()._print_Symbol(e, style)
 
     def _print_StrictLessThan(self, e: sp.StrictLessThan) -> str:
         """A limit below infinity is a bound: no claim that the limit exists."""

@@ -53,7 +53,7 @@ certificate.plot()
 # formula: it is what the runs did.
 
 # %%
-side = np.linspace(-2.1, 2.1, 22)
+side = np.linspace(-2.1, 2.1, 18)
 starts = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 runs = sf.integrate(starts, mu=[-1, 1.5], a=[0.2, 4], b=1, log_times=np.linspace(-6, 25, 120), rtol=1e-7)
 words = sf.classify(runs).words

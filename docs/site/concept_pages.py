@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from markup import display, listed, plain, source, table, theorem_link, theory_links
+from markup import display, listed, plain, source, table, theorem_link, theory_links, words
 
 from s6flow.api.audits import Audit
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
@@ -102,12 +102,12 @@ def _facts(row: Column | Number, shown: str) -> Iterator[str]:
     yield from [
         f"## {row.name}",
         "",
-        f"{plain(row.meaning[:1].upper() + row.meaning[1:])}. Unit: {row.unit}{kind}.",
+        f"{words(row.meaning[:1].upper() + row.meaning[1:])}. Unit: {row.unit}{kind}.",
         "",
     ]
     yield from formula(row.name)
     if isinstance(row, Column):
-        yield f"Assumes: {plain(row.assumption)}. Theory: {theory_links(row.section)}."
+        yield f"Assumes: {words(row.assumption)}. Theory: {theory_links(row.section)}."
         yield f"Theorem: {theorem_link(reference)}." if reference != NO_THEOREM else ""
     else:
         yield f"Rests on: {source(row.source)}."
@@ -129,7 +129,7 @@ def health_page() -> str:
         lines += _facts(row, _spread([layer.numbers[row.name] for layer in layers], "number"))
         found = [verdict for verdict in VERDICTS if row.name in verdict.needs]
         if found:
-            cells = ((v.title, f"`{v.rule_text}`", plain(v.reason), plain(v.remedy)) for v in found)
+            cells = ((v.title, f"`{v.rule_text}`", words(v.reason), words(v.remedy)) for v in found)
             lines += table(("verdict", "given when", "why there", "what to do"), cells)
     return "\n".join(lines) + "\n"
 
@@ -137,7 +137,7 @@ def health_page() -> str:
 def layer_page() -> str:
     """Every column of the table of layers."""
     layers = [layer.row() for layer in untrained().layers]
-    lines = ["# Numbers of a layer", "", "How to read the report:", *listed(plain(text) for text in READING)]
+    lines = ["# Numbers of a layer", "", "How to read the report:", *listed(words(text) for text in READING)]
     lines += [f"*Untrained* is measured on {len(layers)} layers drawn as mamba initialises them.", ""]
     for row in LAYER_COLUMNS:
         lines += _facts(row, _spread([layer[row.name] for layer in layers], row.kind))
@@ -158,7 +158,7 @@ def channel_page() -> str:
         f"*Untrained* is measured on {count} channels of layers drawn as mamba initialises them.",
         "",
         "A scenario is one of these words:",
-        *table(("word", "meaning"), ((f"`{word}`", plain(meaning)) for word, meaning in SCENARIOS.items())),
+        *table(("word", "meaning"), ((f"`{word}`", words(meaning)) for word, meaning in SCENARIOS.items())),
         "What the flow leaves out of the network:",
         *table(("part", "what it does"), DROPPED),
     ]

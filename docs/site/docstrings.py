@@ -23,7 +23,9 @@ _ERROR = re.compile(r"(?:^|(?<=\. ))(?=\w+(?:Error|Unavailable): )")
 def _plain(text: str) -> str:
     """Escaped outside of `code`."""
     parts = re.split(r"(`[^`]+`)", text)
-    return "".join(part if part[:1] == "`" else re.sub(r"([\\*_<\[\]|$#~])", r"\\\1", part) for part in parts)
+    escaped = (re.sub(r"([\\*_\[\]|$#~])", r"\\\1", part).replace("<", "&lt;") for part in parts[::2])
+    parts[::2] = list(escaped)  # Python-Markdown knows no escape of <
+    return "".join(parts)
 
 
 def _items(body: str) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from s6flow.proofs import index
 from s6flow.proofs.boxes import plain, readable
+from s6flow.symbolic.derivation.inline import inline_parts
+from s6flow.symbolic.derivation.prose import typeset
 from s6flow.symbolic.sections import resolve
 
-__all__ = ["below", "display", "inline", "listed", "plain", "source", "table", "theorem_link", "theory_links"]
+__all__ = ["below", "display", "inline", "listed", "plain", "source", "table", "theorem_link", "theory_links", "words"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -26,6 +28,13 @@ def inline(latex: str) -> str:
 def display(*latex: str) -> list[str]:
     """Displayed mathematics, one formula a line."""
     return [line for formula in latex for line in ("", "$$", readable(formula), "$$", "")]
+
+
+def words(text: str) -> str:
+    """Running text in which formulas are typeset and no character is Markdown's."""
+    parts = inline_parts(typeset(text))
+    form = {"math": inline, "code": lambda piece: f"`{piece}`", "text": plain}
+    return "".join(form[kind](piece) for kind, piece in parts)
 
 
 def theorem_link(key: str, up: str = "../") -> str:

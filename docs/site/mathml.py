@@ -9,6 +9,8 @@ from s6flow.symbolic.derivation.inline import math_html
 
 __all__ = ["with_mathml"]
 
+#: Characters of LaTeX from which a formula in running text may be wider than a phone.
+LONG = 60
 _MARKED = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -16,7 +18,9 @@ def _converted(match: re.Match[str]) -> str:
     block = match[1] == "div"
     math = math_html(html.unescape(match[2]).strip(), block)
     # a long formula scrolls by itself; the focus lets a keyboard scroll it
-    return f'<div class="formula" tabindex="0">{math}</div>' if block else math
+    if block:
+        return f'<div class="formula" tabindex="0">{math}</div>'
+    return f'<span class="formula" tabindex="0">{math}</span>' if len(match[2]) > LONG else math
 
 
 def with_mathml(page: str) -> str:

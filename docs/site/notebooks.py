@@ -10,7 +10,6 @@ import base64
 import hashlib
 import html
 import os
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,32 @@ def _run(path: Path) -> Any:
     notebook.metadata["kernelspec"] = _KERNEL
     place = {"metadata": {"path": str(FOLDER)}}
     NotebookClient(notebook, timeout=PATIENCE, resources=place).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _distinct(cell.outputs)
     KEPT.mkdir(parents=True, exist_ok=True)
     for old in KEPT.glob(f"{path.stem}-*.ipynb"):
         old.unlink()
     write_atomic(kept, nbformat.writes(notebook))
     return notebook
+
+
+def _distinct(outputs: list[Any]) -> list[Any]:
+    """Outputs without a picture that was shown before (a figure is shown as a result, and again at the end of its cell),
+    and without the folder that the project happens to lie in."""
+    kept: list[Any] = []
+    seen: set[str] = set()
+    for output in outputs:
+        picture = output.get("data", {}).get("image/png", "")
+        if picture and picture in seen:
+            continue
+        seen.add(picture)
+        for place in (output, output.get("data", {})):
+            for key, value in place.items():
+                if isinstance(value, str) and key != "image/png":
+                    place[key] = value.replace(f"{ROOT}{os.sep}", "")
+        kept.append(output)
+    return kept
 
 
 def _output(output: Any) -> str:
@@ -104,9 +124,11 @@ def executed(folder: Path = FOLDER) -> dict[str, str]:
     found: dict[str, str] = {}
     rows = []
     for path in sorted(folder.glob("*.py")):
-        begun = time.perf_counter()
+        begun = os.times()
         notebook = _run(path)
-        print(f"notebook {path.stem}: {time.perf_counter() - begun:.1f} s")
+        ended = os.times()
+        spent = sum(ended[2:4]) - sum(begun[2:4])  # by the kernel, which has ended
+        print(f"notebook {path.stem}: {ended.elapsed - begun.elapsed:.1f} s, {spent:.1f} s of processor time")
         found[f"notebooks/{path.stem}.md"] = page(notebook, path.stem)
         found[f"notebooks/{path.stem}.ipynb"] = nbformat.writes(notebook)
         title, _, rest = notebook.cells[0].source.partition("\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from markup import listed, plain, table, theorem_link
+from markup import listed, table, theorem_link, words
 
 from s6flow.numeric.health import NUMBERS, VERDICTS
 
@@ -172,13 +172,13 @@ def _symptom(row: Symptom) -> Iterator[str]:
     yield from [f"## {row.title}", "", f"As in {', '.join(map(_thread, row.seen))}.", "", "**Run**", ""]
     yield from [f"```{row.language}", row.code, "```", "", "**Read**"]
     yield from listed(
-        f"[`{name}`](concepts/health.md#{name.lower()}): {plain(units[name].meaning)} [{units[name].unit}]"
+        f"[`{name}`](concepts/health.md#{name.lower()}): {words(units[name].meaning)} [{units[name].unit}]"
         for name in row.numbers
     )
     yield from [row.meaning, ""]
     if row.verdicts:
         chosen = (verdicts[name] for name in row.verdicts)
-        cells = ((v.title, v.severity, f"`{v.rule_text}`", plain(v.remedy)) for v in chosen)
+        cells = ((v.title, v.severity, f"`{v.rule_text}`", words(v.remedy)) for v in chosen)
         yield from ["**Do**", *table(("verdict", "severity", "given when", "remedy"), cells)]
     if row.more:
         yield from [row.more, ""]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from markup import below, display, inline, listed, plain, table, theorem_link, theory_links
+from markup import below, display, inline, listed, plain, table, theorem_link, theory_links, words
 
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.proofs import index
@@ -52,17 +52,17 @@ def _letter(latex: str) -> str:
 
 def _head(content: Content) -> Iterator[str]:
     word = content["status"]
-    yield from [f"# {content['id']}", "", f"**{plain(content.get('claim') or content['title'])}**", ""]
+    yield from [f"# {content['id']}", "", f"**{words(content.get('claim') or content['title'])}**", ""]
     yield f"{_badge(word)} {MEANING[word]}. Source: {plain(spelled(content['source']))}; {content['kind']}. "
     yield from [f"Theory: {theory_links(content['section'])}.", "", "## Statement"]
     if content["assumptions"]:
-        rows = (f"{plain(row['words'])}: {inline(row['latex'])}" for row in content["assumptions"])
+        rows = (f"{words(row['words'])}: {inline(row['latex'])}" for row in content["assumptions"])
         yield from ["", "Assumptions:", *listed(rows)]
     yield from ["", "Conclusion:", *display(content["conclusion"])]
     if content.get("checked"):
         yield from ["Checked at finite time as:", *display(content["checked"])]
     letters = content["letters"].values()
-    cells = ((inline(_letter(row["latex"])), plain(row["meaning"]), row["domain"]) for row in letters)
+    cells = ((inline(_letter(row["latex"])), words(row["meaning"]), row["domain"]) for row in letters)
     yield from below("Letters", "info", table(("letter", "meaning", "domain"), cells)) if letters else ()
 
 
@@ -79,8 +79,8 @@ def _proof(content: Content) -> Iterator[str]:
         yield "No proof: the evidence is numerical."
     for step in content["proof"]:
         said = f"{counted(len(step['residuals']), 'residual')}: {step['state']}"
-        body = [*display(*step["statement"]), step["because"]]
-        yield from below(f"{step['step']}: {step['title']} ({said})", "note", body)
+        body = [*display(*step["statement"]), words(step["because"])]
+        yield from below(f"{step['step']}: {words(step['title'])} ({said})", "note", body)
     if content["uses"]:
         yield from ["", f"Uses {', '.join(theorem_link(key) for key in content['uses'])}.", ""]
 
@@ -89,14 +89,14 @@ def _limits(content: Content) -> Iterator[str]:
     yield from ["## How far it goes", ""]
     if content["sharpness"]:
         tightened = inline(rf"\chi = {content['tightened']}")
-        yield from [f"Sharp: {content['sharpness']}. With {tightened} the witness breaks it.", ""]
+        yield from [f"Sharp: {words(content['sharpness'])}. With {tightened} the witness breaks it.", ""]
     if content["witness"]:
         yield from [f"Witness: {_data(content['witness'])}", ""]
     for row in content["counterexamples"]:
-        yield from [f"Without `{row['drops']}` it fails: {_data(row['data'])} {plain(row['note'])}".rstrip(), ""]
+        yield from [f"Without `{row['drops']}` it fails: {_data(row['data'])} {words(row['note'])}".rstrip(), ""]
     for key, reason in content["unbroken"].items():
-        yield from [f"Without `{key}` no counterexample is given: {reason}", ""]
-    yield from [content["notes"], ""] if content["notes"] else ()
+        yield from [f"Without `{key}` no counterexample is given: {words(reason)}", ""]
+    yield from [words(content["notes"]), ""] if content["notes"] else ()
 
 
 def _places(content: Content) -> Iterator[str]:
@@ -129,6 +129,6 @@ def index_page() -> str:
     cells = ((_badge(word), str(counts[word]), MEANING[word]) for word in (*STATUSES, "refuted"))
     lines += table(("status", "claims", "meaning"), cells)
     for name, keys in groups().items():
-        cells = ((theorem_link(key), plain(rows[key]["title"]), _badge(rows[key]["status"])) for key in keys)
+        cells = ((theorem_link(key), words(rows[key]["title"]), _badge(rows[key]["status"])) for key in keys)
         lines += [f"## {name.capitalize()}", *table(("id", "claim", "status"), cells)]
     return "\n".join(lines) + "\n"

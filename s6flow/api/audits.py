@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s6flow.api.pictures import axes, stacked_bars
@@ -101,7 +102,8 @@ class Audit(Result, AuditReport):
             self.plot_scenarios(right)
         else:
             right.set_axis_off()
-        figure.suptitle(f"{self.source}: {self.health.line()}", fontsize=10)
+        whole = Path(self.source)
+        figure.suptitle(f"{whole.name if whole.is_absolute() else whole}: {self.health.line()}", fontsize=10)
         return figure
 
     def plot_health(self, ax: Axes | None = None) -> Axes:

@@ -157,14 +157,14 @@ def derive(
     record = Record(folder, derivation_digest(theorems, figures))
     if (found := record.read()) is not None:
         return Derivation(tuple(folder / name for name in PAGES), found, unchanged=True)
-    from s6flow.paper import paper_blocks
+    from s6flow.paper import ABSTRACT, paper_blocks
     from s6flow.symbolic.derivation import TITLE, all_steps
     from s6flow.symbolic.derivation.document import RENDERERS, render
 
     targets = {form: folder / f"derivation{suffix}" for form, (suffix, *_) in RENDERERS.items()}
     refuse_clashes({"page": list(targets.values())}, {})
     blocks = paper_blocks(theorems=theorems, figures=folder if figures else None)
-    pages = {path: render(TITLE, blocks, form) for form, path in targets.items()}
+    pages = {path: render(TITLE, blocks, form, ABSTRACT) for form, path in targets.items()}
     for path, text in pages.items():
         write_atomic(path, text)
     steps = tuple((number, section.title, step.title, len(step.residuals)) for number, section, step in all_steps())

@@ -125,4 +125,10 @@ def steps() -> tuple[Step, ...]:
     )
 
 
-SECTION = Section("Hidden attention", steps)
+SECTION = Section(
+    "Hidden attention",
+    steps,
+    "We begin with one layer as it is computed. Its recurrence over tokens is linear in the state, so it can be unrolled, and what "
+    "is left is a weighted sum over earlier tokens: an attention matrix that is never formed [[cite:ali2024]]. On a single channel "
+    "axis the quadratic sum collapses again into a recursion, which is what makes the flow cheap to integrate.",
+)

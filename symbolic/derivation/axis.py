@@ -156,4 +156,10 @@ def steps() -> tuple[Step, ...]:
     )
 
 
-SECTION = Section("One channel", steps)
+SECTION = Section(
+    "One channel",
+    steps,
+    "The channels of a layer act on one another through its projections, but each carries an exact subsystem: tokens that lie on "
+    "its axis stay there. There the layer has a single number a token, and three further symmetries (of sign, of order, and of scale) "
+    "leave few parameters that matter.",
+)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from s6flow.symbolic.derivation import attention, axis, limit, scenarios
-from s6flow.symbolic.derivation.document import Block, Display, Heading, Paragraph, Table
+from s6flow.symbolic.derivation.blocks import Block, Display, Heading, Paragraph, Statement, Table
 from s6flow.symbolic.derivation.latex import display
 from s6flow.symbolic.derivation.step import Section, Step
 from s6flow.symbolic.notation import NOTATION
+from s6flow.text import counted
 
 __all__ = ["SECTIONS", "TITLE", "all_steps", "derivation_blocks"]
 
@@ -42,40 +43,37 @@ def derivation_blocks() -> list[Block]:
 
     Raises: TheoremError: if a residual does not reduce to literal zero.
     """
-    blocks: list[Block] = [Paragraph(INTRODUCTION), Heading("Notation"), _notation()]
+    blocks: list[Block] = [Heading("Notation", anchor="notation"), Paragraph(LETTERS), _notation()]
     last: Section | None = None
     for number, section, step in all_steps():
         if section is not last:
-            blocks.append(Heading(section.title))
+            blocks.append(Heading(section.title, anchor=f"section-{number.split('.')[0]}", numbered=True))
+            blocks += [Paragraph(section.opening)] if section.opening else []
             last = section
-        blocks += [Heading(f"({number}) {step.title}", 3, step.id), Display(step.statement), Paragraph(step.because)]
-        blocks.append(Paragraph(_residual(step), "residual"))
+        blocks.append(Statement("Step", step.title, step.id, (Display(step.statement),)))
+        blocks += [Paragraph(step.because, "proof"), Paragraph(_residual(step), "residual")]
     return blocks
 
 
 def _residual(step: Step) -> str:
-    zeros = ", ".join(str(zero) for zero in step.verify())
-    plural = "residual" if len(step.residuals) == 1 else "residuals"
+    zeros = step.verify()
     shown = [display(residual) for residual in step.residuals if residual != 0]
     example = min(shown, key=len, default="")
-    formula = f", e.g. ${example} = 0$" if example and len(example) < 120 else ""
+    formula = f", for example ${example} = 0$" if example and len(example) < 120 else ""
     theorems = ", ".join(f"`{theorem}`" for theorem in step.theorems)
-    return f"{len(step.residuals)} {plural} reduced to {zeros}{formula}." + (
-        f" Used by {theorems}." if theorems else ""
-    )
+    used = f" Used by {theorems}." if theorems else ""
+    return f"{counted(len(zeros), 'residual')} reduced to 0{formula}.{used}"
 
 
 def _notation() -> Table:
     rows = tuple(
         (f"${row.latex}$", row.meaning, ", ".join(row.axes) or "one number", row.domain) for row in NOTATION.values()
     )
-    return Table(("letter", "meaning", "axes", "values"), rows)
+    return Table(("letter", "meaning", "axes", "values"), rows, "Letters of the theory.", "table-notation")
 
 
-INTRODUCTION = (
-    "Source: Vo, Pham, Tong, Nguyen, Demystifying the Token Dynamics of Deep Selective State Space Models, ICLR 2025 "
-    "(arXiv 2410.03292), called the paper; biases, step floors, several decay rates with mixed signs, sharp constants and "
-    "corrected statements are ours. Every step carries residuals: SymPy expressions that vanish exactly when the step holds. "
-    "This page was written only because all of them reduced to literal zero. Asymptotic steps check the leading-order algebra; "
-    "what is proved, and by what, is the status of each theorem."
+LETTERS = (
+    "The letters are the paper's [[cite:vo2025]] and are collected in Table [[table-notation]]. Tokens are counted from 1 and indexed by "
+    "$l$, $j$ or $k$, states by $n$, channels by $d$ or $e$. A step is $\\Delta(x) = \\varepsilon + \\operatorname{softplus}(s x + b)$, "
+    "and $\\mu = \\sum_n \\mu_n$ throughout."
 )

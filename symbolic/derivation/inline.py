@@ -9,11 +9,15 @@ __all__ = ["inline_parts", "math_html"]
 
 
 def inline_parts(text: str) -> list[tuple[str, str]]:
-    """Split running text into ("text", ...), ("math", ...) and ("code", ...) pieces by $...$ and `...`."""
-    pieces = re.split(r"(\$[^$]+\$|`[^`]+`)", text)
+    """Split running text into ("text", ...), ("math", ...), ("code", ...) and ("ref", ...) pieces by $...$, `...` and [[...]]."""
+    pieces = re.split(r"(\$[^$]+\$|`[^`]+`|\[\[[a-z][a-z0-9:-]*\]\])", text)
     kinds = {"$": "math", "`": "code"}
     return [
-        (kinds[piece[0]], piece[1:-1]) if piece[:1] in kinds and len(piece) > 1 else ("text", piece)
+        ("ref", piece[2:-2])
+        if piece.startswith("[[") and piece.endswith("]]")
+        else (kinds[piece[0]], piece[1:-1])
+        if piece[:1] in kinds and len(piece) > 1
+        else ("text", piece)
         for piece in pieces
         if piece
     ]

@@ -81,4 +81,10 @@ def steps() -> tuple[Step, ...]:
     )
 
 
-SECTION = Section("Continuous-time limit", steps)
+SECTION = Section(
+    "Continuous-time limit",
+    steps,
+    "A residual stack adds the output of each layer to its input. If each layer moves the tokens by a small step $h$, the stack is "
+    "Euler's method for an ordinary differential equation in the depth [[cite:chen2018]], and its distance from the solution is "
+    "controlled in the usual way [[cite:hairer1993]].",
+)

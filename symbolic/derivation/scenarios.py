@@ -246,6 +246,22 @@ def states() -> tuple[Step, ...]:
     )
 
 
-CONVERGENCE = Section("Convergence, mu < 0", convergence)
-DIVERGENCE = Section("Divergence, mu > 0", divergence)
-STATES = Section("Real layers: several decay rates, biases, finite depth", states)
+CONVERGENCE = Section(
+    "Convergence, mu < 0",
+    convergence,
+    "Let $\\mu = \\sum_n \\mu_n$ be negative. Each token then loses size at a rate that its own square governs, so the inverse square is the "
+    "natural variable: it grows linearly up to what the earlier tokens contribute.",
+)
+DIVERGENCE = Section(
+    "Divergence, mu > 0",
+    divergence,
+    "Let $\\mu$ be positive. Whether a token reaches infinity in finite depth now depends on the sign of $s x$: where the step opens as the "
+    "token grows, growth feeds itself and the token blows up; where the step closes, growth slows down to a logarithm.",
+)
+STATES = Section(
+    "Real layers: several decay rates, biases, finite depth",
+    states,
+    "A trained layer has several states with decay rates and signs of their own, biases, a skip connection and finitely many layers. "
+    "The states write with different signs and forget at different speeds, so a later token may see the first one with the opposite sign. "
+    "The following steps say what of the picture above survives.",
+)

@@ -50,10 +50,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the derivation: its steps are made by `build`, so that importing costs nothing."""
+    """A chapter of the derivation: its steps are made by `build`, so that importing costs nothing.
+
+    Args:
+        title: of the chapter.
+        build: makes the steps.
+        opening: what leads to the first step; $...$ holds mathematics.
+    """
 
     title: str
     build: Callable[[], tuple[Step, ...]]
+    opening: str = ""
 
 
 def peel_last(expression: sp.Expr, upper: sp.Expr) -> sp.Expr:

@@ -31,6 +31,9 @@ SAMPLE = 300
 #: What is searched for, and the page that must be among the results.
 SEARCHES = {"coexistence": "theorems/coexistence.html", "half life": "concepts/health.html", "audit": "api/index.html"}
 
+#: Seconds that a page may take to follow the scheme of the system.
+PATIENCE = 10.0
+_SCHEME = "document.body.getAttribute('data-md-color-scheme')"
 #: No movement: a page is measured where it comes to rest.
 _STILL = """
 document.head.append(Object.assign(document.createElement('style'),
@@ -124,16 +127,18 @@ def looks(tab: Page, name: str, shots: Path | None) -> Iterator[str]:
     for width in WIDTHS:
         for dark in (False, True):
             tab.look(width, dark)
-            wide, cut = tab.run(_CUT)
             where = f"{name} at {width} px, {'dark' if dark else 'light'}"
+            end = time.monotonic() + PATIENCE  # the page hears of the new scheme when its script is called
+            while (scheme := tab.run(_SCHEME)) != ("slate" if dark else "default") and time.monotonic() < end:
+                time.sleep(0.02)
+            if (scheme == "slate") != dark:
+                yield f"{where}: scheme {scheme}"
+            wide, cut = tab.run(_CUT)
             if wide > width:
                 yield f"{where}: {wide} px wide"
             yield from (f"{where}: cut off: {text}" for text in cut)
             if width == WIDTHS[0]:  # colours are the same at every width
                 yield from (f"{where}: faint: {text}" for text in tab.run(f"{_FAINT}({CONTRAST}, {SAMPLE})"))
-            scheme = tab.run("document.body.getAttribute('data-md-color-scheme')")
-            if (scheme == "slate") != dark:
-                yield f"{where}: scheme {scheme}"
             if shots is not None:
                 picture = tab.send("Page.captureScreenshot", format="png")["data"]
                 file = (

@@ -213,5 +213,5 @@ def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypa
     assert [picture.stem.name for picture in pictures] == [NAME]
     for form in ("markdown", "latex", "html"):
         text = render_document("Title", blocks, form)
-        assert "iterated-log" in text
+        assert "iterated-log" in text.replace(r"\allowbreak ", "")  # where LaTeX may end a line
     assert (tmp_path / "derivation" / f"{NAME}.pdf").is_file()
