@@ -149,7 +149,7 @@ def test_exit_statuses_are_documented() -> None:
         ("s6flow check definite-l", set()),
         ("s6flow figures two", {"two-dimensions"}),
         ("s6flow check --backend f", {"flint"}),
-        ("s6flow experiment re", {"reorder"}),
+        ("s6flow experiment re", {"reorder", "report"}),
         ("s6flow theorems --st", {"--status"}),
     ],
 )
