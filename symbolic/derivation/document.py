@@ -83,14 +83,14 @@ def _markdown(block: Block, known: Known | None = None) -> str:
 
 
 # HTML ----------------------------------------------------------------------------------------------------------------
-def _html_text(text: str, known: Known) -> str:
+def _html_text(text: str, known: Known, formulas: bool = True) -> str:
     form: dict[str, Callable[[str], str]] = {
         "math": lambda piece: math_html(piece, False),
         "code": lambda piece: f"<code>{html.escape(piece)}</code>",
         "ref": lambda piece: f'<a href="#{piece.replace(":", "-")}">{_named(piece, known)}</a>',
         "text": html.escape,
     }
-    return "".join(form[kind](piece) for kind, piece in inline_parts(typeset(text)))
+    return "".join(form[kind](piece) for kind, piece in inline_parts(typeset(text) if formulas else text))
 
 
 def _anchor(text: str) -> str:
@@ -133,7 +133,9 @@ def _html(block: Block, known: Known | None = None) -> str:
             number = f"<strong>Figure {known[block.anchor]}.</strong> " if block.anchor in known else ""
             return f'<figure id="{block.anchor}">{picture}<figcaption>{number}{_html_text(caption, known)}</figcaption></figure>'
         case References(entries):
-            items = "".join(f'<li id="cite-{key}">{_html_text(text, known)}</li>' for key, text in entries)
+            items = "".join(
+                f'<li id="cite-{key}">{_html_text(text, known, formulas=False)}</li>' for key, text in entries
+            )
             return f'<ol class="references">{items}</ol>'
     raise AssertionError("a block of a known kind")
 

@@ -44,10 +44,10 @@ _PLACES = (
 _NARROW = {r"\,", r"\;", r"\!", r"\:", " ", r"\displaystyle", r"\limits"}
 
 
-def tex_text(text: str) -> str:
-    """Running text."""
+def tex_text(text: str, formulas: bool = True) -> str:
+    """Running text; `formulas` says whether those that are typed as text are looked for."""
     out = []
-    for kind, piece in inline_parts(typeset(text)):
+    for kind, piece in inline_parts(typeset(text) if formulas else text):
         if kind == "ref":
             out.append(rf"\cite{{{piece[5:]}}}" if piece.startswith("cite:") else rf"\ref{{{piece}}}")
         elif kind == "math":
@@ -245,10 +245,11 @@ def latex(block: Block, known: Mapping[str, str] | None = None) -> str:
         case Figure(stem, caption):
             return (
                 "\\begin{figure}[htbp]\\centering\n"
-                rf"\includegraphics[width=\linewidth,height=.8\textheight,keepaspectratio]{{{stem.name}.pdf}}"
+                rf"\includegraphics[width=\linewidth,height=.6\textheight,keepaspectratio]{{{stem.name}.pdf}}"
                 f"\n\\caption{{{tex_text(caption)}}}\\label{{{block.anchor}}}\n\\end{{figure}}"
             )
         case References(rows):
-            entries = "\n".join(rf"\bibitem{{{key}}} {tex_text(text)}" for key, text in rows)
-            return f"\\begin{{thebibliography}}{{99}}\n{entries}\n\\end{{thebibliography}}"
+            entries = "\n".join(rf"\bibitem{{{key}}} {tex_text(text, formulas=False)}" for key, text in rows)
+            start = r"\begingroup\renewcommand{\section}[2]{}"  # the document has its own heading
+            return f"{start}\n\\begin{{thebibliography}}{{99}}\n{entries}\n\\end{{thebibliography}}\\endgroup"
     raise AssertionError("a block of a known kind")

@@ -130,6 +130,7 @@ def test_no_line_sticks_out(compiled: Path) -> None:
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide", log)]
     assert max(wide, default=0.0) <= OVERFULL, sorted(wide)[-5:]
     assert "undefined" not in log
+    assert "Float too large" not in log
     assert "multiply defined" not in log
 
 
@@ -162,6 +163,11 @@ def test_a_long_formula_is_broken_before_relations_and_terms() -> None:
     within = broken(rf"y \left({terms}\right)")
     assert len(within) > 2
     assert "".join(within).count(r"\bigl(") == 1
+
+
+def test_names_of_authors_are_no_formulas(blocks: list[Block]) -> None:
+    assert "T. N. Vo, D.-T. Pham" in render(TITLE, blocks, "latex", ABSTRACT)
+    assert "T. N. Vo, D.-T. Pham" in render(TITLE, blocks, "html", ABSTRACT)
 
 
 def test_text_is_escaped() -> None:
