@@ -113,6 +113,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "s6flow experiment reorder --config NAME --out DIR, on a GPU",
     ),
     Evidence(
+        "numeric/experiments/results/*.json",
+        ("s6flow.numeric.experiments.run",),
+        of_a_run,
+        "s6flow experiment plan h100 --out DIR, on GPUs; then s6flow experiment report DIR",
+    ),
+    Evidence(
         "numeric/zoo/zoo.json",
         ("s6flow.numeric.zoo.audits",),
         of_a_check,

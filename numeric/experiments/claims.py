@@ -188,7 +188,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 _CAP = tuple(
     Claim(f"cap-{slug}", text, "control", metric, "unconstrained", None, band=0.002)
     for slug, text, metric in (
-        ("is-free", "a cap at a quarter of the training length costs nothing at that length", "cap.cap-quarter_gain_1"),
+        ("helps-short", "a cap at a quarter of the training length lowers the loss at that length", "cap.cap-quarter_gain_1"),
         ("helps-long", "the same cap lowers the loss at 256 times the training length", "cap.cap-quarter_gain_256"),
         ("half-helps-long", "a cap at half of the training length does", "cap.cap-half_gain_256"),
         ("eighth-helps-long", "a cap at an eighth of the training length does", "cap.cap-eighth_gain_256"),
@@ -202,7 +202,7 @@ _ENTRY = {
     "entry-positive-helps": ("entry-positive", "unconstrained", "every mu_n > 0 improves on no constraint"),
     "entry-positive-beats-negative": ("entry-positive", "entry-negative", "entry form: positive is better than negative"),
     "capped-in-training-helps-long": ("capped", "unconstrained", "a cap in training lowers the loss at 256 times the length"),
-    "capped-in-training-is-free": ("capped", "unconstrained", "a cap in training costs nothing at the training length"),
+    "capped-in-training-helps-short": ("capped", "unconstrained", "a cap in training lowers the loss at the training length"),
 }  # fmt: skip
 _PRUNING = tuple(
     Claim(
