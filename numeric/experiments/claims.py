@@ -188,7 +188,11 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 _CAP = tuple(
     Claim(f"cap-{slug}", text, "control", metric, "unconstrained", None, band=0.002)
     for slug, text, metric in (
-        ("helps-short", "a cap at a quarter of the training length lowers the loss at that length", "cap.cap-quarter_gain_1"),
+        (
+            "helps-short",
+            "a cap at a quarter of the training length lowers the loss at that length",
+            "cap.cap-quarter_gain_1",
+        ),
         ("helps-long", "the same cap lowers the loss at 256 times the training length", "cap.cap-quarter_gain_256"),
         ("half-helps-long", "a cap at half of the training length does", "cap.cap-half_gain_256"),
         ("eighth-helps-long", "a cap at an eighth of the training length does", "cap.cap-eighth_gain_256"),
