@@ -158,7 +158,7 @@ def _occurs(row: Mapping[str, str], printed: str) -> bool:
 
 def _typeset(row: Mapping[str, str], index: str = "l") -> str:
     """The letter with its index, if it has one."""
-    return row["latex"].format(index) if "{0}" in row["latex"] else row["latex"]
+    return row["latex"].format(*[index] * 3) if "{0}" in row["latex"] else row["latex"]
 
 
 def _places(content: Mapping[str, Any], figures: Sequence[str]) -> list[str]:

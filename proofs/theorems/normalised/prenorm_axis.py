@@ -63,7 +63,7 @@ THEOREM = Theorem(
         Counterexample("before-collapse", _system([-1.0], [1.0], 1.0), "Token 1 reached zero at 0.06: the law ends there."),
     ),
     rates=(
-        Rate("behind a norm", "mu_n >= 0, mu > 0", nm.radius * growth * nt.t, "ours"),
+        Rate("behind a norm", "mu_n >= 0, mu > 0", nm.radius * sp.Symbol("F_l", real=True) * nt.t, "ours"),
         Rate("behind a norm", "mu_n <= 0, mu < 0, zero at", nm.collapse_depth(nt.x0[l], sp.Symbol("F_l", real=True)), "ours"),
     ),
     uses=("channel-invariance",),
