@@ -78,7 +78,7 @@ THEOREM = Theorem(
         Counterexample("states-nonpositive", _system([2.0, -3.0], [0.5, 0.01]) | {"a": [0.1, 4.0]}, "What fast states carried is gone first: token 2 grows for a while."),
         Counterexample("mu-negative", _system([0.0], [1.0]), "Nothing moves."),
     ),
-    rates=(Rate("behind a norm with a floor", "mu_n <= 0, mu < 0, token 1", sp.sqrt(nm.ball_constant() / nt.t), "ours"),),
+    rates=(Rate("behind a norm with a floor", "mu_n <= 0, mu < 0, token 1", sp.Pow(nm.ball_constant() / nt.t, sp.Rational(1, 2), evaluate=False), "ours"),),
     uses=("channel-invariance",),
     evidence="symbolic",
     notes="rho = sqrt(D eps_n) and c = sqrt(D) gamma_d > 0, so c/rho is the gain over sqrt(eps_n). Without the floor the token is at zero at a "
