@@ -41,7 +41,7 @@ __all__ = [
 #: More undecided systems than this share make a verdict inconclusive.
 UNDECIDED_SHARE = 0.1
 #: Fewer judged systems than this pass nothing: no violation among n leaves a share of 3/n of all systems that may violate
-#: (95 %), and a share of more than a seventh is no evidence.
+#: (95 %), and more than 3 in 20 is no evidence.
 LEAST_JUDGED = 20
 
 

@@ -12,7 +12,17 @@ from numpy.typing import ArrayLike
 
 from s6flow.errors import AssumptionError, MissingDependencyError
 
-__all__ = ["RootCertificate", "RootEnclosure", "certify_K", "enclose_blow_up_time", "require_flint"]
+__all__ = [
+    "RootCertificate",
+    "RootEnclosure",
+    "Roots",
+    "ball_softplus",
+    "certify_K",
+    "enclose_blow_up_time",
+    "require_flint",
+    "sign_changes",
+    "sign_of",
+]
 
 #: Bits of the balls for roots: doubles are settled with room to spare.
 BITS = 80
@@ -83,13 +93,19 @@ class RootCertificate:
         return False if self.complete else None
 
 
-def _sign(ball: Any) -> int | None:
+def ball_softplus(z: Any) -> Any:
+    """softplus of a ball, without cancellation where it is positive."""
+    return z + (-z).exp().log1p() if z > 0 else z.exp().log1p()
+
+
+def sign_of(ball: Any) -> int | None:
+    """Certified sign of a ball; None if it is not certified."""
     return 1 if ball > 0 else (-1 if ball < 0 else (0 if ball.is_zero() else None))
 
 
-def _changes(values: list[Any]) -> int | None:
+def sign_changes(values: list[Any]) -> int | None:
     """Sign changes of a sequence of balls; None if a sign is not certified."""
-    signs = [_sign(value) for value in values]
+    signs = [sign_of(value) for value in values]
     if None in signs:
         return None
     kept = [sign for sign in signs if sign]
@@ -113,12 +129,12 @@ def certify_K(mu: ArrayLike, a: ArrayLike, s: float, b: float, floor: float = 0.
         raise AssumptionError("K needs finite parameters and every a_n > 0", low, "certify_K")
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
-        return _Roots(flint, weights, rates, float(s), float(b), float(floor)).certificate()
+        return Roots(flint, weights, rates, float(s), float(b), float(floor)).certificate()
     finally:
         flint.ctx.prec = before
 
 
-class _Roots:
+class Roots:
     def __init__(self, flint: Any, mu: Any, a: Any, s: float, b: float, floor: float) -> None:
         keep = [index for index in np.argsort(a, kind="stable") if mu[index] != 0]
         self.arb = flint.arb
@@ -149,10 +165,10 @@ class _Roots:
 
     def certificate(self) -> RootCertificate:
         arb = self.arb
-        total = _sign(sum(self.mu, arb(0)))
+        total = sign_of(sum(self.mu, arb(0)))
         step = arb(self.b)
-        softplus = step + (-step).exp().log1p() if self.b > 0 else step.exp().log1p()
-        at_zero = _sign(self.value(softplus + arb(self.floor)))
+        softplus = ball_softplus(step)
+        at_zero = sign_of(self.value(softplus + arb(self.floor)))
         K0 = None if total is None or at_zero is None else at_zero * total
         merged: list[tuple[float, Any]] = []
         for m, rate in zip(self.mu, self.a, strict=True):
@@ -160,7 +176,7 @@ class _Roots:
                 merged[-1] = (merged[-1][0], merged[-1][1] + m)
             else:
                 merged.append((float(rate), m))
-        descartes = _changes([m for _, m in merged])
+        descartes = sign_changes([m for _, m in merged])
         bound = len(self.mu) if descartes is None else descartes
         if self.s == 0 or total in (0, None):
             return RootCertificate((), self.s == 0 and bool(K0), bound, K0, total)  # s = 0: K is one number, perhaps 0
@@ -169,11 +185,11 @@ class _Roots:
 
     def isolate(self) -> tuple[list[RootEnclosure], bool]:
         low = self.arb(self.floor)
-        if _changes(self.partial_sums(low)) == 0:
+        if sign_changes(self.partial_sums(low)) == 0:
             return [], True
         high = low + 1 / self.a[0]
         for _ in range(60):
-            if _changes(self.partial_sums(high)) == 0:
+            if sign_changes(self.partial_sums(high)) == 0:
                 break
             high = self.arb((low + 2 * (high - low)).mid())
         else:
@@ -190,15 +206,15 @@ class _Roots:
         ball = low.union(high)
         middle = self.arb(((low + high) / 2).mid())
         slope = self.slope(ball)
-        if _sign(slope) in (1, -1):
-            left, right = _sign(self.value(low)), _sign(self.value(high))
+        if sign_of(slope) in (1, -1):
+            left, right = sign_of(self.value(low)), sign_of(self.value(high))
             if left is None or right is None or 0 in (left, right):
                 return self.halve(low, middle, high, brackets)
             if left * right < 0:
                 brackets.append((low, high))
             return True
         centred = self.value(middle) + slope * (ball - middle)  # mean value form: second-order enclosure
-        if _sign(centred) in (1, -1) or _sign(self.value(ball)) in (1, -1):
+        if sign_of(centred) in (1, -1) or sign_of(self.value(ball)) in (1, -1):
             return True
         return self.halve(low, middle, high, brackets)
 
@@ -209,16 +225,16 @@ class _Roots:
         return self.split(middle, high, brackets) and left
 
     def refine(self, low: Any, high: Any) -> RootEnclosure:
-        sign = _sign(self.value(low))
+        sign = sign_of(self.value(low))
         for _ in range(60):
             middle = self.arb(((low + high) / 2).mid())
-            here = _sign(self.value(middle))
+            here = sign_of(self.value(middle))
             if here in (None, 0) or float((high - low).mid()) < 1e-12 * float(high.mid()):
                 break
             low, high = (middle, high) if here == sign else (low, middle)
         z = max(float(((low + high) / 2 - self.floor).mid()), 5e-324)
         x = (z + math.log(-math.expm1(-z)) - self.b) / self.s  # inverse of softplus
-        total = _sign(sum(self.mu, self.arb(0))) or 1
+        total = sign_of(sum(self.mu, self.arb(0))) or 1
         return RootEnclosure(_down(low.lower()), _up(high.upper()), x, (sign or 0) * total > 0)
 
 

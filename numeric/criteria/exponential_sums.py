@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.criteria.certify import BITS, _changes, _Roots, _sign, require_flint
+from s6flow.numeric.criteria.certify import BITS, Roots, ball_softplus, require_flint, sign_changes, sign_of
 
 __all__ = ["OrbitCertificate", "certify_orbit"]
 
@@ -70,7 +70,7 @@ def certify_orbit(form: ArrayLike, x: ArrayLike, b: ArrayLike, floor: float = 0.
 def _terms(arb: Any, M: Any, start: Any, bias: Any, floor: float) -> list[tuple[Any, Any]]:
     """(coefficient, exponent) in ascending order of the exponents; channels of equal bias share one step."""
     used = [index for index in range(len(start)) if start[index] != 0]
-    steps = {float(bias[index]): _softplus(arb, float(bias[index])) + arb(floor) for index in used}
+    steps = {float(bias[index]): ball_softplus(arb(float(bias[index]))) + arb(floor) for index in used}
     sums: dict[tuple[float, float], Any] = {}
     for i in used:
         for j in used:
@@ -81,17 +81,13 @@ def _terms(arb: Any, M: Any, start: Any, bias: Any, floor: float) -> list[tuple[
     return sorted(terms, key=lambda term: float(term[1].mid()))
 
 
-def _softplus(arb: Any, z: float) -> Any:
-    return arb(z) + arb(-z).exp().log1p() if z > 0 else arb(z).exp().log1p()
-
-
 def _certificate(flint: Any, terms: list[tuple[Any, Any]]) -> OrbitCertificate:
     if not terms:
         return OrbitCertificate((), True, 0, 0)
     arb = flint.arb
     ordered = all(bool(terms[k + 1][1] > terms[k][1]) for k in range(len(terms) - 1))
-    changes = _changes([value for value, _ in terms]) if ordered else None
-    sign = _sign(sum((value for value, _ in terms), arb(0)))
+    changes = sign_changes([value for value, _ in terms]) if ordered else None
+    sign = sign_of(sum((value for value, _ in terms), arb(0)))
     if sign in (0, None):  # a zero at the start itself: the token rests
         return OrbitCertificate((), False, changes, sign)
     top = terms[-1][1] + 1
@@ -102,7 +98,7 @@ def _certificate(flint: Any, terms: list[tuple[Any, Any]]) -> OrbitCertificate:
     return OrbitCertificate(tuple(zeros), done and over, changes, sign)
 
 
-class _Half(_Roots):
+class _Half(Roots):
     """One side of s = 0: sum of weights exp(-rates z) for z > 0, from (weight, rate) in ascending order of the rates."""
 
     def __init__(self, arb: Any, terms: list[tuple[Any, Any]]) -> None:

@@ -106,7 +106,11 @@ def test_no_letter_stays_typed(blocks: list[Block]) -> None:
         for kind, piece in inline_parts(typeset(text)):
             assert kind != "text" or not LITERAL.search(piece), (text, piece)
     for formula in (formula for block in blocks for formula in _formulas(block)):
-        bare = re.sub(r"\\(?:operatorname|mathrm|text|begin|end)\{[^}]*\}|\\[A-Za-z]+|d[A-Zr]|ij", "", formula)
+        bare = re.sub(
+            r"\\(?:operatorname|mathrm|text|begin|end)\{[^}]*\}|\\[A-Za-z]+|d[A-Zr]|(?<=[{,])[cdeij]{2}(?=\})",
+            "",
+            formula,
+        )
         assert not re.search(r"[A-Za-z]{2,}", bare.replace("{", " ").replace("}", " ")), formula
 
 

@@ -13,14 +13,14 @@ l, d = nt.l, nt.d
 
 def proof() -> tuple[Step, ...]:
     """An entry of a normalised token."""
-    own, rest, channels = sp.symbols("v_d rest D", positive=True)
+    own, rest, channels = sp.symbols("v_d w D", positive=True)
     squared = own**2 / ((own**2 + rest) / channels)
     return (
         Step(
             "normalised-entry",
             "No entry of a normalised token exceeds sqrt(D) times its gain",
             (sp.Eq(channels - squared, channels * rest / (own**2 + rest), evaluate=False),),
-            r"So `layer-bound` holds for the layer behind the norm with $U_d = \sqrt D\,|\gamma_d|$, whatever the token; its bound of the "
+            r"Here $w$ is the sum of the squares of the other entries. So `layer-bound` holds for the layer behind the norm with $U_d = \sqrt D\,|\gamma_d|$, whatever the token; its bound of the "
             r"output bounds the velocity, and each layer's update.",
             (sp.cancel(channels - squared - channels * rest / (own**2 + rest)),),
         ),
