@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from s6flow.numeric.experiments.report import verdict_table  # noqa: E402
+from s6flow.numeric.experiments.report import verdict_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
