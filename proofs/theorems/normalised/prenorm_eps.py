@@ -72,7 +72,7 @@ THEOREM = Theorem(
     ),
     proof=proof,
     measurement="prenorm_ball",
-    options={"log_times": (-2.0, 2.0, 6.0, 12.0, 50.0), "shapes": ((1, 1), (2, 2), (3, 3))},
+    options={"log_times": (-2.0, 2.0, 6.0, 12.0, 50.0), "shapes": ((1, 1), (2, 2), (3, 3)), "bare_limit": True},
     ranges={"x0": (1e-2, 1.0), "ball": (0.1, 1.0), "mu": (1e-1, 10.0), "s": (1e-2, 2.0), "b": (-2.0, 2.0)},
     counterexamples=(
         Counterexample("states-nonpositive", _system([2.0, -3.0], [0.5, 0.01]) | {"a": [0.1, 4.0]}, "What fast states carried is gone first: token 2 grows for a while."),

@@ -43,7 +43,7 @@ THEOREM = Theorem(
     finite=sp.Le(sp.Abs(ob.sink_slope[d] - ob.sink_of[d]), sp.Abs(ob.sink_of[d]) / 100),
     proof=proof,
     measurement="sphere_sinks",
-    options={"shapes": ((1, 2, 2, 1), (1, 2, 4, 2), (1, 3, 8, 2))},
+    options={"shapes": ((1, 2, 2, 1), (1, 2, 4, 2), (1, 3, 8, 2)), "bare_limit": True},
     ranges={"x": (0.5, 2.0), "matrix": (0.1, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
     counterexamples=(
         Counterexample(

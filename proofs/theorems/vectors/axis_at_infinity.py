@@ -46,6 +46,7 @@ THEOREM = Theorem(
         sp.Implies(fast, sp.Le(ob.excess_t, bound)),
         sp.Implies(sp.Not(fast), sp.Le(ob.excess_t, slow_bound)),
         sp.Eq(sp.Limit(ob.own_t, nt.t, ob.T, "-"), sp.oo, evaluate=False),
+        sp.Implies(slow, sp.Eq(ob.T, sp.oo, evaluate=False)),
         sp.Implies(fast, sp.Eq(sp.Limit(scaled, nt.t, ob.T, "-"), fm.axis_profile() * ob.sharp, evaluate=False)),
     ),
     finite=sp.And(
