@@ -17,7 +17,7 @@ from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.plan import Part
 from s6flow.numeric.experiments.predicts import correlations
 from s6flow.numeric.experiments.results import Runs, gather, judge
-from s6flow.numeric.experiments.stats import decide, paired
+from s6flow.numeric.experiments.stats import decide, student_interval
 
 __all__ = ["CONTRASTS", "across", "grids_of", "verdict_table", "write_results"]
 
@@ -67,13 +67,12 @@ def across(runs: dict[str, Runs]) -> dict[str, Any]:
             seeds = sorted(set(before) & set(after))
             if not seeds:
                 continue
-            interval = paired(np.array([after[seed] - before[seed] for seed in seeds]))
+            interval = student_interval(np.array([after[seed] - before[seed] for seed in seeds]))
             verdict = {"reproduced": "lower", "not reproduced": "no less"}.get(decide(interval, _BAND), "undecided")
-            ends = [round(end, 6) if np.isfinite(end) else None for end in (interval.low, interval.high)]
             rows.append(
                 {
                     "from": one, "to": other, "change": words, "first": first, "second": second,
-                    "mean_change": round(interval.mean, 6), "interval": ends, "seeds": len(seeds), "verdict": verdict,
+                    "mean_change": round(interval.mean, 6), "interval": interval.ends(), "seeds": len(seeds), "verdict": verdict,
                 }
             )  # fmt: skip
     flat = {name: [_flat(run) for part in grid.values() for run in part.values()] for name, grid in runs.items()}

@@ -19,7 +19,7 @@ from s6flow.numeric.experiments.claims import CLAIMS, LATER, Claim
 from s6flow.numeric.experiments.config import Config, recorded
 from s6flow.numeric.experiments.run import finished, run_folder
 from s6flow.numeric.experiments.sources import load_source
-from s6flow.numeric.experiments.stats import RULE, bootstrap_interval, decide, paired
+from s6flow.numeric.experiments.stats import RULE, decide, student_interval
 
 __all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
 
@@ -71,9 +71,7 @@ def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
     verdict: dict[str, Any] = {**asdict(claim), "differences": {str(seed): round(d, 6) for seed, d in values.items()}}
     if not values:
         return {**verdict, "verdict": "undecided", "why": "no seed has both conditions"}
-    interval = paired(claim.sign * np.array(list(values.values())))
-    ends = sorted([claim.sign * interval.low, claim.sign * interval.high])
-    bounds = [None if not np.isfinite(end) else round(float(end), 6) + 0.0 for end in ends]
+    interval = student_interval(claim.sign * np.array(list(values.values())))
     learnt = (
         majority is None
         or not claim.metric.endswith("accuracy")
@@ -84,7 +82,7 @@ def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
         **verdict,
         "diverged_seeds": sorted(set(diverged)),
         "mean_difference": round(claim.sign * interval.mean, 6) + 0.0,  # no minus zero
-        "interval": bounds,
+        "interval": interval.ends(claim.sign),
         "seeds": interval.count,
         "verdict": decide(interval, claim.band) if learnt else "undecided",
         **({} if learnt else {"why": "neither condition learnt the task"}),
@@ -92,7 +90,7 @@ def _judge(claim: Claim, runs: Runs, majority: float | None) -> dict[str, Any]:
 
 
 def _condition(runs: dict[int, dict[str, Any]], keys: list[str]) -> dict[str, Any]:
-    """Means with bootstrap intervals over the seeds of one condition."""
+    """Means with Student's intervals over the seeds of one condition; null ends where one seed leaves them open."""
     some = next(iter(runs.values()))
     found: dict[str, Any] = {
         "seeds": sorted(runs),
@@ -105,10 +103,10 @@ def _condition(runs: dict[int, dict[str, Any]], keys: list[str]) -> dict[str, An
     for key in keys:
         values = np.array([value for seed in sorted(runs) if (value := _metric(runs[seed], key)) is not None])
         if len(values):
-            interval = bootstrap_interval(values)
+            interval = student_interval(values)
             found["metrics"][key] = {
                 "mean": round(interval.mean, 6),
-                "interval": [round(interval.low, 6), round(interval.high, 6)],
+                "interval": interval.ends(),
                 "values": [round(float(value), 6) for value in values],
             }
     return found

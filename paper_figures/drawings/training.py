@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from s6flow.errors import FormatError
-from s6flow.numeric.experiments.stats import paired
+from s6flow.numeric.experiments.stats import student_interval
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
@@ -82,7 +82,7 @@ def data() -> Data:
 
 def _interval(values: list[float]) -> tuple[float, float]:
     """The interval that decides the claims, of these values."""
-    found = paired(np.asarray(values, dtype=float))
+    found = student_interval(np.asarray(values, dtype=float))
     return found.low, found.high
 
 
@@ -130,8 +130,8 @@ def caption(data: Data) -> str:
         for name, whole, few in zip(data["experiment"], data["runs"], data["flat_runs"], strict=True)
     )
     return (
-        "Dots are seeds (their number in brackets), ticks means, bars 95 per cent intervals over seeds (the hull of the "
-        "bootstrap and Student's t, as in the verdicts), dashed lines the mean of the first condition; grey rows "
+        "Dots are seeds (their number in brackets), ticks means, bars 95 per cent intervals over seeds (Student's "
+        "t, as in the verdicts), dashed lines the mean of the first condition; grey rows "
         f"have fewer than {FEWEST_SEEDS} seeds and decide nothing. Curves flat at the end, by the criterion of the "
         f"results: {flat}. The paper's claims at this scale: "
         f"{'; '.join(parts)}. No theorem is "

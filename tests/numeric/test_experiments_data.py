@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from s6flow.errors import FormatError, MissingDependencyError, SourceError
 from s6flow.numeric.experiments import config_names, load_config, prepare
@@ -20,7 +21,7 @@ from s6flow.numeric.experiments.conditions import CONDITIONS
 from s6flow.numeric.experiments.config import DataConfig
 from s6flow.numeric.experiments.listops import evaluate, expression
 from s6flow.numeric.experiments.sources import load_source
-from s6flow.numeric.experiments.stats import Interval, bootstrap_interval, decide, paired
+from s6flow.numeric.experiments.stats import Interval, decide, student_interval
 from s6flow.numeric.experiments.text import Corpus, load_corpus
 from s6flow.numeric.experiments.train import learning_rate
 
@@ -147,12 +148,13 @@ def test_learning_rate_schedule():
 @given(st.lists(st.floats(-10, 10), min_size=3, max_size=6))
 def test_intervals(values):
     array = np.array(values)
-    boot, hull = bootstrap_interval(array), paired(array)
-    assert array.min() - 1e-9 <= boot.low <= boot.mean + 1e-9
-    assert boot.high <= array.max() + 1e-9
-    assert hull.low <= boot.low
-    assert hull.high >= boot.high
-    assert bootstrap_interval(array) == boot
+    found = student_interval(array)
+    if np.ptp(array) > 1e-6:
+        known = ttest_1samp(array, 0.0).confidence_interval(0.95)
+        assert (found.low, found.high) == (pytest.approx(known.low, rel=1e-9), pytest.approx(known.high, rel=1e-9))
+    assert found.low <= found.mean <= found.high
+    assert found.ends(-1.0) == sorted(-end for end in found.ends())
+    assert student_interval(array[:1]).ends() == [None, None]
 
 
 def test_verdicts_follow_the_rule():
@@ -165,8 +167,8 @@ def test_verdicts_follow_the_rule():
     assert verdict(-0.05, -0.01) == "not reproduced"
     assert verdict(-3, 1) == "undecided"
     assert verdict(-3, -1, count=2) == "undecided"
-    assert decide(paired(np.array([-1.0, -1.1, -0.9])), 0.01) == "reproduced"
-    assert decide(paired(np.array([-1.0, 2.0, -0.9])), 0.01) == "undecided"
+    assert decide(student_interval(np.array([-1.0, -1.1, -0.9])), 0.01) == "reproduced"
+    assert decide(student_interval(np.array([-1.0, 2.0, -0.9])), 0.01) == "undecided"
 
 
 def test_claims_name_known_conditions():
