@@ -49,7 +49,8 @@ def plan_names() -> list[str]:
 def load_plan(source: str | Path) -> list[Part]:
     """Read a plan: a shipped name or a TOML file with `[[part]]` tables of grid, seconds, conditions, seeds and steps.
 
-    Raises: FormatError: no such file, not TOML, unknown keys, or a configuration that `load_config` refuses.
+    Raises: FormatError: no such file, not TOML, unknown keys, a configuration that `load_config` refuses, or two grids
+        that are the same configuration.
     """
     path = Path(source)
     if not path.suffix:
@@ -73,7 +74,19 @@ def load_plan(source: str | Path) -> list[Part]:
         found.append(
             Part(replace(config, train=replace(config.train, steps=steps, warmup=warmup)), float(part["seconds"]))
         )
+    _refuse_twins(found, str(source))
     return found
+
+
+def _refuse_twins(parts: Sequence[Part], source: str) -> None:
+    """Raises: FormatError: two grids are one configuration but for steps, seeds and conditions, and would be compared with themselves."""
+    names: dict[str, set[str]] = {}
+    for part in parts:
+        names.setdefault(part.config.digest(), set()).add(part.config.name)
+    for twins in names.values():
+        if len(twins) > 1:
+            rule = "grids of a plan are different configurations"
+            raise FormatError(rule, " = ".join(sorted(twins)), source, "Correct one of the two.")
 
 
 def plan_tasks(parts: Sequence[Part], out: Path) -> list[Task]:

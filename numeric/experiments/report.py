@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tarfile
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from s6flow.numeric.experiments.stats import decide, student_interval
 
 __all__ = ["CONTRASTS", "across", "grids_of", "verdict_table", "write_results"]
 
-#: Does a difference between two conditions change from one grid to another? (first grid, second, what changes)
+#: Does a loss, or a difference of two conditions' losses, change from one grid to another? (first grid, second, what changes)
 CONTRASTS = (
     ("depth_12", "depth_24", "twice the layers"),
     ("depth_12", "depth_48", "four times the layers"),
@@ -29,8 +30,10 @@ CONTRASTS = (
     ("depth_12", "norm_none", "no norm in the blocks"),
     ("depth_12", "norm_post", "the norm behind the sum"),
     ("depth_12", "narrow_12", "half the width"),
+    ("narrow_4", "narrow_12", "three times the layers at the same size"),
 )
-_PAIRS = (("published-positive", "published-negative"), ("channel-positive", "channel-negative"), ("channel-positive", "unconstrained"))  # fmt: skip
+#: The second is None where the first condition's own loss is compared.
+_PAIRS = (("unconstrained", None), ("published-positive", "published-negative"), ("channel-positive", "channel-negative"), ("channel-positive", "unconstrained"))  # fmt: skip
 _BAND = 0.01
 
 
@@ -50,12 +53,16 @@ def _flat(run: dict[str, Any]) -> dict[str, Any]:
     return {f"{group}.{key}": value for group, part in run["metrics"].items() for key, value in part.items()}
 
 
-def _differences(runs: Runs, first: str, second: str) -> dict[int, float]:
-    sides = runs.get(first, {}), runs.get(second, {})
-    return {
-        seed: sides[0][seed]["metrics"]["test"]["bits_per_byte"] - sides[1][seed]["metrics"]["test"]["bits_per_byte"]
-        for seed in sorted(set(sides[0]) & set(sides[1]))
-    }
+def _losses(runs: Runs, condition: str) -> dict[int, float]:
+    """Bits per byte on the test text by seed; a run that diverged has none."""
+    tests = {seed: run["metrics"].get("test", {}) for seed, run in runs.get(condition, {}).items()}
+    return {seed: test["bits_per_byte"] for seed, test in tests.items() if test.get("bits_per_byte") is not None}
+
+
+def _differences(runs: Runs, first: str, second: str | None) -> dict[int, float]:
+    one = _losses(runs, first)
+    other = dict.fromkeys(one, 0.0) if second is None else _losses(runs, second)
+    return {seed: one[seed] - other[seed] for seed in sorted(set(one) & set(other))}
 
 
 def across(runs: dict[str, Runs]) -> dict[str, Any]:
@@ -102,11 +109,20 @@ def verdict_table(found: dict[str, dict[str, Any]]) -> str:
 
 
 def _pack(folder: Path, name: str, target: Path) -> None:
-    """A grid's runs as `results_follow_from_the_runs` reads them."""
-    with atomic_path(target) as temporary, tarfile.open(temporary, "w:gz") as tar:
+    """A grid's runs as `results_follow_from_the_runs` reads them; the same runs give the same bytes."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        return member.replace(mtime=0, mode=0o644, uid=0, gid=0, uname="", gname="", deep=False)
+
+    with (
+        atomic_path(target) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for path in sorted((folder / name).glob("runs/*/*")):
             if path.name in ("result.json", "log.jsonl", "config.digest"):
-                tar.add(path, path.relative_to(folder / name).as_posix())
+                tar.add(path, path.relative_to(folder / name).as_posix(), filter=plain)
 
 
 def write_results(
@@ -134,7 +150,7 @@ def write_results(
         raise FormatError("a report needs a finished run", "none", folder.name, "Run the plan first.")
     compared = across(everything)
     lines += [
-        f"{row['from']} to {row['to']}: {row['first']} less {row['second']}: {row['verdict']}"
+        f"{row['from']} to {row['to']}: {row['first']}{' less ' + row['second'] if row['second'] else ''}: {row['verdict']}"
         for row in compared["contrasts"]
     ]
     told = [row for row in compared["correlations"]["rows"] if row["verdict"] == "predicts"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.experiments import grid, load_config, train
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.batches import Data
+from s6flow.numeric.experiments.config import config_names
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.plan import load_plan, pack_plan, plan_names, plan_tasks, resume, run_plan, spent
 from s6flow.numeric.experiments.predicts import rank_correlation
-from s6flow.numeric.experiments.report import across, grids_of, verdict_table, write_results
+from s6flow.numeric.experiments.report import CONTRASTS, across, grids_of, verdict_table, write_results
 from s6flow.numeric.experiments.run import finished, perform
 from s6flow.numeric.experiments.sources import load_source
 
@@ -32,6 +34,30 @@ def plan(tiny, tmp_path):
     part = '[[part]]\ngrid = "{}"\nseconds = 1\nseeds = {}\n'
     path.write_text(part.format(tiny, [0, 1]) + part.format(tiny, [1, 2]))
     return path
+
+
+def test_a_plan_compares_no_grid_with_itself(tiny, tmp_path):
+    twin = tmp_path / "twin.toml"
+    twin.write_text(Path(tiny).read_text())
+    path = tmp_path / "plan.toml"
+    path.write_text("".join(f'[[part]]\ngrid = "{one}"\nseconds = 1\n' for one in (tiny, twin)))
+    with pytest.raises(FormatError, match=r"different configurations; got tiny = twin"):
+        load_plan(path)
+
+
+@pytest.mark.parametrize("name", [name for name in config_names() if name.rpartition("_")[2].isdigit()])
+def test_a_number_in_the_name_of_a_grid_is_that_of_its_layers(name):
+    assert load_config(name).model.layers == int(name.rpartition("_")[2])
+
+
+def test_contrasts_say_what_changes():
+    models = {name: load_config(name).model for name in config_names()}
+    times = {"twice the layers": 2, "four times the layers": 4}
+    told = {(one, other): words for one, other, words in CONTRASTS if words in times}
+    assert {pair: models[pair[1]].layers / models[pair[0]].layers for pair in told} == {
+        pair: times[words] for pair, words in told.items()
+    }
+    assert len(told) == 2
 
 
 def test_a_plan_is_run_in_its_order_and_once(plan, tmp_path):
@@ -160,6 +186,15 @@ def test_contrasts_between_grids():
     assert rows["depth_48"]["mean_change"] == pytest.approx(-0.2)
     assert rows["depth_48"]["verdict"] == "lower"
     assert rows["norm_post"]["verdict"] != "lower"
+    spread = dict(enumerate([0.0, 0.002, -0.002]))
+    alone = {
+        name: runs({"unconstrained": {seed: loss + shift for seed, shift in spread.items()}})
+        for name, loss in (("narrow_4", 2.0), ("narrow_12", 1.9))
+    }
+    alone["narrow_12"]["unconstrained"][3] = {"metrics": {}}  # diverged: no loss, no row
+    (row,) = across(alone)["contrasts"]
+    assert (row["second"], row["seeds"], row["verdict"]) == (None, 3, "lower")
+    assert row["mean_change"] == pytest.approx(-0.1)
 
 
 def test_correlations_see_what_holds_within_grids():
