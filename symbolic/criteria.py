@@ -2,6 +2,8 @@
 
 Every quantity that a verdict, a report, a theorem or a figure needs is a SymPy expression in notation letters here
 and nowhere else. `quantity(name)` gives its program for any backend.
+
+One long file: a table with a row for each quantity.
 """
 
 from __future__ import annotations

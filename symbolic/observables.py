@@ -2,6 +2,8 @@
 
 A letter is given, an observable is measured (on a trajectory, near a blow-up, on a spectrum). The numeric side has
 one measurement a name in `Theorem.measurement`; it returns arrays for the names listed here.
+
+One long file: a table with a row for each observable.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The terminal, the JSON schema, the HTML page and the documentation read these tables, nothing else describes a column, and
 `assemble` holds what was computed against them: a column that is not declared, not filled, or of another kind is refused.
+
+One long file: the tables are read side by side, and a column is added in one place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The audit of a checkpoint: every layer and channel judged, nothing dropped silently."""
+"""The audit of a checkpoint: every layer and channel judged, nothing dropped silently.
+
+One long file: what is judged, what is withheld and what is skipped must add up, and do so in one loop.
+"""
 
 from __future__ import annotations
 

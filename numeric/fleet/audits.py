@@ -1,6 +1,8 @@
 """`fleet audit`: many checkpoints, one row a layer (and one a channel, if asked for), one row a checkpoint.
 
 A batch is audited where it is sent and comes back as Parquet; nothing of it stays in memory here.
+
+One long file: client and worker of one protocol, read together.
 """
 
 from __future__ import annotations

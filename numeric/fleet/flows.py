@@ -12,6 +12,8 @@ A grid file names axes and writes their names where `integrate` takes numbers:
     [run]                      # optional
     log_horizon = 27.6
     predict = true
+
+One long file: reader, sweep and writer of one grid format.
 """
 
 from __future__ import annotations

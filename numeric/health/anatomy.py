@@ -1,4 +1,7 @@
-"""What stands around a scan in a checkpoint: names of the tensors of a block, and reading them whatever they hold."""
+"""What stands around a scan in a checkpoint: names of the tensors of a block, and reading them whatever they hold.
+
+One long file: a table of families of blocks, and the one reader that follows it.
+"""
 
 from __future__ import annotations
 

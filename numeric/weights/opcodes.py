@@ -3,6 +3,8 @@
 Nothing is imported and nothing is called: a name of a class or function is looked up in the table below, and what stands
 there makes a note. Every opcode costs one step of a budget, no value is compared or hashed that could be deep, and no
 method here calls itself, so that cyclic, deep and shared containers end like any other.
+
+One long file: a machine with one method for each opcode.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which tensors make which layer, and which layers the theory does not fit; from names and shapes alone."""
+"""Which tensors make which layer, and which layers the theory does not fit; from names and shapes alone.
+
+One long file: the patterns of names and the rules that choose among them decide together.
+"""
 
 from __future__ import annotations
 

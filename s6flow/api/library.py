@@ -1,4 +1,7 @@
-"""`theorems`, `theorem` and `check`: the library, one theorem, and tests on random systems."""
+"""`theorems`, `theorem` and `check`: the library, one theorem, and tests on random systems.
+
+One long file: three functions whose results show each other.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 The statements of the library are plain text for a terminal; a page shows them in the letters of the notation. What is a
 formula is decided by its tokens: letters, functions, numbers and operators that hang together. Words stay text, and so
 do numbers that no letter touches.
+
+One long file: a grammar, whose rules call each other.
 """
 
 from __future__ import annotations

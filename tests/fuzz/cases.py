@@ -1,4 +1,7 @@
-"""Inputs by number: the same number gives the same input. A case is a folder's content and what is done with it."""
+"""Inputs by number: the same number gives the same input. A case is a folder's content and what is done with it.
+
+One long file: a number names a case in all of them.
+"""
 
 from __future__ import annotations
 

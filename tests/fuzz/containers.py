@@ -1,6 +1,8 @@
 """Files of tensors in every container that is read, written by hand so that any part of them can be wrong.
 
 Each writer takes tensors and a generator of random numbers, and how much is to be wrong: 0 gives a whole file.
+
+One long file: five containers that share their writers.
 """
 
 from __future__ import annotations

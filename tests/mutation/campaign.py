@@ -3,6 +3,8 @@
 A mutant inside functions is put in place by exchanging the code of the functions that are loaded. One that an import
 runs (a constant, a default, a table) is put in place by importing everything that depends on it anew.
 Which tests reach a line is measured with every test alone in a fork, so that no cache hides a second one.
+
+One long file: a session of pytest, its forks and what it exchanges share their state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is said of a layer as a whole: eigenvalue signs, the permutation control, and the audit of real checkpoints."""
+"""What is said of a layer as a whole: eigenvalue signs, the permutation control, and the audit of real checkpoints.
+
+One long file: its cases share the layers planted at the top.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""JSON, CSV, HTML and terminal output of the audit."""
+"""JSON, CSV, HTML and terminal output of the audit.
+
+One long file: four outputs of one audit, which is run once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Verdicts on channels with planted facts, and the question of K against brute force."""
+"""Verdicts on channels with planted facts, and the question of K against brute force.
+
+One long file: the planted channels at the top serve all of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fleets without processes: rows, resumption, refusals. Workers are in test_fleet_workers.py."""
+"""Fleets without processes: rows, resumption, refusals. Workers are in test_fleet_workers.py.
+
+One long file: its cases share one fleet, made once.
+"""
 
 from __future__ import annotations
 

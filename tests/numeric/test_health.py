@@ -1,4 +1,7 @@
-"""Health: every verdict on planted weights on either side of its threshold, and bounds that no run exceeds."""
+"""Health: every verdict on planted weights on either side of its threshold, and bounds that no run exceeds.
+
+One long file: a case on either side of every threshold, on shared weights.
+"""
 
 from __future__ import annotations
 

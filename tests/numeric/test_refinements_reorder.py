@@ -1,4 +1,7 @@
-"""TokenReorder: what a sort may and may not change."""
+"""TokenReorder: what a sort may and may not change.
+
+One long file: every case is of one module, on shared data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Constrained models in files: plain keys out, plain and raw keys in, through every way that models are kept."""
+"""Constrained models in files: plain keys out, plain and raw keys in, through every way that models are kept.
+
+One long file: a case for each way in which models are kept.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A trace: every number against a recomputation that keeps everything, planted violations, and networks left as they were."""
+"""A trace: every number against a recomputation that keeps everything, planted violations, and networks left as they were.
+
+One long file: its cases share the recomputation at the top.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Traces of vision models: images go in as they are, and mixers of vision families are watched where they can be."""
+"""Traces of vision models: images go in as they are, and mixers of vision families are watched where they can be.
+
+One long file: its cases share the made vision models.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""File formats, sharding, and bad input: right numbers, or one line that says what is wrong."""
+"""File formats, sharding, and bad input: right numbers, or one line that says what is wrong.
+
+One long file: a case for each fault of each format.
+"""
 
 from __future__ import annotations
 

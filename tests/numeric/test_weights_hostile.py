@@ -1,4 +1,7 @@
-"""Files that were damaged or made to do harm: refused in one line, or judged with names that can do nothing."""
+"""Files that were damaged or made to do harm: refused in one line, or judged with names that can do nothing.
+
+One long file: a kept case for each harm that was seen.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The arrays that figures show, against limits and exact values that the figures' own code does not compute."""
+"""The arrays that figures show, against limits and exact values that the figures' own code does not compute.
+
+One long file: a case for each figure.
+"""
 
 from __future__ import annotations
 

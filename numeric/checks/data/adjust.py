@@ -1,6 +1,8 @@
 """What makes each assumption of the vocabulary true: a change of drawn data, which draws nothing itself.
 
 A choice between two ways is taken by digits of the data, so that a construction stays a map of its point.
+
+One long file: a table of one entry for each assumption, each a few lines.
 """
 
 from __future__ import annotations
