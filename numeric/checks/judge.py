@@ -20,7 +20,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.margin import IDLE, margin_program
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["Judgement", "judge_data", "measures", "observe", "satisfied"]
+__all__ = ["Judgement", "decided", "judge_data", "measures", "observe", "satisfied"]
 
 
 def _outward(data: Data) -> NDArray[np.float64]:
@@ -104,7 +104,7 @@ def judge_data(
         parts.append(_margins(margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
     count = _count(data)
     found = [_smallest(values, count) for values in parts]
-    margins = _decided(np.stack([smallest for smallest, _ in found], axis=1))
+    margins = decided(np.stack([smallest for smallest, _ in found], axis=1))
     first = np.nan_to_num(np.stack([smallest for smallest, _ in found]), nan=np.inf).argmin(axis=0)
     where = np.stack([index for _, index in found])[first, np.arange(count)]
     return Judgement(margins, satisfied(theorem, data, observed), where)
@@ -150,10 +150,10 @@ def _smallest(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float
     flat = values.reshape(count, values.shape[1] if values.ndim > 1 else 1, -1)
     active = np.where(flat > float(IDLE) - 0.5, np.inf, flat)
     lowest = np.where(np.isnan(active), np.inf, active)
-    return _decided(active.reshape(count, -1)), lowest.min(axis=2).argmin(axis=1)
+    return decided(active.reshape(count, -1)), lowest.min(axis=2).argmin(axis=1)
 
 
-def _decided(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+def decided(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """The minimum of the parts of every system; NaN if one is undecided, unless another is violated."""
     lowest = np.where(np.isnan(parts), np.inf, parts).min(axis=1)
     return np.where(np.isnan(parts).any(axis=1) & ~(lowest < 0), np.nan, lowest)

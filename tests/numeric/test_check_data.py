@@ -9,7 +9,7 @@ import pytest
 
 from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.data.construct import DEFAULT_RANGES, Shape, construct, dimension
-from s6flow.numeric.checks.judge import _decided
+from s6flow.numeric.checks.judge import decided
 from s6flow.proofs.registry import get
 
 Data = dict[str, Any]
@@ -130,4 +130,4 @@ def test_draws_reach_the_ends_of_their_ranges(end: int) -> None:
 
 def test_a_violated_part_decides_and_an_undecided_one_leaves_open() -> None:
     parts = [[1.0, np.nan], [np.nan, -1.0], [2.0, 1.0], [0.0, np.nan], [np.nan, np.nan], [-3.0, -2.0]]
-    np.testing.assert_array_equal(_decided(np.array(parts)), [np.nan, -1.0, 1.0, np.nan, np.nan, -3.0])
+    np.testing.assert_array_equal(decided(np.array(parts)), [np.nan, -1.0, 1.0, np.nan, np.nan, -3.0])
