@@ -41,6 +41,7 @@ def prepare(folder: Path) -> None:
     from s6flow.numeric.audit.simulation.states import token_states
     from s6flow.numeric.experiments import load_config
     from s6flow.numeric.experiments.model import S6Stack
+    from s6flow.numeric.experiments.results import SHIPPED_GRID
 
     torch.manual_seed(130)
     device = "cuda" if torch.cuda.is_available() else "cpu"  # where mamba-ssm is installed, models use its kernel
@@ -50,9 +51,9 @@ def prepare(folder: Path) -> None:
     np.savez_compressed(
         folder / f"{DRAWN}.npz", **token_states(drawn.to(device), torch.randint(512, (1, IDS)).to(device))
     )  # type: ignore[arg-type]
-    text = torch.tensor(list(Path(__file__).read_bytes()[:IDS]))[None]  # the models read Python, byte by byte
+    text = torch.tensor(list((Path(__file__).parents[1] / "LICENSE").read_bytes()[:IDS]))[None]  # they read English
     for name in shipped_names():
-        model = S6Stack(load_config("lm").model, vocabulary=256)
+        model = S6Stack(load_config(SHIPPED_GRID).model, vocabulary=256)
         model.load_state_dict(load_file(shipped_checkpoint(name)), strict=False)
         np.savez_compressed(folder / f"{name}.npz", **token_states(model.to(device), text.to(device)))  # type: ignore[arg-type]
 

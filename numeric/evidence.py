@@ -101,18 +101,6 @@ def _benchmark(result: str, script: str, options: str, where: str) -> Evidence:
 EVIDENCE: tuple[Evidence, ...] = (
     Evidence("proofs/nightly.json", ("s6flow.numeric.checks.check",), of_a_check, "make nightly"),
     Evidence(
-        "numeric/experiments/results/lm.json",
-        ("s6flow.numeric.experiments.run",),
-        of_a_run,
-        "s6flow experiment lm --config lm --out DIR, on a GPU",
-    ),
-    Evidence(
-        "numeric/experiments/results/reorder_*.json",
-        ("s6flow.numeric.experiments.run",),
-        of_a_run,
-        "s6flow experiment reorder --config NAME --out DIR, on a GPU",
-    ),
-    Evidence(
         "numeric/experiments/results/*.json",
         ("s6flow.numeric.experiments.run",),
         of_a_run,

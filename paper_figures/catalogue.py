@@ -9,7 +9,9 @@ from s6flow.paper_figures.figure import Figure
 
 __all__ = ["FIGURES", "chosen"]
 
-_EXPERIMENTS = ("numeric/experiments/results/lm.json", "numeric/experiments/results/reorder_*.json")
+_EXPERIMENTS = tuple(
+    f"numeric/experiments/results/{name}.json" for name in ("depth_12", "depth_24", "recall", "fashion")
+)
 _AWAITING = "numeric/awaiting.json"  # captions say which results await renewal
 _TRACES = "numeric/networks/traces.json"
 _ZOO = "numeric/zoo/zoo.json"

@@ -4,7 +4,7 @@
 # From a file to a verdict, and from the verdict to the layers and channels behind it.
 #
 # `sf.audit` takes a file, a folder, a hub id, an installed package that ships weights, or a model in memory. Here it is a
-# small language model that ships with s6flow: four layers, trained without a constraint.
+# small language model that ships with s6flow: twelve layers, trained without a constraint.
 
 # %%
 import s6flow as sf

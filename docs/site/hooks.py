@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import concept_pages
-import experiment_page
 import mathml
 import notebooks
 import symptom_page
@@ -40,7 +39,6 @@ def generated() -> dict[str, Callable[[], str]]:
         "concepts/layer.md": concept_pages.layer_page,
         "concepts/channel.md": concept_pages.channel_page,
         "ill.md": symptom_page.page,
-        "experiments.md": experiment_page.page,
         "contributing.md": _copied("CONTRIBUTING.md"),
         "changes.md": _copied("CHANGELOG.md"),
     }

@@ -23,12 +23,10 @@ from s6flow.numeric.experiments.plan import (
     spent,
 )
 from s6flow.numeric.experiments.report import write_results
-from s6flow.numeric.experiments.results import SHIPPED
+from s6flow.numeric.experiments.results import SHIPPED, SHIPPED_GRID
 
 __all__ = ["run", "write_report"]
 
-#: The grid whose first seed ships.
-_SHIPS = "narrow_12"
 #: Seconds between two archives of a running plan.
 _EVERY = 60.0
 
@@ -46,7 +44,7 @@ def _pack_weights(out: Path, target: Path) -> None:
     """Not compressed: trained weights do not shrink."""
     with atomic_path(target) as temporary, tarfile.open(temporary, "w") as tar:
         for name, condition in SHIPPED.items():
-            path = out / _SHIPS / "runs" / f"{condition}-s0" / "model.safetensors"
+            path = out / SHIPPED_GRID / "runs" / f"{condition}-s0" / "model.safetensors"
             if path.exists():
                 tar.add(path, f"{name}.safetensors")
 

@@ -21,9 +21,11 @@ from s6flow.numeric.experiments.run import finished, run_folder
 from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.stats import RULE, decide, student_interval
 
-__all__ = ["FLAT", "SHIPPED", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
+__all__ = ["FLAT", "SHIPPED", "SHIPPED_GRID", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]
 
-# shipped name -> condition of the language-modelling grid; one per scenario, ours
+#: The grid whose first seed ships.
+SHIPPED_GRID = "narrow_12"
+# shipped name -> condition of that grid; one per scenario, ours
 SHIPPED = {
     "unconstrained": "unconstrained",
     "positive": "channel-positive",

@@ -28,14 +28,17 @@ PARAMETERS: dict[str, Any] = {
     "scaled_tokens": [-8.0, 8.0, 121],
     "checkpoint": "unconstrained",
 }
+#: Curves of real channels.
+MOST = 4
 _LETTERS = ("mu", "a", "s", "b", "floor")
 
 
 def real_channels() -> tuple[list[str], dict[str, Any]]:
     """Names and parameters of channels of a shipped checkpoint for which `coexistence` decides the tokens x0.
 
-    Of every layer the one with the largest mu, so that the curves come from different layers; x0 on the side where the
-    step grows.
+    Of every layer the one with the largest mu, so that the curves come from different layers, at most `MOST` of them,
+    evenly spread; x0 on the side where the step grows. One whose token x_2 leaves the range of double precision before x_1
+    has grown is left out.
     """
     found = []
     x0 = PARAMETERS["x0"]
@@ -52,7 +55,12 @@ def real_channels() -> tuple[list[str], dict[str, Any]]:
         "b": np.array([layer.b[channel] for layer, channel in found]),
         "floor": np.array([layer.floor for layer, _ in found]),
     }
-    return [f"{layer.name} {channel}" for layer, channel in found], letters
+    side = np.where(letters["s"] < 0, -1.0, 1.0)[:, None]
+    run = integrate(np.asarray(x0) * side, FlowParameters(**letters), x_limit=10.0 ** PARAMETERS["log10_levels"][0])
+    seen = np.flatnonzero(np.isfinite(run.blow_up_time))
+    seen = seen[:: max(1, -(-len(seen) // MOST))]
+    names = [f"{found[place][0].name} {found[place][1]}" for place in seen]
+    return names, {name: values[seen] for name, values in letters.items()}
 
 
 def growth(letters: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

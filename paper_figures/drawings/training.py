@@ -16,7 +16,7 @@ from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 from s6flow.paper_figures.freshness import awaiting
 
-SIZE = (6.8, 4.6)
+SIZE = (6.8, 6.9)
 #: Per experiment: name of the panel's arrays, metric, words of the title, label; the first decides the claims.
 PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "lm": (
@@ -27,6 +27,8 @@ PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 }
 PARAMETERS: dict[str, Any] = {"panels": {key: [list(row) for row in rows] for key, rows in PANELS.items()}}
 FEWEST_SEEDS = 3
+#: Words of the titles; a grid that is not here has its name.
+TITLES = {"depth_12": "12 layers", "depth_24": "24 layers", "recall": "recall of pairs", "fashion": "Fashion-MNIST"}
 
 
 def read_results(paths: list[Path]) -> list[dict[str, Any]]:
@@ -54,15 +56,14 @@ def data() -> Data:
     claims, flat = [], []
     for content in read_results(result_files(FIGURES["training"])):
         name = content["config"]["name"]
-        task = "language model" if name == "lm" else name.replace("reorder_", "reordering, ")
-        absent = f"; {len(content['missing'])} runs missing" if content["missing"] else ""
+        task = TITLES.get(name, name)
         for suffix, metric, what, label in PANELS[content["experiment"]]:
             panel = f"{name}_{suffix}"
             entries = {key: part["metrics"].get(metric) for key, part in content["conditions"].items()}
             rows = {key: entry for key, entry in entries.items() if entry is not None}
             longest = max(len(row["values"]) for row in rows.values())
             arrays["panel"].append(panel)
-            arrays["panel_title"].append(f"{task}: {what}{absent}")
+            arrays["panel_title"].append(f"{task}: {what}")
             arrays["panel_label"].append(label)
             arrays |= {
                 f"{panel}_condition": list(rows),
@@ -72,9 +73,9 @@ def data() -> Data:
             }
         claims += [(name, claim["id"], claim["source"], claim["verdict"]) for claim in content["claims"]]
         changes = [change for part in content["conditions"].values() for change in part["valid_last_change"]]
-        flat.append((name, len(changes), len(changes) - len(content["flat"]["not_flat"])))
+        flat.append((name, len(changes), len(changes) - len(content["flat"]["not_flat"]), len(content["missing"])))
     columns = ("claim_experiment", "claim", "claim_source", "claim_verdict")
-    counts = ("experiment", "runs", "flat_runs")
+    counts = ("experiment", "runs", "flat_runs", "missing_runs")
     tables = dict(zip(columns, zip(*claims, strict=True), strict=True))
     tables |= dict(zip(counts, zip(*flat, strict=True), strict=True))
     return as_data(**arrays, **tables)
@@ -129,11 +130,16 @@ def caption(data: Data) -> str:
         f"{few} of {whole} runs of {str(name).replace('_', ' ')}"
         for name, whole, few in zip(data["experiment"], data["runs"], data["flat_runs"], strict=True)
     )
+    absent = ", ".join(
+        f"{count} of {str(name).replace('_', ' ')}"
+        for name, count in zip(data["experiment"], data["missing_runs"], strict=True)
+        if count
+    )
     return (
         "Dots are seeds (their number in brackets), ticks means, bars 95 per cent intervals over seeds (Student's "
         "t, as in the verdicts), dashed lines the mean of the first condition; grey rows "
         f"have fewer than {FEWEST_SEEDS} seeds and decide nothing. Curves flat at the end, by the criterion of the "
         f"results: {flat}. The paper's claims at this scale: "
-        f"{'; '.join(parts)}. No theorem is "
+        f"{'; '.join(parts)}. {f'Runs that are missing: {absent}. ' if absent else ''}No theorem is "
         "shown: these are measurements." + awaiting(FIGURES["training"])
     )

@@ -97,9 +97,10 @@ def untrained(seed: int) -> AuditReport:
 
     from s6flow.numeric.experiments.config import load_config
     from s6flow.numeric.experiments.model import S6Stack
+    from s6flow.numeric.experiments.results import SHIPPED_GRID
 
     torch.manual_seed(seed)
-    return audit(S6Stack(load_config("lm").model, 256, None, False), shuffles=2)
+    return audit(S6Stack(load_config(SHIPPED_GRID).model, 256, None, False), shuffles=2)
 
 
 def test_channels_in_reach_are_those_of_an_audit() -> None:

@@ -35,7 +35,7 @@ def edited(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> str
 def test_a_checkpoint_against_itself_has_not_moved() -> None:
     source = str(shipped_checkpoint("unconstrained"))
     found = compare(source, source, shuffles=20)
-    assert len(found.layers) == 4
+    assert len(found.layers) == 12
     for layer in found.layers:
         assert (layer.gained, layer.lost, layer.numbers) == ((), (), {})
         assert layer.weights is not None
@@ -52,10 +52,10 @@ def test_planted_changes_are_seen_where_they_are(tmp_path: Path) -> None:
         content["backbone.layers.2.mixer.out_proj.weight"] = content["backbone.layers.2.mixer.out_proj.weight"] * 0
 
     found = compare(str(shipped_checkpoint("unconstrained")), edited(tmp_path, change), shuffles=20)
-    still, moved, dead, last = found.layers
+    still, moved, dead, last = *found.layers[:3], found.layers[-1]
     assert (still.numbers, last.numbers) == ({}, {})
     assert moved.weights is not None
-    assert moved.weights.flips == 512
+    assert moved.weights.flips == 256
     assert moved.weights.half_life == pytest.approx(np.log(2), rel=1e-3)
     assert pytest.approx(2, rel=1e-6) == moved.weights.S_C
     assert moved.weights.S_B == 0
@@ -96,7 +96,7 @@ def test_diff_and_trend_on_the_command_line(capsys: pytest.CaptureFixture[str], 
     assert "one by one" in err
     code, out, _ = command(capsys, "audit", pair[0], "--health-csv", str(tmp_path / "h.csv"), "--shuffles", "2")
     assert code == 0
-    assert (tmp_path / "h.csv").read_text().count("\n") == 5
+    assert (tmp_path / "h.csv").read_text().count("\n") == 13
 
 
 def test_a_model_in_memory_is_its_file(tiny_mamba: Callable[..., Any], tmp_path: Path) -> None:

@@ -93,14 +93,14 @@ def _experiment(**change: Any) -> dict[str, Any]:
 def test_staleness_of_an_experiment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], reason: str | None
 ) -> None:
-    path = tmp_path / "numeric" / "experiments" / "results" / "lm.json"
+    path = tmp_path / "numeric" / "experiments" / "results" / "lm_cpu.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(_experiment(**change)))
-    monkeypatch.setattr(evidence, "_name", lambda path: "numeric/experiments/results/lm.json")
+    monkeypatch.setattr(evidence, "_name", lambda path: "numeric/experiments/results/lm_cpu.json")
     reasons = freshness.stale_reasons(path)
     assert (reasons == []) if reason is None else any(reason in line for line in reasons)
     if reason in ("the code is", "does not say which code"):
-        assert all("renew it: s6flow experiment lm" in line for line in reasons)
+        assert all("renew it: s6flow experiment plan" in line for line in reasons)
     path.write_text("[")
     assert "cannot be read" in freshness.stale_reasons(path)[0]
 

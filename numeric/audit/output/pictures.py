@@ -20,7 +20,7 @@ from s6flow.symbolic.ends import COLOURS, SCENARIOS
 __all__ = ["ABOVE", "BELOW", "BREAKS", "DOT", "KEEPS"]
 __all__ += ["carried_histogram", "control_chart", "mu_histogram", "scenario_map", "sign_structure"]
 
-_WIDTH, _LEFT, _ROW, _FONT = 420, 58, 14, 12
+_WIDTH, _LEFT, _ROW, _FONT = 420, 74, 14, 12  # "layer 100" fits at the left
 #: Ends whose colours bars take; captions show the same colours beside their words.
 BELOW, ABOVE, BREAKS, KEEPS, DOT = "convergent", "fast", "coexistence", "root", "fast"
 _CELLS = 240
