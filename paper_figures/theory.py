@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs.registry import get
 from s6flow.proofs.status import status
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt

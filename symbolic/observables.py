@@ -337,7 +337,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "nonnegative",
         "largest entry of token 1 at the start on other channels than that of axis 1",
     ),
-    ("near", r"\varrho", (), "positive", "some number that the layer and |x(0)| give: how far from axis 1 its sink reaches"),
+    (
+        "near",
+        r"\varrho",
+        (),
+        "positive",
+        "some number that the layer and |x(0)| give: how far from axis 1 its sink reaches",
+    ),
     ("uneven", r"|x(0)/|x(0)| - (1,1,1)/\sqrt3|", (), "nonnegative", "distance of token 1 from the octant's centre"),
     (
         "swing_t",

@@ -45,7 +45,9 @@ def dying(theorem: Theorem, data: Data, integrator: str) -> Observed:
     c = used.argmin(axis=1)
     others = used.copy()
     others[rows, c] = np.inf
-    gap = np.where(start.any(axis=1), np.minimum(others.min(axis=1), NEVER) - steps[rows, c], -1.0)  # a zero token has no c
+    gap = np.where(
+        start.any(axis=1), np.minimum(others.min(axis=1), NEVER) - steps[rows, c], -1.0
+    )  # a zero token has no c
     log_times = np.asarray(theorem.options["log_times"])
     result = _run(theorem, data, integrator, log_times=log_times)
     failed, count = ~result.ended_well, len(log_times)

@@ -214,8 +214,7 @@ def caption(data: Data) -> str:
         f"At the last layer it is {_span(shares)} of the rms in front of the first one and the largest entries that layers add, which bound it; from "
         f"weights alone that bound is {_span(weights)}. (b) Angle by which a layer turns a token{_clocks(data)}. (c) "
         f"The continuous limit describes {small} of {total} layers ($|\\mathrm{{update}}|/|x|\\le{data['flow'].max():g}$, grey). "
-        f"Theorems: {cite(*FIGURES['depth'].theorems)}."
-        + awaiting(FIGURES["depth"])
+        f"Theorems: {cite(*FIGURES['depth'].theorems)}." + awaiting(FIGURES["depth"])
     )
 
 
@@ -232,7 +231,9 @@ def _clocks(data: Data) -> str:
         drawn = np.isfinite(turn) & np.isfinite(limit)
         if drawn.any():
             shares = (turn / limit)[drawn]
-            told.append(f"{name} {int((shares <= 1).sum())} of {int(drawn.sum())} layers below it, at {_span(shares.tolist())} of it")
+            told.append(
+                f"{name} {int((shares <= 1).sum())} of {int(drawn.sum())} layers below it, at {_span(shares.tolist())} of it"
+            )
     if not told:
         return ""
     return (

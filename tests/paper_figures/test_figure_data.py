@@ -376,7 +376,12 @@ def _deep(template: dict[str, object], layers: int) -> dict[str, object]:
     noise = np.exp(0.05 * np.random.default_rng(layers).standard_normal(layers + 1))
     for place, layer in enumerate(rows):
         turn = 0.7 * noise[-1 - place] / (place + 1)
-        change = {"rms": place + 1.0, "rms_after": (place + 2) * noise[place], "turn": turn, "sideways": 0.9 * noise[place]}
+        change = {
+            "rms": place + 1.0,
+            "rms_after": (place + 2) * noise[place],
+            "turn": turn,
+            "sideways": 0.9 * noise[place],
+        }
         layer["numbers"] |= {**change, "ratio": 1 / (place + 1)}
     for name, key, expected in (("growth", "rms_after", 1.0), ("turning", "turn", -1.0)):
         fit = fitted([layer["numbers"][key] for layer in rows], expected)
@@ -397,7 +402,11 @@ def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> N
     from s6flow.paper_figures.render import STYLE
 
     template = read()["mixed"]
-    traces = {**{f"shallow {place}": template for place in range(4)}, "half": _deep(template, 24), "deep": _deep(template, 48)}
+    traces = {
+        **{f"shallow {place}": template for place in range(4)},
+        "half": _deep(template, 24),
+        "deep": _deep(template, 48),
+    }
     for drawing in (depth, states):
         monkeypatch.setattr(drawing, "read", lambda: traces)
         data = drawing.data()

@@ -54,7 +54,11 @@ THEOREM = Theorem(
             "C.B = 4 at the axis, not 1: four times the rate.",
         ),
         Counterexample("axis-sink", {**SINK, "b": [0.0, 1.0]}, "The other step is larger: the axis is left."),
-        Counterexample("axis-near", {**SINK, "x": [[1.0, 1.5]]}, "Beyond the cone the token ends on the other axis, a sink as well."),
+        Counterexample(
+            "axis-near",
+            {**SINK, "x": [[1.0, 1.5]]},
+            "Beyond the cone the token ends on the other axis, a sink as well.",
+        ),
     ),
     uses=("replicator",),
     evidence="symbolic",
