@@ -59,7 +59,7 @@ _ROWS = (
         "competition",
         "Competition of channels: replicator, sinks on the sphere, and a cycle",
         "competition",
-        ("replicator", "fisher"),
+        ("replicator", "fisher", "sphere-equilibria", "sphere-sinks", "sphere-converges", "sphere-cycle"),
     ),
     Figure(
         "phase-diagram",
@@ -96,7 +96,7 @@ _ROWS = (
         "depth",
         "Trained networks by depth: growth, turn and step beside the theorems",
         "depth",
-        ("layer-bound",),
+        ("layer-bound", "prenorm-bound", "prenorm-axis", "direction-clock"),
         results=(_TRACES,),
         inputs=(_AWAITING,),
     ),

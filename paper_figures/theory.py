@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
-from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs.registry import get
 from s6flow.proofs.status import status
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
@@ -27,7 +27,6 @@ __all__ = [
     "evaluate",
     "formula",
     "latex",
-    "present",
     "rate",
     "short",
 ]
@@ -107,11 +106,6 @@ def latex(expression: sp.Basic) -> str:
 def cite(*ids: str) -> str:
     """`id` (title; status) of every theorem, as captions name them."""
     return "; ".join(f"`{key}` ({get(key).title}; {status(get(key))})" for key in ids)
-
-
-def present(*ids: str) -> tuple[str, ...]:
-    """Those of these theorems that the registry has: a law that a figure marks before it is one of them is not named."""
-    return tuple(key for key in ids if key in REGISTRY)
 
 
 def cited(figure: str) -> str:

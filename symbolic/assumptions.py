@@ -151,6 +151,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("octant", _first(sp.Gt(nt.x[l, nt.d], 0)), "every entry of token 1 is positive"),
     ("off-centre", sp.Gt(ob.uneven, 0), "the entries of token 1 are not all equal"),
     ("axis-sink", sp.Eq(ob.falling, nt.D - 1), "every other share falls near axis 1"),
+    ("axis-near", ob.off_axis < ob.near, "token 1 starts near enough to axis 1"),
     ("channels-bounded", sp.Le(sp.Abs(nt.x[l, nt.d]), st.x_max[nt.d]), "no input of a channel exceeds its range"),
 )  # fmt: skip
 

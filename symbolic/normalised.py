@@ -23,6 +23,7 @@ __all__ = [
     "entry_product",
     "growth_at",
     "normalised",
+    "sink_near",
     "sink_rate",
     "speed",
     "sphere_velocity",
@@ -121,6 +122,20 @@ def speed(share: sp.IndexedBase = fm.p, step: sp.IndexedBase = fm.pace) -> sp.Ex
 def sink_rate() -> sp.Expr:
     """2 r^2 mu_i (Delta_d - Delta_i) at a point of axis i with |x|^2 = r^2: the rate of the share of channel d."""
     return 2 * size * own * (at_other - at_axis)
+
+
+form_norm, tilt, lead_least, lead_most = sp.symbols("form_norm tilt lead_least lead_most", positive=True)
+
+
+def sink_near() -> sp.Expr:
+    """A distance of all other entries from zero up to which axis i, a sink, is known to attract (theory 16).
+
+    With |x - axis| at most the value times sqrt(2 D), x^T M x keeps half of mu_i r^2, and every Delta_d - mean(Delta) a
+    quarter of the lead Delta_d - Delta_i at the axis: |M| is `form_norm`, `tilt` the largest norm of a row of S_Delta.
+    """
+    r = sp.sqrt(size)
+    inverse = 6 * form_norm / (sp.Abs(own) * r) + 8 * tilt / lead_least + lead_most / (lead_least * r)
+    return 1 / (sp.sqrt(2 * nt.D) * inverse)
 
 
 turn, pull = sp.symbols("turn pull", real=True)

@@ -103,7 +103,7 @@ turned, swing_t, product_t, product_s, mean_t, mean_s, uneven, falling = sp.symb
 sphere_rate, sink_slope, sink_of = (
     sp.IndexedBase(name, real=True) for name in ("sphere_rate", "sink_slope", "sink_of")
 )
-turn, pull = sp.symbols("turn pull", real=True)
+turn, pull, off_axis, near = sp.symbols("turn pull off_axis near", real=True)
 trace_term = sp.IndexedBase("trace_term", real=True)
 mean_term = sp.IndexedBase("mean_term", real=True)
 own_form, own_pull, own_step, own_0, own_t, own_before, lead = sp.symbols(
@@ -330,6 +330,20 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("mean_t", r"\overline\Delta(t)", (), "positive", "mean step of token 1, weighted by its shares, at depth-time t"),
     ("mean_s", r"\overline\Delta(t')", (), "positive", "the same at an earlier depth-time"),
     ("falling", r"\#\{d: \lambda_d < 0\}", (), "natural", "number of channels whose share falls near axis 1"),
+    (
+        "off_axis",
+        r"\max_{d\ne1}|x_d(0)|",
+        (),
+        "nonnegative",
+        "largest entry of token 1 at the start on other channels than that of axis 1",
+    ),
+    (
+        "near",
+        r"\varrho",
+        (),
+        "positive",
+        "some number that the layer and |x(0)| give: how far from axis 1 its sink reaches",
+    ),
     ("uneven", r"|x(0)/|x(0)| - (1,1,1)/\sqrt3|", (), "nonnegative", "distance of token 1 from the octant's centre"),
     (
         "swing_t",
@@ -384,7 +398,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
         (),
         "real",
         "the first zero of the form on the orbit, forwards where it is positive at the start, backwards where negative; "
-        "infinite if there is none",
+        "infinite if there is none, 0 where the form is zero at the start",
     ),
     ("zero_count", r"\#\{g=0\}", (), "natural", "certified number of zeros of the form on the orbit"),
     (

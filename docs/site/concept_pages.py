@@ -19,6 +19,7 @@ from s6flow.api.audits import Audit
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
 from s6flow.numeric.audit.output.records import channel_values
 from s6flow.numeric.health import NUMBERS, VERDICTS
+from s6flow.numeric.health.conclusions import conclusion
 from s6flow.numeric.health.numbers import Number
 from s6flow.symbolic import criteria, state
 from s6flow.symbolic.derivation.latex import display as latex_of
@@ -111,6 +112,7 @@ def _facts(row: Column | Number, shown: str) -> Iterator[str]:
         yield f"Theorem: {theorem_link(reference)}." if reference != NO_THEOREM else ""
     else:
         yield f"Rests on: {source(row.source)}."
+        yield f"Conclusion: {plain(conclusion(row.name))}"
     yield from ["", f"Untrained: {plain(shown)}.", ""]
 
 

@@ -88,10 +88,26 @@ def markdown(docstring: str) -> str:
     return "\n\n".join(done)
 
 
+#: The decorator of `s6flow.api.signatures`: the function takes what the one it names takes.
+_TAKES = re.compile(r"^takes_what\(([\w.]+)\)$")
+
+
+def _parameters(function: griffe.Function) -> None:
+    """Put in place of *args and **options what the decorator says."""
+    for decorator in function.decorators:
+        match = _TAKES.match(str(decorator.value))
+        if match:
+            path = function.parent.resolve(match[1].split(".")[0])  # type: ignore[union-attr]  # a function has a module
+            below = function.modules_collection[".".join([path, *match[1].split(".")[1:]])]
+            function.parameters = below.parameters
+
+
 class Sections(griffe.Extension):
-    """Rewrites every docstring once it is loaded."""
+    """Rewrites every docstring once it is loaded, and gives functions the parameters that their decorator names."""
 
     def on_object(self, *, obj: griffe.Object, **more: Any) -> None:
         """Of a module, class, function or attribute."""
         if obj.docstring is not None:
             obj.docstring.value = markdown(obj.docstring.value)
+        if isinstance(obj, griffe.Function):
+            _parameters(obj)

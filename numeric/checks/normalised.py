@@ -33,6 +33,8 @@ ROUGH = 0.05
 START = 0.999
 #: ln t where runs near the ball begin: nothing has moved by then.
 BEGIN = -30.0
+#: ln|x_d| below which a channel is put there to see its rate: it weighs nothing, and is no zero of float64.
+LEAST = -600.0
 
 
 @cache
@@ -59,6 +61,12 @@ def _ball() -> Any:
 @cache
 def _rate() -> Any:
     program = lower_program("sink_rate", {"rate": nm.sink_rate()}, "sphere-sinks", "rate of a share at an axis")
+    return generate(program)
+
+
+@cache
+def _near() -> Any:
+    program = lower_program("sink_near", {"near": nm.sink_near()}, "sphere-sinks", "how far a sink is known to reach")
     return generate(program)
 
 
@@ -203,7 +211,7 @@ def _on_sphere(x: Array, arrays: dict[str, Array], times: Array) -> Array:
 
     def slope(_: float, state: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # in a trial step, which is then refused
-            now = sign * np.exp(state.reshape(x.shape))
+            now = sign * np.exp(np.maximum(state.reshape(x.shape), LEAST))
             y = _read(now[:, None], arrays)[:, 0]
             own = np.divide(y, now, out=np.zeros_like(y), where=now != 0)
             inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
@@ -221,23 +229,51 @@ def _steps(x: Array, arrays: dict[str, Array]) -> Array:
     return np.asarray(np.logaddexp(0.0, drive) + arrays["floor"][:, None, None])
 
 
+def sink_letters(data: Data) -> dict[str, Array]:
+    """What `sphere-sinks` speaks of before anything moves: the rates at axis 1, and how far from it token 1 starts."""
+    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    square, channels = (x**2).sum(axis=1), x.shape[1]
+    axis = np.zeros_like(x)
+    axis[:, 0] = np.sqrt(square) * np.where(x[:, 0] < 0, -1.0, 1.0)
+    step, M = _steps(axis[:, None], arrays)[:, 0], np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
+    leads = np.abs(step - step[:, :1])[:, 1:] if channels > 1 else np.ones((len(x), 1))
+    slopes = np.einsum("bdr,bre->bde", arrays["S_dt_out"], arrays["S_dt_in"])
+    values = {
+        "size": square, "own": M[:, 0, 0], "at_axis": step[:, :1], "at_other": step,
+        "form_norm": np.linalg.norm(M, 2, axis=(1, 2)), "tilt": np.linalg.norm(slopes, axis=2).max(axis=1),
+        "lead_least": leads.min(axis=1), "lead_most": leads.max(axis=1), "D": np.full(len(x), float(channels)),
+    }  # fmt: skip
+    near, rate = _near(), _rate()
+    by_channel = {**values, "size": square[:, None], "own": M[:, :1, 0]}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.nan_to_num(near(*(values[name] for name in near.inputs)))
+    return {
+        "sink_of": np.asarray(rate(*(by_channel[name] for name in rate.inputs))),
+        "near": np.asarray(reach),
+        "off_axis": np.abs(x[:, 1:]).max(axis=1, initial=0.0),
+    }
+
+
 def sphere_sinks(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Rates of the shares near axis 1, between two late times, and what they should be."""
     arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
-    square = (x**2).sum(axis=1)
-    axis = np.zeros_like(x)
-    axis[:, 0] = np.sqrt(square) * np.sign(x[:, 0])
-    step = _steps(axis[:, None], arrays)[:, 0]
-    own = (arrays["S_C"][:, :, 0] * arrays["S_B"][:, :, 0]).sum(axis=1)
-    values = {"size": square[:, None], "own": own[:, None], "at_axis": step[:, :1], "at_other": step}
-    function = _rate()
-    rate = np.asarray(function(*(values[name] for name in function.inputs)))
-    slowest = np.abs(rate[:, 1:]).min(axis=1)
-    times = np.linspace(0.0, 16.0, 3) / slowest[:, None]
+    letters = sink_letters(data)
+    rate = letters["sink_of"]
+    moving = np.where(rate != 0, np.abs(rate), np.inf)
+    slowest = np.where(np.isfinite(moving.min(axis=1)), moving.min(axis=1), 1.0)
+    times = np.linspace(0.0, 24.0, 3) / slowest[:, None]
     u = _on_sphere(x, arrays, times)
-    slope = 2 * (u[:, 2] - u[:, 1] - (u[:, 2, :1] - u[:, 1, :1])) / (times[:, 2] - times[:, 1])[:, None]
+    with np.errstate(invalid="ignore"):  # of a channel that is not used
+        slope = 2 * (u[:, 2] - u[:, 1] - (u[:, 2, :1] - u[:, 1, :1])) / (times[:, 2] - times[:, 1])[:, None]
     falling = (rate < 0).sum(axis=1, keepdims=True).astype(float)
-    return {"sink_of": rate[:, None], "sink_slope": slope[:, None], "falling": falling}
+    return {
+        "sink_of": rate[:, None],
+        "sink_slope": np.where(x == 0, 0.0, slope)[:, None],
+        "entry_0": x[:, None],
+        "falling": falling,
+        "near": letters["near"][:, None],
+        "off_axis": letters["off_axis"][:, None],
+    }
 
 
 def sphere_run(theorem: Theorem, data: Data, integrator: str) -> Observed:

@@ -45,7 +45,9 @@ def dying(theorem: Theorem, data: Data, integrator: str) -> Observed:
     c = used.argmin(axis=1)
     others = used.copy()
     others[rows, c] = np.inf
-    gap = np.minimum(others.min(axis=1), NEVER) - steps[rows, c]
+    gap = np.where(
+        start.any(axis=1), np.minimum(others.min(axis=1), NEVER) - steps[rows, c], -1.0
+    )  # a zero token has no c
     log_times = np.asarray(theorem.options["log_times"])
     result = _run(theorem, data, integrator, log_times=log_times)
     failed, count = ~result.ended_well, len(log_times)
@@ -143,10 +145,12 @@ def orbit(theorem: Theorem, data: Data, integrator: str) -> Observed:
     leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
     with np.errstate(divide="ignore", invalid="ignore"):
         along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps
+    along = np.where(start != 0, along, 0.0)
     norm = np.linalg.norm(start, axis=1)
+    form = np.einsum("bd,bde,be->b", start, M, start) / np.where(norm > 0, norm, 1.0) ** 2
     return {
         "valid": np.ones((len(x), 1), dtype=bool),
-        "form_0": np.einsum("bd,bde,be->b", start, M, start)[:, None] / norm[:, None] ** 2,
+        "form_0": form[:, None],
         "norm_0": norm[:, None],
         "norm_t": np.linalg.norm(x, axis=1)[:, None],
         "entry_0": start[:, None],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from s6flow.files import write_atomic
+from s6flow.numeric.health.conclusions import UNKNOWN, conclusion
 from s6flow.numeric.health.families import FAMILIES
 from s6flow.numeric.health.numbers import NUMBERS
 from s6flow.numeric.health.verdicts import FATAL, VERDICTS
@@ -65,6 +66,7 @@ def health_page() -> str:
     """Verdicts and numbers, as Markdown."""
     verdicts = [(row.title, row.severity, f"`{row.rule_text}`", row.reason, row.remedy) for row in VERDICTS]
     numbers = [(f"`{row.name}`", row.meaning, row.unit, row.source) for row in NUMBERS]
+    told = [(f"`{row.name}`", text) for row in NUMBERS if (text := conclusion(row.name)) != UNKNOWN]
     lines = [
         "# Health",
         "",
@@ -83,6 +85,13 @@ def health_page() -> str:
         "## Numbers",
         "",
         *_table(("number", "meaning", "unit", "source"), numbers),
+        "",
+        "## What may be concluded",
+        "",
+        "Rank correlations over networks that were trained ([experiments](experiments.md)), within grids of one size and task. The "
+        "other numbers were not compared with anything that a user sees: they say what they mean, and no more.",
+        "",
+        *_table(("number", "conclusion"), told),
     ]
     return "\n".join(lines) + "\n"
 

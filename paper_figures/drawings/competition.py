@@ -16,26 +16,25 @@ from s6flow.numeric.flow.coordinates import COORDINATES
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import cite, present
+from s6flow.paper_figures.theory import cite
 from s6flow.symbolic.ends import COLOURS
 
 Array = NDArray[np.float64]
 SIZE = (6.8, 2.15)
-#: mu of each channel (a diagonal form), step biases, factor of the cyclic S_Delta, starts (shares), horizon
+#: mu of each channel (a diagonal form), step biases, factors of the cyclic S_Delta and of its diagonal, starts (shares),
+#: horizon; the cycle is one of `sphere-cycle`, with k = 0.08 and kappa = 0.008
 PARAMETERS: dict[str, Any] = {
-    "grows": {"mu": [1.0, 1.0, 1.0], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 12.0},
-    "sinks": {"mu": [-0.8, 1.0, -0.5], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "horizon": 60.0},
-    "cycle": {"mu": [-1.0, -1.0, -1.0], "b": [0.0, 0.0, 0.0], "cyclic": 3.0},
+    "grows": {"mu": [1.0, 1.0, 1.0], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "own": 0.0, "horizon": 12.0},
+    "sinks": {"mu": [-0.8, 1.0, -0.5], "b": [-1.0, 0.2, 1.0], "cyclic": 0.0, "own": 0.0, "horizon": 60.0},
+    "cycle": {"mu": [-1.0, -1.0, -1.0], "b": [0.0, 0.0, 0.0], "cyclic": 0.08, "own": -0.008},
     "start": [0.5, 0.3, 0.2],
     "rows": 7,
     "points": 150,
-    "cycle_times": [[0.0, 45.0, 900], [45.0, 150.0, 400]],
+    "cycle_times": [[0.0, 1000.0, 900], [1000.0, 5900.0, 900]],
     "near": 1e-3,
 }
 #: Rock, paper, scissors: the step of each channel grows with one other channel and falls with the third.
 _CYCLIC = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
-#: What is seen of the sphere, as theorems.
-_SPHERE = ("sphere-equilibria", "sphere-sinks", "sphere-cycle")
 _SHADES = {"$x^\\top Mx>0$": "#fbe6d9", "$x^\\top Mx<0$": "#dfeaf4"}
 #: End of a normalised token: on an axis, or on the cone.
 _ENDS = {"to an axis": palette.BLACK, "to the cone": COLOURS["root"]}
@@ -53,7 +52,7 @@ def layer(case: dict[str, Any]) -> LayerParameters:
     return LayerParameters(
         S_B=same,
         S_C=np.diag(case["mu"]),
-        S_dt_in=case["cyclic"] * _CYCLIC,
+        S_dt_in=case["cyclic"] * _CYCLIC + case["own"] * same,
         S_dt_out=same,
         a=np.ones((3, 3)),
         b=case["b"],
@@ -193,13 +192,14 @@ def caption(data: Data) -> str:
     """What is seen."""
     steps = ", ".join(f"{value:.2g}" for value in data["step"])
     ends = ", ".join(f"{int((data['sinks_end'] == place).sum())} {name}" for place, name in enumerate(_ENDS))
+    p = PARAMETERS["cycle"]
     mu = ", ".join(f"{value:g}" for value in PARAMETERS["sinks"]["mu"])
     return (
         f"Shares $p_d=x_d^2/|x|^2$ of token 1 on three channels; corners are channels, dots starts. (a) Constant steps {steps} and "
         f"$x^\\top Mx>0$: shares follow the replicator whose fitness is the step, and their mean step (shade) grows "
         f"to its largest, at channel 3; where $x^\\top Mx<0$ the same curves are run backwards. (b) The token kept on a sphere, "
         f"$M$ diagonal with {mu}: of {len(data['start'])} starts {ends} (black line), on which it rests. (c) $M=-I$ and steps that "
-        f"follow each other in a circle ($S_\\Delta$ cyclic): the token comes to rest nowhere, and nears the circle of the three "
+        f"follow each other in a circle ($S_\\Delta$ cyclic, $k={p['cyclic']:g}$, $\\kappa={-p['own']:g}$): the token comes to rest nowhere, and nears the circle of the three "
         f"axes; (d) its shares over depth-time, {switches(data['cycle'])} changes of the lead up to $t={data['t'][-1]:g}$, ever longer apart. "
-        f"Theorems: {cite(*dict.fromkeys((*FIGURES['competition'].theorems, *present(*_SPHERE))))}."
+        f"Theorems: {cite(*FIGURES['competition'].theorems)}."
     )

@@ -266,12 +266,12 @@ Qed.
 Theorem orbit_sum : orbit_sum_statement.
 Proof.
   intros D M S_Delta b e0 T x [eps <-]%as_floor constant maxi step X g.
-  pose proof (orbit_trichotomy D M S_Delta b eps T x (cond_nonneg eps) maxi) as (_ & _ & Ends). cbv zeta in Ends.
+  pose proof (orbit_trichotomy D M S_Delta b eps T x (cond_nonneg eps) maxi) as (_ & Ways & Ends). cbv zeta in Ways, Ends.
   assert (G0 : g 0 = quadratic_form D M (fun d => x d 0)).
   { exact (on_curve_start D M (fun d => softplus (b d) + eps) (fun d => x d 0)). }
   pose proof (proj1 (proj2 maxi)) as sl. split.
   { exact (on_curve_expanded D M (fun d => softplus (b d) + eps) (fun d => x d 0)). }
-  split; [|split].
+  split; [|split; [|split]].
   - rewrite G0. intros P. destruct (nonzero_form D M (fun d => x d 0) ltac:(lra)) as (j & Hj & Nj). cbv beta in Nj.
     pose proof (along_start b eps x j) as S0.
     destruct (classic (exists K, forall t, 0 <= t -> Rbar_lt t T -> along b eps x j t <= K)) as [(K & HK)|No].
@@ -344,6 +344,8 @@ Proof.
         apply (is_lim_scal_l (fun t => exp (- (softplus (b d) + eps) * (- along b eps x j t))) (x d 0) p_infty 0).
         apply (lim_at_infinite (fun z => exp (- (softplus (b d) + eps) * z)) (fun t => - along b eps x j t) p_infty 0); [|exact Inf].
         apply exp_vanishes. pose proof (step_pos (b d) eps). lra.
+  - rewrite G0. intros Z. assert (ET : T = p_infty) by (destruct Ends as [[E _]|[P _]]; [exact E|lra]). split; [exact ET|].
+    intros d t Hd Ht. destruct (Ways d 0 t Hd ltac:(lra) ltac:(rewrite ET; exact I)) as (_ & _ & _ & Rests). exact (Rests Z).
   - (* zeros *)
     intros K rate coefficient k root Sum N0 Dis Zero.
     destruct (ascending k (fun z => carried_total K rate coefficient z = 0) root) as (up & Hup & Zup).

@@ -1067,7 +1067,7 @@ Definition cone_attracts_statement : Prop :=
      p 1%nat <> 0 /\
      quadratic_form 2 M p = 0).
 
-(** slowest-channel: Token 1 dies like its slowest channel c: M_cc <= 0, and if M_cc < 0, t x_c^2
+(** slowest-channel: If token 1 dies, it does so like its slowest channel c: M_cc <= 0, and if M_cc < 0, t x_c^2
   -> 1/(2 |M_cc| Delta_c(0)) and ln|x_d|/ln t
   -> -Delta_d(0)/(2 Delta_c(0)). Here: a solution that tends to zero; s is the slowest channel. *)
 Definition slowest_channel_statement : Prop :=
@@ -1088,8 +1088,8 @@ Definition slowest_channel_statement : Prop :=
       is_lim (fun t => ln (Rabs (x d t)) / ln t) p_infty (- (step d / (2 * step s))))).
 
 (** orbit-sum: Constant steps: token 1 runs along x_d(0) e^(Delta_d s) to the first zero of the form ahead, an
-  exponential sum; without one it blows up in finite time or dies. Here: the orbit, its form as a sum, both directions,
-  and Descartes' rule. *)
+  exponential sum; without one it blows up in finite time or dies; where the form is zero at the start it rests. Here:
+  the orbit, its form as a sum, both directions, and Descartes' rule. *)
 Definition orbit_sum_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -1120,6 +1120,7 @@ Definition orbit_sum_statement : Prop :=
        (forall s : R, s0 < s <= 0 -> g s < 0) /\
        (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (X s0 d))) \/
     ((forall s : R, s <= 0 -> g s < 0) /\ (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0)))) /\
+  (g 0 = 0 -> T = p_infty /\ (forall (d : nat) (t : R), (d < D)%nat -> 0 <= t -> x d t = x d 0)) /\
   (forall (K : nat) (rate coefficient : nat -> R) (k : nat) (root : nat -> R),
      (forall s : R, g s = carried_total K rate coefficient s) ->
      g 0 <> 0 ->
@@ -1414,7 +1415,8 @@ Definition prenorm_stack_statement : Prop :=
     * Rabs (S_dt_in r e) * Rabs (gain e)) * Rabs (S_dt_out d r))) + eps)))))).
 
 (** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
-  + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0. Here: the law, and what it says where all mu_n have one sign. *)
+  + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, all fall linearly if mu_n
+  <= 0, mu < 0. Here: the law, and what it says where all mu_n have one sign. *)
 Definition prenorm_axis_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -1433,7 +1435,8 @@ Definition prenorm_axis_statement : Prop :=
     * Rabs (growth_rate N a mu s b eps tokens l)))).
 
 (** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
-  + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0. Here: from every start there is such a solution until the law first reaches zero. *)
+  + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, all fall linearly if mu_n
+  <= 0, mu < 0. Here: from every start there is such a solution until the law first reaches zero. *)
 Definition prenorm_axis_exists_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps radius : R) (L : nat) (T : Rbar) (y0 : nat -> R),
   0 <= eps ->
@@ -1495,8 +1498,8 @@ Definition sphere_equilibria_statement : Prop :=
    quadratic_form D M v = 0 \/
    (forall d e : nat, (d < D)%nat -> (e < D)%nat -> v d <> 0 -> v e <> 0 -> step d = step e)).
 
-(** sphere-sinks: On the sphere axis i attracts if mu_i (Delta_d
-  - Delta_i) < 0 there for every other channel d, whose share falls at the rate 2 r^2 mu_i (Delta_d
+(** sphere-sinks: On the sphere axis i attracts token 1 from near by if mu_i (Delta_d
+  - Delta_i) < 0 there for every other channel d; its share, unless zero, falls at the rate 2 r^2 mu_i (Delta_d
   - Delta_i). Here: the rate of every share near a sink, and that an axis with a growing share attracts nothing that uses it. *)
 Definition sphere_sinks_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i : nat) (r : R),
@@ -1525,7 +1528,7 @@ Definition sphere_sinks_statement : Prop :=
      x d 0 <> 0 ->
      ~ (forall e : nat, (e < D)%nat -> is_lim (x e) p_infty (axis e))).
 
-(** sphere-cycle: On the sphere a token need not converge: M
+(** sphere-cycle: On the unit sphere token 1 need not converge: it does not for M
   = -1 and steps in a cycle of three channels, from every start in the octant but its centre. Here: no token in the octant converges but the one at its centre. *)
 Definition sphere_cycle_statement : Prop :=
   forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps turn pull : R) (x : nat -> R -> R),
@@ -1544,8 +1547,8 @@ Definition sphere_cycle_statement : Prop :=
   (forall u v : R, 0 <= u <= v -> product v <= product u) /\
   ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
 
-(** sphere-converges: On the sphere, with constant steps, every token converges to an equilibrium. Here: constant
-  steps: every token on the sphere converges. *)
+(** sphere-converges: On the sphere, with constant steps, token 1 converges to an equilibrium from every start. Here:
+  from every start off zero. *)
 Definition sphere_converges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R),
   0 <= eps ->

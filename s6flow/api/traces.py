@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s6flow.api.pictures import axes
 from s6flow.api.result import Result, Table
+from s6flow.api.signatures import takes_what
 from s6flow.numeric import trace as tracing
 from s6flow.numeric.audit.output.names import short_names
-from s6flow.numeric.health.diagnosis import CONTEXT
 from s6flow.numeric.trace.inputs import load_network
 
 if TYPE_CHECKING:
@@ -96,16 +97,8 @@ class Trace(Result, tracing.NetworkTrace):
         return [float("nan") if value is None else value for value in values]
 
 
-def trace(
-    model: Any,
-    batch: Any,
-    *,
-    context: int = CONTEXT,
-    device: str | None = None,
-    limit: int | None = None,
-    certify: bool = False,
-    source: str = "",
-) -> Trace:
+@takes_what(tracing.trace)
+def trace(*args: Any, **options: Any) -> Trace:
     """Run a network once and measure every layer beside its theorems; the network is left as it was.
 
     Args:
@@ -132,12 +125,12 @@ def trace(
     >>> found.violations, [layer.verdict for layer in found.layers]
     ((), ['HOLDS', 'HOLDS'])
     """
+    given = inspect.signature(tracing.trace).bind(*args, **options).arguments
+    if isinstance(given["model"], str | Path):
+        given["source"] = given.get("source") or str(given["model"])
+        given["model"] = load_network(str(given["model"]))
     try:
-        named = isinstance(model, str | Path)
-        network, source = (load_network(str(model)), source or str(model)) if named else (model, source)
-        found = tracing.trace(
-            network, batch, context=context, device=device, limit=limit, certify=certify, source=source
-        )
+        found = tracing.trace(**given)
     except tracing.TraceError as error:
         error.found = _presented(error.found)
         raise

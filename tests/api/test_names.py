@@ -86,6 +86,16 @@ def test_the_audit_has_the_options_of_the_audit() -> None:
     assert {name: row.default for name, row in ours.items()} == {name: row.default for name, row in below.items()}
 
 
+def test_the_trace_has_one_signature() -> None:
+    from s6flow.numeric.trace import trace as below
+
+    ours, theirs = inspect.signature(sf.trace), inspect.signature(below)
+    assert ours.parameters == theirs.parameters
+    assert ours.return_annotation == "Trace"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'contxt'"):
+        sf.trace(None, None, contxt=3)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_run(module: str) -> None:
     found = importlib.import_module(f"s6flow.api.{module}")

@@ -295,7 +295,7 @@ def test_shares_obey_the_replicator_and_end_where_they_must() -> None:
     for name in ("grows", "sinks", "cycle"):
         case, points = p[name], competition.lattice()
         x = np.sqrt(points)
-        pace = np.logaddexp(0, case["cyclic"] * x @ competition._CYCLIC.T + np.asarray(case["b"]))
+        pace = np.logaddexp(0, case["cyclic"] * x @ competition._CYCLIC.T + case["own"] * x + np.asarray(case["b"]))
         inputs = {"p": points, "pace": pace, "form": points @ np.asarray(case["mu"])}
         expected = velocity(*(inputs[key] for key in velocity.inputs))
         own = competition.rates(case, x)
@@ -323,7 +323,14 @@ def test_a_sink_attracts_at_the_rate_of_theory_16() -> None:
 
 
 def test_the_cycle_has_no_limit_and_slows_down() -> None:
-    data = shown("competition")
+    from s6flow.paper_figures.drawings import competition
+    from s6flow.symbolic.assumptions import predicate
+    from s6flow.symbolic.codegen.module import generate
+
+    data, case = shown("competition"), competition.PARAMETERS["cycle"]
+    rates = generate(predicate("cycle-rates"))
+    values = {"turn": np.array([case["cyclic"]]), "pull": np.array([-case["own"]])}
+    assert np.asarray(rates(*(values[name] for name in rates.inputs))).all()  # a system of `sphere-cycle`
     lead = data["cycle"].argmax(axis=1)
     changes = np.flatnonzero(np.diff(lead))
     assert len(changes) > 20
@@ -337,48 +344,71 @@ def test_depth_and_states_show_what_the_traces_say() -> None:
     from s6flow.numeric.networks import read
 
     depth, states, traces = shown("depth"), shown("states"), read()
-    assert depth["network"].tolist() == states["network"].tolist() == list(traces)
-    for place, row in enumerate(traces.values()):
+    assert states["network"].tolist() == list(traces)
+    layers = [len(row["layers"]) for row in traces.values()]
+    assert depth["layers"].tolist() == sorted(layers, reverse=True)[: len(depth["layers"])]
+    assert depth["known"] == len(traces)
+    for place, name in enumerate(depth["network"].tolist()):
+        row = traces[name]
         for at, layer in enumerate(row["layers"]):
-            assert depth["ratio"][place, at] == layer["numbers"]["ratio"]
-            assert states["full_max"][place, at] == layer["numbers"]["full_max"]
-            told = {check["name"]: check for check in layer["checks"]}
-            assert states["share"][2, place, at] == told["h"]["share"]
+            assert depth["turn"][place, at] == layer["numbers"]["turn"]
         count = len(row["layers"])
         assert np.isnan(depth["rms"][place, count:]).all()
         assert (depth["rms_after"][place, :count] <= depth["seen"][place, :count]).all()
         assert (depth["seen"][place, :count] <= depth["bound"][place, :count]).all()
+    for place, row in enumerate(traces.values()):
+        for at, layer in enumerate(row["layers"]):
+            assert states["full_max"][place, at] == layer["numbers"]["full_max"]
+            told = {check["name"]: check for check in layer["checks"]}
+            assert states["share"][2, place, at] == told["h"]["share"]
     assert np.nanmax(states["full_max"]) <= 1 + 1e-9
     assert (states["full_q95"] <= np.ceil(512 * states["full_max"]) / 512)[np.isfinite(states["full_max"])].all()
 
 
-def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of 24 layers that grows linearly beside the committed ones: its exponent is in the legend and the caption."""
+def _deep(template: dict[str, object], layers: int) -> dict[str, object]:
+    """A trace of so many layers whose stream grows linearly and whose turns are those of the clock, with some noise."""
     import copy
 
+    from s6flow.numeric.trace import fitted
+
+    deep: dict[str, object] = copy.deepcopy(template)
+    rows = [copy.deepcopy(template["layers"][place % 4]) for place in range(layers)]  # type: ignore[index]
+    noise = np.exp(0.05 * np.random.default_rng(layers).standard_normal(layers + 1))
+    for place, layer in enumerate(rows):
+        turn = 0.7 * noise[-1 - place] / (place + 1)
+        change = {
+            "rms": place + 1.0,
+            "rms_after": (place + 2) * noise[place],
+            "turn": turn,
+            "sideways": 0.9 * noise[place],
+        }
+        layer["numbers"] |= {**change, "ratio": 1 / (place + 1)}
+    for name, key, expected in (("growth", "rms_after", 1.0), ("turning", "turn", -1.0)):
+        fit = fitted([layer["numbers"][key] for layer in rows], expected)
+        deep[name] = {"exponent": fit.exponent, "low": fit.low, "high": fit.high, "verdict": fit.verdict}
+    return {**deep, "layers": rows}
+
+
+def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of 24 and 48 layers behind the committed ones in the file come first, with their clocks, in legend and caption."""
     import matplotlib as mpl
     import matplotlib.style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from s6flow.numeric.networks import read
-    from s6flow.numeric.trace import fitted
     from s6flow.paper_figures import layout
     from s6flow.paper_figures.drawings import depth, states
     from s6flow.paper_figures.figure import Canvas
     from s6flow.paper_figures.render import STYLE
 
-    traces = read()
-    deep = copy.deepcopy(traces["mixed"])
-    deep["layers"] = [copy.deepcopy(deep["layers"][place % 4]) for place in range(48)]
-    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal(49))
-    for place, layer in enumerate(deep["layers"]):
-        change = {"rms": place + 1.0, "rms_after": (place + 2) * noise[place], "turn": noise[-1 - place] / (place + 1)}
-        layer["numbers"] |= {**change, "ratio": 1 / (place + 1)}
-    for name, key, expected in (("growth", "rms_after", 1.0), ("turning", "turn", -1.0)):
-        fit = fitted([layer["numbers"][key] for layer in deep["layers"]], expected)
-        deep[name] = {"exponent": fit.exponent, "low": fit.low, "high": fit.high, "verdict": fit.verdict}
+    template = read()["mixed"]
+    traces = {
+        **{f"shallow {place}": template for place in range(4)},
+        "half": _deep(template, 24),
+        "deep": _deep(template, 48),
+    }
     for drawing in (depth, states):
-        monkeypatch.setattr(drawing, "read", lambda: {**traces, "deep": deep})
+        monkeypatch.setattr(drawing, "read", lambda: traces)
         data = drawing.data()
         with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}):
             canvas = Canvas(figsize=drawing.SIZE)
@@ -387,10 +417,31 @@ def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> N
             canvas.draw_without_rendering()
         assert layout.defects(canvas) == []
         if drawing is depth:
-            assert data["growth"][-1, 0] == pytest.approx(1, abs=0.15)
-            assert "deep growth" in drawing.caption(data)
+            assert data["network"].tolist() == ["deep", "half", "shallow 0", "shallow 1"]
+            assert data["growth"][:2, 0] == pytest.approx(1, abs=0.15)
+            assert np.isfinite(data["clock"][0]).all()
+            assert np.isfinite(data["clock"][1]).sum() == 24
+            assert np.isnan(data["clock"][2:]).all()
+            caption = drawing.caption(data)
+            assert "the 4 deepest of 6 trained networks" in caption
+            assert "deep growth" in caption
+            assert "deep 48 of 48 layers below it" in caption
             shown_texts = [text.get_text() for text, _ in layout.texts(canvas)]
             assert any(text.startswith("deep: 48 layers, exponent") for text in shown_texts)
+
+
+def test_the_clock_is_that_of_the_theorem_for_a_line_below_the_stream() -> None:
+    """U = 2 and |x| = 3 + t/2 exactly, but for one larger value: the line is found, and the turns add up to the theorem's."""
+    from s6flow.paper_figures.drawings import depth
+
+    size = 3 + 0.5 * np.arange(9.0)
+    size[4] = 9.0
+    assert depth.support(size) == pytest.approx((3.0, 0.5))
+    allowed = depth.clock(size[:-1], size[1:], np.full(8, 2.0))
+    assert allowed.sum() == pytest.approx(2 / 0.5 * np.log(7 / 3))
+    assert (np.diff(allowed) < 0).all()
+    assert depth.support(size[::-1]) is None  # it falls: no line with m > 0 touches two points
+    assert np.isnan(depth.clock(size[:0:-1], size[-2::-1], np.full(8, 2.0))).all()
 
 
 def test_memory_spectra_are_those_of_the_zoo_and_of_layers_drawn_anew() -> None:

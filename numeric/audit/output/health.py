@@ -18,6 +18,7 @@ from rich.text import Text
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth
+from s6flow.numeric.health.conclusions import conclusion
 from s6flow.text import counted
 
 __all__ = [
@@ -139,12 +140,15 @@ def health_rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:
     ]
 
 
-def reference(diagnosis: Diagnosis) -> list[tuple[str, str, str, str, str]]:
-    """Every number once: name, meaning, unit, source, and what an untrained layer shows, over the layers' shapes."""
+def reference(diagnosis: Diagnosis) -> list[tuple[str, str, str, str, str, str]]:
+    """Every number once: name, meaning, unit, source, what an untrained layer shows, over the layers' shapes, and what
+    may be concluded from it."""
     rows = []
     for row in NUMBERS:
         values = [value for layer in diagnosis.layers if (value := layer.untrained.get(row.name)) is not None]
-        rows.append((row.name, row.meaning, row.unit, row.source, _range(values) if values else "-"))
+        rows.append(
+            (row.name, row.meaning, row.unit, row.source, _range(values) if values else "-", conclusion(row.name))
+        )
     return rows
 
 
@@ -160,7 +164,14 @@ def health_json(diagnosis: Diagnosis) -> dict[str, Any]:
         "line": diagnosis.line(),
         "counts": diagnosis.counts(),
         "numbers": [
-            {"name": row.name, "meaning": row.meaning, "unit": row.unit, "source": row.source} for row in NUMBERS
+            {
+                "name": row.name,
+                "meaning": row.meaning,
+                "unit": row.unit,
+                "source": row.source,
+                "conclusion": conclusion(row.name),
+            }
+            for row in NUMBERS
         ],
         "verdicts": [
             {
@@ -215,6 +226,7 @@ def health_schema() -> dict[str, Any]:
         "damage": {"type": "array", "items": text},
         "assumed": {"type": "array", "items": text},
     }
+    told = ("name", "meaning", "unit", "source", "conclusion")
     described = ("name", "title", "severity", "rule", "reason", "remedy")
     return _closed(
         {
@@ -222,7 +234,7 @@ def health_schema() -> dict[str, Any]:
             "severity": {"enum": list(_GRADES)},
             "line": text,
             "counts": {"type": "object", "additionalProperties": count},
-            "numbers": {"type": "array", "items": _closed(dict.fromkeys(("name", "meaning", "unit", "source"), text))},
+            "numbers": {"type": "array", "items": _closed(dict.fromkeys(told, text))},
             "verdicts": {"type": "array", "items": _closed(dict.fromkeys(described, text))},
             "layers": {"type": "array", "items": _closed(layer)},
         }

@@ -382,20 +382,32 @@ def _cycle(data: Data) -> None:
 
 
 def _sink(data: Data) -> None:
-    """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest; x near its axis."""
+    """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest, at |x| = |x_1|."""
     first = data["S_B"][:, :, 0]
     side = np.where(_digits(first[:, 0]) < 0.5, 1.0, -1.0)
     S_C = data["S_C"].copy()
     S_C[:, :, 0] = side[:, None] * first
-    x = data["x"].copy()
-    x[:, 0, 1:] *= 1e-3
-    norm = np.linalg.norm(x[:, 0], axis=1) * np.sign(x[:, 0, 0])
-    drive = np.einsum("bdr,br->bd", data["S_dt_out"], data["S_dt_in"][:, :, 0]) * norm[:, None]
+    drive = np.einsum("bdr,br->bd", data["S_dt_out"], data["S_dt_in"][:, :, 0]) * data["x"][:, 0, :1]
     argument = drive + data["b"]
     b = data["b"].copy()
     far = np.where(side > 0, argument[:, 1:].max(axis=1) + 0.5, argument[:, 1:].min(axis=1) - 0.5)
     b[:, 0] = far - drive[:, 0]
-    data.update(S_C=S_C, x=x, b=b)
+    data.update(S_C=S_C, b=b)
+
+
+def _sink_near(data: Data) -> None:
+    """The other entries scaled down to a share of what is asked for, between a fiftieth and all of it, |x| that of x_1."""
+    from s6flow.numeric.checks.normalised import sink_letters
+
+    x = data["x"].copy()
+    first, rest = x[:, 0, 0].copy(), x[:, 0, 1:].copy()
+    x[:, 0, 1:] = 0.0
+    share = 0.02 + 0.979 * _digits(rest.sum(axis=1))
+    wanted = share * sink_letters({**data, "x": x})["near"]
+    rest *= (wanted / np.abs(rest).max(axis=1, initial=1e-300))[:, None]
+    x[:, 0, 1:] = rest
+    x[:, 0, 0] = np.sign(first) * np.sqrt(first**2 - (rest**2).sum(axis=1))
+    data["x"] = x
 
 
 #: assumption -> what makes it true, in the order of application.
@@ -457,6 +469,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "octant": _set("x", np.abs),
     "off-centre": _nothing,
     "axis-sink": _sink,
+    "axis-near": _sink_near,
     "channels-bounded": lambda data: data.update(
         x=np.clip(data["x"], -data["x_max"][:, None, :], data["x_max"][:, None, :])
     ),

@@ -45,6 +45,6 @@ THEOREM = Theorem(
     options={"shapes": ((1, 2, 3, 2), (3, 2, 4, 2), (2, 3, 8, 2))},
     ranges={"t": (1e-2, 3.0), "x": (0.1, 10.0), "matrix": (0.1, 1.0), "b": (-2.0, 2.0), "a": (0.1, 3.0)},
     evidence="symbolic",
-    notes="Of any velocity: a stack that is a flow in depth and whose tokens grow linearly (`prenorm-axis`) turns them like the inverse of "
-    "depth, and they settle only in the logarithm of depth.",
+    notes="Of any velocity, for r > 0 and m > 0: a stack that is a flow in depth and whose tokens grow linearly (`prenorm-axis`) turns them at "
+    "most like the inverse of depth. The bound grows with the logarithm of depth, so it does not say that directions settle.",
 )  # fmt: skip

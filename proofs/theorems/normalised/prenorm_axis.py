@@ -39,7 +39,8 @@ def _system(mu: list[float], x0: list[float], t: float) -> dict[str, object]:
 
 THEOREM = Theorem(
     id="prenorm-axis",
-    title="Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)| + c F_l t: linear growth for mu > 0, zero at a finite depth for mu < 0",
+    title="Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)| + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, "
+    "all fall linearly if mu_n <= 0, mu < 0",
     section="17",
     source="ours (theory 17)",
     kind="identity",
@@ -69,5 +70,5 @@ THEOREM = Theorem(
     uses=("channel-invariance",),
     evidence="symbolic",
     notes="Where mu_n have one sign every token grows at least, or falls at least, at the rate c |mu| c^2 Delta of its own term; token 1 at "
-    "exactly that. The gain is positive; a negative one exchanges growth and collapse. When a token reaches zero, F of the later ones changes, and the law goes on from there.",
+    "exactly that, whatever the signs. Where they have both signs a later token may fall though mu > 0, or grow though mu < 0. The gain is positive; a negative one exchanges growth and collapse. When a token reaches zero, F of the later ones changes, and the law goes on from there.",
 )  # fmt: skip

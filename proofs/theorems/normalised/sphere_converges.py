@@ -1,4 +1,4 @@
-"""Constant steps: every token on a sphere converges (theory 16)."""
+"""Constant steps: token 1 on a sphere converges from every start (theory 16)."""
 
 import sympy as sp
 
@@ -35,7 +35,7 @@ CYCLE = [[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]
 
 THEOREM = Theorem(
     id="sphere-converges",
-    title="On the sphere, with constant steps, every token converges to an equilibrium",
+    title="On the sphere, with constant steps, token 1 converges to an equilibrium from every start",
     section="16",
     source="ours (theory 16)",
     kind="limit",

@@ -39,7 +39,8 @@ def _system(turn: float, pull: float, x: list[float]) -> dict[str, object]:
 
 THEOREM = Theorem(
     id="sphere-cycle",
-    title="On the sphere a token need not converge: M = -1 and steps in a cycle of three channels, from every start in the octant but its centre",
+    title="On the unit sphere token 1 need not converge: it does not for M = -1 and steps in a cycle of three channels, from every start in the "
+    "octant but its centre",
     section="16",
     source="ours (theory 16)",
     kind="limit",
@@ -61,6 +62,6 @@ THEOREM = Theorem(
     ),
     uses=("replicator",),
     evidence="symbolic",
-    notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0, |x| = 1. The token visits the channels in turn, each time for longer. With kappa = 0 "
-    "and k = 3 the same is seen from most starts, and not proved.",
+    notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0, |x| = 1; another radius multiplies k and kappa. That the token visits the channels in "
+    "turn, each time for longer, is seen in runs and not proved; with kappa = 0 and k = 3 the same is seen from most starts.",
 )  # fmt: skip
