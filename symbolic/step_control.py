@@ -17,7 +17,7 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.rewrite import stable_softplus
 
-__all__ = ["EMBEDDED", "HAIRER", "RULES", "Rule", "norm_rule"]
+__all__ = ["EMBEDDED", "HAIRER", "NORMS", "RULES", "Rule", "norm_rule"]
 
 
 def _letters(names: str) -> list[sp.Symbol]:
@@ -47,6 +47,9 @@ HAIRER = sp.Max(
     h * sp.Piecewise((E5**2 / _size, _size > 0), (_size, True)),
     sp.Mul(least_share, rtol, sp.Pow(h * E3, 2, evaluate=False), evaluate=False),
 )
+
+#: The norms by name, as the tables of the pairs ask for them.
+NORMS: dict[str, sp.Expr] = {"embedded": EMBEDDED, "hairer": HAIRER}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
 from s6flow.numeric.criteria.reach import DISTANCES
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
-from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS, theorems
+from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS
+from s6flow.symbolic.programs.rules import cited
 
 __all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column", "assemble"]
 
@@ -92,7 +93,7 @@ _SCENARIO_COLUMNS = tuple(
             "1",
             _AXIS,
             "7, 8, 8b",
-            words=theorems(),
+            words=cited(),
         ),
     )
 )

@@ -19,14 +19,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import sympy as sp
 from jaxtyping import Bool, Float64, Int8, Int64
 
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.thresholds import CLEAR
-from s6flow.symbolic import criteria, notation
-from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import Generated, generate
+from s6flow.symbolic.programs.quantities import exponential_sum_program
 
 __all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "Sums"]
 __all__ += ["carried_signs", "closed", "exponential_sum"]
@@ -45,15 +43,8 @@ Column = Float64[np.ndarray, " channel"]
 
 @cache
 def exponential_sum() -> Generated:
-    """sum_n mu_n exp(-a_n step): mu K as a function of the step, read off `criteria.carried`."""
-    step = sp.Symbol("step", positive=True)
-    at_token = sp.Sum(notation.mu[notation.n] * criteria.gate(criteria.y), (notation.n, 1, notation.N))
-    formula = at_token.subs(criteria.delta(criteria.y), step)
-    meaning = "sum_n mu_n exp(-a_n step), mu times K at a step"
-    program = lower_program(
-        "exponential_sum", {"exponential_sum": formula}, "coexistence", meaning, ("step", "mu", "a")
-    )
-    return generate(program, "numpy", "fast")
+    """sum_n mu_n exp(-a_n step); see `carried_sums.exponential_sum_program`."""
+    return generate(exponential_sum_program(), "numpy", "fast")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, UInt8
 
 from s6flow.symbolic import ends
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs import rules
 
 __all__ = ["Labels", "deciding_rows", "end_labels", "judge"]
 
@@ -57,17 +58,17 @@ def deciding_rows(table: str, letters: dict[str, Any]) -> np.ndarray:
     """The row of a table of rules that decides, by the generated program.
 
     Args:
-        table: a name that `ends.rule_program` knows.
+        table: a name that `end_rules.rule_program` knows.
         letters: the rules' letters by name, of shapes that broadcast.
     """
-    program = generate(ends.rule_program(table), "numpy", "fast")
+    program = generate(rules.rule_program(table), "numpy", "fast")
     values = np.broadcast_arrays(*(np.asarray(letters[name], dtype=np.float64) for name in program.inputs))
     return np.asarray(program(*values)).astype(np.int64)
 
 
 def judge(letters: dict[str, Any]) -> tuple[Labels, Labels]:
-    """Ends and the theorems that say so, by `ends.SYSTEM_RULES`; letters as there, arrays over channels."""
-    row, cited = deciding_rows("system_rules", letters), ends.theorems()
-    end = np.array([rule.end for rule in ends.SYSTEM_RULES])[row]
-    theorem = np.array([cited.index(rule.theorem) for rule in ends.SYSTEM_RULES])[row]
+    """Ends and the theorems that say so, by `end_rules.SYSTEM_RULES`; letters as there, arrays over channels."""
+    row, cited = deciding_rows("system_rules", letters), rules.cited()
+    end = np.array([end for end, _ in rules.deciding("system_rules")])[row]
+    theorem = np.array([cited.index(theorem) for _, theorem in rules.deciding("system_rules")])[row]
     return end_labels(end), Labels(theorem.astype(np.uint8), cited)

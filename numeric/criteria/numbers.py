@@ -6,14 +6,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from jaxtyping import Float64
 
 from s6flow.numeric.thresholds import BALANCED, ONE_RATE
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic import criteria, notation
-from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import Generated, generate
+from s6flow.symbolic.programs.quantities import inherited_limit_program, quantity
 
 __all__ = ["KAPPA_TOKENS", "channel_numbers", "evaluate", "inherited_limit", "prepare"]
 
@@ -25,33 +23,14 @@ Column = Float64[np.ndarray, " channel"]
 
 def evaluate(name: str, **arguments: Any) -> Any:
     """A quantity of `symbolic.criteria` on arrays, by name."""
-    function = generate(criteria.quantity(name), "numpy", "fast")
+    function = generate(quantity(name), "numpy", "fast")
     return function(*(arguments[key] for key in function.inputs))
 
 
 @cache
 def inherited_limit() -> Generated:
-    """Fixed point of kappa along nonzero tokens, solved from `criteria.share_after` on the branch kappa < 1.
-
-    phi_n = q_n phi_n + (mu_n / mu)(1 - kappa) and kappa = sum_n q_n phi_n give kappa = S / (1 + S) with
-    S = sum_n (mu_n / mu) q_n / (1 - q_n); 1 - q_n is expm1 in the generated code.
-    """
-    n = notation.n
-    kappa, share, total = sp.symbols("kappa share total")
-    after = criteria.share_after().subs(criteria.inherited(), kappa).replace(sp.Max, lambda *_: 1 - kappa)
-    (fixed,) = sp.solve(sp.Eq(share, after.subs(criteria.phi[n], share)), share)
-    per_state = sp.simplify(fixed * criteria.gate(sp.Integer(0)) / (1 - kappa))
-    summed = sp.Sum(per_state, (n, 1, notation.N))
-    (limit,) = sp.solve(sp.Eq(kappa, (1 - kappa) * total), kappa)
-    formula = limit.subs(total, summed)
-    program = lower_program(
-        "inherited_limit",
-        {"inherited_limit": formula, "room": 1 - formula},
-        "state-convergence",
-        "fixed point of kappa_l, and 1 minus it",
-        ("mu", "a", "b", "floor"),
-    )
-    return generate(program, "numpy", "fast")
+    """Fixed point of kappa along nonzero tokens, and 1 minus it; see `carried_sums.inherited_limit_program`."""
+    return generate(inherited_limit_program(), "numpy", "fast")
 
 
 #: Quantities that `channel_numbers` may need.
@@ -61,7 +40,7 @@ QUANTITIES = ("mu", "delta0", "carried_zero", "share_after", "inherited", "phase
 def prepare() -> None:
     """Generate every function that a layer may need: importing generated modules is not safe across threads."""
     for name in QUANTITIES:
-        generate(criteria.quantity(name), "numpy", "fast")
+        generate(quantity(name), "numpy", "fast")
     inherited_limit()
 
 

@@ -12,7 +12,8 @@ from jaxtyping import Float64, UInt8
 
 from s6flow.numeric.criteria.labels import deciding_rows
 from s6flow.numeric.thresholds import PHASE_ROUNDING
-from s6flow.symbolic.ends import PHASE_RULES, End, word
+from s6flow.symbolic.ends import End, word
+from s6flow.symbolic.programs.rules import deciding
 
 __all__ = ["describe", "fate_of", "summarise"]
 
@@ -22,7 +23,7 @@ Numbers = dict[str, np.ndarray]
 def fate_of(
     x0: Float64[np.ndarray, "*start channel"], numbers: Numbers, floor: float
 ) -> UInt8[np.ndarray, "*start channel"]:
-    """Fate of token 1 from x0, a code of `End` by `ends.PHASE_RULES`; a zero token stays zero.
+    """Fate of token 1 from x0, a code of `End` by `end_rules.PHASE_RULES`; a zero token stays zero.
 
     Args:
         x0: starts, the channel axis last.
@@ -49,7 +50,7 @@ def fate_of(
         "mu_sum": mu,
         "nu": nu,
     }
-    known = np.array([rule.end for rule in PHASE_RULES])
+    known = np.array([end for end, _ in deciding("phase_rules")])
     result: UInt8[np.ndarray, "*start channel"] = known[deciding_rows("phase_rules", letters)].astype(np.uint8)
     return result
 

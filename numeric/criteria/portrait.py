@@ -24,6 +24,7 @@ from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.thresholds import CLEAR
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.quantities import predicate
 
 __all__ = ["Followers", "followers"]
 
@@ -111,8 +112,6 @@ def _pieces_closed(weights: Rows, rates: Rows, low: System, high: System) -> Boo
 
 def _vanishes(pairs: _Pairs) -> Bool[np.ndarray, " system"]:
     """Where the theorem's own assumption holds, by its generated predicate."""
-    from s6flow.symbolic.assumptions import predicate  # the vocabulary takes longer to build than most systems to judge
-
     program = generate(predicate("second-token-held"), "numpy", "fast")
     letters = {
         "mu": pairs.mu_n, "a": pairs.a, "s": pairs.s, "b": pairs.b, "floor": np.full(len(pairs.s), pairs.floor),

@@ -22,7 +22,7 @@ def axis_verdict(params: FlowParameters, x0: Float64[np.ndarray, " token"]) -> t
         params: one system, no batch axes.
         x0: its tokens [1]; zero tokens stay and are no part of the verdict.
     Numerics: a token alone feels mu, not mu_n. Two tokens are judged by where the second one starts, too.
-    Source: theory 7, 8; `ends.SYSTEM_RULES`.
+    Source: theory 7, 8; `end_rules.SYSTEM_RULES`.
     """
     with np.errstate(all="ignore"):  # letters of any size: what leaves float64 decides nothing
         return _judged(params, x0)

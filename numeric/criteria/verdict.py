@@ -1,6 +1,6 @@
 """From numbers to verdicts: the end that tokens of each sign meet, and the theorem that says so (theory 7-8b).
 
-The rules are expressions, `symbolic.ends.SYSTEM_RULES`; here their letters are given numbers.
+The rules are expressions, `symbolic.end_rules.SYSTEM_RULES`; here their letters are given numbers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic import ends
+from s6flow.symbolic.programs.rules import cited as cited_theorems
 
 __all__ = ["SIGNS", "carried_columns", "channel_verdicts", "least_sign", "letters_of"]
 
@@ -133,7 +134,7 @@ def _affine(layer: S6Layer, numbers: dict[str, np.ndarray]) -> dict[str, np.ndar
         "dichotomy_evidence": Labels(np.full(count, EVIDENCE.index("affine"), dtype=np.uint8), EVIDENCE),
         **{f"K_negative_{distance}": np.full(count, UNDECIDED, dtype=np.int8) for distance in DISTANCES},
     }
-    cited = ends.theorems()
+    cited = cited_theorems()
     open_, known = (np.uint8(cited.index(name)) for name in (ends.NO_THEOREM, "affine-phase-line"))
     for name in SIGNS:
         sign = {"positive": 1, "negative": -1}.get(name)

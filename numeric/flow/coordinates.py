@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s6flow.numeric.flow.parameters import AxisParameters, FlowParameters, LayerParameters, Parameters
-from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, log_program
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.flows import asinh_axis_program, asinh_layer_program, log_program
 
 __all__ = ["COORDINATES", "EXTINCT_LOG", "UNSCALED_LOG_SIZE", "Coordinates", "coordinates_of"]
 

@@ -12,9 +12,9 @@ from s6flow.numeric.flow.parameters import FlowParameters
 from s6flow.numeric.flow.problem import Status
 from s6flow.numeric.flow.result import FlowResult
 from s6flow.numeric.thresholds import DECAY, EARLIEST, EXPONENT, GONE, SLOW_HIGH, SLOW_LOW
-from s6flow.symbolic import criteria
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
+from s6flow.symbolic.programs.quantities import quantity
 
 __all__ = ["Fates", "classify"]
 
@@ -75,7 +75,7 @@ def _beside_blow_up(result: FlowResult, blur: NDArray[np.float64]) -> NDArray[np
 def _shut(result: FlowResult) -> NDArray[np.bool_]:
     """Tokens whose gates let less through than `EXPONENT`: that they rest says nothing of the sign of their exponent."""
     letters = result.params.arrays()
-    step = generate(criteria.quantity("delta0"), "numpy", "fast")
+    step = generate(quantity("delta0"), "numpy", "fast")
     with np.errstate(all="ignore"):
         shifted = letters["s"][..., None] * result.final_x + letters["b"][..., None]  # a token is so much more bias
         values = {"b": shifted, "floor": letters["floor"][..., None]}

@@ -7,17 +7,18 @@ only the way of integrating differs from `integrate`.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.flow.parameters import finite_array
-from s6flow.symbolic import notation as nt
-from s6flow.symbolic.charts import log_program
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.flows import log_program
+
+if TYPE_CHECKING:
+    import sympy as sp
 
 __all__ = ["blow_up_quadrature", "closed_form_s0", "closed_form_s0_expression", "token_one"]
 
@@ -119,6 +120,10 @@ def closed_form_s0_expression() -> tuple[sp.Expr, sp.Expr]:
 
     A linear equation for z_2 in zeta = z_1; tests reduce its residual in the flow to literal zero.
     """
+    import sympy as sp  # only tests and pages ask for this closed form
+
+    from s6flow.symbolic import notation as nt
+
     mu, a, delta0 = sp.Symbol("mu", real=True), sp.Symbol("a", positive=True), sp.Symbol("delta0", positive=True)
     q = sp.exp(-a * delta0)
     start = [1 / nt.x0[i] ** 2 for i in (1, 2)]
@@ -142,6 +147,10 @@ def closed_form_s0(t: ArrayLike, x0: ArrayLike, mu: float, a: float, delta0: flo
     if start.shape != (2,) or (start == 0).any():
         raise AssumptionError("the closed form needs two nonzero tokens", start.tolist(), "x0")
     names = {"mu": mu, "a": a, "delta0": delta0}
+    import sympy as sp
+
+    from s6flow.symbolic import notation as nt
+
     numbers = {nt.x0[1]: start[0], nt.x0[2]: start[1]}
     z = []
     for expression in closed_form_s0_expression():

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow.parameters import FlowParameters, finite_array
-from s6flow.symbolic.attention import attention_program
-from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.flows import attention_program, growth_rate_program
 
 __all__ = ["attention_matrix", "growth_rate", "scaled_variables"]
 

@@ -14,7 +14,7 @@ from s6flow.symbolic.codegen.arrays.numpy import NUMPY
 from s6flow.symbolic.codegen.arrays.torch import TORCH
 from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.scalars import print_rules
-from s6flow.symbolic.step_control import RULES, norm_rule
+from s6flow.symbolic.programs.rules import step_rules
 
 __all__ = [
     "DRIVER", "FIRST_LOG_STEP", "GUESSES", "LANDED", "PATIENCE", "PRECISIONS", "RUNNING", "STIFF", "STIFF_STEPS", "TORCH_DRIVER", "Control", "in_log_time",
@@ -120,13 +120,12 @@ def rules_text(backend: str, control: Control, tableau: Tableau, names: tuple[st
     """
     codes = {"running": RUNNING, **{code.name.lower(): int(code) for code in Status}}
     constants = {**asdict(control), **codes, "exponent": tableau.exponent, "infinity": float("inf")}
-    rules = {**RULES, "error_norm": norm_rule(tableau.norm)}
-    programs = {name: rules[name].program(name) for name in names or rules}
-    arguments = {name: rule.arguments.split() for name, rule in rules.items()}
-    return "\n\n".join(
-        print_rules({name: program}, {k: v for k, v in constants.items() if k not in arguments[name]}, backend)
-        for name, program in programs.items()
-    )
+    rules = step_rules(tableau.norm)
+    parts = []
+    for name in names or rules:
+        program, arguments = rules[name]
+        parts.append(print_rules({name: program}, {k: v for k, v in constants.items() if k not in arguments}, backend))
+    return "\n\n".join(parts)
 
 
 @cache

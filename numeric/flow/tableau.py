@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import sympy as sp
-
 from s6flow.errors import FormatError
 from s6flow.numeric.flow import pairs
-from s6flow.symbolic.step_control import EMBEDDED, HAIRER
 
 __all__ = ["CLASSICAL", "PAIRS", "Row", "Tableau", "combine", "pair", "stages"]
 
@@ -28,7 +25,7 @@ class Tableau:
         a: rows of the stages after the first.
         b: the row of the result.
         errors: (name, row) of each error estimate over all stages and the slope at the result.
-        norm: the local error over the tolerated one, in those names (over the tolerance), h and rtol.
+        norm: the local error over the tolerated one, a key of `step_control.NORMS`; empty if none is estimated.
         exponent: of the error in the step control, -1 / (order of the estimate + 1).
     """
 
@@ -36,7 +33,7 @@ class Tableau:
     a: tuple[Row, ...]
     b: Row
     errors: tuple[tuple[str, Row], ...] = ()
-    norm: sp.Expr = sp.S.Zero
+    norm: str = ""
     exponent: float = 0.0
 
     @property
@@ -60,7 +57,7 @@ def _row(entries: Sequence[Sequence[float]]) -> Row:
 
 
 #: Norm of the local error of each pair.
-_NORMS = {"RK23": EMBEDDED, "RK45": EMBEDDED, "DOP853": HAIRER}
+_NORMS = {"RK23": "embedded", "RK45": "embedded", "DOP853": "hairer"}
 #: Embedded pairs: Bogacki-Shampine, Dormand-Prince 5(4), Dormand-Prince 8(5,3).
 PAIRS: dict[str, Tableau] = {
     name: Tableau(

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.numeric.health.block import Block, Path
-from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.health import state_quantity
 
 __all__ = ["Bounds", "bounds"]
 
@@ -111,7 +111,7 @@ def _added(block: Block, y: Channel, gate: Channel) -> tuple[Channel, float]:
 
 
 def _floats(name: str, **values: Any) -> Array:
-    function = generate(st.quantity(name))
+    function = generate(state_quantity(name))
     with np.errstate(all="ignore"):
         result = np.asarray(function(*(values[key] for key in function.inputs)), dtype=np.float64)
     return np.where(np.isnan(result), np.inf, result)
@@ -122,7 +122,7 @@ def _balls(name: str, **values: Any) -> Array:
     from s6flow.numeric.criteria.certify import BITS, require_flint
 
     flint = require_flint()
-    function = generate(st.quantity(name), "flint")
+    function = generate(state_quantity(name), "flint")
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
         result = np.asarray(function(*(values[key] for key in function.inputs)), dtype=object)

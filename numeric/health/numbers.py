@@ -10,8 +10,9 @@ import numpy as np
 
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.bounds import Bounds, bounds
-from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.formats import UNIT_ROUNDOFF
+from s6flow.symbolic.programs.health import state_quantity
 
 __all__ = ["FORMATS", "NUMBERS", "QUANTILES", "UNIT_ROUNDOFF", "Number", "measure"]
 
@@ -42,8 +43,6 @@ class Format:
 
 
 FORMATS = {"fp16": Format(11, 65504.0), "bf16": Format(8, 2.0**128 * (1 - 2.0**-8)), "fp32": Format(24, 2.0**128 * (1 - 2.0**-24))}  # fmt: skip
-#: Half of the spacing of float32 numbers at 1: what is added below it to a residual stream of size 1 is lost.
-UNIT_ROUNDOFF = 2.0**-24
 #: Of half-lives over channels and states.
 QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
 #: Steps that mamba's initialisation draws, and decay rates that Mamba-2's does.
@@ -117,7 +116,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _quantity(name: str, **values: Any) -> np.ndarray:
-    function = generate(st.quantity(name))
+    function = generate(state_quantity(name))
     with np.errstate(all="ignore"):
         return np.asarray(function(*(values[key] for key in function.inputs)), dtype=np.float64)
 

@@ -20,7 +20,8 @@ from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.ends import NO_THEOREM, End, theorems, word
+from s6flow.symbolic.ends import NO_THEOREM, End, word
+from s6flow.symbolic.programs.rules import cited
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -307,7 +308,7 @@ def test_certificates_agree_with_the_scan() -> None:
 def test_theorems_are_in_the_registry() -> None:
     files = {path.stem.replace("_", "-") for path in (ROOT / "s6flow" / "proofs" / "theorems").glob("*/*.py")}
     assert len(files) > 10
-    assert set(theorems()) - {NO_THEOREM} <= files
+    assert set(cited()) - {NO_THEOREM} <= files
 
 
 def test_memory_of_a_wide_layer() -> None:

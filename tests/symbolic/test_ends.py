@@ -11,19 +11,10 @@ import sympy as sp
 
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.ends import (
-    ENDS,
-    NO_THEOREM,
-    OBSERVED,
-    PHASE_RULES,
-    SCENARIOS,
-    SYSTEM_RULES,
-    WORDS,
-    End,
-    rule_program,
-    theorems,
-)
+from s6flow.symbolic.end_rules import PHASE_RULES, SYSTEM_RULES, rule_program
+from s6flow.symbolic.ends import ENDS, NO_THEOREM, OBSERVED, SCENARIOS, WORDS, End
 from s6flow.symbolic.observables import OBSERVABLES, fate
+from s6flow.symbolic.programs.rules import cited
 
 SETTING = {
     "mu_sum": 1.0, "states": 2, "definite": 0, "floor": 0.0, "tokens": 2, "outward": 1, "gaps": 0, "least_carried": 0,
@@ -57,7 +48,7 @@ def test_an_end_without_a_theorem_is_not_decided_and_the_other_way_round() -> No
     for rule in (*SYSTEM_RULES, *PHASE_RULES):
         assert (rule.theorem == NO_THEOREM) == (rule.end == End.NOT_DECIDED)
         assert ENDS[rule.end].predicted
-    assert theorems()[-1] == NO_THEOREM
+    assert cited()[-1] == NO_THEOREM
 
 
 @pytest.mark.parametrize(

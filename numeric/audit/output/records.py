@@ -24,7 +24,8 @@ from s6flow.numeric.criteria.phase_line import describe
 from s6flow.numeric.criteria.reach import DISTANCES
 from s6flow.numeric.criteria.verdict import SIGNS
 from s6flow.proofs import index
-from s6flow.symbolic.ends import OBSERVED, SCENARIOS, theorems
+from s6flow.symbolic.ends import OBSERVED, SCENARIOS
+from s6flow.symbolic.programs.rules import cited
 from s6flow.text import formula_free
 
 __all__ = ["SCHEMA", "channel_values", "schema", "statuses", "summary", "to_json", "write_csv", "write_json"]
@@ -60,7 +61,7 @@ def channel_values(layer: LayerAudit, column: Column) -> list[Any]:
 def statuses() -> dict[str, str]:
     """Theorem id -> what it rests on (kernel-checked, symbolic, certified, numeric, conjecture)."""
     known = set(index.ids())
-    return {name: index.status_of(name) for name in theorems() if name in known}
+    return {name: index.status_of(name) for name in cited() if name in known}
 
 
 def summary(report: AuditReport) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.charts import asinh_axis_program
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.flows import asinh_axis_program
 
 __all__ = ["reference_error", "s6_reference"]
 
