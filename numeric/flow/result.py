@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from s6flow.errors import FormatError
 from s6flow.numeric.flow.parameters import FlowParameters, Parameters
 from s6flow.numeric.flow.pointwise import attention_matrix
 from s6flow.numeric.flow.problem import Status
+
+if TYPE_CHECKING:
+    from s6flow.numeric.flow.equation import EquationFlow
 
 __all__ = ["FlowResult"]
 
@@ -64,7 +68,7 @@ class FlowResult:
     steps: NDArray[np.int64]
     evaluations: NDArray[np.int64]
     x0: Float = field(repr=False)
-    params: Parameters = field(repr=False)
+    params: Parameters | EquationFlow = field(repr=False)
 
     @property
     def x(self) -> np.ma.MaskedArray:
