@@ -23,9 +23,9 @@ Float = NDArray[np.float64]
 
 #: Name of the coordinates, followed by that of the chart.
 KIND = "equation"
-#: ln of the rate |w'| at which a system has blown up, if |x| is not there before: 1e200. Growth such as e^x passes every
-#: rate while x is a few hundred; the time that is left, some 1e-200, has no digit in T.
-LARGEST_LOG_RATE = float(200 * np.log(10.0))
+#: ln of the rate |w'| at which a system has blown up, if |x| is not there before: 1e150, whose square is in range. Growth
+#: such as e^x passes every rate while x is a few hundred; the time that is left, some 1e-150, has no digit in T.
+LARGEST_LOG_RATE = float(150 * np.log(10.0))
 #: ln of the largest |x|, in the chart "log" of ln x.
 _LOG_LIMIT = float(60 * np.log(10.0))
 #: Smallest unit by itself: |x| from 1e-100 to 1e60 leaves the squares of sinh w in range.
@@ -118,7 +118,7 @@ class EquationFlow:
         if np.isnan(log_rate).any() or (log_rate >= LARGEST_LOG_RATE).any():
             system = int(np.argmax(~(log_rate < LARGEST_LOG_RATE)))
             raise AssumptionError(
-                "the right-hand side must be a number at the start, at a rate below 1e200",
+                "the right-hand side must be a number at the start, at a rate below 1e150",
                 f"a rate of e^{log_rate[system]:.4g}", f"x0 of system {system}", "Is x0 where the equation is defined?",
             )  # fmt: skip
 
