@@ -81,7 +81,9 @@ class Equation:
         rate = _checked(self.rate, "rate")
         if self.scan is None:
             if _symbol(_STATE) in rate.free_symbols:
-                raise FormatError("the letter h is the scanned state; the equation has no scan", rate, "rate", "Give scan=...")
+                raise FormatError(
+                    "the letter h is the scanned state; the equation has no scan", rate, "rate", "Give scan=..."
+                )
             return {"rate": rate}
         scan = _checked(self.scan, "scan")
         state = _symbol(_STATE)
@@ -111,7 +113,12 @@ class Equation:
     def program(self) -> Program:
         """w' times e^{-log_scale}: inputs w, unit, time where it is read, log_scale, letter0, letter1, ..."""
         wanted = {_symbol(_TOKEN): _x, _symbol(_STATE): _h, _symbol(_TIME): sp.Symbol("time", real=True)}
-        inputs = [Input("w", _ALONG), Input("unit", _ALONG), *([Input("time", ())] if self.timed else []), Input("log_scale", ())]
+        inputs = [
+            Input("w", _ALONG),
+            Input("unit", _ALONG),
+            *([Input("time", ())] if self.timed else []),
+            Input("log_scale", ()),
+        ]
         for place, (name, axes) in enumerate(self.letters):
             label = f"letter{place}"
             wanted[_symbol(f"{name}[l]" if axes else name)] = (
@@ -119,7 +126,9 @@ class Equation:
             )
             inputs.append(Input(label, axes))
         lowered = {key: lower_expression(part.xreplace(wanted)) for key, part in self._charted().items()}
-        w, unit, log_scale = (make("input", attr=(inp.name, inp.axes)) for inp in (*inputs[:2], inputs[-1 - len(self.letters)]))
+        w, unit, log_scale = (
+            make("input", attr=(inp.name, inp.axes)) for inp in (*inputs[:2], inputs[-1 - len(self.letters)])
+        )
         lowered["stretch"] = make("mul", unit, make("cosh", w))
         given = {_TOKEN: make("mul", unit, make("sinh", w))}
         if self.scan is not None:
@@ -176,7 +185,9 @@ def _refuse(node: Any, where: str) -> None:
             return
         raise FormatError("a right-hand side must be real and finite", node, where)
     if isinstance(node, _GATHERING):
-        raise FormatError("a token reads other tokens through the scan alone", node, where, "Write sums as scan=h + ...")
+        raise FormatError(
+            "a token reads other tokens through the scan alone", node, where, "Write sums as scan=h + ..."
+        )
     if isinstance(node, AppliedUndef):
         raise FormatError("every function must be defined", node, where)
     if isinstance(node, sp.Derivative):
@@ -199,7 +210,9 @@ def _of_token(term: sp.Indexed, where: str) -> sp.Symbol:
     if name == _STATE and len(index) == 1 and (index[0] + 1).is_Symbol:
         return _symbol(_STATE)
     if name in (_TOKEN, _STATE) or not here:
-        raise FormatError("a token reads other tokens through the scan alone", term, where, "Letters are x[l], h[l-1], p[l].")
+        raise FormatError(
+            "a token reads other tokens through the scan alone", term, where, "Letters are x[l], h[l-1], p[l]."
+        )
     return _symbol(f"{name}[l]")
 
 

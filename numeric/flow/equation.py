@@ -80,6 +80,11 @@ class EquationFlow:
         except ValueError:
             raise FormatError("batch axes of the parameters must broadcast", shapes, "parameters") from None
 
+    @property
+    def x_limit(self) -> float:
+        """|x| that counts as infinite: 1e60, and no number in the chart "log"."""
+        return float("inf") if self.equation.chart == "log" else float(f"{np.exp(_LOG_LIMIT):.12g}")
+
     def arrays(self) -> dict[str, Float]:
         """Input of the generated velocity -> array; where the time is a component, the first token's entry serves it."""
         found = {}

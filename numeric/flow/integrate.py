@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
-from s6flow.numeric.flow.equation import EquationFlow
+from s6flow.numeric.flow.equation import KIND, EquationFlow
 from s6flow.numeric.flow.parameters import Parameters, finite_array
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.result import FlowResult
@@ -153,6 +153,8 @@ def _positive(value: Any, name: str) -> Float:
 def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
     if x_limit is None:
         return coordinates.log_limit
+    if coordinates.name == f"{KIND}-log":
+        raise FormatError("in the chart log there is no limit of |x|", x_limit, "x_limit", "Leave x_limit out.")
     x_limit = _one(x_limit, "x_limit")
     if not np.isfinite(x_limit) or x_limit < 1e6 or np.log(x_limit) > coordinates.log_limit + 1e-9:
         largest = np.exp(coordinates.log_limit)

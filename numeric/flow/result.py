@@ -72,8 +72,11 @@ class FlowResult:
 
     @property
     def x(self) -> np.ma.MaskedArray:
-        """Tokens at the outputs, shape (*batch, time, token); 0 where |x| underflows, masked after the end."""
-        return np.ma.MaskedArray(self.sign.data * np.exp(self.log_abs.data), mask=np.ma.getmaskarray(self.log_abs))
+        """Tokens at the outputs, shape (*batch, time, token); 0 where |x| underflows, inf where it overflows, masked after
+        the end."""
+        with np.errstate(over="ignore"):  # in the chart "log" of an equation ln|x| may be 1e60
+            size = np.exp(self.log_abs.data)
+        return np.ma.MaskedArray(self.sign.data * size, mask=np.ma.getmaskarray(self.log_abs))
 
     @property
     def times(self) -> Float:
@@ -83,7 +86,8 @@ class FlowResult:
     @property
     def final_x(self) -> Float:
         """Tokens at the end of the run, shape (*batch, token)."""
-        return np.asarray(self.final_sign * np.exp(self.final_log_abs))
+        with np.errstate(over="ignore"):
+            return np.asarray(self.final_sign * np.exp(self.final_log_abs))
 
     @property
     def ended_well(self) -> NDArray[np.bool_]:

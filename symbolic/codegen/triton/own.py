@@ -30,15 +30,29 @@ def print_own(form: Program, degree: int) -> CellText:
     arguments = ", ".join([*names, "place"])
     if shifts:
         scan = shifts[0].args[0]
-        texts.append(_function("leaves", f"{arguments}", "Gate and increment of a token's scan", given, list(scan.args)))
-        texts.append(_function("moves", f"{arguments}, before", form.meaning, {**given, shifts[0]: "before"}, [form.outputs[0][1]]))
+        texts.append(
+            _function("leaves", f"{arguments}", "Gate and increment of a token's scan", given, list(scan.args))
+        )
+        texts.append(
+            _function(
+                "moves", f"{arguments}, before", form.meaning, {**given, shifts[0]: "before"}, [form.outputs[0][1]]
+            )
+        )
     else:
         texts.append(_function("moves", arguments, form.meaning, given, [form.outputs[0][1]]))
     tokens = tuple(inp.name for inp in form.inputs[1:] if inp.axes)
     scalars = tuple(inp.name for inp in form.inputs if not inp.axes and inp.name != "time")
     texts.append(_rates(form, bool(shifts), (*tokens, "log_unit"), scalars))
     return CellText(
-        "\n\n".join(texts), form.inputs[0].name, (*tokens, "log_unit"), scalars, (), (), form.digest, form.passes, form.source
+        "\n\n".join(texts),
+        form.inputs[0].name,
+        (*tokens, "log_unit"),
+        scalars,
+        (),
+        (),
+        form.digest,
+        form.passes,
+        form.source,
     )
 
 

@@ -100,7 +100,10 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
     device = require_device()
     if problem.coordinates.name != "log" and not _chart(problem):
         raise FormatError(
-            "the triton backend integrates log tokens and equations", problem.coordinates.name, "", "Use backend='numpy'."
+            "the triton backend integrates log tokens and equations",
+            problem.coordinates.name,
+            "",
+            "Use backend='numpy'.",
         )
     # in float32 rounding noise fools the eighth-order pair's error estimate
     method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
@@ -138,7 +141,9 @@ def _part(problem: Problem, part: slice, device: torch.device, precision: str, m
         own = value[part] if name in problem.per_system else np.broadcast_to(value, (count, *value.shape))
         arrays[name] = send(own)
     chart = _chart(problem)
-    launch: Any = partial(equation_tensors, problem.coordinates.program(), chart) if chart else partial(flow_tensors, clock=clock)
+    launch: Any = (
+        partial(equation_tensors, problem.coordinates.program(), chart) if chart else partial(flow_tensors, clock=clock)
+    )
     found: DeviceRun = launch(
         send(start), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
         max_steps=problem.max_steps, method=method, start_low=send(low),
