@@ -21,6 +21,7 @@ for _name in _LINKS:
 
 #: Name -> the module that has it.
 _TABLE = {
+    "Equation": "symbolic.equation",
     "audit": "api.audits",
     "bake": "numeric.refinements",
     "cap_memory": "numeric.refinements",
@@ -39,6 +40,7 @@ _TABLE = {
 }
 
 __all__ = [
+    "Equation",
     "audit",
     "bake",
     "cap_memory",
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from s6flow.api.library import check, theorem, theorems
     from s6flow.api.traces import trace
     from s6flow.numeric.refinements import bake, cap_memory, constrain, reorder
+    from s6flow.symbolic.equation import Equation
 else:  # unknown to a type checker, which would believe that every name is there
 
     def __getattr__(name: str) -> Any:

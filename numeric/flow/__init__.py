@@ -1,6 +1,7 @@
 """Integration of the flows for batches of systems."""
 
 from s6flow.numeric.flow.backends import BACKENDS, fastest_on_cpu, load_backend
+from s6flow.numeric.flow.equation import EquationFlow
 from s6flow.numeric.flow.fates import Fates, classify
 from s6flow.numeric.flow.integrate import DEFAULT_LOG_HORIZON, LARGEST_LOG_HORIZON, integrate
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
@@ -14,6 +15,7 @@ __all__ = [
     "DEFAULT_LOG_HORIZON",
     "LARGEST_LOG_HORIZON",
     "AxisParameters",
+    "EquationFlow",
     "Fates",
     "FlowParameters",
     "FlowResult",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
+from s6flow.numeric.flow.equation import KIND, EquationFlow
 from s6flow.numeric.flow.parameters import Parameters, finite_array
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.result import FlowResult
@@ -29,7 +30,7 @@ _LEADING = 1e-6
 
 def integrate(
     x0: ArrayLike,
-    params: Parameters,
+    params: Parameters | EquationFlow,
     *,
     times: ArrayLike | None = None,
     log_times: ArrayLike | None = None,
@@ -46,7 +47,7 @@ def integrate(
 
     Args:
         x0: tokens at depth-time 0, shape (*batch, token), for layers (*batch, token, channel).
-        params: the flow; its batch axes broadcast with those of x0.
+        params: the flow, or an equation with its numbers; its batch axes broadcast with those of x0.
         times, log_times: outputs, t > 0 or ln t, strictly ascending (one of the two), shape (time).
         horizon, log_horizon: where to stop, t or ln t; by default the last output, else ln t = 600.
         rtol: tolerated local error of ln|x| and of ln t, or of asinh x relative to min(1, |asinh x|).
@@ -61,7 +62,8 @@ def integrate(
     Numerics: DOP853 in work time (see `clock`), local error control a system; outputs are landed on, not interpolated.
     Source: symbolic.coordinates; theory 4, 8b, 11, 12.
     """
-    coordinates = coordinates_of(params)
+    own = params if isinstance(params, EquationFlow) else None
+    coordinates = params.coordinates() if isinstance(params, EquationFlow) else coordinates_of(params)
     start = finite_array(x0, "x0")
     if start.ndim < coordinates.token_axes or 0 in start.shape[start.ndim - coordinates.token_axes :]:
         raise FormatError("x0 needs a token axis with at least one token", f"shape {start.shape}", "x0")
@@ -78,6 +80,8 @@ def integrate(
     batch, inner, start, arrays, per_system = _broadcast(start, params, coordinates)
     state, extra = coordinates.encode(start)
     arrays |= extra
+    if own is not None:
+        own.require_start(state, arrays)
     sizes = coordinates.log_size(state, arrays)
     if len(sizes) and sizes.max() >= log_limit:
         raisable = log_limit < coordinates.log_limit - 1e-9
@@ -99,7 +103,7 @@ def integrate(
             report,
         )
         run = (backend if callable(backend) else load_backend(backend))(problem)
-    return _read(run, problem, asked, batch, inner, start, params)
+    return _read(run if own is None else own.stripped(run), problem, asked, batch, inner, start, params)
 
 
 def _targets(times: Any, log_times: Any, horizon: Any, log_horizon: Any) -> tuple[Float, int]:
@@ -149,6 +153,8 @@ def _positive(value: Any, name: str) -> Float:
 def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
     if x_limit is None:
         return coordinates.log_limit
+    if coordinates.name == f"{KIND}-log":
+        raise FormatError("in the chart log there is no limit of |x|", x_limit, "x_limit", "Leave x_limit out.")
     x_limit = _one(x_limit, "x_limit")
     if not np.isfinite(x_limit) or x_limit < 1e6 or np.log(x_limit) > coordinates.log_limit + 1e-9:
         largest = np.exp(coordinates.log_limit)
@@ -157,7 +163,7 @@ def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
 
 
 def _broadcast(
-    start: Float, params: Parameters, coordinates: Coordinates
+    start: Float, params: Parameters | EquationFlow, coordinates: Coordinates
 ) -> tuple[tuple[int, ...], tuple[int, ...], Float, dict[str, Float], frozenset[str]]:
     """Batch and inner shape; the start with one system axis; arrays, with a system axis where they have batch axes."""
     split = start.ndim - coordinates.token_axes
@@ -201,7 +207,7 @@ def _read(
     batch: tuple[int, ...],
     inner: tuple[int, ...],
     start: Float,
-    params: Parameters,
+    params: Parameters | EquationFlow,
 ) -> FlowResult:
     decode, count = problem.coordinates.decode, len(run.status)
     shape = (count, asked, *inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from s6flow.errors import FormatError
 from s6flow.numeric.flow.parameters import FlowParameters, Parameters
 from s6flow.numeric.flow.pointwise import attention_matrix
 from s6flow.numeric.flow.problem import Status
+
+if TYPE_CHECKING:
+    from s6flow.numeric.flow.equation import EquationFlow
 
 __all__ = ["FlowResult"]
 
@@ -64,12 +68,15 @@ class FlowResult:
     steps: NDArray[np.int64]
     evaluations: NDArray[np.int64]
     x0: Float = field(repr=False)
-    params: Parameters = field(repr=False)
+    params: Parameters | EquationFlow = field(repr=False)
 
     @property
     def x(self) -> np.ma.MaskedArray:
-        """Tokens at the outputs, shape (*batch, time, token); 0 where |x| underflows, masked after the end."""
-        return np.ma.MaskedArray(self.sign.data * np.exp(self.log_abs.data), mask=np.ma.getmaskarray(self.log_abs))
+        """Tokens at the outputs, shape (*batch, time, token); 0 where |x| underflows, inf where it overflows, masked after
+        the end."""
+        with np.errstate(over="ignore"):  # in the chart "log" of an equation ln|x| may be 1e60
+            size = np.exp(self.log_abs.data)
+        return np.ma.MaskedArray(self.sign.data * size, mask=np.ma.getmaskarray(self.log_abs))
 
     @property
     def times(self) -> Float:
@@ -79,7 +86,8 @@ class FlowResult:
     @property
     def final_x(self) -> Float:
         """Tokens at the end of the run, shape (*batch, token)."""
-        return np.asarray(self.final_sign * np.exp(self.final_log_abs))
+        with np.errstate(over="ignore"):
+            return np.asarray(self.final_sign * np.exp(self.final_log_abs))
 
     @property
     def ended_well(self) -> NDArray[np.bool_]:

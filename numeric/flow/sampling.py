@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from s6flow.errors import AssumptionError
+from s6flow.numeric.flow.equation import EquationFlow
 from s6flow.numeric.flow.integrate import integrate
 from s6flow.numeric.flow.parameters import Parameters
 from s6flow.numeric.flow.result import FlowResult
@@ -28,7 +29,12 @@ _MOST_SYSTEMS = 16
 
 
 def sampled(
-    x0: ArrayLike, params: Parameters, end: float = LOG_HORIZON, points: int = 200, rtol: float = 1e-10, **options: Any
+    x0: ArrayLike,
+    params: Parameters | EquationFlow,
+    end: float = LOG_HORIZON,
+    points: int = 200,
+    rtol: float = 1e-10,
+    **options: Any,
 ) -> tuple[FlowResult, NDArray[np.float64]]:
     """The flow with outputs chosen for it, and how well runs of different tolerance agree on the blow-up times.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import ArrayLike
 
 from s6flow.api.pictures import axes, stacked_bars
@@ -19,10 +20,12 @@ from s6flow.numeric.flow import FlowParameters, FlowResult, Parameters, Problem,
 from s6flow.numeric.flow import classify as fates_of
 from s6flow.numeric.flow import integrate as solve
 from s6flow.numeric.flow.coordinates import coordinates_of
+from s6flow.numeric.flow.equation import EquationFlow, flow_of
 from s6flow.numeric.flow.fates import Fates
 from s6flow.numeric.flow.parameters import finite_array
 from s6flow.numeric.flow.sampling import LOG_HORIZON, sampled
 from s6flow.symbolic.ends import COLOURS, ENDS, WORDS, End, word
+from s6flow.symbolic.equation import Equation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +35,9 @@ __all__ = ["Certificate", "Ends", "certify", "classify", "integrate"]
 
 def integrate(
     x0: ArrayLike,
-    params: Parameters | None = None,
+    params: Parameters | EquationFlow | Equation | sp.Expr | None = None,
     *,
+    parameters: Mapping[Any, ArrayLike] | None = None,
     mu: ArrayLike | None = None,
     a: ArrayLike = 1.0,
     s: ArrayLike = 1.0,
@@ -53,7 +57,10 @@ def integrate(
 
     Args:
         x0: tokens at depth-time 0 [1], any sign, shape (*batch, token); for a layer (*batch, token, channel).
-        params: the flow, where it is not given by the letters below: also with biases, or a whole layer.
+        params: the flow, where it is not given by the letters below: also with biases, or a whole layer; or an equation of
+            your own, x_l' = an expression in x, t and parameters, or an `sf.Equation` with a scan along the tokens.
+        parameters: of an equation of your own: letter (a symbol or its name) -> numbers, shape (*batch), of a letter p[l]
+            (*batch, token).
         mu: mu_n of either sign [1/(token^2 depth-time)], shape (*batch, state).
         a: decay rates a_n > 0, shape (*batch, state); one number serves all states.
         s, b, floor: slope [1/token], bias and floor of the step Delta(x) = softplus(s x + b) + floor, shape (*batch).
@@ -61,10 +68,10 @@ def integrate(
             in ln t, and where a system blows up towards T, evenly in ln(T - t) (batches of more than 16: in ln t).
         horizon, log_horizon: where to stop, t or ln t; by default the last output, else ln t = 27.6.
         points: how many outputs are chosen.
-        rtol: tolerated local error of ln|x| and ln t.
+        rtol: tolerated local error of ln|x| and ln t, of an equation of your own of asinh(x / unit).
         x_limit: |x| that counts as infinite; 1e100 by default, 1e60 for flows whose signs may change.
         max_steps: attempted steps a system.
-        backend: numpy, numba, torch or triton.
+        backend: numpy, numba or triton; for equations of your own also torch.
     Returns: the trajectory, with what theory predicts of it; `.plot()`, `.to_pandas()`, `.x`, `.blow_up_time`.
     Raises: AssumptionError: NaN, Inf, a_n <= 0, times <= 0, |x0| beyond x_limit. FormatError: shapes that do not fit; a
         flow given twice or not at all.
@@ -76,9 +83,13 @@ def integrate(
     (('coexistence', 'coexistence'), 'coexistence')
     >>> print(f"{flow.blow_up_time:.9f}")
     0.372228683
+    >>> import sympy as sp
+    >>> x, p = sp.symbols("x p")
+    >>> sf.integrate([2.0], x**p, parameters={p: 3}).ending()
+    'blow-up at T = 0.125, first by token 1'
     """
-    flow = _parameters(params, mu, a, s, b, floor)
-    limit = float(f"{np.exp(coordinates_of(flow).log_limit):.12g}") if x_limit is None else x_limit
+    flow = _parameters(params, parameters, mu, a, s, b, floor)
+    limit = _limit(flow) if x_limit is None else x_limit
     options: dict[str, Any] = {"x_limit": x_limit, "backend": backend, "max_steps": max_steps}
     if times is None and log_times is None:
         run, error = sampled(x0, flow, _end(horizon, log_horizon), points, rtol, **options)
@@ -91,11 +102,28 @@ def integrate(
     )
 
 
-def _parameters(params: Parameters | None, mu: Any, a: Any, s: Any, b: Any, floor: Any) -> Parameters:
+def _limit(flow: Parameters | EquationFlow) -> float:
+    """|x| that counts as infinite where none is given."""
+    if isinstance(flow, EquationFlow):
+        return flow.x_limit
+    return float(f"{np.exp(coordinates_of(flow).log_limit):.12g}")
+
+
+def _parameters(
+    params: Any, parameters: Mapping[Any, ArrayLike] | None, mu: Any, a: Any, s: Any, b: Any, floor: Any
+) -> Parameters | EquationFlow:
     if (params is None) == (mu is None):
         given = "neither" if params is None else "both"
         raise FormatError("a flow is given by params or by mu", given, "integrate", "Write mu=[-1, 1.5], a=[0.2, 4].")
+    if isinstance(params, Equation | sp.Basic):
+        return flow_of(params, parameters)
+    if parameters is not None:
+        raise FormatError("parameters are of an equation of your own", type(params).__name__, "parameters")
     if params is not None:
+        if not isinstance(params, Parameters | EquationFlow):
+            raise FormatError(
+                "a flow is given by its parameters or by a SymPy expression", type(params).__name__, "params"
+            )
         return params
     weights = np.atleast_1d(finite_array(mu, "mu"))
     rates = finite_array(a, "a")
@@ -271,7 +299,7 @@ def certify(mu: ArrayLike, a: ArrayLike, s: float = 1.0, b: float = 0.0, floor: 
     >>> found.can_fail, found.complete, len(found.roots)
     (True, True, 1)
     """
-    params = _parameters(None, mu, a, s, b, floor)
+    params = _parameters(None, None, mu, a, s, b, floor)
     assert isinstance(params, FlowParameters), "given by letters"
     if params.mu.ndim != 1 or params.batch_shape:
         raise FormatError(

@@ -17,6 +17,7 @@ from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.flow import FlowParameters, FlowResult, Status, classify
+from s6flow.numeric.flow.equation import EquationFlow
 from s6flow.proofs.index import status_of
 from s6flow.symbolic.ends import ENDS, NO_THEOREM, SCENARIOS, End, word
 
@@ -82,7 +83,7 @@ class Flow(Result, FlowResult):
             letters = {key: np.broadcast_to(value, batch + tails[key])[index] for key, value in own.arrays().items()}
         except IndexError as error:
             raise FormatError("a system must be in the batch", f"{index!r} of shape {batch}", "flow") from error
-        shared["params"] = type(own)(**letters)
+        shared["params"] = own.with_arrays(letters) if isinstance(own, EquationFlow) else type(own)(**letters)
         return Flow(**{name: np.asanyarray(value) for name, value in parts.items()}, **shared)
 
     def __iter__(self) -> Iterator[Flow]:

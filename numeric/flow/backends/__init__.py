@@ -15,6 +15,7 @@ __all__ = ["BACKENDS", "fastest_on_cpu", "load_backend"]
 BACKENDS: dict[str, str] = {
     "numpy": "s6flow.numeric.flow.backends.numpy.driver:solve",
     "numba": "s6flow.numeric.flow.backends.numba.backend:solve",
+    "torch": "s6flow.numeric.flow.backends.torch.backend:solve",
     "triton": "s6flow.numeric.flow.backends.triton.backend:solve",
 }
 

@@ -15,7 +15,7 @@ from s6flow.symbolic.codegen.rewrite import in_unit
 from s6flow.symbolic.codegen.triton.printer import spell, spell_bare
 from s6flow.symbolic.codegen.triton.special import kernel_form, log1p_coefficients
 
-__all__ = ["CellText", "print_cell"]
+__all__ = ["CellText", "DeviceFunction", "log1p_unit_text", "print_cell"]
 
 _LOG2_E = 1.4426950408889634
 
@@ -60,7 +60,7 @@ class _Statement:
         return f"{', '.join(self.names)}{',' if self.unpacks and len(self.names) == 1 else ''} = {self.value}"
 
 
-class _Function:
+class DeviceFunction:
     """One device function: arguments that are given, and statements for what is missing."""
 
     def __init__(self, short: bool, given: dict[Node, str], unpacked: tuple[str, ...] = ()) -> None:
@@ -117,7 +117,8 @@ class _Function:
         return kept
 
 
-def _log1p_unit(degree: int) -> str:
+def log1p_unit_text(degree: int) -> str:
+    """The polynomial logarithm."""
     first, second, *rest = log1p_coefficients(degree)
     lines = [f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)]
     body = "\n    ".join([*lines, "return y * p"])
@@ -140,12 +141,12 @@ def print_cell(program: Program, degree: int, short: bool = False) -> CellText:
     tokens = tuple(inp.name for inp in form.inputs if inp.axes == ("token",))
     if len(scalars) + len(states) + len(tokens) != len(form.inputs):
         raise CodegenError("a register kernel takes arrays of tokens or of states", [i.axes for i in form.inputs])
-    functions = [_log1p_unit(degree)]
+    functions = [log1p_unit_text(degree)]
 
     def function(
         name: str, doc: str, arguments: list[str], given: dict[Node, str], roots: list[Node], unpacks: bool = False
     ) -> None:
-        body = _Function(short, given, tuple(of_token.values()) if unpacks else ())
+        body = DeviceFunction(short, given, tuple(of_token.values()) if unpacks else ())
         results = body.need(roots)
         comma = "," if name == "token_part" and len(results) == 1 else ""
         inner = "\n    ".join([f'"""{doc}."""', *body.body(results), f"return {', '.join(results)}{comma}"])

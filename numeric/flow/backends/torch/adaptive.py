@@ -1,7 +1,6 @@
 """The adaptive integrator in PyTorch, for velocities that are no generated kernel: mamba-ssm's own scan above all.
 
-The scheme is that of the other drivers (work time, a step and landings of every system's own, rest, blow-up) with
-Dormand and Prince's fifth-order pair, whose error estimate float32 velocities do not fool. The whole batch steps at
+The scheme is that of the other drivers (work time, a step and landings of every system's own, rest, blow-up). The whole batch steps at
 once; an attempt, some hundred launches, changes tensors in place and never waits, so that CUDA can replay it.
 """
 
@@ -17,12 +16,11 @@ from torch import Tensor
 
 from s6flow.numeric.flow.backends.torch.recorded import repeated
 from s6flow.numeric.flow.problem import Run
-from s6flow.numeric.flow.step_control import LANDED, RUNNING, TORCH_DRIVER, load_rules
-from s6flow.numeric.flow.tableau import PAIRS, combine
+from s6flow.numeric.flow.step_control import LANDED, RUNNING, TORCH_DRIVER, Control, load_rules
+from s6flow.numeric.flow.tableau import PAIRS, Tableau, combine
 
 __all__ = ["Flow", "integrate_batched"]
 
-_METHOD = PAIRS["RK45"]
 #: Finished systems leave the batch when no more than one in so many still runs: recording anew costs some attempts.
 _THINNED = 4
 
@@ -39,6 +37,8 @@ class Flow:
         extinct: |state| (or, of log tokens, the state) below which a component acts on nothing.
         log_least: states, indices -> ln of the smallest rate that the velocity's arithmetic holds, shape (system);
             a system whose rates all fall below it ends as UNDERFLOW, instead of seeming to rest.
+        pair: the method; Dormand's and Prince's of fifth order is not fooled by float32 inside the velocity.
+        control: the constants of the step control, for the velocity's arithmetic.
     """
 
     velocity: Callable[[Tensor, Tensor], Tensor]
@@ -47,6 +47,13 @@ class Flow:
     relative: bool
     extinct: float
     log_least: Callable[[Tensor, Tensor], Tensor] | None = None
+    pair: Tableau = PAIRS["RK45"]
+    control: Control = TORCH_DRIVER
+
+    @property
+    def rules(self) -> ModuleType:
+        """The step control."""
+        return load_rules("torch", self.control, self.pair)
 
 
 @dataclass
@@ -93,11 +100,11 @@ class _Live:
         values = {
             "index": index,
             "log_t0": log_t0,
-            "aims": _rules().theta_of(targets[None, :], log_t0[:, None]),
+            "aims": flow.rules.theta_of(targets[None, :], log_t0[:, None]),
             **dict.fromkeys(("state", "anchor"), start),
             **dict.fromkeys(("theta", "anchor_theta"), theta),
             **{"slope": slope, "clock": clock, "log_rate": log_rate},
-            **dict.fromkeys(("step", "kept"), theta + TORCH_DRIVER.first_step),
+            **dict.fromkeys(("step", "kept"), theta + flow.control.first_step),
             "remaining": theta - torch.inf,
             "status": nought + RUNNING,
             **dict.fromkeys(("pending", "resting", "attempts", "accepted"), nought),
@@ -134,7 +141,7 @@ def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, m
             left = int((live.status == RUNNING).sum())
         done = live.status != RUNNING
         del advance  # and the memory of its recording
-        _read(live.part(done), run)
+        _read(flow, live.part(done), run)
         live = live.part(~done)
     return run
 
@@ -151,38 +158,33 @@ def _slopes(flow: Flow, state: Tensor, theta: Tensor, log_t0: Tensor, index: Ten
     return velocity / total[:, None], clock / total, torch.log(total)
 
 
-def _rules() -> ModuleType:
-    """The step control."""
-    return load_rules("torch", TORCH_DRIVER, _METHOD)
-
-
 def _tolerance(flow: Flow, rtol: float, old: Tensor, new: Tensor) -> Tensor:
     if flow.relative:
-        return _rules().relative_tolerance(old, new, rtol)
+        return flow.rules.relative_tolerance(old, new, rtol)
     size = torch.maximum(old.abs(), new.abs()).clamp(max=1.0)
-    return _rules().absolute_tolerance(size, size.amax(dim=1, keepdim=True), rtol, 0.01 * rtol, rtol * flow.extinct)
+    return flow.rules.absolute_tolerance(size, size.amax(dim=1, keepdim=True), rtol, 0.01 * rtol, rtol * flow.extinct)
 
 
 def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
     """One trial step of every running system, in place and without a word to the host."""
-    rules, h, last = _rules(), live.step, live.aims.shape[1] - 1
+    rules, pair, h, last = flow.rules, flow.pair, live.step, live.aims.shape[1] - 1
     slopes, clocks = [live.slope], [live.clock]
-    for row in _METHOD.a:
+    for row in pair.a:
         state = live.state + h[:, None] * combine(row, slopes)
         slope, clock, _ = _slopes(flow, state, live.theta + h * combine(row, clocks), live.log_t0, live.index)
         slopes.append(slope)
         clocks.append(clock)
-    new = live.state + h[:, None] * combine(_METHOD.b, slopes)
-    theta = live.theta + h * combine(_METHOD.b, clocks)
+    new = live.state + h[:, None] * combine(pair.b, slopes)
+    theta = live.theta + h * combine(pair.b, clocks)
     slope, clock, log_rate = _slopes(flow, new, theta, live.log_t0, live.index)
     tolerance = _tolerance(flow, rtol, live.state, new)
     estimates = [
         torch.maximum(
             (combine(row, [*slopes, slope]).abs() / tolerance).amax(dim=1), combine(row, [*clocks, clock]).abs() / rtol
         )
-        for _, row in _METHOD.errors
+        for _, row in pair.errors
     ]
-    error = rules.error_norm(h, *estimates)
+    error = rules.error_norm(h, *estimates, *([rtol] if len(estimates) > 1 else []))
     finite = rules.is_finite(error, log_rate)
     good = rules.is_good(error, finite)
     grown = rules.grown(h, rules.step_factor(error, finite, good, live.rejected))
@@ -194,7 +196,7 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
     arrived = good & (theta >= aim - slack)
     finished = arrived & (live.pending == last)
     exploded = good & (flow.log_size(new, live.index) >= flow.log_limit)
-    remaining = _remaining(live, exploded, new, slope, log_rate)
+    remaining = _remaining(flow, live, exploded, new, slope, log_rate)
     still = rules.is_still((new - live.anchor).abs(), tolerance)
     size, was = (new, live.anchor) if flow.relative else (new.abs(), live.anchor.abs())
     still = (still | rules.is_gone(size, was, flow.extinct)).all(dim=1)
@@ -232,11 +234,11 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
         getattr(live, name).copy_(value)
 
 
-def _remaining(live: _Live, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
+def _remaining(flow: Flow, live: _Live, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
     """ln of the time left, by the fastest token; -inf where none explodes."""
     lead = slope.abs().argmax(dim=1, keepdim=True)
     speed, before, move = (values.gather(1, lead).abs()[:, 0] for values in (slope, live.slope, new - live.state))
-    left = _rules().log_remaining(speed, before, log_rate, live.log_rate, move)
+    left = flow.rules.log_remaining(speed, before, log_rate, live.log_rate, move)
     return left.masked_fill(~exploded, -torch.inf)
 
 
@@ -244,7 +246,7 @@ def _log_time(theta: Tensor, log_t0: Tensor) -> Tensor:
     return log_t0 + torch.where(theta > 30, theta, torch.log(torch.expm1(theta.clamp(max=30.0))))
 
 
-def _read(done: _Live, run: Run) -> None:
+def _read(flow: Flow, done: _Live, run: Run) -> None:
     """Report systems that have finished."""
     row = done.index.cpu().numpy()
     largest = done.slope.abs().amax(dim=1)
@@ -257,7 +259,7 @@ def _read(done: _Live, run: Run) -> None:
         ("log_pace", largest.log() - done.clock.log() + log_time - done.theta - done.log_t0),
         ("end_velocity", done.slope / largest.where(largest > 0, torch.ones_like(largest))[:, None]),
         ("log_remaining", done.remaining), ("steps", done.accepted), ("attempts", done.attempts),
-        ("settled", done.settled), ("evaluations", done.attempts * _METHOD.evaluations + 1),
+        ("settled", done.settled), ("evaluations", done.attempts * flow.pair.evaluations + 1),
         # an equilibrium keeps its state at all later times
         ("states", torch.where(later[:, :, None], done.state[:, None, :], done.states)), ("reached", done.reached | later),
     ):  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from s6flow.errors import FormatError
 from s6flow.numeric.flow.backends.fitting import halving
 from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.backends.triton.doubt import doubted, jolted
-from s6flow.numeric.flow.backends.triton.fused import DeviceRun, flow_tensors, is_short
+from s6flow.numeric.flow.backends.triton.fused import DeviceRun, equation_tensors, flow_tensors, is_short
 from s6flow.numeric.flow.clock import log_time
+from s6flow.numeric.flow.equation import KIND
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.tableau import pair
 from s6flow.symbolic.codegen.triton.runtime import require_device
@@ -30,7 +32,7 @@ def solve(problem: Problem, *, precision: str = "float64", method: str | None = 
     """Advance every system to the horizon, to its blow-up, or to a reported failure.
 
     Args:
-        problem: the batch, in log coordinates.
+        problem: the batch, in log coordinates or of an equation.
         precision: float64, or float32 for tolerances down to 1e-7 and |x| up to 1e20.
         method: a key of `tableau.PAIRS`; by tolerance and precision if absent.
     Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
@@ -85,6 +87,8 @@ def _clocks(problem: Problem, precision: str) -> dict[str, NDArray[np.int64]]:
     float32 at small tolerances has work time alone: the exponent of log time has no digits to spare.
     """
     systems = np.arange(len(problem.start))
+    if _chart(problem):
+        return {"work": systems}
     decays = np.broadcast_to((problem.arrays["mu"] <= 0).all(axis=-1), systems.shape)
     if _near_rounding(problem, precision):
         decays = np.zeros_like(decays)
@@ -94,9 +98,12 @@ def _clocks(problem: Problem, precision: str) -> dict[str, NDArray[np.int64]]:
 def on_device(problem: Problem, precision: str = "float64", method: str | None = None) -> Run:
     """As `solve`, by the device alone; a batch that does not fit its memory is halved."""
     device = require_device()
-    if problem.coordinates.name != "log":
+    if problem.coordinates.name != "log" and not _chart(problem):
         raise FormatError(
-            "the triton backend integrates log tokens", problem.coordinates.name, "", "Use backend='numpy'."
+            "the triton backend integrates log tokens and equations",
+            problem.coordinates.name,
+            "",
+            "Use backend='numpy'.",
         )
     # in float32 rounding noise fools the eighth-order pair's error estimate
     method = method or ("DOP853" if problem.rtol < 1e-7 and precision == "float64" else "RK45")
@@ -133,10 +140,21 @@ def _part(problem: Problem, part: slice, device: torch.device, precision: str, m
     for name, value in problem.arrays.items():
         own = value[part] if name in problem.per_system else np.broadcast_to(value, (count, *value.shape))
         arrays[name] = send(own)
-    return flow_tensors(
+    chart = _chart(problem)
+    launch: Any = (
+        partial(equation_tensors, problem.coordinates.program(), chart) if chart else partial(flow_tensors, clock=clock)
+    )
+    found: DeviceRun = launch(
         send(start), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
-        max_steps=problem.max_steps, method=method, start_low=send(low), clock=clock,
+        max_steps=problem.max_steps, method=method, start_low=send(low),
     )  # fmt: skip
+    return found
+
+
+def _chart(problem: Problem) -> str:
+    """The chart of an equation of the user's own; none of another flow."""
+    kind, _, chart = problem.coordinates.name.partition("-")
+    return chart if kind == KIND else ""
 
 
 def _run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
@@ -144,7 +162,8 @@ def _run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
     data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
     theta, remaining, log_rate = data["numbers"].T
     status, steps, attempts, settled = data["counts"].astype(np.int64).T
-    velocity = data["velocity"] * (np.asarray(problem.arrays["sigma"])[part] != 0)
+    moving = np.asarray(problem.arrays["sigma"])[part] != 0 if "sigma" in problem.arrays else np.True_
+    velocity = data["velocity"] * moving
     largest = np.abs(velocity).max(axis=1, initial=0.0)
     ended = log_time(theta, data["log_t0"])
     with np.errstate(divide="ignore"):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from s6flow.errors import FormatError
-from s6flow.numeric.flow.backends.triton.kernels import load_flow
+from s6flow.numeric.flow.backends.triton.kernels import load_equation, load_flow
 from s6flow.numeric.flow.step_control import PRECISIONS
+from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.triton.runtime import next_power
 
-__all__ = ["DeviceRun", "Tile", "flow_tensors", "is_short", "tile_of"]
+__all__ = ["DeviceRun", "Tile", "equation_tensors", "flow_tensors", "is_short", "tile_of"]
 
 #: Threads of one program; more leave too few registers for a system's tokens and slopes.
 _THREADS = 512
@@ -68,6 +69,20 @@ class DeviceRun:
     numbers: torch.Tensor
     counts: torch.Tensor
 
+    @classmethod
+    def empty(cls, start: torch.Tensor, times: int) -> DeviceRun:
+        """Room for the results of systems that start at `start`, shape (system, token)."""
+        (systems, tokens), new = start.shape, start.new_empty
+        return cls(
+            new((systems, times, tokens)),
+            torch.zeros((systems, times), dtype=torch.int32, device=start.device),
+            new((systems, tokens)),
+            new((systems, tokens)),
+            new(systems),
+            new((systems, 3)),
+            torch.empty((systems, 4), dtype=torch.int32, device=start.device),
+        )
+
 
 def flow_tensors(
     start: torch.Tensor,
@@ -109,16 +124,8 @@ def flow_tensors(
         zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
     sigma = arrays["sigma"]
     masked = tile.lanes * tile.per_lane != tokens or not (moving or bool((sigma != 0).all()))
-    new, times, states = start.new_empty, len(log_targets), arrays["mu"].shape[-1]
-    run = DeviceRun(
-        new((systems, times, tokens)),
-        torch.zeros((systems, times), dtype=torch.int32, device=start.device),
-        new((systems, tokens)),
-        new((systems, tokens)),
-        new(systems),
-        new((systems, 3)),
-        torch.empty((systems, 4), dtype=torch.int32, device=start.device),
-    )
+    times, states = len(log_targets), arrays["mu"].shape[-1]
+    run = DeviceRun.empty(start, times)
     if systems == 0:
         return run
     module = load_flow(method, precision, zero, is_short(precision, rtol), clock)
@@ -130,5 +137,44 @@ def flow_tensors(
         systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
         SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
         LOW=start_low is not None, num_warps=tile.warps,
+    )  # fmt: skip
+    return run
+
+
+def equation_tensors(
+    program: Program,
+    chart: str,
+    start: torch.Tensor,
+    arrays: dict[str, torch.Tensor],
+    log_targets: torch.Tensor,
+    *,
+    rtol: float,
+    log_limit: float,
+    max_steps: int,
+    method: str,
+    start_low: torch.Tensor,
+) -> DeviceRun:
+    """Integrate an equation of the user's own for a batch in one launch.
+
+    Args:
+        program, chart: of the `Equation`.
+        start: w(0) of y = unit sinh w, the time first where it is read, shape (system, token).
+        arrays: the other inputs of the program but the time, and log_unit, along the systems; contiguous, of start's type.
+        log_targets, rtol, log_limit, max_steps, method, start_low: as in `flow_tensors`.
+    """
+    precision = str(start.dtype).removeprefix("torch.")
+    systems, tokens = start.shape
+    tile, run = tile_of(tokens, precision), DeviceRun.empty(start, len(log_targets))
+    if systems == 0:
+        return run
+    along = [inp.name for inp in program.inputs[1:] if inp.axes] + ["log_unit"]
+    own = [inp.name for inp in program.inputs if not inp.axes and inp.name not in ("time", "log_scale")]
+    module = load_equation(program, method, precision, chart)
+    module.flow_kernel[(-(-systems // tile.systems),)](
+        start, start_low, *(arrays[name] for name in (*along, *own)), log_targets, run.log_t0,
+        run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
+        systems, tokens, len(log_targets), rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=1,
+        MASKED=tile.lanes * tile.per_lane != tokens, LOW=True, num_warps=tile.warps,
     )  # fmt: skip
     return run

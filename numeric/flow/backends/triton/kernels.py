@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import jinja2
 
 from s6flow.errors import CodegenError, FormatError
 from s6flow.numeric.flow.coordinates import EXTINCT_LOG
+from s6flow.numeric.flow.equation import LARGEST_LOG_RATE
 from s6flow.numeric.flow.step_control import (
     FIRST_LOG_STEP,
     PRECISIONS,
@@ -25,11 +27,12 @@ from s6flow.symbolic.charts import growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.triton.cell import CellText, print_cell
+from s6flow.symbolic.codegen.triton.own import print_own
 from s6flow.symbolic.codegen.triton.printer import HEADER
 from s6flow.symbolic.codegen.triton.registers import print_rates, print_token_rate
-from s6flow.symbolic.codegen.triton.special import bind, times_input
+from s6flow.symbolic.codegen.triton.special import bind, kernel_form, times_input
 
-__all__ = ["fixed_text", "flow_text", "load_fixed", "load_flow"]
+__all__ = ["equation_text", "fixed_text", "flow_text", "load_equation", "load_fixed", "load_flow"]
 
 
 #: Independent variables of the adaptive integrators, each with its template.
@@ -102,8 +105,33 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
     cell = _cell(program, kind, short)
     rules = rules_text("triton", in_log_time(kind) if clock == "log" else kind, tableau, _RULES[clock])
     values = {"control": kind, "running": RUNNING, "first_log_step": FIRST_LOG_STEP, "extinct": EXTINCT_LOG}
+    values |= {"size": "new[i]", "exploded": "rt.over_lanes_max(size) >= log_limit"}
     what = f"{tableau.name} in {clock} time, {precision}"
     return _module(cell, f"{clock}_time.j2", tableau, f"{print_rates(cell)}\n\n{rules}", what, **values)
+
+
+@cache
+def equation_text(program: Program, method: str, precision: str, chart: str) -> str:
+    """The module of a fused integrator of an equation of the user's own, in work time.
+
+    Args:
+        program: of the `Equation`.
+        method, precision: as in `flow_text`.
+        chart: of the equation: whether a negative coordinate is a size, too.
+    """
+    kind, tableau = PRECISIONS[precision], pair(method)
+    cell = print_own(kernel_form(program), kind.degree)
+    rules = rules_text("triton", kind, tableau, _RULES["work"])
+    grown = {"asinh": "tl.abs(new[i])", "log": "new[i]"}[chart]
+    largest = min(LARGEST_LOG_RATE, kind.log_limit)
+    values = {
+        "control": kind,
+        "running": RUNNING,
+        "extinct": float(-kind.huge),
+        "size": f"{grown} + log_unit[i] - {math.log(2.0)!r}",
+        "exploded": f"(rt.over_lanes_max(size) >= log_limit) | (log_rate >= {largest!r})",
+    }
+    return _module(cell, "work_time.j2", tableau, rules, f"{tableau.name} in work time, {precision}", **values)
 
 
 @cache
@@ -131,6 +159,12 @@ def load_flow(
     """The fused integrator of the bilinear flow in log tokens, with the inputs in `zero` fixed at 0."""
     program = bind(log_program(), dict.fromkeys(zero, 0))
     return _load(flow_text(program, method, precision, short, clock), f"{clock}_time")
+
+
+@cache
+def load_equation(program: Program, method: str, precision: str, chart: str) -> ModuleType:
+    """The fused integrator of an equation of the user's own."""
+    return _load(equation_text(program, method, precision, chart), "own_work_time")
 
 
 @cache

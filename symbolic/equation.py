@@ -1,0 +1,232 @@
+"""A right-hand side of the user's own, x_l' = F(x_l, h, t, p), in coordinates that survive a blow-up.
+
+Tokens meet through one scan: h is the state that earlier tokens left, h_l = gate(x_l, t, p) h_{l-1} + increment(x_l, t, p)
+with h_0 = 0. The integrated variable is w with y = unit sinh w, where y is x itself or, in the chart "log", ln x: nothing
+overflows before the rate does. Where F or the scan reads t, the time is carried as a component before the tokens, so that
+the system is autonomous. What does not fit this form is refused with the rule that it breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from s6flow.errors import AssumptionError, FormatError
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.codegen.ir import Input, Node, Program, make
+from s6flow.symbolic.codegen.lower import lower_expression
+
+__all__ = ["CHARTS", "Equation"]
+
+#: Chart -> what y = unit sinh w is.
+CHARTS = {"asinh": "the token x, of any sign", "log": "ln x of a token x > 0"}
+#: Names of the token, of the scanned state and of depth-time, of which x is always there.
+_TOKEN, _STATE, _TIME = "x", "h", "t"
+_FUNCTIONS = (sp.exp, sp.log, sp.sinh, sp.cosh, sp.tanh, nt.softplus)
+_KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.floor, sp.ceiling, sp.Mod)
+_GATHERING = (sp.Sum, sp.Product, sp.Integral)
+_ALONG = ("token",)
+#: The tokens and what they read, as arrays in the lowered program.
+_x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (_TOKEN, _STATE))
+#: y of the chart "log": a letter of nobody.
+_y = sp.Dummy("y", real=True)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """x_l' = rate, elementwise or coupled by one scan along the tokens.
+
+    Args:
+        rate: F, in the letters x (the token), h (the state that earlier tokens left), t (depth-time) and parameters. A
+            parameter is one number a system; written p[l], with an `IndexedBase`, one number a token.
+        scan: what the token leaves, affine in h: h_l = gate h + increment. None where no token reads another.
+        chart: "asinh", for tokens of any sign, or "log", for tokens that stay positive: there growth that |x| = 1e60 does
+            not decide, such as that of Osgood's x ln(x)^2, is followed to x = exp(1e60).
+        unit: size below which x (in the chart "log", ln x) is resolved absolutely and above which relatively; by default
+            that of the start, at most 1.
+    Raises: FormatError, AssumptionError: naming the rule that the expression breaks.
+    Source: theory 8b (asinh coordinates).
+
+    >>> import sympy as sp
+    >>> x, h, a = sp.symbols("x h a")
+    >>> Equation(x * (x + 2 * h), scan=h + x).letters
+    ()
+    >>> Equation(x**2 - a * x).letters
+    (('a', ()),)
+    >>> Equation(x + h, scan=h**2 + x)
+    Traceback (most recent call last):
+    s6flow.errors.AssumptionError: the scan must be affine in h, h_l = gate h + increment; got h**2 + x at scan.
+    """
+
+    rate: sp.Expr
+    scan: sp.Expr | None = None
+    chart: str = "asinh"
+    unit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.chart not in CHARTS:
+            raise FormatError("a chart must be one of " + ", ".join(CHARTS), self.chart, "chart")
+        if self.unit is not None and not 1e-100 <= float(self.unit) <= 1e100:
+            raise AssumptionError("the unit must lie in 1e-100..1e100", self.unit, "unit")
+        _ = self._parts
+
+    @cached_property
+    def _parts(self) -> dict[str, sp.Expr]:
+        """Rate, and gate and increment of the scan, in plain real symbols."""
+        rate = _checked(self.rate, "rate")
+        if self.scan is None:
+            if _symbol(_STATE) in rate.free_symbols:
+                raise FormatError(
+                    "the letter h is the scanned state; the equation has no scan", rate, "rate", "Give scan=..."
+                )
+            return {"rate": rate}
+        scan = _checked(self.scan, "scan")
+        state = _symbol(_STATE)
+        if state not in rate.free_symbols:
+            raise FormatError("a scan must be read: the rate needs the letter h", rate, "rate", "Leave the scan out.")
+        gate = sp.simplify(sp.diff(scan, state))
+        if state in gate.free_symbols:
+            raise AssumptionError("the scan must be affine in h, h_l = gate h + increment", scan, "scan")
+        return {"rate": rate, "gate": gate, "increment": sp.expand(scan).subs(state, 0)}
+
+    @property
+    def timed(self) -> bool:
+        """Whether the equation reads depth-time."""
+        return any(_symbol(_TIME) in part.free_symbols for part in self._parts.values())
+
+    @cached_property
+    def letters(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Parameters in alphabetical order, each with its axes."""
+        own = {_symbol(name) for name in (_TOKEN, _STATE, _TIME)}
+        found = {letter.name for part in self._parts.values() for letter in part.free_symbols - own}
+        names = {name.removesuffix("[l]"): name for name in sorted(found)}
+        if len(names) != len(found):
+            raise FormatError("a parameter must have the same axes everywhere", ", ".join(sorted(found)), "rate")
+        return tuple((name, _ALONG if full.endswith("[l]") else ()) for name, full in names.items())
+
+    @cached_property
+    def program(self) -> Program:
+        """w' times e^{-log_scale}: inputs w, unit, time where it is read, log_scale, letter0, letter1, ..."""
+        wanted = {_symbol(_TOKEN): _x, _symbol(_STATE): _h, _symbol(_TIME): sp.Symbol("time", real=True)}
+        inputs = [
+            Input("w", _ALONG),
+            Input("unit", _ALONG),
+            *([Input("time", ())] if self.timed else []),
+            Input("log_scale", ()),
+        ]
+        for place, (name, axes) in enumerate(self.letters):
+            label = f"letter{place}"
+            wanted[_symbol(f"{name}[l]" if axes else name)] = (
+                sp.IndexedBase(label, real=True)[nt.l] if axes else sp.Symbol(label, real=True)
+            )
+            inputs.append(Input(label, axes))
+        lowered = {key: lower_expression(part.xreplace(wanted)) for key, part in self._charted().items()}
+        w, unit, log_scale = (
+            make("input", attr=(inp.name, inp.axes)) for inp in (*inputs[:2], inputs[-1 - len(self.letters)])
+        )
+        lowered["stretch"] = make("mul", unit, make("cosh", w))
+        given = {_TOKEN: make("mul", unit, make("sinh", w))}
+        if self.scan is not None:
+            gate, increment = (_with(lowered[key], given) for key in ("gate", "increment"))
+            if self.timed:  # the time leaves nothing
+                gate, increment = (_beside_time(part, make("const", attr=0)) for part in (gate, increment))
+            given[_STATE] = make("shift", make("scan", gate, increment))
+        velocity = make("div", _with(lowered["rate"], given), lowered["stretch"])
+        if self.timed:
+            velocity = _beside_time(velocity, make("div", make("const", attr=1), lowered["stretch"]))
+        scaled = make("mul", velocity, make("exp", make("neg", log_scale)))
+        meaning = "e^{-log_scale} w_l' of an equation of the user's own"
+        return Program("own_velocity", tuple(inputs), (("own_velocity", scaled),), "own-equation", meaning, ("lower",))
+
+    def _charted(self) -> dict[str, sp.Expr]:
+        """The parts in the chart's y, spelled x; the rate is that of y."""
+        if self.chart == "asinh":
+            return self._parts
+        positive = {key: part.subs(_symbol(_TOKEN), sp.exp(_y)) for key, part in self._parts.items()}
+        positive["rate"] = sp.expand(sp.powsimp(sp.expand(positive["rate"] * sp.exp(-_y))))
+        return {key: part.xreplace({_y: _symbol(_TOKEN)}) for key, part in positive.items()}
+
+
+def _symbol(name: str) -> sp.Symbol:
+    return sp.Symbol(name, real=True)
+
+
+def _checked(given: Any, where: str) -> sp.Expr:
+    """An expression in plain real symbols, built of what every backend prints.
+
+    Raises: FormatError: naming the rule that it breaks.
+    """
+    if isinstance(given, int | float):
+        given = sp.sympify(given)
+    if not isinstance(given, sp.Expr):
+        raise FormatError("a right-hand side must be a SymPy expression", type(given).__name__, where)
+    plain = given.xreplace({term: _of_token(term, where) for term in given.atoms(sp.Indexed)})
+    plain = plain.xreplace({letter: _symbol(letter.name) for letter in plain.free_symbols})
+    for node in _nodes(plain):
+        _refuse(node, where)
+    z = sp.Wild("z")
+    return plain.replace(sp.log(1 + sp.exp(z)), nt.softplus(z)).replace(sp.tanh, lambda v: 1 - 2 / (sp.exp(2 * v) + 1))
+
+
+def _nodes(expression: sp.Expr) -> Iterator[Any]:
+    return iter(sp.preorder_traversal(expression))
+
+
+def _refuse(node: Any, where: str) -> None:
+    if node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or isinstance(node, _FUNCTIONS):
+        return
+    if node.is_number and node.is_Atom:
+        if node.is_extended_real and node.is_finite:
+            return
+        raise FormatError("a right-hand side must be real and finite", node, where)
+    if isinstance(node, _GATHERING):
+        raise FormatError(
+            "a token reads other tokens through the scan alone", node, where, "Write sums as scan=h + ..."
+        )
+    if isinstance(node, AppliedUndef):
+        raise FormatError("every function must be defined", node, where)
+    if isinstance(node, sp.Derivative):
+        raise FormatError("a right-hand side has no derivatives: the equation is of first order", node, where)
+    if isinstance(node, _KINKED) or node.is_Boolean:
+        raise FormatError("a right-hand side must be analytic: steps are of eighth order", node, where)
+    known = ", ".join(function.__name__ for function in _FUNCTIONS)
+    raise FormatError(f"functions must be powers or one of {known}", node, where)
+
+
+def _of_token(term: sp.Indexed, where: str) -> sp.Symbol:
+    """x[l], h[l - 1] and p[l] as plain letters.
+
+    Raises: FormatError: another token is read.
+    """
+    name, index = term.base.name, term.indices
+    here = len(index) == 1 and index[0].is_Symbol
+    if name == _TOKEN and here:
+        return _symbol(_TOKEN)
+    if name == _STATE and len(index) == 1 and (index[0] + 1).is_Symbol:
+        return _symbol(_STATE)
+    if name in (_TOKEN, _STATE) or not here:
+        raise FormatError(
+            "a token reads other tokens through the scan alone", term, where, "Letters are x[l], h[l-1], p[l]."
+        )
+    return _symbol(f"{name}[l]")
+
+
+def _with(node: Node, given: dict[str, Node]) -> Node:
+    """A node with inputs replaced by what is given for them."""
+
+    def rule(old: Node, args: tuple[Node, ...]) -> Node:
+        known = old.array[0] if old.op == "input" else ""
+        return given[known] if known in given else make(old.op, *args, attr=old.attr)
+
+    return Program("part", (), (("part", node),), "", "").map(rule, "given").outputs[0][1]
+
+
+def _beside_time(tokens: Node, time: Node) -> Node:
+    """The value of tokens; that of the time, which stands first."""
+    first = make("eq", make("position", attr="token"), make("const", attr=1))
+    return make("where", first, time, tokens)

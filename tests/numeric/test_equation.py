@@ -1,0 +1,206 @@
+"""A user's own right-hand side: known blow-up times on every backend, tokens against closed forms, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.integrate import solve_ivp
+
+import s6flow as sf
+from s6flow.errors import AssumptionError, FormatError, S6FlowError
+from s6flow.numeric.flow import EquationFlow, FlowParameters, Status, integrate
+from s6flow.numeric.flow.equation import flow_of
+from s6flow.symbolic import notation as nt
+from s6flow.symbolic.equation import Equation
+from tests.numeric.equation_cases import CASCADE, CASES, h, p, t, x
+
+CPU = ("numpy", "numba", "torch")
+letter, index = sp.IndexedBase("c"), sp.Symbol("l")
+
+
+@pytest.fixture(params=CPU)
+def backend(request: pytest.FixtureRequest) -> str:
+    if request.param != "numpy":
+        pytest.importorskip(request.param)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_blow_up_times_of_the_literature(name: str, backend: str) -> None:
+    case = CASES[name]
+    run = integrate(case.start, flow_of(case.equation, case.parameters), backend=backend)
+    assert run.status == Status.BLOW_UP
+    assert abs(run.blow_up_time / case.time - 1.0) <= 1e-10
+    assert run.blow_up_token == case.token
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_stated_error_of_a_blow_up_time_covers_the_true_one(name: str) -> None:
+    case = CASES[name]
+    flow = sf.integrate(case.start, case.equation, parameters=case.parameters, points=20)
+    assert flow.ended == "blow-up"
+    assert abs(float(flow.blow_up_time) - case.time) <= float(flow.blow_up_time_error) <= 1e-9 * case.time
+
+
+def test_interpreted_kernels_find_the_same_times() -> None:
+    pytest.importorskip("triton")
+    script = Path(__file__).with_name("equation_cases.py")
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert abs(found["time"]) <= 1e-3
+    assert found["token"] == 3
+    assert found["tokens"] <= 1e-3
+
+
+def test_partial_sums_of_the_cascade_blow_up_alone() -> None:
+    """That the cascade's sums obey S' = S^2, in letters."""
+    tokens = sp.symbols("x1:4")
+    sums = [sum(tokens[: place + 1]) for place in range(3)]
+    rates = [CASCADE.rate.subs({x: token, h: total - token}) for token, total in zip(tokens, sums, strict=True)]
+    assert all(sp.expand(sum(rates[: place + 1]) - total**2) == 0 for place, total in enumerate(sums))
+
+
+def test_tokens_of_the_cascade_follow_the_closed_form(backend: str) -> None:
+    start, times = np.array([[0.5, 0.3, 0.2], [-0.7, 0.1, 0.3]]), np.array([0.25, 0.5, 0.9])
+    run = integrate(start, EquationFlow(CASCADE), times=times, backend=backend)
+    sums = np.cumsum(start, axis=1)[:, None, :]
+    exact = np.diff(sums / (1 - times[:, None] * sums), prepend=0.0, axis=2)
+    # PyTorch lands on an output to 1e-7 of its time
+    np.testing.assert_allclose(np.ma.filled(run.x, np.nan), exact, rtol=3e-6 if backend == "torch" else 1e-8, atol=1e-9)
+
+
+def test_the_logistic_equation_does_not_blow_up(backend: str) -> None:
+    run = integrate([0.1], flow_of(x * (1 - x), None), times=[1.0, 2.0], log_horizon=20.0, backend=backend)
+    grown = 0.1 * np.exp([1.0, 2.0])
+    assert run.status == Status.HORIZON
+    assert run.settled
+    np.testing.assert_allclose(run.x.data[:, 0], grown / (0.9 + grown), atol=1e-6)
+    assert abs(run.final_x[0] - 1.0) < 1e-8
+
+
+@pytest.mark.parametrize(("power", "end"), [(1, Status.OVERFLOW), (2, Status.BLOW_UP)])
+def test_osgood_condition_decides_in_the_chart_log(power: int, end: Status, backend: str) -> None:
+    """x ln(x)^p reaches infinity in finite time for p > 1 alone."""
+    run = integrate([2.0], flow_of(Equation(x * sp.log(x) ** power, chart="log"), None), backend=backend)
+    assert run.status == end
+
+
+def test_what_the_asinh_chart_cannot_follow_is_no_blow_up() -> None:
+    assert integrate([2.0], flow_of(x * sp.log(x) ** 2, None)).status == Status.OVERFLOW
+
+
+def test_decay_has_no_end_in_the_chart_log(backend: str) -> None:
+    run = integrate([0.1], flow_of(Equation(-x, chart="log"), None), times=[3.0, 500.0, 1e5], backend=backend)
+    np.testing.assert_allclose(run.log_abs[:, 0], np.log(0.1) - np.array([3.0, 500.0, 1e5]), rtol=1e-6)
+
+
+def test_the_paper_s_flow_written_as_an_equation(backend: str) -> None:
+    """One state: h_l = exp(-a Delta) h_{l-1} + mu x^2 Delta, x_l' = x_l h_l."""
+    mu, a, s, b = sp.symbols("mu a s b")
+    step = nt.softplus(s * x + b)
+    left = sp.exp(-a * step) * h + mu * x**2 * step
+    letters = {"mu": [-1.0, 0.7], "a": [0.5, 2.0], "s": [1.0, 0.8], "b": [0.1, -0.5]}
+    start = np.array([[0.9, 0.3, -0.4], [0.8, 1.2, 0.5]])
+    run = integrate(
+        start, flow_of(Equation(x * left, scan=left), letters), times=[0.1, 0.3], log_horizon=2.0, backend=backend
+    )
+    columns = {name: np.array(value)[:, None] if name in ("mu", "a") else value for name, value in letters.items()}
+    known = integrate(start, FlowParameters(**columns), times=[0.1, 0.3], log_horizon=2.0)
+    np.testing.assert_array_equal(run.status, known.status)
+    np.testing.assert_allclose(
+        np.ma.filled(run.x, 0), np.ma.filled(known.x, 0), atol=1e-6 if backend == "torch" else 1e-9
+    )
+    np.testing.assert_allclose(run.blow_up_time, known.blow_up_time, rtol=1e-9)
+
+
+def test_time_letters_along_tokens_and_a_gate_against_scipy(backend: str) -> None:
+    """Everything at once: a parameter of every token, one of the system, depth-time in the rate and in the gate."""
+    equation = Equation(letter[index] * x + sp.tanh(h) - p * x**3 + t / 5, scan=sp.exp(-(x**2) - t) * h + x)
+    along, damping = np.array([[0.5, -0.3, 0.2], [-1.0, 0.4, 0.1]]), np.array([0.3, 0.7])
+    start = np.array([[0.4, -0.6, 0.2], [1.5, 0.0, -0.8]])
+
+    def rate(system: int, time: float, tokens: np.ndarray) -> np.ndarray:
+        state, out = 0.0, np.empty(3)
+        for place, token in enumerate(tokens):
+            out[place] = along[system, place] * token + np.tanh(state) - damping[system] * token**3 + time / 5
+            state = np.exp(-(token**2) - time) * state + token
+        return out
+
+    run = integrate(start, flow_of(equation, {"c": along, p: damping}), times=[0.7, 2.5], backend=backend)
+    for system in range(2):
+        known = solve_ivp(
+            lambda s, y, k=system: rate(k, s, y), (0, 2.5), start[system], "DOP853", [0.7, 2.5], rtol=1e-12, atol=1e-13
+        )
+        np.testing.assert_allclose(run.x.data[system], known.y.T, atol=1e-6 if backend == "torch" else 1e-8)
+
+
+def test_a_system_of_a_batch_is_an_equation_again() -> None:
+    flow = sf.integrate(
+        [[0.0, 1.0], [1.0, 2.0]], t + letter[index] * x**2, parameters={"c": [[1.0, 0.5], [0.1, 0.2]]}, points=4
+    )
+    alone = sf.integrate([1.0, 2.0], t + letter[index] * x**2, parameters={"c": [0.1, 0.2]}, points=4)
+    assert isinstance(flow[1].params, EquationFlow)
+    np.testing.assert_array_equal(flow[1].params.values["c"], [0.1, 0.2])
+    assert abs(flow[1].blow_up_time / alone.blow_up_time - 1) < 1e-11
+    assert flow[1].ending() == alone.ending()
+
+
+@pytest.mark.parametrize(("scale", "time"), [(1e-6, 1e6), (1e6, 1e-6)])
+def test_units_follow_the_start(scale: float, time: float) -> None:
+    assert abs(integrate([scale], flow_of(x**2, None)).blow_up_time / time - 1) < 1e-9
+
+
+Refused = type[S6FlowError]
+
+
+@pytest.mark.parametrize(
+    ("equation", "options", "error", "rule"),
+    [
+        (x + p, {}, FormatError, "every letter must be x, h, t or a parameter with a value; got p"),
+        (x, {"parameters": {p: 1.0}}, FormatError, "every parameter must be a letter of the equation; got p"),
+        (sp.Abs(x) ** 3, {}, FormatError, "must be analytic"),
+        (sp.Piecewise((x, x > 0), (0, True)), {}, FormatError, "must be analytic"),
+        (sp.Function("f")(x), {}, FormatError, "every function must be defined"),
+        (sp.sin(x), {}, FormatError, "functions must be powers or one of exp, log"),
+        (sp.I * x, {}, FormatError, "must be real and finite"),
+        (x * sp.zoo, {}, FormatError, "must be real and finite"),
+        (sp.IndexedBase("x")[index - 1], {}, FormatError, "reads other tokens through the scan alone"),
+        (sp.Sum(sp.IndexedBase("x")[index], (index, 1, 3)), {}, FormatError, "reads other tokens through the scan alone"),
+        (sp.Function("f")(x).diff(x), {}, FormatError, "no derivatives"),
+        (x + h, {}, FormatError, "the equation has no scan"),
+        (lambda: Equation(x, scan=h + x), {}, FormatError, "a scan must be read"),
+        (lambda: Equation(x + h, scan=h**2 + x), {}, AssumptionError, "the scan must be affine in h"),
+        (lambda: Equation(x + h, scan=sp.exp(h) + x), {}, AssumptionError, "the scan must be affine in h"),
+        (lambda: Equation(x, chart="square"), {}, FormatError, "a chart must be one of asinh, log"),
+        (lambda: Equation(x, unit=0.0), {}, AssumptionError, "the unit must lie in"),
+        (x > 1, {}, FormatError, "must be a SymPy expression"),
+        ("x**2", {}, FormatError, "by its parameters or by a SymPy expression"),
+        (sp.log(x), {"x0": [-1.0]}, AssumptionError, "must be a number at the start"),
+        (sp.exp(x), {"x0": [400.0]}, AssumptionError, "at a rate below 1e150"),
+        (Equation(x, chart="log"), {"x0": [-1.0]}, AssumptionError, "the chart log needs tokens x0 > 0"),
+        (Equation(x, chart="log"), {"x_limit": 1e10}, FormatError, "no limit of"),
+        (letter[index] * x, {"parameters": {"c": [1.0, 2.0]}}, FormatError, "agree on the token axis"),
+        (letter[index] * x, {"parameters": {"c": 1.0}}, FormatError, "needs a token axis"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_with_its_rule(
+    equation: Any, options: dict[str, Any], error: Refused, rule: str
+) -> None:
+    with pytest.raises(error, match=rule):
+        sf.integrate(
+            options.pop("x0", [1.0]),
+            equation() if callable(equation) and not isinstance(equation, sp.Basic) else equation,
+            **options,
+        )
