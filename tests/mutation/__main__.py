@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
@@ -32,7 +33,7 @@ ASIDE = ("numeric/flow/backends/triton",)
 #: The judges: in one process, so without tests that start others.
 TESTS = (
     "tests/numeric/test_audit*", "tests/numeric/test_compiled*", "tests/numeric/test_flow*", "tests/numeric/test_gpu*",
-    "tests/numeric/test_thresholds*", "tests/numeric/test_weights*", "tests/numeric/test_health.py", "tests/numeric/test_health_families.py", "tests/numeric/test_check_data.py", "tests/numeric/test_fates*", "tests/numeric/test_limits*",
+    "tests/numeric/test_thresholds*", "tests/numeric/test_weights*", "tests/numeric/test_health.py", "tests/numeric/test_health_families.py", "tests/numeric/test_check_data.py", "tests/numeric/test_fates*", "tests/numeric/test_limits*", "tests/numeric/test_pinned*",
     "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/properties", "tests/quality/test_controls.py",
     "tests/quality/test_shapes.py", "tests/proofs/test_certificates.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_step_control.py",
 )  # fmt: skip
@@ -124,8 +125,10 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
     parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
     parser.add_argument("--known", action="store_true", help="no new tests: only those whose reach has been measured")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no mutant is tried any more")
     parser.add_argument("--write", action="store_true", help="only write the report")
     options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
     OUT.mkdir(parents=True, exist_ok=True)
     if options.write:
         write(files(), options.seed, options.budget)
@@ -159,9 +162,9 @@ def main() -> int:
 
     os.chdir(ROOT)
     tests = test_files()
-    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget)
+    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
     campaign.known = options.known
-    pytest.main([*tests, *OPTIONS], plugins=[campaign])
+    pytest.main([*tests, *OPTIONS[1:], "--continue-on-collection-errors"], plugins=[campaign])
     print(dict(counts))
     return 0
 

@@ -14,6 +14,7 @@ import builtins
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import selectors
@@ -22,6 +23,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -41,6 +43,8 @@ PACKAGE = ROOT / "s6flow"
 DEPENDENT = ("s6flow.numeric", "s6flow.api", "s6flow.commands", "s6flow.cli", "s6flow.paper_figures", "tests", "test_")
 #: Of the tests that reach a mutant so many that killed last go first.
 KILLERS = 6
+#: Whatever only this file of tests kills is told apart: it holds constants to a committed table.
+LAST = "test_pinned_decisions"
 #: A test that takes so many times its usual CPU time, and more seconds, hangs.
 PATIENCE, LEAST = 6.0, 5.0
 MEMORY = 6 << 30
@@ -73,18 +77,14 @@ class Campaign:
         done: called with each mutant and its outcome: `state` (killed, timeout, survived, unreached), `by`, `tests`.
         jobs: forks at a time.
         again: whether the reach is measured anew.
+        budget: CPU seconds of tests a mutant.
+        until: the time, by `time.monotonic`, at which no mutant starts and those that run are left.
     """
 
     def __init__(self, mutants: list[Mutant], files: list[str], reach: Path, done: Callable[[Mutant, Outcome], None],
-                 jobs: int = 2, again: bool = False, budget: float = 30.0) -> None:  # fmt: skip
-        self.mutants, self.reach, self.done, self.jobs, self.again, self.budget = (
-            mutants,
-            reach,
-            done,
-            jobs,
-            again,
-            budget,
-        )
+                 jobs: int = 2, again: bool = False, budget: float = 30.0, until: float = math.inf) -> None:  # fmt: skip
+        self.mutants, self.reach, self.done = mutants, reach, done
+        self.jobs, self.again, self.budget, self.until = jobs, again, budget, until
         self.sources = {name: (ROOT / name).read_text() for name in files}
         self.names = {str(PACKAGE / name): name for name in files}
         self.hits: set[tuple[str, int]] = set()
@@ -97,7 +97,10 @@ class Campaign:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Everything, in place of the tests."""
-        for name in (*HEAVY, *map(module_name, self.sources)):
+        for name in HEAVY:
+            with suppress(ImportError):  # what a machine lacks, its tests do not need
+                importlib.import_module(name)
+        for name in map(module_name, self.sources):
             importlib.import_module(name)
         self.imported = set(self.hits)
         self.items = {item.nodeid: item for item in session.items if not _left(item.nodeid)}
@@ -110,7 +113,7 @@ class Campaign:
         gc.freeze()
         with bar("mutants") as show:
             tasks = ((one, self.job(one)) for one in self.mutants)
-            for number, (one, outcome) in enumerate(forked(tasks, self.jobs)):
+            for number, (one, outcome) in enumerate(forked(tasks, self.jobs, self.until)):
                 self.killers = [*([outcome["by"]] if outcome.get("by") else []), *self.killers][:400]
                 self.done(one, outcome)
                 show(number + 1, len(self.mutants), one.module)
@@ -185,14 +188,19 @@ class Campaign:
 
     def job(self, mutant: Mutant) -> Callable[[], Outcome]:
         """What the fork of a mutant does."""
-        place = mutant.module, mutant.lines[0]
-        imported = mutant.top or place in self.imported
-        names = self.order(self.users(mutant) if imported else [self.covering.get(place, set())])
-        limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
 
-        def task() -> Outcome:
+        def judged() -> Outcome:
+            place = mutant.module, mutant.lines[0]
+            imported = mutant.top or place in self.imported
+            names = self.order(self.users(mutant) if imported else [self.covering.get(place, set())])
+            found = tried(names, imported)
+            # a test that a mutant makes skip itself has noticed nothing
+            return found | {"state": {"skipped": "survived"}.get(found["state"], found["state"]), "tests": len(names)}
+
+        def tried(names: list[str], imported: bool) -> Outcome:
             if not names:
                 return {"state": "unreached"}
+            limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
             changed = self.dependents[module_name(mutant.module)]
             code = mutated(self.sources[mutant.module], mutant.index, str(PACKAGE / mutant.module))
             if imported or not self.exchange(mutant.module, code):
@@ -200,7 +208,7 @@ class Campaign:
             self.forget(changed)
             return self.run(names, limit.__getitem__)
 
-        return lambda: task() | {"tests": len(names)}
+        return judged
 
     def users(self, mutant: Mutant) -> list[set[str]]:
         """The tests that reach what an import makes of a mutant: functions that name it, then all of the module."""
@@ -214,13 +222,15 @@ class Campaign:
         return [near | direct, every - near]
 
     def order(self, groups: list[set[str]]) -> list[str]:
-        """Those that killed last, then the cheapest, within the budget."""
+        """Those cheap ones that killed last, then the cheapest, within the budget; the table of decisions at the end."""
         chosen, left = [], self.budget
         for group in groups:
-            recent = [name for name in dict.fromkeys(self.killers) if name in group and name in self.seconds][:KILLERS]
-            cheap = sorted(group, key=lambda name: (self.seconds[name], name))
-            for name in dict.fromkeys([*recent, *cheap]):
-                if left > 0 or not chosen:
+            recent = [
+                name for name in dict.fromkeys(self.killers) if name in group and self.seconds.get(name, SLOW) < 1
+            ]
+            cheap = sorted(group, key=lambda name: (LAST in name, self.seconds[name], name))
+            for name in dict.fromkeys([*recent[:KILLERS], *cheap]):
+                if left > 0 or not chosen or LAST in name:
                     chosen.append(name)
                     left -= self.seconds[name]
         return chosen
@@ -298,10 +308,13 @@ def _anew(
     return chosen.outcome() if ended else {"state": "killed", "by": f"pytest, with status {int(status)}"}
 
 
-def forked(tasks: Iterable[tuple[Any, Callable[[], Outcome]]], jobs: int) -> Iterator[tuple[Any, Outcome]]:
+def forked(
+    tasks: Iterable[tuple[Any, Callable[[], Outcome]]], jobs: int, until: float = math.inf
+) -> Iterator[tuple[Any, Outcome]]:
     """Each task in a fork of its own, so many at a time; their outcomes as they come.
 
-    A fork that its alarm ends, or another signal, has `state` timeout or killed.
+    A fork that its alarm ends, or another signal, has `state` timeout or killed. After `until` those that run are
+    ended without an outcome.
     """
     waiting, running = iter(tasks), dict[int, tuple[Any, int, list[bytes]]]()
     more = True
@@ -314,7 +327,13 @@ def forked(tasks: Iterable[tuple[Any, Callable[[], Outcome]]], jobs: int) -> Ite
                     pipe, process = _fork(task)
                     running[pipe] = key, process, []
                     ready.register(pipe, selectors.EVENT_READ)
-            for event, _ in ready.select() if running else ():
+            left = until - time.monotonic()
+            if left <= 0:
+                for _, process, _ in running.values():
+                    os.kill(process, signal.SIGKILL)
+                    os.waitpid(process, 0)
+                return
+            for event, _ in ready.select(min(left, 60.0)) if running else ():
                 key, process, parts = running[event.fd]
                 parts.append(os.read(event.fd, 1 << 20))
                 if not parts[-1]:

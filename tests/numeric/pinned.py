@@ -1,0 +1,87 @@
+"""Outcomes of deterministic functions over planted inputs: committed, and compared in tests/numeric/test_pinned_*.py.
+
+A pinned value says that a result is what it was, not that it is right; each file of tests says which independent check
+its outcomes have passed. `python -m tests.numeric.pinned [PART]` writes them anew after a change that is meant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["compare", "summary"]
+
+EXPECTED = Path(__file__).with_name("expected")
+#: Numbers near zero are told apart down to this share of the median.
+SMALL = 1e-3
+
+
+def summary(value: Any) -> Any:
+    """A value in short: an array as its shape, how many entries are no numbers, and three sums with fixed weights.
+
+    An entry enters by asinh of its share of the median, so that one of any size is seen to change.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): summary(part) for key, part in value.items()}
+    if isinstance(value, str | None | bool):
+        return value
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind in "US":
+        return [summary(part) for part in value]
+    numbers = array.astype(np.float64).ravel()
+    finite = np.isfinite(numbers)
+    size = np.abs(numbers[finite & (numbers != 0)])
+    middle = float(np.median(size)) if size.size else 1.0
+    flat = np.arcsinh(np.where(finite, numbers, 0.0) / (SMALL * middle))
+    weights = np.random.default_rng(array.size).uniform(-1, 1, (2, array.size))
+    signs = np.where(np.isnan(numbers), 3.0, np.where(finite, 0.0, np.sign(numbers)))
+    sums = [middle, *(weights @ flat), float(weights[0] @ signs)]
+    scale = [middle, *(np.abs(weights) @ np.abs(flat)), 1.0]
+    return {"shape": list(array.shape), "sums": [float(one) for one in sums], "scale": [float(one) for one in scale]}
+
+
+def compare(found: Any, kept: Any, rtol: float, where: str = "") -> None:
+    """Assert that two summaries agree."""
+    if isinstance(kept, dict) and set(kept) == {"shape", "sums", "scale"}:
+        assert found["shape"] == kept["shape"], where
+        for one, other, scale in zip(found["sums"], kept["sums"], kept["scale"], strict=True):
+            assert math.isclose(one, other, rel_tol=0.0, abs_tol=rtol * scale), f"{where}: {one} was {other}"
+    elif isinstance(kept, dict):
+        assert list(found) == list(kept), where
+        for key in kept:
+            compare(found[key], kept[key], rtol, f"{where}.{key}")
+    elif isinstance(kept, list):
+        assert len(found) == len(kept), where
+        for number, (one, other) in enumerate(zip(found, kept, strict=True)):
+            compare(one, other, rtol, f"{where}[{number}]")
+    else:
+        assert found == kept, f"{where}: {found} was {kept}"
+
+
+def check(name: str, key: str, outcome: Any, rtol: float = 1e-9) -> None:
+    """Compare an outcome with the kept one of this file and key."""
+    kept = json.loads((EXPECTED / f"{name}.json").read_text())[key]
+    compare(json.loads(json.dumps(summary(outcome))), kept, rtol, key)
+
+
+def write(name: str, keys: list[str], outcome: Callable[[str], Any]) -> None:
+    """Keep the outcomes of these keys."""
+    EXPECTED.mkdir(exist_ok=True)
+    rows = {key: summary(outcome(key)) for key in keys}
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(row)}" for key, row in rows.items())
+    (EXPECTED / f"{name}.json").write_text("{\n" + lines + "\n}\n")
+
+
+if __name__ == "__main__":
+    for path in sorted(Path(__file__).parent.glob("test_pinned_*.py")):
+        if len(sys.argv) > 1 and sys.argv[1] not in path.stem:
+            continue
+        for title, titles, function in importlib.import_module(f"tests.numeric.{path.stem}").PINNED:
+            write(title, titles, function)

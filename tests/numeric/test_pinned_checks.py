@@ -1,0 +1,85 @@
+"""What checks draw and observe, pinned: systems of every theorem, and the observables of every measurement.
+
+The drawn systems meet their assumptions by the generated predicates, and the margins of the theorems' claims on what is
+observed are not negative: both are asserted beside the comparison with the committed outcomes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.checks.data.construct import Shape, construct, dimension
+from s6flow.numeric.checks.examples import corners
+from s6flow.numeric.checks.judge import judge_data, observe
+from s6flow.proofs.registry import REGISTRY
+from tests.numeric import pinned
+
+Data = dict[str, Any]
+#: Systems a theorem.
+DRAWN, SEEN = 40, 5
+
+
+def shape_of(key: str, number: int) -> Shape:
+    """The first shapes of a theorem, or small ones of every axis."""
+    shapes = REGISTRY[key].options.get("shapes")
+    return Shape(*shapes[min(number, len(shapes) - 1)]) if shapes else (Shape(4, 3, 4, 2), Shape(3, 2, 2, 1))[number]
+
+
+@cache
+def drawn(key: str, number: int, count: int) -> Data:
+    theorem, shape = REGISTRY[key], shape_of(key, number)
+    points = np.random.default_rng(count).random((count, dimension(theorem, shape)))
+    return construct(theorem, shape, corners(points, 5))
+
+
+def drawn_twice(key: str) -> list[Data]:
+    return [drawn(key, number, DRAWN) for number in (0, 1)]
+
+
+@pytest.mark.parametrize("key", list(REGISTRY))
+def test_the_systems_of_a_theorem_are_what_they_were(key: str) -> None:
+    pinned.check("drawn", key, drawn_twice(key))
+
+
+#: Theorems whose observables are pinned: every measurement, those of which one run is dear once.
+OBSERVED = [
+    "euler-consistency", "closed-form-first-token", "closed-form-two-tokens", "sign-invariance", "affine-phase-line", "attention-decay",
+    "state-convergence", "slow-attention", "blow-up-ratio", "fast-blow-up-time", "iterated-log", "causality-times", "mixed-blow-up",
+    "step-floor", "dichotomy", "carried-rate", "carried-roots", "skip-equilibria", "axis-at-infinity", "definite-converges",
+    "definite-diverges", "orbit-trichotomy", "radial", "definite-all-tokens", "fisher", "replicator", "never-definite",
+    "symmetric-signature", "rank-reduction", "orbit-sum", "slowest-channel", "direction-clock", "prenorm-axis", "prenorm-bound",
+    "prenorm-eps", "sphere-converges", "sphere-cycle", "sphere-equilibria", "sphere-sinks", "gate-rounding", "own-term-on-data",
+]  # fmt: skip
+#: Ends of steps that pass a limit, which depend on the last digits of exponentials.
+LOOSE = dict.fromkeys(("state-convergence", "blow-up-ratio", "axis-at-infinity"), 5e-3)
+JUDGED = [*OBSERVED, *(key for key, theorem in REGISTRY.items() if theorem.measurement == "pointwise")]
+
+
+@cache
+def seen(key: str) -> Data:
+    return dict(observe(REGISTRY[key], drawn(key, 0, SEEN)))
+
+
+def margins(key: str) -> Data:
+    """Rounding is judged to be small, not pinned: margins and the moments where they are smallest are coarse."""
+    judged = judge_data(REGISTRY[key], drawn(key, 0, SEEN), observed=seen(key))
+    assert judged.satisfied.all(), "the construction meets every assumption"
+    assert not (judged.margins < 0).any(), "the claim holds"
+    return {"margins": judged.margins}
+
+
+PINNED = [("drawn", list(REGISTRY), drawn_twice), ("observed", OBSERVED, seen), ("margins", JUDGED, margins)]
+
+
+@pytest.mark.parametrize("key", OBSERVED)
+def test_what_is_observed_is_what_it_was(key: str) -> None:
+    pinned.check("observed", key, seen(key), LOOSE.get(key, 1e-7))
+
+
+@pytest.mark.parametrize("key", JUDGED)
+def test_margins_are_what_they_were(key: str) -> None:
+    pinned.check("margins", key, margins(key), 0.02)
