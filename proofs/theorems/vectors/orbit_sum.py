@@ -17,8 +17,8 @@ endless = sp.Ge(sp.Abs(ob.first_zero), never)
 #: |s| of zeros that are reached by t = e^18: at -s the token has shrunk by e^(Delta s), and needs a time of e^(2 Delta s).
 near = 3
 forwards, backwards = ob.form_0 > 0, ob.form_0 < 0
-#: Rounding of the run, of an entry relative to itself and of the place on the orbit.
-slack = sp.Rational(1, 10**4)
+#: Rounding of the run, of an entry relative to itself and of the place on the orbit: 500 steps, each off by up to 1e-6.
+slack = sp.Rational(1, 10**3)
 
 THEOREM = Theorem(
     id="orbit-sum",
