@@ -133,10 +133,14 @@ class Pool:
         """
         todo, again = iter(tasks), deque[Task]()
         out: dict[str, tuple[Any, Task]] = {}
+        suspects, tried = deque[Task](), set[str]()
         alone = time.monotonic()
         try:
             while not self.over:
                 self._give_out(function, todo, again, out, gpu)
+                if not out and suspects:  # each alone: a worker's end is counted against all that it was given
+                    tried.add(suspects[0].name)
+                    self._give_out(function, iter([suspects.popleft()]), again, out, gpu)
                 if not out:
                     return
                 ended = self._ended(out)
@@ -152,7 +156,11 @@ class Pool:
                     if future.status in ("cancelled", "lost"):
                         again.append(task)
                     else:
-                        yield task, self._told(future)
+                        told = self._told(future)
+                        if isinstance(told, Lost) and task.name not in tried:
+                            suspects.append(task)
+                        else:
+                            yield task, told
                     future.release()
                 if again:
                     self._again(again, out)
@@ -191,7 +199,8 @@ class Pool:
         from distributed import wait
 
         with suppress(TimeoutError, asyncio.TimeoutError, asyncio.CancelledError, Exception):
-            wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
+            with self._client.as_current():  # else wait finds no client, and what waits here turns in a circle
+                wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
         return [key for key, (future, _) in out.items() if future.status != "pending"]
 
     def _told(self, future: Any) -> Any:
@@ -273,7 +282,12 @@ def pool(
     import dask
     from distributed import Client
 
-    quiet = {"logging.distributed": "critical", "distributed.comm.timeouts.connect": "10s"}
+    quiet = {
+        "logging.distributed": "critical",
+        "distributed.comm.timeouts.connect": "10s",
+        # a local worker that ends is begun anew by its nanny; after this time the cluster would close the nanny instead
+        "distributed.deploy.lost-worker-timeout": "1 day",
+    }
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(quiet))
         stack.enter_context(_silent())
