@@ -67,6 +67,11 @@ def of_the_commands(module: str) -> bool:
     return not module.startswith("s6flow") or module.startswith(aside)
 
 
+def of_a_fleet(module: str) -> bool:
+    """What hands work out and writes it; an audit's own seconds are in audit_cpu.json."""
+    return not module.startswith("s6flow") or module.startswith("s6flow.numeric.fleet")
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One kind of committed result.
@@ -126,6 +131,12 @@ EVIDENCE: tuple[Evidence, ...] = (
         "python benchmarks/commands.py --json benchmarks/results/commands.json",
     ),
     _benchmark("cpu_flow.json", "cpu_flow.py", "--out", ""),
+    Evidence(
+        "benchmarks/results/fleet.json",
+        ("benchmarks/fleet.py", "s6flow.numeric.fleet.audits", "s6flow.numeric.fleet.pool"),
+        of_a_fleet,
+        "python benchmarks/fleet.py --folder FOLDER --out benchmarks/results/fleet.json, on 16 cores or more",
+    ),
     _benchmark("gpu_h100.json", "gpu_flow.py", "--out", ", on a GPU"),
     _benchmark("gpu_mamba_h100.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
     _benchmark("gpu_parity_h100.json", "gpu_parity.py", "--out", ", on a GPU"),

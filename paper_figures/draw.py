@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from s6flow.errors import MissingDependencyError
+from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.digest import figure_digest, versions
@@ -95,13 +95,23 @@ def draw_figures(
         write_atomic(Path(out) / ".writable", "").unlink()  # an unwritable folder is found before the work is done
     outcomes = []
     for number, figure in enumerate(figures, 1):
-        outcome = _check(figure) if check else _make(figure, Path(out), [Path(folder) for folder in reuse])
+        try:
+            outcome = _check(figure) if check else _make(figure, Path(out), [Path(folder) for folder in reuse])
+        except FormatError as error:  # a disk that is full, say: what is there must not be taken for the whole
+            raise _unwritten(error, figure, outcomes, Path(out)) from error
         outcomes.append(outcome)
         if progress:
             progress(outcome, number, len(figures))
     if not check:
         write_atomic(Path(out) / "index.html", index_page(Path(out), _skips(outcomes)))
     return Report(None if check else Path(out), tuple(outcomes))
+
+
+def _unwritten(error: FormatError, figure: Figure, outcomes: Iterable[Outcome], out: Path) -> FormatError:
+    """An error of writing that says which figures are whole."""
+    whole = [outcome.figure.name for outcome in outcomes if outcome.state in ("drawn", "unchanged")]
+    said = f"{figure.name} is not whole ({error}); whole are {', '.join(whole) if whole else 'none'}"
+    return FormatError("figures need a folder with room", said, str(out), "The same command draws what is missing.")
 
 
 def _skips(outcomes: Iterable[Outcome]) -> dict[str, str]:

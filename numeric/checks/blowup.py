@@ -29,6 +29,9 @@ APPROACH = (1e30, 1e55, 1e80)
 _TIE = 1e-9
 #: Stands for "no blow-up within the horizon" where a time is compared.
 NEVER = 1e30
+#: A token that takes part must have moved ln|x| by so much between two moments for its slope to be known: the run's own
+#: errors are a thousandth of it. Beside a token with s x < 0 a large follower moves by less than float64 can show.
+SEEN = 1e-6
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -59,7 +62,8 @@ def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Blow-up times of the system and of its first m tokens; on request the approach to the blow-up."""
     x0 = np.asarray(data["x0"])
     horizon = float(theorem.options.get("log_horizon", 300.0))
-    run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator)
+    steps = {"max_steps": int(theorem.options["max_steps"])} if "max_steps" in theorem.options else {}
+    run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator, **steps)
     whole = run(x0)
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]
@@ -82,12 +86,13 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> 
     """Changes between the states at `APPROACH`, and the time left from each of them on."""
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
-    reached = [run(x0, x_limit=limit) for limit in APPROACH]
+    far = np.abs(x0).max(axis=1) >= APPROACH[0]  # what starts beyond these sizes is not settled within them
+    reached = [run(np.where(far[:, None], 0.0, x0), x_limit=limit) for limit in APPROACH]
     u = np.stack([result.final_log_abs for result in reached], axis=1)
     u_s, u_t, count = u[:, :-1], u[:, 1:], len(APPROACH) - 1
     blown = whole.status == Status.BLOW_UP
     led = np.stack([blown & _leads(result, whole.blow_up_token) for result in reached[:-1]], axis=1)
-    lost = blown & ~led.any(axis=1)  # nobody leads yet: not settled within these sizes
+    lost = far | (blown & ~led.any(axis=1))  # nobody leads yet: not settled within these sizes
     led[:, -1] |= lost
     u_t = np.where(lost[:, None, None], np.nan, u_t)
     before = predecessor(nonzero)
@@ -96,6 +101,7 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> 
         change_before = np.take_along_axis(change, np.repeat(np.maximum(before, 0)[:, None], count, 1), axis=2)
         slope = np.where(before[:, None] >= 0, np.clip(change / change_before, -NEVER, NEVER), 0.0)
         gate = np.where(before[:, None] >= 0, _gate_change(data, u_s, u_t) / change_before, 0.0)
+        gate = np.where(nonzero[:, None] & (before[:, None] >= 0) & (np.abs(change) < SEEN), np.nan, gate)
     return {
         "valid": led,
         "T": np.repeat(_times(whole)[:, None], count, 1),

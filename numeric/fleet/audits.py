@@ -102,8 +102,10 @@ def _scenario(sign: str, word: str) -> str:
     return f"{sign}_{word.replace(' ', '_').replace('-', '_')}"
 
 
-def audit_batch(sources: list[Source], options: AuditOptions, version: str) -> dict[str, bytes]:
-    """Audit a batch: table -> its rows as a Parquet file. Called on a worker; no checkpoint makes it raise.
+def audit_batch(
+    sources: list[Source], options: AuditOptions, version: str
+) -> tuple[dict[str, bytes], list[str]]:
+    """Audit a batch: table -> its rows as a Parquet file, and the statuses. Called on a worker; no checkpoint makes it raise.
 
     Raises: FormatError: this worker runs another version of s6flow.
     """
@@ -129,7 +131,7 @@ def audit_batch(sources: list[Source], options: AuditOptions, version: str) -> d
             found = _refused(source, "failed", f"{type(error).__name__}: {error}")
         found["seconds"] = round(time.perf_counter() - start, 4)
         rows[CHECKPOINTS].append(found)
-    return {name: _parquet(name, part) for name, part in rows.items()}
+    return {name: _parquet(name, part) for name, part in rows.items()}, [row["status"] for row in rows[CHECKPOINTS]]
 
 
 def _parquet(name: str, rows: list[Any]) -> bytes:
@@ -303,9 +305,11 @@ def audit_all(
                     singles += batch
                     continue
                 rows = [_refused(batch[0], "killed", result.why)]
-                result = {name: _parquet(name, rows if name == CHECKPOINTS else []) for name in tables(options)}
-            store.commit(task.name, result)
-            for status in _statuses(result[CHECKPOINTS]):
+                parts = {name: _parquet(name, rows if name == CHECKPOINTS else []) for name in tables(options)}
+                result = parts, ["killed"]
+            parts, statuses = result
+            store.commit(task.name, parts)
+            for status in statuses:
                 found[status] += 1
             progress(len(batch), batch[-1].name)
     return found
@@ -314,12 +318,6 @@ def audit_all(
 def _one_by_one(sources: list[Source]) -> Iterator[list[Source]]:
     """Read when the first round is over."""
     yield from ([source] for source in sources)
-
-
-def _statuses(part: bytes) -> list[str]:
-    import pyarrow.parquet as pq
-
-    return list(pq.read_table(BytesIO(part), columns=["status"])["status"].to_pylist())
 
 
 def as_options(options: AuditOptions) -> dict[str, Any]:

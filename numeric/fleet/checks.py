@@ -1,7 +1,8 @@
 """`fleet check`: the examples of a theorem in shards, each with a seed of its own, merged into one report.
 
 A shard's systems follow from the seed and the shard's number alone, and shards are merged in their order: the report is the
-same whatever the number of workers, of kills, and of runs that it took.
+same whatever the number of workers, of kills, and of runs that it took. While shards are missing, a theorem is judged on
+those before the first missing one, and its row says how many they are.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +30,7 @@ from s6flow.numeric.fleet.store import Store, read_run
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 
-__all__ = ["SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "line", "merged", "options_of", "shard_seed", "shards", "write_report"]  # fmt: skip
+__all__ = ["SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "line", "merged", "options_of", "shard_seed", "shards", "unfinished", "whole", "write_report"]  # fmt: skip
 
 SHARDS = "shards"
 #: Examples of a shard where no number of shards is given: some seconds of work.
@@ -80,12 +83,15 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
     able = [backend for backend in options.backends if applicable(theorem, backend)]
     count = options.examples // options.shards + (shard < options.examples % options.shards)
     seed, first = shard_seed(options.seed, shard), shard == 0
+    start = time.process_time()
     found = check_together(theorem, able, count, seed, first, options.integrator, first)
     row = {
         "id": key,
         "shard": shard,
+        "drawn": count,
         "statement": statement_digest(theorem),
         "device": processor(),
+        "processor_seconds": round(time.process_time() - start, 2),
         "backends": {report.backend: report.as_json() for report in found},
     }
     return json.dumps({**row, "seal": seal(row)}).encode()
@@ -115,36 +121,64 @@ def check_all(
 
     Raises: FormatError: a part cannot be written. S6FlowError: a worker cannot run the work, or all are gone.
     """
-    known = {key: set(_rows(store, key)) for key in keys}
-    left = [(key, shard) for key in keys for shard in range(options.shards) if shard not in known[key]]
-    tasks = (Task(f"{key}.{shard:06d}", (key, shard, options, __version__)) for key, shard in left)
+    known = {key: _rows(store, key) for key in keys}
+    cost = {key: float(rows[0].get("processor_seconds", 0.0)) for key, rows in known.items() if 0 in rows}
+    left = {key: deque(shard for shard in range(options.shards) if shard not in known[key]) for key in keys}
+    total = sum(map(len, left.values()))
+    tasks = (Task(f"{key}.{shard:06d}", (key, shard, options, __version__)) for key, shard in _in_turn(left, cost))
     lost: dict[str, str] = {}
-    for count, (task, result) in enumerate(pool.results(check_shard, tasks), start=1):
+    results = pool.results(check_shard, tasks, gpu=options.integrator == "triton")
+    for count, (task, result) in enumerate(results, start=1):
         if isinstance(result, Failed):
             raise result.as_error()
         if isinstance(result, Lost):
             lost[task.name] = result.why
         else:
             store.commit(task.name, {SHARDS: result})
-        progress(count, len(left), task.name)
+            if task.arguments[1] == 0:
+                cost[task.arguments[0]] = float(json.loads(result)["processor_seconds"])
+        progress(count, total, task.name)
     return lost
 
 
+def _in_turn(left: dict[str, deque[int]], cost: Mapping[str, float]) -> Iterator[tuple[str, int]]:
+    """Every theorem's first shard, and then theorem by theorem, the cheapest first: a run that is ended has judged every
+    theorem on some systems, and as many as it could on all.
+
+    Args:
+        left: theorem -> its shards that are missing, in their order; they are taken out.
+        cost: theorem -> seconds of its first shard, as they become known.
+    """
+    for key, shards_left in left.items():
+        if shards_left and shards_left[0] == 0:
+            yield key, shards_left.popleft()
+    while todo := [key for key, shards_left in left.items() if shards_left]:
+        key = min(todo, key=lambda key: cost.get(key, math.inf))
+        yield key, left[key].popleft()
+
+
+def whole(store: Store, key: str, options: CheckOptions) -> bool:
+    """Whether all shards of a theorem are there."""
+    return len(_rows(store, key)) >= options.shards
+
+
 def merged(store: Store, key: str, options: CheckOptions) -> dict[str, Any] | None:
-    """The row of a theorem in the form of proofs/nightly.json; None while a shard is missing."""
+    """The row of a theorem in the form of proofs/nightly.json, of its shards before the first missing one; None without one."""
     rows = _rows(store, key)
-    if any(shard not in rows for shard in range(options.shards)):
+    count = next((shard for shard in range(options.shards) if shard not in rows), options.shards)
+    if not count:
         return None
     theorem = get(key)
-    ordered = [rows[shard] for shard in range(options.shards)]
+    ordered = [rows[shard] for shard in range(count)]
     backends = {name: _merged(theorem, name, ordered) for name in ordered[0]["backends"]}
-    seconds = sum(found["seconds"] for row in ordered for found in row["backends"].values())
+    seconds = sum(row["processor_seconds"] for row in ordered)
     named = [found["integrator"] for found in ordered[0]["backends"].values() if found["integrator"]]
     row = {
         "id": key,
         "status": status(theorem),
         "statement": statement_digest(theorem),
         "integrator": named[0] if named else None,
+        "drawn": sum(row["drawn"] for row in ordered),
         "processor_seconds": round(seconds, 1),
         "backends": backends,
     }
@@ -175,7 +209,7 @@ def options_of(run: Mapping[str, Any]) -> CheckOptions:
 def write_report(folder: Path, command: str | None = None) -> tuple[Path, dict[str, Any]]:
     """Merge what is on disk into `report.json`, in the form of proofs/nightly.json; its path and content.
 
-    Theorems of which a shard is missing are in `not_run`. Places read shard/batch: `examples_of` with `shard_seed` builds
+    Theorems without their first shard are in `not_run`; a row says in `drawn` of how many examples it speaks. Places read shard/batch: `examples_of` with `shard_seed` builds
     the batch again.
     """
     run = read_run(folder)
@@ -202,6 +236,11 @@ def _devices(store: Store, keys: set[str]) -> Iterator[str]:
     yield from {str(row["device"]) for key in keys for row in _rows(store, key).values()}
 
 
+def unfinished(report: Mapping[str, Any]) -> list[str]:
+    """Theorems that were judged on fewer examples than asked for."""
+    return [row["id"] for row in report["theorems"] if row["drawn"] < report["examples"]]
+
+
 def failed(report: Mapping[str, Any]) -> list[str]:
     """Theorems of which a verdict does not pass."""
     return [
@@ -218,4 +257,4 @@ def line(row: Mapping[str, Any]) -> str:
         f"of {one['examples']:,} ({one['undecided']:,} undecided)"
         for name, one in row["backends"].items()
     )
-    return f"{row['id']:26} {found}, {row['processor_seconds']} s"
+    return f"{row['id']:26} {found}, {row['drawn']:,} drawn in {row['processor_seconds']} s"

@@ -291,7 +291,7 @@ def flow_all(
         if (name := f"part-{place:09d}") not in known
     )
     ready = 0
-    for task, result in pool.results(flow_chunk, tasks):
+    for task, result in pool.results(flow_chunk, tasks, gpu=grid.run["backend"] == "triton"):
         if isinstance(result, Lost):
             raise S6FlowError("a chunk must fit a worker", result.why, task.name, "Choose a smaller --chunk.")
         if isinstance(result, Failed):

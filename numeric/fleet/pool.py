@@ -1,13 +1,15 @@
 """Workers of dask.distributed: batches of work go out a few at a time, and what they found comes back, each once.
 
 A worker that ends takes no work with it: the scheduler hands it to another one. A scheduler that ends is waited for, and
-what it had not told is given out again. Work that ends its worker time after time is reported as `Lost`.
+what it had not told is given out again. Work that ends its worker time after time is reported as `Lost`. Work for a GPU
+goes to the workers that announce one, as the resource `GPU`; where none does, to all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections import deque
@@ -20,16 +22,25 @@ from typing import Any
 from s6flow import __version__
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 
-__all__ = ["ALLOWED", "PATIENCE", "Failed", "Lost", "Pool", "Task", "pool", "same_version"]
+__all__ = ["ALLOWED", "GPU", "PATIENCE", "Failed", "Lost", "Pool", "Task", "gpus", "pool", "same_version"]
 
 #: Seconds that a scheduler, or a first worker, is waited for.
 PATIENCE = 60.0
 #: Workers that one batch may take down before it is called lost; on a cluster its own configuration says so.
 ALLOWED = 2
+#: The resource by which workers announce a GPU (dask worker --resources GPU=1); processes started here do where there is one.
+GPU = "GPU"
 #: Batches given out for each thread of a worker: one that is computed, one that waits beside it.
 _AHEAD = 2
 #: Seconds between looks at a scheduler that has told nothing.
 _LOOK = 2.0
+#: Run by every local worker before it works: one of the machine's GPUs, by turns; processes share one.
+_SEAT = """
+import os
+def dask_setup(worker):
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range({cards})))).split(",")
+    os.environ["CUDA_VISIBLE_DEVICES"] = given[int(worker.name) % {cards}]
+"""
 _REMEDY = "The same command goes on where it was."
 
 
@@ -62,6 +73,19 @@ class Failed:
         return S6FlowError("a worker must be able to run s6flow", said, "", "Install it there, with the same extras.")
 
 
+def _resources(dask_scheduler: Any) -> list[tuple[int, dict[str, float]]]:
+    """Threads and resources of every worker. Called on the scheduler."""
+    return [(worker.nthreads, dict(worker.resources)) for worker in dask_scheduler.workers.values()]
+
+
+def gpus() -> int:
+    """CUDA devices of this machine, as its driver lists them; this process is left without a context."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if seen is not None:
+        return len([name for name in seen.split(",") if name.strip() not in ("", "-1")])
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
 def same_version(version: str) -> None:
     """Raises: FormatError: this process runs another version of s6flow than the one that sent the work."""
     if version != __version__:
@@ -74,10 +98,14 @@ class Pool:
     Args:
         connect: makes a client; called again when the scheduler was lost.
         patience: seconds that a lost scheduler is waited for.
+        minutes: after which no more is waited for; what is out then is given up. None: as long as it takes.
     """
 
-    def __init__(self, connect: Callable[[], Any], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], patience: float = PATIENCE, minutes: float | None = None
+    ) -> None:
         self._connect, self.patience = connect, patience
+        self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
         self._client = self._reached()
         #: Largest number of batches that were out at a time.
         self.most = 0
@@ -87,19 +115,32 @@ class Pool:
         """Threads of all workers at this moment."""
         return sum(self._client.nthreads().values())
 
-    def results(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+    @property
+    def over(self) -> bool:
+        """Whether the minutes have passed."""
+        return time.monotonic() >= self._end
+
+    def results(
+        self, function: Callable[..., Any], tasks: Iterable[Task], gpu: bool = False
+    ) -> Iterator[tuple[Task, Any]]:
         """What `function` returns for each task, as it is finished; `Lost` and `Failed` stand in place of a result.
 
         Tasks are drawn when there is room for them, so that any number of them costs the memory of a few.
 
+        Args:
+            gpu: whether the work belongs to workers that have a GPU, if some have.
         Raises: S6FlowError: the scheduler, or every worker, is gone for longer than patience lasts.
         """
         todo, again = iter(tasks), deque[Task]()
         out: dict[str, tuple[Any, Task]] = {}
+        suspects, tried = deque[Task](), set[str]()
         alone = time.monotonic()
         try:
-            while True:
-                self._give_out(function, todo, again, out)
+            while not self.over:
+                self._give_out(function, todo, again, out, gpu)
+                if not out and suspects:  # each alone: a worker's end is counted against all that it was given
+                    tried.add(suspects[0].name)
+                    self._give_out(function, iter([suspects.popleft()]), again, out, gpu)
                 if not out:
                     return
                 ended = self._ended(out)
@@ -115,7 +156,11 @@ class Pool:
                     if future.status in ("cancelled", "lost"):
                         again.append(task)
                     else:
-                        yield task, self._told(future)
+                        told = self._told(future)
+                        if isinstance(told, Lost) and task.name not in tried:
+                            suspects.append(task)
+                        else:
+                            yield task, told
                     future.release()
                 if again:
                     self._again(again, out)
@@ -125,24 +170,37 @@ class Pool:
                     future.cancel()
 
     def _give_out(
-        self, function: Callable[..., Any], todo: Iterator[Task], again: deque[Task], out: dict[str, tuple[Any, Task]]
+        self,
+        function: Callable[..., Any],
+        todo: Iterator[Task],
+        again: deque[Task],
+        out: dict[str, tuple[Any, Task]],
+        gpu: bool,
     ) -> None:
         with suppress(OSError, TimeoutError, ValueError):  # a scheduler that is gone is seen below, by its futures
-            room = max(1, _AHEAD * self.threads)
+            seats = self._gpu_threads() if gpu else 0
+            wanted = {"resources": {GPU: 1}} if seats else {}
+            room = max(1, _AHEAD * (seats or self.threads))
             while len(out) < room:
                 task = again.popleft() if again else next(todo, None)
                 if task is None:
                     break
                 key = f"s6flow-{task.name}-{os.urandom(4).hex()}"  # a second try is another key: results are not kept
-                out[key] = (self._client.submit(function, *task.arguments, key=key, pure=False), task)
+                out[key] = (self._client.submit(function, *task.arguments, key=key, pure=False, **wanted), task)
             self.most = max(self.most, len(out))
+
+    def _gpu_threads(self) -> int:
+        """Threads of the workers that announce a GPU; of one with fewer GPUs than threads, as many as it has GPUs."""
+        told = self._client.run_on_scheduler(_resources)
+        return sum(min(threads, int(having.get(GPU, 0))) for threads, having in told)
 
     def _ended(self, out: dict[str, tuple[Any, Task]]) -> list[str]:
         """Keys of what has ended in whatever way; none where nothing has for a while."""
         from distributed import wait
 
         with suppress(TimeoutError, asyncio.TimeoutError, asyncio.CancelledError, Exception):
-            wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
+            with self._client.as_current():  # else wait finds no client, and what waits here turns in a circle
+                wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
         return [key for key, (future, _) in out.items() if future.status != "pending"]
 
     def _told(self, future: Any) -> Any:
@@ -202,6 +260,8 @@ def pool(
     scheduler: str | None = None,
     scheduler_file: Path | None = None,
     patience: float = PATIENCE,
+    minutes: float | None = None,
+    tables: bool = True,
 ) -> Iterator[Pool]:
     """Processes of this machine, or the workers of a cluster.
 
@@ -210,17 +270,24 @@ def pool(
         scheduler: address of a running scheduler, such as tcp://head:8786.
         scheduler_file: the file that a running scheduler wrote its address to.
         patience: seconds that a scheduler is waited for.
+        minutes: as `Pool`.
+        tables: whether the work makes Parquet, which needs pyarrow.
     Raises: MissingDependencyError: without dask.distributed. FormatError: more than one way is given. S6FlowError: no
         scheduler answers.
     """
     given = [name for name, value in (("--workers", workers), ("--scheduler", scheduler), ("--scheduler-file", scheduler_file)) if value is not None]  # fmt: skip
     if len(given) > 1:
         raise FormatError("workers are found in one way", " and ".join(given), "", "Leave all but one out.")
-    _require()
+    _require(tables)
     import dask
     from distributed import Client
 
-    quiet = {"logging.distributed": "critical", "distributed.comm.timeouts.connect": "10s"}
+    quiet = {
+        "logging.distributed": "critical",
+        "distributed.comm.timeouts.connect": "10s",
+        # a local worker that ends is begun anew by its nanny; after this time the cluster would close the nanny instead
+        "distributed.deploy.lost-worker-timeout": "1 day",
+    }
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(quiet))
         stack.enter_context(_silent())
@@ -234,19 +301,21 @@ def pool(
         else:
             cluster = stack.enter_context(_local(workers or os.cpu_count() or 1))
             connect = lambda: Client(cluster, **options)  # noqa: E731
-        found = Pool(connect, patience)
+        found = Pool(connect, patience, minutes)
         try:
             yield found
         finally:
             found.close()
 
 
-def _require() -> None:
+def _require(tables: bool) -> None:
     """Raises: MissingDependencyError: one of the libraries of the extra `cluster` is not installed."""
     try:
         import cryptography  # noqa: F401
         import distributed  # noqa: F401
-        import pyarrow  # noqa: F401
+
+        if tables:
+            import pyarrow  # noqa: F401
     except ImportError as error:
         remedy = "Run pip install 's6flow[cluster]'."
         raise MissingDependencyError(
@@ -265,6 +334,8 @@ def _local(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster
 
     one = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    cards = gpus()
+    seat = {"resources": {GPU: 1}, "preload": [_SEAT.format(cards=cards)]} if cards else {}
     with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED - 1}):
         cluster = LocalCluster(
             n_workers=workers,
@@ -274,6 +345,7 @@ def _local(workers: int) -> Iterator[Any]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
             env={name: os.environ.get(name, value) for name, value in one.items()},
+            **seat,
         )
     try:
         yield cluster

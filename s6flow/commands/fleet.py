@@ -23,6 +23,9 @@ _WORKERS = (
     click.option("--workers", type=click.IntRange(1, 1024), help="Processes to start here; one a core by default."),
     click.option("--scheduler", help="Address of a running dask scheduler, instead of --workers."),
     click.option("--scheduler-file", type=_FILE, help="The file that a running dask scheduler wrote."),
+    click.option(
+        "--minutes", type=click.FloatRange(0, min_open=True), help="After these it ends; the same command goes on."
+    ),
 )
 _OUT = click.option("--out", required=True, type=_FOLDER, help="Folder of the run; the same folder goes on.")
 
@@ -57,6 +60,7 @@ def audit(
     workers: int | None,
     scheduler: str | None,
     scheduler_file: Path | None,
+    minutes: float | None,
     channels: bool,
     context: int,
     shuffles: int,
@@ -84,7 +88,7 @@ def audit(
         if len(left) < len(found):
             say_note(f"{len(found) - len(left)} of {len(found)} are done already.")
         if left:
-            with pool(workers, scheduler, scheduler_file) as workers_there, bar("fleet audit") as progress:
+            with pool(workers, scheduler, scheduler_file, minutes=minutes) as there, bar("fleet audit") as progress:
                 ready = 0
 
                 def tell(count: int, name: str) -> None:
@@ -92,7 +96,7 @@ def audit(
                     ready += count
                     progress(ready, len(left), name)
 
-                audits.audit_all(left, store, workers_there, options, tell)
+                audits.audit_all(left, store, there, options, tell)
         page = _page(out)
         status = audits.done(store)
     refused = sum(status.get(source.identity) != "audited" for source in found)
@@ -127,6 +131,7 @@ def check(
     workers: int | None,
     scheduler: str | None,
     scheduler_file: Path | None,
+    minutes: float | None,
     examples: int,
     shards: int | None,
     seed: int,
@@ -155,19 +160,23 @@ def check(
     options = checks.CheckOptions(examples, checks.shards(examples, shards), seed, chosen, used)
     with open_run(out, "check", options.as_json(), (checks.SHARDS,), checks.code_digest, ".json") as store:
         lost: dict[str, str] = {}
-        if any(checks.merged(store, key, options) is None for key in keys):
-            with pool(workers, scheduler, scheduler_file) as there, bar("fleet check") as progress:
-                lost = checks.check_all(keys, store, there, options, progress)
+        if any(not checks.whole(store, key, options) for key in keys):
+            with pool(workers, scheduler, scheduler_file, minutes=minutes, tables=False) as there:  # noqa: SIM117
+                with bar("fleet check") as progress:
+                    lost = checks.check_all(keys, store, there, options, progress)
         path, found = checks.write_report(out)
     rows = [row for row in found["theorems"] if row["id"] in keys]
     for row in rows:
         say(checks.line(row), indent=4)
     for name, why in lost.items():
         say_note(f"{name} was not judged: it {why}.")
+    some = [key for key in checks.unfinished(found) if key in keys]
+    if some or len(rows) < len(keys):
+        say_note(f"{len(keys) - len(rows)} theorems are not judged yet, {len(some)} on some of their examples.")
     say_written([path])
     if set(checks.failed(found)) & set(keys):
         return 1
-    return 3 if len(rows) < len(wanted) and (identifiers or lost) else 0
+    return 3 if some or len(rows) < len(wanted if identifiers else keys) else 0
 
 
 @fleet.command()
@@ -175,7 +184,13 @@ def check(
 @_over_workers
 @click.option("--chunk", type=click.IntRange(1, 10**6), default=4096, show_default=True, help="Systems of a part.")
 def flow(
-    grid: Path, out: Path, workers: int | None, scheduler: str | None, scheduler_file: Path | None, chunk: int
+    grid: Path,
+    out: Path,
+    workers: int | None,
+    scheduler: str | None,
+    scheduler_file: Path | None,
+    minutes: float | None,
+    chunk: int,
 ) -> int:
     """Integrate the flows of GRID, a TOML file with axes of parameters, into Parquet, one row a system.
 
@@ -198,7 +213,7 @@ def flow(
     options = {**found.as_json(), "chunk": chunk}
     with open_run(out, "flow", options, (flows.FLOWS,), flows.digest) as store:
         if len(store.names()) * chunk < found.size:
-            with pool(workers, scheduler, scheduler_file) as there, bar("fleet flow") as progress:
+            with pool(workers, scheduler, scheduler_file, minutes=minutes) as there, bar("fleet flow") as progress:
                 flows.flow_all(found, store, there, chunk, progress)
     return _flow_report(out)
 

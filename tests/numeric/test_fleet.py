@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,13 +255,18 @@ def _measured(row: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_check_is_the_same_whatever_kills_it_and_in_whatever_order(tmp_path: Path) -> None:
     class Backwards(Here):
-        def results(self, function: Any, tasks: Any) -> Any:
+        def results(self, function: Any, tasks: Any, gpu: bool = False) -> Any:
             return super().results(function, reversed(list(tasks)))
 
     whole = _check(tmp_path / "whole", pool=Backwards(), key=KEY)
     with pytest.raises(KeyboardInterrupt):
         _check(tmp_path / "out", pool=Here(2), key=KEY)
-    assert checks.write_report(tmp_path / "out")[1]["theorems"] == []  # no verdict of a part
+    (part,) = checks.write_report(tmp_path / "out")[1]["theorems"]  # of the first two shards, and it says so
+    assert part["drawn"] == part["backends"]["numpy"]["examples"] - part["backends"]["numpy"]["real"] == 51
+    assert checks.unfinished(checks.write_report(tmp_path / "out")[1]) == [KEY]
+    (tmp_path / "out" / "shards" / f"{KEY}.000000.json").rename(tmp_path / "first")
+    assert checks.write_report(tmp_path / "out")[1]["theorems"] == []  # no verdict without the first one
+    (tmp_path / "first").rename(tmp_path / "out" / "shards" / f"{KEY}.000000.json")
     second = Here()
     assert _measured(_check(tmp_path / "out", pool=second, key=KEY)) == _measured(whole)
     assert second.called == 2
@@ -308,6 +314,15 @@ def test_one_violated_shard_violates_the_whole(tmp_path: Path) -> None:
     assert report["theorems"][0]["backends"]["numpy"]["place"][0].startswith("2/")
     assert "where" in report["theorems"][0]["backends"]["numpy"]
     assert checks.failed(report) == [KEY]
+
+
+def test_first_shards_come_first_and_then_the_cheapest_theorem() -> None:
+    left = {"dear": deque([0, 1, 2]), "cheap": deque([0, 1]), "begun": deque([3])}
+    cost = {"begun": 5.0}
+    taken = checks._in_turn(left, cost)
+    assert [next(taken), next(taken)] == [("dear", 0), ("cheap", 0)]
+    cost |= {"dear": 9.0, "cheap": 1.0}
+    assert list(taken) == [("cheap", 1), ("begun", 3), ("dear", 1), ("dear", 2)]
 
 
 def test_no_shard_is_empty_and_seeds_differ() -> None:
@@ -386,7 +401,7 @@ def test_a_grid_of_any_size_is_walked_by_index() -> None:
 
 def test_work_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     class Broken:
-        def results(self, function: Any, tasks: Any) -> Any:
+        def results(self, function: Any, tasks: Any, gpu: bool = False) -> Any:
             for task in tasks:
                 yield task, Failed(ModuleNotFoundError("No module named 's6flow'"))
 

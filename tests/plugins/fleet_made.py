@@ -33,7 +33,9 @@ class Here:
     def __init__(self, most: int | None = None) -> None:
         self.most, self.called = most, 0
 
-    def results(self, function: Callable[..., Any], tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+    def results(
+        self, function: Callable[..., Any], tasks: Iterable[Task], gpu: bool = False
+    ) -> Iterator[tuple[Task, Any]]:
         for task in tasks:
             if self.most is not None and self.called >= self.most:
                 raise KeyboardInterrupt

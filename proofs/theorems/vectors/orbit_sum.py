@@ -19,8 +19,8 @@ near = 3
 forwards, backwards = ob.form_0 > 0, ob.form_0 < 0
 #: Where the form is zero at the start it may vanish all along the orbit.
 counted = sp.Implies(sp.Ne(ob.form_0, 0), sp.Le(ob.zero_count, ob.coefficient_changes))
-#: Rounding of the run, of an entry relative to itself and of the place on the orbit.
-slack = sp.Rational(1, 10**4)
+#: Rounding of the run, of an entry relative to itself and of the place on the orbit: 500 steps, each off by up to 1e-6.
+slack = sp.Rational(1, 10**3)
 
 THEOREM = Theorem(
     id="orbit-sum",
