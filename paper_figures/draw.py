@@ -93,7 +93,7 @@ def draw_figures(
     figures = chosen(None if names is None else tuple(names))
     if not check:
         write_atomic(Path(out) / ".writable", "").unlink()  # an unwritable folder is found before the work is done
-    outcomes = []
+    outcomes: list[Outcome] = []
     for number, figure in enumerate(figures, 1):
         try:
             outcome = _check(figure) if check else _make(figure, Path(out), [Path(folder) for folder in reuse])

@@ -62,8 +62,12 @@ def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Blow-up times of the system and of its first m tokens; on request the approach to the blow-up."""
     x0 = np.asarray(data["x0"])
     horizon = float(theorem.options.get("log_horizon", 300.0))
-    steps = {"max_steps": int(theorem.options["max_steps"])} if "max_steps" in theorem.options else {}
-    run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator, **steps)
+    steps: dict[str, Any] = {"max_steps": int(theorem.options["max_steps"])} if "max_steps" in theorem.options else {}
+    params = flow_parameters(data)
+
+    def run(start: Array) -> FlowResult:
+        return integrate(start, params, log_horizon=horizon, backend=integrator, **steps)
+
     whole = run(x0)
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]

@@ -101,7 +101,13 @@ def clock(rms: Array, rms_after: Array, sideways: Array) -> Array:
         return np.full(len(rms), np.nan)
     start, slope = line
     time = np.arange(len(rms), dtype=float)
-    values = {"turn_max": np.nanmax(sideways), "start": start, "slope": slope, "earlier": time, "later": time + 1}
+    values: dict[str, Any] = {
+        "turn_max": np.nanmax(sideways),
+        "start": start,
+        "slope": slope,
+        "earlier": time,
+        "later": time + 1,
+    }
     function = _clock()
     turn = np.asarray(function(*(np.broadcast_to(values[name], time.shape) for name in function.inputs)))
     return np.where(time < layers, turn, np.nan)
