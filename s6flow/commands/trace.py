@@ -86,13 +86,13 @@ def trace(
     else:
         ids, said = text_tokens(model, text, length)
     network = load_network(model)
+    for line in said:  # before the run, which may refuse what they speak of
+        say_note(line)
     failed = None
     try:
         found = traced(network, ids, context=context, device=device, certify=certify, source=model)
     except TraceError as error:
         failed, found = error, error.found
-    for line in said:
-        say_note(line)
     if path == STDOUT:
         say_json(found.to_json())
     else:

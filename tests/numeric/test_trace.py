@@ -694,6 +694,18 @@ def test_the_command_reads_bytes_where_there_is_no_tokenizer(command: Any, stack
     assert "module textwrap was read" in err
 
 
+def test_bytes_that_a_vocabulary_does_not_hold_are_said_to_be_bytes(command: Any, model: Any, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "model")
+    text = tmp_path / "text"
+    text.write_text("z is byte 122")
+    status, out, err = command(tmp_path / "model", "--text", text)
+    assert (status, out) == (1, "")
+    assert "No tokenizer beside the model: tokens are bytes." in err
+    assert (
+        f"FormatError: token ids must lie in 0..{VOCABULARY - 1}; got 122 at sequence 0 token 0" in err.splitlines()[-1]
+    )
+
+
 def test_a_violation_is_status_1_and_shows_the_trace(
     command: Any, stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,23 @@ ACCIDENTS = (
 )  # fmt: skip
 
 
+#: Layer of two channels, S_B = 1, M = S_C; the letters that a case does not name.
+_PLAIN = {
+    "S_B": [[1.0, 0.0], [0.0, 1.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]], "beta_B": [0.0, 0.0], "beta_C": [0.0, 0.0],
+    "a": [[1.0, 1.0], [1.0, 1.0]], "b": [0.0, 1.0], "floor": 0.0,
+}  # fmt: skip
+#: The form vanishes all along the orbit: it has more zeros than any count of sign changes, and the token rests.
+NO_FORM = {**_PLAIN, "S_C": [[0.0, 1.0], [-1.0, 0.0]], "x": [[1.0, 1.0]], "t": 1.0}
+#: M_cc = 0 on the slowest channel, of a token that dies along the other one: the constant is infinite, and nothing is said of it.
+NO_CONSTANT = {**_PLAIN, "S_C": [[0.0, 0.0], [0.0, -1.0]], "x": [[1e-9, 1.0]], "t": 1.0}
+#: A channel whose share falls sixty times as fast as the slowest: e^-1500 of it is left when that one is measured.
+UNEQUAL_RATES = {
+    **_PLAIN, "S_B": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], "S_C": [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    "S_dt_in": [[0.0, 0.0, 0.0]], "S_dt_out": [[0.0], [0.0], [0.0]], "beta_B": [0.0] * 3, "beta_C": [0.0] * 3,
+    "a": [[1.0] * 3] * 3, "b": [0.0, 0.02, 2.0], "x": [[1.0, 2e-4, -1e-4]],
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Kept:
     """A system, the check that it broke, and why.
@@ -96,6 +113,9 @@ KEPT = (
     Kept("fast-order", FLOATS, OVERTAKEN, "a token that stays bounded led at 1e30 and was taken for the leader"),
     Kept("linear-recursion", FLOATS, LONG_STEPS, "differences of running sums lost their digits"),
     Kept("affine-phase-line", FLOATS, ON_A_ROOT, "the allowance for rounding did not know the size of p"),
+    Kept("orbit-sum", FLOATS, NO_FORM, "a form that is zero everywhere has no finite number of zeros"),
+    Kept("slowest-channel", FLOATS, NO_CONSTANT, "the constant was asked for where M_cc = 0"),
+    Kept("sphere-sinks", FLOATS, UNEQUAL_RATES, "a rate was lost where its channel left float64"),
     Kept("attention-decay", FLOATS, FAINT_ATTENTION, "the attention was compared where float32 cannot hold it"),
 )
 
@@ -107,6 +127,34 @@ def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
         judged = judge_data(theorem, batch_of(theorem, kept.data), backend)
         assert judged.satisfied[0]
         assert judged.margins[0] >= 0, f"{backend}: {kept.why}"
+
+
+def test_a_zero_token_has_no_slowest_channel() -> None:
+    """M_cc > 0 and |x| = 0 for all times: without a channel that it uses the assumption does not hold."""
+    theorem = get("slowest-channel")
+    system = {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, 1.0]], "x": [[0.0, 0.0]], "t": 1.0}
+    assert not judge_data(theorem, batch_of(theorem, system)).satisfied[0]
+
+
+def test_mu_positive_does_not_keep_a_token_behind_a_norm_from_falling() -> None:
+    """mu = 1, but what the first token left in the slow state pulls the second one down: prenorm-axis asks for the sign of every mu_n."""
+    theorem = get("prenorm-axis")
+    system = {
+        "mu": [-2.0, 3.0],
+        "a": [0.1, 9.0],
+        "s": 0.0,
+        "b": 0.0,
+        "floor": 0.0,
+        "x0": [1.0] * 8,
+        "radius": 2.0,
+        "t": 0.01,
+    }
+    data = batch_of(theorem, system)
+    judged = judge_data(theorem, data)
+    assert judged.satisfied[0]
+    assert judged.margins[0] >= 0  # the theorem as it is stated
+    moved = np.abs(observe(theorem, data)["x_t"][0, 0]) - np.abs(data["x0"][0])
+    assert moved[0] > 0 > moved[-1]
 
 
 @pytest.mark.parametrize("integrator", ["numpy", "numba"])
