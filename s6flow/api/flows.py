@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike
 
 from s6flow.api.pictures import axes, stacked_bars
@@ -25,10 +24,12 @@ from s6flow.numeric.flow.fates import Fates
 from s6flow.numeric.flow.parameters import finite_array
 from s6flow.numeric.flow.sampling import LOG_HORIZON, sampled
 from s6flow.symbolic.ends import COLOURS, ENDS, WORDS, End, word
-from s6flow.symbolic.equation import Equation
 
 if TYPE_CHECKING:
+    import sympy as sp
     from matplotlib.axes import Axes
+
+    from s6flow.symbolic.equation import Equation
 
 __all__ = ["Certificate", "Ends", "certify", "classify", "integrate"]
 
@@ -89,7 +90,8 @@ def integrate(
     'blow-up at T = 0.125, first by token 1'
     """
     flow = _parameters(params, parameters, mu, a, s, b, floor)
-    limit = _limit(flow) if x_limit is None else x_limit
+    known = flow.x_limit if isinstance(flow, EquationFlow) else float(f"{np.exp(coordinates_of(flow).log_limit):.12g}")
+    limit = known if x_limit is None else x_limit
     options: dict[str, Any] = {"x_limit": x_limit, "backend": backend, "max_steps": max_steps}
     if times is None and log_times is None:
         run, error = sampled(x0, flow, _end(horizon, log_horizon), points, rtol, **options)
@@ -102,28 +104,17 @@ def integrate(
     )
 
 
-def _limit(flow: Parameters | EquationFlow) -> float:
-    """|x| that counts as infinite where none is given."""
-    if isinstance(flow, EquationFlow):
-        return flow.x_limit
-    return float(f"{np.exp(coordinates_of(flow).log_limit):.12g}")
-
-
 def _parameters(
     params: Any, parameters: Mapping[Any, ArrayLike] | None, mu: Any, a: Any, s: Any, b: Any, floor: Any
 ) -> Parameters | EquationFlow:
     if (params is None) == (mu is None):
         given = "neither" if params is None else "both"
         raise FormatError("a flow is given by params or by mu", given, "integrate", "Write mu=[-1, 1.5], a=[0.2, 4].")
-    if isinstance(params, Equation | sp.Basic):
+    if params is not None and not isinstance(params, Parameters | EquationFlow):
         return flow_of(params, parameters)
     if parameters is not None:
         raise FormatError("parameters are of an equation of your own", type(params).__name__, "parameters")
     if params is not None:
-        if not isinstance(params, Parameters | EquationFlow):
-            raise FormatError(
-                "a flow is given by its parameters or by a SymPy expression", type(params).__name__, "params"
-            )
         return params
     weights = np.atleast_1d(finite_array(mu, "mu"))
     rates = finite_array(a, "a")
