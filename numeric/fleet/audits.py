@@ -100,9 +100,7 @@ def _scenario(sign: str, word: str) -> str:
     return f"{sign}_{word.replace(' ', '_').replace('-', '_')}"
 
 
-def audit_batch(
-    sources: list[Source], options: AuditOptions, version: str
-) -> tuple[dict[str, bytes], list[str]]:
+def audit_batch(sources: list[Source], options: AuditOptions, version: str) -> tuple[dict[str, bytes], list[str]]:
     """Audit a batch: table -> its rows as a Parquet file, and the statuses. Called on a worker; no checkpoint makes it raise.
 
     Raises: FormatError: this worker runs another version of s6flow.

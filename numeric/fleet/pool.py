@@ -101,9 +101,7 @@ class Pool:
         minutes: after which no more is waited for; what is out then is given up. None: as long as it takes.
     """
 
-    def __init__(
-        self, connect: Callable[[], Any], patience: float = PATIENCE, minutes: float | None = None
-    ) -> None:
+    def __init__(self, connect: Callable[[], Any], patience: float = PATIENCE, minutes: float | None = None) -> None:
         self._connect, self.patience = connect, patience
         self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
         self._client = self._reached()
@@ -198,9 +196,9 @@ class Pool:
         """Keys of what has ended in whatever way; none where nothing has for a while."""
         from distributed import wait
 
-        with suppress(TimeoutError, asyncio.TimeoutError, asyncio.CancelledError, Exception):
-            with self._client.as_current():  # else wait finds no client, and what waits here turns in a circle
-                wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
+        # without its client wait finds none, and what waits here turns in a circle
+        with suppress(asyncio.CancelledError, Exception), self._client.as_current():
+            wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
         return [key for key, (future, _) in out.items() if future.status != "pending"]
 
     def _told(self, future: Any) -> Any:
