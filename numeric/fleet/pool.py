@@ -196,7 +196,7 @@ class Pool:
         """Keys of what has ended in whatever way; none where nothing has for a while."""
         from distributed import wait
 
-        # without a current client `wait` finds none, and what waits here turns in a circle
+        # without its client wait finds none, and what waits here turns in a circle
         with suppress(asyncio.CancelledError, Exception), self._client.as_current():
             wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
         return [key for key, (future, _) in out.items() if future.status != "pending"]

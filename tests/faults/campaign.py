@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import platform
 import random
@@ -21,7 +22,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,50 +155,106 @@ def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
         return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False, fault)
 
 
-def campaign(each: int, commands: Sequence[str], seed: int = 0) -> dict[str, Any]:
-    """Signals at moments drawn over the length of an undisturbed run, `each` of every kind; every disturbance once."""
-    draw, rows, findings = random.Random(seed), {}, list[dict[str, Any]]()
+def jobs(each: int, commands: Sequence[str], seed: int) -> list[tuple[str, str, float | None]]:
+    """What is run: a command, a fault and the share of an undisturbed run at which a signal comes; the seed decides."""
+    draw, found = random.Random(seed), list[tuple[str, str, float | None]]()
     for name in commands:
-        start = time.monotonic()
-        ended(name, signal.SIGTERM, 600.0)
-        length = time.monotonic() - start
-        for number in SIGNALS:
-            found: Counter[str] = Counter()
-            for _ in range(each):
-                moment = draw.uniform(0.02, 1.05) * length
-                how, wrong = ended(name, number, moment)
-                found[how] += 1
-                findings += [{"command": name, "fault": number.name, "moment": moment, "wrong": what} for what in wrong]
-            rows[f"{name}, {number.name}"] = dict(sorted(found.items()))
-        for fault in DISTURBANCES:
-            how, wrong = disturbed(name, fault)
-            rows[f"{name}, {fault}"] = {how: 1}
-            findings += [{"command": name, "fault": fault, "wrong": what} for what in wrong]
+        found += [(name, number.name, draw.uniform(0.02, 1.05)) for number in SIGNALS for _ in range(each)]
+        found += [(name, fault, None) for fault in DISTURBANCES]
+    return found
+
+
+def _one(job: tuple[str, str, float | None], length: float) -> dict[str, Any]:
+    name, fault, share = job
+    how, wrong = disturbed(name, fault) if share is None else ended(name, signal.Signals[fault], share * length)
+    return {"command": name, "fault": fault, "moment": share, "how": how, "wrong": wrong}
+
+
+def campaign(options: argparse.Namespace) -> dict[str, Any]:
+    """Signals at moments drawn over the length of an undisturbed run, `each` of every kind; every disturbance once.
+
+    Many run at a time, so the length is that of a run among as many others. With a folder every row is kept in it.
+    """
+    last = time.monotonic() + 60 * options.minutes
+    todo = jobs(options.each, options.commands, options.seed)
+    kept = None if options.folder is None else options.folder / f"{options.each}-{options.seed}.jsonl"
+    rows: dict[int, dict[str, Any]] = {}
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            for line in kept.read_text().splitlines():
+                with suppress(ValueError, KeyError):  # the last line of a run that was killed
+                    row = json.loads(line)
+                    if todo[row["number"]] == (row["command"], row["fault"], row["moment"]):
+                        rows[row["number"]] = row
+    left = [number for number in range(len(todo)) if number not in rows]
+    random.Random(0).shuffle(left)  # a campaign that is ended has seen all kinds
+    with ThreadPoolExecutor(options.processes) as threads:
+        length = dict(
+            zip(options.commands, threads.map(partial(_length, options.processes), options.commands), strict=True)
+        )
+
+        def run(number: int) -> tuple[int, dict[str, Any] | None]:
+            return number, None if time.monotonic() >= last else _one(todo[number], length[todo[number][0]])
+
+        for number, row in threads.map(run, left):
+            if row is None:
+                continue
+            rows[number] = {"number": number, **row}
+            if kept is not None:
+                with kept.open("a") as lines:
+                    lines.write(json.dumps(rows[number]) + "\n")
+    return report(options, [rows[number] for number in sorted(rows)], len(todo))
+
+
+def _length(processes: int, name: str) -> float:
+    """Seconds of an undisturbed run: the second of two, whose caches are there, beside as many others as there will be."""
+    ended(name, signal.SIGTERM, 600.0)
+    start = time.monotonic()
+    with ThreadPoolExecutor(max(1, processes // len(COMMANDS))) as threads:
+        list(threads.map(lambda _: ended(name, signal.SIGTERM, 600.0), range(max(1, processes // len(COMMANDS)))))
+    return time.monotonic() - start
+
+
+def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
+    """The document of a campaign."""
+    outcomes: dict[str, Counter[str]] = {}
+    for row in rows:
+        outcomes.setdefault(f"{row['command']}, {row['fault']}", Counter())[row["how"]] += 1
     return {
         "schema": "s6flow-faults/1",
-        "command": f"python tests/faults/campaign.py --each {each} --seed {seed}",
+        "command": f"python tests/faults/campaign.py --each {options.each} --seed {options.seed}",
         "date": date.today().isoformat(),
         "versions": {"python": platform.python_version(), "system": platform.system()},
-        "runs": sum(sum(found.values()) for found in rows.values()),
-        "outcomes": rows,
-        "findings": findings,
+        "processes": options.processes,
+        "runs": len(rows),
+        "left": wanted - len(rows),
+        "outcomes": {name: dict(sorted(found.items())) for name, found in outcomes.items()},
+        "findings": [
+            {key: row[key] for key in ("command", "fault", "moment")} | {"wrong": what}
+            for row in rows
+            for what in row["wrong"]
+        ],
     }
 
 
 def main() -> int:
-    """Run a campaign; 0 if nothing was found."""
+    """Run a campaign; 0 if nothing was found, 1 if something was, 3 if runs are left."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--each", type=int, default=2, help="runs of every command with every signal")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
+    parser.add_argument("--processes", type=int, default=1, help="runs at a time")
+    parser.add_argument("--folder", type=Path, help="of finished runs: the same command goes on")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    report = campaign(options.each, options.commands, options.seed)
-    text = json.dumps(report, indent=1) + "\n"
+    found = campaign(options)
+    text = json.dumps(found, indent=1) + "\n"
     print(text)
     if options.json:
         options.json.write_text(text)
-    return 1 if report["findings"] else 0
+    return 1 if found["findings"] else 3 if found["left"] else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import math
 import os
 import platform
 import resource
@@ -21,7 +22,9 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +49,8 @@ _DEEDS = (
     "socket.connect",
     "marshal.loads",
 )
+#: Inputs of a piece: what its worker's start and warming take is little beside them.
+PIECE = 2_000
 #: Inputs that are run before anything is counted, so that generated code and libraries are there.
 _WARM = 40
 
@@ -149,6 +154,13 @@ class Tally:
         self.peak = 0
         self.cpu = 0.0
 
+    def hear(self, row: dict[str, Any]) -> None:
+        """A line of a worker: an input, or what the worker took."""
+        if "peak_kb" in row:
+            self.peak, self.cpu = max(self.peak, row["peak_kb"]), self.cpu + row["cpu"]
+        else:
+            self.add(row)
+
     def add(self, row: dict[str, Any]) -> None:
         self.counts.setdefault(row["kind"], Counter())[row["outcome"]] += 1
         self.slowest = max(self.slowest, row["seconds"])
@@ -175,55 +187,64 @@ class Tally:
 
 
 def run(options: argparse.Namespace) -> Tally:
-    """All inputs, by workers that are started anew where one dies."""
-    tally, end = Tally(), options.first + options.count
-    share = -(-options.count // options.processes)
-    waiting = [range(first, min(first + share, end)) for first in range(options.first, end, share)]
-    running = []
-    for numbers in waiting:
-        running.append((numbers, _started(numbers, options)))
-    for numbers, process in running:
-        _heard(numbers, process, tally, options)
+    """All inputs, in pieces that as many workers as asked for take by turns; one that dies is begun anew behind its input.
+
+    With --folder every finished piece is a file there, and is not done again.
+    """
+    end = options.first + options.count
+    pieces = [range(first, min(first + PIECE, end)) for first in range(options.first, end, PIECE)]
+    last = time.monotonic() + 60 * options.minutes
+    tally = Tally()
+    with ThreadPoolExecutor(options.processes) as threads:  # each waits for a process
+        for rows in threads.map(lambda numbers: _piece(numbers, options, last), pieces):
+            for row in rows:
+                tally.hear(row)
     return tally
 
 
+def _piece(numbers: range, options: argparse.Namespace, last: float) -> list[dict[str, Any]]:
+    """Rows of a piece: those of the folder, or of a worker; none if the time is up."""
+    kept = None if options.folder is None else options.folder / f"{numbers.start}-{numbers.stop}-{options.longest}.json"
+    with suppress(OSError, ValueError):
+        if kept is not None:
+            return list(json.loads(kept.read_text()))
+    if time.monotonic() >= last:
+        return []
+    rows = list(_heard(numbers, options))
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        temporary = kept.with_suffix(".new")
+        temporary.write_text(json.dumps(rows))
+        temporary.replace(kept)
+    return rows
+
+
 def _started(numbers: range, options: argparse.Namespace) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        __file__,
-        "--work",
-        "--first",
-        str(numbers.start),
-        "--count",
-        str(len(numbers)),
-        "--longest",
-        str(options.longest),
-    ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    words = ("--work", "--first", numbers.start, "--count", len(numbers), "--longest", options.longest)
+    return subprocess.Popen([sys.executable, __file__, *map(str, words)], stdout=subprocess.PIPE, text=True)
 
 
-def _heard(numbers: range, process: subprocess.Popen[str], tally: Tally, options: argparse.Namespace) -> None:
+def _heard(numbers: range, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The rows of a worker; of one that died the input it died of, and then those of its successor."""
     while True:
         current, whole = numbers.start - 1, False
+        process = _started(numbers, options)
         assert process.stdout is not None, "its output is a pipe"
         for line in process.stdout:
             row = json.loads(line)
             if "begins" in row:
                 current = row["begins"]
-            elif "peak_kb" in row:
-                tally.peak, tally.cpu, whole = max(tally.peak, row["peak_kb"]), tally.cpu + row["cpu"], True
-            else:
-                tally.add(row)
+                continue
+            whole = whole or "peak_kb" in row
+            yield row
         status = process.wait()
         if whole:
             return
         kind = "start" if current < numbers.start else "process"
-        tally.add({"number": current, "kind": kind, "outcome": "!died", "detail": f"status {status}", "seconds": 0.0})
+        yield {"number": current, "kind": kind, "outcome": "!died", "detail": f"status {status}", "seconds": 0.0}
         numbers = range(current + 1, numbers.stop)
         if kind == "start" or not len(numbers):
             return
-        process = _started(numbers, options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -233,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--longest", type=int, default=1_000, help="tokens of the longest flows")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="of finished pieces: the same command goes on")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="no piece is begun after these")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", action="store_true", help="be a worker")
     options = parser.parse_args(arguments)
@@ -248,6 +271,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from s6flow.files import write_atomic
 
         write_atomic(options.json, text)
+    if report["inputs"] < options.count:
+        print(f"{options.count - report['inputs']} inputs are left; the same command goes on", file=sys.stderr)
+        return 3
     return 1 if tally.findings else 0
 
 
