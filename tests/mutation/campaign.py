@@ -219,7 +219,8 @@ class Campaign:
             names = names | {name for _, _, bound in places for name in bound}
         every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
         direct = self.covering.get((mutant.module, mutant.lines[0]), set())
-        return [near | direct, every - near]
+        table = {name for name in self.seconds if LAST in name and f"[{mutant.module}]" in name}
+        return [near | direct, every - near, table - near - every]
 
     def order(self, groups: list[set[str]]) -> list[str]:
         """Those cheap ones that killed last, then the cheapest, within the budget; the table of decisions at the end."""

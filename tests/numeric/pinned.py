@@ -32,9 +32,9 @@ def summary(value: Any) -> Any:
         return {str(key): summary(part) for key, part in value.items()}
     if isinstance(value, str | None | bool):
         return value
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "US":
+    if isinstance(value, list | tuple) and not all(isinstance(part, int | float) for part in value):
         return [summary(part) for part in value]
+    array = np.asarray(value)
     numbers = array.astype(np.float64).ravel()
     finite = np.isfinite(numbers)
     size = np.abs(numbers[finite & (numbers != 0)])

@@ -210,7 +210,7 @@ def test_the_norm_and_the_clock_are_their_formulas() -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_coordinates_give_back_what_they_took(kind: str) -> None:
-    x0, _ = KINDS[kind]()
+    x0, _params = KINDS[kind]()
     coordinates = COORDINATES[kind]
     scaled = np.concatenate([x0, 1e-8 * x0, 1e5 * x0])
     state, extra = coordinates.encode(scaled)
