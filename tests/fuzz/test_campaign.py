@@ -1,4 +1,4 @@
-"""A campaign of 2,000 hostile inputs, and that its judge finds what is planted."""
+"""A campaign of 500 hostile inputs, of 2,000 in the nightly run, and that its judge finds what is planted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from representatives import sweep
 
 HERE = Path(__file__).resolve().parent
-COUNT = 2_000
 
 PLANTED = """
 import os, pickle, sys, warnings
@@ -47,19 +47,20 @@ class TestCampaign:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
-    def test_nothing_is_found(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("count", sweep((500, 2_000), kept=[500]))
+    def test_nothing_is_found(self, count: int, tmp_path: Path) -> None:
         pytest.importorskip("numba")
         pytest.importorskip("flint")
         report = tmp_path / "report.json"
-        words = [sys.executable, str(HERE / "campaign.py"), "--count", str(COUNT), "--json", str(report)]
+        words = [sys.executable, str(HERE / "campaign.py"), "--count", str(count), "--json", str(report)]
         subprocess.run(words, capture_output=True, check=False, env=dict(os.environ))
         found = json.loads(report.read_text())
         assert found["findings"] == []
-        assert found["inputs"] == COUNT
+        assert found["inputs"] == count
         assert found["slowest_seconds"] < found["limits"]["seconds"]
         outcomes = found["outcomes"]["checkpoint"]
-        assert min(outcomes[how] for how in ("layers", "withheld", "refused")) > COUNT / 100, "all ways to end are met"
-        assert min(found["outcomes"]["flow"].values()) > COUNT / 200
+        assert min(outcomes[how] for how in ("layers", "withheld", "refused")) > count / 100, "all ways to end are met"
+        assert min(found["outcomes"]["flow"].values()) > count / 200
 
 
 def test_the_committed_report_found_nothing() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+from representatives import sweep
 
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, engines, judge_data
 from s6flow.numeric.checks.check import LEAST_JUDGED, batch_of
 from s6flow.numeric.checks.data.adjust import ADJUST
+from s6flow.numeric.checks.judge import observe
+from s6flow.numeric.flow import fastest_on_cpu
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.assumptions import ASSUMPTIONS
@@ -21,7 +26,16 @@ from s6flow.symbolic.theorem import Theorem
 
 DROPS = [(key, index) for key, theorem in REGISTRY.items() for index in range(len(theorem.counterexamples))]
 SHARP = [key for key, theorem in REGISTRY.items() if theorem.sharpness is not None]
+#: The first counterexample of every kind of measurement: from there a check goes one way for all theorems.
+ONE_OF_EACH = list({REGISTRY[key].measurement: (key, index) for key, index in reversed(DROPS)}.values())
 WITNESSED = [key for key, theorem in REGISTRY.items() if theorem.witness is not None]
+
+
+def without(theorem: Theorem, index: int) -> Theorem:
+    """The theorem without the assumption that its counterexample `index` breaks; its data are the witness."""
+    example = theorem.counterexamples[index]
+    kept = tuple(name for name in theorem.assumptions if name != example.drops)
+    return dataclasses.replace(theorem, assumptions=kept, counterexamples=(), unbroken={}, witness=example.data)
 
 
 def uncovered(theorem: Theorem) -> set[str]:
@@ -59,25 +73,35 @@ def test_dropping_an_assumption_lets_its_counterexample_through(key: str, index:
     theorem = REGISTRY[key]
     example = theorem.counterexamples[index]
     data = batch_of(theorem, example.data)
-    observed = MEASUREMENTS[theorem.measurement](theorem, data)
+    observed = MEASUREMENTS[theorem.measurement](theorem, data, fastest_on_cpu())
     assert not judge_data(theorem, data, observed=observed).satisfied[0], "the data must break the assumption"
-    kept = tuple(name for name in theorem.assumptions if name != example.drops)
-    weaker = dataclasses.replace(theorem, assumptions=kept, counterexamples=(), unbroken={}, witness=example.data)
+    weaker = without(theorem, index)
     for backend in ("numpy", "torch", "flint"):
         if backend == "flint" and theorem.measurement != "pointwise":
             continue
         judged = judge_data(weaker, data, backend, observed=observed)
         assert judged.satisfied[0], "the data must break no other assumption"
         assert judged.margins[0] < 0, f"the conclusion must fail on it, on {backend}"
-    report = check(weaker, examples=1, real_weights=False)
+
+
+@pytest.mark.parametrize(("key", "index"), sweep(DROPS, ONE_OF_EACH, ids=lambda case: f"{case[0]}-{case[1]}"))
+def test_a_check_without_the_assumption_is_violated(key: str, index: int) -> None:
+    report = check(without(REGISTRY[key], index), examples=1, real_weights=False)
     assert report.verdict is Verdict.VIOLATED
     assert not report.verdict.passes
+
+
+@functools.cache
+def of_witness(key: str) -> dict[str, Any]:
+    """What is observed of a theorem's witness."""
+    theorem = REGISTRY[key]
+    return dict(observe(theorem, batch_of(theorem, theorem.witness), integrator=fastest_on_cpu()))
 
 
 @pytest.mark.parametrize("key", WITNESSED)
 def test_witness_meets_the_theorem(key: str) -> None:
     theorem = REGISTRY[key]
-    judged = judge_data(theorem, batch_of(theorem, theorem.witness))
+    judged = judge_data(theorem, batch_of(theorem, theorem.witness), observed=of_witness(key))
     assert judged.satisfied[0]
     assert judged.margins[0] >= 0
 
@@ -86,9 +110,9 @@ def test_witness_meets_the_theorem(key: str) -> None:
 def test_one_per_cent_tighter_fails_on_the_witness(key: str) -> None:
     theorem = REGISTRY[key]
     assert abs(theorem.sharpness.tightened - 1) == sp.Rational(1, 100)
-    data = batch_of(theorem, theorem.witness)
-    assert judge_data(theorem, data).margins[0] >= 0
-    assert judge_data(theorem, data, factor=theorem.sharpness.tightened).margins[0] < 0
+    data, observed = batch_of(theorem, theorem.witness), of_witness(key)
+    assert judge_data(theorem, data, observed=observed).margins[0] >= 0
+    assert judge_data(theorem, data, factor=theorem.sharpness.tightened, observed=observed).margins[0] < 0
 
 
 def test_a_vacuous_domain_is_vacuous_and_fails() -> None:
@@ -142,6 +166,12 @@ def healthy() -> bool:
     )
 
 
+@pytest.fixture(scope="module")
+def checked() -> None:
+    assert healthy()
+
+
+@pytest.mark.usefixtures("checked")
 @pytest.mark.parametrize("name", ECHOES)
 def test_a_backend_that_returns_its_input_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def echo(program, target, values):  # type: ignore[no-untyped-def]
@@ -150,7 +180,6 @@ def test_a_backend_that_returns_its_input_fails(name: str, monkeypatch: pytest.M
         count = max(np.shape(value)[0] for value in values.values() if np.ndim(value))
         return np.broadcast_to(np.asarray(values[name], dtype=float).T, (*np.shape(values[name])[1:][::-1], count)).T
 
-    assert healthy()
     monkeypatch.setattr(sys.modules[judge_data.__module__], "evaluate", echo)
     assert not healthy()
 
