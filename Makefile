@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+# a file's tests run in one process, where they share what is dear; each process would compile the integrator for itself
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # the core of each folder, for `make quick`
 CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_health \
@@ -31,12 +32,14 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m s6flow.demo
 
 test: $(VENV)/.test lint
+	$(BIN)/python tests/plugins/compiled.py
 	$(PYTEST)
 
 quick: $(VENV)/.test lint
 	$(PYTEST) $(foreach part,$(CORE),$(firstword $(wildcard tests/$(part).py tests/$(part))))
 
 nightly: $(VENV)/.test
+	$(BIN)/python tests/plugins/compiled.py
 	$(PYTEST) -m slow
 	S6FLOW_ANNOTATIONS=1 $(PYTEST)
 	$(BIN)/python tests/fuzz/campaign.py --count 100000 --longest 100000 --processes 2 --json tests/fuzz/report.json

@@ -170,7 +170,7 @@ def test_agreement() -> None:
 
 
 def test_starts_depend_on_the_seed_and_the_name_alone() -> None:
-    layer = random_layer()
+    layer = random_layer(4)
     columns = audit_layer(layer, shuffles=2).columns
     wrong = {
         f"scenario_{n}": relabel(columns[f"scenario_{n}"], {"slow": "fast"}) for n in ("positive", "negative", "mixed")

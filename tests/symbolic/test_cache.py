@@ -9,9 +9,11 @@ import pickle
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from representatives import sweep
 
 from s6flow.symbolic.codegen import cache
 from s6flow.symbolic.codegen.cache import why_not
@@ -123,24 +125,33 @@ def test_bytecode_beside_the_text_is_never_believed(tmp_path: Path) -> None:
     assert run(LOAD, folder)[0][1] == "42"
 
 
+#: What may befall a file.
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "its head": lambda whole: whole[:40],
+    "its half": lambda whole: whole[: len(whole) // 2],
+    "all but the end": lambda whole: whole[:-1],
+    "one byte": lambda whole: whole[:50] + bytes([whole[50] ^ 1]) + whole[51:],
+}
+
+
 class TestNumba:
     @pytest.fixture(autouse=True)
     def _numba(self) -> None:
         pytest.importorskip("numba")
 
-    def test_compiled_code_is_kept_and_damage_is_compiled_again(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("damage", sweep(DAMAGE, kept=["one byte"]))
+    def test_compiled_code_is_kept_and_damage_is_compiled_again(self, damage: str, tmp_path: Path) -> None:
         folder = tmp_path / "cache"
         assert run(NUMBA, folder)[0][1:] == ["42", "0"]
         assert run(NUMBA, folder)[0][1:] == ["42", "1"]
         for pattern in ("*.nbi", "*.nbc"):
             (file,) = folder.glob(pattern)
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
-            whole = file.read_bytes()
-            for content in (b"", whole[:40], whole[: len(whole) // 2], whole[:-1], whole[:50] + b"\0" + whole[51:]):
-                file.write_bytes(content)
-                (_, answer, hits), lines = run(NUMBA, folder)
-                assert (answer, hits, lines) == ("42", "0", []), pattern
-            assert run(NUMBA, folder)[0][1:] == ["42", "1"]
+            file.write_bytes(DAMAGE[damage](file.read_bytes()))
+            (_, answer, hits), lines = run(NUMBA, folder)
+            assert (answer, hits, lines) == ("42", "0", []), pattern
+        assert run(NUMBA, folder)[0][1:] == ["42", "1"]
 
     def test_planted_pickles_are_not_read(self, tmp_path: Path) -> None:
         folder, marker, other = tmp_path / "cache", tmp_path / "owned", tmp_path / "other"

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from s6flow.errors import CodegenError, FormatError
+from s6flow.numeric.flow import Status
+from s6flow.numeric.flow.backends.triton.doubt import doubted
 from s6flow.numeric.flow.backends.triton.kernels import fixed_text, flow_text
+from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.charts import asinh_axis_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Input, Program, make
 from s6flow.symbolic.codegen.triton.cell import print_cell
@@ -26,16 +29,26 @@ from s6flow.symbolic.codegen.triton.special import (
 )
 
 SCRIPT = Path(__file__).with_name("triton_interpreted.py")
+INTERPRETER = {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+
+
+def measured(*arguments: str) -> dict[str, float]:
+    """What `triton_interpreted.py` measured: differences from the CPU reference, by name."""
+    pytest.importorskip("triton")
+    command, environment = [sys.executable, str(SCRIPT), *arguments], {**os.environ, **INTERPRETER}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
 def interpreted() -> dict[str, float]:
-    """What `triton_interpreted.py` measured: differences from the CPU reference, by name."""
-    pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
-    run = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, env=environment, check=False)
-    assert run.returncode == 0, run.stderr[-2000:]
-    return json.loads(run.stdout.splitlines()[-1])
+    return measured()
+
+
+@pytest.fixture(scope="module")
+def interpreted_for_long() -> dict[str, float]:
+    return measured("long")
 
 
 @pytest.mark.parametrize("name", ["growth_rate", "scaled_growth_rate", "axis_velocity", "layer_velocity"])
@@ -84,16 +97,39 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
     assert interpreted["log time from x"] <= 1e-6
 
 
-def test_growth_in_log_time_is_reported(interpreted: dict[str, float]) -> None:
-    assert interpreted["log time growth"] == 0
+@pytest.mark.slow
+def test_growth_in_log_time_is_reported(interpreted_for_long: dict[str, float]) -> None:
+    assert interpreted_for_long["log time growth"] == 0
 
 
-def test_a_float32_system_that_a_rounding_moves_runs_again_in_float64(interpreted: dict[str, float]) -> None:
-    assert interpreted["single"] > 1e-5
-    assert interpreted["completed"] < 1e-6
-    assert (interpreted["in doubt"], interpreted["in doubt, cpu"]) == (1, 0)
-    assert interpreted["left alone"] == 0
-    assert interpreted["sure"] < 1e-6
+@pytest.mark.slow
+def test_a_float32_system_that_a_rounding_moves_runs_again_in_float64(interpreted_for_long: dict[str, float]) -> None:
+    assert interpreted_for_long["single"] > 1e-5
+    assert interpreted_for_long["completed"] < 1e-6
+    assert (interpreted_for_long["in doubt"], interpreted_for_long["in doubt, cpu"]) == (1, 0)
+    assert interpreted_for_long["left alone"] == 0
+    assert interpreted_for_long["sure"] < 1e-6
+
+
+@pytest.mark.parametrize("apart", ["nothing", "a rounding", "ln|x|", "fate", "reached", "ln T"])
+def test_runs_that_disagree_are_in_doubt(apart: str) -> None:
+    """Planted: the second of two systems, between two runs at a tolerance of 1e-5."""
+    one, other = Run.empty(2, 1, 3), Run.empty(2, 1, 3)
+    for run in (one, other):
+        run.status[:], run.reached[:], run.states[:] = Status.BLOW_UP, True, 2.0
+        run.end_log_time[:], run.log_remaining[:] = 1.0, -5.0
+    match apart:
+        case "a rounding":
+            other.states[1, 0, 2] += 1e-4
+        case "ln|x|":
+            other.states[1, 0, 2] += 1e-3
+        case "fate":
+            other.status[1] = Status.UNDERFLOW
+        case "reached":
+            other.reached[1] = False
+        case "ln T":
+            other.end_log_time[1] += 1e-3
+    assert doubted(one, other, 1e-5).tolist() == [False, apart not in ("nothing", "a rounding")]
 
 
 def test_no_systems_give_no_results(interpreted: dict[str, float]) -> None:

@@ -1,8 +1,12 @@
-"""Runs generated kernels under TRITON_INTERPRET=1 and prints their differences from NumPy as one line of JSON."""
+"""Runs generated kernels under TRITON_INTERPRET=1 and prints their differences from NumPy as one line of JSON.
+
+With `long` as an argument it goes on to runs of hundreds of steps.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import torch
@@ -169,6 +173,12 @@ moving = x0 != 0
 wanted = np.where(moving, cpu.log_abs[:, 1].filled(0.0) - np.log(np.where(moving, np.abs(x0), 1.0)), 0.0)
 run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log")
 found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max())
+nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
+found["no systems"] = nothing.size
+if "long" not in sys.argv:
+    print(json.dumps({k: float(v) for k, v in found.items()}))
+    sys.exit()
+
 # the last token alone explodes, in a lane of its own
 alone = {"mu": [[1.0]], "a": [[50.0]], "s": [1.0], "b": [0.5], "floor": [0.0], "sigma": [[1e-3, 1e-3, 3.0]]}
 arrays = {k: torch.tensor(v, dtype=torch.float64) for k, v in alone.items()}
@@ -194,7 +204,4 @@ run = integrate(x0, doubtful, times=[2000.0], rtol=1e-7, backend=solve_single)
 found["single"], found["sure"] = np.abs(single[0] - exact.log_abs[:, 0]).max(axis=1)
 found["completed"] = np.abs(run.log_abs - exact.log_abs).max()
 found["left alone"] = float(np.abs(run.log_abs[1, 0] - single[0][1]).max())
-
-nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
-found["no systems"] = nothing.size
 print(json.dumps({k: float(v) for k, v in found.items()}))
