@@ -9,7 +9,6 @@ lower rates, their ratios to it fall, and none of them overtakes it any more.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
