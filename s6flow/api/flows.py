@@ -59,9 +59,8 @@ def integrate(
     Args:
         x0: tokens at depth-time 0 [1], any sign, shape (*batch, token); for a layer (*batch, token, channel).
         params: the flow, where it is not given by the letters below: also with biases, or a whole layer; or an equation of
-            your own, x_l' = an expression in x, t and parameters, or an `sf.Equation` with a scan along the tokens.
-        parameters: of an equation of your own: letter (a symbol or its name) -> numbers, shape (*batch), of a letter p[l]
-            (*batch, token).
+            your own: x_l' as an expression in x, t and parameters, or an `sf.Equation` with a scan along the tokens.
+        parameters: of an equation: letter -> numbers, shape (*batch), of a letter p[l] (*batch, token).
         mu: mu_n of either sign [1/(token^2 depth-time)], shape (*batch, state).
         a: decay rates a_n > 0, shape (*batch, state); one number serves all states.
         s, b, floor: slope [1/token], bias and floor of the step Delta(x) = softplus(s x + b) + floor, shape (*batch).
@@ -84,8 +83,7 @@ def integrate(
     (('coexistence', 'coexistence'), 'coexistence')
     >>> print(f"{flow.blow_up_time:.9f}")
     0.372228683
-    >>> import sympy as sp
-    >>> x, p = sp.symbols("x p")
+    >>> from sympy.abc import p, x
     >>> sf.integrate([2.0], x**p, parameters={p: 3}).ending()
     'blow-up at T = 0.125, first by token 1'
     """
