@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,9 @@ from s6flow.numeric.flow.coordinates import Arrays, Coordinates
 from s6flow.numeric.flow.parameters import finite_array
 from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.equation import Equation
+
+if TYPE_CHECKING:
+    from s6flow.symbolic.equation import Equation
 
 __all__ = ["KIND", "LARGEST_LOG_RATE", "NO_LIMIT", "EquationFlow", "flow_of"]
 
@@ -198,6 +200,8 @@ def flow_of(equation: Any, parameters: Mapping[Any, ArrayLike] | None) -> Equati
         parameters: letter (a symbol, or its name) -> numbers.
     Raises: as `Equation` and `EquationFlow`.
     """
+    from s6flow.symbolic.equation import Equation  # SymPy is loaded for a right-hand side of the user's own alone
+
     own = equation if isinstance(equation, Equation) else Equation(equation)
     return EquationFlow(own, {_name(key): value for key, value in (parameters or {}).items()})
 

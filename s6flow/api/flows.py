@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike
 
 from s6flow.api.pictures import axes, stacked_bars
@@ -25,10 +24,12 @@ from s6flow.numeric.flow.fates import Fates
 from s6flow.numeric.flow.parameters import finite_array
 from s6flow.numeric.flow.sampling import LOG_HORIZON, sampled
 from s6flow.symbolic.ends import COLOURS, ENDS, WORDS, End, word
-from s6flow.symbolic.equation import Equation
 
 if TYPE_CHECKING:
+    import sympy as sp
     from matplotlib.axes import Axes
+
+    from s6flow.symbolic.equation import Equation
 
 __all__ = ["Certificate", "Ends", "certify", "classify", "integrate"]
 
@@ -115,8 +116,13 @@ def _parameters(
     if (params is None) == (mu is None):
         given = "neither" if params is None else "both"
         raise FormatError("a flow is given by params or by mu", given, "integrate", "Write mu=[-1, 1.5], a=[0.2, 4].")
-    if isinstance(params, Equation | sp.Basic):
-        return flow_of(params, parameters)
+    if params is not None and not isinstance(params, Parameters | EquationFlow):
+        import sympy as sp  # for a right-hand side of the user's own alone
+
+        from s6flow.symbolic.equation import Equation
+
+        if isinstance(params, Equation | sp.Basic):
+            return flow_of(params, parameters)
     if parameters is not None:
         raise FormatError("parameters are of an equation of your own", type(params).__name__, "parameters")
     if params is not None:
