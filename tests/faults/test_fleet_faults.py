@@ -71,9 +71,9 @@ def test_a_network_that_is_cut_loses_and_doubles_nothing(tmp_path: Path) -> None
     from s6flow.numeric.fleet.pool import pool
 
     fast = {  # a cut is noticed within seconds, not minutes
-        "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "4s",
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "4s",
-        "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "6s",
+        "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s",
         "DASK_DISTRIBUTED__WORKER__HEARTBEAT": "500ms",
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
     }
@@ -90,14 +90,14 @@ def test_a_network_that_is_cut_loses_and_doubles_nothing(tmp_path: Path) -> None
         workers = stack.enter_context(pool(scheduler=address, patience=90))
         workers._client.wait_for_workers(2, timeout=90)
         found = []
-        tasks = (Task(f"t{i}", (i, str(tmp_path / "marks"))) for i in range(60))
+        tasks = (Task(f"t{i}", (i, str(tmp_path / "marks"))) for i in range(120))
         for count, one in enumerate(workers.results(_marked, tasks)):
             found.append(one)
             if count == 10:
                 _ip("link", "set", near, "down")
-            if count == 40:
+            if count == 80:
                 _ip("link", "set", near, "up")
-    assert sorted((int(task.name[1:]), value) for task, value in found) == [(i, 2 * i) for i in range(60)]
+    assert sorted((int(task.name[1:]), value) for task, value in found) == [(i, 2 * i) for i in range(120)]
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def test_a_run_killed_anywhere_and_often_resumes_to_the_same_bits(seed, tiny, tm
     for _ in range(6):
         with subprocess.Popen([*command, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # fmt: skip
             try:
-                process.wait(draw.uniform(0.3, 1.0) * length)
+                process.wait(draw.uniform(0.1, 0.6) * length)
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
