@@ -9,6 +9,7 @@ lower rates, their ratios to it fall, and none of them overtakes it any more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ NEVER = 1e30
 #: A token that takes part must have moved ln|x| by so much between two moments for its slope to be known: the run's own
 #: errors are a thousandth of it. Beside a token with s x < 0 a large follower moves by less than float64 can show.
 SEEN = 1e-6
+#: Attempts of a run, as `integrate` allows by default; a theorem may ask for fewer.
+MAX_STEPS = 5000
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -61,12 +64,8 @@ def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
     """Blow-up times of the system and of its first m tokens; on request the approach to the blow-up."""
     x0 = np.asarray(data["x0"])
     horizon = float(theorem.options.get("log_horizon", 300.0))
-    steps: dict[str, Any] = {"max_steps": int(theorem.options["max_steps"])} if "max_steps" in theorem.options else {}
-    params = flow_parameters(data)
-
-    def run(start: Array) -> FlowResult:
-        return integrate(start, params, log_horizon=horizon, backend=integrator, **steps)
-
+    steps = int(theorem.options.get("max_steps", MAX_STEPS))
+    run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator, max_steps=steps)
     whole = run(x0)
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -103,6 +104,37 @@ def test_a_killed_process_resumes_to_the_same_result(tiny, tmp_path):
     assert (places["killed"] / "log.jsonl").read_text() == (places["whole"] / "log.jsonl").read_text()
     weights = [load_file(place / "model.safetensors") for place in places.values()]
     assert all((weights[0][key] == weights[1][key]).all() for key in weights[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_killed_anywhere_and_often_resumes_to_the_same_bits(seed, tiny, tmp_path):
+    """SIGKILL at random moments: while Python starts, in a step, in a save, in the report; then to the end."""
+    text = tiny.read_text().replace("steps = 8", "steps = 120").replace("every = 2", "every = 10")
+    tiny.write_text(text.replace("save_every = 4", "save_every = 10").replace("eval_every = 4", "eval_every = 60"))
+    command = [sys.executable, "-m", "s6flow", "experiment", "lm", "--config", str(tiny), "--device", "cpu"]
+    command += ["--seeds", str(seed), "--conditions", "channel-positive", "--out"]
+    environment, draw = {**os.environ, "OMP_NUM_THREADS": "1"}, random.Random(seed)
+    places = {name: tmp_path / name / "runs" / f"channel-positive-s{seed}" for name in ("whole", "killed")}
+    start = time.monotonic()
+    subprocess.run([*command, str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
+    length, kills = time.monotonic() - start, 0
+    for _ in range(6):
+        with subprocess.Popen([*command, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # fmt: skip
+            try:
+                process.wait(draw.uniform(0.1, 0.6) * length)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+    assert kills > 0
+    subprocess.run([*command, str(tmp_path / "killed")], env=environment, check=True, capture_output=True)
+    found = {name: json.loads((place / "result.json").read_text()) for name, place in places.items()}
+    for key in ("metrics", "after", "valid_last_change", "status", "step"):
+        assert found["killed"][key] == found["whole"][key]
+    assert (places["killed"] / "log.jsonl").read_text() == (places["whole"] / "log.jsonl").read_text()
+    weights = [load_file(place / "model.safetensors") for place in places.values()]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(weights[0][key].tobytes() == weights[1][key].tobytes() for key in weights[1])
 
 
 def test_workers_go_to_every_gpu(tiny, tmp_path, monkeypatch):

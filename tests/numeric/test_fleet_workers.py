@@ -22,7 +22,7 @@ pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 from s6flow.cli import main
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.numeric.fleet import audits, sources
-from s6flow.numeric.fleet.pool import Failed, Lost, Task, pool
+from s6flow.numeric.fleet.pool import Failed, Lost, Task, gpus, pool
 from s6flow.numeric.fleet.store import Store, open_run, read_tables
 
 OPTIONS = audits.AuditOptions(shuffles=10)
@@ -90,6 +90,24 @@ def test_work_is_done_once_when_workers_end_and_few_batches_are_out(tmp_path: Pa
         assert "ValueError: of 1" in str(failure.as_error())
         scheduler = workers._client.scheduler.address
     assert scheduler.startswith("tls://")
+
+
+def _card(value: int) -> tuple[str, int]:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", ""), os.getpid()
+
+
+@pytest.mark.slow
+def test_work_for_a_gpu_goes_to_workers_that_announce_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")  # no card is touched: workers are told of two
+    with pool(2, tables=False) as workers:
+        found = [value for _, value in workers.results(_card, (Task(f"t{i}", (i,)) for i in range(12)), gpu=True)]
+        assert {card for card, _ in found} == {"5", "7"}
+        assert len(found) == 12
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus() == 0
+    with pool(1, tables=False) as workers:  # where none announces one, all take it
+        assert [value[0] for _, value in workers.results(_card, [Task("t", (1,))], gpu=True)] == [""]
+        assert workers._gpu_threads() == 0
 
 
 @contextmanager

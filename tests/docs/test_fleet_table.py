@@ -1,0 +1,55 @@
+"""The tables of docs/fleet.md are those of the committed measurement, and they say what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+_SPEC = importlib.util.spec_from_file_location("fleet_table", DOCS / "fleet_table.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+table = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(table)
+
+MADE = {
+    "device": "CPU: made",
+    "date": "2026-01-01",
+    "checkpoint": {"bytes": 70_000, "each": 10},
+    "rows": [
+        {"workers": w, "checkpoints": 10 * w, "seconds": 2.0, "per_second": 5.0 * w * e, "efficiency": e, "busy": e,
+         "command_bytes": {"first": 3e8, "quarter": 3e8, "last": 3.1e8}}
+        for w, e in ((1, 1.0), (16, 0.5))
+    ],
+}  # fmt: skip
+
+
+def test_the_page_shows_the_committed_measurement() -> None:
+    text = table.PAGE.read_text()
+    assert text.count(table.BEGIN) == text.count(table.END) == 1
+    assert table.page(text) == text, "run python docs/fleet_table.py --write"
+
+
+def test_the_plan_follows_the_efficiency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "RESULT", tmp_path / "fleet.json")
+    (tmp_path / "fleet.json").write_text(json.dumps(MADE))
+    text = table.page(f"x\n{table.BEGIN}\nold\n{table.END}\ny\n")
+    assert "old" not in text
+    assert "| 16 | 160 | 2.0 | 40.0 | 50 % | 50 % | 300 and 310 MB |" in text
+    half = 2 * 10**5 * 1.86
+    assert (
+        f"| 24 layers, width 768 (130 M) | {half / 3600:.3g} | {half / 64 / 3600:.2g} h | {half * 1e-5:.2g} |" in text
+    )
+    assert text.endswith(f"{table.END}\ny\n")
+
+
+@pytest.mark.skipif(not table.RESULT.exists(), reason="throughput is not measured yet")
+def test_sixteen_workers_are_efficient_and_the_command_stays_small() -> None:
+    rows = {row["workers"]: row for row in json.loads(table.RESULT.read_text())["rows"]}
+    assert set(rows) >= {1, 2, 4, 8, 16}
+    assert rows[16]["audited"] == rows[16]["checkpoints"] >= 10_000
+    assert rows[16]["efficiency"] >= 0.85
+    assert rows[16]["command_bytes"]["last"] - rows[16]["command_bytes"]["quarter"] < 20e6

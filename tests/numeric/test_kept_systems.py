@@ -1,0 +1,52 @@
+"""Systems that once seemed to violate a theorem, kept with what they turned out to be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s6flow.numeric.checks.check import batch_of
+from s6flow.numeric.checks.judge import judge_data
+from s6flow.proofs.registry import get
+
+
+def test_a_follower_that_moves_by_less_than_float64_shows_is_undecided() -> None:
+    """iterated-log: behind a token with s x < 0 token 8 at |x| = 49 moves ln|x| by e^-57 of what drives it."""
+    system = {
+        "mu": [0.11592217625246265, 0.19558604292743606, -0.09812808003112482],
+        "a": [1.1292769688670712] * 3,
+        "decay": 1.1292769688670712,
+        "s": 1.0207852543644653,
+        "b": 1.930560520709827,
+        "floor": 0.988975886561351,
+        "x0": [0.0, -0.7307130941170532, 0.1688269222679644, 0.7221481429486204, 2.844585027368625, 3.0, -0.05, 3.0],
+    }
+    theorem = get("iterated-log")
+    assert np.isnan(judge_data(theorem, batch_of(theorem, system)).margins).all()
+    # without that token the follower moves by what can be seen, and the claim holds
+    theirs = judge_data(theorem, batch_of(theorem, {**system, "x0": system["x0"][:7]}))
+    assert (theirs.margins > 0).all()
+
+
+def test_a_start_beyond_the_sizes_that_are_looked_at_is_undecided() -> None:
+    """carried-root-attracts: the first token may start anywhere, and once started beyond 1e30, which was an error."""
+    theorem = get("carried-root-attracts")
+    for first, decided in ((20.0, True), (1e35, False)):
+        system = {**theorem.witness, "x0": [first, 0.5]}  # type: ignore[dict-item]
+        judged = judge_data(theorem, batch_of(theorem, system))
+        assert np.isfinite(judged.margins).all() == decided
+
+
+def test_five_hundred_steps_are_off_by_what_five_hundred_steps_may_be() -> None:
+    """orbit-sum: entries of e^-30 were off by 1.2e-4 of themselves, and a slack of 1e-4 called that a violation."""
+    theorem = get("orbit-sum")
+    system = {
+        "S_B": [[-0.3161568071779903, -0.5277664551926133, 0.4946875228469948], [-0.9920513864318018, 0.30558479192967675, 0.3663108442398227], [-0.9972221783094701, -0.7145976465947819, 0.5932534944718197]],
+        "S_C": [[-0.5803478002854582, 0.9041238067934642, -0.48705308515410545], [-0.7731375796254675, 0.4024186754377642, 0.3], [0.6707027401464162, -0.5724898875838567, -0.42378889021416305]],
+        "S_dt_in": np.zeros((2, 3)),
+        "S_dt_out": [[-0.745777607619886, -0.9883627525930695], [0.3, 0.4770890698295604], [-0.35158968973225946, -0.9528578562228582]],
+        "beta_B": np.zeros(3), "beta_C": np.zeros(3),
+        "a": [[1.274174547393927, 1.3635255125452865, 2.0849296757664897], [1.9695035136684895, 0.9885237159757265, 2.9749621690455066], [0.35089520136939534, 1.2716705655590361, 0.1466279166880349]],
+        "b": [1.0, -0.41829383261951647, -1.0], "floor": 0.0, "t": 3.2310159919334236,
+        "x": [[0.629350069390661, -0.4808996725260623, 0.7133993936413509]],
+    }  # fmt: skip
+    assert (judge_data(theorem, batch_of(theorem, system)).margins > 0).all()
