@@ -38,7 +38,7 @@ def summary(value: Any) -> Any:
     numbers = array.astype(np.float64).ravel()
     finite = np.isfinite(numbers)
     size = np.abs(numbers[finite & (numbers != 0)])
-    middle = float(np.median(size)) if size.size else 1.0
+    middle = max(float(np.median(size)), 1e-300) if size.size else 1.0
     flat = np.arcsinh(np.where(finite, numbers, 0.0) / (SMALL * middle))
     weights = np.random.default_rng(array.size).uniform(-1, 1, (2, array.size))
     signs = np.where(np.isnan(numbers), 3.0, np.where(finite, 0.0, np.sign(numbers)))
