@@ -80,11 +80,6 @@ def judged(key: str) -> Any:
     ]
 
 
-#: A theorem about one channel that asks for mu < 0 and no more.
-BILINEAR = next(
-    one for one in REGISTRY.values()
-    if {"x0", "mu"} <= set(one.variables) <= {"mu", "a", "s", "b", "floor", "x0"} and "mu-negative" in one.assumptions
-)  # fmt: skip
 POINTWISE = [
     key for key, theorem in REGISTRY.items() if theorem.measurement == "pointwise" and theorem.sharpness is not None
 ][:4]
@@ -240,17 +235,17 @@ def test_trained_channels_keep_their_weights(monkeypatch: pytest.MonkeyPatch) ->
         "floor": np.zeros(count), **{name: rng.normal(size=(count, 3)) for name in ("S_B", "S_C", "beta_B", "beta_C")},
     }  # fmt: skip
     monkeypatch.setattr(channels, "_channels", lambda: planted)
-    found = channels.trained_channels(BILINEAR, 12)
+    found = channels.trained_channels(get("blow-up-profile"), 12)
     assert found is not None
     assert len(found["s"]) == 12
     assert all(any((row == one).all() for one in planted["mu"]) for row in found["mu"])
-    assert (found["mu"].sum(axis=1) < 0).all()
+    assert (found["mu"].sum(axis=1) > 0).all()
     assert channels.trained_channels(get("radial"), 12) is None
     affine = channels.trained_channels(get("affine-phase-line"), 5)
     assert affine is not None
     assert len(affine["s"]) <= 5
     monkeypatch.setattr(channels, "_channels", lambda: None)
-    assert channels.trained_channels(BILINEAR, 12) is None
+    assert channels.trained_channels(get("blow-up-profile"), 12) is None
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 1), Shape(5, 4, 6, 3)])
