@@ -1,4 +1,7 @@
-"""The scan-driven flows without a GPU: velocities, units and comparisons against plain NumPy, and flows with known ends."""
+"""The scan-driven flows without a GPU: velocities, units and comparisons against plain NumPy, and flows with known ends.
+
+One long file: its cases share a slow scan.
+"""
 
 from __future__ import annotations
 

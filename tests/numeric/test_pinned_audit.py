@@ -2,6 +2,8 @@
 
 The layers are judged by the code; simulated fates are planted by hand where only their print is looked at, so that every
 sentence and every cell of a table has its number. What the numbers are is asserted elsewhere (test_pinned_criteria).
+
+One long file: outputs of the same planted layers.
 """
 
 from __future__ import annotations
