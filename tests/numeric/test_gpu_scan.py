@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pinned  # noqa: F401  (it makes the tests beside this one importable)
 import pytest
 
 from s6flow.numeric.audit.simulation import integrator as audit

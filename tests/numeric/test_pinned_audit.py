@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
@@ -34,7 +35,6 @@ from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import End, word
-from tests.numeric import pinned
 from tests.numeric.test_pinned_criteria import LAYERS, layer
 
 CHANNELS, STATES, RANK = 9, 3, 2

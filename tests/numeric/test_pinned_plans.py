@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 
 from s6flow.numeric.checks import channels, check, examples
@@ -19,7 +20,6 @@ from s6flow.numeric.checks.data.construct import Shape
 from s6flow.numeric.checks.engines import engine, tolerance
 from s6flow.numeric.checks.judge import Judgement, judge_data
 from s6flow.proofs.registry import REGISTRY, get
-from tests.numeric import pinned
 from tests.numeric.test_pinned_checks import drawn
 
 THEOREMS = [

@@ -10,13 +10,13 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 
 from s6flow.numeric.weights import opcodes
 from s6flow.numeric.weights.opcodes import Called, Damaged, Note, Storage, TensorNote, read_pickle
 from s6flow.numeric.weights.plan import apart, heads_of, markers, numbered, part_name, plan_layers, prefix_of, spell
 from s6flow.numeric.weights.stored import FLOATS, LARGEST_WEIGHT, StoredTensor, TensorInfo
-from tests.numeric import pinned
 
 #: A reference to a storage of 12 float32 numbers called "0".
 REF = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x0ctQ"
