@@ -67,7 +67,8 @@ def drawn(names: list[str], seed: int) -> dict[Mutant, float]:
 def kept() -> dict[tuple[str, str], dict[str, Any]]:
     """The last outcome of each mutant that was tried."""
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-    return {(row["module"], row["key"]): row for row in map(json.loads, lines) if row["state"] != "broken"}
+    rows = {(row["module"], row["key"]): row for row in map(json.loads, lines) if row["state"] != "broken"}
+    return {key: row | {"state": "survived"} if row["state"] == "skipped" else row for key, row in rows.items()}
 
 
 def write(names: list[str], seed: int, budget: float) -> None:

@@ -1,4 +1,7 @@
-"""The scan-driven flows without a GPU: velocities, units and comparisons against plain NumPy, and flows with known ends."""
+"""The scan-driven flows without a GPU: velocities, units and comparisons against plain NumPy, and flows with known ends.
+
+One long file: its cases share a slow scan.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pinned  # noqa: F401  (it makes the tests beside this one importable)
 import pytest
 
 from s6flow.numeric.audit.simulation import integrator as audit

@@ -10,13 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.examples import corners
 from s6flow.numeric.checks.judge import judge_data, observe
 from s6flow.proofs.registry import REGISTRY
-from tests.numeric import pinned
 
 Data = dict[str, Any]
 #: Systems a theorem.

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 
 from s6flow.numeric.criteria.carried import Sums, carried_signs, closed
@@ -24,7 +25,6 @@ from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.flow import FlowParameters
 from s6flow.numeric.weights import S6Layer
-from tests.numeric import pinned
 
 
 def layer(channels: int = 24, states: int = 4, seed: int = 0, beta: float = 0.0, floor: float = 0.0) -> S6Layer:

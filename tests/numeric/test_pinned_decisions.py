@@ -2,7 +2,7 @@
 
 A limit, a tolerance or a default is decided once, with its reason beside it; that it is what was decided no run can tell
 where any value near it serves as well. This table tells, and says no more; the report of mutation tests counts apart
-what only this file kills. `python -m tests.numeric.pinned decisions` writes it anew.
+what only this file kills. `python tests/plugins/pinned.py decisions` writes it anew.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pinned
 import pytest
 
 from tests.mutation import module_name
 from tests.mutation.__main__ import files
-from tests.numeric import pinned
 
 #: What counts as a number; texts decide nothing here.
 _PLAIN = (bool, int, float, complex)

@@ -10,6 +10,7 @@ from typing import Any
 
 import mpmath as mp
 import numpy as np
+import pinned
 import pytest
 
 from s6flow.numeric.flow import (
@@ -25,7 +26,6 @@ from s6flow.numeric.flow.clock import log_norm, log_time
 from s6flow.numeric.flow.coordinates import COORDINATES
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
 from s6flow.numeric.flow.sampling import sampled
-from tests.numeric import pinned
 
 #: mu_n, a_n, s, b, floor, tokens: convergent, slow, fast, of both signs of K, with a floor, zero tokens, s = 0, stiff.
 SYSTEMS = [

@@ -1,7 +1,7 @@
 """Outcomes of deterministic functions over planted inputs: committed, and compared in tests/numeric/test_pinned_*.py.
 
 A pinned value says that a result is what it was, not that it is right; each file of tests says which independent check
-its outcomes have passed. `python -m tests.numeric.pinned [PART]` writes them anew after a change that is meant.
+its outcomes have passed. `python tests/plugins/pinned.py [PART]` writes them anew after a change that is meant.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["compare", "summary"]
+__all__ = ["check", "compare", "summary", "write"]
 
-EXPECTED = Path(__file__).with_name("expected")
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "tests" / "numeric"
+EXPECTED = FOLDER / "expected"
+if str(ROOT) not in sys.path:  # tests that share planted layers import each other
+    sys.path.insert(0, str(ROOT))
 #: Numbers near zero are told apart down to this share of the median.
 SMALL = 1e-3
 
@@ -38,7 +42,7 @@ def summary(value: Any) -> Any:
     numbers = array.astype(np.float64).ravel()
     finite = np.isfinite(numbers)
     size = np.abs(numbers[finite & (numbers != 0)])
-    middle = float(np.median(size)) if size.size else 1.0
+    middle = max(float(np.median(size)), 1e-300) if size.size else 1.0
     flat = np.arcsinh(np.where(finite, numbers, 0.0) / (SMALL * middle))
     weights = np.random.default_rng(array.size).uniform(-1, 1, (2, array.size))
     signs = np.where(np.isnan(numbers), 3.0, np.where(finite, 0.0, np.sign(numbers)))
@@ -80,7 +84,7 @@ def write(name: str, keys: list[str], outcome: Callable[[str], Any]) -> None:
 
 
 if __name__ == "__main__":
-    for path in sorted(Path(__file__).parent.glob("test_pinned_*.py")):
+    for path in sorted(FOLDER.glob("test_pinned_*.py")):
         if len(sys.argv) > 1 and sys.argv[1] not in path.stem:
             continue
         for title, titles, function in importlib.import_module(f"tests.numeric.{path.stem}").PINNED:
