@@ -20,7 +20,7 @@ from s6flow.proofs import prove as gate
 from s6flow.proofs.formal import formal_statements, generated_files
 from s6flow.proofs.prove import COQ, ProofError, coq_available
 
-needs_coq = pytest.mark.usefixtures("coq")
+needs_coq = pytest.mark.usefixtures("answered")
 pytestmark = pytest.mark.coq
 
 #: (what is changed, text, replacement, theorem whose proof must break)
@@ -82,6 +82,12 @@ def coq() -> None:
     """Asked when a test needs it: the answer takes a process that loads Coquelicot."""
     if not coq_available():
         pytest.skip("NOT RUN: coqc with Coquelicot is not installed")
+
+
+@pytest.fixture
+def answered(coq: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate need not ask again."""
+    monkeypatch.setattr(gate, "coq_available", lambda: True)
 
 
 @pytest.fixture(scope="module")

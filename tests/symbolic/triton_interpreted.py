@@ -146,11 +146,11 @@ x0 = np.array([[0.9, 0.0, -0.4], [0.8, 1.2, 0.5], [-1.0, -0.3, -2.0]])
 flow = FlowParameters(
     mu=[[-1.0, 0.2], [0.7, 0.1], [0.6, 0.0]], a=[[0.5, 2.0]] * 3, s=[1.0, 0.8, 1.1], b=[0.1, -0.5, 0.3]
 )
-cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-5)
+cpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-6)
 for method in ("RK45",):
     BACKENDS["interpreted"] = f"{__name__}:solve_{method}"
     globals()[f"solve_{method}"] = lambda p, method=method: solve(p, method=method)
-    gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-5, backend="interpreted")
+    gpu = integrate(x0, flow, times=[0.3, 10.0], rtol=1e-6, backend="interpreted")
     found[f"{method} status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
     difference = np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - np.ma.masked_invalid(cpu.log_abs))
     found[f"{method} log_abs"] = float(difference.max())
@@ -162,8 +162,8 @@ for method in ("RK45",):
 # the same ends in log time, where mu <= 0 for all states; and from x as sigma with u(0) = 0, two tokens a lane
 decays = FlowParameters(mu=[[-1.0, -0.2], [-0.7, 0.0]], a=[[0.5, 2.0]] * 2, s=[1.0, 0.8], b=[0.1, -0.5])
 x0 = np.array([[0.9, 0.0, -0.4], [1.2, -0.7, 0.5]])
-cpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-5)
-gpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-5, backend="interpreted")
+cpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-6)
+gpu = integrate(x0, decays, times=[0.3, 10.0], rtol=1e-6, backend="interpreted")
 found["log time status"] = int((gpu.status != cpu.status).sum() + (gpu.reached != cpu.reached).sum())
 found["log time log_abs"] = float(np.ma.abs(np.ma.masked_invalid(gpu.log_abs) - cpu.log_abs).max())
 arrays = {k: torch.tensor(np.array(getattr(decays, k))) for k in ("mu", "a", "s", "b")}
