@@ -725,7 +725,7 @@ def test_without_a_model_it_is_the_shipped_one(command: Any) -> None:
     status, out, err = command("--length", 8, "--json")
     assert status == 0
     assert "the shipped checkpoint trained without a constraint" in err
-    assert len(json.loads(out)["layers"]) == 4
+    assert len(json.loads(out)["layers"]) == 12
 
 
 @pytest.mark.parametrize("content", ["", "  \n"])
