@@ -33,7 +33,7 @@ ASIDE = ("numeric/flow/backends/triton",)
 #: The judges: in one process, so without tests that start others.
 TESTS = (
     "tests/numeric/test_audit*", "tests/numeric/test_compiled*", "tests/numeric/test_flow*", "tests/numeric/test_gpu*",
-    "tests/numeric/test_thresholds*", "tests/numeric/test_weights*", "tests/numeric/test_health.py", "tests/numeric/test_health_families.py", "tests/numeric/test_check_data.py", "tests/numeric/test_fates*", "tests/numeric/test_limits*", "tests/numeric/test_pinned*",
+    "tests/numeric/test_thresholds*", "tests/numeric/test_weights*", "tests/numeric/test_health.py", "tests/numeric/test_health_families.py", "tests/numeric/test_check_data.py", "tests/numeric/test_fates*", "tests/numeric/test_limits*", "tests/numeric/test_pinned*", "tests/numeric/test_decided*",
     "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/properties", "tests/quality/test_controls.py",
     "tests/quality/test_shapes.py", "tests/proofs/test_certificates.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_step_control.py",
 )  # fmt: skip

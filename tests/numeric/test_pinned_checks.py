@@ -48,7 +48,7 @@ def test_the_systems_of_a_theorem_are_what_they_were(key: str) -> None:
 #: Theorems whose observables are pinned: every measurement, those of which one run is dear once.
 OBSERVED = [
     "euler-consistency", "closed-form-first-token", "closed-form-two-tokens", "sign-invariance", "affine-phase-line", "attention-decay",
-    "state-convergence", "slow-attention", "blow-up-ratio", "fast-blow-up-time", "iterated-log", "causality-times", "mixed-blow-up",
+    "state-convergence", "slow-attention", "blow-up-ratio", "fast-blow-up-time", "causality-times", "mixed-blow-up",
     "step-floor", "dichotomy", "carried-rate", "carried-roots", "skip-equilibria", "axis-at-infinity", "definite-converges",
     "definite-diverges", "orbit-trichotomy", "radial", "definite-all-tokens", "fisher", "replicator", "never-definite",
     "symmetric-signature", "rank-reduction", "orbit-sum", "slowest-channel", "direction-clock", "prenorm-axis", "prenorm-bound",

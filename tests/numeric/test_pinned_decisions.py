@@ -30,6 +30,8 @@ def told(value: Any) -> Any:
     """A value of plain parts as JSON; None where it is something else."""
     if isinstance(value, enum.Enum):
         return value.name
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, np.ndarray):
@@ -57,7 +59,9 @@ def rows(module: Any) -> Iterator[tuple[str, Any]]:
         own = getattr(value, "__module__", module.__name__) == module.__name__
         if name.startswith("__") or not own:
             continue
-        if inspect.isclass(value):
+        if inspect.isclass(value) and issubclass(value, enum.Enum):
+            yield name, {one.name: told(one.value) for one in value}
+        elif inspect.isclass(value):
             for part, inner in vars(value).items():
                 if isinstance(inner, classmethod | staticmethod | property):
                     inner = inner.__func__ if not isinstance(inner, property) else inner.fget
@@ -65,8 +69,6 @@ def rows(module: Any) -> Iterator[tuple[str, Any]]:
                     yield f"{name}.{part}", defaults(inner)
                 elif not part.startswith("__"):
                     yield f"{name}.{part}", told(inner)
-            if issubclass(value, enum.Enum):
-                yield name, {one.name: told(one.value) for one in value}
         elif callable(inspect.unwrap(value)) and not isinstance(value, type):
             yield name, defaults(value)
         elif not inspect.ismodule(value):

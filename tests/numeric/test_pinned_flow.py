@@ -123,16 +123,13 @@ def oracle(key: str) -> Any:
                 closed_form_s0([0.1, 0.5], x0, mu, 0.7, 0.9)
                 for x0, mu in (([0.5, 1.0], 0.3), ([-0.5, 0.2], -2.0), ([0.5, 5.0], -2.0))
             ]
-        case "sampled":
-            result, spread = sampled(*parameters(slice(2, 4)), end=1.0, points=12)
-            return {"log_times": result.log_times, "log_abs": result.log_abs.filled(0), "known": np.isfinite(spread)}
         case "sampled in part":
             result, spread = sampled(*parameters(slice(0, 3)), end=1.0, points=12)
             return {"log_times": result.log_times, "log_abs": result.log_abs.filled(0), "known": np.isfinite(spread)}
     raise KeyError(key)
 
 
-ORACLES = ["duration", "token_one", "closed", "sampled", "sampled in part"]
+ORACLES = ["duration", "token_one", "closed", "sampled in part"]
 
 
 def fates(key: str) -> Any:
