@@ -18,7 +18,7 @@ from s6flow.numeric.audit.simulation import observed
 from s6flow.numeric.checks import judge, measurements, normalised
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.reach import carried_sign
-from s6flow.numeric.flow import FlowParameters, Status
+from s6flow.numeric.flow import FlowParameters, Status, integrate
 from s6flow.numeric.flow.oracles import token_one
 from s6flow.numeric.flow.pointwise import scaled_variables
 from s6flow.numeric.thresholds import TOKEN_LOW
@@ -188,6 +188,11 @@ def test_boxes_are_split_where_they_are_wide(box: tuple[float, float], certified
     assert all(set(cell) >= {"mu[0]", "mu[1]", "s"} for cell in found.undecided)
 
 
+def test_a_box_that_is_a_point_is_looked_at_once() -> None:
+    point = {"mu": [-2.0, -1.0], "a": [1.0, 2.0], "s": 0.5, "b": 0.0, "floor": 0.0, "x0": [0.5, 1.0]}
+    assert certify_box("convergence-monotone", point).boxes == 1
+
+
 # ---- audits
 
 
@@ -254,6 +259,14 @@ def test_pairs_end_by_the_rules(
 
 
 # ---- flows
+
+
+def test_an_absolute_tolerance_is_not_negative() -> None:
+    params = FlowParameters([-1.0], [1.0], 1.0, 0.0, 0.0)
+    for atol in (0.0, 0.5):
+        assert integrate([0.5], params, times=[0.1], atol=atol).status == Status.HORIZON
+    with pytest.raises(AssumptionError, match="atol must not be negative"):
+        integrate([0.5], params, times=[0.1], atol=-1e-9)
 
 
 def test_token_one_at_its_edges() -> None:
