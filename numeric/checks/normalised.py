@@ -1,4 +1,7 @@
-"""Measurements of normalised tokens: stacks and flows behind a norm, and token 1 on a sphere."""
+"""Measurements of normalised tokens: stacks and flows behind a norm, and token 1 on a sphere.
+
+One long file: a measurement for each theorem of the group, which share what is at the top.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 A worker that ends takes no work with it: the scheduler hands it to another one. A scheduler that ends is waited for, and
 what it had not told is given out again. Work that ends its worker time after time is reported as `Lost`. Work for a GPU
 goes to the workers that announce one, as the resource `GPU`; where none does, to all.
+
+One long file: client, workers and what they do when one of them ends are one protocol.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.criteria.portrait import followers
 from s6flow.numeric.experiments import shipped_checkpoint
-from s6flow.numeric.flow import FlowParameters, integrate
+from s6flow.numeric.flow import FlowParameters
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 4.8)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from s6flow.numeric.flow import FlowParameters, blow_up_quadrature, integrate
+from s6flow.numeric.flow import FlowParameters, blow_up_quadrature
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
+from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 5.2)

@@ -43,8 +43,6 @@ PACKAGE = ROOT / "s6flow"
 DEPENDENT = ("s6flow.numeric", "s6flow.api", "s6flow.commands", "s6flow.cli", "s6flow.paper_figures", "tests", "test_")
 #: Of the tests that reach a mutant so many that killed last go first.
 KILLERS = 6
-#: Whatever only this file of tests kills is told apart: it holds constants to a committed table.
-LAST = "test_pinned_decisions"
 #: A test that takes so many times its usual CPU time, and more seconds, hangs.
 PATIENCE, LEAST = 6.0, 5.0
 MEMORY = 6 << 30
@@ -219,19 +217,18 @@ class Campaign:
             names = names | {name for _, _, bound in places for name in bound}
         every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
         direct = self.covering.get((mutant.module, mutant.lines[0]), set())
-        table = {name for name in self.seconds if LAST in name and f"[{mutant.module}]" in name}
-        return [near | direct, every - near, table - near - every]
+        return [near | direct, every - near]
 
     def order(self, groups: list[set[str]]) -> list[str]:
-        """Those cheap ones that killed last, then the cheapest, within the budget; the table of decisions at the end."""
+        """Those cheap ones that killed last, then the cheapest, within the budget."""
         chosen, left = [], self.budget
         for group in groups:
             recent = [
                 name for name in dict.fromkeys(self.killers) if name in group and self.seconds.get(name, SLOW) < 1
             ]
-            cheap = sorted(group, key=lambda name: (LAST in name, self.seconds[name], name))
+            cheap = sorted(group, key=lambda name: (self.seconds[name], name))
             for name in dict.fromkeys([*recent[:KILLERS], *cheap]):
-                if left > 0 or not chosen or LAST in name:
+                if left > 0 or not chosen:
                     chosen.append(name)
                     left -= self.seconds[name]
         return chosen

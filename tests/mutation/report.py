@@ -21,8 +21,6 @@ __all__ = ["REPORT", "document", "interval", "markdown", "name_of"]
 
 REPORT = Path(__file__).with_name("report.json")
 REASONS = Path(__file__).with_name("reasons.json")
-#: Tests that hold constants to a committed table.
-DECISIONS = "test_pinned_decisions"
 STATES = ("killed", "timeout", "survived", "unreached", "equivalent")
 Row = dict[str, Any]
 
@@ -76,7 +74,6 @@ def document(rows: list[Row], sizes: dict[str, int], facts: dict[str, Any]) -> d
         for name, size in sizes.items()
     }
     total = {key: sum(row[key] for row in table.values()) for key in ("mutants", *STATES)}
-    total["by_decisions"] = sum(DECISIONS in (row.get("by") or "") for row in rows if row["state"] == "killed")
     tried, killed = sum(total[state] for state in STATES), total["killed"] + total["timeout"]
     judged = tried - total["equivalent"]
     rates = {
@@ -111,15 +108,6 @@ def markdown(report: dict[str, Any]) -> str:
             "files with few mutants have none in a small one."
         ),
         "",
-        *(
-            [
-                f"{total['by_decisions']:,} of the killed fell to the committed table of constants and defaults alone (tests/numeric/test_pinned_decisions.py), which "
-                "notices a change and says nothing about right and wrong; it is asked last.",
-                "",
-            ]
-            if total.get("by_decisions")
-            else []
-        ),
         *report["notes"],
         "",
         "| file | mutants | killed | timeout | survived | not reached | equivalent |",

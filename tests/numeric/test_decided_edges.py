@@ -269,6 +269,13 @@ def test_an_absolute_tolerance_is_not_negative() -> None:
         integrate([0.5], params, times=[0.1], atol=-1e-9)
 
 
+def test_token_one_beyond_its_blow_up_is_refused() -> None:
+    with pytest.raises(AssumptionError, match="before the blow-up"):
+        token_one(1e9, 1.0, 1.0, 0.0, 0.0)
+    exact = -0.5 * np.log1p(-2 * np.log(2) * 0.7)  # x' = x^3 ln 2 from 1
+    assert token_one(0.7, 1.0, 1.0, 0.0, 0.0) == pytest.approx(exact, abs=1e-11)
+
+
 def test_token_one_at_its_edges() -> None:
     assert token_one(1.0, 0.0, 1.0, 1.0, 0.0) == -np.inf
     assert token_one(1.0, -2.0, 0.0, 1.0, 0.0) == pytest.approx(np.log(2.0))
