@@ -48,7 +48,7 @@ FORMULAS = {
     "dichotomy_can_fail": (criteria, "carried"),
     "K_negative_*": (criteria, "carried"),
 }
-#: Width, layers and states of the untrained model; those of the shipped checkpoints.
+#: Width, layers and states of the untrained model: small, so that a site builds fast.
 SHAPE = {"width": 256, "layers": 4, "state": 16, "expand": 2, "conv": 4}
 #: Untrained numbers of a channel are given as this range of its channels.
 RANGE = (0.05, 0.5, 0.95)
