@@ -19,7 +19,7 @@ from s6flow.numeric.experiments.config import config_names
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.plan import load_plan, pack_plan, plan_names, plan_tasks, resume, run_plan, spent
 from s6flow.numeric.experiments.predicts import rank_correlation
-from s6flow.numeric.experiments.report import CONTRASTS, across, grids_of, verdict_table, write_results
+from s6flow.numeric.experiments.report import CONTRASTS, across, changed, grids_of, verdict_table, write_results
 from s6flow.numeric.experiments.run import finished, perform
 from s6flow.numeric.experiments.sources import load_source
 
@@ -50,14 +50,15 @@ def test_a_number_in_the_name_of_a_grid_is_that_of_its_layers(name):
     assert load_config(name).model.layers == int(name.rpartition("_")[2])
 
 
-def test_contrasts_say_what_changes():
-    models = {name: load_config(name).model for name in config_names()}
-    times = {"twice the layers": 2, "four times the layers": 4}
-    told = {(one, other): words for one, other, words in CONTRASTS if words in times}
-    assert {pair: models[pair[1]].layers / models[pair[0]].layers for pair in told} == {
-        pair: times[words] for pair, words in told.items()
-    }
-    assert len(told) == 2
+def test_contrasts_say_all_that_changes():
+    grids = {name: load_config(name) for pair in CONTRASTS for name in pair}
+    told = {pair: changed(*(grids[name] for name in pair)) for pair in CONTRASTS}
+    assert told["depth_12", "depth_24"] == "layers 12 to 24"
+    assert told["depth_12", "depth_48"] == "layers 12 to 48, steps 1000 to 800, batch 32 to 24"
+    assert told["depth_12", "norm_none"] == "norm pre to none, lr 0.002 to 0.001"
+    assert told["narrow_4", "narrow_12"] == "width 224 to 128, layers 4 to 12"
+    assert changed(grids["depth_12"], grids["depth_12"]) == ""
+    assert all(told.values())
 
 
 def test_a_plan_is_run_in_its_order_and_once(plan, tmp_path):
