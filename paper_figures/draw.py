@@ -92,7 +92,10 @@ def draw_figures(
     """
     figures = chosen(None if names is None else tuple(names))
     if not check:
-        write_atomic(Path(out) / ".writable", "").unlink()  # an unwritable folder is found before the work is done
+        try:  # an unwritable folder is found before the work is done
+            write_atomic(Path(out) / ".writable", "").unlink()
+        except FormatError as error:
+            raise FormatError("figures go into a folder that can be written", error.value, str(out)) from error
     outcomes: list[Outcome] = []
     for number, figure in enumerate(figures, 1):
         try:
