@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, say, say_json, say_note, say_numbers, say_table, say_written
-from s6flow.errors import FormatError
+from s6flow.errors import FormatError, SourceError
 from s6flow.files import refuse_clashes, write_atomic
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def trace(
     if model is None:
         model = str(shipped_checkpoint())
         say_note("No MODEL: the shipped checkpoint trained without a constraint, on bytes.")
+    else:
+        _refuse_missing(model)
     if path is not None and path != STDOUT:
         read = {option: [file] if file else [] for option, file in given.items()}
         refuse_clashes({"--json": [path]}, {"MODEL": list(input_files(model)), **read})
@@ -105,6 +107,16 @@ def trace(
     if failed is not None:
         raise failed
     return 0
+
+
+def _refuse_missing(model: str) -> None:
+    """Raises: SourceError: neither there nor a hub id; transformers would ask the hub for it, again and again."""
+    from s6flow.numeric.weights.readers import READERS
+
+    place = Path(model).expanduser()
+    if not place.exists() and ("/" not in model or model[0] in "./~" or place.suffix.lower() in READERS):
+        rule = "MODEL must be an existing file or folder, or a hub id org/name"
+        raise SourceError(rule, repr(model), "", "Check the spelling.")
 
 
 def _show(found: Trace) -> None:

@@ -728,6 +728,14 @@ def test_without_a_model_it_is_the_shipped_one(command: Any) -> None:
     assert len(json.loads(out)["layers"]) == 12
 
 
+@pytest.mark.parametrize("model", ["missing", "x/model.safetensors", "/no/such", ""])
+def test_the_hub_is_not_asked_for_what_is_no_id(command: Any, model: str) -> None:
+    status, _, err = command(model)
+    assert status == 1
+    assert err.startswith("SourceError: ")
+    assert len(err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", ["", "  \n"])
 def test_an_empty_text_is_one_line(command: Any, stack: Path, tmp_path: Path, content: str) -> None:
     text = tmp_path / "text"
