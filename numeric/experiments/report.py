@@ -27,8 +27,9 @@ CONTRASTS = (
     ("depth_12", "depth_24"),
     ("depth_12", "depth_48"),
     ("depth_12", "recipe_12"),
-    ("depth_12", "norm_none"),
-    ("depth_12", "norm_post"),
+    ("depth_12", "slow_12"),
+    ("slow_12", "norm_none"),
+    ("slow_12", "norm_post"),
     ("depth_12", "narrow_12"),
     ("narrow_4", "narrow_12"),
 )

@@ -55,7 +55,8 @@ def test_contrasts_say_all_that_changes():
     told = {pair: changed(*(grids[name] for name in pair)) for pair in CONTRASTS}
     assert told["depth_12", "depth_24"] == "layers 12 to 24"
     assert told["depth_12", "depth_48"] == "layers 12 to 48, steps 1000 to 800, batch 32 to 24"
-    assert told["depth_12", "norm_none"] == "norm pre to none, lr 0.002 to 0.001"
+    assert told["depth_12", "slow_12"] == "lr 0.002 to 0.001"
+    assert told["slow_12", "norm_none"] == "norm pre to none"
     assert told["narrow_4", "narrow_12"] == "width 224 to 128, layers 4 to 12"
     assert changed(grids["depth_12"], grids["depth_12"]) == ""
     assert all(told.values())
@@ -180,13 +181,13 @@ def test_contrasts_between_grids():
                 "published-negative": dict.fromkeys(range(3), 2.0),
             }
         )
-        for name, gap in (("depth_12", 0.1), ("depth_48", 0.3), ("norm_post", 0.1))
+        for name, gap in (("depth_12", 0.1), ("depth_48", 0.3), ("recipe_12", 0.1))
     }
     rows = {row["to"]: row for row in across(grids)["contrasts"]}
-    assert set(rows) == {"depth_48", "norm_post"}
+    assert set(rows) == {"depth_48", "recipe_12"}
     assert rows["depth_48"]["mean_change"] == pytest.approx(-0.2)
     assert rows["depth_48"]["verdict"] == "lower"
-    assert rows["norm_post"]["verdict"] != "lower"
+    assert rows["recipe_12"]["verdict"] != "lower"
     spread = dict(enumerate([0.0, 0.002, -0.002]))
     alone = {
         name: runs({"unconstrained": {seed: loss + shift for seed, shift in spread.items()}})
