@@ -64,10 +64,14 @@ def drawn(names: list[str], seed: int) -> dict[Mutant, float]:
     return places
 
 
+def tried() -> list[dict[str, Any]]:
+    """Every outcome so far, of mutants and tests that may be gone."""
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
 def kept() -> dict[tuple[str, str], dict[str, Any]]:
     """The last outcome of each mutant that was tried."""
-    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-    rows = {(row["module"], row["key"]): row for row in map(json.loads, lines) if row["state"] != "broken"}
+    rows = {(row["module"], row["key"]): row for row in tried() if row["state"] != "broken"}
     return {key: row | {"state": "survived"} if row["state"] == "skipped" else row for key, row in rows.items()}
 
 
@@ -108,7 +112,7 @@ NOTES = [
     "by ten), one sign, operator, condition, extremum or truth value. Left out are messages, annotations and documentation, which decide nothing, flags "
     "that guard the programmer (`strict=` of zip, options of a dataclass), and the Triton backend, which needs a GPU.",
     "",
-    "Every mutant runs the tests that reach its line, cheapest first, up to a budget of CPU seconds (of the last run: {budget:g}), in a fork of one session of pytest; tests that start "
+    "Every mutant runs the tests that reach its line, first those that killed its neighbours, and the cheap ones, up to a budget of CPU seconds (of the last run: {budget:g}), in a fork of one session of pytest; tests that start "
     "other processes, or take more than 15 seconds, are no judges. A hang counts as killed. A line that no such test reaches is a survivor.",
     "",
     "`mutmut` 3 and `cosmic-ray` were considered: the first changes function bodies alone, without the constants of a module and decorated functions, "
@@ -122,7 +126,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each file")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds of tests a mutant, cheapest first")
+    parser.add_argument("--budget", type=float, default=8.0, help="CPU seconds of tests a mutant")
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
     parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
     parser.add_argument("--known", action="store_true", help="no new tests: only those whose reach has been measured")
@@ -165,6 +169,9 @@ def main() -> int:
     tests = test_files()
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
     campaign.known = options.known
+    for row in tried():
+        if row["state"] == "killed":
+            campaign.experience.learn(row["module"], row["key"], row["by"])
     pytest.main([*tests, *OPTIONS[1:], "--continue-on-collection-errors"], plugins=[campaign])
     print(dict(counts))
     return 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import gc
+import hashlib
 import importlib
 import json
 import math
@@ -34,6 +35,7 @@ import pytest
 from s6flow.progress import bar
 from tests.mutation import ROOT, module_name
 from tests.mutation.mutants import Mutant, mutated, probed
+from tests.mutation.order import Experience
 from tests.mutation.replaced import Loader
 
 __all__ = ["Campaign"]
@@ -41,10 +43,12 @@ __all__ = ["Campaign"]
 PACKAGE = ROOT / "s6flow"
 #: What may depend on a mutant, to be imported anew after a change that an import runs.
 DEPENDENT = ("s6flow.numeric", "s6flow.api", "s6flow.commands", "s6flow.cli", "s6flow.paper_figures", "tests", "test_")
-#: Of the tests that reach a mutant so many that killed last go first.
-KILLERS = 6
+#: After an import anew so many tests are collected first, and the others when these have not killed.
+FIRST = 4
 #: A test that takes so many times its usual CPU time, and more seconds, hangs.
-PATIENCE, LEAST = 6.0, 5.0
+PATIENCE, LEAST = 6.0, 4.0
+#: One that sleeps hangs after so many times its CPU time, and more seconds, of the clock.
+ASLEEP, WAITING = 4.0, 30.0
 MEMORY = 6 << 30
 #: What tests import when they run: it is imported once, and not in the time of a test.
 HEAVY = (
@@ -57,8 +61,9 @@ HEAVY = (
 )
 #: A test that takes more CPU seconds under the tracer is no use here.
 SLOW = 15.0
-#: Tests that run before there is any fork.
+#: Tests that run before there is any fork: so many, or the cheapest of each file; none that has processes of its own.
 WARM = 8
+PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
 #: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders.
 OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
@@ -86,7 +91,7 @@ class Campaign:
         self.sources = {name: (ROOT / name).read_text() for name in files}
         self.names = {str(PACKAGE / name): name for name in files}
         self.hits: set[tuple[str, int]] = set()
-        self.killers: list[str] = []
+        self.experience = Experience()
         self.caches: list[Any] = []
         self.known = False
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
@@ -112,7 +117,8 @@ class Campaign:
         with bar("mutants") as show:
             tasks = ((one, self.job(one)) for one in self.mutants)
             for number, (one, outcome) in enumerate(forked(tasks, self.jobs, self.until)):
-                self.killers = [*([outcome["by"]] if outcome.get("by") else []), *self.killers][:400]
+                if outcome["state"] == "killed" and outcome["by"] in self.items:
+                    self.experience.learn(one.module, one.key, outcome["by"])
                 self.done(one, outcome)
                 show(number + 1, len(self.mutants), one.module)
         return True
@@ -133,28 +139,41 @@ class Campaign:
         Some run here: what they leave in the caches of modules that are not mutated makes every fork cheaper.
         """
         table = json.loads(self.reach.read_text()) if self.reach.exists() and not self.again else {}
+        table = {name: table[name] for name in self.items if name in table}
+        table = {name: row for name, row in table.items() if row["stamp"] == self.stamp(name, row["hits"])}
         if self.known:
             self.items = {name: item for name, item in self.items.items() if name in table}
-        signal.signal(signal.SIGPROF, _slow)
+        for one in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(one, _slow)
         due = [name for name in self.items if name not in table]
-        for name in due[:: max(1, len(due) // WARM)] or _cheapest(table, set(self.items)):
-            table[name] = self.alone(name)
+        early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(self.items))
+        for name in early:
+            if not name.startswith(PARENTS):
+                table[name] = self.alone(name)
         rest = [name for name in due if name not in table]
         with bar("reach of tests") as show:
             for number, (name, found) in enumerate(
                 forked(((name, partial(self.alone, name)) for name in rest), self.jobs)
             ):
-                table[name] = {"seconds": SLOW, "hits": []} | found
+                table[name] = {"seconds": SLOW, "hits": {}, "stamp": self.stamp(name, ())} | found
                 show(number + 1, len(rest), name)
-                if number % 50 == 0 or number + 1 == len(rest):
-                    self.reach.write_text(json.dumps(table))
+        if early:
+            self.reach.write_text(json.dumps(table))
         _alarm(0)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        for one in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(one, signal.SIG_DFL)
         self.seconds = {name: table[name]["seconds"] for name in self.items if table[name]["state"] == "survived"}
         self.covering: dict[tuple[str, int], set[str]] = defaultdict(set)
         for name in self.seconds:
-            for module, line in table[name]["hits"]:
-                self.covering[module, line].add(name)
+            for module, lines in table[name]["hits"].items():
+                for line in lines:
+                    self.covering[module, line].add(name)
+
+    def stamp(self, name: str, modules: Iterable[str]) -> str:
+        """What the reach of a test was measured on: its file, and those that it reached."""
+        return _digest(
+            "\n".join([_text(name.partition("::")[0]), *(self.sources.get(one, "") for one in sorted(modules))])
+        )
 
     def alone(self, name: str) -> Outcome:
         """The reach of one test, with nothing cached of what is mutated."""
@@ -163,7 +182,8 @@ class Campaign:
         began = time.process_time()
         found = self.run([name], lambda _: SLOW)
         _alarm(0)
-        return found | {"seconds": time.process_time() - began, "hits": sorted(self.hits)}
+        hits = {module: sorted(line for one, line in self.hits if one == module) for module, _ in self.hits}
+        return found | {"seconds": time.process_time() - began, "hits": hits, "stamp": self.stamp(name, hits)}
 
     def forget(self, modules: set[str]) -> None:
         """Empty the caches of functions of these modules, and of the tests."""
@@ -190,8 +210,10 @@ class Campaign:
         def judged() -> Outcome:
             place = mutant.module, mutant.lines[0]
             imported = mutant.top or place in self.imported
-            names = self.order(self.users(mutant) if imported else [self.covering.get(place, set())])
-            found = tried(names, imported)
+            groups = self.users(mutant) if imported else [self.covering.get(place, set())]
+            names = self.experience.order(mutant, groups, self.seconds, self.budget)
+            began = time.process_time()
+            found = tried(names, imported) | {"seconds": round(time.process_time() - began, 3)}
             # a test that a mutant makes skip itself has noticed nothing
             return found | {"state": {"skipped": "survived"}.get(found["state"], found["state"]), "tests": len(names)}
 
@@ -218,20 +240,6 @@ class Campaign:
         every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
         direct = self.covering.get((mutant.module, mutant.lines[0]), set())
         return [near | direct, every - near]
-
-    def order(self, groups: list[set[str]]) -> list[str]:
-        """Those cheap ones that killed last, then the cheapest, within the budget."""
-        chosen, left = [], self.budget
-        for group in groups:
-            recent = [
-                name for name in dict.fromkeys(self.killers) if name in group and self.seconds.get(name, SLOW) < 1
-            ]
-            cheap = sorted(group, key=lambda name: (self.seconds[name], name))
-            for name in dict.fromkeys([*recent[:KILLERS], *cheap]):
-                if left > 0 or not chosen:
-                    chosen.append(name)
-                    left -= self.seconds[name]
-        return chosen
 
     def exchange(self, module: str, code: CodeType) -> bool:
         """Give every loaded function of a file its code in another version of the file."""
@@ -299,11 +307,16 @@ def _anew(
     for name in [key for key, value in vars(package).items() if getattr(value, "__module__", "") in gone]:
         delattr(package, name)
     sys.meta_path.insert(0, Loader(module, code))
-    chosen = _Chosen(names, known)
     _alarm(limit)
-    status = pytest.main([*dict.fromkeys(name.partition("::")[0] for name in names), *OPTIONS], plugins=[chosen])
-    ended = status == pytest.ExitCode.OK or chosen.failed
-    return chosen.outcome() if ended else {"state": "killed", "by": f"pytest, with status {int(status)}"}
+    for some in (names[:FIRST], names[FIRST:]):
+        paths = list(dict.fromkeys(name.partition("::")[0] for name in some))
+        chosen = _Chosen(some, known)
+        status = pytest.main([*paths, *OPTIONS], plugins=[chosen]) if paths else pytest.ExitCode.OK
+        if chosen.failed:
+            break
+        if status != pytest.ExitCode.OK:
+            return {"state": "killed", "by": f"pytest, with status {int(status)}"}
+    return chosen.outcome()
 
 
 def forked(
@@ -371,12 +384,21 @@ def _fork(task: Callable[[], Outcome]) -> tuple[int, int]:
 def _alarm(seconds: float) -> None:
     """End this process after so much CPU time; or much more time, if it sleeps."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 10 * seconds + 60 if seconds else 0)
+    signal.setitimer(signal.ITIMER_REAL, ASLEEP * seconds + WAITING if seconds else 0)
 
 
 def _left(name: str) -> bool:
     """Whether a test is left out: the registry's properties on other backends than one repeat what is mutated here."""
     return "test_registry.py" in name and "numpy" not in name
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def _text(file: str) -> str:
+    return (ROOT / file).read_text()
 
 
 def _slow(*_: object) -> None:
@@ -387,7 +409,7 @@ def _cheapest(table: dict[str, Outcome], names: set[str]) -> set[str]:
     """For every file the cheapest test that reaches it."""
     best: dict[str, str] = {}
     for name in sorted(names, key=lambda name: table[name]["seconds"]):
-        for module in {module for module, _ in table[name]["hits"]} if table[name]["state"] == "survived" else ():
+        for module in table[name]["hits"] if table[name]["state"] == "survived" else ():
             best.setdefault(module, name)
     return set(best.values())
 
