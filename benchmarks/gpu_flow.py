@@ -1,6 +1,6 @@
 """GPU flows against their peers, measured in the same run: right-hand sides, whole ensembles, scaling.
 
-python benchmarks/gpu_flow.py --out benchmarks/results/gpu_h100.json
+python benchmarks/gpu_flow.py --out benchmarks/results/gpu_flow.json
 python benchmarks/gpu_flow.py --scaling --out FILE.json      measures this part of FILE.json anew
 """
 
@@ -184,7 +184,7 @@ def scaling() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", default="benchmarks/results/gpu_h100.json")
+    parser.add_argument("--out", default="benchmarks/results/gpu_flow.json")
     parser.add_argument(
         "--scaling", action="store_true", help="measure only how costs grow, into the file that is there"
     )

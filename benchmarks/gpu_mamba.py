@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--prepare", type=Path)
     parser.add_argument("--sources", type=Path, default=Path("out/sources"))
     parser.add_argument("--only", action="append", help="names of sources; all by default; results are added to --out")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_mamba_h100.json"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_mamba.json"))
     parser.add_argument("--join", type=Path, nargs="+", help="results of other runs")
     options = parser.parse_args()
     strange = set(options.only or ()) - set(sources(options.sources))

@@ -252,7 +252,7 @@ def compare(out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_parity_h100.json"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_parity.json"))
     compare(parser.parse_args().out)
 
 

@@ -118,7 +118,7 @@ def warm(tasks: list[tuple[str, tuple[Any, ...]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", default="benchmarks/results/gpu_tiles_h100.json")
+    parser.add_argument("--out", default="benchmarks/results/gpu_tiles.json")
     parser.add_argument("--compile", action="store_true", help="only fill the cache of compiled kernels")
     options = parser.parse_args()
     tasks: list[tuple[str, tuple[Any, ...]]] = [("fixed", c) for c in FIXED] + [("adaptive", c) for c in ADAPTIVE]

@@ -55,7 +55,7 @@ def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
 
 def rows() -> list[tuple[str, str, str]]:
     """(what, measured, where)."""
-    gpu, cpu, audit = load("gpu_h100"), load("cpu_flow"), load("audit_cpu")
+    gpu, cpu, audit = load("gpu_flow"), load("cpu_flow"), load("audit_cpu")
     device = gpu["provenance"]["device"]
     out = []
     for key in ("L 128", "L 1024"):
@@ -86,7 +86,7 @@ def rows() -> list[tuple[str, str, str]]:
             device,
         )
     )
-    out += [parity_row(precision, part) for precision, part in load("gpu_parity_h100").items()]
+    out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
     speeds = [
         part["tokens_per_s"] for key, part in gpu["scaling"].items() if ", L 65536," in key or "1048576, L 128" in key
     ]
@@ -97,7 +97,7 @@ def rows() -> list[tuple[str, str, str]]:
             device,
         )
     )
-    for name, source in load("gpu_mamba_h100")["sources"].items():
+    for name, source in load("gpu_mamba")["sources"].items():
         told = [
             row
             for layer in source["layers"]

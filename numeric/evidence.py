@@ -137,10 +137,10 @@ EVIDENCE: tuple[Evidence, ...] = (
         of_a_fleet,
         "python benchmarks/fleet.py --folder FOLDER --out benchmarks/results/fleet.json, on 16 cores or more",
     ),
-    _benchmark("gpu_h100.json", "gpu_flow.py", "--out", ", on a GPU"),
-    _benchmark("gpu_mamba_h100.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
-    _benchmark("gpu_parity_h100.json", "gpu_parity.py", "--out", ", on a GPU"),
-    _benchmark("gpu_tiles_h100.json", "gpu_tiles.py", "--out", ", on a GPU"),
+    _benchmark("gpu_flow.json", "gpu_flow.py", "--out", ", on a GPU"),
+    _benchmark("gpu_mamba.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
+    _benchmark("gpu_parity.json", "gpu_parity.py", "--out", ", on a GPU"),
+    _benchmark("gpu_tiles.json", "gpu_tiles.py", "--out", ", on a GPU"),
     _benchmark("trace_*.json", "trace.py", "--device cuda --out", ", on a GPU"),
 )
 
