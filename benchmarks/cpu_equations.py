@@ -127,5 +127,7 @@ def equations(quick: bool, repeats: int, names: Sequence[str] = tuple(CASES)) ->
     finally:
         numba.set_num_threads(threads)
     for name, row in found.items():
-        print(f"{name}: " + ", ".join(f"{k} x{v:.3g}" for k, v in row["times_numba"].items() if k != "numba"), flush=True)
+        print(
+            f"{name}: " + ", ".join(f"{k} x{v:.3g}" for k, v in row["times_numba"].items() if k != "numba"), flush=True
+        )
     return found

@@ -257,7 +257,7 @@ class Nodes:
 
     rows: Int64[np.ndarray, "*node"]
     steps: Float64[np.ndarray, "*node"]
-    sums: Float64[np.ndarray, "kind *node"]
+    sums: Float64[np.ndarray, "kind ..."]
 
     @classmethod
     def of(cls, sums: Sums, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
@@ -271,7 +271,9 @@ class Nodes:
 
     def take(self, places: Any) -> Nodes:
         """Some of the nodes."""
-        return Nodes(self.rows[places], self.steps[places], self.sums[:, *places if isinstance(places, tuple) else (places,)])
+        return Nodes(
+            self.rows[places], self.steps[places], self.sums[:, *places if isinstance(places, tuple) else (places,)]
+        )
 
     def between(self) -> Pieces:
         """The intervals between neighbours of a row."""
