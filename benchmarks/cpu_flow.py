@@ -1,4 +1,4 @@
-"""CPU benchmark: generated loops against C, NumPy and the attention matrix; ensembles against SciPy.
+"""CPU benchmark: generated loops against C, NumPy and the attention matrix; ensembles and own equations against SciPy.
 
     python benchmarks/cpu_flow.py            # writes benchmarks/results/cpu_flow.json
     python benchmarks/cpu_flow.py --quick --out cpu.json
@@ -21,6 +21,7 @@ from typing import Any
 import numba
 import numpy as np
 from cpu_cases import draw, measure, provenance, together
+from cpu_equations import equations
 from cpu_peers import attention, c_peer, lambdified, scipy_final
 from cpu_taylor import available
 
@@ -220,6 +221,7 @@ def main() -> None:
         result["scaling"] = scaling(options.quick, repeats)
         numba.set_num_threads(threads)
     result["ensemble"] = ensembles(options.quick, min(repeats, 5))
+    result["equations"] = equations(options.quick, min(repeats, 5))
     result["provenance"]["load_average_after"] = os.getloadavg()
     write_atomic(options.out, json.dumps(result, indent=1) + "\n")
 

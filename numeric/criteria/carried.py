@@ -16,7 +16,8 @@ are proofs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64
@@ -26,7 +27,7 @@ from s6flow.numeric.thresholds import CLEAR
 from s6flow.symbolic.codegen.module import Generated, generate
 from s6flow.symbolic.programs.quantities import exponential_sum_program
 
-__all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "Sums"]
+__all__ = ["EVIDENCE", "NEGATIVE", "NONNEGATIVE", "UNDECIDED", "CarriedSigns", "Nodes", "Pieces", "Sums"]
 __all__ += ["carried_signs", "closed", "exponential_sum"]
 
 NONNEGATIVE, NEGATIVE, UNDECIDED = 0, 1, -1
@@ -108,6 +109,12 @@ class Sums:
         """The summands at a step."""
         summands: Rows = self.weights * np.exp(-self.rates * step[:, None])
         return summands
+
+    @cached_property
+    def four(self) -> Float64[np.ndarray, "kind channel state"]:
+        """Weights of K, of the sum of magnitudes, and of what K'' adds up and down."""
+        bend = self.weights * self.rates**2
+        return np.stack([self.weights, np.abs(self.weights), np.maximum(bend, 0.0), np.maximum(-bend, 0.0)])
 
     def sign_changes(self) -> Int64[np.ndarray, " channel"]:
         """Sign changes of the weights, which the number of roots cannot exceed (Descartes)."""
@@ -196,21 +203,20 @@ def _scan(
     multiples = delta0[:, None] * np.arange(1.0, steps.shape[1] + 1)
     steps = np.where(flat[:, None], multiples, steps)
     found = _Found(np.full((2, count), NONNEGATIVE, dtype=np.int8), np.full(count, np.nan), delta0)
-    found.note(sums, np.repeat(np.arange(count), steps.shape[1]), steps.ravel(), margin)
-    rows = np.repeat(np.arange(count), steps.shape[1] - 1)
-    low, high = steps[:, :-1].ravel(), steps[:, 1:].ravel()
-    keep = (high > low) & ~flat[rows]
-    rows, low, high = rows[keep], low[keep], high[keep]
-    part = np.arange(_SPLIT + 1) / _SPLIT
+    nodes = Nodes.of(sums, np.arange(count), steps)
+    found.note(nodes, margin)
+    pieces = nodes.between()
+    pieces = pieces.take((pieces.high.steps > pieces.low.steps) & ~flat[pieces.low.rows])
     for depth in range(_DEPTH + 1):
-        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~closed(sums, rows, low, high, margin)
-        rows, low, high = rows[open_], low[open_], high[open_]
+        rows, low = pieces.low.rows, pieces.low.steps
+        pieces = pieces.take((found.sides[found.side(rows, low), rows] != NEGATIVE) & ~pieces.closed(margin))
+        rows, low = pieces.low.rows, pieces.low.steps
         if not len(rows) or depth == _DEPTH or len(rows) * _SPLIT > _MOST_INTERVALS:
             break
-        cuts = low[:, None] + (high - low)[:, None] * part
-        cuts[:, -1] = high
-        found.note(sums, np.repeat(rows, _SPLIT - 1), cuts[:, 1:-1].ravel(), margin)
-        rows, low, high = np.repeat(rows, _SPLIT), cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
+        cuts = low[:, None] + (pieces.high.steps - low)[:, None] * (np.arange(1, _SPLIT) / _SPLIT)
+        nodes = Nodes.of(sums, rows, cuts)
+        found.note(nodes, margin)
+        pieces = pieces.cut(nodes)
     found.sides[found.side(rows, low), rows] = UNDECIDED
     short = flat & (found.sides[1] != NEGATIVE) & (multiples[:, -1] < sums.settled_after())
     found.sides[1, short] = UNDECIDED
@@ -229,15 +235,84 @@ class _Found:
         """0 below Delta(0), 1 from there on."""
         return np.asarray(steps >= self.delta0[rows], dtype=np.int64)
 
-    def note(self, sums: Sums, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
+    def note(self, nodes: Nodes, margin: float) -> None:
         """Record nodes at which K is negative beyond rounding."""
-        weights = sums.weights[rows]
-        value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
-        bad = np.flatnonzero(value < -margin * size)
-        self.sides[self.side(rows[bad], steps[bad]), rows[bad]] = NEGATIVE
-        chosen, first = np.unique(rows[bad], return_index=True)
+        bad = nodes.negative(margin)
+        rows, steps = nodes.rows[bad], nodes.steps[bad]
+        self.sides[self.side(rows, steps), rows] = NEGATIVE
+        chosen, first = np.unique(rows, return_index=True)
         fresh = np.isnan(self.step[chosen])
-        self.step[chosen[fresh]] = steps[bad][first[fresh]]
+        self.step[chosen[fresh]] = steps[first[fresh]]
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """K at steps of some channels, with all that a bound between two of them asks for: an exponential a state and node.
+
+    Args:
+        rows: channel of each node, any shape.
+        steps: of that shape.
+        sums: K, the sum of magnitudes, and the positive and negative parts of K'', each of that shape.
+    """
+
+    rows: Int64[np.ndarray, "*node"]
+    steps: Float64[np.ndarray, "*node"]
+    sums: Float64[np.ndarray, "kind ..."]
+
+    @classmethod
+    def of(cls, sums: Sums, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
+        """Nodes of channels, several of each."""
+        values = exponential_sum()(steps, sums.four[:, rows, None], sums.rates[rows, None])
+        return cls(np.broadcast_to(rows[:, None], steps.shape), steps, values)
+
+    def negative(self, margin: float) -> Bool[np.ndarray, "*node"]:
+        """Where K is negative beyond rounding."""
+        return np.asarray(self.sums[0] < -margin * self.sums[1])
+
+    def take(self, places: Any) -> Nodes:
+        """Some of the nodes."""
+        return Nodes(
+            self.rows[places], self.steps[places], self.sums[:, *places if isinstance(places, tuple) else (places,)]
+        )
+
+    def between(self) -> Pieces:
+        """The intervals between neighbours of a row."""
+        low, high = (self.take((slice(None), part)) for part in (slice(None, -1), slice(1, None)))
+        return Pieces(low.flat(), high.flat())
+
+    def flat(self) -> Nodes:
+        """The nodes in one row."""
+        return Nodes(self.rows.ravel(), self.steps.ravel(), self.sums.reshape(len(self.sums), -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Intervals of steps, each between two nodes of one channel."""
+
+    low: Nodes
+    high: Nodes
+
+    def take(self, places: Any) -> Pieces:
+        """Some of the intervals."""
+        return Pieces(self.low.take(places), self.high.take(places))
+
+    def closed(self, margin: float) -> Bool[np.ndarray, " interval"]:
+        """Whether K > 0 on an interval by the chord less (high - low)^2 / 8 times an upper bound of K''."""
+        at_low, size, up, _ = self.low.sums
+        at_high, _, _, down = self.high.sums
+        sag = (self.high.steps - self.low.steps) ** 2 / 8 * np.maximum(up - down, 0.0)
+        return np.asarray(np.minimum(at_low, at_high) - sag > margin * size)
+
+    def cut(self, nodes: Nodes) -> Pieces:
+        """The intervals cut at nodes in them, as many in each."""
+        ends = [Nodes(end.rows[:, None], end.steps[:, None], end.sums[..., None]) for end in (self.low, self.high)]
+        parts = (ends[0], nodes, ends[1])
+        whole = Nodes(
+            np.concatenate([part.rows for part in parts], axis=1),
+            np.concatenate([part.steps for part in parts], axis=1),
+            np.concatenate([part.sums for part in parts], axis=2),
+        )
+        return whole.between()
 
 
 def closed(
@@ -247,13 +322,5 @@ def closed(
     high: Float64[np.ndarray, " interval"],
     margin: float,
 ) -> Bool[np.ndarray, " interval"]:
-    """Whether K > 0 on [low, high] by the chord less (high - low)^2 / 8 times an upper bound of K''."""
-    weights, rates = sums.weights[rows], sums.rates[rows]
-    bend = weights * rates**2
-    evaluate = exponential_sum()
-    at_low, up = evaluate(low, np.stack([weights, np.maximum(bend, 0.0)]), rates)
-    at_high, down = evaluate(high, np.stack([weights, np.maximum(-bend, 0.0)]), rates)
-    size = evaluate(low, np.abs(weights), rates)
-    sag = (high - low) ** 2 / 8 * np.maximum(up - down, 0.0)
-    closed: Bool[np.ndarray, " interval"] = np.minimum(at_low, at_high) - sag > margin * size
-    return closed
+    """Whether K > 0 on [low, high], see `Pieces.closed`."""
+    return Nodes.of(sums, rows, np.stack([low, high], axis=1)).between().closed(margin)

@@ -2,7 +2,7 @@
 
 What enters the scan of a real layer is SiLU of a convolution: never below the least value of SiLU, and in trained models
 mostly below ten. Between a token that blows up and one k places later lie k steps of such tokens, so that K is asked at
-sums of up to k steps. Nodes show where it is negative, the chord bound of `carried.closed` closes what lies between.
+sums of up to k steps. Nodes show where it is negative, the chord bound of `carried.Pieces` closes what lies between.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int8
 
-from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, Sums, closed, exponential_sum
+from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, Nodes, Pieces, Sums
 from s6flow.numeric.thresholds import CLEAR
 
 __all__ = ["DISTANCES", "negative_within", "reached"]
@@ -84,29 +84,39 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     grid[:, 0] = start
     nodes = np.minimum(reached(grid, low[:, None], high[:, None]), end[:, None])
     negative = np.zeros(count, dtype=bool)
-    rows = np.repeat(np.arange(count), _NODES)
-    _note(negative, sums, rows, nodes.ravel(), margin)
-    rows = np.repeat(np.arange(count), _NODES - 1)
-    left, right = nodes[:, :-1].ravel(), nodes[:, 1:].ravel()
+    found = Nodes.of(sums, np.arange(count), nodes)
+    _note(negative, found, margin)
+    pieces = found.between()
     part = np.arange(_SPLIT + 1) / _SPLIT
     for depth in range(_DEPTH + 1):
-        right = _reachable(left, right, low[rows], high[rows])
-        open_ = np.flatnonzero((right > left) & ~negative[rows])
-        open_ = open_[~closed(sums, rows[open_], left[open_], right[open_], margin)]
-        rows, left, right = rows[open_], left[open_], right[open_]
+        pieces = _drawn_back(sums, pieces, low, high)
+        rows = pieces.low.rows
+        pieces = pieces.take(np.flatnonzero((pieces.high.steps > pieces.low.steps) & ~negative[rows]))
+        pieces = pieces.take(np.flatnonzero(~pieces.closed(margin)))
+        rows, left, right = pieces.low.rows, pieces.low.steps, pieces.high.steps
         if not len(rows) or depth == _DEPTH:
             break
         cuts = reached(left[:, None] + (right - left)[:, None] * part, low[rows, None], high[rows, None])
-        cuts = np.minimum(cuts, right[:, None])
-        _note(negative, sums, np.repeat(rows, _SPLIT - 1), cuts[:, 1:-1].ravel(), margin)
-        rows, left, right = np.repeat(rows, _SPLIT), cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
+        found = Nodes.of(sums, rows, np.minimum(cuts, right[:, None])[:, 1:-1])
+        _note(negative, found, margin)
+        pieces = pieces.cut(found)
     worst[rows] = UNDECIDED
     worst[negative] = NEGATIVE
     return worst
 
 
-def _note(negative: np.ndarray, sums: Sums, rows: np.ndarray, steps: np.ndarray, margin: float) -> None:
+def _drawn_back(sums: Sums, pieces: Pieces, low: Column, high: Column) -> Pieces:
+    """The intervals with the right ends of `_reachable`, and K at those that moved."""
+    rows, right = pieces.low.rows, pieces.high.steps
+    ends = _reachable(pieces.low.steps, right, low[rows], high[rows])
+    moved = np.flatnonzero(ends != right)
+    if not len(moved):
+        return pieces
+    values = pieces.high.sums.copy()
+    values[:, moved] = Nodes.of(sums, rows[moved], ends[moved, None]).sums[..., 0]
+    return Pieces(pieces.low, Nodes(rows, ends, values))
+
+
+def _note(negative: np.ndarray, nodes: Nodes, margin: float) -> None:
     """Mark the channels whose sum is negative beyond rounding at one of the steps."""
-    weights = sums.weights[rows]
-    value, size = exponential_sum()(steps, np.stack([weights, np.abs(weights)]), sums.rates[rows])
-    negative[rows[value < -margin * size]] = True
+    negative[nodes.rows[nodes.negative(margin)]] = True

@@ -45,6 +45,8 @@ FLOATS: dict[str, FloatFormat] = {
 #: Models compute in float32 or below: a larger float64 number is an infinity to them, and products of a few such numbers
 #: would leave float64, too.
 LARGEST_WEIGHT = float(np.finfo(np.float32).max)
+#: Numbers that are looked at together: what passes over them stays in a core's cache.
+_PART = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,17 @@ class StoredTensor:
     def subnormals(self) -> int:
         """How many entries are nonzero but below the smallest normal number of their format."""
         unsigned = self.bits.dtype.type
-        width = 8 * self.bits.dtype.itemsize
-        magnitude = self.bits & unsigned((1 << (width - 1)) - 1)
-        # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
-        magnitude -= unsigned(1)
-        return int(np.count_nonzero(magnitude < unsigned((1 << self.format.mantissa) - 1)))
+        mask = unsigned((1 << (8 * self.bits.dtype.itemsize - 1)) - 1)
+        last = unsigned((1 << self.format.mantissa) - 1)
+        flat, count = self.bits.reshape(-1), 0
+        room, found = np.empty(min(_PART, flat.size), flat.dtype), np.empty(min(_PART, flat.size), bool)
+        for start in range(0, flat.size, _PART):
+            part = flat[start : start + _PART]
+            magnitude, below = np.bitwise_and(part, mask, out=room[: part.size]), found[: part.size]
+            # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
+            np.subtract(magnitude, unsigned(1), out=magnitude)
+            count += int(np.count_nonzero(np.less(magnitude, last, out=below)))
+        return count
 
 
 class TensorStore(ABC):

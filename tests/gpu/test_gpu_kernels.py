@@ -24,15 +24,18 @@ def systems(seed: int, batch: int, tokens: int, states: int) -> dict[str, np.nda
     }
 
 
+@pytest.mark.parametrize("pipeline", ["accurate", "fast"])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-11)])
-@pytest.mark.parametrize(("tokens", "states"), [(1, 1), (100, 16), (3000, 1)])
-def test_rate_equals_the_cpu_reference(tokens: int, states: int, precision: str, tolerance: float) -> None:
+@pytest.mark.parametrize(("tokens", "states"), [(1, 1), (100, 16), (128, 1), (1024, 1), (3000, 1), (8192, 1)])
+def test_rate_equals_the_cpu_reference(
+    tokens: int, states: int, precision: str, tolerance: float, pipeline: str
+) -> None:
     from s6flow.symbolic.charts import growth_rate_program
     from s6flow.symbolic.codegen.module import generate
 
     drawn = {k: v.astype(precision) for k, v in systems(tokens, 40, tokens, states).items()}
     names = generate(growth_rate_program()).inputs
-    got = generate(growth_rate_program(), "triton")(*(drawn[k] for k in names))
+    got = generate(growth_rate_program(), "triton", pipeline)(*(drawn[k] for k in names))
     exact = generate(growth_rate_program())(*(drawn[k].astype(float) for k in names))
     scale = generate(growth_rate_program())(
         *(np.abs(drawn[k]).astype(float) if k == "mu" else drawn[k].astype(float) for k in names)
@@ -40,6 +43,40 @@ def test_rate_equals_the_cpu_reference(tokens: int, states: int, precision: str,
     inside = scale > 1e-30
     assert inside.mean() > 0.5
     assert (np.abs(got - exact)[inside] <= tolerance * scale[inside]).all()
+
+
+@pytest.mark.parametrize("sweep", [None, (2, 16, 4, 2), (1, 32, 4, 1), (1, 64, 4, 2), (1, 256, 4, 1)])
+@pytest.mark.parametrize(("tokens", "steps"), [(1024, 40), (3001, 7)])
+def test_long_systems_take_the_steps_of_runge_and_kutta(
+    tokens: int, steps: int, sweep: tuple[int, int, int, int] | None
+) -> None:
+    from s6flow.numeric.flow.backends.triton.fixed import Sweep, fixed_steps
+    from s6flow.symbolic.charts import growth_rate_program
+    from s6flow.symbolic.codegen.module import generate
+
+    rng, h = np.random.default_rng(tokens), 0.01
+    x = rng.standard_normal((5, tokens))
+    given = {"mu": -rng.random((5, 1)), "a": rng.random((5, 1)) + 0.3, "s": rng.standard_normal(5)}
+    given |= {"b": rng.standard_normal(5), "floor": np.zeros(5)}
+    rate = generate(growth_rate_program())
+
+    def velocity(y):
+        return y * rate(y, *(given[name] for name in rate.inputs[1:]))
+
+    wanted = x
+    for _ in range(steps):
+        k1 = velocity(wanted)
+        k2 = velocity(wanted + h / 2 * k1)
+        k3 = velocity(wanted + h / 2 * k2)
+        wanted = wanted + h / 6 * (k1 + 2 * k2 + 2 * k3 + velocity(wanted + h * k3))
+    sent = {k: torch.as_tensor(v, dtype=torch.float64, device="cuda") for k, v in given.items()}
+    start = torch.as_tensor(x, device="cuda")
+    tile = sweep and Sweep(*sweep)
+    got = fixed_steps(start, sent, h, steps, tile).cpu().numpy()
+    assert np.abs(got - wanted).max() < 1e-11
+    single = {k: v.float() for k, v in sent.items()}
+    near = fixed_steps(start.float(), single, h, steps, tile).cpu().numpy()
+    assert np.abs(near - wanted).max() < 1e-4
 
 
 def test_fused_flow_has_the_fates_and_ends_of_the_cpu() -> None:

@@ -62,11 +62,19 @@ def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> Non
     assert interpreted["exp float32"] < 2.0
     assert interpreted["exp bias"] < 0.05
     assert interpreted["exp ends"] == interpreted["exp nan"] == 0
+    assert interpreted["exp tiny"] <= 1.0
 
 
 def test_long_sequences_go_by_chunks_with_the_same_result(interpreted: dict[str, float]) -> None:
     assert interpreted["chunks"] <= 1e-12
     assert interpreted["chunk count"] > 1
+
+
+@pytest.mark.parametrize(
+    "name", ["alone accurate", "chunks alone accurate", "alone fast", "chunks alone fast", "whole"]
+)
+def test_one_state_goes_by_blocks_of_its_own_with_the_same_result(interpreted: dict[str, float], name: str) -> None:
+    assert interpreted[name] <= 1e-12
 
 
 def test_smallest_margin_is_found_with_its_place_and_nan_counts_as_smallest(interpreted: dict[str, float]) -> None:
@@ -82,6 +90,23 @@ def test_device_functions_agree_with_numpy(interpreted: dict[str, float]) -> Non
 
 def test_fixed_steps_equal_runge_kutta_in_every_layout(interpreted: dict[str, float]) -> None:
     assert interpreted["fixed steps"] <= 1e-14
+    assert interpreted["swept steps"] <= 1e-14
+
+
+@pytest.mark.parametrize(
+    ("systems", "steps", "states", "processors", "lanes", "at_once"),
+    [(32768, 1000, 1, 132, 16, 2), (4096, 1000, 1, 132, 32, 2), (512, 1000, 1, 132, 256, 1), (32768, 1000, 16, 132, 16, 1),
+     (32768, 100, 1, 132, 16, 1), (1, 1000, 1, 132, 256, 1), (1, 1000, 1, 0, 16, 2)],
+)  # fmt: skip
+def test_long_systems_get_lanes_for_the_device_and_steps_for_the_run(
+    systems: int, steps: int, states: int, processors: int, lanes: int, at_once: int
+) -> None:
+    pytest.importorskip("triton")
+    from s6flow.numeric.flow.backends.triton.fixed import sweep_of
+
+    sweep = sweep_of(systems, steps, states, processors)
+    assert (sweep.lanes, sweep.steps) == (lanes, at_once)
+    assert sweep.systems * sweep.lanes == 32 * sweep.warps >= 32
 
 
 @pytest.mark.parametrize("method", ["RK45"])

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program, make, topological
 from s6flow.symbolic.codegen.rewrite import in_unit
-from s6flow.symbolic.codegen.triton.printer import spell, spell_bare
-from s6flow.symbolic.codegen.triton.special import kernel_form, log1p_coefficients
+from s6flow.symbolic.codegen.triton.printer import log1p_unit_text, spell, spell_bare
+from s6flow.symbolic.codegen.triton.special import kernel_form
 
-__all__ = ["CellText", "DeviceFunction", "log1p_unit_text", "print_cell"]
+__all__ = ["CellText", "DeviceFunction", "print_cell"]
 
 _LOG2_E = 1.4426950408889634
 
@@ -117,14 +117,6 @@ class DeviceFunction:
         return kept
 
 
-def log1p_unit_text(degree: int) -> str:
-    """The polynomial logarithm."""
-    first, second, *rest = log1p_coefficients(degree)
-    lines = [f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)]
-    body = "\n    ".join([*lines, "return y * p"])
-    return f'@triton.jit\ndef log1p_unit(y):\n    """ln(1 + y) for y in [0, 1], without special functions."""\n    {body}\n'
-
-
 def print_cell(program: Program, degree: int, short: bool = False) -> CellText:
     """The device functions of a scan cell's program.
 
@@ -141,7 +133,7 @@ def print_cell(program: Program, degree: int, short: bool = False) -> CellText:
     tokens = tuple(inp.name for inp in form.inputs if inp.axes == ("token",))
     if len(scalars) + len(states) + len(tokens) != len(form.inputs):
         raise CodegenError("a register kernel takes arrays of tokens or of states", [i.axes for i in form.inputs])
-    functions = [log1p_unit_text(degree)]
+    functions = [log1p_unit_text({"": degree})]
 
     def function(
         name: str, doc: str, arguments: list[str], given: dict[Node, str], roots: list[Node], unpacks: bool = False

@@ -9,6 +9,7 @@ __all__ = [
     "before",
     "cosh",
     "exp",
+    "exp_down",
     "expm1",
     "hypot",
     "last",
@@ -37,11 +38,14 @@ def linear(gate, increment, later_gate, later_increment):
 
 
 @triton.jit
-def scan(gate, increment, carry, like, AXIS: tl.constexpr):
-    """f_l = gate_l f_{l-1} + increment_l along AXIS from f = carry; `like` gives the shape."""
+def scan(gate, increment, carry, like, AXIS: tl.constexpr, ALONE: tl.constexpr):
+    """f_l = gate_l f_{l-1} + increment_l along AXIS from f = carry, or where nothing came before (ALONE) from 0.
+
+    `like` gives the shape.
+    """
     gate, increment = gate + like, increment + like
     product, value = tl.associative_scan((gate, increment), AXIS, linear)
-    return product * carry + value
+    return value if ALONE else product * carry + value
 
 
 @triton.jit
@@ -132,29 +136,37 @@ def hypot(x, y):
 
 
 @triton.jit
+def exp_single(x):
+    """e^x in float32 for x <= 89, to a rounding without bias; what is below 2^-125 counts as 0.
+
+    The polynomial is 2 (1 + r + r^2 q(r)), so that half of 2^n, n <= 128, is a number; q has degree 4 and is from Chebyshev
+    points on |r| <= ln(2)/2, 1e-8 off.
+    """
+    y = tl.maximum(x, -87.3, propagate_nan=tl.PropagateNan.ALL)  # n >= -126, where 2^(n-1) counts as 0
+    shifted = tl.fma(y, 1.44269504088896, 12582912.0)  # 1.5 * 2^23: the sum keeps the nearest integer
+    n = shifted - 12582912.0
+    r = tl.fma(n, -0.693359375, y)  # ln 2 in two parts: n times the first is exact
+    r = tl.fma(n, 2.12194440e-4, r)
+    p = tl.fma(r, 0.00278523522, 0.0167263461)
+    p = tl.fma(p, r, 0.0833331093)
+    p = tl.fma(p, r, 0.333331541)
+    p = tl.fma(p, r, 1.0)
+    p = tl.fma(p, r, 2.0)
+    p = tl.fma(p, r, 2.0)
+    half = (shifted.to(tl.int32, bitcast=True) << 23) + 0x3F000000  # the bits of 2^(n-1)
+    return p * half.to(tl.float32, bitcast=True)
+
+
+@triton.jit
 def exp(x):
-    """e^x; in float32 to a rounding without bias, where the device's is two units off, to the same side in long products."""
-    if x.dtype == tl.float64:
-        value = tl.exp(x)
-    else:
-        y = tl.maximum(x, -110.0, propagate_nan=tl.PropagateNan.ALL)
-        y = tl.minimum(y, 90.0, propagate_nan=tl.PropagateNan.ALL)
-        shifted = y * 1.44269504088896 + 12582912.0  # 1.5 * 2^23: the sum keeps the nearest integer
-        n = shifted - 12582912.0
-        r = tl.fma(n, 2.12194440e-4, y - n * 0.693359375)  # ln 2 in two parts: n times the first is exact
-        p = tl.fma(r, 0.0001984126984, 0.001388888889)  # 1/7!, 1/6!, ...: the rest is below 1e-8
-        p = tl.fma(p, r, 0.008333333333)
-        p = tl.fma(p, r, 0.04166666667)
-        p = tl.fma(p, r, 0.1666666667)
-        p = tl.fma(p, r, 0.5)
-        p = tl.fma(p, r, 1.0)
-        p = tl.fma(p, r, 1.0)
-        power = shifted.to(tl.int32, bitcast=True) - 0x4B400000
-        half = power >> 1  # 2^n as a product: at the ends of the range one factor does not hold it
-        left = ((half + 127) << 23).to(tl.float32, bitcast=True)
-        right = ((power - half + 127) << 23).to(tl.float32, bitcast=True)
-        value = p * left * right
-    return value
+    """e^x; in float32 without the device's bias, which is two units to the same side in long products."""
+    return tl.exp(x) if x.dtype == tl.float64 else exp_single(tl.minimum(x, 89.0, propagate_nan=tl.PropagateNan.ALL))
+
+
+@triton.jit
+def exp_down(x):
+    """e^x for x <= 0."""
+    return tl.exp(x) if x.dtype == tl.float64 else exp_single(x)
 
 
 @triton.jit
@@ -193,7 +205,7 @@ def cosh(x):
 @triton.jit
 def sigmoid(x):
     """1 / (1 + e^-x) without overflow."""
-    tail = exp(-tl.abs(x))
+    tail = exp_down(-tl.abs(x))
     return tl.where(x >= 0, 1.0, tail) / (1.0 + tail)
 
 

@@ -7,7 +7,8 @@ tokens left. Where the time is a component, it is the first of lane 0.
 from __future__ import annotations
 
 from s6flow.symbolic.codegen.ir import Node, Program
-from s6flow.symbolic.codegen.triton.cell import CellText, DeviceFunction, log1p_unit_text
+from s6flow.symbolic.codegen.triton.cell import CellText, DeviceFunction
+from s6flow.symbolic.codegen.triton.printer import log1p_unit_text
 
 __all__ = ["print_own"]
 
@@ -26,7 +27,7 @@ def print_own(form: Program, degree: int) -> CellText:
     position = {node: "place" for node in nodes if node.op == "position"}
     shifts = [node for node in nodes if node.op == "shift"]
     given: dict[Node, str] = {**inputs, **position}
-    texts = [log1p_unit_text(degree)]
+    texts = [log1p_unit_text({"": degree})]
     arguments = ", ".join([*names, "place"])
     if shifts:
         scan = shifts[0].args[0]

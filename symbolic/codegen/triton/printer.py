@@ -1,7 +1,7 @@
 """The Triton printer: block kernels that evaluate a program on systems x tokens x states, by chunks of tokens.
 
 Every value is a block over (systems, axes of the program), absent axes of length 1. Lengths are padded to powers of
-two: loads fill with 0 and reductions mask. Needs no torch or triton; what the text calls is in `runtime`.
+two: loads fill with 0 and reductions mask. Where all is whole (WHOLE) no mask is left. Needs no torch or triton; what the text calls is in `runtime`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,22 @@ from collections.abc import Mapping
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program
+from s6flow.symbolic.codegen.rewrite import in_unit
+from s6flow.symbolic.codegen.triton.special import log1p_coefficients
 
-__all__ = ["HEADER", "TABLE", "BlockPrinter", "print_margin", "print_triton", "spell", "spell_bare"]
+__all__ = ["HEADER", "LOG_DEGREES", "TABLE", "BlockPrinter"]
+__all__ += ["log1p_unit_text", "print_margin", "print_triton", "spell", "spell_bare"]
 
 HEADER = """import triton
 import triton.language as tl
 
 from s6flow.symbolic.codegen.triton import runtime as rt
 """
+
+#: Degree of the polynomial logarithm on [0, 1] that is exact to a rounding.
+LOG_DEGREES = {"float32": 9, "float64": 20}
+#: Operations that a fused multiply-add would rob of their meaning: it rounds a product in one place and not in another.
+_UNFUSED = {"sum_error", "product_error"}
 
 #: IR operation -> Triton expression; what moves data between tokens or axes is spelled in `BlockPrinter`.
 TABLE: Mapping[str, str] = {
@@ -89,6 +97,25 @@ def _typed(node: Node, text: str) -> str:
     return text
 
 
+def log1p_unit_text(degrees: Mapping[str, int]) -> str:
+    """The polynomial logarithm, of one degree or of each precision's own."""
+
+    def body(degree: int, indent: str) -> str:
+        first, second, *rest = log1p_coefficients(degree)
+        return f"\n{indent}".join([f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)])
+
+    if len(set(degrees.values())) == 1:
+        lines = body(next(iter(degrees.values())), "    ")
+    else:
+        parts = [(f"y.dtype == tl.{name}", body(degree, "        ")) for name, degree in degrees.items()]
+        lines = "\n    ".join(
+            f"{'if' if i == 0 else 'elif'} {test}:\n        {text}" for i, (test, text) in enumerate(parts)
+        )
+        lines = lines.replace(f"elif {parts[-1][0]}:", "else:")
+    doc = '"""ln(1 + y) for y in [0, 1], without special functions."""'
+    return f"@triton.jit\ndef log1p_unit(y):\n    {doc}\n    {lines}\n    return y * p\n"
+
+
 class BlockPrinter:
     """Prints one program as a kernel over blocks of systems and tokens."""
 
@@ -135,7 +162,7 @@ class BlockPrinter:
             case "input":
                 name, own = node.array
                 address, mask = self.place(own)
-                return f"tl.load({name}_ptr + {address}, {mask}, 0.0)"
+                return f"tl.load({name}_ptr + {address}, {mask} | WHOLE, 0.0)"
             case "reduce_sum":
                 return f"tl.sum({self.masked(args[0], attr, '0.0')}, {self.dim(attr)}, keep_dims=True)"
             case "reduce_max":
@@ -145,7 +172,8 @@ class BlockPrinter:
                 product = self.masked(f"{args[0]} * {args[1]}", attr, "0.0")
                 return f"tl.sum({product}, {self.dim(attr)}, keep_dims=True)"
             case "scan":
-                return f"rt.scan({args[0]}, {args[1]}, carry{self.number}, {self.zeros(node)}, {self.dim('token')})"
+                alone = "CHUNKS == 1" if self.chunked else "True"
+                return f"rt.scan({args[0]}, {args[1]}, carry{self.number}, {self.like(node)}, {self.dim('token')}, {alone})"
             case "shift":
                 length = f"TOKENS, {self.dim('token')}"
                 return f"rt.shift({args[0]}, token, carry{self.number}, {self.zeros(node)}, {length})"
@@ -156,6 +184,10 @@ class BlockPrinter:
                 return f"tl.permute({args[0]}, {tuple(order)})"
             case "position":
                 return f"({attr} + 1).to(DTYPE)"
+            case "exp" if in_unit(node):
+                return f"rt.exp_down({args[0]})"
+            case "log1p" if in_unit(node.args[0]):
+                return f"log1p_unit({args[0]})"
         return spell(node, args)
 
     def carry(self, node: Node, name: str) -> None:
@@ -168,6 +200,10 @@ class BlockPrinter:
     def dim(self, axis: str) -> int:
         return 1 + self.axes.index(axis)
 
+    def like(self, node: Node) -> str:
+        """A block of a node's shape that changes nothing where it is added, and is left out of the sum: x + (-0) = x."""
+        return self.zeros(node).replace("tl.zeros(", "tl.full(").replace(", DTYPE)", ", -0.0, DTYPE)")
+
     def zeros(self, node: Node, without: str = "") -> str:
         shape = ["SYSTEMS"]
         for axis in self.axes:
@@ -175,7 +211,7 @@ class BlockPrinter:
         return f"tl.zeros(({', '.join(shape)},), DTYPE)"
 
     def masked(self, code: str, axis: str, fill: str) -> str:
-        return f"tl.where({axis} < {length(axis)}, {code}, {fill})"
+        return f"tl.where(({axis} < {length(axis)}) | WHOLE, {code}, {fill})"
 
     def place(self, own: tuple[str, ...]) -> tuple[str, str]:
         """Address of an entry and its mask; arrays are contiguous, batch first."""
@@ -207,7 +243,8 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     arguments = "".join(f"{inp.name}_ptr, " for inp in program.inputs) + results
     lengths = ", ".join(length(axis) for axis in printer.lengths)
     constants = ", ".join(f"{block(axis)}: tl.constexpr" for axis in ("system", *printer.lengths))
-    constants += ", CHUNKS: tl.constexpr" if printer.chunked else ""
+    constants += ", WHOLE: tl.constexpr"
+    constants += ", CHUNKS: tl.constexpr, STAGES: tl.constexpr" if printer.chunked else ""
     system = f"[{', '.join(':' if i == 0 else 'None' for i in range(printer.rank))}]"
     head = [
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
@@ -218,12 +255,18 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     ]
     inside = [*printer.inside, *store, *printer.after]
     if printer.chunked:
-        loop = ["for chunk in range(CHUNKS):", "    " + printer.index("token", "chunk * TOKENS + ")]
+        loop = [
+            "for chunk in tl.range(CHUNKS, num_stages=STAGES):",
+            "    " + printer.index("token", "chunk * TOKENS + "),
+        ]
         inside = [*loop, *("    " + line for line in inside)]
     elif "token" in axes:
         inside = [printer.index("token"), *inside]
     body = "\n    ".join([*head, *inside, *last])
-    return f"@triton.jit\ndef {program.name}_kernel({arguments}, batch, {lengths}, {constants}):\n    {body}\n"
+    logarithm = log1p_unit_text(LOG_DEGREES) + "\n\n" if "log1p_unit(" in body else ""
+    return (
+        f"{logarithm}@triton.jit\ndef {program.name}_kernel({arguments}, batch, {lengths}, {constants}):\n    {body}\n"
+    )
 
 
 def _wrapper(printer: BlockPrinter, name: str, doc: str, margin: bool) -> str:
@@ -236,7 +279,7 @@ def _wrapper(printer: BlockPrinter, name: str, doc: str, margin: bool) -> str:
         f'def {name}({arguments}):\n    """{doc}.\n\n    Shapes: {shapes}.\n    """\n'
         f"    inputs = {inputs}\n"
         f"    return rt.launch({program.name}_kernel, ({arguments},), inputs, {outputs!r}, {printer.lengths!r}, "
-        f"chunked={printer.chunked}, margin={margin})\n"
+        f"chunked={printer.chunked}, margin={margin}, fused={_UNFUSED.isdisjoint(n.op for n in program.nodes())})\n"
     )
 
 
@@ -251,7 +294,7 @@ def print_triton(program: Program) -> str:
     for label, node in program.outputs:
         own = tuple(axis for axis in printer.axes if axis in node.axes)
         address, mask = printer.place(own)
-        store.append(f"tl.store({label}_ptr + {address}, {printer.text[id(node)]}, {mask})")
+        store.append(f"tl.store({label}_ptr + {address}, {printer.text[id(node)]}, {mask} | WHOLE)")
     pointers = ", ".join(f"{label}_ptr" for label, _ in program.outputs)
     kernel = _kernel(printer, pointers, [], store, [])
     return kernel + "\n\n" + _wrapper(printer, program.name, program.meaning.rstrip("."), False)
@@ -274,7 +317,7 @@ def print_margin(program: Program) -> str:
     store = [
         f"margin = {printer.text[id(node)]} + {printer.zeros(node)}",
         'margin = tl.where(margin == margin, margin, float("-inf"))',
-        f'margin = tl.where({mask}, margin, float("inf"))',
+        f'margin = tl.where({mask} | WHOLE, margin, float("inf"))',
         f"place = {address} + tl.zeros(margin.shape, tl.int64)",
         "found = tl.min(margin)",
         "at = tl.min(tl.where(margin == found, place, 0x7FFFFFFFFFFFFFFF))",

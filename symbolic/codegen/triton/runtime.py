@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,29 @@ __all__ += triton_functions.__all__
 BLOCK_ELEMENTS = 2048
 #: Longest block of tokens held at once; longer sequences go by chunks with a carried state.
 BLOCK_TOKENS = 2048
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the blocks of a program without states lie: whole systems, or chunks of one.
+
+    Args:
+        longest: tokens up to which a system is one block; longer ones go by chunks.
+        chunk: tokens of a chunk.
+        elements: of a block of whole systems, as many as fit.
+        a_warp: elements that one warp holds: 16 a thread, which leaves few sums between threads and enough loads under way.
+        stages: chunks under way at once: the next ones are loaded while one is summed.
+    """
+
+    longest: int
+    chunk: int
+    elements: int
+    a_warp: int
+    stages: int
+
+
+#: Measured on an H200 at 128, 1,024, 8,192 and 65,536 tokens: of what was tried the fastest, see docs/performance.md.
+TOKENS_ALONE = Layout(longest=1024, chunk=512, elements=512, a_warp=512, stages=3)
 #: Triton refuses larger tensors.
 LARGEST_BLOCK = 1 << 20
 
@@ -66,6 +90,7 @@ def launch(
     axes: tuple[str, ...],
     chunked: bool,
     margin: bool = False,
+    fused: bool = False,
 ) -> Any:
     """Run a block kernel over a batch of systems.
 
@@ -76,6 +101,7 @@ def launch(
         axes: the program's axes in canonical order, without source (it is as long as token).
         chunked: whether tokens may go by chunks.
         margin: reduce to the smallest entry on the device; returns (value, flat index).
+        fused: whether products may be fused with the sums that they go into; not where rounding errors are computed.
     Returns: tensors on the device, or NumPy arrays if all arguments were; a tuple if several.
     Raises: FormatError: if two arguments disagree on an axis, or a block would be too large.
     """
@@ -90,8 +116,11 @@ def launch(
     lengths = [size.get(axis, 1) for axis in axes]
     blocks = {axis: next_power(size.get(axis, 1)) for axis in axes}
     rest = int(np.prod([n for axis, n in blocks.items() if axis != "token"], dtype=np.int64))
+    layout = TOKENS_ALONE if chunked and rest == 1 else None
     if "token" in blocks:
         limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
+        if layout is not None:
+            limit = min(limit, layout.longest if size["token"] <= layout.longest else layout.chunk)
         blocks["token"] = min(blocks["token"], limit) if chunked else blocks["token"]
         if not chunked:
             rest *= blocks["token"]  # the source axis
@@ -99,7 +128,8 @@ def launch(
     if block > LARGEST_BLOCK:
         shape = ", ".join(f"{axis} {n}" for axis, n in blocks.items())
         raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
-    together = max(1, min(BLOCK_ELEMENTS // block, next_power(systems)))
+    elements = layout.elements if layout is not None else BLOCK_ELEMENTS
+    together = max(1, min(elements // block, next_power(systems)))
     shapes = [(*batch, *(size[axis] for axis in own)) for own in outputs]
     dtype = flat[0].dtype
     grid = -(-systems // together)
@@ -111,12 +141,13 @@ def launch(
     else:
         results = [torch.empty(shape, dtype=dtype, device=device) for shape in shapes]
     if systems and all(lengths):
-        warps = min(8, max(1, together * block // 256))
+        warps = min(8, max(1, together * block // (layout.a_warp if layout is not None else 256)))
         constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
-        # a contraction would round a product otherwise in one place than in the other, and so spoil double words
+        constants["WHOLE"] = systems % together == 0 and all(size.get(axis, 1) % n == 0 for axis, n in blocks.items())
         if chunked:
             constants["CHUNKS"] = -(-size["token"] // blocks["token"])
-        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=False)
+            constants["STAGES"] = layout.stages if layout is not None and constants["CHUNKS"] > 1 else 1
+        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=fused)
     elif margin:
         raise AssumptionError(
             "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."

@@ -1,13 +1,54 @@
-"""Fixed steps of the classical Runge-Kutta method in one launch: what benchmarks compare step for step."""
+"""Fixed steps of the classical Runge-Kutta method in one launch: what benchmarks compare step for step.
+
+Short systems stay in registers. Of long ones a program holds a few tokens a lane, and sweeps over the others: no token
+depends on a later one, so that several steps are done before a token is written back.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from s6flow.numeric.flow.backends.triton.fused import Tile, tile_of
 from s6flow.numeric.flow.backends.triton.kernels import load_fixed
+from s6flow.symbolic.codegen.triton.runtime import interpreted
 
-__all__ = ["fixed_steps"]
+__all__ = ["Sweep", "fixed_steps", "sweep_of"]
+
+#: Tokens of a system that registers hold; measured at 128 and 1,024, where sweeping is a quarter faster.
+_HELD = 256
+#: Lanes of a system: fewer wait for each other less, more keep the device busy with few systems.
+_LANES = 16, 256
+#: Threads of a multiprocessor that keep it busy.
+_BUSY = 0.9 * 1024
+#: Share of the turns that lanes may wait for each other where two steps at a time are worth it.
+_WAITING = 1 / 8
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How a program sweeps: `systems` x `lanes` threads, `per_lane` tokens of each at a time, `steps` steps a turn."""
+
+    systems: int
+    lanes: int
+    per_lane: int
+    steps: int
+
+    @property
+    def warps(self) -> int:
+        """Warps of a program."""
+        return max(1, self.systems * self.lanes // 32)
+
+
+def sweep_of(systems: int, steps: int, states: int, processors: int) -> Sweep:
+    """The sweep for `systems` long systems on a device of so many multiprocessors."""
+    lanes, most = _LANES
+    while lanes < most and systems * lanes < _BUSY * processors:
+        lanes *= 2
+    several = states <= 2 and 2 * (lanes - 1) <= _WAITING * steps
+    return Sweep(max(1, 32 // lanes), lanes, 4, 2 if several else 1)
 
 
 def fixed_steps(
@@ -15,7 +56,7 @@ def fixed_steps(
     arrays: dict[str, torch.Tensor],
     h: float,
     steps: int,
-    tile: Tile | None = None,
+    tile: Tile | Sweep | None = None,
     zero: frozenset[str] = frozenset(),
 ) -> torch.Tensor:
     """The tokens after `steps` steps of length h.
@@ -32,18 +73,40 @@ def fixed_steps(
     """
     precision = str(x.dtype).removeprefix("torch.")
     systems, tokens = x.shape
-    tile = tile or tile_of(tokens, precision)
-    out = torch.empty_like(x)
+    states = arrays["a"].shape[-1]
     if systems == 0:
-        return out
+        return torch.empty_like(x)
     bound, length = dict.fromkeys(sorted(zero), 0), x.new_full((systems,), h)
     if arrays["mu"].shape[-1] == 1:  # a single mu is no more than the unit of depth-time
         bound, length = {**bound, "mu": 1}, length * arrays["mu"].broadcast_to(systems, 1)[:, 0]
     module = load_fixed(precision, tuple(bound.items()))
     free = [arrays[name] for name in ("s", "b", "floor", "mu", "a") if name not in bound]
+    if tile is None:
+        processors = 1 if interpreted() else torch.cuda.get_device_properties(x.device).multi_processor_count
+        tile = tile_of(tokens, precision) if tokens <= _HELD else sweep_of(systems, steps, states, processors)
+    if isinstance(tile, Sweep):
+        return _swept(module, x, [*free, length], states, steps, tile)
+    out = torch.empty_like(x)
     module.fixed_kernel[(-(-systems // tile.systems),)](
         x, *free, length, out, systems, tokens, steps,
-        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=arrays["a"].shape[-1],
-        num_warps=tile.warps,
+        SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, num_warps=tile.warps,
     )  # fmt: skip
     return out
+
+
+def _swept(
+    module: Any, x: torch.Tensor, given: list[torch.Tensor], states: int, steps: int, sweep: Sweep
+) -> torch.Tensor:
+    """As `fixed_steps`; zeros fill the last chunk, which no token before them feels."""
+    systems, tokens = x.shape
+    chunks = -(-tokens // (sweep.lanes * sweep.per_lane))
+    room = torch.nn.functional.pad(x, (0, sweep.lanes * chunks * sweep.per_lane - tokens))
+    work = room.view(systems, sweep.lanes, chunks, sweep.per_lane).permute(0, 2, 3, 1).contiguous()
+    for together, turns in ((sweep.steps, steps // sweep.steps), (1, steps % sweep.steps)):
+        if turns:
+            module.swept_kernel[(-(-systems // sweep.systems),)](
+                work, *given, systems, chunks, turns,
+                SYSTEMS=sweep.systems, LANES=sweep.lanes, PER_LANE=sweep.per_lane, STEPS=together, STATES=states,
+                num_warps=sweep.warps,
+            )  # fmt: skip
+    return work.permute(0, 3, 1, 2).reshape(systems, -1)[:, :tokens].contiguous()
