@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.mutation import ROOT
-from tests.mutation.campaign import OPTIONS, Campaign, Outcome
+from tests.mutation.campaign import Campaign, Outcome
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.report import REPORT, document, markdown
 
@@ -37,6 +37,8 @@ TESTS = (
     "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/properties", "tests/quality/test_controls.py",
     "tests/quality/test_shapes.py", "tests/proofs/test_certificates.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_step_control.py",
 )  # fmt: skip
+#: What an error says where the folder of a session of pytest was removed by another session: no kill.
+LOST = "pytest-of-"
 OUT = ROOT / "out" / "mutation"
 RESULTS = OUT / "results.jsonl"
 
@@ -71,7 +73,11 @@ def tried() -> list[dict[str, Any]]:
 
 def kept() -> dict[tuple[str, str], dict[str, Any]]:
     """The last outcome of each mutant that was tried."""
-    rows = {(row["module"], row["key"]): row for row in tried() if row["state"] != "broken"}
+    rows = {
+        (row["module"], row["key"]): row
+        for row in tried()
+        if row["state"] != "broken" and LOST not in row.get("why", "")
+    }
     return {key: row | {"state": "survived"} if row["state"] == "skipped" else row for key, row in rows.items()}
 
 
@@ -170,9 +176,9 @@ def main() -> int:
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
     campaign.known = options.known
     for row in tried():
-        if row["state"] == "killed":
+        if row["state"] == "killed" and LOST not in row.get("why", ""):
             campaign.experience.learn(row["module"], row["key"], row["by"])
-    pytest.main([*tests, *OPTIONS[1:], "--continue-on-collection-errors"], plugins=[campaign])
+    campaign.session(tests)
     print(dict(counts))
     return 0
 

@@ -19,8 +19,10 @@ import math
 import os
 import resource
 import selectors
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +67,8 @@ SLOW = 15.0
 WARM = 8
 PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
-#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders.
+#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders. Every session has a folder of
+#: its own for them (`--basetemp`): of the common ones pytest removes those of sessions before the last three.
 OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
 Outcome = dict[str, Any]
 
@@ -94,6 +97,7 @@ class Campaign:
         self.experience = Experience()
         self.caches: list[Any] = []
         self.known = False
+        self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
             sys.meta_path.insert(0, Loader(name, probed(source, name, str(PACKAGE / name))))
@@ -122,6 +126,12 @@ class Campaign:
                 self.done(one, outcome)
                 show(number + 1, len(self.mutants), one.module)
         return True
+
+    def session(self, tests: list[str]) -> None:
+        """Collect these tests, and try the mutants."""
+        own = ["--continue-on-collection-errors", f"--basetemp={self.folder / 'tests'}"]
+        pytest.main([*tests, *OPTIONS[1:], *own], plugins=[self])
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def loaded(self) -> dict[str, list[FunctionType]]:
         """The functions in memory by their file."""
@@ -224,7 +234,7 @@ class Campaign:
             changed = self.dependents[module_name(mutant.module)]
             code = mutated(self.sources[mutant.module], mutant.index, str(PACKAGE / mutant.module))
             if imported or not self.exchange(mutant.module, code):
-                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10)
+                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10, self.folder)
             self.forget(changed)
             return self.run(names, limit.__getitem__)
 
@@ -290,7 +300,7 @@ class _Chosen(_Judge):
 
 
 def _anew(
-    module: str, code: CodeType, names: list[str], changed: set[str], known: Iterable[str], limit: float
+    module: str, code: CodeType, names: list[str], changed: set[str], known: Iterable[str], limit: float, folder: Path
 ) -> Outcome:
     """Import what depends on a file anew, with its new code, and run tests."""
     gone = {
@@ -311,7 +321,8 @@ def _anew(
     for some in (names[:FIRST], names[FIRST:]):
         paths = list(dict.fromkeys(name.partition("::")[0] for name in some))
         chosen = _Chosen(some, known)
-        status = pytest.main([*paths, *OPTIONS], plugins=[chosen]) if paths else pytest.ExitCode.OK
+        apart = f"--basetemp={folder / str(os.getpid())}"
+        status = pytest.main([*paths, *OPTIONS, apart], plugins=[chosen]) if paths else pytest.ExitCode.OK
         if chosen.failed:
             break
         if status != pytest.ExitCode.OK:
