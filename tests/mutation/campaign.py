@@ -63,6 +63,12 @@ HEAVY = (
 )
 #: A test that takes more CPU seconds under the tracer is no use here.
 SLOW = 15.0
+#: CPU seconds of judges that every mutant gets before any has more.
+QUICK = 2.0
+#: One whose own processes take more CPU seconds is none either: they know nothing of a mutant.
+OTHERS = 0.3
+#: How often a test that killed runs without a mutant, to see whether it fails by itself.
+CONTROLS = 2
 #: Tests that run before there is any fork: so many, or the cheapest of each file; none that has processes of its own.
 WARM = 8
 PARENTS = ("tests/proofs/test_nightly.py",)
@@ -97,6 +103,9 @@ class Campaign:
         self.experience = Experience()
         self.caches: list[Any] = []
         self.known = False
+        self.control: set[str] | None = None
+        self.wrong: set[str] = set()
+        self.judged: dict[Mutant, set[str]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
@@ -118,9 +127,12 @@ class Campaign:
         self.uses = _uses(self.sources)
         gc.collect()
         gc.freeze()
+        if self.control is not None:
+            self.wrong = self.failing(self.control)
+            return True
         with bar("mutants") as show:
-            tasks = ((one, self.job(one)) for one in self.mutants)
-            for number, (one, outcome) in enumerate(forked(tasks, self.jobs, self.until)):
+            for number, (one, outcome) in enumerate(forked(self.tasks(), self.jobs, self.until)):
+                self.judged[one] = set(outcome.pop("names", ())) if outcome.get("left") else set()
                 if outcome["state"] == "killed" and outcome["by"] in self.items:
                     self.experience.learn(one.module, one.key, outcome["by"])
                 self.done(one, outcome)
@@ -185,13 +197,22 @@ class Campaign:
             "\n".join([_text(name.partition("::")[0]), *(self.sources.get(one, "") for one in sorted(modules))])
         )
 
+    def failing(self, names: set[str]) -> set[str]:
+        """Which of these tests fail without any mutant, each as often as it takes to see one that fails now and then."""
+        tasks = (
+            (name, partial(self.alone, name)) for _ in range(CONTROLS) for name in sorted(names & self.items.keys())
+        )
+        return {name for name, found in forked(tasks, self.jobs) if found["state"] not in ("survived", "outside")}
+
     def alone(self, name: str) -> Outcome:
         """The reach of one test, with nothing cached of what is mutated."""
         self.forget(set().union(*self.dependents.values()))
         self.hits.clear()
-        began = time.process_time()
+        began, before = time.process_time(), _children()
         found = self.run([name], lambda _: SLOW)
         _alarm(0)
+        if _children() - before > OTHERS:
+            found = {"state": "outside"}
         hits = {module: sorted(line for one, line in self.hits if one == module) for module, _ in self.hits}
         return found | {"seconds": time.process_time() - began, "hits": hits, "stamp": self.stamp(name, hits)}
 
@@ -214,18 +235,30 @@ class Campaign:
                 break
         return judge.outcome()
 
-    def job(self, mutant: Mutant) -> Callable[[], Outcome]:
-        """What the fork of a mutant does."""
+    def tasks(self) -> Iterator[tuple[Mutant, Callable[[], Outcome]]]:
+        """All mutants with few judges, then those that lived with the others."""
+        for one in self.mutants:
+            yield one, self.job(one, min(QUICK, self.budget), set())
+        for one in self.mutants if self.budget > QUICK else ():
+            if self.judged.get(one):
+                yield one, self.job(one, self.budget - QUICK, self.judged[one])
+
+    def job(self, mutant: Mutant, budget: float, before: set[str]) -> Callable[[], Outcome]:
+        """What the fork of a mutant does, without the judges that it had before."""
 
         def judged() -> Outcome:
             place = mutant.module, mutant.lines[0]
             imported = mutant.top or place in self.imported
             groups = self.users(mutant) if imported else [self.covering.get(place, set())]
-            names = self.experience.order(mutant, groups, self.seconds, self.budget)
+            groups = [group - before for group in groups]
+            names, left = self.experience.order(mutant, groups, self.seconds, budget)
             began = time.process_time()
             found = tried(names, imported) | {"seconds": round(time.process_time() - began, 3)}
             # a test that a mutant makes skip itself has noticed nothing
-            return found | {"state": {"skipped": "survived"}.get(found["state"], found["state"]), "tests": len(names)}
+            if found["state"] in ("survived", "skipped"):
+                spent = budget + (QUICK if before else 0.0)
+                found |= {"state": "survived", "budget": spent, "left": left, "names": sorted(before.union(names))}
+            return found | {"tests": len(names) + len(before)}
 
         def tried(names: list[str], imported: bool) -> Outcome:
             if not names:
@@ -410,6 +443,12 @@ def _digest(text: str) -> str:
 @cache
 def _text(file: str) -> str:
     return (ROOT / file).read_text()
+
+
+def _children() -> float:
+    """CPU seconds of the processes that this one started, and that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def _slow(*_: object) -> None:
