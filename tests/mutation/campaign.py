@@ -36,7 +36,7 @@ import pytest
 
 from s6flow.progress import bar
 from tests.mutation import ROOT, module_name
-from tests.mutation.mutants import Mutant, mutated, probed
+from tests.mutation.mutants import Changes, Mutant, probed
 from tests.mutation.order import Experience
 from tests.mutation.replaced import Loader
 
@@ -125,6 +125,8 @@ class Campaign:
         self.dependents = _dependents(set(map(module_name, self.sources)))
         self.measure()
         self.uses = _uses(self.sources)
+        files = {one.module for one in self.mutants}
+        self.changes = {name: Changes(self.sources[name], str(PACKAGE / name)) for name in files}
         gc.collect()
         gc.freeze()
         if self.control is not None:
@@ -265,7 +267,7 @@ class Campaign:
                 return {"state": "unreached"}
             limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
             changed = self.dependents[module_name(mutant.module)]
-            code = mutated(self.sources[mutant.module], mutant.index, str(PACKAGE / mutant.module))
+            code = self.changes[mutant.module].code(mutant.index)
             if imported or not self.exchange(mutant.module, code):
                 return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10, self.folder)
             self.forget(changed)
