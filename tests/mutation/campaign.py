@@ -19,8 +19,10 @@ import math
 import os
 import resource
 import selectors
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +36,7 @@ import pytest
 
 from s6flow.progress import bar
 from tests.mutation import ROOT, module_name
-from tests.mutation.mutants import Mutant, mutated, probed
+from tests.mutation.mutants import Changes, Mutant, probed
 from tests.mutation.order import Experience
 from tests.mutation.replaced import Loader
 
@@ -61,11 +63,18 @@ HEAVY = (
 )
 #: A test that takes more CPU seconds under the tracer is no use here.
 SLOW = 15.0
+#: CPU seconds of judges that every mutant gets before any has more.
+QUICK = 2.0
+#: One whose own processes take more CPU seconds is none either: they know nothing of a mutant.
+OTHERS = 0.3
+#: How often a test that killed runs without a mutant, to see whether it fails by itself.
+CONTROLS = 2
 #: Tests that run before there is any fork: so many, or the cheapest of each file; none that has processes of its own.
 WARM = 8
 PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
-#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders.
+#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders. Every session has a folder of
+#: its own for them (`--basetemp`): of the common ones pytest removes those of sessions before the last three.
 OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
 Outcome = dict[str, Any]
 
@@ -94,6 +103,10 @@ class Campaign:
         self.experience = Experience()
         self.caches: list[Any] = []
         self.known = False
+        self.control: set[str] | None = None
+        self.wrong: set[str] = set()
+        self.judged: dict[Mutant, set[str]] = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
             sys.meta_path.insert(0, Loader(name, probed(source, name, str(PACKAGE / name))))
@@ -112,16 +125,27 @@ class Campaign:
         self.dependents = _dependents(set(map(module_name, self.sources)))
         self.measure()
         self.uses = _uses(self.sources)
+        files = {one.module for one in self.mutants}
+        self.changes = {name: Changes(self.sources[name], str(PACKAGE / name)) for name in files}
         gc.collect()
         gc.freeze()
+        if self.control is not None:
+            self.wrong = self.failing(self.control)
+            return True
         with bar("mutants") as show:
-            tasks = ((one, self.job(one)) for one in self.mutants)
-            for number, (one, outcome) in enumerate(forked(tasks, self.jobs, self.until)):
+            for number, (one, outcome) in enumerate(forked(self.tasks(), self.jobs, self.until)):
+                self.judged[one] = set(outcome.pop("names", ())) if outcome.get("left") else set()
                 if outcome["state"] == "killed" and outcome["by"] in self.items:
                     self.experience.learn(one.module, one.key, outcome["by"])
                 self.done(one, outcome)
                 show(number + 1, len(self.mutants), one.module)
         return True
+
+    def session(self, tests: list[str]) -> None:
+        """Collect these tests, and try the mutants."""
+        own = ["--continue-on-collection-errors", f"--basetemp={self.folder / 'tests'}"]
+        pytest.main([*tests, *OPTIONS[1:], *own], plugins=[self])
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def loaded(self) -> dict[str, list[FunctionType]]:
         """The functions in memory by their file."""
@@ -175,13 +199,22 @@ class Campaign:
             "\n".join([_text(name.partition("::")[0]), *(self.sources.get(one, "") for one in sorted(modules))])
         )
 
+    def failing(self, names: set[str]) -> set[str]:
+        """Which of these tests fail without any mutant, each as often as it takes to see one that fails now and then."""
+        tasks = (
+            (name, partial(self.alone, name)) for _ in range(CONTROLS) for name in sorted(names & self.items.keys())
+        )
+        return {name for name, found in forked(tasks, self.jobs) if found["state"] not in ("survived", "outside")}
+
     def alone(self, name: str) -> Outcome:
         """The reach of one test, with nothing cached of what is mutated."""
         self.forget(set().union(*self.dependents.values()))
         self.hits.clear()
-        began = time.process_time()
+        began, before = time.process_time(), _children()
         found = self.run([name], lambda _: SLOW)
         _alarm(0)
+        if _children() - before > OTHERS:
+            found = {"state": "outside"}
         hits = {module: sorted(line for one, line in self.hits if one == module) for module, _ in self.hits}
         return found | {"seconds": time.process_time() - began, "hits": hits, "stamp": self.stamp(name, hits)}
 
@@ -204,27 +237,39 @@ class Campaign:
                 break
         return judge.outcome()
 
-    def job(self, mutant: Mutant) -> Callable[[], Outcome]:
-        """What the fork of a mutant does."""
+    def tasks(self) -> Iterator[tuple[Mutant, Callable[[], Outcome]]]:
+        """All mutants with few judges, then those that lived with the others."""
+        for one in self.mutants:
+            yield one, self.job(one, min(QUICK, self.budget), set())
+        for one in self.mutants if self.budget > QUICK else ():
+            if self.judged.get(one):
+                yield one, self.job(one, self.budget - QUICK, self.judged[one])
+
+    def job(self, mutant: Mutant, budget: float, before: set[str]) -> Callable[[], Outcome]:
+        """What the fork of a mutant does, without the judges that it had before."""
 
         def judged() -> Outcome:
             place = mutant.module, mutant.lines[0]
             imported = mutant.top or place in self.imported
             groups = self.users(mutant) if imported else [self.covering.get(place, set())]
-            names = self.experience.order(mutant, groups, self.seconds, self.budget)
+            groups = [group - before for group in groups]
+            names, left = self.experience.order(mutant, groups, self.seconds, budget)
             began = time.process_time()
             found = tried(names, imported) | {"seconds": round(time.process_time() - began, 3)}
             # a test that a mutant makes skip itself has noticed nothing
-            return found | {"state": {"skipped": "survived"}.get(found["state"], found["state"]), "tests": len(names)}
+            if found["state"] in ("survived", "skipped"):
+                spent = budget + (QUICK if before else 0.0)
+                found |= {"state": "survived", "budget": spent, "left": left, "names": sorted(before.union(names))}
+            return found | {"tests": len(names) + len(before)}
 
         def tried(names: list[str], imported: bool) -> Outcome:
             if not names:
                 return {"state": "unreached"}
             limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
             changed = self.dependents[module_name(mutant.module)]
-            code = mutated(self.sources[mutant.module], mutant.index, str(PACKAGE / mutant.module))
+            code = self.changes[mutant.module].code(mutant.index)
             if imported or not self.exchange(mutant.module, code):
-                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10)
+                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10, self.folder)
             self.forget(changed)
             return self.run(names, limit.__getitem__)
 
@@ -290,7 +335,7 @@ class _Chosen(_Judge):
 
 
 def _anew(
-    module: str, code: CodeType, names: list[str], changed: set[str], known: Iterable[str], limit: float
+    module: str, code: CodeType, names: list[str], changed: set[str], known: Iterable[str], limit: float, folder: Path
 ) -> Outcome:
     """Import what depends on a file anew, with its new code, and run tests."""
     gone = {
@@ -311,7 +356,8 @@ def _anew(
     for some in (names[:FIRST], names[FIRST:]):
         paths = list(dict.fromkeys(name.partition("::")[0] for name in some))
         chosen = _Chosen(some, known)
-        status = pytest.main([*paths, *OPTIONS], plugins=[chosen]) if paths else pytest.ExitCode.OK
+        apart = f"--basetemp={folder / str(os.getpid())}"
+        status = pytest.main([*paths, *OPTIONS, apart], plugins=[chosen]) if paths else pytest.ExitCode.OK
         if chosen.failed:
             break
         if status != pytest.ExitCode.OK:
@@ -399,6 +445,12 @@ def _digest(text: str) -> str:
 @cache
 def _text(file: str) -> str:
     return (ROOT / file).read_text()
+
+
+def _children() -> float:
+    """CPU seconds of the processes that this one started, and that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def _slow(*_: object) -> None:

@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from types import CodeType
 
-__all__ = ["Mutant", "mutants", "mutated", "probed"]
+__all__ = ["Changes", "Mutant", "mutants", "mutated", "probed"]
 
 #: Operator -> what stands in its place: a comparison moves its boundary, and turns round.
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -54,6 +54,8 @@ _PAIRS = (
 )
 _PAIRS += ("any all", "floor ceil", "less greater", "cummin cummax", "logical_and logical_or")
 NAMES = {a: b for pair in _PAIRS for a, b in (pair.split(), reversed(pair.split()))}
+#: What `ast.dump` says from Python 3.12 on of every function and class: left out, a key is the same by every Python.
+NEWER = ", type_params=[]"
 #: A float that says an order of magnitude is moved by one; any other by a factor of two.
 MAGNITUDE = (1e-2, 1e3)
 
@@ -100,7 +102,7 @@ def mutants(source: str, module: str) -> list[Mutant]:
     """The mutants of a file, in the order of its text."""
     tree = ast.parse(source)
     found, places = [], Counter[int]()
-    digests = [hashlib.sha256(ast.dump(node).encode()).hexdigest()[:12] for node in tree.body]
+    digests = [hashlib.sha256(ast.dump(node).replace(NEWER, "").encode()).hexdigest()[:12] for node in tree.body]
     for index, change in enumerate(list(_changes(tree))):
         outer = change.path[1]
         assert isinstance(outer, int), "every change is within a statement"
@@ -116,10 +118,21 @@ def mutants(source: str, module: str) -> list[Mutant]:
 
 def mutated(source: str, index: int, filename: str) -> CodeType:
     """The code of a file with one change."""
-    tree = ast.parse(source)
-    change = next(one for number, one in enumerate(_changes(tree)) if number == index)
-    _put(tree, change.path, change.node)
-    return compile(ast.fix_missing_locations(tree), filename, "exec")
+    return Changes(source, filename).code(index)
+
+
+class Changes:
+    """Every change of a file, found once: in place, so that a process makes one of them."""
+
+    def __init__(self, source: str, filename: str) -> None:
+        self.tree, self.filename = ast.parse(source), filename
+        self.changes = list(_changes(self.tree))
+
+    def code(self, index: int) -> CodeType:
+        """The code with this change."""
+        change = self.changes[index]
+        _put(self.tree, change.path, change.node)
+        return compile(ast.fix_missing_locations(self.tree), self.filename, "exec")
 
 
 def probed(source: str, module: str, filename: str) -> CodeType:

@@ -35,21 +35,27 @@ class Experience:
         self.files[module][test] += 1
         self.all[test] += 1
 
-    def order(self, mutant: Mutant, groups: Iterable[set[str]], seconds: dict[str, float], budget: float) -> list[str]:
-        """The judges of a mutant, each group by worth, as many as fit into a budget of CPU seconds, at least one."""
+    def order(
+        self, mutant: Mutant, groups: Iterable[set[str]], seconds: dict[str, float], budget: float
+    ) -> tuple[list[str], int]:
+        """The judges of a mutant, each group by worth, as many as fit into a budget of CPU seconds, at least one.
+
+        Returns:
+            Their names, and how many do not fit.
+        """
         near, file = self.statements[mutant.module, _statement(mutant.key)], self.files[mutant.module]
 
         def worth(name: str) -> tuple[float, str]:
             kills = STATEMENT * near[name] + FILE * file[name] + ANY * (self.all[name] + NEW)
             return -kills / (seconds[name] + FIXED), name
 
-        chosen, left = dict[str, None](), budget
-        for group in groups:
-            for name in sorted(group, key=worth):
-                if name not in chosen and (left >= seconds[name] or not chosen):
-                    chosen[name] = None
-                    left -= seconds[name]
-        return list(chosen)
+        every = list(dict.fromkeys(name for group in groups for name in sorted(group, key=worth)))
+        chosen, left = list[str](), budget
+        for name in every:
+            if left >= seconds[name] or not chosen:
+                chosen.append(name)
+                left -= seconds[name]
+        return chosen, len(every) - len(chosen)
 
 
 def _statement(key: str) -> str:
