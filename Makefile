@@ -84,6 +84,7 @@ docs-check: docs
 # library, which cites these, coefficients of integrators, and the pages on health
 generated docs-theory: $(VENV)/.demo
 	$(BIN)/python -m s6flow.symbolic.programs.build
+	$(BIN)/python -m s6flow.proofs.checked
 	$(BIN)/python -m s6flow.proofs.boxes docs/theory
 	$(BIN)/python -m s6flow.proofs.index
 	$(BIN)/python -m s6flow.numeric.flow.pairs

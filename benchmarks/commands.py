@@ -4,7 +4,8 @@
 
 Each command runs in a process of its own, the best of several. Processor time (user and system, of the process and its
 children) is what counts: on a machine that others use the clock on the wall says little. Beside it stand the seconds
-that the command was promised to take on an idle core.
+that the command was promised to take on an idle core. Byte code is kept in a folder of the run, as a user's is beside
+the package, whatever the environment says.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def cold(command: list[str], folder: Path) -> dict[str, float]:
     Raises: S6FlowError: it failed.
     """
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    kept = {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | kept
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in _FINE:
         raise S6FlowError("a measured command must succeed", done.stderr.strip()[-300:], " ".join(command[1:]))

@@ -47,7 +47,7 @@ ROW = ("id", "status", "source", "section", "kind", "title")
 #: Folder of the package -> endings of the files in it that the library is computed from.
 _SOURCES = {"proofs": (".py", ".j2", ".v", ".json"), "symbolic": (".py", ".json")}
 #: Written from the library, or nothing that it says.
-_APART = {"index.json", "nightly.json"}
+_APART = {"index.json", "nightly.json", "checked.json"}
 
 
 def ids() -> list[str]:

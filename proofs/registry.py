@@ -6,12 +6,15 @@ import importlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s6flow import text
 from s6flow.errors import TheoremError
-from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near"]
+if TYPE_CHECKING:
+    from s6flow.symbolic.theorem import Theorem
+
+__all__ = ["GROUPS", "REGISTRY", "Registry", "get", "group", "near", "unknown"]
 
 #: Groups in the order of the theory.
 GROUPS = (
@@ -36,6 +39,8 @@ def _groups() -> dict[str, str]:
 @cache
 def _load(key: str) -> Theorem:
     """One theorem: its file is imported, and checked against the others by their names alone."""
+    from s6flow.symbolic.theorem import Theorem  # here: ids are asked for by commands that do without SymPy
+
     name = key.replace("-", "_")
     module = importlib.import_module(f"s6flow.proofs.theorems.{_groups()[key]}.{name}")
     theorem, where = getattr(module, "THEOREM", None), f"proofs/theorems/{_groups()[key]}/{name}.py"
@@ -48,7 +53,7 @@ def _load(key: str) -> Theorem:
     return theorem
 
 
-class Registry(Mapping[str, Theorem]):
+class Registry(Mapping[str, "Theorem"]):
     """Theorem id -> theorem, in the order of the theory; each is loaded when it is first read."""
 
     def __getitem__(self, key: str) -> Theorem:
@@ -80,10 +85,15 @@ def get(key: str) -> Theorem:
     Raises: TheoremError: listing near ids, if there is none.
     """
     if key not in REGISTRY:
-        hint = near(key)
-        remedy = f"Near: {', '.join(hint)}." if hint else "See s6flow theorems."
-        raise TheoremError("a theorem id must be in the registry", key, remedy=remedy)
+        raise unknown(key)
     return REGISTRY[key]
+
+
+def unknown(key: str) -> TheoremError:
+    """What is said of an id that no theorem has."""
+    hint = near(key)
+    remedy = f"Near: {', '.join(hint)}." if hint else "See s6flow theorems."
+    return TheoremError("a theorem id must be in the registry", key, remedy=remedy)
 
 
 def group(theorem: Theorem) -> str:

@@ -11,13 +11,13 @@ from s6flow.errors import TheoremError
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.observables import sharp
+from s6flow.symbolic.programs.checked import IDLE
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["IDLE", "margin", "margin_program"]
 
 tolerance = sp.Symbol("tolerance", nonnegative=True)
 _FLOOR = sp.Rational(1, 10**30)  # keeps 0 <= 0 from being 0/0, in single precision too
-IDLE = sp.Integer(2)  # a claim whose condition is not met; no decided margin reaches it
 
 
 def margin(claim: Boolean, scale: sp.Expr | None = None, relative: bool = True) -> sp.Expr:
@@ -39,7 +39,9 @@ def margin(claim: Boolean, scale: sp.Expr | None = None, relative: bool = True) 
     if isinstance(claim, sp.And):
         return sp.Min(*(margin(part, scale, relative) for part in _ordered(claim)), evaluate=False)
     if isinstance(claim, sp.Implies):
-        return sp.Piecewise((margin(claim.args[1], scale, relative), claim.args[0]), (IDLE, True), evaluate=False)
+        return sp.Piecewise(
+            (margin(claim.args[1], scale, relative), claim.args[0]), (sp.Integer(IDLE), True), evaluate=False
+        )
     if isinstance(claim, sp.Or):
         return sp.Max(*(margin(part, scale, relative) for part in _ordered(claim)), evaluate=False)
     raise TheoremError(

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.flow import FlowResult, Status, integrate
-from s6flow.symbolic import criteria as cr
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.programs.quantities import quantity as criterion
 
 __all__ = ["blow_up_time_first", "blowup"]
 
@@ -48,7 +47,7 @@ def blow_up_time_first(data: Data, panels: int = 160, span: float = 48.0) -> Arr
     v = (edges[:-1, None] + half * (1 + _NODES)).ravel()
     weights = np.tile(_WEIGHTS * half, panels)
     r = np.abs(x1)[:, None] * np.exp(v)
-    function = generate(cr.quantity("blow_up_integrand"))
+    function = generate(criterion("blow_up_integrand"))
     values = {
         "r": r,
         "orientation": np.sign(x1)[:, None],
@@ -60,7 +59,7 @@ def blow_up_time_first(data: Data, panels: int = 160, span: float = 48.0) -> Arr
     return np.asarray((density * weights).sum(axis=1))
 
 
-def blowup(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def blowup(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Blow-up times of the system and of its first m tokens; on request the approach to the blow-up."""
     x0 = np.asarray(data["x0"])
     horizon = float(theorem.options.get("log_horizon", 300.0))

@@ -10,7 +10,7 @@ import numpy as np
 from s6flow.errors import S6FlowError
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.judge import satisfied
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Checkable
 
 __all__ = ["trained_channels"]
 
@@ -49,7 +49,7 @@ def _channels() -> dict[str, Any] | None:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def trained_channels(theorem: Theorem, count: int) -> dict[str, Any] | None:
+def trained_channels(theorem: Checkable, count: int) -> dict[str, Any] | None:
     """Up to `count` channels with random tokens that meet the theorem's assumptions as they are, or None.
 
     Tokens get the signs that the assumptions ask for; parameters are never changed, but a bilinear theorem drops the

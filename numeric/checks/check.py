@@ -17,10 +17,9 @@ from s6flow.numeric.checks.engines import applicable, engine, require
 from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan
 from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe, satisfied
 from s6flow.numeric.checks.measurements import MEASUREMENTS
-from s6flow.numeric.checks.shared import Data, Observed
+from s6flow.numeric.checks.shared import Checkable, Data, Observed
 from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
-from s6flow.proofs.registry import get
-from s6flow.symbolic.theorem import Theorem
+from s6flow.proofs.checked import checked
 from s6flow.text import counted
 
 __all__ = [
@@ -120,7 +119,7 @@ class CheckReport:
 
 
 def check(
-    key: str | Theorem,
+    key: str | Checkable,
     backend: str = "numpy",
     examples: int = 100,
     seed: int = 0,
@@ -130,7 +129,7 @@ def check(
     """Check a theorem on random systems that meet its assumptions, its witness, and channels of trained weights.
 
     Args:
-        key: theorem id, or a theorem value.
+        key: theorem id, or a theorem value. An id is read as `proofs.checked` keeps it, with no SymPy.
         backend: a key of `ENGINES`.
         examples: random systems.
         seed: of the generator; the same seed gives the same systems on every backend but flint, whose are smaller.
@@ -142,7 +141,7 @@ def check(
 
 
 def check_together(
-    key: str | Theorem,
+    key: str | Checkable,
     backends: Sequence[str],
     examples: int = 100,
     seed: int = 0,
@@ -155,7 +154,7 @@ def check_together(
     Args:
         witness: whether the witness is judged, too.
     """
-    theorem = get(key) if isinstance(key, str) else key
+    theorem = checked(key) if isinstance(key, str) else key
     if examples < 0:
         raise AssumptionError("a check needs a nonnegative number of examples", examples)
     for backend in backends:
@@ -223,7 +222,7 @@ class Tally:
             batch, index, moment = found["place"]
             self.margin, self.where, self.place = found["margin"], found["where"], (f"{name}/{batch}", index, moment)
 
-    def report(self, theorem: Theorem, backend: str, integrator: str | None) -> CheckReport:
+    def report(self, theorem: Checkable, backend: str, integrator: str | None) -> CheckReport:
         if self.decided == 0:
             verdict = Verdict.INCONCLUSIVE if self.undecided else Verdict.VACUOUS
         elif self.margin < 0:

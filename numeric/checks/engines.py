@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s6flow.errors import CodegenError, MissingDependencyError
+from s6flow.numeric.checks.shared import Checkable
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["ENGINES", "Engine", "applicable", "engine", "evaluate", "require", "tolerance"]
 
@@ -80,12 +80,12 @@ def require(name: str) -> Engine:
     return found
 
 
-def applicable(theorem: Theorem, name: str) -> bool:
+def applicable(theorem: Checkable, name: str) -> bool:
     """Whether an engine can judge a theorem: balls judge letters, not trajectories integrated in floating point."""
     return engine(name).backend != "flint" or theorem.measurement == "pointwise" or theorem.core is not None
 
 
-def tolerance(theorem: Theorem, target: Engine, core: bool) -> float:
+def tolerance(theorem: Checkable, target: Engine, core: bool) -> float:
     """The rounding allowance of a theorem's margin on an engine."""
     if target.backend == "flint":
         return max(target.pointwise, 0.0 if core else theorem.tolerance or 0.0)

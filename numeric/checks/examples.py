@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from s6flow.numeric.checks.channels import trained_channels
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import Engine
-from s6flow.numeric.checks.shared import Data
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Checkable, Data
 
 __all__ = ["TRAINED", "WITNESS", "batch_of", "corners", "examples_of", "plan"]
 
@@ -29,7 +28,7 @@ _MATRIX_SHAPES = ((0.4, Shape(3, 2, 4, 2)), (0.3, Shape(5, 3, 8, 2)), (0.3, Shap
 _ELEMENTS = 1 << 21
 
 
-def plan(theorem: Theorem, target: Engine, examples: int) -> Iterator[tuple[Shape, int]]:
+def plan(theorem: Checkable, target: Engine, examples: int) -> Iterator[tuple[Shape, int]]:
     """Batches (shape, systems) that add up to `examples`."""
     shapes: Any = theorem.options.get("shapes")
     if shapes is not None:
@@ -55,7 +54,7 @@ def plan(theorem: Theorem, target: Engine, examples: int) -> Iterator[tuple[Shap
 
 
 def examples_of(
-    theorem: Theorem, target: Engine, examples: int, seed: int, real_weights: bool = True, witness: bool = True
+    theorem: Checkable, target: Engine, examples: int, seed: int, real_weights: bool = True, witness: bool = True
 ) -> Iterator[tuple[str, Data]]:
     """The batches of a check by name: numbered ones, then the witness, then channels of trained weights."""
     for index, (shape, count) in enumerate(plan(theorem, target, examples)):
@@ -76,7 +75,7 @@ def corners(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return np.where(which < 0.05, 0.0, np.where(which > 0.95, 1.0, points))
 
 
-def batch_of(theorem: Theorem, data: Data) -> dict[str, Any]:
+def batch_of(theorem: Checkable, data: Data) -> dict[str, Any]:
     """One system's data as a batch of one."""
     batch: dict[str, Any] = {key: np.asarray(value, dtype=np.float64)[None] for key, value in data.items()}
     for axis, name, where in (("N", "a", -1), ("N", "S_B", 0), ("L", "x0", -1), ("D", "S_B", 1)):

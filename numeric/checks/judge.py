@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks.engines import Engine, applicable, engine, evaluate, tolerance
 from s6flow.numeric.checks.measurements import MEASUREMENTS, moments
 from s6flow.numeric.checks.reach import carried_sign
-from s6flow.numeric.checks.shared import Data, Observed
-from s6flow.symbolic.assumptions import predicate
+from s6flow.numeric.checks.shared import Checkable, Data, Observed
+from s6flow.proofs.registry import get
+from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.margin import IDLE, margin_program
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.programs.checked import IDLE, Checked
+from s6flow.symbolic.programs.quantities import predicate
 
 __all__ = ["Judgement", "decided", "judge_data", "measures", "observe", "satisfied"]
 
@@ -57,7 +57,7 @@ class Judgement:
         return self.satisfied & np.isfinite(self.margins)
 
 
-def satisfied(theorem: Theorem, data: Data, observed: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
+def satisfied(theorem: Checkable, data: Data, observed: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
     """Which systems of a batch meet every assumption, by the generated predicates."""
     count = _count(data)
     ok = np.ones(count, dtype=bool)
@@ -82,7 +82,7 @@ def _letter(name: str, data: Data, observed: Mapping[str, Any]) -> Any:
 
 
 def judge_data(
-    theorem: Theorem, data: Data, backend: str = "numpy", factor: Any = 1, observed: Mapping[str, Any] | None = None
+    theorem: Checkable, data: Data, backend: str = "numpy", factor: Any = 1, observed: Mapping[str, Any] | None = None
 ) -> Judgement:
     """Margins of a batch of systems.
 
@@ -99,9 +99,9 @@ def judge_data(
     parts = []
     if measures(theorem, backend):
         slack = tolerance(theorem, target, theorem.measurement == "pointwise" and theorem.tolerance is None)
-        parts.append(_margins(margin_program(theorem, False, sp.nsimplify(factor)), target, data, observed, slack))
+        parts.append(_margins(_margin_program(theorem, False, factor), target, data, observed, slack))
     if theorem.core is not None and factor == 1:
-        parts.append(_margins(margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
+        parts.append(_margins(_margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
     count = _count(data)
     found = [_smallest(values, count) for values in parts]
     margins = decided(np.stack([smallest for smallest, _ in found], axis=1))
@@ -110,12 +110,27 @@ def judge_data(
     return Judgement(margins, satisfied(theorem, data, observed), where)
 
 
-def measures(theorem: Theorem, backend: str) -> bool:
+def _margin_program(theorem: Checkable, core: bool, factor: Any = 1) -> Program:
+    """The program of the margin: the one that a checked form brings along, else lowered from the theorem's relations."""
+    if isinstance(theorem, Checked) and factor == 1:
+        found = theorem.core if core else theorem.margin
+        assert found is not None, "the core of a theorem that has one"
+        return found
+    import sympy as sp  # here: a check of a checked form does without it
+
+    from s6flow.symbolic.margin import margin_program
+    from s6flow.symbolic.theorem import Theorem
+
+    whole = theorem if isinstance(theorem, Theorem) else get(theorem.id)
+    return margin_program(whole, core, sp.nsimplify(factor))
+
+
+def measures(theorem: Checkable, backend: str) -> bool:
     """Whether a backend judges the claim itself; balls judge only the pointwise core of a claim about trajectories."""
     return engine(backend).backend != "flint" or theorem.measurement == "pointwise"
 
 
-def observe(theorem: Theorem, data: Data, backend: str = "numpy", integrator: str = "numpy") -> Observed:
+def observe(theorem: Checkable, data: Data, backend: str = "numpy", integrator: str = "numpy") -> Observed:
     """The observables that a backend needs: the same ones for every backend that judges the claim itself."""
     if measures(theorem, backend) or any("eig" in key or "form" in key for key in theorem.assumptions):
         return MEASUREMENTS[theorem.measurement](theorem, data, integrator)

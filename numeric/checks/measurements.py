@@ -15,7 +15,7 @@ import numpy as np
 from s6flow.numeric.checks import normalised
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.orbits import axis_far, dying, orbit
-from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding
 from s6flow.numeric.checks.threshold import threshold
@@ -23,7 +23,6 @@ from s6flow.numeric.checks.vectors import channel_shares, roots, spectra, vector
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.numeric.thresholds import FALLS, GONE, RISES, UNMOVED
 from s6flow.symbolic.ends import End
-from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
 
@@ -31,13 +30,13 @@ __all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
 LOG_TIMES = (-12.0, -7.0, -4.0, -2.0, -0.5, 1.0, 3.0, 6.0, 10.0, 16.0, 27.631021115928547)
 
 
-def _pointwise(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _pointwise(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Nothing is measured: the claim is about letters."""
     return {}
 
 
 def _run(
-    theorem: Theorem, data: Data, params: Any, integrator: str, default: tuple[float, ...] = LOG_TIMES
+    theorem: Checkable, data: Data, params: Any, integrator: str, default: tuple[float, ...] = LOG_TIMES
 ) -> FlowResult:
     options = theorem.options
     keys = {key: options[key] for key in ("rtol", "x_limit", "max_steps") if key in options}
@@ -45,12 +44,12 @@ def _run(
     return integrate(data["x0"], params, log_times=log_times, backend=integrator, **keys)
 
 
-def _trajectory(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _trajectory(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens at the outputs, and at the output before."""
     return _observe(_run(theorem, data, flow_parameters(data), integrator), data)
 
 
-def _axis(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The same with projection biases, in coordinates where signs are free to change."""
     keys = ("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor")
     return _observe(_run(theorem, data, AxisParameters(**{key: data[key] for key in keys}), integrator), data)
@@ -79,7 +78,7 @@ def _observe(result: FlowResult, data: Data) -> Observed:
         }
 
 
-def _late(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _late(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens and attention at late times, with gaps between nonzero tokens and the shares of theory 8."""
     result = _run(theorem, data, flow_parameters(data), integrator, (20.0, 40.0, 60.0))
     observed = _observe(result, data)
@@ -134,7 +133,7 @@ def shares(data: Data) -> Array:
     return kappa
 
 
-def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _fate(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """How every token ends, a code of `ends.End`; FAST: with a system that blows up; NaN where the run settles nothing."""
     horizon = float(theorem.options.get("log_horizon", 300.0))
     result = integrate(data["x0"], flow_parameters(data), log_horizon=horizon, backend=integrator)
@@ -165,7 +164,7 @@ def _fate(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def _slow(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _slow(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Late times of slow divergence: ratios to token 1, and the constant of the first output."""
     result = _run(theorem, data, flow_parameters(data), integrator, (100.0, 200.0, 300.0))
     observed = _observe(result, data)
@@ -192,7 +191,7 @@ def _slow(theorem: Theorem, data: Data, integrator: str) -> Observed:
     return observed
 
 
-def _two_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _two_tokens(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Trajectories with the inverse square of token 1 in closed form."""
     observed = _trajectory(theorem, data, integrator)
     x0, t = np.asarray(data["x0"]), observed["t"]
@@ -201,12 +200,12 @@ def _two_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
     return {**observed, "zeta_0": moments(zeta_0, t.shape[1]), "zeta_t": zeta_0[:, None] - speed[:, None] * t}
 
 
-def _first_rate(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _first_rate(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """F_1 at the start."""
     return {"rate_first": growth_rate(data["x0"], flow_parameters(data))[:, :1]}
 
 
-def _stack(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def _stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The residual stack against the flow, with a step and with half of it, at a fifth of the natural time."""
     x0 = np.asarray(data["x0"])
     params = flow_parameters(data)
@@ -239,10 +238,10 @@ class Measurement:
         coordinates: that it integrates in, of `flow.coordinates`; None where it integrates nothing.
     """
 
-    function: Callable[[Theorem, Data, str], Observed]
+    function: Callable[[Checkable, Data, str], Observed]
     coordinates: str | None = None
 
-    def __call__(self, theorem: Theorem, data: Data, integrator: str = "numpy") -> Observed:
+    def __call__(self, theorem: Checkable, data: Data, integrator: str = "numpy") -> Observed:
         return self.function(theorem, data, self.integrator(integrator) or integrator)
 
     def integrator(self, wanted: str) -> str | None:

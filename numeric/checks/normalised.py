@@ -5,18 +5,12 @@ One long file: a measurement for each theorem of the group, which share what is 
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, moments
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments
 from s6flow.numeric.flow import growth_rate
-from s6flow.symbolic import normalised as nm
-from s6flow.symbolic import state as st
-from s6flow.symbolic.codegen.lower import lower_program
 from s6flow.symbolic.codegen.module import generate
-from s6flow.symbolic.theorem import Theorem
+from s6flow.symbolic.programs.measured import measured
 
 __all__ = [
     "prenorm_axis",
@@ -40,39 +34,6 @@ BEGIN = -30.0
 LEAST = -600.0
 
 
-@cache
-def _output() -> Any:
-    program = lower_program(
-        "layer_output", {"y": st.layer_output()}, "layer-bound", "output of the layer with its skip"
-    )
-    return generate(program)
-
-
-@cache
-def _norm() -> Any:
-    """The norm of a token, from its squared norm."""
-    program = lower_program("normalised", {"n": nm.normalised()}, "prenorm-bound", "a normalised token")
-    return generate(program)
-
-
-@cache
-def _ball() -> Any:
-    program = lower_program("ball_token", {"n": nm.ball_token()}, "prenorm-eps", "a normalised token on an axis")
-    return generate(program)
-
-
-@cache
-def _rate() -> Any:
-    program = lower_program("sink_rate", {"rate": nm.sink_rate()}, "sphere-sinks", "rate of a share at an axis")
-    return generate(program)
-
-
-@cache
-def _near() -> Any:
-    program = lower_program("sink_near", {"near": nm.sink_near()}, "sphere-sinks", "how far a sink is known to reach")
-    return generate(program)
-
-
 def _layer(data: Data, skip: bool) -> dict[str, Array]:
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor")
     arrays = {key: np.asarray(data[key], dtype=np.float64) for key in keys}
@@ -82,14 +43,14 @@ def _layer(data: Data, skip: bool) -> dict[str, Array]:
 
 
 def _read(x: Array, arrays: dict[str, Array]) -> Array:
-    function = _output()
+    function = generate(measured("layer_output"))
     with np.errstate(all="ignore"):
         return np.asarray(function(*({**arrays, "x": x}[name] for name in function.inputs)))
 
 
 def _behind_norm(x: Array, data: Data, arrays: dict[str, Array]) -> Array:
     """The layer's output at normalised tokens; a zero token is left where it is."""
-    function = _norm()
+    function = generate(measured("normalised"))
     batch, tokens, channels = x.shape
     flat = x.reshape(-1, channels)
     values = {
@@ -104,7 +65,7 @@ def _behind_norm(x: Array, data: Data, arrays: dict[str, Array]) -> Array:
     return _read(n.reshape(batch, tokens, channels), arrays)
 
 
-def prenorm_stack(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def prenorm_stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens behind a stack of layers that each add t / LAYERS times their output."""
     arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
     step = np.asarray(data["t"])[:, None, None] / LAYERS
@@ -113,7 +74,7 @@ def prenorm_stack(theorem: Theorem, data: Data, integrator: str) -> Observed:
     return {"stream_t": x[:, None]}
 
 
-def prenorm_turn(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The direction of token 1 behind a norm, until the run's end or until it moves too fast to be followed."""
     arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
     first = _behind_norm(x, data, arrays)
@@ -164,7 +125,7 @@ def _angle(one: Array, two: Array) -> Array:
     return np.asarray(2 * np.arctan2(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)))
 
 
-def prenorm_axis(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def prenorm_axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens on a channel axis behind a stack of layers with a norm that has no floor."""
     params, x = flow_parameters(data), np.asarray(data["x0"], dtype=np.float64)
     radius, step = np.asarray(data["radius"])[:, None], np.asarray(data["t"])[:, None] / LAYERS
@@ -174,12 +135,12 @@ def prenorm_axis(theorem: Theorem, data: Data, integrator: str) -> Observed:
     return {"x_t": x[:, None]}
 
 
-def prenorm_ball(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def prenorm_ball(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """ln|x_l| behind a norm with a floor, by an eighth-order Runge-Kutta rule in ln t."""
     from scipy.integrate import solve_ivp
 
     params, x0 = flow_parameters(data), np.asarray(data["x0"], dtype=np.float64)
-    sign, function = np.sign(x0), _ball()
+    sign, function = np.sign(x0), generate(measured("ball_token"))
     radius, ball = (np.asarray(data[key])[:, None] for key in ("radius", "ball"))
     log_times = np.asarray(theorem.options["log_times"])
 
@@ -246,7 +207,7 @@ def sink_letters(data: Data) -> dict[str, Array]:
         "form_norm": np.linalg.norm(M, 2, axis=(1, 2)), "tilt": np.linalg.norm(slopes, axis=2).max(axis=1),
         "lead_least": leads.min(axis=1), "lead_most": leads.max(axis=1), "D": np.full(len(x), float(channels)),
     }  # fmt: skip
-    near, rate = _near(), _rate()
+    near, rate = generate(measured("sink_near")), generate(measured("sink_rate"))
     by_channel = {**values, "size": square[:, None], "own": M[:, :1, 0]}
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.nan_to_num(near(*(values[name] for name in near.inputs)))
@@ -257,7 +218,7 @@ def sink_letters(data: Data) -> dict[str, Array]:
     }
 
 
-def sphere_sinks(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def sphere_sinks(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Rates of the shares near axis 1, between two late times, and what they should be."""
     arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
     letters = sink_letters(data)
@@ -279,7 +240,7 @@ def sphere_sinks(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def sphere_run(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def sphere_run(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The mean step of token 1 along its way on the sphere."""
     arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
     M = np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
@@ -300,7 +261,7 @@ def _swing(now: Array) -> Array:
     return np.asarray(spread.max(axis=2)[:, ::-1])
 
 
-def sphere_cycle(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def sphere_cycle(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Token 1 of the layer with three channels in a cycle, from a start scaled to |x| = 1."""
     x = np.asarray(data["x"], dtype=np.float64)[:, 0]
     x = x / np.linalg.norm(x, axis=1, keepdims=True)

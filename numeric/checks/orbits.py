@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from s6flow.numeric.checks.blowup import NEVER
-from s6flow.numeric.checks.shared import Array, Data, Observed, moments, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.checks.vectors import forms
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
-from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["axis_far", "dying", "orbit"]
 
@@ -19,7 +18,7 @@ _KEYS = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "flo
 _NEAR_END = 1e40
 
 
-def _run(theorem: Theorem, data: Data, integrator: str, x0: Array | None = None, **options: Any) -> FlowResult:
+def _run(theorem: Checkable, data: Data, integrator: str, x0: Array | None = None, **options: Any) -> FlowResult:
     """Token 1 alone: the first tokens are a closed system."""
     params = LayerParameters(**{key: data[key] for key in _KEYS})
     start = np.asarray(data["x"])[:, :1] if x0 is None else x0
@@ -37,7 +36,7 @@ def _logs(x: Array) -> Array:
         return np.asarray(np.log(np.abs(x)))
 
 
-def dying(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def dying(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Late times of token 1 with the channel c of the smallest step at zero among those that it uses."""
     start, steps, M = np.asarray(data["x"])[:, 0], _steps_at_zero(data), forms(data)
     rows = np.arange(len(start))
@@ -72,7 +71,7 @@ def dying(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def axis_far(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def axis_far(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Token 1 far out near the axis of one channel, up to the horizon or its blow-up, and the time left before that."""
     start, M, c = np.asarray(data["x"])[:, 0], forms(data), np.asarray(data["on_axis"]).argmax(axis=1)
     rows = np.arange(len(start))
@@ -133,7 +132,7 @@ def lead(own: Array, other: Array, floor: Array) -> Array:
     return np.asarray(np.where(own > 0, quantity("axis_lead_fast", own_pull=own, other_pull=finite), slow))
 
 
-def orbit(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The end of token 1 beside the certified zeros of the form on its orbit."""
     from s6flow.numeric.criteria.exponential_sums import certify_orbit
 

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s6flow.numeric.flow import FlowParameters
-from s6flow.symbolic import criteria as cr
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs import quantities
 
-__all__ = ["Array", "Data", "Observed", "flow_parameters", "moments", "quantity"]
+__all__ = ["Array", "Checkable", "Data", "Observed", "flow_parameters", "moments", "quantity"]
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
 Observed = dict[str, Any]
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """What a check asks of a theorem: a `Theorem`, or its `Checked` form, which holds no SymPy."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def variables(self) -> tuple[str, ...]: ...
+    @property
+    def assumptions(self) -> tuple[str, ...]: ...
+    @property
+    def measurement(self) -> str: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]: ...
+    @property
+    def tolerance(self) -> float | None: ...
+    @property
+    def witness(self) -> Mapping[str, Any] | None: ...
+    @property
+    def core(self) -> object: ...
 
 
 def flow_parameters(data: Data) -> FlowParameters:
@@ -32,6 +56,6 @@ def moments(value: Any, count: int = 1) -> Any:
 
 def quantity(name: str, **values: Any) -> Array:
     """A quantity of `criteria` in NumPy, at arrays with a batch axis."""
-    function = generate(cr.quantity(name))
+    function = generate(quantities.quantity(name))
     with np.errstate(all="ignore"):
         return np.asarray(function(*(values[key] for key in function.inputs)))

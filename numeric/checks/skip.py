@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed, quantity
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, quantity
 
 __all__ = ["skip"]
 
@@ -17,7 +16,7 @@ BEGIN = -60.0
 AT_REST = 1e-2
 
 
-def skip(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def skip(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """ln|y| by an eighth-order Runge-Kutta rule in ln t, all systems of a batch in step."""
     from scipy.integrate import solve_ivp
 

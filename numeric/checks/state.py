@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed
 
 __all__ = ["own_term", "rounded", "rounding"]
 
@@ -17,7 +16,7 @@ def rounded(value: Array, bits: Array) -> Array:
     return np.asarray(np.ldexp(np.rint(mantissa * scale) / scale, exponent))
 
 
-def rounding(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def rounding(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """What rounding to `bits` leaves of a gate and of an update."""
     bits = np.asarray(data["bits"])
     gate = np.exp(-np.asarray(data["decay"]) * np.asarray(data["width"]))
@@ -30,7 +29,7 @@ def rounding(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def own_term(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def own_term(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """tr(M Sigma) and m^T M m of the tokens up to each, with M formed on purpose: a check compares with it."""
     x = np.asarray(data["x"])
     M = np.einsum("bnd,bne->bde", np.asarray(data["S_C"]), np.asarray(data["S_B"]))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from s6flow.numeric.checks.blowup import blow_up_time_first
-from s6flow.numeric.checks.shared import Array, Data, Observed, flow_parameters, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, quantity
 from s6flow.numeric.flow import FlowParameters, Status, integrate
-from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["threshold"]
 
@@ -20,7 +19,7 @@ HALVINGS = 46
 LATE = 1e30
 
 
-def threshold(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The threshold, the ratio on it, and how the start given ends: T, its ratio when a token is at 1e30.
 
     Time is scaled by T_1 (theory 4), so that one clock serves all systems.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Data, Observed, moments, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.flow import LayerParameters, integrate
 from s6flow.numeric.flow.coordinates import COORDINATES
-from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["channel_shares", "roots", "spectra", "vector", "vector_tokens"]
 
@@ -33,7 +32,7 @@ def _rank(M: Array) -> Array:
     return (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True).astype(float)
 
 
-def spectra(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def spectra(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Eigenvalues of the symmetric part, numerical rank, and power sums of the large and the small matrix."""
     M = forms(data)
     small = np.einsum("bnd,bmd->bnm", np.asarray(data["S_B"]), np.asarray(data["S_C"]))
@@ -53,7 +52,7 @@ def spectra(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def vector(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Vector tokens of the pure S6 flow: norms, the form, and the angle to the start."""
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
     params = LayerParameters(**{key: data[key] for key in keys})
@@ -104,7 +103,7 @@ def vector(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def channel_shares(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def channel_shares(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Shares of the channels in token 1, their velocities under the layer's own scan, and the steps."""
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
     arrays = {key: np.asarray(data[key], dtype=np.float64) for key in keys}
@@ -131,7 +130,7 @@ def channel_shares(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def vector_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def vector_tokens(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Every token's squared norm, and the smallest and largest step so far, on a fine grid of outputs."""
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
     params = LayerParameters(**{key: data[key] for key in keys})
@@ -169,7 +168,7 @@ def vector_tokens(theorem: Theorem, data: Data, integrator: str) -> Observed:
     }
 
 
-def roots(theorem: Theorem, data: Data, integrator: str) -> Observed:
+def roots(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Certified number of roots of K, and the sign changes that bound it."""
     from s6flow.numeric.criteria.certify import certify_K
 

@@ -18,7 +18,6 @@ from s6flow.errors import FormatError
 from s6flow.proofs import index
 from s6flow.proofs.status import STATUSES
 from s6flow.proofs.theorem_page import refuted_page, theorem_page
-from s6flow.symbolic.derivation.document import render
 from s6flow.text import counted, shown
 
 if TYPE_CHECKING:
@@ -160,6 +159,8 @@ class TheoremPage(Result):
 
     def markdown(self) -> str:
         """The page as Markdown."""
+        from s6flow.symbolic.derivation.document import render
+
         false = self.status == _REFUTED
         blocks = refuted_page(self.content) if false else theorem_page(self.content, figures=self.figures)
         return render(self.id, blocks, "markdown")
@@ -332,10 +333,11 @@ def check(
     """
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
-    from s6flow.proofs.registry import REGISTRY, get
+    from s6flow.proofs.checked import checked
+    from s6flow.proofs.registry import REGISTRY
 
     require(backend)
-    chosen = [get(identifier) for identifier in identifiers] or list(REGISTRY.values())
+    chosen = [checked(identifier) for identifier in identifiers or REGISTRY]
     able = [found for found in chosen if applicable(found, backend)]
     reports = []
     for number, found in enumerate(able):

@@ -10,22 +10,21 @@ import json
 import sys
 
 from s6flow.files import write_atomic
-from s6flow.symbolic import health_rules, state
-from s6flow.symbolic.assumptions import predicate
+from s6flow.symbolic import health_rules, polynomials, state
+from s6flow.symbolic.assumptions import ASSUMPTIONS, predicate
 from s6flow.symbolic.attention import attention_program
 from s6flow.symbolic.carried_sums import exponential_sum_program, inherited_limit_program
 from s6flow.symbolic.charts import asinh_axis_program, asinh_layer_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.end_rules import TABLES, rule_program
+from s6flow.symbolic.measured import MEASURED, measured
+from s6flow.symbolic.programs.polynomials import EXP_DEGREE, LOG1P_DEGREE
 from s6flow.symbolic.programs.rules import NORM
 from s6flow.symbolic.programs.store import FILE, SCHEMA, as_data, sources_digest
 from s6flow.symbolic.step_control import NORMS, RULES, norm_rule
 
 __all__ = ["computed", "main", "tables", "text"]
-
-#: Assumptions that a command asks outside of the checks, which build their theorems anyway.
-ASKED = ("second-token-held",)
 
 
 def computed() -> dict[str, Program]:
@@ -39,7 +38,8 @@ def computed() -> dict[str, Program]:
     found |= {f"state/{name}": state.quantity(name) for name in state.QUANTITIES}
     found |= {f"health_rules/{name}": health_rules.health_rule(name) for name in health_rules.RULES}
     found |= {f"carried_sums/{build.__name__}": build() for build in (exponential_sum_program, inherited_limit_program)}
-    found |= {f"assumptions/{key}": predicate(key) for key in ASKED}
+    found |= {f"assumptions/{key}": predicate(key) for key in ASSUMPTIONS}
+    found |= {f"measured/{name}": measured(name) for name in MEASURED}
     found |= {f"end_rules/{name}": rule_program(name) for name in TABLES}
     found |= {f"step_control/{name}": rule.program(name) for name, rule in RULES.items()}
     found |= {f"step_control/{NORM}/{name}": norm_rule(norm).program(NORM) for name, norm in NORMS.items()}
@@ -47,10 +47,13 @@ def computed() -> dict[str, Program]:
 
 
 def tables() -> dict[str, list[list[object]]]:
-    """Ends and theorems of the rules of ends; texts of the rules of health; names, keys and arguments of the rules of step control."""
+    """Ends and theorems of the rules of ends; texts of the rules of health; coefficients of polynomials; names, keys and arguments of the rules of step control."""
     found: dict[str, list[list[object]]] = {
         f"end_rules/{name}": [[int(row.end), row.theorem] for row in rows] for name, rows in TABLES.items()
     }
+    found["polynomials/ln2"] = [list(polynomials.ln2_parts())]
+    found[f"polynomials/exp/{EXP_DEGREE}"] = [list(polynomials.exp_coefficients(EXP_DEGREE))]
+    found[f"polynomials/log1p/{LOG1P_DEGREE}"] = [list(polynomials.log1p_coefficients(LOG1P_DEGREE))]
     found["health_rules"] = [[name, health_rules.health_rule_text(name)] for name in health_rules.RULES]
     for norm, expression in NORMS.items():
         rules = [(name, f"step_control/{name}", rule) for name, rule in RULES.items()]

@@ -67,6 +67,7 @@ def _frozen(attr: object) -> object:
     return tuple(_frozen(part) for part in attr) if isinstance(attr, list) else attr
 
 
+@cache
 def sources_digest() -> str:
     """Of everything in `symbolic/` by its bytes: parsing would take longer than reading."""
     digest, base = hashlib.sha256(), package_root() / "symbolic"

@@ -15,7 +15,7 @@ from s6flow.symbolic.charts import log_program
 from s6flow.symbolic.codegen.module import source_text
 from s6flow.symbolic.programs import build, flows, rules, store
 
-PREFIXES = {"charts", "attention", "criteria", "carried_sums", "assumptions", "end_rules", "health_rules", "state", "step_control"}  # fmt: skip
+PREFIXES = {"charts", "attention", "criteria", "carried_sums", "measured", "assumptions", "end_rules", "health_rules", "state", "step_control"}  # fmt: skip
 COLD = """
 import sys
 from s6flow.cli import main
@@ -97,8 +97,11 @@ def test_an_operation_that_the_ir_lacks_is_refused() -> None:
         ["theorem", "convergence-rate"],
         ["simulate", "--mu=-1,1.5", "--a", "0.2,4", "--b", "1", "--x0", "1,0.5"],
         ["audit", "numeric/experiments/checkpoints/negative.safetensors"],
+        ["check", "convergence-rate", "--examples", "20"],
+        ["check", "prenorm-bound", "--examples", "20"],
+        ["check", "carried-limits", "--examples", "20", "--backend", "flint"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda words: "-".join(words[:2]),
 )
 def test_commands_do_without_sympy(words: list[str]) -> None:
     root = Path(__file__).parents[2]

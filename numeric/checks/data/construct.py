@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks.data.adjust import ADJUST, Data
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Checkable
 
 __all__ = ["DEFAULT_RANGES", "Shape", "construct", "dimension"]
 
@@ -88,7 +88,7 @@ class _Cube:
         return self.take(*shape) > 1.0 - share
 
 
-def construct(theorem: Theorem, shape: Shape, points: Array | None) -> Data:
+def construct(theorem: Checkable, shape: Shape, points: Array | None) -> Data:
     """Data for the letters of a theorem, one system a point.
 
     Args:
@@ -107,7 +107,7 @@ def construct(theorem: Theorem, shape: Shape, points: Array | None) -> Data:
     return data
 
 
-def dimension(theorem: Theorem, shape: Shape) -> int:
+def dimension(theorem: Checkable, shape: Shape) -> int:
     """How many unit-cube coordinates one system takes."""
     cube = _Cube(None)
     _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)

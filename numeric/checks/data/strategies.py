@@ -17,8 +17,8 @@ import numpy as np
 
 from s6flow.errors import MissingDependencyError
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
-from s6flow.proofs.registry import get
-from s6flow.symbolic.theorem import Theorem
+from s6flow.numeric.checks.shared import Checkable
+from s6flow.proofs.checked import checked
 
 __all__ = ["shapes", "systems", "unit_cubes"]
 
@@ -33,10 +33,10 @@ def _hypothesis() -> Any:
     return strategies
 
 
-def shapes(theorem: Theorem | str, largest: Shape | None = None) -> Any:
+def shapes(theorem: Checkable | str, largest: Shape | None = None) -> Any:
     """Lengths of axes that suit a theorem: its own list, else up to 64 tokens and 16 states."""
     st = _hypothesis()
-    value = get(theorem) if isinstance(theorem, str) else theorem
+    value = checked(theorem) if isinstance(theorem, str) else theorem
     own = value.options.get("shapes")
     if own is not None:
         return st.sampled_from([Shape(*row) for row in own])
@@ -70,12 +70,12 @@ def unit_cubes(count: int, size: int) -> Any:
     return st.builds(build, st.integers(0, 2**32 - 1), st.lists(entry, max_size=12))
 
 
-def systems(theorem: Theorem | str, count: int = 1, largest: Shape | None = None) -> Any:
+def systems(theorem: Checkable | str, count: int = 1, largest: Shape | None = None) -> Any:
     """Batches of `count` systems that satisfy every assumption of a theorem: letter -> array, batch axis first.
 
     Raises: TheoremError: unknown id. MissingDependencyError: Hypothesis is not installed.
     """
-    value = get(theorem) if isinstance(theorem, str) else theorem
+    value = checked(theorem) if isinstance(theorem, str) else theorem
     return shapes(value, largest).flatmap(
         lambda shape: unit_cubes(count, dimension(value, shape)).map(lambda points: construct(value, shape, points))
     )

@@ -5,15 +5,17 @@ The C library's exp takes one number at a time; ten tokens at once cost as much 
 
 from __future__ import annotations
 
-import math
 from functools import cache
-from typing import Any
 
-import mpmath
+from s6flow.symbolic.programs.polynomials import (
+    EXP_DEGREE,
+    LOG1P_DEGREE,
+    exp_coefficients,
+    ln2_parts,
+    log1p_coefficients,
+)
 
-from s6flow.symbolic.codegen.triton.special import log1p_coefficients
-
-__all__ = ["DECORATOR", "INLINE", "PLAIN", "REORDERED", "exp_coefficients", "functions_text"]
+__all__ = ["DECORATOR", "INLINE", "PLAIN", "REORDERED", "functions_text"]
 
 #: Products may fuse with sums; nothing else is reordered, so that error terms survive. Entries are kept on disk.
 PLAIN = '@njit(nogil=True, error_model="numpy", fastmath={"contract"})'
@@ -21,23 +23,8 @@ DECORATOR = PLAIN.replace("nogil", "cache=True, nogil")
 REORDERED = PLAIN.replace('"contract"', '"contract", "reassoc"')  # sums over tokens in vectors
 INLINE = PLAIN.replace("nogil=True", "forceinline=True")
 
-#: Degrees for which the polynomials err by less than half a unit in the last place.
-_EXP_DEGREE, _LOG1P_DEGREE = 11, 20
 #: Adding it rounds to an integer, which then lies in the low bits.
 _ROUND = 1.5 * 2.0**52
-
-
-@cache
-def exp_coefficients(degree: int) -> tuple[float, ...]:
-    """Coefficients of p with e^r = 1 + r + r^2 p(r) for |r| <= ln(2)/2, from Chebyshev points; highest power first."""
-    context = mpmath.mp.clone()
-    context.dps = 60
-    bound = context.ln2 / 2 * context.mpf("1.001")
-
-    def rest(r: Any) -> Any:
-        return (context.exp(r) - 1 - r) / r**2 if r else context.mpf("0.5")
-
-    return tuple(float(c) for c in context.chebyfit(rest, [-bound, bound], degree - 1))
 
 
 def _horner(variable: str, coefficients: tuple[float, ...]) -> str:
@@ -46,20 +33,17 @@ def _horner(variable: str, coefficients: tuple[float, ...]) -> str:
 
 
 def _exp() -> str:
-    context = mpmath.mp.clone()
-    context.dps = 60
-    high = math.ldexp(round(math.ldexp(math.log(2.0), 32)), -32)  # times an integer below 2^20: exact
-    low = float(context.ln2 - high)
+    inverse, high, low = ln2_parts()
     return f'''{INLINE}
 def exp(x):
     """e^x to one unit in the last place, 0 below -745 and inf above 709.8: x = k ln 2 + r, e^x = 2^k e^r."""
     x = -750.0 if x < -750.0 else x
     x = 720.0 if x > 720.0 else x
-    shifted = x * {float(1 / context.ln2)!r} + {_ROUND!r}
+    shifted = x * {inverse!r} + {_ROUND!r}
     k = rt.bits(shifted) - rt.bits({_ROUND!r})
     whole = shifted - {_ROUND!r}
     r = (x - whole * {high!r}) - whole * {low!r}
-    {_horner("r", exp_coefficients(_EXP_DEGREE))}
+    {_horner("r", exp_coefficients(EXP_DEGREE))}
     half = k >> 1  # two factors: 2^k may be no normal number
     return ((p * (r * r) + r) + 1.0) * rt.power_of_two(half) * rt.power_of_two(k - half)
 '''
@@ -69,7 +53,7 @@ def _log1p_unit() -> str:
     return f'''{INLINE}
 def log1p_unit(y):
     """ln(1 + y) for y in [0, 1]."""
-    {_horner("y", log1p_coefficients(_LOG1P_DEGREE))}
+    {_horner("y", log1p_coefficients(LOG1P_DEGREE))}
     return y * p
 '''
 

@@ -7,15 +7,12 @@ ln(1 + y) for y in [0, 1] is a polynomial on the multiply-add units.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, reduce
-from typing import Any
-
-import mpmath
+from functools import reduce
 
 from s6flow.symbolic.codegen.ir import Node, Program, make
 from s6flow.symbolic.codegen.rewrite import ONE, ZERO, apply_passes, share_subexpressions
 
-__all__ = ["bind", "kernel_form", "log1p_coefficients", "merge_squares", "share_exponentials", "times_input"]
+__all__ = ["bind", "kernel_form", "merge_squares", "share_exponentials", "times_input"]
 
 _TWO = make("const", attr=2)
 _HALF = make("const", attr=(1, 2))
@@ -108,18 +105,3 @@ def kernel_form(program: Program) -> Program:
     """The program as fused kernels evaluate it: the fast pipeline, then the passes of this module."""
     program = merge_squares(share_exponentials(apply_passes(program, "fast")))
     return share_subexpressions(program)
-
-
-@cache
-def log1p_coefficients(degree: int) -> tuple[float, ...]:
-    """Coefficients of p with ln(1 + y) = y p(y) on [0, 1], from Chebyshev points; highest power first.
-
-    The relative error falls by 6 a degree: 2.2e-7 at degree 7, below 1e-16 at degree 20.
-    """
-    context = mpmath.mp.clone()
-    context.dps = 60  # the powers of y are an ill-conditioned basis: float64 would lose ten digits here
-
-    def quotient(y: Any) -> Any:
-        return context.log1p(y) / y if y else context.mpf(1)
-
-    return tuple(float(c) for c in context.chebyfit(quotient, [0, 1], degree + 1))

@@ -1,0 +1,106 @@
+"""The committed statements of checks are the registry's, are what is judged, and are not read where they are stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.errors import TheoremError
+from s6flow.numeric.checks.check import Verdict, check
+from s6flow.proofs import checked as library
+from s6flow.proofs.registry import REGISTRY, get
+from s6flow.symbolic.margin import margin_program
+from s6flow.symbolic.observables import sharp
+
+#: A claim about trajectories with a core, one in letters alone, and one about vectors.
+SOME = ("convergence-rate", "carried-limits", "replicator")
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """The file is read anew in every test, and after the last."""
+    for cached in (library._current, library.checked):
+        cached.cache_clear()
+    yield
+    for cached in (library._current, library.checked):
+        cached.cache_clear()
+
+
+def test_the_committed_file_is_what_the_registry_says() -> None:
+    assert library.FILE.read_text(encoding="utf-8") == library.text(), "run make generated"
+
+
+def test_every_statement_comes_back_as_the_same_programs() -> None:
+    assert library._current() is not None
+    for key, theorem in REGISTRY.items():
+        read = library.checked(key)
+        assert read.margin == margin_program(theorem), key
+        assert (read.core is None) == (theorem.core is None), key
+        assert read.core is None or read.core == margin_program(theorem, True), key
+        for name in ("id", "variables", "assumptions", "measurement", "tolerance"):
+            assert getattr(read, name) == getattr(theorem, name), (key, name)
+        for name in ("options", "ranges", "witness"):
+            assert _plain(getattr(read, name)) == _plain(getattr(theorem, name)), (key, name)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value if value is None else dict(value)))
+
+
+@pytest.mark.parametrize("key", SOME)
+def test_what_is_read_is_judged_as_the_theorem(key: str) -> None:
+    read, built = (check(form, examples=40).as_json() for form in (key, get(key)))
+    assert read.pop("seconds") >= 0
+    assert built.pop("seconds") >= 0
+    np.testing.assert_equal(read, built)
+    assert read["verdict"] == Verdict.HOLDS.value or get(key).options.get("bare_limit")
+
+
+def _written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **change: Any) -> None:
+    document = json.loads(library.FILE.read_text(encoding="utf-8"))
+    wrong = dataclasses.replace(
+        get("convergence-rate"), conclusion=get("convergence-rate").conclusion.subs(sharp, sharp / 2)
+    )
+    document["theorems"]["convergence-rate"] = json.loads(json.dumps(library.checked_form(wrong).as_data()))
+    path = tmp_path / "checked.json"
+    path.write_text(json.dumps(document | change), encoding="utf-8")
+    monkeypatch.setattr(library, "FILE", path)
+
+
+def test_what_the_file_states_is_what_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: half of the bound, which the witness violates."""
+    _written(tmp_path, monkeypatch)
+    assert check("convergence-rate", examples=20).verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize("change", [{"sources": "0" * 20}, {"schema": "s6flow-checked/0"}, {"theorems": {}}])
+def test_a_stale_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    _written(tmp_path, monkeypatch, **change)
+    assert library.checked("convergence-rate").margin == margin_program(get("convergence-rate"))
+    assert check("convergence-rate", examples=20).verdict is Verdict.HOLDS
+
+
+def test_a_source_that_changes_makes_the_file_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a comment in one theorem's file."""
+    import shutil
+
+    before = library.sources_digest()
+    root = tmp_path / "s6flow"
+    for name in ("symbolic", "proofs"):
+        shutil.copytree(library.package_root() / name, root / name, ignore=shutil.ignore_patterns("coq", "*.json"))
+    monkeypatch.setattr(library, "package_root", lambda: root)
+    assert library.sources_digest() == before
+    with (root / "proofs/theorems/convergence/convergence_rate.py").open("a") as file:
+        file.write("# said otherwise\n")
+    assert library.sources_digest() != before
+
+
+def test_an_unknown_id_names_its_neighbours() -> None:
+    with pytest.raises(TheoremError, match="convergence-rate"):
+        library.checked("convergence-rat")
