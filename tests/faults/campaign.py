@@ -2,14 +2,14 @@
 
 python tests/faults/campaign.py --each 200 --json report.json
 
-After every run the outputs are the old ones or whole new ones, no temporary file is left (SIGKILL alone may leave one), the
-exit status tells how the run ended, and stderr has no traceback. Disturbances besides signals are a table, too.
+After every run the outputs are the old ones or whole new ones, no temporary file and no process is left (after SIGKILL a
+temporary file may be), the exit status tells how the run ended, and stderr has no traceback. Where a command goes on, it is
+run again and must come to what an undisturbed run comes to. Disturbances besides signals are a table, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -21,45 +21,27 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save_file
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [path for path in (str(HERE), str(HERE.parents[1])) if path not in sys.path]
+
+from writers import COMMANDS, OLD, prepare, torn  # noqa: E402
 
 RUN = [sys.executable, "-m", "s6flow"]
-OLD = "old content that a run may only replace whole\n"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-
-
-def _json(path: Path) -> bool:
-    return isinstance(json.loads(path.read_text()), dict | list)
-
-
-def _csv(path: Path) -> bool:
-    rows = list(csv.reader(path.read_text().splitlines()))
-    return len(rows) > 1 and len({len(row) for row in rows}) == 1
-
-
-def _html(path: Path) -> bool:
-    return path.read_text().rstrip().endswith("</html>")
-
-
-def _png(path: Path) -> bool:
-    return path.read_bytes()[-8:-4] == b"IEND"
-
-
-#: Name -> (words of the command, output -> whether it is whole).
-COMMANDS: dict[str, tuple[tuple[str, ...], Mapping[str, Callable[[Path], bool]]]] = {
-    "audit": (("audit", "m.safetensors", "--shuffles", "2", "--json", "a.json", "--csv", "a.csv", "--html", "a.html"), {"a.json": _json, "a.csv": _csv, "a.html": _html}),
-    "simulate": (("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--csv", "s.csv", "--plot", "s.png"), {"s.csv": _csv, "s.png": _png}),
-    "check": (("check", "scaling", "--examples", "30", "--json", "c.json"), {"c.json": _json}),
-}  # fmt: skip
+#: Seconds in which a command that got a signal must have ended, and those of its processes that outlive it.
+PATIENCE, AFTER = 60.0, 20.0
+#: Seconds after which a run that got no signal counts as hung.
+HANGS = 1800.0
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_FIRST = 3  # the field of /proc/PID/stat that follows the name
 #: Name -> what is put in front of the command in a shell, and environment; the command ends by itself.
 DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
     "no home": ("unset HOME;", {"XDG_CACHE_HOME": ""}),
@@ -77,78 +59,186 @@ DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
 REFUSED = ("files of at most 4 kB",)
 
 
-def prepare(folder: Path) -> None:
-    """A checkpoint, and an old file in the place of every output."""
-    rng = np.random.default_rng(0)
-    shapes = {"A_log": (6, 4), "x_proj.weight": (10, 6), "dt_proj.weight": (6, 2), "dt_proj.bias": (6,), "D": (6,)}
-    tensors = {
-        f"layers.{n}.{key}": rng.normal(size=s).astype(np.float32) for n in range(4) for key, s in shapes.items()
-    }
-    save_file(tensors, folder / "m.safetensors")
-    for _, outputs in COMMANDS.values():
-        for name in outputs:
-            (folder / name).write_text(OLD)
-
-
 def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, fault: str = "") -> list[str]:
     """What is wrong with what a run left."""
-    found = []
-    for output, whole in COMMANDS[name][1].items():
+    command, found = COMMANDS[name], list[str]()
+    for output in command.files:
         path = folder / output
-        try:
-            new = path.read_bytes() != OLD.encode()
-            if new and not whole(path):
-                found.append(f"{output} is torn")
-        except (OSError, ValueError) as error:
-            found.append(f"{output}: {type(error).__name__}")
-    left = [path.name for path in folder.iterdir() if path.name.startswith(".s6flow-")]
+        if not path.is_file():
+            found.append(f"{output}: it is gone")
+        elif path.read_bytes() != OLD.encode() and (what := torn(path)):
+            found.append(what)
+    left = [
+        path for place in (folder.rglob(".s6flow-*"), (folder / "tmp").rglob("*")) for path in place if path.is_file()
+    ]
     if left and not killed:
-        found.append(f"{len(left)} temporary files are left")
-    if (
-        "Traceback" in errors
-        or len([line for line in errors.splitlines() if not line.startswith(("wrote", "Warning"))]) > 1
-    ):
+        found.append(f"temporary files are left: {', '.join(sorted(path.name for path in left))[:200]}")
+    if command.folder:
+        inside = [path for path in (folder / command.folder).rglob("*") if path.is_file() and path not in left]
+        found += [what for path in inside if (what := torn(path))]
+    said = [line for line in errors.splitlines() if not line.startswith(("wrote", "Warning", *command.notes))]
+    if "Traceback" in errors or len(said) > 1:
         found.append(f"stderr: {errors.strip().splitlines()[-1][:120]}")
     if status == 1 and fault not in REFUSED:
-        found.append("it gave up")
+        found.append(f"it gave up: {errors.strip()[-200:]}")
     if status not in (0, 1, 3, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         found.append(f"status {status}")
     return found
 
 
-def ended(name: str, number: signal.Signals, moment: float) -> tuple[str, list[str]]:
-    """One run that gets a signal at a moment [s]; how it ended, and what is wrong."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        prepare(folder)
-        words = [*RUN, *COMMANDS[name][0]]
-        with subprocess.Popen(
-            words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                _, errors = process.communicate(timeout=moment)
-                how = "ended before"
-            except subprocess.TimeoutExpired:
-                process.send_signal(number)
-                _, errors = process.communicate(timeout=60)
-                how = f"status {process.returncode}"
+def _session(number: int) -> Iterator[list[str]]:
+    """Of every process of a session, the fields of its line in /proc from the state on; zombies are none."""
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                if fields[_FIRST] == str(number) and fields[0] != "Z":
+                    yield [path.name, *fields]
+
+
+def _spent(number: int, workers: bool) -> float:
+    """Seconds of the processor that a process has taken, with its children that have ended, and those that work for it."""
+    if workers:
+        return _TICK * sum(int(value) for fields in _session(number) for value in fields[12:16])
+    with suppress(OSError):
+        return _TICK * sum(map(int, Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return 0.0
+
+
+def _outlived(number: int) -> list[str]:
+    """Processes of a session that are there after the time they have; they are ended."""
+    end = time.monotonic() + AFTER
+    while left := [fields[0] for fields in _session(number)]:
+        if time.monotonic() > end:
+            for one in left:
+                with suppress(OSError):
+                    os.kill(int(one), signal.SIGKILL)
+            return left
+        time.sleep(0.05)
+    return []
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: status (negative for a signal), stderr, seconds of the processor, and what is wrong with its end."""
+
+    status: int
+    errors: str
+    spent: float
+    wrong: tuple[str, ...]
+    in_time: bool
+
+
+def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: float = math.inf) -> Ended:
+    """Run a command; it gets a signal once it has taken so many seconds of the processor.
+
+    Ctrl-C in a terminal goes to the workers of a command, too; the other signals go to the command alone.
+    """
+    command = COMMANDS[name]
+    given = {**os.environ, "TMPDIR": str(folder / "tmp")}
+    if command.cold:
+        given |= {"XDG_CACHE_HOME": str(folder / "cache"), "S6FLOW_CACHE": ""}
+    if command.rooms:
+        given["PYTHONPATH"] = str(folder / "package")
+    wrong, late = list[str](), time.monotonic() + HANGS
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen([*RUN, *command.words], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=given, start_new_session=True)  # fmt: skip
+        pause, sent = 0.05 if command.workers else 0.01, False
+        while True:
+            # what has ended is left unreaped until its session is empty, so that no other process gets its number
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                break
+            if not sent and _spent(process.pid, command.workers) >= moment:
+                assert number is not None, "a moment has its signal"
+                (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
+                sent, late = True, time.monotonic() + PATIENCE
+            if time.monotonic() > late:
+                wrong.append(f"it did not end within {PATIENCE if sent else HANGS:g} s")
+                os.killpg(process.pid, signal.SIGKILL)
+                late = math.inf
+            time.sleep(pause)
+        if left := _outlived(process.pid):
+            wrong.append(f"{len(left)} processes lived on")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        return Ended(process.returncode, errors.read(), usage.ru_utime + usage.ru_stime, tuple(wrong), not sent)
+
+
+@contextmanager
+def _place(name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="faults-") as place:
+        prepare(Path(place), name, _began(name))
+        yield Path(place)
+
+
+_BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
+
+
+def _began(name: str) -> Path | None:
+    """A folder in which the commands that come before have run, once a campaign."""
+    before = COMMANDS[name].before
+    if not before:
+        return None
+    if name not in _BEGUN:
+        made = tempfile.TemporaryDirectory(prefix="faults-")
+        prepare(Path(made.name), name)
+        for words in before:
+            subprocess.run([*RUN, *words], cwd=made.name, check=True, capture_output=True)
+        _BEGUN[name] = made
+    return Path(_BEGUN[name].name)
+
+
+def whole(name: str) -> tuple[float, Any]:
+    """Seconds of the processor of an undisturbed run, and what it comes to; the second of two, whose caches are there."""
+    for last in (COMMANDS[name].cold, True):
+        with _place(name) as folder:
+            done = _run(folder, name)
+            wrong = [*done.wrong, *looked_at(folder, name, done.status, done.errors, False)]
+            assert not wrong, f"{name}, undisturbed: {wrong}"
+            if last:
+                reached = COMMANDS[name].reached
+                return done.spent, None if reached is None else reached(folder)
+    raise AssertionError("the second run is the last")
+
+
+def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) -> tuple[str, list[str]]:
+    """One run that gets a signal at a moment; how it ended, and what is wrong.
+
+    Args:
+        moment: seconds of the processor.
+        goal: what an undisturbed run comes to; a run that goes on must come to the same.
+    """
+    with _place(name) as folder:
+        done = _run(folder, name, number, moment)
+        how = "ended before" if done.in_time else f"status {done.status}"
+        errors, early = done.errors, False
         # before s6flow's first line runs, Python itself answers a signal, with its own traceback of SIGINT
-        early = (
-            number is signal.SIGINT and process.returncode in (-signal.SIGINT, 1, 130) and "KeyboardInterrupt" in errors
-        )
-        if early and "s6flow/commands" not in errors and "no file was left" not in errors:
+        if number is signal.SIGINT and done.status in (-signal.SIGINT, 1, 130) and "KeyboardInterrupt" in errors:
+            early = "s6flow/commands" not in errors and "no file was left" not in errors
+        if early:
             how, errors = "interrupted while Python starts", ""
-        return how, looked_at(folder, name, process.returncode, errors, number is signal.SIGKILL)
+        status = -signal.SIGINT if early else done.status
+        wrong = [*done.wrong, *looked_at(folder, name, status, errors, number is signal.SIGKILL)]
+        reached = COMMANDS[name].reached
+        if reached is not None and goal is not None and not wrong:
+            again = _run(folder, name)
+            killed = number is signal.SIGKILL and not COMMANDS[name].folder
+            wrong = [*again.wrong, *looked_at(folder, name, again.status, again.errors, killed)]
+            if not wrong and reached(folder) != goal:
+                wrong = ["it came to another result"]
+            wrong = [f"run again: {what}" for what in wrong]
+        return how, wrong
 
 
 def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
     """One run under a disturbance."""
     shell, environment = DISTURBANCES[fault]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        prepare(folder)
-        words = " ".join([*RUN, *COMMANDS[name][0]])
-        given = {**os.environ, **environment}
+    with _place(name) as folder:
+        words = " ".join([*RUN, *COMMANDS[name].words])
+        given = {**os.environ, "TMPDIR": str(folder / "tmp"), **environment}
+        if COMMANDS[name].rooms:
+            given["PYTHONPATH"] = str(folder / "package")
         done = subprocess.run(
             ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, check=False, env=given
         )
@@ -159,21 +249,29 @@ def jobs(each: int, commands: Sequence[str], seed: int) -> list[tuple[str, str, 
     """What is run: a command, a fault and the share of an undisturbed run at which a signal comes; the seed decides."""
     draw, found = random.Random(seed), list[tuple[str, str, float | None]]()
     for name in commands:
-        found += [(name, number.name, draw.uniform(0.02, 1.05)) for number in SIGNALS for _ in range(each)]
+        found += [
+            (name, number.name, draw.uniform(0.02, 1.05))
+            for number in SIGNALS
+            for _ in range(min(each, COMMANDS[name].most))
+        ]
         found += [(name, fault, None) for fault in DISTURBANCES]
     return found
 
 
-def _one(job: tuple[str, str, float | None], length: float) -> dict[str, Any]:
+def _one(job: tuple[str, str, float | None], undisturbed: tuple[float, Any]) -> dict[str, Any]:
     name, fault, share = job
-    how, wrong = disturbed(name, fault) if share is None else ended(name, signal.Signals[fault], share * length)
+    if share is None:
+        how, wrong = disturbed(name, fault)
+    else:
+        length, goal = undisturbed
+        how, wrong = ended(name, signal.Signals[fault], share * length, goal)
     return {"command": name, "fault": fault, "moment": share, "how": how, "wrong": wrong}
 
 
 def campaign(options: argparse.Namespace) -> dict[str, Any]:
     """Signals at moments drawn over the length of an undisturbed run, `each` of every kind; every disturbance once.
 
-    Many run at a time, so the length is that of a run among as many others. With a folder every row is kept in it.
+    With a folder every row is kept in it.
     """
     last = time.monotonic() + 60 * options.minutes
     todo = jobs(options.each, options.commands, options.seed)
@@ -190,12 +288,11 @@ def campaign(options: argparse.Namespace) -> dict[str, Any]:
     left = [number for number in range(len(todo)) if number not in rows]
     random.Random(0).shuffle(left)  # a campaign that is ended has seen all kinds
     with ThreadPoolExecutor(options.processes) as threads:
-        length = dict(
-            zip(options.commands, threads.map(partial(_length, options.processes), options.commands), strict=True)
-        )
+        wanted = sorted({todo[number][0] for number in left}, key=options.commands.index)
+        undisturbed = dict(zip(wanted, threads.map(whole, wanted), strict=True))
 
         def run(number: int) -> tuple[int, dict[str, Any] | None]:
-            return number, None if time.monotonic() >= last else _one(todo[number], length[todo[number][0]])
+            return number, None if time.monotonic() >= last else _one(todo[number], undisturbed[todo[number][0]])
 
         for number, row in threads.map(run, left):
             if row is None:
@@ -205,15 +302,6 @@ def campaign(options: argparse.Namespace) -> dict[str, Any]:
                 with kept.open("a") as lines:
                     lines.write(json.dumps(rows[number]) + "\n")
     return report(options, [rows[number] for number in sorted(rows)], len(todo))
-
-
-def _length(processes: int, name: str) -> float:
-    """Seconds of an undisturbed run: the second of two, whose caches are there, beside as many others as there will be."""
-    ended(name, signal.SIGTERM, 600.0)
-    start = time.monotonic()
-    with ThreadPoolExecutor(max(1, processes // len(COMMANDS))) as threads:
-        list(threads.map(lambda _: ended(name, signal.SIGTERM, 600.0), range(max(1, processes // len(COMMANDS)))))
-    return time.monotonic() - start
 
 
 def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
