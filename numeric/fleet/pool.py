@@ -338,9 +338,10 @@ def _local(workers: int) -> Iterator[Any]:
     cards = gpus()
     seat = {"resources": {GPU: 1}, "preload": [_SEAT.format(cards=cards)]} if cards else {}
     with ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED - 1}))
-        # the library's own folder for spilled data stays in the temporary folder for good
+        # the library's own folder for spilled data would stay in the temporary folder for good
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="s6flow-fleet-", ignore_cleanup_errors=True))
+        own = {"distributed.scheduler.allowed-failures": ALLOWED - 1, "temporary-directory": scratch}
+        stack.enter_context(dask.config.set(own))
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -348,7 +349,6 @@ def _local(workers: int) -> Iterator[Any]:
             security=True,
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
-            local_directory=scratch,
             env={name: os.environ.get(name, value) for name, value in one.items()},
             **seat,
         )

@@ -41,6 +41,10 @@ def _lines(path: Path) -> bool:
     return all(isinstance(json.loads(line), dict) for line in path.read_text().split("\n")[:-1])
 
 
+def _digest(path: Path) -> bool:
+    return len(bytes.fromhex(path.read_text().strip())) > 0
+
+
 def _csv(path: Path) -> bool:
     rows = list(csv.reader(line for line in path.read_text().splitlines() if not line.startswith("# ")))
     return len(rows) > 1 and len({len(row) for row in rows}) == 1
@@ -80,6 +84,7 @@ WHOLE: dict[str, Whole] = {
     ".json": _json,
     ".jsonl": _lines,
     ".csv": _csv,
+    ".digest": _digest,
     ".html": partial(_ends, b"</html>"),
     ".tex": partial(_ends, b"\\end{document}"),
     ".svg": partial(_ends, b"</svg>"),
