@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,14 +35,20 @@ sys.path[:0] = [path for path in (str(HERE), str(HERE.parents[1])) if path not i
 
 from writers import COMMANDS, OLD, prepare, torn  # noqa: E402
 
+#: A command, a fault, and for a signal the share of an undisturbed run at which it comes.
+Job = tuple[str, str, float | None]
+
 RUN = [sys.executable, "-m", "s6flow"]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 #: Seconds in which a command that got a signal must have ended, and those of its processes that outlive it.
-PATIENCE, AFTER = 60.0, 20.0
+PATIENCE, AFTER = 120.0, 30.0
+#: Seconds of the processor after a signal in which a command that was about to end may do so as if there had been none.
+WORKED_ON = 1.0
 #: Seconds after which a run that got no signal counts as hung.
 HANGS = 1800.0
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
-_FIRST = 3  # the field of /proc/PID/stat that follows the name
+#: Fields of /proc/PID/stat behind the name and the state: parent, session, times of the processor, moment of the start.
+_PARENT, _SESSION, _TIMES, _BEGAN = 1, 3, slice(11, 15), 19
 #: Name -> what is put in front of the command in a shell, and environment; the command ends by itself.
 DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
     "no home": ("unset HOME;", {"XDG_CACHE_HOME": ""}),
@@ -86,36 +93,63 @@ def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, f
     return found
 
 
-def _session(number: int) -> Iterator[list[str]]:
-    """Of every process of a session, the fields of its line in /proc from the state on; zombies are none."""
+def _processes() -> dict[int, list[str]]:
+    """Number -> the fields of its line in /proc from the state on, of all that are no zombies."""
+    found = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             with suppress(OSError):
                 fields = (path / "stat").read_text().rpartition(")")[2].split()
-                if fields[_FIRST] == str(number) and fields[0] != "Z":
-                    yield [path.name, *fields]
+                if fields[0] != "Z":
+                    found[int(path.name)] = fields
+    return found
 
 
-def _spent(number: int, workers: bool) -> float:
-    """Seconds of the processor that a process has taken, with its children that have ended, and those that work for it."""
-    if workers:
-        return _TICK * sum(int(value) for fields in _session(number) for value in fields[12:16])
-    with suppress(OSError):
-        return _TICK * sum(map(int, Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[11:15]))
-    return 0.0
+class _Family:
+    """A process and all that it started, also in groups of their own.
 
+    Args:
+        number: of the process, which leads a session.
+        workers: whether it starts others; if not, only it is looked at.
+    """
 
-def _outlived(number: int) -> list[str]:
-    """Processes of a session that are there after the time they have; they are ended."""
-    end = time.monotonic() + AFTER
-    while left := [fields[0] for fields in _session(number)]:
-        if time.monotonic() > end:
-            for one in left:
-                with suppress(OSError):
-                    os.kill(int(one), signal.SIGKILL)
-            return left
-        time.sleep(0.05)
-    return []
+    def __init__(self, number: int, workers: bool) -> None:
+        self.number, self.workers = number, workers
+        self.seen = set[tuple[int, str]]()
+
+    def spent(self) -> float:
+        """Seconds of the processor that all have taken so far, those that have ended and were waited for among them."""
+        if not self.workers:
+            with suppress(OSError):
+                fields = Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()
+                return _TICK * sum(map(int, fields[_TIMES]))
+            return 0.0
+        there = _processes()
+        family, size = {self.number}, 0
+        while size < len(family):
+            size = len(family)
+            family |= {one for one, fields in there.items() if int(fields[_PARENT]) in family}
+        self.seen |= {(one, there[one][_BEGAN]) for one in family if one in there}
+        return _TICK * sum(int(value) for one in family if one in there for value in there[one][_TIMES])
+
+    def _left(self) -> list[int]:
+        return [
+            one
+            for one, fields in _processes().items()
+            if fields[_SESSION] == str(self.number) or (one, fields[_BEGAN]) in self.seen
+        ]
+
+    def outlived(self) -> list[int]:
+        """Those that are there after the time they have; they are ended."""
+        end = time.monotonic() + AFTER
+        while left := self._left():
+            if time.monotonic() > end:
+                for one in left:
+                    with suppress(OSError):
+                        os.kill(one, signal.SIGKILL)
+                return left
+            time.sleep(0.05)
+        return []
 
 
 @dataclass(frozen=True)
@@ -143,12 +177,13 @@ def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: 
     wrong, late = list[str](), time.monotonic() + HANGS
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen([*RUN, *command.words], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=given, start_new_session=True)  # fmt: skip
-        pause, sent = 0.05 if command.workers else 0.01, False
+        pause, sent = 0.1 if command.workers else 0.01, False
+        family = _Family(process.pid, command.workers)
         while True:
             # what has ended is left unreaped until its session is empty, so that no other process gets its number
             if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
                 break
-            if not sent and _spent(process.pid, command.workers) >= moment:
+            if not sent and family.spent() >= moment:
                 assert number is not None, "a moment has its signal"
                 (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
                 sent, late = True, time.monotonic() + PATIENCE
@@ -157,7 +192,7 @@ def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: 
                 os.killpg(process.pid, signal.SIGKILL)
                 late = math.inf
             time.sleep(pause)
-        if left := _outlived(process.pid):
+        if left := family.outlived():
             wrong.append(f"{len(left)} processes lived on")
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -167,11 +202,15 @@ def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: 
 
 @contextmanager
 def _place(name: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="faults-") as place:
+    # what outlived a kill may still be writing
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as place:
         prepare(Path(place), name, _began(name))
         yield Path(place)
 
 
+#: Name -> what `whole` found, and who may ask for it.
+_WHOLE: dict[str, tuple[float, Any]] = {}
+_LOCKS = {name: threading.RLock() for name in COMMANDS}
 _BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
 
@@ -180,13 +219,20 @@ def _began(name: str) -> Path | None:
     before = COMMANDS[name].before
     if not before:
         return None
-    if name not in _BEGUN:
-        made = tempfile.TemporaryDirectory(prefix="faults-")
-        prepare(Path(made.name), name)
-        for words in before:
-            subprocess.run([*RUN, *words], cwd=made.name, check=True, capture_output=True)
-        _BEGUN[name] = made
-    return Path(_BEGUN[name].name)
+    with _LOCKS[name]:
+        if name not in _BEGUN:
+            made = tempfile.TemporaryDirectory(prefix="faults-")
+            prepare(Path(made.name), name)
+            for words in before:
+                subprocess.run([*RUN, *words], cwd=made.name, check=True, capture_output=True)
+            _BEGUN[name] = made
+        return Path(_BEGUN[name].name)
+
+
+def _reached(folder: Path, name: str) -> Any:
+    """What a run came to, as JSON has it; None where that is not looked at."""
+    reached = COMMANDS[name].reached
+    return None if reached is None else json.loads(json.dumps(reached(folder), default=str))
 
 
 def whole(name: str) -> tuple[float, Any]:
@@ -197,9 +243,23 @@ def whole(name: str) -> tuple[float, Any]:
             wrong = [*done.wrong, *looked_at(folder, name, done.status, done.errors, False)]
             assert not wrong, f"{name}, undisturbed: {wrong}"
             if last:
-                reached = COMMANDS[name].reached
-                return done.spent, None if reached is None else reached(folder)
+                return done.spent, _reached(folder, name)
     raise AssertionError("the second run is the last")
+
+
+def _known(kept: Path | None, name: str) -> tuple[float, Any]:
+    """As `whole`; once a campaign, and with a folder once."""
+    with _LOCKS[name]:
+        if name not in _WHOLE:
+            path = None if kept is None else kept / f"undisturbed-{name.replace(' ', '_')}.json"
+            if path is not None and path.exists():
+                length, goal = json.loads(path.read_text())
+                _WHOLE[name] = length, goal
+            else:
+                _WHOLE[name] = whole(name)
+                if path is not None:
+                    path.write_text(json.dumps(_WHOLE[name]))
+        return _WHOLE[name]
 
 
 def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) -> tuple[str, list[str]]:
@@ -220,12 +280,13 @@ def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) ->
             how, errors = "interrupted while Python starts", ""
         status = -signal.SIGINT if early else done.status
         wrong = [*done.wrong, *looked_at(folder, name, status, errors, number is signal.SIGKILL)]
-        reached = COMMANDS[name].reached
-        if reached is not None and goal is not None and not wrong:
+        if not done.in_time and done.status >= 0 and done.spent > moment + WORKED_ON and done.status < 128:
+            wrong.append(f"it worked on for {done.spent - moment:.1f} s")
+        if goal is not None and not wrong:
             again = _run(folder, name)
-            killed = number is signal.SIGKILL and not COMMANDS[name].folder
+            killed = number is signal.SIGKILL  # what it left stays where nothing cleans
             wrong = [*again.wrong, *looked_at(folder, name, again.status, again.errors, killed)]
-            if not wrong and reached(folder) != goal:
+            if not wrong and _reached(folder, name) != goal:
                 wrong = ["it came to another result"]
             wrong = [f"run again: {what}" for what in wrong]
         return how, wrong
@@ -245,25 +306,29 @@ def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
         return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False, fault)
 
 
-def jobs(each: int, commands: Sequence[str], seed: int) -> list[tuple[str, str, float | None]]:
-    """What is run: a command, a fault and the share of an undisturbed run at which a signal comes; the seed decides."""
-    draw, found = random.Random(seed), list[tuple[str, str, float | None]]()
+def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -> list[Job]:
+    """What is run: a command, a fault and the share of an undisturbed run at which a signal comes.
+
+    The seed decides; moments of a command with a signal are the first of those that a longer campaign has. They come round
+    by round, so that a campaign that is ended has seen all kinds.
+    """
+    rounds: dict[int, list[Job]] = {0: [(name, fault, None) for name in commands for fault in DISTURBANCES]}
     for name in commands:
-        found += [
-            (name, number.name, draw.uniform(0.02, 1.05))
-            for number in SIGNALS
-            for _ in range(min(each, COMMANDS[name].most))
-        ]
-        found += [(name, fault, None) for fault in DISTURBANCES]
-    return found
+        for number in SIGNALS:
+            draw = random.Random(f"{seed} {name} {number.name}")
+            for turn in range(min(each, COMMANDS[name].most)):
+                rounds.setdefault(turn, []).append((name, number.name, draw.uniform(0.02, 1.05)))
+    for found in rounds.values():
+        random.Random(0).shuffle(found)
+    return [job for turn in sorted(rounds) for job in rounds[turn] if job[1] in faults]
 
 
-def _one(job: tuple[str, str, float | None], undisturbed: tuple[float, Any]) -> dict[str, Any]:
+def _one(job: Job, kept: Path | None) -> dict[str, Any]:
     name, fault, share = job
     if share is None:
         how, wrong = disturbed(name, fault)
     else:
-        length, goal = undisturbed
+        length, goal = _known(kept, name)
         how, wrong = ended(name, signal.Signals[fault], share * length, goal)
     return {"command": name, "fault": fault, "moment": share, "how": how, "wrong": wrong}
 
@@ -274,40 +339,36 @@ def campaign(options: argparse.Namespace) -> dict[str, Any]:
     With a folder every row is kept in it.
     """
     last = time.monotonic() + 60 * options.minutes
-    todo = jobs(options.each, options.commands, options.seed)
-    kept = None if options.folder is None else options.folder / f"{options.each}-{options.seed}.jsonl"
-    rows: dict[int, dict[str, Any]] = {}
+    todo = jobs(options.each, options.commands, options.seed, options.faults)
+    kept = None if options.folder is None else options.folder / f"rows-{options.seed}.jsonl"
+    rows: dict[Job, dict[str, Any]] = {}
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             for line in kept.read_text().splitlines():
                 with suppress(ValueError, KeyError):  # the last line of a run that was killed
                     row = json.loads(line)
-                    if todo[row["number"]] == (row["command"], row["fault"], row["moment"]):
-                        rows[row["number"]] = row
-    left = [number for number in range(len(todo)) if number not in rows]
-    random.Random(0).shuffle(left)  # a campaign that is ended has seen all kinds
+                    rows[row["command"], row["fault"], row["moment"]] = row
+    left = [job for job in todo if job not in rows]
     with ThreadPoolExecutor(options.processes) as threads:
-        wanted = sorted({todo[number][0] for number in left}, key=options.commands.index)
-        undisturbed = dict(zip(wanted, threads.map(whole, wanted), strict=True))
-
-        def run(number: int) -> tuple[int, dict[str, Any] | None]:
-            return number, None if time.monotonic() >= last else _one(todo[number], undisturbed[todo[number][0]])
-
-        for number, row in threads.map(run, left):
+        for row in threads.map(
+            lambda job: None if time.monotonic() >= last else _one(job, options.folder),
+            left,
+        ):
             if row is None:
                 continue
-            rows[number] = {"number": number, **row}
+            rows[row["command"], row["fault"], row["moment"]] = row
             if kept is not None:
                 with kept.open("a") as lines:
-                    lines.write(json.dumps(rows[number]) + "\n")
-    return report(options, [rows[number] for number in sorted(rows)], len(todo))
+                    lines.write(json.dumps(row) + "\n")
+    return report(options, [rows[job] for job in todo if job in rows], len(todo))
 
 
 def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
     """The document of a campaign."""
     outcomes: dict[str, Counter[str]] = {}
-    for row in rows:
+    kinds, names = [*(number.name for number in SIGNALS), *DISTURBANCES], list(COMMANDS)
+    for row in sorted(rows, key=lambda row: (names.index(row["command"]), kinds.index(row["fault"]))):
         outcomes.setdefault(f"{row['command']}, {row['fault']}", Counter())[row["how"]] += 1
     return {
         "schema": "s6flow-faults/1",
@@ -332,11 +393,16 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=2, help="runs of every command with every signal")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
+    kinds = [*(number.name for number in SIGNALS), *DISTURBANCES]
+    parser.add_argument("--faults", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="of finished runs: the same command goes on")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # in the background a shell has it ignored, and children inherit that
     found = campaign(options)
     text = json.dumps(found, indent=1) + "\n"
     print(text)
