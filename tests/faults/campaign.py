@@ -387,6 +387,11 @@ def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: 
     }
 
 
+def hear_interrupts() -> None:
+    """A shell that runs something in the background has it ignore SIGINT, and what it starts inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> int:
     """Run a campaign; 0 if nothing was found, 1 if something was, 3 if runs are left."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -400,9 +405,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # in the background a shell has it ignored, and children inherit that
+    hear_interrupts()
     found = campaign(options)
     text = json.dumps(found, indent=1) + "\n"
     print(text)

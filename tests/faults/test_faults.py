@@ -32,6 +32,15 @@ sys.modules["faults_campaign"] = faults  # its dataclass looks for its module
 _SPEC.loader.exec_module(faults)
 ROOT, WHOLE = (getattr(sys.modules["writers"], name) for name in ("ROOT", "WHOLE"))
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _heard() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    faults.hear_interrupts()
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and shells")
 
 
