@@ -143,13 +143,13 @@ def main() -> int:
         "versions": {"python": platform.python_version(), **{tool: version(tool) for tool in _TOOLS}},
         "checkpoint": {"layers": LAYERS, "width": WIDTH, "states": STATES, "each": options.each},
     }
-    rows = _kept(options.out, header)
-    ready = {row["workers"] for row in rows}
     count = max(numbers) * (options.each + WARM)
     with ProcessPoolExecutor(min(max(numbers), os.cpu_count() or 1)) as makers:
         names = list(makers.map(partial(made, options.folder / "checkpoints"), range(count), chunksize=64))
         sources = list(makers.map(described, names, chunksize=64))
     header["checkpoint"]["bytes"] = sources[0].bytes
+    rows = _kept(options.out, header)
+    ready = {row["workers"] for row in rows}
     for number in numbers:
         if number in ready:
             continue

@@ -15,13 +15,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
+from s6flow.processes import tied
 
 __all__ = ["COQ", "RECORD", "WHITELIST", "ProofError", "ProofReport", "coq_available", "prove"]
 
@@ -142,8 +143,7 @@ def prove(
         for module, part in parts.items():
             (build / f"{module}.v").write_text(_checked_text([path.stem for path in sources], build, part))
         say(f"reading the axioms of {len(wanted)} theorems")
-        with ThreadPoolExecutor(jobs) as pool:
-            axioms = dict(chain.from_iterable(pool.map(lambda item: _axioms(build, *item).items(), parts.items())))
+        axioms = _axioms(build, parts)
         for name, used in axioms.items():
             extra = sorted(set(used) - whitelist)
             if extra:
@@ -204,24 +204,42 @@ def _build(build: Path, files: list[str], jobs: int, say: Callable[[str], None])
 
 
 def _run(command: list[str], folder: Path, what: str) -> str:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "MAKEFLAGS": ""}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    with _started(command, folder) as process:
+        return _finished(process, what)
+
+
+def _started(command: list[str], folder: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A tool of Coq; it ends with this process, and what make started with it."""
+    return tied(command, folder, {**os.environ, "LC_ALL": "C.UTF-8", "MAKEFLAGS": ""})
+
+
+def _finished(process: subprocess.Popen[str], what: str) -> str:
+    out, errors = process.communicate()
+    if process.returncode:
+        lines = [line for line in (errors + out).splitlines() if line.strip()]
         place = next((line for line in lines if line.startswith("File ")), "")
         error = " ".join(lines[lines.index(place) :][:4]) if place else " ".join(lines[-2:])
         raise ProofError(f"{what} must accept the proofs", error[:400])
-    return done.stdout
+    return out
 
 
-def _axioms(build: Path, module: str, names: list[str]) -> dict[str, tuple[str, ...]]:
-    """Axioms of every theorem, from Coq's own answers."""
-    out = _run(["coqc", "-q", "-w", "none", "-Q", ".", "S6Flow", f"{module}.v"], build, "coqc")
+def _axioms(build: Path, parts: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """Axioms of every theorem, from Coq's own answers; the modules are asked side by side."""
+    words = ["coqc", "-q", "-w", "none", "-Q", ".", "S6Flow"]
+    with ExitStack() as stack:
+        asked = [
+            (stack.enter_context(_started([*words, f"{module}.v"], build)), names) for module, names in parts.items()
+        ]
+        return dict(chain.from_iterable(_answers(_finished(process, "coqc"), names) for process, names in asked))
+
+
+def _answers(out: str, names: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """Theorem and axioms, from what Coq printed for each."""
     blocks = re.split(r"^(?:Axioms:|Closed under the global context)[ \t]*\n?", out, flags=re.M)[1:]
     if len(blocks) != len(names):
         raise ProofError("Coq must answer once a theorem", f"{len(blocks)} answers for {len(names)} theorems")
     name = re.compile(r"^([A-Za-z_][\w.']*)(?=\s*:|\s*$)", re.M)
-    return {theorem: tuple(sorted(set(name.findall(block)))) for theorem, block in zip(names, blocks, strict=True)}
+    return [(theorem, tuple(sorted(set(name.findall(block))))) for theorem, block in zip(names, blocks, strict=True)]
 
 
 def _versions() -> dict[str, str]:

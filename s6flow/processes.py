@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from s6flow.errors import FormatError
 
-__all__ = ["alone_in", "end_with_parent"]
+__all__ = ["alone_in", "end_with_parent", "tied"]
+
+#: Runs a command and ends with it; once nobody holds the other end of its input, it ends itself and all of its group.
+_GUARD = """
+import os, signal, subprocess, sys, threading
+def watch():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=watch, daemon=True).start()
+status = child.wait()
+os._exit(status if status >= 0 else 128 - status)
+"""
 
 
 def end_with_parent() -> None:
@@ -26,6 +40,39 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def tied(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A program of someone else's, whose output and errors are pipes; it and all that it starts end with the block.
+
+    They end with this process, too, however that does: a pipe that both hold tells them. Where there are no groups of
+    processes, the program alone ends, and only with the block.
+    """
+    if os.name != "posix":
+        with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+        return
+    other, tie = os.pipe()
+    try:
+        words = [sys.executable, "-S", "-E", "-c", _GUARD, *command]
+        process = subprocess.Popen(words, cwd=folder, env=environment, stdin=other, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+        os.close(other)
+        try:
+            yield process
+        finally:
+            os.close(tie)
+            tie = -1
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+    finally:
+        if tie >= 0:
+            os.close(tie)
 
 
 @contextmanager

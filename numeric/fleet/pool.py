@@ -13,6 +13,7 @@ import asyncio
 import logging
 import math
 import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -336,7 +337,11 @@ def _local(workers: int) -> Iterator[Any]:
     one = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     cards = gpus()
     seat = {"resources": {GPU: 1}, "preload": [_SEAT.format(cards=cards)]} if cards else {}
-    with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED - 1}):
+    with ExitStack() as stack:
+        # the library's own folder for spilled data would stay in the temporary folder for good
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="s6flow-fleet-", ignore_cleanup_errors=True))
+        own = {"distributed.scheduler.allowed-failures": ALLOWED - 1, "temporary-directory": scratch}
+        stack.enter_context(dask.config.set(own))
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -347,11 +352,11 @@ def _local(workers: int) -> Iterator[Any]:
             env={name: os.environ.get(name, value) for name, value in one.items()},
             **seat,
         )
-    try:
-        yield cluster
-    finally:
-        with suppress(Exception):
-            cluster.close(timeout=10)
+        try:
+            yield cluster
+        finally:
+            with suppress(Exception):
+                cluster.close(timeout=10)
 
 
 @contextmanager

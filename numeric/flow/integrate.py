@@ -13,7 +13,7 @@ from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
 from s6flow.numeric.flow.equation import KIND, EquationFlow
-from s6flow.numeric.flow.parameters import Parameters, finite_array
+from s6flow.numeric.flow.parameters import Parameters, finite_array, one_number
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.result import FlowResult
 
@@ -69,13 +69,13 @@ def integrate(
         raise FormatError("x0 needs a token axis with at least one token", f"shape {start.shape}", "x0")
     log_targets, asked = _targets(times, log_times, horizon, log_horizon)
     log_limit = _log_limit(x_limit, coordinates)
-    rtol = _one(rtol, "rtol")
+    rtol = one_number(rtol, "rtol")
     if not 1e-14 <= rtol <= 1e-2:
         raise AssumptionError("rtol must lie in 1e-14..1e-2", rtol, "rtol")
-    most = _one(max_steps, "max_steps")
+    most = one_number(max_steps, "max_steps")
     if most < 1 or most != int(most):
         raise AssumptionError("max_steps must be a positive whole number", max_steps, "max_steps")
-    if atol is not None and _one(atol, "atol") < 0:
+    if atol is not None and one_number(atol, "atol") < 0:
         raise AssumptionError("atol must not be negative", atol, "atol")
     batch, inner, start, arrays, per_system = _broadcast(start, params, coordinates)
     state, extra = coordinates.encode(start)
@@ -97,7 +97,7 @@ def integrate(
             per_system | frozenset(extra),
             log_targets,
             rtol,
-            0.01 * rtol if atol is None else _one(atol, "atol"),
+            0.01 * rtol if atol is None else one_number(atol, "atol"),
             log_limit,
             int(most),
             report,
@@ -121,9 +121,9 @@ def _targets(times: Any, log_times: Any, horizon: Any, log_horizon: Any) -> tupl
         raise FormatError("outputs need one axis of strictly ascending times", f"shape {outputs.shape}", "times")
     end = DEFAULT_LOG_HORIZON
     if horizon is not None:
-        end = float(np.log(_positive(_one(horizon, "horizon"), "horizon")[0]))
+        end = float(np.log(_positive(one_number(horizon, "horizon"), "horizon")[0]))
     elif log_horizon is not None:
-        end = _one(log_horizon, "log_horizon")
+        end = one_number(log_horizon, "log_horizon")
     elif len(outputs):
         end = float(outputs[-1])
     if max([end, *outputs]) > LARGEST_LOG_HORIZON:
@@ -133,14 +133,6 @@ def _targets(times: Any, log_times: Any, horizon: Any, log_horizon: Any) -> tupl
     if len(outputs) and outputs[-1] == end:
         return outputs, len(outputs)
     return np.append(outputs, end), len(outputs)
-
-
-def _one(value: Any, name: str) -> float:
-    """One finite number, for all systems."""
-    array = finite_array(value, name)
-    if array.size != 1 or array.ndim > 1:
-        raise FormatError(f"{name} must be one number, for all systems", f"shape {array.shape}", name)
-    return float(array.reshape(()))
 
 
 def _positive(value: Any, name: str) -> Float:
@@ -155,7 +147,7 @@ def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
         return coordinates.log_limit
     if coordinates.name == f"{KIND}-log":
         raise FormatError("in the chart log there is no limit of |x|", x_limit, "x_limit", "Leave x_limit out.")
-    x_limit = _one(x_limit, "x_limit")
+    x_limit = one_number(x_limit, "x_limit")
     if not np.isfinite(x_limit) or x_limit < 1e6 or np.log(x_limit) > coordinates.log_limit + 1e-9:
         largest = np.exp(coordinates.log_limit)
         raise AssumptionError(f"x_limit must lie in 1e6..{largest:.3g}", x_limit, "x_limit")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from s6flow.errors import AssumptionError, FormatError
 
-__all__ = ["AxisParameters", "FlowParameters", "LayerParameters", "Parameters", "finite_array"]
+__all__ = ["AxisParameters", "FlowParameters", "LayerParameters", "Parameters", "finite_array", "one_number"]
 
 Float = NDArray[np.float64]
 
@@ -32,6 +32,17 @@ def finite_array(value: ArrayLike, name: str) -> Float:
         where = f"{name}[{', '.join(map(str, at))}]" if at else name
         raise AssumptionError(f"{name} needs finite numbers", array[at], where, "Remove NaN and Inf.")
     return array
+
+
+def one_number(value: Any, name: str) -> float:
+    """One finite number, for all systems.
+
+    Raises: FormatError: no number, or more than one.
+    """
+    array = finite_array(value, name)
+    if array.size != 1 or array.ndim > 1:
+        raise FormatError(f"{name} must be one number, for all systems", f"shape {array.shape}", name)
+    return float(array.reshape(()))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from s6flow.errors import AssumptionError
 from s6flow.numeric.flow.equation import EquationFlow
 from s6flow.numeric.flow.integrate import integrate
-from s6flow.numeric.flow.parameters import Parameters
+from s6flow.numeric.flow.parameters import Parameters, one_number
 from s6flow.numeric.flow.result import FlowResult
 
 __all__ = ["LOG_HORIZON", "sampled"]
@@ -49,8 +49,10 @@ def sampled(
         the runs disagree on it, shape (*batch).
     Raises: AssumptionError: fewer than two points; as `integrate`.
     """
-    if points < 2:
-        raise AssumptionError("a trajectory needs at least 2 points", points, "points")
+    count = one_number(points, "points")
+    if count < 2 or count != int(count):
+        raise AssumptionError("a trajectory needs a whole number of points, at least 2", points, "points")
+    points = int(count)
     grid = np.linspace(min(_EARLIEST, end - _SPAN), end, points)
     first = integrate(x0, params, log_times=grid, rtol=rtol, **options)
     blown = np.isfinite(first.blow_up_time)

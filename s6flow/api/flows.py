@@ -21,7 +21,7 @@ from s6flow.numeric.flow import integrate as solve
 from s6flow.numeric.flow.coordinates import coordinates_of
 from s6flow.numeric.flow.equation import EquationFlow, flow_of
 from s6flow.numeric.flow.fates import Fates
-from s6flow.numeric.flow.parameters import finite_array
+from s6flow.numeric.flow.parameters import finite_array, one_number
 from s6flow.numeric.flow.sampling import LOG_HORIZON, sampled
 from s6flow.symbolic.ends import COLOURS, ENDS, WORDS, End, word
 
@@ -124,8 +124,9 @@ def _end(horizon: float | None, log_horizon: float | None) -> float:
     if horizon is not None and log_horizon is not None:
         raise FormatError("the horizon is given by horizon or by log_horizon, not both", None, "horizon")
     if horizon is None:
-        return LOG_HORIZON if log_horizon is None else log_horizon
-    if not horizon > 0 or not np.isfinite(horizon):
+        return LOG_HORIZON if log_horizon is None else one_number(log_horizon, "log_horizon")
+    horizon = one_number(horizon, "horizon")
+    if not horizon > 0:
         raise AssumptionError(
             "the horizon must be a positive number", horizon, "horizon", "Depth-time starts at 0 with x0."
         )

@@ -122,8 +122,18 @@ def test_bad_input_is_one_line() -> None:
         (FormatError, "got both", lambda: sf.integrate([1.0], FlowParameters([1], [1], 1), mu=[1])),
         (AssumptionError, "every a_n > 0", lambda: sf.integrate([1.0], mu=[1.0], a=0.0)),
         (FormatError, "agree on the state axis", lambda: sf.integrate([1.0], mu=[1.0, 2.0], a=[1.0])),
-        (AssumptionError, "at least 2 points", lambda: sf.integrate([1.0], mu=[1.0], points=1)),
+        (AssumptionError, "whole number of points, at least 2", lambda: sf.integrate([1.0], mu=[1.0], points=1)),
+        (AssumptionError, "whole number of points, at least 2", lambda: sf.integrate([1.0], mu=[1.0], points=2.5)),
         (AssumptionError, "horizon must be a positive number", lambda: sf.integrate([1.0], mu=[1.0], horizon=-1)),
+        *(
+            (
+                FormatError,
+                f"{name} must be one number",
+                lambda name=name: sf.integrate([1.0], mu=[1.0], **{name: [1, 2]}),
+            )
+            for name in ("horizon", "log_horizon", "rtol", "x_limit", "max_steps", "points")
+        ),
+        (FormatError, "points needs an array of numbers", lambda: sf.integrate([1.0], mu=[1.0], points="many")),
         (FormatError, "not both", lambda: sf.integrate([1.0], mu=[1.0], horizon=1, log_horizon=1)),
         (FormatError, "a certificate is of one system", lambda: sf.certify([[1.0]], [[1.0]])),
     ):

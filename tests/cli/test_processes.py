@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from s6flow.errors import FormatError
-from s6flow.processes import alone_in
+from s6flow.processes import alone_in, tied
 
 WORKER = """
 import multiprocessing, os, sys, time
@@ -54,6 +55,41 @@ def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
         while _lives(number) and time.monotonic() < limit:
             time.sleep(0.05)
         assert not _lives(number)
+
+
+TIED = """
+import sys
+from pathlib import Path
+from s6flow.processes import tied
+
+with tied(["sh", "-c", "sleep 120 & echo $! > said.new; mv said.new said; wait"], Path("."), {}) as process:
+    process.communicate()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_a_tied_program_started_ends_with_us(number: signal.Signals, tmp_path: Path) -> None:
+    """As coqc of make: a grandchild, which no signal to the parent reaches."""
+    with subprocess.Popen([sys.executable, "-c", TIED], cwd=tmp_path, stderr=subprocess.DEVNULL) as parent:
+        limit = time.monotonic() + 60
+        while not (tmp_path / "said").exists() and time.monotonic() < limit:
+            time.sleep(0.02)
+        grandchild = int((tmp_path / "said").read_text())
+        assert _lives(grandchild)
+        parent.send_signal(number)
+        parent.wait(20)
+    limit = time.monotonic() + 20
+    while _lives(grandchild) and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert not _lives(grandchild)
+
+
+def test_a_tied_program_tells_its_status_and_its_output(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "import os, sys; print(os.getcwd()); print('e', file=sys.stderr); sys.exit(7)"]
+    with tied(words, tmp_path, {}) as process:
+        out, errors = process.communicate()
+    assert (out, errors, process.returncode) == (f"{tmp_path}\n", "e\n", 7)
 
 
 def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:

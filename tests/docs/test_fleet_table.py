@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -53,3 +56,36 @@ def test_sixteen_workers_are_efficient_and_the_command_stays_small() -> None:
     assert rows[16]["audited"] == rows[16]["checkpoints"] >= 10_000
     assert rows[16]["efficiency"] >= 0.85
     assert rows[16]["command_bytes"]["last"] - rows[16]["command_bytes"]["quarter"] < 20e6
+
+
+def test_a_measurement_that_was_ended_goes_on_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    pytest.importorskip("pyarrow")
+    spec = importlib.util.spec_from_file_location("fleet_benchmark", DOCS.parent / "benchmarks" / "fleet.py")
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "fleet_benchmark", benchmark)  # children find `made` by its module
+    spec.loader.exec_module(benchmark)
+    told = []
+
+    def measured(sources: list[Any], warm: list[Any], workers: int, out: Path) -> dict[str, Any]:
+        told.append(workers)
+        if told == [2, 1]:
+            raise KeyboardInterrupt
+        return {**MADE["rows"][0], "workers": workers, "per_second": 5.0 * workers}
+
+    out = tmp_path / "fleet.json"
+    monkeypatch.setattr(benchmark, "WARM", 1)
+    monkeypatch.setattr(benchmark, "evidence_of", lambda path: SimpleNamespace(digest=lambda: "of the code"))
+    monkeypatch.setattr(benchmark, "measured", measured)
+    words = ["fleet.py", "--folder", str(tmp_path), "--each", "1", "--workers", "2,1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.main()
+    assert [row["workers"] for row in json.loads(out.read_text())["rows"]] == [2]
+    assert benchmark.main() == 0
+    assert told == [2, 1, 1]
+    assert [row["efficiency"] for row in json.loads(out.read_text())["rows"]] == [1.0, 1.0]

@@ -2,14 +2,14 @@
 
 python tests/faults/campaign.py --each 200 --json report.json
 
-After every run the outputs are the old ones or whole new ones, no temporary file is left (SIGKILL alone may leave one), the
-exit status tells how the run ended, and stderr has no traceback. Disturbances besides signals are a table, too.
+After every run the outputs are the old ones or whole new ones, no temporary file and no process is left (after SIGKILL a
+temporary file may be), the exit status tells how the run ended, and stderr has no traceback. Where a command goes on, it is
+run again and must come to what an undisturbed run comes to. Disturbances besides signals are a table, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -19,47 +19,36 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save_file
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [path for path in (str(HERE), str(HERE.parents[1])) if path not in sys.path]
+
+from writers import COMMANDS, OLD, prepare, torn  # noqa: E402
+
+#: A command, a fault, and for a signal the share of an undisturbed run at which it comes.
+Job = tuple[str, str, float | None]
 
 RUN = [sys.executable, "-m", "s6flow"]
-OLD = "old content that a run may only replace whole\n"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-
-
-def _json(path: Path) -> bool:
-    return isinstance(json.loads(path.read_text()), dict | list)
-
-
-def _csv(path: Path) -> bool:
-    rows = list(csv.reader(path.read_text().splitlines()))
-    return len(rows) > 1 and len({len(row) for row in rows}) == 1
-
-
-def _html(path: Path) -> bool:
-    return path.read_text().rstrip().endswith("</html>")
-
-
-def _png(path: Path) -> bool:
-    return path.read_bytes()[-8:-4] == b"IEND"
-
-
-#: Name -> (words of the command, output -> whether it is whole).
-COMMANDS: dict[str, tuple[tuple[str, ...], Mapping[str, Callable[[Path], bool]]]] = {
-    "audit": (("audit", "m.safetensors", "--shuffles", "2", "--json", "a.json", "--csv", "a.csv", "--html", "a.html"), {"a.json": _json, "a.csv": _csv, "a.html": _html}),
-    "simulate": (("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--csv", "s.csv", "--plot", "s.png"), {"s.csv": _csv, "s.png": _png}),
-    "check": (("check", "scaling", "--examples", "30", "--json", "c.json"), {"c.json": _json}),
-}  # fmt: skip
+#: Seconds in which a command that got a signal must have ended, and those of its processes that outlive it.
+PATIENCE, AFTER = 120.0, 30.0
+#: Seconds of the processor after a signal in which a command that was about to end may do so as if there had been none.
+WORKED_ON = 1.0
+#: Seconds after which a run that got no signal counts as hung.
+HANGS = 1800.0
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+#: Fields of /proc/PID/stat behind the name and the state: parent, session, times of the processor, moment of the start.
+_PARENT, _SESSION, _TIMES, _BEGAN = 1, 3, slice(11, 15), 19
 #: Name -> what is put in front of the command in a shell, and environment; the command ends by itself.
 DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
     "no home": ("unset HOME;", {"XDG_CACHE_HOME": ""}),
@@ -77,149 +66,309 @@ DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
 REFUSED = ("files of at most 4 kB",)
 
 
-def prepare(folder: Path) -> None:
-    """A checkpoint, and an old file in the place of every output."""
-    rng = np.random.default_rng(0)
-    shapes = {"A_log": (6, 4), "x_proj.weight": (10, 6), "dt_proj.weight": (6, 2), "dt_proj.bias": (6,), "D": (6,)}
-    tensors = {
-        f"layers.{n}.{key}": rng.normal(size=s).astype(np.float32) for n in range(4) for key, s in shapes.items()
-    }
-    save_file(tensors, folder / "m.safetensors")
-    for _, outputs in COMMANDS.values():
-        for name in outputs:
-            (folder / name).write_text(OLD)
-
-
 def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, fault: str = "") -> list[str]:
     """What is wrong with what a run left."""
-    found = []
-    for output, whole in COMMANDS[name][1].items():
+    command, found = COMMANDS[name], list[str]()
+    for output in command.files:
         path = folder / output
-        try:
-            new = path.read_bytes() != OLD.encode()
-            if new and not whole(path):
-                found.append(f"{output} is torn")
-        except (OSError, ValueError) as error:
-            found.append(f"{output}: {type(error).__name__}")
-    left = [path.name for path in folder.iterdir() if path.name.startswith(".s6flow-")]
+        if not path.is_file():
+            found.append(f"{output}: it is gone")
+        elif path.read_bytes() != OLD.encode() and (what := torn(path)):
+            found.append(what)
+    left = [
+        path for place in (folder.rglob(".s6flow-*"), (folder / "tmp").rglob("*")) for path in place if path.is_file()
+    ]
     if left and not killed:
-        found.append(f"{len(left)} temporary files are left")
-    if (
-        "Traceback" in errors
-        or len([line for line in errors.splitlines() if not line.startswith(("wrote", "Warning"))]) > 1
-    ):
+        found.append(f"temporary files are left: {', '.join(sorted(path.name for path in left))[:200]}")
+    if command.folder:
+        inside = [path for path in (folder / command.folder).rglob("*") if path.is_file() and path not in left]
+        found += [what for path in inside if (what := torn(path))]
+    said = [line for line in errors.splitlines() if not line.startswith(("wrote", "Warning", *command.notes))]
+    if "Traceback" in errors or len(said) > 1:
         found.append(f"stderr: {errors.strip().splitlines()[-1][:120]}")
     if status == 1 and fault not in REFUSED:
-        found.append("it gave up")
+        found.append(f"it gave up: {errors.strip()[-200:]}")
     if status not in (0, 1, 3, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         found.append(f"status {status}")
     return found
 
 
-def ended(name: str, number: signal.Signals, moment: float) -> tuple[str, list[str]]:
-    """One run that gets a signal at a moment [s]; how it ended, and what is wrong."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        prepare(folder)
-        words = [*RUN, *COMMANDS[name][0]]
-        with subprocess.Popen(
-            words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                _, errors = process.communicate(timeout=moment)
-                how = "ended before"
-            except subprocess.TimeoutExpired:
-                process.send_signal(number)
-                _, errors = process.communicate(timeout=60)
-                how = f"status {process.returncode}"
+def _processes() -> dict[int, list[str]]:
+    """Number -> the fields of its line in /proc from the state on, of all that are no zombies."""
+    found = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    found[int(path.name)] = fields
+    return found
+
+
+class _Family:
+    """A process and all that it started, also in groups of their own.
+
+    Args:
+        number: of the process, which leads a session.
+        workers: whether it starts others; if not, only it is looked at.
+    """
+
+    def __init__(self, number: int, workers: bool) -> None:
+        self.number, self.workers = number, workers
+        self.seen = set[tuple[int, str]]()
+
+    def spent(self) -> float:
+        """Seconds of the processor that all have taken so far, those that have ended and were waited for among them."""
+        if not self.workers:
+            with suppress(OSError):
+                fields = Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()
+                return _TICK * sum(map(int, fields[_TIMES]))
+            return 0.0
+        there = _processes()
+        family, size = {self.number}, 0
+        while size < len(family):
+            size = len(family)
+            family |= {one for one, fields in there.items() if int(fields[_PARENT]) in family}
+        self.seen |= {(one, there[one][_BEGAN]) for one in family if one in there}
+        return _TICK * sum(int(value) for one in family if one in there for value in there[one][_TIMES])
+
+    def _left(self) -> list[int]:
+        return [
+            one
+            for one, fields in _processes().items()
+            if fields[_SESSION] == str(self.number) or (one, fields[_BEGAN]) in self.seen
+        ]
+
+    def outlived(self) -> list[int]:
+        """Those that are there after the time they have; they are ended."""
+        end = time.monotonic() + AFTER
+        while left := self._left():
+            if time.monotonic() > end:
+                for one in left:
+                    with suppress(OSError):
+                        os.kill(one, signal.SIGKILL)
+                return left
+            time.sleep(0.05)
+        return []
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: status (negative for a signal), stderr, seconds of the processor, and what is wrong with its end."""
+
+    status: int
+    errors: str
+    spent: float
+    wrong: tuple[str, ...]
+    in_time: bool
+
+
+def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: float = math.inf) -> Ended:
+    """Run a command; it gets a signal once it has taken so many seconds of the processor.
+
+    Ctrl-C in a terminal goes to the workers of a command, too; the other signals go to the command alone.
+    """
+    command = COMMANDS[name]
+    given = {**os.environ, "TMPDIR": str(folder / "tmp")}
+    if command.cold:
+        given |= {"XDG_CACHE_HOME": str(folder / "cache"), "S6FLOW_CACHE": ""}
+    if command.rooms:
+        given["PYTHONPATH"] = str(folder / "package")
+    wrong, late = list[str](), time.monotonic() + HANGS
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen([*RUN, *command.words], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=given, start_new_session=True)  # fmt: skip
+        pause, sent = 0.1 if command.workers else 0.01, False
+        family = _Family(process.pid, command.workers)
+        while True:
+            # what has ended is left unreaped until its session is empty, so that no other process gets its number
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                break
+            if not sent and family.spent() >= moment:
+                assert number is not None, "a moment has its signal"
+                (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
+                sent, late = True, time.monotonic() + PATIENCE
+            if time.monotonic() > late:
+                wrong.append(f"it did not end within {PATIENCE if sent else HANGS:g} s")
+                os.killpg(process.pid, signal.SIGKILL)
+                late = math.inf
+            time.sleep(pause)
+        if left := family.outlived():
+            wrong.append(f"{len(left)} processes lived on")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        return Ended(process.returncode, errors.read(), usage.ru_utime + usage.ru_stime, tuple(wrong), not sent)
+
+
+@contextmanager
+def _place(name: str) -> Iterator[Path]:
+    # what outlived a kill may still be writing
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as place:
+        prepare(Path(place), name, _began(name))
+        yield Path(place)
+
+
+#: Name -> what `whole` found, and who may ask for it.
+_WHOLE: dict[str, tuple[float, Any]] = {}
+_LOCKS = {name: threading.RLock() for name in COMMANDS}
+_BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
+
+
+def _began(name: str) -> Path | None:
+    """A folder in which the commands that come before have run, once a campaign."""
+    before = COMMANDS[name].before
+    if not before:
+        return None
+    with _LOCKS[name]:
+        if name not in _BEGUN:
+            made = tempfile.TemporaryDirectory(prefix="faults-")
+            prepare(Path(made.name), name)
+            for words in before:
+                subprocess.run([*RUN, *words], cwd=made.name, check=True, capture_output=True)
+            _BEGUN[name] = made
+        return Path(_BEGUN[name].name)
+
+
+def _reached(folder: Path, name: str) -> Any:
+    """What a run came to, as JSON has it; None where that is not looked at."""
+    reached = COMMANDS[name].reached
+    return None if reached is None else json.loads(json.dumps(reached(folder), default=str))
+
+
+def whole(name: str) -> tuple[float, Any]:
+    """Seconds of the processor of an undisturbed run, and what it comes to; the second of two, whose caches are there."""
+    for last in (COMMANDS[name].cold, True):
+        with _place(name) as folder:
+            done = _run(folder, name)
+            wrong = [*done.wrong, *looked_at(folder, name, done.status, done.errors, False)]
+            assert not wrong, f"{name}, undisturbed: {wrong}"
+            if last:
+                return done.spent, _reached(folder, name)
+    raise AssertionError("the second run is the last")
+
+
+def _known(kept: Path | None, name: str) -> tuple[float, Any]:
+    """As `whole`; once a campaign, and with a folder once."""
+    with _LOCKS[name]:
+        if name not in _WHOLE:
+            path = None if kept is None else kept / f"undisturbed-{name.replace(' ', '_')}.json"
+            if path is not None and path.exists():
+                length, goal = json.loads(path.read_text())
+                _WHOLE[name] = length, goal
+            else:
+                _WHOLE[name] = whole(name)
+                if path is not None:
+                    path.write_text(json.dumps(_WHOLE[name]))
+        return _WHOLE[name]
+
+
+def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) -> tuple[str, list[str]]:
+    """One run that gets a signal at a moment; how it ended, and what is wrong.
+
+    Args:
+        moment: seconds of the processor.
+        goal: what an undisturbed run comes to; a run that goes on must come to the same.
+    """
+    with _place(name) as folder:
+        done = _run(folder, name, number, moment)
+        how = "ended before" if done.in_time else f"status {done.status}"
+        errors, early = done.errors, False
         # before s6flow's first line runs, Python itself answers a signal, with its own traceback of SIGINT
-        early = (
-            number is signal.SIGINT and process.returncode in (-signal.SIGINT, 1, 130) and "KeyboardInterrupt" in errors
-        )
-        if early and "s6flow/commands" not in errors and "no file was left" not in errors:
+        if number is signal.SIGINT and done.status in (-signal.SIGINT, 1, 130) and "KeyboardInterrupt" in errors:
+            early = "s6flow/commands" not in errors and "no file was left" not in errors
+        if early:
             how, errors = "interrupted while Python starts", ""
-        return how, looked_at(folder, name, process.returncode, errors, number is signal.SIGKILL)
+        status = -signal.SIGINT if early else done.status
+        wrong = [*done.wrong, *looked_at(folder, name, status, errors, number is signal.SIGKILL)]
+        if not done.in_time and done.status >= 0 and done.spent > moment + WORKED_ON and done.status < 128:
+            wrong.append(f"it worked on for {done.spent - moment:.1f} s")
+        if goal is not None and not wrong:
+            again = _run(folder, name)
+            killed = number is signal.SIGKILL  # what it left stays where nothing cleans
+            wrong = [*again.wrong, *looked_at(folder, name, again.status, again.errors, killed)]
+            if not wrong and _reached(folder, name) != goal:
+                wrong = ["it came to another result"]
+            wrong = [f"run again: {what}" for what in wrong]
+        return how, wrong
 
 
 def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
     """One run under a disturbance."""
     shell, environment = DISTURBANCES[fault]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        prepare(folder)
-        words = " ".join([*RUN, *COMMANDS[name][0]])
-        given = {**os.environ, **environment}
+    with _place(name) as folder:
+        words = " ".join([*RUN, *COMMANDS[name].words])
+        given = {**os.environ, "TMPDIR": str(folder / "tmp"), **environment}
+        if COMMANDS[name].rooms:
+            given["PYTHONPATH"] = str(folder / "package")
         done = subprocess.run(
             ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, check=False, env=given
         )
         return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False, fault)
 
 
-def jobs(each: int, commands: Sequence[str], seed: int) -> list[tuple[str, str, float | None]]:
-    """What is run: a command, a fault and the share of an undisturbed run at which a signal comes; the seed decides."""
-    draw, found = random.Random(seed), list[tuple[str, str, float | None]]()
+def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -> list[Job]:
+    """What is run: a command, a fault and the share of an undisturbed run at which a signal comes.
+
+    The seed decides; moments of a command with a signal are the first of those that a longer campaign has. They come round
+    by round, so that a campaign that is ended has seen all kinds.
+    """
+    rounds: dict[int, list[Job]] = {0: [(name, fault, None) for name in commands for fault in DISTURBANCES]}
     for name in commands:
-        found += [(name, number.name, draw.uniform(0.02, 1.05)) for number in SIGNALS for _ in range(each)]
-        found += [(name, fault, None) for fault in DISTURBANCES]
-    return found
+        for number in SIGNALS:
+            draw = random.Random(f"{seed} {name} {number.name}")
+            for turn in range(min(each, COMMANDS[name].most)):
+                rounds.setdefault(turn, []).append((name, number.name, draw.uniform(0.02, 1.05)))
+    for found in rounds.values():
+        random.Random(0).shuffle(found)
+    return [job for turn in sorted(rounds) for job in rounds[turn] if job[1] in faults]
 
 
-def _one(job: tuple[str, str, float | None], length: float) -> dict[str, Any]:
+def _one(job: Job, kept: Path | None) -> dict[str, Any]:
     name, fault, share = job
-    how, wrong = disturbed(name, fault) if share is None else ended(name, signal.Signals[fault], share * length)
+    if share is None:
+        how, wrong = disturbed(name, fault)
+    else:
+        length, goal = _known(kept, name)
+        how, wrong = ended(name, signal.Signals[fault], share * length, goal)
     return {"command": name, "fault": fault, "moment": share, "how": how, "wrong": wrong}
 
 
 def campaign(options: argparse.Namespace) -> dict[str, Any]:
     """Signals at moments drawn over the length of an undisturbed run, `each` of every kind; every disturbance once.
 
-    Many run at a time, so the length is that of a run among as many others. With a folder every row is kept in it.
+    With a folder every row is kept in it.
     """
     last = time.monotonic() + 60 * options.minutes
-    todo = jobs(options.each, options.commands, options.seed)
-    kept = None if options.folder is None else options.folder / f"{options.each}-{options.seed}.jsonl"
-    rows: dict[int, dict[str, Any]] = {}
+    todo = jobs(options.each, options.commands, options.seed, options.faults)
+    kept = None if options.folder is None else options.folder / f"rows-{options.seed}.jsonl"
+    rows: dict[Job, dict[str, Any]] = {}
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             for line in kept.read_text().splitlines():
                 with suppress(ValueError, KeyError):  # the last line of a run that was killed
                     row = json.loads(line)
-                    if todo[row["number"]] == (row["command"], row["fault"], row["moment"]):
-                        rows[row["number"]] = row
-    left = [number for number in range(len(todo)) if number not in rows]
-    random.Random(0).shuffle(left)  # a campaign that is ended has seen all kinds
+                    rows[row["command"], row["fault"], row["moment"]] = row
+    left = [job for job in todo if job not in rows]
     with ThreadPoolExecutor(options.processes) as threads:
-        length = dict(
-            zip(options.commands, threads.map(partial(_length, options.processes), options.commands), strict=True)
-        )
-
-        def run(number: int) -> tuple[int, dict[str, Any] | None]:
-            return number, None if time.monotonic() >= last else _one(todo[number], length[todo[number][0]])
-
-        for number, row in threads.map(run, left):
+        for row in threads.map(
+            lambda job: None if time.monotonic() >= last else _one(job, options.folder),
+            left,
+        ):
             if row is None:
                 continue
-            rows[number] = {"number": number, **row}
+            rows[row["command"], row["fault"], row["moment"]] = row
             if kept is not None:
                 with kept.open("a") as lines:
-                    lines.write(json.dumps(rows[number]) + "\n")
-    return report(options, [rows[number] for number in sorted(rows)], len(todo))
-
-
-def _length(processes: int, name: str) -> float:
-    """Seconds of an undisturbed run: the second of two, whose caches are there, beside as many others as there will be."""
-    ended(name, signal.SIGTERM, 600.0)
-    start = time.monotonic()
-    with ThreadPoolExecutor(max(1, processes // len(COMMANDS))) as threads:
-        list(threads.map(lambda _: ended(name, signal.SIGTERM, 600.0), range(max(1, processes // len(COMMANDS)))))
-    return time.monotonic() - start
+                    lines.write(json.dumps(row) + "\n")
+    return report(options, [rows[job] for job in todo if job in rows], len(todo))
 
 
 def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
     """The document of a campaign."""
     outcomes: dict[str, Counter[str]] = {}
-    for row in rows:
+    kinds, names = [*(number.name for number in SIGNALS), *DISTURBANCES], list(COMMANDS)
+    for row in sorted(rows, key=lambda row: (names.index(row["command"]), kinds.index(row["fault"]))):
         outcomes.setdefault(f"{row['command']}, {row['fault']}", Counter())[row["how"]] += 1
     return {
         "schema": "s6flow-faults/1",
@@ -238,17 +387,25 @@ def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: 
     }
 
 
+def hear_interrupts() -> None:
+    """A shell that runs something in the background has it ignore SIGINT, and what it starts inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> int:
     """Run a campaign; 0 if nothing was found, 1 if something was, 3 if runs are left."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--each", type=int, default=2, help="runs of every command with every signal")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
+    kinds = [*(number.name for number in SIGNALS), *DISTURBANCES]
+    parser.add_argument("--faults", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="of finished runs: the same command goes on")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    hear_interrupts()
     found = campaign(options)
     text = json.dumps(found, indent=1) + "\n"
     print(text)

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import lzma
+import random
+import shutil
 import signal
 import sys
+import tarfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+import numpy as np
 import pytest
 from representatives import sweep
+from safetensors.numpy import save_file
+
+from s6flow.cli import cli
 
 HERE = Path(__file__).resolve().parent
 _SPEC = importlib.util.spec_from_file_location("faults_campaign", HERE / "campaign.py")
 assert _SPEC is not None
 assert _SPEC.loader is not None
 faults = importlib.util.module_from_spec(_SPEC)
+sys.modules["faults_campaign"] = faults  # its dataclass looks for its module
 _SPEC.loader.exec_module(faults)
+ROOT, WHOLE = (getattr(sys.modules["writers"], name) for name in ("ROOT", "WHOLE"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _heard() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    faults.hear_interrupts()
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and shells")
 
@@ -50,14 +73,80 @@ def test_disturbances_that_refuse_nothing_come_together(monkeypatch: pytest.Monk
 
 
 def test_what_is_torn_is_seen(tmp_path: Path) -> None:
-    faults.prepare(tmp_path)
+    faults.prepare(tmp_path, "audit")
     assert faults.looked_at(tmp_path, "audit", 0, "", False) == []
-    assert faults.looked_at(tmp_path, "audit", 1, "", False) == ["it gave up"]
+    assert len(faults.looked_at(tmp_path, "audit", 1, "", False)) == 1
     (tmp_path / "a.json").write_text('{"half')
     (tmp_path / "a.csv").unlink()
     (tmp_path / ".s6flow-left").write_text("")
+    (tmp_path / "tmp" / "left").write_text("")
     found = faults.looked_at(tmp_path, "audit", 7, "Traceback (most recent call last):\n  x", False)
-    assert len(found) == 5
+    assert [what.split(":")[0] for what in found] == [
+        "a.json",
+        "a.csv",
+        "temporary files are left",
+        "stderr",
+        "status 7",
+    ]
+    assert ".s6flow-left, left" in found[2]
+
+
+def _written(path: Path) -> None:
+    """A whole file of the kind that its ending says."""
+    if path.suffix in (".v", ""):
+        shutil.copy(ROOT / "proofs/coq" / path.name, path)
+    elif path.suffix == ".safetensors":
+        save_file({"a": np.zeros(40)}, path)
+    elif path.suffix == ".npz":
+        np.savez(path, a=np.zeros(40))
+    elif path.suffix == ".pt":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a", "b" * 40)
+    elif path.suffix == ".gz":
+        with tarfile.open(path, "w:gz") as archive:
+            archive.add(__file__, "a")
+    elif path.suffix == ".xz":
+        path.write_bytes(lzma.compress(random.Random(0).randbytes(200)))
+    else:
+        ends = {".html": "</html>", ".tex": "\\end{document}", ".svg": "</svg>", ".pdf": "%%EOF", ".png": "IEND0000"}
+        texts = {".json": '{"a": 1}', ".jsonl": '{"a": 1}\n{"b": 2}\n', ".csv": "a,b\n1,2\n3,4", ".digest": "00ff" * 4}
+        texts |= {".md": "abc\nd\n", ".parquet": "PAR1 abcdef PAR1", ".py": "def f():\n    return (1)"}
+        path.write_text(texts.get(path.suffix, "a") + ends.get(path.suffix, ""))
+
+
+@pytest.mark.parametrize("suffix", WHOLE)
+def test_half_a_file_is_torn(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / {".v": "Limits.v", "": "_CoqProject"}.get(suffix, f"a{suffix}")
+    _written(path)
+    assert faults.torn(path) is None
+    content = path.read_bytes()
+    # half a log is one whose first lines are no lines; its last one may be torn
+    path.write_bytes(content[: len(content) // 2] if suffix != ".jsonl" else content[3:])
+    assert faults.torn(path) is not None
+
+
+def test_every_command_that_writes_is_tried() -> None:
+    def leaves(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                child = command.get_command(click.Context(command), name)
+                assert child is not None
+                yield from leaves(child, (*words, name))
+        else:
+            yield words
+
+    only_print = {("theorems",), ("theorem",)}
+    tried = {row.words for row in faults.COMMANDS.values()}
+    for words in set(leaves(cli, ())) - only_print:
+        assert any(row[: len(words)] == words for row in tried), words
+
+
+def test_moments_of_a_longer_campaign_go_on() -> None:
+    kinds = [number.name for number in faults.SIGNALS]
+    few, many = (faults.jobs(each, ["simulate", "prove"], 0, kinds) for each in (2, 20))
+    assert set(few) < set(many)
+    assert set(few) == set(many[: len(few)])
+    assert Counter(name for name, *_ in many) == {"simulate": 60, "prove": 3 * faults.COMMANDS["prove"].most}
 
 
 def test_the_committed_report_found_nothing() -> None:

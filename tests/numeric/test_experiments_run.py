@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,32 @@ def test_a_broken_resume_state_is_named(tiny, corpus, tmp_path):
     (tmp_path / "state.pt").write_bytes(b"half a file")
     with pytest.raises(SourceError, match=r"state\.pt"):
         trained(load_config(tiny), corpus, tmp_path)
+
+
+def test_a_torn_line_is_left_out_and_a_broken_one_is_named(tiny, corpus, tmp_path):
+    config = load_config(tiny)
+    config = replace(config, train=replace(config.train, health_every=4))
+    train = partial(trained, config, corpus)
+    train(tmp_path / "whole")
+    text = (tmp_path / "whole" / "log.jsonl").read_text()
+    # killed after its first lines and before its first state
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "log.jsonl").write_text(text[: len(text) // 2])
+    train(tmp_path / "killed")
+    assert (tmp_path / "killed" / "log.jsonl").read_text() == text
+    for broken in ("[1]", '{"loss": 1}', "torn"):
+        (tmp_path / "killed" / "log.jsonl").write_text(f"{broken}\n{text}")
+        with pytest.raises(FormatError, match=r"log\.jsonl, line 1"):
+            train(tmp_path / "killed")
+
+
+def test_what_was_found_out_before_the_training_stays(tiny, corpus, tmp_path):
+    (tmp_path / "log.jsonl").write_text(json.dumps({"step": 0, "event": "out of memory", "pieces": 2}) + "\n")
+    trained(load_config(tiny), corpus, tmp_path)
+    assert [json.loads(line).get("pieces") for line in (tmp_path / "log.jsonl").read_text().splitlines()][:2] == [
+        2,
+        None,
+    ]
 
 
 def changes(result) -> list[float]:

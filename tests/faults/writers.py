@@ -1,0 +1,292 @@
+"""The commands that write, each with its smallest input; what they write, and how a whole file of each kind is told.
+
+A row says where a command begins (files, a folder that another command made), which files replace old ones, in which folder
+every file must be whole, and what the same command must come to when it is run again after a signal.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+__all__ = ["COMMANDS", "OLD", "WHOLE", "Command", "prepare", "torn"]
+
+OLD = "old content that a run may only replace whole\n"
+ROOT = Path(__file__).resolve().parents[2]
+#: Folders that the package links to; those that a command writes into are copied for it.
+ROOMS = ("symbolic", "proofs", "numeric", "paper_figures")
+
+#: Bytes of the digest of a configuration.
+DIGEST = 8
+
+Whole = Callable[[Path], bool]
+
+
+def _json(path: Path) -> bool:
+    return isinstance(json.loads(path.read_text()), dict | list)
+
+
+def _lines(path: Path) -> bool:
+    """All but the last, which a run that goes on cuts off where a signal tore it."""
+    return all(isinstance(json.loads(line), dict) for line in path.read_text().split("\n")[:-1])
+
+
+def _digest(path: Path) -> bool:
+    return len(bytes.fromhex(path.read_text().strip())) == DIGEST
+
+
+def _csv(path: Path) -> bool:
+    rows = list(csv.reader(line for line in path.read_text().splitlines() if not line.startswith("# ")))
+    return len(rows) > 1 and len({len(row) for row in rows}) == 1
+
+
+def _ends(end: bytes, path: Path) -> bool:
+    return path.read_bytes().rstrip().endswith(end)
+
+
+def _zip(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip() is None
+
+
+def _tar(path: Path) -> bool:
+    with tarfile.open(path) as archive:
+        return all(archive.extractfile(one).read() is not None for one in archive if one.isfile())  # type: ignore[union-attr]
+
+
+def _python(path: Path) -> bool:
+    return compile(path.read_text(), path.name, "exec") is not None
+
+
+def _committed(path: Path) -> bool:
+    """A Coq source is the one of this tree, before or after `prove --write`."""
+    return path.read_text().rstrip() == (ROOT / "proofs/coq" / path.name).read_text().rstrip()
+
+
+def _xz(path: Path) -> bool:
+    import lzma
+
+    return len(lzma.decompress(path.read_bytes())) > 0
+
+
+#: Ending of a file's name -> whether a file is whole; raises or says no. A file of another ending is a finding.
+WHOLE: dict[str, Whole] = {
+    ".json": _json,
+    ".jsonl": _lines,
+    ".csv": _csv,
+    ".digest": _digest,
+    ".html": partial(_ends, b"</html>"),
+    ".tex": partial(_ends, b"\\end{document}"),
+    ".svg": partial(_ends, b"</svg>"),
+    ".pdf": partial(_ends, b"%%EOF"),
+    ".png": lambda path: path.read_bytes()[-8:-4] == b"IEND",
+    ".md": lambda path: path.read_bytes().endswith(b"\n"),
+    ".parquet": partial(_ends, b"PAR1"),
+    ".safetensors": lambda path: len(load_file(path)) > 0,
+    ".pt": _zip,
+    ".npz": _zip,
+    ".gz": _tar,
+    ".xz": _xz,
+    ".py": _python,
+    ".v": _committed,
+    "": _committed,
+}
+
+
+def torn(path: Path) -> str | None:
+    """What is wrong with a file; None if it is whole."""
+    try:
+        return None if WHOLE[path.suffix](path) else f"{path.name} is torn"
+    except Exception as error:  # every reader has its own for a file that is not whole
+        return f"{path.name}: {type(error).__name__}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table.
+
+    Args:
+        words: of the command line.
+        files: outputs that replace an old file.
+        folder: of outputs; every file below is whole.
+        inputs: names of files to write before -> their text.
+        before: the words of commands whose outputs this one begins from; run once a campaign.
+        reached: what a finished run came to. Where it is given, the same command is run again after every signal, and
+            must come to the same.
+        workers: whether it starts processes that work for it.
+        rooms: folders of the package that it writes into; it gets a copy of them.
+        cold: whether it begins with an empty cache of its own.
+        notes: beginnings of lines on stderr that tell no error.
+        most: runs of every signal at the most; what takes minutes gets no 200.
+    """
+
+    words: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    folder: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[tuple[str, ...], ...] = ()
+    reached: Callable[[Path], Any] | None = None
+    workers: bool = False
+    rooms: tuple[str, ...] = ()
+    cold: bool = False
+    notes: tuple[str, ...] = ()
+    most: int = 10**9
+
+
+def _bytes(names: str, folder: Path) -> dict[str, str]:
+    """Digests of files, by name."""
+    found = sorted(path for pattern in names.split() for path in folder.glob(pattern))
+    assert found, f"{names} must name files"
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def _rows(table: str, folder: Path) -> list[dict[str, Any]]:
+    """Rows of a fleet's table, less the time that they took."""
+    from s6flow.numeric.fleet.store import read_tables
+
+    rows = read_tables(sorted((folder / table).glob("*.parquet"))).to_pylist()
+    kept = [{name: value for name, value in row.items() if "second" not in name} for row in rows]
+    return sorted(kept, key=repr)
+
+
+def _verdicts(folder: Path) -> list[dict[str, Any]]:
+    rows = json.loads((folder / "fc/report.json").read_text())["theorems"]
+    return [{name: value for name, value in row.items() if "second" not in name} for row in rows]
+
+
+def _trained(folder: Path) -> Any:
+    """Results of all runs less their times, their logs to the letter and their weights to the bit."""
+    results = sorted(folder.glob("**/runs/*/result.json"))
+    found = [json.loads(path.read_text()) for path in results]
+    kept = ("metrics", "after", "valid_last_change", "status", "step")
+    return [{key: one[key] for key in kept} for one in found], _bytes("**/runs/*/log.jsonl **/runs/*/model.safetensors", folder)  # fmt: skip
+
+
+_TINY = """kind = "{kind}"
+[data]
+name = "{data}"
+tokens = {tokens}
+[model]
+width = 16
+layers = 2
+state = 4
+[train]
+steps = 8
+batch = 4
+lr = 4e-3
+warmup = 3
+log_every = 2
+save_every = 2
+eval_every = 4
+eval_sequences = 8
+{more}[grid]
+seeds = [0]
+conditions = ["{condition}"]
+"""
+_GRID = 'mu = ["m", 1.5]\na = [0.2, 4]\nx0 = [1, 0.5]\nb = 1\n[axes]\nm = { linspace = [-2, 2, 8] }\n'
+_LM = _TINY.format(kind="lm", data="stdlib", tokens=16, condition="unconstrained", more="")
+_REORDER = _TINY.format(kind="reorder", data="digits", tokens=64, condition="growth", more="")
+_DECAY = _TINY.format(kind="decay", data="stdlib", tokens=16, condition="spared", more="health_every = 4\n")
+_PLAN = {"lm.toml": _LM, "plan.toml": '[[part]]\ngrid = "lm.toml"\nseconds = 1\nseeds = [0, 1]\n'}
+_FLEET_AUDIT = ("fleet", "audit", "many", "--out", "fa", "--workers", "1", "--shuffles", "2")
+_PLANNED = ("experiment", "plan", "plan.toml", "--out", "p", "--device", "cpu", "--archive", "p.tar.gz")
+_GPU = ("no GPU",)
+
+COMMANDS: dict[str, Command] = {
+    "audit": Command(
+        ("audit", "m.safetensors", "--shuffles", "2", "--json", "a.json", "--csv", "a.csv", "--html", "a.html", "--health-csv", "h.csv"),
+        ("a.json", "a.csv", "a.html", "h.csv"),
+    ),
+    "audit --certify --simulate": Command(("audit", "m.safetensors", "--layers", "layers.0", "--shuffles", "2", "--certify", "--simulate", "--json", "a.json"), ("a.json",)),
+    "diff": Command(("diff", "m.safetensors", "n.safetensors", "--shuffles", "2", "--json", "d.json"), ("d.json",)),
+    "simulate": Command(("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--csv", "s.csv", "--plot", "s.png"), ("s.csv", "s.png")),
+    "simulate, with an empty cache": Command(
+        ("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--csv", "s.csv"), ("s.csv",), cold=True, reached=partial(_bytes, "s.csv")
+    ),
+    "check": Command(("check", "scaling", "--examples", "30", "--json", "c.json"), ("c.json",)),
+    "trace": Command(("trace", "--length", "8", "--json", "t.json"), ("t.json",), notes=("No ",)),
+    "derive": Command(("derive", "--out", "d", "--no-figures", "--no-theorems"), folder="d", reached=partial(_bytes, "d/*")),
+    "figures": Command(("figures", "convergence", "--out", "f"), folder="f", reached=partial(_bytes, "f/*.csv f/*.html")),
+    "new-theorem": Command(("new-theorem", "a-new-one", "--group", "flow"), folder="package/proofs/theorems/flow", rooms=("proofs",)),
+    "prove": Command(("prove", "--write", "--record"), folder="package/proofs/coq", rooms=("proofs",), workers=True, notes=("building", "reading"), most=5),
+    "fleet audit": Command(_FLEET_AUDIT, folder="fa", reached=lambda folder: (_rows("fa/checkpoints", folder), _rows("fa/layers", folder)), workers=True),
+    "fleet check": Command(
+        ("fleet", "check", "scaling", "--examples", "40", "--shards", "4", "--out", "fc", "--workers", "1"), folder="fc", reached=_verdicts, workers=True
+    ),
+    "fleet flow": Command(
+        ("fleet", "flow", "g.toml", "--out", "ff", "--workers", "1", "--chunk", "4"), folder="ff", inputs={"g.toml": _GRID}, reached=partial(_rows, "ff/flows"), workers=True
+    ),
+    "fleet report": Command(("fleet", "report", "fa"), folder="fa", before=(_FLEET_AUDIT,)),
+    "experiment lm": Command(
+        ("experiment", "lm", "--config", "lm.toml", "--out", "e", "--device", "cpu", "--archive", "e.tar.gz"),
+        ("e.tar.gz",), "e", {"lm.toml": _LM}, reached=_trained, notes=_GPU,
+    ),
+    "experiment lm, with workers": Command(
+        ("experiment", "lm", "--config", "lm.toml", "--out", "e", "--device", "cpu", "--workers", "2", "--seeds", "0,1"),
+        folder="e", inputs={"lm.toml": _LM}, reached=_trained, workers=True, notes=_GPU,
+    ),
+    "experiment reorder": Command(
+        ("experiment", "reorder", "--config", "r.toml", "--out", "e", "--device", "cpu"), folder="e", inputs={"r.toml": _REORDER}, reached=_trained, notes=_GPU
+    ),
+    "experiment decay": Command(
+        ("experiment", "decay", "--config", "k.toml", "--out", "e", "--device", "cpu"), folder="e", inputs={"k.toml": _DECAY}, reached=_trained, notes=_GPU
+    ),
+    "experiment prepare": Command(("experiment", "prepare", "--config", "reorder_digits", "--data", "data"), folder="data", reached=partial(_bytes, "data/*")),
+    "experiment plan": Command(_PLANNED, ("p.tar.gz",), "p", _PLAN, reached=_trained, notes=_GPU),
+    "experiment report": Command(
+        ("experiment", "report", "p", "--plan", "plan.toml", "--results", "r", "--table", "r.md"), ("r.md",), "r", _PLAN, (_PLANNED,)
+    ),
+}  # fmt: skip
+
+
+def prepare(folder: Path, name: str, began: Path | None = None) -> None:
+    """What a command begins from: checkpoints, its inputs, an old file in the place of every output, a place for temporary files.
+
+    Args:
+        began: a folder in which the commands of `before` have run.
+    """
+    command = COMMANDS[name]
+    if began is not None:
+        shutil.copytree(began, folder, dirs_exist_ok=True)
+    rng = np.random.default_rng(0)
+    shapes = {"A_log": (6, 4), "x_proj.weight": (10, 6), "dt_proj.weight": (6, 2), "dt_proj.bias": (6,), "D": (6,)}
+    for path in ("m", "n", "many/1", "many/2"):
+        tensors = {
+            f"layers.{n}.{key}": rng.normal(size=s).astype(np.float32) for n in range(4) for key, s in shapes.items()
+        }
+        (folder / path).parent.mkdir(exist_ok=True)
+        save_file(tensors, folder / f"{path}.safetensors")
+    for path, text in command.inputs.items():
+        (folder / path).write_text(text)
+    for path in command.files:
+        (folder / path).write_text(OLD)
+    (folder / "tmp").mkdir(exist_ok=True)
+    if command.rooms:
+        _copied(folder / "package", command.rooms)
+
+
+def _copied(package: Path, rooms: tuple[str, ...]) -> None:
+    """The package with its own copy of some folders and links to the others."""
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "s6flow", package / "s6flow", symlinks=True, ignore=skipped)
+    for room in ROOMS:
+        if room in rooms:
+            shutil.copytree(ROOT / room, package / room, ignore=skipped)
+        else:
+            os.symlink(ROOT / room, package / room)
+    statements = package / "proofs/coq/Statements.v"
+    if "proofs" in rooms and statements.exists():
+        statements.write_text(statements.read_text() + "\n")  # so that `prove --write` has something to write
