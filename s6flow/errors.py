@@ -30,8 +30,8 @@ class S6FlowError(Exception):
         self.rule, self.value, self.where, self.remedy = rule, value, where, remedy
         parts = [rule]
         if value is not None:
-            found = " ".join(str(value).split()) if isinstance(value, Exception) else value
-            parts.append(f"; got {found}")
+            found = " ".join(str(value).split()) if isinstance(value, Exception) else str(value)
+            parts.append(f"; got {found or repr(found)}")
         if where:
             parts.append(f" at {where}")
         text = "".join(parts).rstrip(".") + "."

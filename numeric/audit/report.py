@@ -253,7 +253,14 @@ def audit(
         judged.append(one)
         if progress is not None:
             progress(len(judged), len(alive), one.name)
-    refused = {entry.name: entry for entry in checkpoint.withheld if entry.name in chosen}
+    damage = {layer.name: layer.damage[0] for layer in health.layers if layer.damage}
+    refused = {
+        entry.name: replace(entry, reason=f"weights must be finite; got {damage[entry.name]}")
+        if entry.kind == "values" and entry.name in damage
+        else entry
+        for entry in checkpoint.withheld
+        if entry.name in chosen
+    }
     gone = {**lost, **refused}  # a reason by name, shape or value is the more exact one
     withheld = tuple(gone[name] for name in dict.fromkeys((*chosen, *gone)) if name in gone)
     if not judged and not health.layers:

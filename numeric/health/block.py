@@ -96,6 +96,11 @@ class Block:
         """Decay rates of a channel."""
         return int(self.a.shape[1])
 
+    @property
+    def shut(self) -> bool:
+        """Whether out_proj is there and zero throughout, for these channels."""
+        return self.out is not None and not any(rows.any() for rows in self.out_rows())
+
     def out_rows(self, rows: int = 256) -> list[Float64[np.ndarray, "model channel"]]:
         """|out_proj| in blocks of rows, so that a large one is never whole in float64."""
         assert self.out is not None, "asked for where there is one"

@@ -36,6 +36,7 @@ class LayerHealth:
         verdicts: worst first.
         undecided: verdicts whose numbers are unknown here.
         damage, assumed: as in `Block`.
+        shut: whether out_proj is zero throughout, so that nothing the layer does gets out.
     """
 
     name: str
@@ -48,6 +49,7 @@ class LayerHealth:
     undecided: tuple[Verdict, ...]
     damage: tuple[str, ...]
     assumed: tuple[str, ...]
+    shut: bool = False
 
     @property
     def severity(self) -> str:
@@ -112,7 +114,7 @@ def health_of(block: Block, context: int = CONTEXT, certified: bool = False) -> 
     verdicts, undecided = given(numbers)
     return LayerHealth(
         block.name, block.kind, block.channels, block.states, numbers, untrained_numbers(block, context),
-        verdicts, undecided, block.damage, block.assumed,
+        verdicts, undecided, block.damage, block.assumed, block.shut,
     )  # fmt: skip
 
 

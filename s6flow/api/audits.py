@@ -164,7 +164,8 @@ def _name_rows(ax: Axes, names: list[str]) -> None:
 class Diff(Result, Comparison):
     """What moved between two checkpoints: `Comparison` with its table, one row a layer that both have.
 
-    Numbers of health stand before and after where they moved by more than a tenth.
+    Numbers of health stand before and after where they moved by more than a quarter (`numeric.health.moved.LISTED`);
+    `medians` has those whose medians over layers did.
     """
 
     TABLES = ("layers",)

@@ -5,6 +5,7 @@ One long file: a case on either side of every threshold, on shared weights.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from safetensors.numpy import save_file
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.audit import audit, render_table, to_html, to_json
+from s6flow.numeric.audit.output.health import SHUT, health_sentences, health_table, percent
+from s6flow.numeric.audit.output.sentences import sentences
 from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, diagnose
 from s6flow.numeric.health.anatomy import blocks
 from s6flow.numeric.health.bounds import bounds
@@ -134,6 +138,62 @@ def test_planted_on_either_side(name: str, tmp_path: Path) -> None:
     here, beside = PLANTED[name]
     assert name in verdicts(tmp_path, here)
     assert name not in verdicts(tmp_path, beside)
+
+
+@pytest.mark.parametrize(("value", "shut"), [(0.0, True), (1e-14, False)])
+def test_a_dead_layer_gets_the_remedy_of_its_cause(value: float, shut: bool, tmp_path: Path) -> None:
+    """A zero out_proj is no decayed layer; one that decayed to 1e-14 is."""
+    content = tensors()
+    put("out_proj.weight", value)(content)
+    found = diagnose(write(tmp_path, content))
+    (dead,) = [line for line in health_sentences(found) if line.startswith("Critical, dead")]
+    assert found.layers[0].shut == shut
+    assert (SHUT in dead) == shut
+    assert ("weight decay" in dead) != shut
+    assert "Rule: response < 6.0e-8; below half" in dead
+
+
+def test_layers_that_died_of_two_causes_are_said_apart(tmp_path: Path) -> None:
+    content: Tensors = {}
+    for layer, value in enumerate((0.0, 1e-14, 0.0)):
+        prefix = f"backbone.layers.{layer}.mixer."
+        content |= tensors(layer, prefix)
+        content[prefix + "out_proj.weight"][...] = value
+    said = [line for line in health_sentences(diagnose(write(tmp_path, content))) if line.startswith("Critical, dead")]
+    assert len(said) == 2
+    assert "layers.0.mixer and 1 more layer;" in said[0]
+    assert "layers.1.mixer;" in said[1]
+
+
+def test_every_verdict_is_said_with_its_rule_and_a_share_with_its_sign(tmp_path: Path) -> None:
+    content = tensors()
+    starved(12)(content)
+    put("A_log", 0.0)(content)
+    found = diagnose(write(tmp_path, content))
+    said = " ".join(health_sentences(found))
+    for row in found.layers[0].verdicts:
+        assert f"Rule: {row.rule_text}; {row.reason}. Remedy: " in said
+    assert {row.name for row in found.layers[0].verdicts} >= {"dead-channels", "collapsed-spectrum"}
+    assert "Share of states that remember beyond the context, by layer: 0 (untrained: 0" in said
+    assert "Effective rank over the number of states, S_B and S_C, by layer: 0." in said
+    console = Console(width=100, record=True, file=io.StringIO())
+    for part in health_table(found):
+        console.print(part)
+    assert " 50 % " in console.export_text()
+    assert (percent(1.0), percent(0.0), percent(None)) == ("100 %", "0 %", "-")
+
+
+def test_a_nan_is_named_by_its_tensor_wherever_it_is_said(tmp_path: Path) -> None:
+    content = tensors() | tensors(1, "backbone.layers.1.mixer.")
+    name = "backbone.layers.1.mixer.x_proj.weight"
+    content[name][0, 3] = np.nan
+    report = audit(write(tmp_path, content), shuffles=2)
+    said = list(sentences(report))
+    assert sum(f"{name}[0, 3] = nan" in line for line in said) == 1
+    assert not any("dt_in" in line or line.startswith("Withheld") for line in said)
+    (entry,) = report.withheld
+    assert entry.damaged  # so that the exit status says so
+    assert entry.reason == f"weights must be finite; got {name}[0, 3] = nan"
 
 
 #: What notes rest on: number, a value that has it, one that has not.

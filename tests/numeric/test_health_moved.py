@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +21,13 @@ from s6flow.errors import AssumptionError, SourceError
 from s6flow.numeric.audit import audit
 from s6flow.numeric.experiments import shipped_checkpoint
 from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
-from s6flow.numeric.health.moved import compare, comparison_json
+from s6flow.numeric.experiments.studies.diagnosis import NUMBERS
+from s6flow.numeric.health.conclusions import ACROSS
+from s6flow.numeric.health.moved import LISTED, compare, comparison_json
 from s6flow.numeric.health.training import BUDGET, DYING, lightning_callback, trainer_callback
 
 LAYER = "backbone.layers.1.mixer"
+RESULTS = ACROSS.parent
 
 
 def edited(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> str:
@@ -62,6 +67,67 @@ def test_planted_changes_are_seen_where_they_are(tmp_path: Path) -> None:
     assert "half_life_median" in moved.numbers
     assert dead.gained == ("dead",)
     json.dumps(comparison_json(found), allow_nan=False)
+
+
+def test_diff_says_what_its_columns_are_and_that_nothing_moved(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """z of a model against itself is the largest there is, and no alarm: the table says same, the text that nothing moved."""
+    first = str(shipped_checkpoint("unconstrained"))
+    code, out, _ = command(capsys, "diff", first, edited(tmp_path, lambda content: None), "--shuffles", "5")
+    said = " ".join(out.split())
+    assert code == 0
+    assert said.count(" same ") >= 12
+    assert "-1" not in said
+    assert "Nothing moved" in said
+    assert all(f"{column}:" in said for column in ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B, S_C"))
+
+    def half(content: dict[str, np.ndarray]) -> None:
+        for layer in range(12):
+            content[f"backbone.layers.{layer}.mixer.A_log"] -= np.float32(np.log(2))
+
+    code, out, _ = command(capsys, "diff", first, edited(tmp_path, half), "--shuffles", "5")
+    said = " ".join(out.split())
+    assert "Nothing moved" not in said
+    assert " same " not in said
+    assert f"by {100 * LISTED.value:g} % or more" in said
+    assert "Over all layers, medians: half_life_min" in said
+
+
+def test_what_is_listed_is_beyond_two_seeds_of_one_training() -> None:
+    """The threshold's reason, computed anew from the committed runs; 1.2 times less would be exceeded by seeds."""
+    apart: dict[str, list[float]] = {}
+    for path in RESULTS.glob("*.json"):
+        for row in json.loads(path.read_bytes()).get("conditions", {}).values():
+            for name in NUMBERS:
+                values = [v for v in row["metrics"].get(f"diagnosis.{name}", {}).get("values", []) if v]
+                values = [10**v for v in values] if name == "response" else values  # recorded as its logarithm
+                apart.setdefault(name, []).extend(abs(a - b) / max(abs(a), abs(b)) for a, b in combinations(values, 2))
+    most = {name: float(np.quantile(found, 0.95)) for name, found in apart.items() if len(found) > 50}
+    assert len(most) >= 8
+    assert LISTED.value / 1.2 < max(most.values()) < LISTED.value
+    assert max(most, key=lambda name: most[name]) == "response"
+    assert f"up to {math.ceil(100 * most.pop('response'))} %" in LISTED.reason
+    assert f"up to {math.ceil(100 * max(most.values()))} %" in LISTED.reason
+
+
+@pytest.mark.parametrize(("factor", "listed"), [(1.2, False), (1.4, True)])
+def test_a_number_is_listed_from_the_threshold_on(tmp_path: Path, factor: float, listed: bool) -> None:
+    def change(content: dict[str, np.ndarray]) -> None:
+        content[f"{LAYER}.A_log"] -= np.float32(np.log(factor))
+
+    first = str(shipped_checkpoint("unconstrained"))
+    found = compare(first, edited(tmp_path, change), shuffles=2)
+    assert ("half_life_median" in found.layers[1].numbers) == listed
+    assert not found.same
+    assert not found.layers[1].still
+    assert found.layers[0].still
+    small = compare(
+        first, edited(tmp_path, lambda content: content[f"{LAYER}.D"].__imul__(np.float32(1.001))), shuffles=2
+    )
+    assert not small.layers[1].still
+    assert not small.layers[1].numbers
+    assert "half_life_median" not in found.medians  # one layer of twelve
 
 
 def test_names_in_common_are_needed(tmp_path: Path) -> None:

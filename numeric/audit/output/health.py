@@ -17,7 +17,7 @@ from rich.text import Text
 
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.output.names import short_names
-from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth
+from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth, Verdict
 from s6flow.numeric.health.conclusions import conclusion
 from s6flow.text import counted
 
@@ -27,7 +27,9 @@ __all__ = [
     "health_schema",
     "health_sentences",
     "health_table",
+    "percent",
     "reference",
+    "remedy_for",
     "shown",
     "whole",
     "write_health_csv",
@@ -36,12 +38,22 @@ __all__ = [
 #: More layers than this are left to JSON, CSV and the page.
 _MOST_ROWS = 12
 _GRADES = (*SEVERITIES[:2], "healthy")
+#: The remedy of a dead layer whose out_proj is zero throughout.
+SHUT = (
+    "out_proj is zero throughout, where some networks begin: train on, and see that gradients reach it; if it was trained, "
+    "look for what set it to zero (a mask, pruning), or leave the layer out: the network does not use it"
+)
 _STYLES = {"critical": "bold red", "warning": "yellow", "healthy": "green"}
 
 
 def shown(value: float | None) -> str:
     """A number of health for a reader."""
     return "-" if value is None else "0" if value == 0 else f"{value:.3g}"
+
+
+def percent(share: float | None) -> str:
+    """A share for a reader, with its sign, so that 1 is not read as one."""
+    return "-" if share is None else f"{shown(100 * share)} %"
 
 
 def whole(diagnosis: Diagnosis) -> str:
@@ -53,16 +65,16 @@ def health_sentences(diagnosis: Diagnosis) -> Iterator[str]:
     """Each verdict once: where, by which numbers, why there, and what to do; then memory, and what was assumed."""
     for verdict in VERDICTS:
         layers = [layer for layer in diagnosis.ranked if layer.has(verdict.name)]
-        if not layers:
-            continue
-        first = layers[0]
-        more = f" and {len(layers) - 1} more layer{'s' * (len(layers) > 2)}" if len(layers) > 1 else ""
-        numbers = ", ".join(_beside(first, name) for name in verdict.shown)
-        damage = f" ({first.damage[0]})" if verdict.name == "not-finite" and first.damage else ""
-        yield (
-            f"{verdict.severity.capitalize()}, {verdict.title}: {first.name}{more}{damage}; {numbers}. "
-            f"Threshold: {verdict.reason}. Remedy: {verdict.remedy}."
-        )
+        for remedy in dict.fromkeys(remedy_for(verdict, layer) for layer in layers):
+            alike = [layer for layer in layers if remedy_for(verdict, layer) == remedy]
+            first = alike[0]
+            more = f" and {counted(len(alike) - 1, 'more layer')}" if len(alike) > 1 else ""
+            numbers = ", ".join(_beside(first, name) for name in verdict.shown)
+            damage = f" ({first.damage[0]})" if verdict.name == "not-finite" and first.damage else ""
+            yield (
+                f"{verdict.severity.capitalize()}, {verdict.title}: {first.name}{more}{damage}; {numbers}. "
+                f"Rule: {verdict.rule_text}; {verdict.reason}. Remedy: {remedy}."
+            )
     yield from _memory(diagnosis)
     undecided = {row.name: row for layer in diagnosis.layers for row in layer.undecided}
     if undecided:
@@ -70,6 +82,11 @@ def health_sentences(diagnosis: Diagnosis) -> Iterator[str]:
     for text in dict.fromkeys(text for layer in diagnosis.layers for text in layer.assumed):
         names = [layer.name for layer in diagnosis.layers if text in layer.assumed]
         yield f"Assumed, {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}."
+
+
+def remedy_for(verdict: Verdict, layer: LayerHealth) -> str:
+    """What to do about a verdict on this layer: a dead one whose way out is closed is not one that decayed."""
+    return SHUT if verdict.name == "dead" and layer.shut else verdict.remedy
 
 
 def _beside(layer: LayerHealth, name: str) -> str:
@@ -93,6 +110,23 @@ def _memory(diagnosis: Diagnosis) -> Iterator[str]:
         fresh = [float(layer.untrained.get(name) or 0.0) for layer in alive]
         parts.append(f"{word} {_range(values)} (untrained: {_range(fresh)})")
     yield f"Memory, half-lives in tokens at the bias' step, by layer: {'; '.join(parts)}."
+    for names, said in (
+        (("unsaturated",), "Share of states that remember beyond the context"),
+        (("rank_B", "rank_C"), "Effective rank over the number of states, S_B and S_C"),
+    ):
+        told = [_spread(alive, name) for name in names]
+        if all(told):
+            yield f"{said}, by layer: {' and '.join(told)}."
+
+
+def _spread(layers: list[LayerHealth], name: str) -> str:
+    """A number over layers, beside the untrained one; empty where a layer does not have it."""
+    values, fresh = (
+        [side.get(name) for side in sides] for sides in zip(*((x.numbers, x.untrained) for x in layers), strict=True)
+    )
+    if any(value is None for value in (*values, *fresh)):
+        return ""
+    return f"{_range([v or 0.0 for v in values])} (untrained: {_range([v or 0.0 for v in fresh])})"
 
 
 def _range(values: list[float]) -> str:
@@ -116,7 +150,9 @@ def health_table(diagnosis: Diagnosis) -> list[RenderableType]:
         named = [row.title for row in layer.verdicts if row.severity != "note"] or ["healthy"]
         numbers = ("response", "dead_channels", "half_life_median", "half_life_max")
         words = Text(", ".join(named), style=_STYLES[layer.severity])
-        table.add_row(Text(names[id(layer)]), words, *(shown(layer.numbers[name]) for name in numbers))
+        cells = {name: shown(layer.numbers[name]) for name in numbers}
+        cells["dead_channels"] = percent(layer.numbers["dead_channels"])
+        table.add_row(Text(names[id(layer)]), words, *cells.values())
     one = len(diagnosis.layers) == 1
     parts += [Text(f"layer {pattern}" if one else f"layers {pattern}, worst first"), table]
     left = len(diagnosis.layers) - _MOST_ROWS

@@ -42,13 +42,15 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
         yield from _scenarios(report)
     else:
         yield "No layer gets scenarios: see its health, and why it was withheld."
+    names = {entry.name for entry in report.withheld}
     for kind in FATAL:
-        lost = [entry.name for entry in report.withheld if entry.kind == kind]
+        lost = [layer.name for layer in report.health.layers if layer.has(kind) and layer.name in names]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             yield f"No scenario is given for {lost[0]}{more}: {kind}."
+    told = {layer.name for layer in report.health.layers if layer.fatal}
     for entry in report.withheld:
-        if entry.kind not in FATAL:
+        if entry.kind not in (*FATAL, "values") or entry.name not in told:
             yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
     if not brief:
         yield from how_to_read()
