@@ -19,7 +19,8 @@ from s6flow.errors import FormatError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
-from s6flow.numeric.experiments.run import finished, perform
+from s6flow.numeric.experiments.mending import mend_log
+from s6flow.numeric.experiments.run import finished, perform, run_folder
 from s6flow.numeric.experiments.sources import load_source
 from s6flow.processes import alone_in, end_with_parent
 
@@ -168,6 +169,8 @@ def run_tasks(
 
     with alone_in(out, shared=int(os.environ.get("WORLD_SIZE", "1")) > 1):
         todo = missing()
+        for task in todo:
+            mend_log(run_folder(task.out, task.condition, task.seed))
         places = [device for _ in range(max(1, workers)) for device in devices][: len(todo)]
         if len(places) == 1:
             _in_process(folder, places[0], deadline, todo, report)

@@ -19,7 +19,6 @@ from s6flow.numeric.experiments.batches import Batch, Data
 from s6flow.numeric.experiments.conditions import apply_condition
 from s6flow.numeric.experiments.config import Config, TrainConfig
 from s6flow.numeric.experiments.deaths import health_line
-from s6flow.numeric.experiments.logs import log_lines
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.update import Step, batch_loss, make_optimiser
 from s6flow.numeric.refinements.mixer import kernel_scan
@@ -98,13 +97,10 @@ def _set_random_state(device: torch.device, states: list[Tensor]) -> None:
 
 
 def _trim_log(path: Path, step: int) -> None:
-    """Drop log lines past the state that a resumed run starts from.
-
-    Without a state that is all but what was found out before the training: in how many pieces a batch fits.
-    """
+    """Drop log lines past the state that a resumed run starts from."""
     if path.exists():
-        kept = [line for line in log_lines(path) if (line["step"] <= step if step else "pieces" in line)]
-        write_atomic(path, "".join(json.dumps(line) + "\n" for line in kept))
+        lines = [line for line in path.read_text().splitlines(keepends=True) if json.loads(line)["step"] <= step]
+        write_atomic(path, "".join(lines))
 
 
 def _load_state(path: Path, device: torch.device) -> dict[str, Any]:

@@ -204,6 +204,7 @@ _PLAN = {"lm.toml": _LM, "plan.toml": '[[part]]\ngrid = "lm.toml"\nseconds = 1\n
 _FLEET_AUDIT = ("fleet", "audit", "many", "--out", "fa", "--workers", "1", "--shuffles", "2")
 _PLANNED = ("experiment", "plan", "plan.toml", "--out", "p", "--device", "cpu", "--archive", "p.tar.gz")
 _GPU = ("no GPU",)
+_COUNTS = ("0 in ", "1 in ", "2 in ", "1 of ", "2 of ")
 
 COMMANDS: dict[str, Command] = {
     "audit": Command(
@@ -222,7 +223,7 @@ COMMANDS: dict[str, Command] = {
     "figures": Command(("figures", "convergence", "--out", "f"), folder="f", reached=partial(_bytes, "f/*.csv f/*.html")),
     "new-theorem": Command(("new-theorem", "a-new-one", "--group", "flow"), folder="package/proofs/theorems/flow", rooms=("proofs",)),
     "prove": Command(("prove", "--write", "--record"), folder="package/proofs/coq", rooms=("proofs",), workers=True, notes=("building", "reading"), most=5),
-    "fleet audit": Command(_FLEET_AUDIT, folder="fa", reached=lambda folder: (_rows("fa/checkpoints", folder), _rows("fa/layers", folder)), workers=True),
+    "fleet audit": Command(_FLEET_AUDIT, folder="fa", reached=lambda folder: (_rows("fa/checkpoints", folder), _rows("fa/layers", folder)), workers=True, notes=_COUNTS),
     "fleet check": Command(
         ("fleet", "check", "scaling", "--examples", "40", "--shards", "4", "--out", "fc", "--workers", "1"), folder="fc", reached=_verdicts, workers=True
     ),

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.experiments import load_config, run_lm, run_reorder
 from s6flow.numeric.experiments.batches import Data
+from s6flow.numeric.experiments.mending import mend_log
 from s6flow.numeric.experiments.run import last_change, load_source, run_folder
 from s6flow.numeric.experiments.train import build_model, train_model
 from s6flow.numeric.refinements import S6Shape, channel_mu
@@ -108,21 +109,27 @@ def test_a_torn_line_is_left_out_and_a_broken_one_is_named(tiny, corpus, tmp_pat
     # killed after its first lines and before its first state
     (tmp_path / "killed").mkdir()
     (tmp_path / "killed" / "log.jsonl").write_text(text[: len(text) // 2])
+    mend_log(tmp_path / "killed")
     train(tmp_path / "killed")
     assert (tmp_path / "killed" / "log.jsonl").read_text() == text
     for broken in ("[1]", '{"loss": 1}', "torn"):
         (tmp_path / "killed" / "log.jsonl").write_text(f"{broken}\n{text}")
         with pytest.raises(FormatError, match=r"log\.jsonl, line 1"):
-            train(tmp_path / "killed")
+            mend_log(tmp_path / "killed")
 
 
-def test_what_was_found_out_before_the_training_stays(tiny, corpus, tmp_path):
-    (tmp_path / "log.jsonl").write_text(json.dumps({"step": 0, "event": "out of memory", "pieces": 2}) + "\n")
-    trained(load_config(tiny), corpus, tmp_path)
-    assert [json.loads(line).get("pieces") for line in (tmp_path / "log.jsonl").read_text().splitlines()][:2] == [
-        2,
-        None,
-    ]
+def test_the_log_beside_a_state_keeps_its_whole_lines(tmp_path):
+    rows = [{"step": 0, "event": "out of memory", "pieces": 2}, {"step": 2, "loss": 1.0}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    log = tmp_path / "log.jsonl"
+    log.write_text(text + '{"step": 4, "lo')
+    (tmp_path / "state.pt").write_bytes(b"")
+    mend_log(tmp_path)
+    assert log.read_text() == text
+    (tmp_path / "state.pt").unlink()
+    mend_log(tmp_path)
+    assert log.read_text() == json.dumps(rows[0]) + "\n"
+    mend_log(tmp_path / "none")
 
 
 def changes(result) -> list[float]:
