@@ -84,7 +84,8 @@ def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, f
         inside = [path for path in (folder / command.folder).rglob("*") if path.is_file() and path not in left]
         found += [what for path in inside if (what := torn(path))]
     said = [line for line in errors.splitlines() if not line.startswith(("wrote", "Warning", *command.notes))]
-    if "Traceback" in errors or len(said) > 1:
+    # of a killed command only Python's own keeper of semaphores can speak
+    if not killed and ("Traceback" in errors or len(said) > 1):
         found.append(f"stderr: {errors.strip().splitlines()[-1][:120]}")
     if status == 1 and fault not in REFUSED:
         found.append(f"it gave up: {errors.strip()[-200:]}")
