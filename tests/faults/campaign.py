@@ -313,7 +313,7 @@ def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -
     The seed decides; moments of a command with a signal are the first of those that a longer campaign has. They come round
     by round, so that a campaign that is ended has seen all kinds.
     """
-    rounds: dict[int, list[Job]] = {0: [(name, fault, None) for name in commands for fault in DISTURBANCES]}
+    rounds: dict[int, list[Job]] = {1: [(name, fault, None) for name in commands for fault in DISTURBANCES]}
     for name in commands:
         for number in SIGNALS:
             draw = random.Random(f"{seed} {name} {number.name}")

@@ -153,13 +153,18 @@ def _bytes(names: str, folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
+#: Columns of a fleet that differ from run to run: what took how long, and where and when the files of a run were made.
+_OWN = ("identity", "modified")
+
+
 def _rows(table: str, folder: Path) -> list[dict[str, Any]]:
-    """Rows of a fleet's table, less the time that they took."""
+    """Rows of a fleet's table, less what is a run's own."""
     from s6flow.numeric.fleet.store import read_tables
 
     rows = read_tables(sorted((folder / table).glob("*.parquet"))).to_pylist()
-    kept = [{name: value for name, value in row.items() if "second" not in name} for row in rows]
-    return sorted(kept, key=repr)
+    return sorted(
+        ({name: row[name] for name in row if "second" not in name and name not in _OWN} for row in rows), key=repr
+    )
 
 
 def _verdicts(folder: Path) -> list[dict[str, Any]]:
