@@ -177,7 +177,16 @@ def _trained(folder: Path) -> Any:
     results = sorted(folder.glob("**/runs/*/result.json"))
     found = [json.loads(path.read_text()) for path in results]
     kept = ("metrics", "after", "valid_last_change", "status", "step")
-    return [{key: one[key] for key in kept} for one in found], _bytes("**/runs/*/log.jsonl **/runs/*/model.safetensors", folder)  # fmt: skip
+    weights = {path.parent.name: _tensors(path) for path in folder.glob("**/runs/*/model.safetensors")}
+    return [{key: one[key] for key in kept} for one in found], _bytes("**/runs/*/log.jsonl", folder), weights
+
+
+def _tensors(path: Path) -> str:
+    """Digest of the tensors of a file; the metadata beside them come in any order."""
+    found = hashlib.sha256()
+    for name, value in sorted(load_file(path).items()):
+        found.update(f"{name} {value.dtype} {value.shape} ".encode() + value.tobytes())
+    return found.hexdigest()
 
 
 _TINY = """kind = "{kind}"
