@@ -281,7 +281,7 @@ def test_a_held_token_needs_K_clearly_negative(excess: float, kept: bool) -> Non
 def test_cubes_are_random_with_a_few_drawn_entries(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ranges: list[tuple[int, int]] = []
     planted = SimpleNamespace(
-        integers=lambda low, high: ranges.append((low, high)), tuples=lambda *_: None, floats=lambda *_, **__: 0, sampled_from=sum,
+        integers=lambda low, high: ranges.append((low, high)), tuples=lambda *_: None, floats=lambda *_, **__: 0, sampled_from=lambda _: 0,
         lists=lambda *_, **__: None, builds=lambda build, *_: build,
     )  # fmt: skip
     monkeypatch.setattr(strategies, "_hypothesis", lambda: planted)
