@@ -176,6 +176,23 @@ def test_token_one_with_skip_and_no_gating_is_bernoullis(y: float) -> None:
     np.testing.assert_allclose(found["y_t"][0], exact, rtol=1e-8)
 
 
+@pytest.mark.parametrize("key", ["state-convergence", "slow-ratios"])
+def test_the_first_output_may_serve_as_the_one_before(key: str) -> None:
+    theorem = REGISTRY[key]
+    found = measurements.MEASUREMENTS[theorem.measurement](theorem, drawn(key, 1, Shape(2, 1)))
+    assert not found["valid"][:, 0].any()
+    assert found["valid"][:, 1:].all()
+
+
+def test_a_stack_of_layers_is_compared_where_more_than_rounding_is_seen() -> None:
+    """Halving the step halves the error, at any size of the tokens; of a system at rest nothing is compared."""
+    letters = {"a": [[1.0, 2.0]] * 3, "s": [0.0] * 3, "b": [0.2] * 3, "floor": [0.0] * 3}
+    data = {"x0": [[1e-6, 2e-6], [1e3, -3e3], [1.0, 2.0]], "mu": [[-1.0, -2.0], [-1.0, -2.0], [0.0, 0.0]], **letters}
+    found = measurements._stack(REGISTRY["euler-consistency"], {key: np.array(value) for key, value in data.items()}, "numpy")  # fmt: skip
+    np.testing.assert_array_equal(found["valid"][:, 0], [True, True, False])
+    np.testing.assert_allclose((found["error_h"] / found["error_half"])[:2], 2.0, rtol=0.02)
+
+
 def skip_rate(data: Data, y: float) -> float:
     from s6flow.numeric.checks.shared import quantity
 
