@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from s6flow.numeric.checks.blowup import blow_up_time_first
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters
 from s6flow.numeric.flow import FlowParameters, Status, integrate
 
 __all__ = ["threshold"]
@@ -13,8 +13,8 @@ __all__ = ["threshold"]
 #: What is left of T where token 2 is judged, and where the ratio is read: the linearisation at ratio one grows like
 #: 1/(T - t), so that what the first is off by, the second is off by a thousandth of.
 JUDGED, READ = 1e-7, 1e-4
-#: Halvings of the bracket, down to rounding.
-HALVINGS = 46
+#: The smallest |x_2(0)/x_1(0)| that is looked for, and halvings of ln of it and of what is above one, down to rounding.
+LEAST, HALVINGS = 1e-3, 46
 #: |x_1| at which a ratio is late, and T - t below 1e-80 of it.
 LATE = 1e30
 
@@ -30,7 +30,6 @@ def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
     first, side = np.abs(x0[:, 0]), np.where(x0[:, 1] < 0, -1.0, 1.0)
     T_first = blow_up_time_first(data)
     params = FlowParameters(np.asarray(data["mu"]) * T_first[:, None], *(data[key] for key in ("a", "s", "b", "floor")))
-    kept = np.sqrt(np.clip(1 - quantity("carried_zero", **{key: data[key] for key in ("mu", "a", "b", "floor")}), 0, 1))
 
     def ratios(share: Array) -> Array:
         """x_2/x_1 at the two times; infinite where the system had ended."""
@@ -42,7 +41,7 @@ def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
             found = np.exp(u[:, :, 1] - u[:, :, 0])
         return np.asarray(np.where(np.isnan(found), np.inf, found))
 
-    low, high = np.log(np.maximum(0.9 * kept, 1e-3)), np.full(len(x0), np.log(1.1))
+    low, high = np.full(len(x0), np.log(LEAST)), np.full(len(x0), np.log(1.1))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         above = ratios(np.exp(middle))[:, 1] > 1

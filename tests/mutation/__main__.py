@@ -153,7 +153,6 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=8.0, help="CPU seconds of tests a mutant")
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
     parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
-    parser.add_argument("--known", action="store_true", help="no new tests: only those whose reach has been measured")
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no mutant is tried any more")
     parser.add_argument("--control", action="store_true", help="drop kills by tests that fail without a mutant, too")
     parser.add_argument("--write", action="store_true", help="only write the report")
@@ -199,7 +198,6 @@ def main() -> int:
     os.chdir(ROOT)
     tests = test_files()
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
-    campaign.known = options.known
     for row in tried():
         if row["state"] == "killed" and LOST not in row.get("why", ""):
             campaign.experience.learn(row["module"], row["key"], row["by"])

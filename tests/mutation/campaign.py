@@ -102,7 +102,6 @@ class Campaign:
         self.hits: set[tuple[str, int]] = set()
         self.experience = Experience()
         self.caches: list[Any] = []
-        self.known = False
         self.control: set[str] | None = None
         self.wrong: set[str] = set()
         self.judged: dict[Mutant, set[str]] = {}
@@ -165,8 +164,6 @@ class Campaign:
         table = json.loads(self.reach.read_text()) if self.reach.exists() and not self.again else {}
         table = {name: table[name] for name in self.items if name in table}
         table = {name: row for name, row in table.items() if row["stamp"] == self.stamp(name, row["hits"])}
-        if self.known:
-            self.items = {name: item for name, item in self.items.items() if name in table}
         for one in (signal.SIGPROF, signal.SIGALRM):
             signal.signal(one, _slow)
         due = [name for name in self.items if name not in table]

@@ -102,7 +102,7 @@ def mutants(source: str, module: str) -> list[Mutant]:
     """The mutants of a file, in the order of its text."""
     tree = ast.parse(source)
     found, places = [], Counter[int]()
-    digests = [hashlib.sha256(ast.dump(node).replace(NEWER, "").encode()).hexdigest()[:12] for node in tree.body]
+    digests = [_digest(node) for node in tree.body]
     for index, change in enumerate(list(_changes(tree))):
         outer = change.path[1]
         assert isinstance(outer, int), "every change is within a statement"
@@ -230,6 +230,19 @@ def _of(
                 yield ("ifs", number), _negated(test), "condition"
     elif isinstance(node, ast.Return) and node.value is not None and _bare(node.value) and _says_whether(function):
         yield ("value",), _negated(node.value), "return"
+
+
+def _digest(node: ast.stmt) -> str:
+    """Of what a statement does: annotations and docstrings do not touch it."""
+    bare = deepcopy(node)
+    for one in ast.walk(bare):
+        for field in ("annotation", "returns"):
+            if getattr(one, field, None) is not None:
+                setattr(one, field, ast.Constant(None))
+        body = getattr(one, "body", None)
+        if isinstance(body, list) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body[0].value.value = None
+    return hashlib.sha256(ast.dump(bare).replace(NEWER, "").encode()).hexdigest()[:12]
 
 
 def _place(tree: ast.Module, path: tuple[str | int, ...]) -> bool:

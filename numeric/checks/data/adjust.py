@@ -166,16 +166,14 @@ def _root_between(data: Data) -> None:
     negative = np.arange(N) < 1 + np.floor(_digits(mu[:, 0]) * (N - 1))[:, None]
     balance = (mu * gates * ~negative).sum(axis=1) / (mu * gates * negative).sum(axis=1)
     falling = np.where(negative, -mu * balance[:, None], mu)
-    if (
-        N > 2
-    ):  # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
-        rate = 1 / z
-        first, second = np.exp(-rate * _step(data, data["high"]) / 2), np.full_like(z, np.exp(-1.0))
-        three = np.zeros_like(mu)
-        three[:, 0], three[:, N // 2], three[:, -1] = first * second, -(first + second), 1.0
-        falling = np.where(slow[:, None], three * mu.max(axis=1, keepdims=True), falling)
-        for index, multiple in ((0, 1), (N // 2, 2), (N - 1, 3)):
-            a[:, index] = np.where(slow, multiple * rate, a[:, index])
+    # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
+    rate = 1 / z
+    first, second = np.exp(-rate * _step(data, data["high"]) / 2), np.full_like(z, np.exp(-1.0))
+    three = np.zeros_like(mu)
+    three[:, 0], three[:, N // 2], three[:, -1] = first * second, -(first + second), 1.0
+    falling = np.where(slow[:, None], three * mu.max(axis=1, keepdims=True), falling)
+    for index, multiple in ((0, 1), (N // 2, 2), (N - 1, 3)):
+        a[:, index] = np.where(slow, multiple * rate, a[:, index])
     data["a"], data["mu"] = a, falling
     gates = np.exp(-a * _step(data, data["high"])[:, None])
     carried = (falling * gates).sum(axis=1) / falling.sum(axis=1)
@@ -218,8 +216,8 @@ def _definite(sign: float) -> Callable[[Data], None]:
         S_B, G = data["S_B"], data["S_C"]
         N, D = S_B.shape[1:]
         S_B = S_B.copy()
-        S_B[:, :D, :] += np.sign(S_B[:, :D, :]) * 0.0 + 3.0 * np.abs(S_B).max(axis=(1, 2))[:, None, None] * np.eye(D)
-        square = G @ np.swapaxes(G, 1, 2) / max(D, 1)
+        S_B[:, :D, :] += 3.0 * np.abs(S_B).max(axis=(1, 2))[:, None, None] * np.eye(D)
+        square = G @ np.swapaxes(G, 1, 2) / D
         skew = np.triu(square, 1) - np.swapaxes(np.triu(square, 1), 1, 2)
         P = sign * (square + np.eye(N)) + skew
         data["S_B"], data["S_C"] = S_B, P @ S_B
