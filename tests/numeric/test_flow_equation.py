@@ -161,9 +161,7 @@ def test_sizes_are_those_of_the_largest_token() -> None:
     largest = np.log(np.abs(unit * np.sinh(state)).max(axis=1))
     np.testing.assert_allclose(both_sizes(flow_of(x / 7, None), state, arrays), largest, rtol=1e-12)
     falls = flow_of(Equation(-x, chart="log"), None)  # of ln x, which may fall for ever
-    np.testing.assert_allclose(
-        both_sizes(falls, state, arrays), np.log((unit * np.sinh(state)).max(axis=1)), rtol=1e-9
-    )
+    np.testing.assert_allclose(both_sizes(falls, state, arrays), np.log((unit * np.sinh(state)).max(axis=1)), rtol=1e-9)
 
 
 def test_the_time_counts_for_no_size() -> None:

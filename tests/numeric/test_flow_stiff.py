@@ -21,13 +21,17 @@ Velocity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Known:
     """A clock whose d state / d theta is given; the work time runs at half the speed of theta."""
 
-    def __init__(self, velocity: Velocity, relative: bool = True, size: float = -50.0, dead: Sequence[int] = ()) -> None:
+    def __init__(
+        self, velocity: Velocity, relative: bool = True, size: float = -50.0, dead: Sequence[int] = ()
+    ) -> None:
         self.velocity, self.arrays = velocity, {}
 
         def extinct(y: np.ndarray, _: Any) -> np.ndarray:
             return np.isin(np.arange(y.shape[1]), list(dead))[None].repeat(len(y), axis=0)
 
-        self.coordinates = SimpleNamespace(relative=relative, extinct=extinct, log_size=lambda y, _: np.full(len(y), size))
+        self.coordinates = SimpleNamespace(
+            relative=relative, extinct=extinct, log_size=lambda y, _: np.full(len(y), size)
+        )
 
     def part(self, _: np.ndarray) -> Known:
         return self
