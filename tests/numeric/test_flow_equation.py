@@ -195,7 +195,7 @@ def test_a_rate_beyond_1e150_is_a_blow_up(rate: float, blown: bool) -> None:
     whole = {**arrays, **flow.arrays()}
     assert list(np.isinf(both_sizes(flow, state, whole))) == [False, False, blown]
     if blown:
-        with pytest.raises(AssumptionError, match="below 1e150.*at x0 of system 2"):
+        with pytest.raises(AssumptionError, match=r"below 1e150.*at x0 of system 2"):
             flow.require_start(state, whole)
     else:
         flow.require_start(state, whole)
@@ -224,7 +224,7 @@ def test_a_rate_at_the_limit_itself_is_refused() -> None:
 def test_a_start_that_is_no_number_names_its_system() -> None:
     flow = flow_of(sp.log(x), None)
     state, arrays = flow._encode(np.array([[1.0], [2.0], [-1.0]]))
-    with pytest.raises(AssumptionError, match="a rate of e\\^nan at x0 of system 2"):
+    with pytest.raises(AssumptionError, match=r"a rate of e\^nan at x0 of system 2"):
         flow.require_start(state, arrays)
 
 

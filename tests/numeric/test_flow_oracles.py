@@ -47,7 +47,7 @@ def test_token_one_took_as_long(case: tuple[float, ...], share: float) -> None:
 
 
 def test_a_duration_in_thirty_digits() -> None:
-    x0, mu, s, b, floor = TOKENS[1]
+    _, mu, s, b, floor = TOKENS[1]
     with mp.workdps(30):
 
         def integrand(v: mp.mpf) -> mp.mpf:

@@ -61,7 +61,7 @@ def test_rounding_units_and_ranges_are_those_of_the_arithmetic(name: str) -> Non
 
 
 def test_steps_grow_and_shrink_between_their_bounds() -> None:
-    one, yes, no = rules(), np.array([True]), np.array([False])
+    one, yes = rules(), np.array([True])
 
     def factor(error: float, good: bool = True, rejected: bool = False, finite: bool = True) -> float:
         return float(one.step_factor(np.array([error]), yes & finite, yes & good, yes & rejected)[0])
