@@ -10,7 +10,7 @@ import pytest
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.audit.simulation import integrator
-from s6flow.numeric.audit.simulation.observed import axis_fates, layer_fates, pair_fates
+from s6flow.numeric.audit.simulation.observed import axis_fates, layer_fates
 from s6flow.numeric.flow.problem import Run, Status
 from s6flow.numeric.thresholds import GROWN, MOVE, SMALL
 from s6flow.numeric.weights import S6Layer
