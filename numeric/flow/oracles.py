@@ -103,8 +103,9 @@ def token_one(t: float, x0: float, mu: float, s: float, b: float, floor: float =
             raise AssumptionError("t must lie before the blow-up", t, "t")
     from scipy.optimize import brentq
 
-    distance = brentq(excess, near if near else 1e-300, far, xtol=1e-15, rtol=1e-14) if near else _small(excess, far)
-    if abs(excess(distance)) > 1.0:  # an edge of float64 and no root: all that double precision holds takes less time
+    distance = brentq(excess, near, far, xtol=1e-15, rtol=1e-14) if near else _small(excess, far)
+    # an edge of float64 and no root: all that double precision holds takes less time; near the start it holds few steps
+    if abs(excess(distance)) > (1e-6 if near else 1.0):
         raise AssumptionError("t must lie before the blow-up", t, "t")
     return float(start + np.sign(mu) * distance)
 

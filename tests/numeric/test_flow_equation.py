@@ -161,9 +161,7 @@ def test_sizes_are_those_of_the_largest_token() -> None:
     largest = np.log(np.abs(unit * np.sinh(state)).max(axis=1))
     np.testing.assert_allclose(both_sizes(flow_of(x / 7, None), state, arrays), largest, rtol=1e-12)
     falls = flow_of(Equation(-x, chart="log"), None)  # of ln x, which may fall for ever
-    np.testing.assert_allclose(
-        both_sizes(falls, state, arrays), np.log((unit * np.sinh(state)).max(axis=1)), rtol=1e-9
-    )
+    np.testing.assert_allclose(both_sizes(falls, state, arrays), np.log((unit * np.sinh(state)).max(axis=1)), rtol=1e-9)
 
 
 def test_the_time_counts_for_no_size() -> None:
@@ -197,7 +195,7 @@ def test_a_rate_beyond_1e150_is_a_blow_up(rate: float, blown: bool) -> None:
     whole = {**arrays, **flow.arrays()}
     assert list(np.isinf(both_sizes(flow, state, whole))) == [False, False, blown]
     if blown:
-        with pytest.raises(AssumptionError, match="below 1e150.*at x0 of system 2"):
+        with pytest.raises(AssumptionError, match=r"below 1e150.*at x0 of system 2"):
             flow.require_start(state, whole)
     else:
         flow.require_start(state, whole)
@@ -226,7 +224,7 @@ def test_a_rate_at_the_limit_itself_is_refused() -> None:
 def test_a_start_that_is_no_number_names_its_system() -> None:
     flow = flow_of(sp.log(x), None)
     state, arrays = flow._encode(np.array([[1.0], [2.0], [-1.0]]))
-    with pytest.raises(AssumptionError, match="a rate of e\\^nan at x0 of system 2"):
+    with pytest.raises(AssumptionError, match=r"a rate of e\^nan at x0 of system 2"):
         flow.require_start(state, arrays)
 
 
