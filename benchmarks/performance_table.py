@@ -6,6 +6,7 @@ python benchmarks/performance_table.py [--check]
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,56 @@ def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
     return what, "; ".join(filter(None, text)), part["provenance"]["device"]
 
 
+def memory_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """One right-hand side of 2^27 tokens, a row for each pipeline of passes that was measured."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for key, part in gpu["scaling"].items():
+        match = re.fullmatch(r"(?:(\w+): )?batch (\d+), L (\d+), N 1", key)
+        if match and int(match[2]) * int(match[3]) == 2**27:
+            found.setdefault(match[1] or "", {})[int(match[3])] = part
+    device = gpu["scaling"].get("provenance", gpu["provenance"])["device"]
+    out = []
+    for pipeline, parts in found.items():
+        speeds = [part["tokens_per_s"] for part in parts.values()]
+        text = f"{min(speeds):.1e} to {max(speeds):.1e} tokens a second"
+        if all("fraction_of_copy" in part for part in parts.values()):
+            shares = ", ".join(
+                f"{100 * part['fraction_of_copy']:.0f} % at L = {L:,}" for L, part in sorted(parts.items())
+            )
+            text += f"; of the speed of a copy of the tokens {shares}; largest error {max(p['error'] for p in parts.values()):.1e}"
+        passes = f", {pipeline} passes" if pipeline else ""
+        out.append(
+            (f"one right-hand side{passes}, from memory to memory, 2^27 tokens, L = 128 to 65,536", text, device)
+        )
+    return out
+
+
+def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Whole ensembles by the fate of their systems, where they have been measured."""
+    found = {key: row for key, row in gpu.get("fates", {}).items() if key != "provenance"}
+    if not found:
+        return []
+    text = "; ".join(
+        f"{fate} "
+        + ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in row["ratios at no larger mean error"].items())
+        for fate, row in found.items()
+    )
+    what = "whole adaptive ensembles by fate, 65,536 systems x 128 tokens, float32, to nine tenths of each blow-up time"
+    return [(what, text, gpu["fates"]["provenance"]["device"])]
+
+
+def equation_rows(cpu: dict[str, Any], busy: str) -> list[tuple[str, str, str]]:
+    """Equations of a user's own on the CPU, where they have been measured."""
+    out = []
+    for name, row in cpu.get("equations", {}).items():
+        others = {key: ratio for key, ratio in row["times_numba"].items() if key.startswith("solve_ivp")}
+        best = min(others, key=lambda key: others[key])
+        alone = min(ratio for key, ratio in others.items() if key.endswith("a system at a time"))
+        text = f"one thread each: {alone:.0f} x SciPy's solve_ivp a system at a time; the best of SciPy is {best}: {others[best]:.1f} x"
+        out.append((f"own equation, {name}, {row['systems']:,} systems, numba", text, busy))
+    return out
+
+
 #: How a table calls other forms of the right-hand side.
 FORMS = {
     "attention matrix": "the attention-matrix form",
@@ -66,16 +117,16 @@ def rows() -> list[tuple[str, str, str]]:
     gpu, cpu, audit = load("gpu_flow"), load("cpu_flow"), load("audit_cpu")
     device = gpu["provenance"]["device"]
     out = []
-    for key, part in gpu["right_hand_sides"].items():
-        if key == "provenance":
-            continue
+    lengths = [key for key in gpu["right_hand_sides"] if key.startswith("L ")]
+    for key in sorted(lengths, key=lambda key: int(key.split()[1])):
+        part = gpu["right_hand_sides"][key]
         ratios = part["ratios"]
         out.append(
             (
                 f"right-hand sides, float32, {key.replace(' ', ' = ')}, {BATCH:,} tokens (PyTorch: the better of that and a quarter; attention-matrix form: fewer)",
                 f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the "
                 f"limit by special functions; "
-                + ", ".join(f"{ratio:,.0f} x {FORMS[name]}" for name, ratio in ratios.items()),
+                + ", ".join(f"{ratios[name]:,.0f} x {form}" for name, form in FORMS.items() if name in ratios),
                 device,
             )
         )
@@ -95,16 +146,7 @@ def rows() -> list[tuple[str, str, str]]:
         )
     )
     out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
-    speeds = [
-        part["tokens_per_s"] for key, part in gpu["scaling"].items() if ", L 65536," in key or "1048576, L 128" in key
-    ]
-    out.append(
-        (
-            "one right-hand side, from memory to memory, 2^27 tokens, L = 128 to 65,536",
-            f"{min(speeds):.1e} to {max(speeds):.1e} tokens a second",
-            device,
-        )
-    )
+    out += [*memory_rows(gpu), *fate_rows(gpu)]
     for name, source in load("gpu_mamba")["sources"].items():
         told = [
             row
@@ -135,6 +177,7 @@ def rows() -> list[tuple[str, str, str]]:
             busy,
         )
     )
+    out += equation_rows(cpu, busy)
     shape, time = audit["shape"], audit["audit"]
     load_average = audit["provenance"]["load_average"]
     load_text = load_average[0] if isinstance(load_average, list) else load_average

@@ -51,6 +51,8 @@ WORDS = {
     "eager linear": "PyTorch, eager, linear",
     "L 128": "128 tokens",
     "L 1024": "1024 tokens",
+    "L 8192": "8192 tokens",
+    "L 65536": "65536 tokens",
 }
 
 
