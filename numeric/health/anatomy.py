@@ -120,21 +120,34 @@ class _Reader:
 
 def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Block]:
     """Every layer that an A_log marks, in depth order, one in memory at a time."""
-    names, told = Names(store.infos, config), numbered()
+    told = numbered()
+    for make in makers(store, config):
+        block = make()
+        yield replace(block, name=told(block.name))
+
+
+def makers(
+    store: TensorStore, config: Mapping[str, Any] | None, scans_only: bool = False
+) -> Iterator[Callable[[], Block]]:
+    """What makes each of `blocks`, in that order, so that threads may; `numbered` gives the names of reports.
+
+    Args:
+        scans_only: leave out what stands around the scan, which costs most of the time, where it does not make B and C.
+    """
+    names = Names(store.infos, config)
     for marker in markers(store.infos):
-        shape = store.infos[marker].shape
-        if len(shape) == 1:
-            yield _named(marker, told, partial(_scalar, store, marker))
+        if len(store.infos[marker].shape) == 1:
+            yield partial(_whole, marker, partial(_scalar, store, marker))
             continue
         spelling, parts = spell(marker, store.infos)
         stack = heads_of(spelling, parts, store.infos)
         for head in range(stack) if stack else (None,):
-            make = partial(_scan, store, marker, spelling, parts, head, max(stack, 1), names)
-            yield _named(marker, told, make)
+            make = partial(_scan, store, marker, spelling, parts, head, max(stack, 1), names, scans_only)
+            yield partial(_whole, marker, make)
 
 
-def _named(marker: str, told: Callable[[str], str], make: Callable[[], Block]) -> Block:
-    """A block with its name in reports; one whose tensors have other shapes than any code would give them is damaged."""
+def _whole(marker: str, make: Callable[[], Block]) -> Block:
+    """A block; one whose tensors have other shapes than any code would give them is damaged."""
     try:
         with np.errstate(all="ignore"):  # what is damaged is noted where it is read
             block = make()
@@ -144,8 +157,8 @@ def _named(marker: str, told: Callable[[str], str], make: Callable[[], Block]) -
     except (ValueError, IndexError, KeyError, TypeError) as error:
         nothing = np.full((1, 1), np.nan)
         why = f"shapes of tensors that do not fit ({error})"
-        block = Block(part_name(marker, None, None, 1), "scan of unknown layout", nothing, nothing[0], damage=(why,))
-    return replace(block, name=told(block.name))
+        return Block(part_name(marker, None, None, 1), "scan of unknown layout", nothing, nothing[0], damage=(why,))
+    return block
 
 
 def _rates(a_log: Array | None) -> Array:
@@ -249,7 +262,8 @@ def _way_out(
 
 
 def _scan(
-    store: TensorStore, marker: str, spelling: Spelling | None, parts: dict[str, str], head: int | None, stack: int, names: Names
+    store: TensorStore, marker: str, spelling: Spelling | None, parts: dict[str, str], head: int | None, stack: int, names: Names,
+    scans_only: bool = False,
 ) -> Block:  # fmt: skip
     """A layer with a state axis."""
     reader = _Reader(store, prefix_of(marker))
@@ -279,7 +293,7 @@ def _scan(
     if bias is None:
         reader.assumed.append("no bias of the step was found: 0")
     heads = spelling is not None and spelling.stacked and not spelling.merged
-    around = _around(reader, channels, template, flax, head if heads else None)
+    around = {} if scans_only else _around(reader, channels, template, flax, head if heads else None)
     if not letters:
         reader.assumed.append("no projection to B, C and the step was found: no bounds")
     return Block(

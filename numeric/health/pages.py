@@ -36,7 +36,8 @@ for held in check_optimizer(model, optimizer):
 
 monitor = HealthMonitor(model, every=500, log=lambda step, numbers: writer.log(numbers, step=step))
 monitor.step(step)  # in a plain loop; at most one per cent of the time
-trainer_callback(monitor)  # for Hugging Face's Trainer; lightning_callback for Lightning
+trainer.add_callback(trainer_callback(monitor, trainer))  # Hugging Face's Trainer and what it reports to
+lightning_callback(monitor)  # for Lightning
 ```"""
 
 

@@ -156,9 +156,12 @@ class HealthMonitor:
                     warnings.warn(f"step {step}: {layer.name} is {name} (response {known})", stacklevel=3)
 
 
-def trainer_callback(monitor: HealthMonitor) -> Any:
-    """A callback for Hugging Face's Trainer: numbers go to its log history.
+def trainer_callback(monitor: HealthMonitor, trainer: Any = None) -> Any:
+    """A callback for Hugging Face's Trainer: numbers go to its log history and, with `trainer`, to all that it reports to.
 
+    Args:
+        trainer: of which `log` is called, so that TensorBoard, Weights & Biases and the like get them; a callback alone cannot ask for it:
+            `trainer.add_callback(trainer_callback(monitor, trainer))`.
     Raises: MissingDependencyError: Transformers is not installed.
     """
     try:
@@ -169,8 +172,12 @@ def trainer_callback(monitor: HealthMonitor) -> Any:
     class _Callback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             numbers = monitor.step(int(state.global_step))
-            if numbers is not None:
+            if numbers is None:
+                return
+            if trainer is None:
                 state.log_history.append({**numbers, "step": int(state.global_step)})
+            else:
+                trainer.log(numbers)
 
     return _Callback()
 

@@ -28,8 +28,10 @@ import torch
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.numeric.evidence import evidence_of
+from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.health.diagnosis import CONTEXT
 from s6flow.numeric.networks import SCHEMA, TRACES, read
+from s6flow.numeric.refinements.mixer import kernel_scan
 from s6flow.numeric.trace import CONTINUOUS
 from s6flow.numeric.trace.inputs import load_network, text_tokens
 from s6flow.numeric.trace.run import trace
@@ -62,11 +64,21 @@ def entry(source: str, text: Path, length: int, device: str | None, command: str
         "code": evidence_of(TRACES).digest(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "device": torch.cuda.get_device_name() if found.device.startswith("cuda") else f"cpu ({platform.machine()})",
+        "scan": _scan(network, found.device),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "text": {"name": text.name, "sha256": hashlib.sha256(content).hexdigest(), "notes": said},
         "weights": weights_digest(MemoryStore(network)),
     }
     return {"provenance": provenance, "continuous_below": CONTINUOUS.value, **_rounded(found.document())}
+
+
+def _scan(network: torch.nn.Module, device: str) -> str:
+    """What ran the network's own scan; what a trace measures is recomputed from its inputs either way."""
+    if not device.startswith("cuda"):
+        return "plain PyTorch"
+    if isinstance(network, S6Stack):
+        return "plain PyTorch" if kernel_scan() is None else "mamba-ssm's selective_scan_fn"
+    return "as transformers chooses: mamba-ssm's kernels where they are installed"
 
 
 def _version(package: str) -> str | None:

@@ -155,7 +155,7 @@ def checks(
     bounds: Bounds | None,
     why: str,
     room: float,
-    biased: bool,
+    unmapped: str,
     out_bias: float,
     seen: Bounds | None = None,
     gain: float = 1.0,
@@ -167,7 +167,7 @@ def checks(
         bounds: of the weights before the run; None where there are none.
         why: why bounds from weights are not judged here; "" where they are.
         room: of `slack`.
-        biased: whether x_proj has a bias, so that the own term's theorem does not speak of this layer.
+        unmapped: why B and C are no linear maps of the inputs, so that the own term's theorem does not speak of this layer.
         out_bias: largest bias of out_proj, which the block's bound leaves out.
         seen: of `seen_bounds`.
         gain: largest factor of an entry of the update between out_proj and the residual stream.
@@ -193,7 +193,7 @@ def checks(
         found.append(
             _below("half-life, at the smallest step", "state-forgetting", sums["late"], np.ones(()), "", _EXACT)
         )
-        found.append(_own_term(sums, biased))
+        found.append(_own_term(sums, unmapped))
         found += [_rounding(sums, place, name) for place, name in enumerate(FORMATS)]
     return tuple(found)
 
@@ -210,11 +210,12 @@ def _below(name: str, theorem: str, measured: np.ndarray, bound: np.ndarray | No
     return Check(name, theorem, *at, share, "HOLDS" if share <= 1 + room else "VIOLATED")
 
 
-def _own_term(sums: Sums, biased: bool) -> Check:
+def _own_term(sums: Sums, unmapped: str) -> Check:
     tokens = float(sums["tokens"])
-    measured, moments = float(sums["own_sum"]) / tokens, float(sums["own_second"]) / tokens
-    if biased:
-        return Check("E[C.B]", "own-term-on-data", measured, None, None, "NOT JUDGED", "x_proj has a bias")
+    measured = float(sums["own_sum"]) / tokens
+    if unmapped:
+        return Check("E[C.B]", "own-term-on-data", measured, None, None, "NOT JUDGED", unmapped)
+    moments = float(sums["own_second"]) / tokens
     size = float(sums["own_size"]) / tokens
     share = abs(measured - moments) / (OWN_TERM.value * size) if size > 0 else 0.0
     return Check("E[C.B]", "own-term-on-data", measured, moments, share, "HOLDS" if share <= 1 else "VIOLATED")

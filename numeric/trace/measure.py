@@ -1,6 +1,7 @@
 """Numbers of one layer on one part of a batch, from what hooks saw; sums that parts of a batch are added up with.
 
-The scan is computed anew in float64 from its own input and weights, a few tokens at a time.
+The scan is computed anew in float64 from its own input and weights, a few tokens at a time. Sums stay on the model's device until
+`finished` brings all of a layer home at once.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from s6flow.numeric.health.numbers import FORMATS
-from s6flow.numeric.refinements.layers import s6_shape, split_rows
-from s6flow.numeric.trace.places import BESIDE
+from s6flow.numeric.trace.scans import Inputs
 from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
 
@@ -27,14 +26,19 @@ __all__ = [
     "SUMS",
     "add",
     "doubled",
+    "filled",
+    "finished",
     "in_turn",
     "quantity",
     "residual_sums",
     "scan_sums",
-    "scan_weights",
 ]
 
 Sums = dict[str, np.ndarray]
+#: Sums that may lie on a device.
+Partial = dict[str, Tensor | float]
+#: What the shares of `state-bound` are made of: by sequence, channel and state, or by channel.
+_RAW = ("states_max", "inputs_max", "rates", "steps_max", "steps_total")
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 #: a Delta beyond this many times 2^-(p+1) does not round to one: the 1.01 (1 + 2^-(p+1)) of `gate-rounding`, rounded up.
 ABOVE = 1.02
@@ -59,7 +63,9 @@ SUMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     **dict.fromkeys(("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation"), _joined),
     **dict.fromkeys(("stream_max", "update_max", "u_max", "step_max", "h_max", "y_max"), np.maximum),
     "step_min": np.minimum,
-    **dict.fromkeys(("full_max", "early", "late", "recomputed"), np.maximum),
+    **dict.fromkeys(
+        ("full_max", "early", "late", "recomputed", "rates"), np.maximum
+    ),  # rates are the same in all parts
     **dict.fromkeys(("tokens", "step_sum", "half_full", "fills", "sequences", "lives", "older"), np.add),
     **dict.fromkeys(("rounded", "rounded_low", "rounded_high", "gates"), np.add),
     **dict.fromkeys(("own_positive", "own_sum", "own_size", "own_second", "written_sum", "read_sum"), np.add),
@@ -79,7 +85,7 @@ def quantity(name: str, **values: Any) -> np.ndarray:
         return np.asarray(function(*(values[key] for key in function.inputs)), dtype=np.float64)
 
 
-def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "batch token model"]) -> Sums:
+def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "batch token model"]) -> Partial:
     """The residual stream in front of a block and what the block adds, token by token; NaN where x = 0."""
     width = x.shape[-1]
     rows: dict[str, list[Tensor]] = {name: [] for name in ("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation")}  # fmt: skip
@@ -101,8 +107,7 @@ def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "
         rows["alignment"].append((one * two).sum(-1) / (size * two.norm(dim=-1)))
         rows["top"].append(squares.max(-1).values / power)
         rows["participation"].append(power.square() / squares.square().sum(-1))
-    found = {name: torch.cat(parts).cpu().numpy() for name, parts in rows.items()}
-    return {**found, "stream_max": stream.cpu().numpy(), "update_max": added.cpu().numpy()}
+    return {**{name: torch.cat(parts) for name, parts in rows.items()}, "stream_max": stream, "update_max": added}
 
 
 def _angle(one: Tensor, two: Tensor) -> Tensor:
@@ -111,90 +116,80 @@ def _angle(one: Tensor, two: Tensor) -> Tensor:
     return 2 * torch.atan2((a - b).norm(dim=-1), (a + b).norm(dim=-1))
 
 
-def scan_weights(mixer: Any) -> dict[str, Tensor | None]:
-    """A mixer's scan in float64: rates a, the rows of x_proj and its bias, the step's way out and bias, the skip."""
-    shape = s6_shape(mixer)
-    dt_in, S_B, S_C = split_rows(mixer.x_proj.weight.detach().double(), shape)
-    bias = getattr(mixer.x_proj, "bias", None)
-    step = mixer.dt_proj.bias
-    times = 2 if hasattr(mixer, BESIDE) else 1  # MambaVision's code adds it in dt_proj and again in the scan
-    return {
-        "a": mixer.A_log.detach().double().exp(),
-        "dt_in": dt_in,
-        "S_B": S_B,
-        "S_C": S_C,
-        "x_bias": None if bias is None else bias.detach().double(),
-        "dt_out": mixer.dt_proj.weight.detach().double(),
-        "b": None if step is None else times * step.detach().double(),
-        "D": mixer.D.detach().double(),
-    }
-
-
-def scan_sums(u: Float[Tensor, "batch token channel"], weights: Mapping[str, Any], limit: int) -> Sums:
-    """The scan of `u`: inputs, steps, states, outputs, gates, half-lives and the own term.
+def scan_sums(given: Inputs, limit: int) -> Partial:
+    """The scan: inputs, steps, states, outputs, gates, half-lives and the own term.
 
     Args:
-        weights: of `scan_weights`.
         limit: numbers of a (token, batch, channel, state) array, at most, if more than one token.
+    Returns: sums that lie where the model is; `finished` brings them home.
     """
-    x = u.double()
-    bias = weights["x_bias"]
-    rows = torch.cat([weights["dt_in"], weights["S_B"], weights["S_C"]])
-    sizes = [len(weights[name]) for name in ("dt_in", "S_B", "S_C")]
-    low, written, read = torch.nn.functional.linear(x, rows, bias).split(sizes, dim=-1)
-    step = softplus(torch.nn.functional.linear(low, weights["dt_out"], weights["b"]))
-    found = {
-        "tokens": np.array(float(x.shape[0] * x.shape[1])),
-        "u_max": _numpy(x.abs().amax((0, 1))),
-        "step_max": _numpy(step.amax((0, 1))),
-        "step_min": _numpy(step.amin((0, 1))),
-        "step_sum": _numpy(step.sum((0, 1))),
-    }
+    x, step = given.x, given.step
     return {
-        **found,
-        **_states(x, step, written, read, weights, limit),
-        **_rounding(step, weights["a"]),
-        **_half_lives(step, weights["a"]),
-        **_own_term(x, written, read, weights),
+        "tokens": float(x.shape[0] * x.shape[1]),
+        "u_max": x.abs().amax((0, 1)),
+        "step_max": step.amax((0, 1)),
+        "step_min": step.amin((0, 1)),
+        "step_sum": step.sum((0, 1)),
+        **_states(given, limit),
+        **_rounding(step, given.a),
+        **_half_lives(step, given.a),
+        **_own_term(given),
     }
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()
+def finished(sums: Partial) -> Sums:
+    """The sums of a layer in the host's memory, by one transfer."""
+    tensors = {name: value.double() for name, value in sums.items() if isinstance(value, Tensor)}
+    flat = torch.cat([value.flatten() for value in tensors.values()]).cpu() if tensors else torch.zeros(0)
+    parts = flat.split([value.numel() for value in tensors.values()])
+    found: Sums = {
+        name: part.reshape(value.shape).numpy() for (name, value), part in zip(tensors.items(), parts, strict=True)
+    }
+    return found | {name: np.array(value) for name, value in sums.items() if not isinstance(value, Tensor)}
 
 
-def _states(x: Tensor, step: Tensor, written: Tensor, read: Tensor, weights: Mapping[str, Any], limit: int) -> Sums:
-    """States and outputs, a chunk of tokens at a time; only the state at a chunk's end is kept."""
-    a = weights["a"]
-    state = x.new_zeros(x.shape[0], *a.shape)
-    largest, input_max = torch.zeros_like(state), torch.zeros_like(state)
-    y_max = x.new_zeros(x.shape[2])
-    rounded = torch.zeros(len(_DTYPES), dtype=torch.float64, device=x.device)
-    tokens = max(1, limit // state.numel())
-    for parts in zip(*(part.transpose(0, 1).split(tokens) for part in (x, step, written, read)), strict=True):
-        u, width, b, c = parts
-        gates = torch.exp(-width.unsqueeze(-1) * a)
-        near = gates[gates > _FAR]
-        for place, dtype in enumerate(_DTYPES.values()):
-            rounded[place] += (near.to(dtype) == 1).sum()
-        states = u.unsqueeze(-1) * b.unsqueeze(-2)
-        input_max = torch.maximum(input_max, torch.maximum(states.amax(0), -states.amin(0)))
-        states *= width.unsqueeze(-1)
-        (doubled if states.is_cuda else in_turn)(gates, states, state)
-        state = states[-1].clone()
-        largest = torch.maximum(largest, torch.maximum(states.amax(0), -states.amin(0)))
-        y = (states @ c.unsqueeze(-1)).squeeze(-1) + weights["D"] * u
-        y_max = torch.maximum(y_max, y.abs().amax((0, 1)))
-    full = _fullness(*map(_numpy, (largest, input_max, a, step.amax(1), step.sum(1))))
-    return {
-        "h_max": _numpy(largest.amax((0, 2))),
-        "y_max": _numpy(y_max),
-        "rounded": _numpy(rounded),
+def filled(sums: Sums) -> Sums:
+    """Shares of `state-bound`, in place of what they are made of."""
+    raw = [sums[name] for name in _RAW]
+    full = _fullness(*raw)
+    counted = np.bincount(np.ceil(FILLS * full.clip(0, 1)).astype(int).ravel(), minlength=FILLS + 1)
+    shares = {
         "full_max": np.array(full.max()),
         "half_full": np.array(float((full > 0.5).sum())),
-        "fills": np.bincount(np.ceil(FILLS * full.clip(0, 1)).astype(int).ravel(), minlength=FILLS + 1).astype(float),
+        "fills": counted.astype(float),
         "sequences": np.array(float(full.size)),
     }
+    return {name: value for name, value in sums.items() if name not in _RAW or name == "rates"} | shares
+
+
+def _states(given: Inputs, limit: int) -> Partial:
+    """States and outputs, a chunk of tokens at a time; only the state at a chunk's end is kept."""
+    a, x = given.a, given.x
+    channels = x.shape[2]
+    groups, states = given.written.shape[2:]
+    state = x.new_zeros(x.shape[0], channels, states)
+    largest, input_max = torch.zeros_like(state), torch.zeros_like(state)
+    y_max = x.new_zeros(channels)
+    rounded = x.new_zeros(len(_DTYPES))
+    tokens = max(1, limit // state.numel())
+    whole = (given.x, given.step, given.written, given.read)
+    for parts in zip(*(part.transpose(0, 1).split(tokens) for part in whole), strict=True):
+        u, width, b, c = parts
+        gates = torch.exp(-width.unsqueeze(-1) * a)
+        near = gates if gates.is_cuda else gates[gates > _FAR]  # choosing them makes a GPU wait, and rounding does not
+        for place, dtype in enumerate(_DTYPES.values()):
+            rounded[place] += (near.to(dtype) == 1).sum()
+        b, c = (part.repeat_interleave(channels // groups, dim=-2) if groups > 1 else part for part in (b, c))
+        written = u.unsqueeze(-1) * b
+        input_max = torch.maximum(input_max, torch.maximum(written.amax(0), -written.amin(0)))
+        written *= width.unsqueeze(-1)
+        (doubled if written.is_cuda else in_turn)(gates, written, state)
+        state = written[-1].clone()
+        largest = torch.maximum(largest, torch.maximum(written.amax(0), -written.amin(0)))
+        y = (written * c).sum(-1) if groups > 1 else (written @ c.mT).squeeze(-1)
+        y_max = torch.maximum(y_max, (y + given.skip * u).abs().amax((0, 1)))
+    raw = dict(zip(_RAW, (largest, input_max, a, given.step.amax(1), given.step.sum(1)), strict=True))
+    return {"h_max": largest.amax((0, 2)), "y_max": y_max, "rounded": rounded, **raw}
 
 
 def in_turn(gates: Tensor, states: Tensor, state: Tensor) -> None:
@@ -223,63 +218,60 @@ def _fullness(h: np.ndarray, v: np.ndarray, a: np.ndarray, largest: np.ndarray, 
     return np.divide(h, bound, out=np.where(h > 0, np.inf, 0.0), where=bound > 0)
 
 
-def _rounding(step: Tensor, a: Tensor) -> Sums:
+def _rounding(step: Tensor, a: Tensor) -> Partial:
     """How many gates `gate-rounding` says round to one, at least and at most, by format."""
-    channels, states = a.shape
+    channels, rates = a.shape
     ordered = step.reshape(-1, channels).T.contiguous().sort(dim=-1).values
     thresholds = [float(quantity("rounding_threshold", bits=float(FORMATS[key].bits))) for key in _DTYPES]
     counts = []
     for factor in (1.0, ABOVE):
         ends = torch.cat([factor * value / a for value in thresholds], dim=-1)
-        below = torch.searchsorted(ordered, ends, right=True).reshape(channels, len(thresholds), states)
-        counts.append(_numpy(below.sum((0, 2))).astype(float))
-    gates = np.array(float(ordered.numel() * states))
-    return {"rounded_low": counts[0], "rounded_high": counts[1], "gates": gates}
+        below = torch.searchsorted(ordered, ends, right=True).reshape(channels, len(thresholds), rates)
+        counts.append(below.sum((0, 2)))
+    return {"rounded_low": counts[0], "rounded_high": counts[1], "gates": float(ordered.numel() * rates)}
 
 
-def _half_lives(step: Tensor, a: Tensor) -> Sums:
+def _half_lives(step: Tensor, a: Tensor) -> Partial:
     """Tokens after which half of what a token wrote is gone, counted; `older` did not reach it within the sequence.
 
     `early` and `late` are the largest ratios to the half-lives at the largest and the smallest step of the channel in the sequence.
     """
     length = step.shape[1]
     total = step.cumsum(1).transpose(1, 2).contiguous()
-    lives = torch.as_tensor(quantity("half_life", decay=_numpy(a), width=1.0), device=step.device)
-    starts = torch.linspace(0, (length - 1) // 2, min(_STARTS, (length + 1) // 2), device=step.device).long().unique()
-    histogram = torch.zeros(length + 1, dtype=torch.float64, device=step.device)
+    half_life = generate(st.quantity("half_life"), "torch")
+    given = {"decay": a, "width": torch.ones_like(a)}
+    lives = half_life(*(given[key] for key in half_life.inputs))
+    starts = np.unique(np.linspace(0, (length - 1) // 2, min(_STARTS, (length + 1) // 2)).astype(int)).tolist()
+    histogram = step.new_zeros(length + 1)
     longest, shortest = lives / step.amin(1).unsqueeze(-1), lives / step.amax(1).unsqueeze(-1)
-    early, late, older = 0.0, 0.0, 0
-    for start in starts.tolist():
+    early, late, older = step.new_zeros(()), step.new_zeros(()), step.new_zeros(())
+    for start in starts:
         ends = total[:, :, start, None] + lives
         age = torch.searchsorted(total, ends.contiguous()) - start
         gone = age < length - start
-        histogram += torch.bincount(age[gone], minlength=length + 1)
-        older += int((~gone).sum())
-        early = max(early, float(torch.where(gone, shortest / age, 0.0).max()))
-        late = max(late, float(((age - 1) / longest).max()))
-    return {
-        "lives": _numpy(histogram),
-        "older": np.array(float(older)),
-        "early": np.array(early),
-        "late": np.array(late),
-    }
+        # counts are whole numbers, so that the order in which a device adds them does not matter
+        histogram.scatter_add_(0, age.clamp(0, length).flatten(), gone.to(histogram.dtype).flatten())
+        older += (~gone).sum()
+        early = torch.maximum(early, torch.where(gone, shortest / age, 0.0).max())
+        late = torch.maximum(late, ((age - 1) / longest).max())
+    return {"lives": histogram, "older": older, "early": early, "late": late}
 
 
-def _own_term(x: Tensor, written: Tensor, read: Tensor, weights: Mapping[str, Any]) -> Sums:
-    """C.B of every token, and its mean by moments of the inputs: tr(M Sigma) + m^T M m, M = S_C^T S_B."""
-    S_B, S_C = weights["S_B"], weights["S_C"]
-    own = (written * read).sum(-1)
-    flat = x.reshape(-1, x.shape[-1])
+def _own_term(given: Inputs) -> Partial:
+    """C.B of every token, mean over groups, and its mean by moments of the inputs: tr(M Sigma) + m^T M m, M = S_C^T S_B."""
+    own = (given.written * given.read).sum(-1)
+    found: Partial = {"own_positive": (own > 0).double().mean(-1).sum(), "own_sum": own.mean(-1).sum()}
+    if given.maps is None:
+        return found
+    S_B, S_C = given.maps
+    flat = given.x.reshape(-1, given.x.shape[-1])
     mean = flat.mean(0)
     centred = flat - mean
     covariance = centred.T @ centred / len(flat)
     trace = ((S_B @ covariance) * S_C).sum()
-    large = ((flat.abs() @ S_B.abs().T) * (flat.abs() @ S_C.abs().T)).sum()
-    return {
-        "own_positive": np.array(float((own > 0).sum())),
-        "own_sum": _numpy(own.sum()),
-        "own_size": _numpy(large),
-        "own_second": _numpy(len(flat) * (trace + (S_B @ mean) @ (S_C @ mean))),
-        "written_sum": _numpy(len(flat) * (S_B @ mean)),
-        "read_sum": _numpy(len(flat) * (S_C @ mean)),
+    return found | {
+        "own_size": ((flat.abs() @ S_B.abs().T) * (flat.abs() @ S_C.abs().T)).sum(),
+        "own_second": len(flat) * (trace + (S_B @ mean) @ (S_C @ mean)),
+        "written_sum": len(flat) * (S_B @ mean),
+        "read_sum": len(flat) * (S_C @ mean),
     }

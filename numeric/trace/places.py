@@ -12,15 +12,13 @@ from torch import nn
 
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.health.anatomy import PARENT_NORMS
-from s6flow.numeric.refinements.layers import normed, s6_shape
+from s6flow.numeric.trace.scans import hidden, tap, unmapped
 from s6flow.numeric.weights.memory import plain_name
 
-__all__ = ["BESIDE", "Place", "backbone", "eager", "places", "unwrapped", "vocabulary"]
+__all__ = ["Place", "backbone", "eager", "parts", "places", "unwrapped", "vocabulary"]
 
-#: Parts of a mixer whose scan is recomputed, as mamba-ssm's Mamba and Hugging Face's MambaMixer name them.
-#: Parameters that mark a layer; parts that name MambaVision's mixer and scale its block's update.
-_MARKS, BESIDE, _GAIN = ("A_log", "A_logs"), "conv1d_x", "gamma_1"
-_PARTS = ("in_proj", "conv1d", "x_proj", "dt_proj", "A_log", "D", "out_proj")
+#: Parameters that mark a layer; what scales the update of MambaVision's block.
+_MARKS, _GAIN = ("A_log", "A_logs"), "gamma_1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +34,7 @@ class Place:
         gain: what the block scales the mixer's output with (MambaVision's gamma_1), None where nothing.
         fused: whether `front` is a block that gets the stream in two parts, to be added.
         hidden: why the scan is not traced; "" where it is.
+        unmapped: why B and C are no linear maps of the scan's input, so that the own term has no moments; "" where they are.
     """
 
     name: str
@@ -45,6 +44,7 @@ class Place:
     gain: torch.Tensor | None
     fused: bool
     hidden: str
+    unmapped: str = ""
 
 
 def unwrapped(model: Any) -> nn.Module:
@@ -80,11 +80,18 @@ def places(model: nn.Module) -> tuple[Place, ...]:
         width = len(weight) if isinstance(weight, torch.Tensor) and weight.dim() == 1 else 0
         gain = getattr(parent, _GAIN, None)
         gain = gain.detach() if isinstance(gain, torch.Tensor) else None
-        found.append(Place(plain_name(name) or "A_log", module, front, width, gain, fused, _hidden(module, name)))
+        why = hidden(module, name)
+        told = "" if why else unmapped(module)
+        found.append(Place(plain_name(name) or "A_log", module, front, width, gain, fused, why, told))
     if not found:
         remedy = "Layers of Mamba, Mamba-2, Falcon-Mamba, Jamba, MambaVision and VMamba have one."
         raise SourceError("a trace needs a model with an S6 layer (A_log)", type(model).__name__, "model", remedy)
     return tuple(found)
+
+
+def parts(place: Place) -> tuple[str, ...]:
+    """Ends of the names that a place's layers have in the audit."""
+    return ("",) if place.hidden else tap(place.mixer).parts
 
 
 def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
@@ -97,31 +104,6 @@ def _front(parent: nn.Module | None) -> tuple[nn.Module | None, bool]:
     names = (name.removesuffix(".weight") for name in PARENT_NORMS)
     norm = next((getattr(parent, name) for name in names if isinstance(getattr(parent, name, None), nn.Module)), None)
     return norm, False
-
-
-def _hidden(mixer: Any, name: str) -> str:
-    if not hasattr(mixer, "A_log"):
-        return "directions share one mixer, whose weights are stacked"
-    if mixer.A_log.dim() > 2:
-        return "heads share one mixer, whose weights are stacked"
-    if mixer.A_log.dim() != 2:
-        return "one decay rate a head (Mamba-2 or a relative): its scan's inputs are not read by hooks"
-    missing = [part for part in _PARTS if getattr(mixer, part, None) is None]
-    if hasattr(mixer, BESIDE):  # a convolution for each of two branches, one of them beside the scan
-        missing = [part for part in missing if part != "conv1d"]
-    if missing:
-        return f"no {missing[0]} of the usual layout"
-    if normed(mixer):
-        return "B, C and the step are normalised behind x_proj"
-    if hasattr(mixer, "A_b_log"):
-        return "two directions share one mixer"
-    if getattr(mixer, "reorder", None) is not None:
-        return "tokens are reordered before the scan"
-    try:
-        s6_shape(mixer, name)
-    except FormatError as error:
-        return error.rule
-    return ""
 
 
 def backbone(model: nn.Module, found: tuple[Place, ...]) -> nn.Module:

@@ -234,8 +234,10 @@ def numbers(sums: Sums, limits: Mapping[str, float | None], a: np.ndarray | None
 def _scan(sums: Sums, a: np.ndarray, context: int) -> dict[str, float | None]:
     tokens, gates = float(sums["tokens"]), float(sums["gates"])
     mean = quantity("half_life", decay=a, width=(sums["step_sum"] / tokens)[:, None])
-    second = float(sums["own_second"]) / tokens
-    squared = float(sums["written_sum"] @ sums["read_sum"]) / tokens**2
+    second, squared = None, 0.0
+    if "own_second" in sums:
+        second = float(sums["own_second"]) / tokens
+        squared = float(sums["written_sum"] @ sums["read_sum"]) / tokens**2
     return {
         **{name: float(sums[name].max()) for name in ("u_max", "step_max", "h_max", "y_max")},
         "full_max": float(sums["full_max"]),
@@ -248,7 +250,7 @@ def _scan(sums: Sums, a: np.ndarray, context: int) -> dict[str, float | None]:
         "own_positive": float(sums["own_positive"]) / tokens,
         "own_mean": float(sums["own_sum"]) / tokens,
         "own_moments": second,
-        "own_trace": second - squared,
+        "own_trace": None if second is None else second - squared,
     }
 
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from s6flow.errors import AssumptionError, DeviceMemoryError, FormatError
-from s6flow.numeric.health.anatomy import blocks
-from s6flow.numeric.health.bounds import Bounds, bounds
+from s6flow.numeric.health.bounds import Bounds
 from s6flow.numeric.health.diagnosis import CONTEXT
-from s6flow.numeric.trace.judge import checks, fitted, seen_bounds, slack
+from s6flow.numeric.trace.judge import checks, fitted, slack
+from s6flow.numeric.trace.limits import FromWeights, from_inputs, from_weights, joined
 from s6flow.numeric.trace.measure import add
-from s6flow.numeric.trace.places import Place, backbone, eager, places, unwrapped, vocabulary
+from s6flow.numeric.trace.places import Place, backbone, eager, parts, places, unwrapped, vocabulary
 from s6flow.numeric.trace.report import LayerTrace, NetworkTrace, numbers
 from s6flow.numeric.trace.watch import Watch
 from s6flow.numeric.weights.memory import MemoryStore, config_of
@@ -69,9 +69,7 @@ def trace(
     found = places(network)
     store = MemoryStore(network)
     tokens = _batch(batch, vocabulary(network))
-    from_weights = {
-        block.name: (bounds(block, certify), block.assumed, block.damage) for block in blocks(store, config_of(network))
-    }
+    known = from_weights(store, config_of(network), certify)
     home = next(network.parameters()).device
     try:
         place = home if device is None else torch.device(device)
@@ -79,21 +77,20 @@ def trace(
         numbers_at_once = limit or LIMITS.get(place.type, LIMITS["cuda"])
     except (RuntimeError, AssertionError) as error:
         raise FormatError("device must be one that PyTorch has here", error, str(device), "Try cpu.") from None
-    damage = {name: row[2] for name, row in from_weights.items()}
+    damage = {name: row.damage for name, row in known.items()}
     try:
         with eager(network):
             sums, notes = _in_parts(network, found, tokens.to(place), numbers_at_once, damage)
     finally:
         network.to(home)
-    seen = {
-        block.name: seen_bounds(block, sums[block.name]["u_max"], certify)
-        for block in blocks(store, config_of(network))
-        if "u_max" in sums.get(block.name, {})
-    }
-    layers = tuple(
-        _layer(item, sums.get(item.name), from_weights.get(item.name), seen.get(item.name), context, place)
+    inputs = {
+        item.name + part: u_max
         for item in found
-    )
+        if "u_max" in sums.get(item.name, {})
+        for part, u_max in zip(parts(item), np.split(sums[item.name]["u_max"], len(parts(item))), strict=True)
+    }
+    seen = from_inputs(store, config_of(network), tuple(known), inputs, certify)
+    layers = tuple(_layer(item, sums.get(item.name), known, seen, context, place) for item in found)
     recomputed = sum("recomputed" in sums.get(item.name, {}) for item in found)
     if recomputed:
         notes.append(f"The scan's input of {counted(recomputed, 'layer')} was recomputed: a fused kernel hides it.")
@@ -224,12 +221,14 @@ def _call(run: nn.Module, part: Tensor) -> None:
 def _layer(
     place: Place,
     reached: Sums | None,
-    known: tuple[Bounds | None, tuple[str, ...], tuple[str, ...]] | None,
-    seen: Bounds | None,
+    known: Mapping[str, FromWeights],
+    seen: Mapping[str, Bounds],
     context: int,
     device: torch.device,
 ) -> LayerTrace:
-    limits, assumed, _ = known or (None, (), ())
+    rows = [known[place.name + part] for part in parts(place) if place.name + part in known]
+    limits = joined([row.limits for row in rows])
+    assumed = [text for row in rows for text in row.assumed]
     sums: Sums = reached or {}
     mixer: Any = place.mixer
     untraced = []
@@ -242,8 +241,7 @@ def _layer(
     if place.hidden:
         untraced.append(f"scan: {place.hidden}")
     gain = 1.0 if place.gain is None else float(place.gain.abs().max())
-    a = mixer.A_log.detach().double().exp().cpu().numpy() if "u_max" in sums else None
-    biased = getattr(getattr(mixer, "x_proj", None), "bias", None) is not None
+    a = sums.pop("rates") if "rates" in sums else None
     out_bias = getattr(getattr(mixer, "out_proj", None), "bias", None)
     shift = 0.0 if out_bias is None else float(out_bias.detach().abs().max())
     unit = torch.finfo(next(mixer.parameters()).dtype).eps
@@ -253,10 +251,9 @@ def _layer(
     tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in names}
     if limits is not None:
         tops["update_bound"] = (limits.update + shift) * gain
-    if seen is not None:
-        tops |= {f"{name}_seen": float(getattr(seen, name).max()) for name in names[1:]}
-    found = numbers(sums, tops, a, context)
-    if biased:
-        found["own_moments"] = found["own_trace"] = None
-    judged = checks(sums, limits, assumed[0] if assumed else "", slack(unit, width), biased, shift, seen, gain)
-    return LayerTrace(place.name, found, judged, tuple(untraced))
+    inputs = joined([seen.get(place.name + part) for part in parts(place)])
+    if inputs is not None:
+        tops |= {f"{name}_seen": float(getattr(inputs, name).max()) for name in names[1:]}
+    why = assumed[0] if assumed else ""
+    judged = checks(sums, limits, why, slack(unit, width), place.unmapped, shift, inputs, gain)
+    return LayerTrace(place.name, numbers(sums, tops, a, context), judged, tuple(untraced))

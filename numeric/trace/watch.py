@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, silu
+from torch.nn.functional import linear
 
 from s6flow.errors import FormatError
-from s6flow.numeric.trace.measure import residual_sums, scan_sums, scan_weights
+from s6flow.numeric.trace.measure import Partial, filled, finished, residual_sums, scan_sums
 from s6flow.numeric.trace.places import Place
+from s6flow.numeric.trace.scans import convolved, tap
 
 __all__ = ["Watch"]
 
@@ -54,13 +55,18 @@ class Watch:
             given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
             if given:
                 stream = given[0] if not place.fused or len(given) < 2 else given[0] + given[1]
-                self._stream[name] = self._finite(stream, place, "the residual stream in front of it")
+                self._stream[name] = stream
 
         def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self._inside.add(name)
 
-        def scanned(module: nn.Module, args: tuple[Any, ...]) -> None:
+        reads = None if place.hidden else tap(mixer)
+
+        def entering(module: nn.Module, args: tuple[Any, ...]) -> None:
             self._inputs[name] = args[0]
+
+        def leaving(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+            self._inputs[name] = output
 
         def leave(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
             self._inside.discard(name)
@@ -75,24 +81,28 @@ class Watch:
             yield place.front.register_forward_pre_hook(front, with_kwargs=True)
         yield mixer.register_forward_pre_hook(enter, with_kwargs=True)
         yield mixer.register_forward_hook(leave, with_kwargs=True)
-        if not place.hidden:
-            yield mixer.x_proj.register_forward_pre_hook(scanned)
+        if reads is not None and reads.before:
+            yield reads.module.register_forward_pre_hook(entering)
+        elif reads is not None:
+            yield reads.module.register_forward_hook(leaving)
         if isinstance(getattr(mixer, "out_proj", None), nn.Module):
             yield mixer.out_proj.register_forward_hook(left)
 
     def _measure(self, place: Place, given: Tensor | None, update: Tensor) -> None:
-        """All numbers of a layer that has just run."""
-        sums: Sums = {}
+        """All numbers of a layer that has just run; what is not finite is looked for when they are home, so that a GPU never waits."""
+        sums: Partial = {}
         stream, u = self._stream.pop(place.name, None), self._inputs.pop(place.name, None)
-        count = len(update)
+        seen = [(stream, "the residual stream in front of it")]
         if not place.hidden:
-            if u is None and given is not None:
+            if u is None and given is not None and hasattr(place.mixer, "A_log"):
                 u = _recomputed(place.mixer, given)
-                sums["recomputed"] = np.array(1.0)
-            if u is not None:
-                u = u.reshape(count, -1, u.shape[-1])
-                self._finite(u, place, "u, the input of its scan")
-        self._finite(update, place, "its update")
+                sums["recomputed"] = 1.0
+            if u is not None and u.dim() < 4:
+                u = u.reshape(len(update), -1, u.shape[-1])
+            seen.append((u, "u, the input of its scan"))
+        seen.append((update, "its update"))
+        there = [(tensor, what) for tensor, what in seen if tensor is not None]
+        sums["finite"] = torch.stack([tensor.isfinite().all() for tensor, _ in there])
         if stream is not None:
             stream, update = _channels_last(stream, place.width), _channels_last(update, place.width)
         if place.gain is not None:
@@ -100,15 +110,16 @@ class Watch:
         if stream is not None and stream.shape == update.shape:
             sums |= residual_sums(stream, update)
         if u is not None:
-            sums |= scan_sums(u, scan_weights(place.mixer), self.limit)
-        self.sums[place.name] = sums
+            sums |= scan_sums(tap(place.mixer).inputs(u), self.limit)
+        home = finished(sums)
+        for (tensor, what), good in zip(there, home.pop("finite"), strict=True):
+            if not good:
+                self._refuse(tensor, place, what)
+        self.sums[place.name] = filled(home) if u is not None else home
 
-    def _finite(self, tensor: Tensor, place: Place, what: str) -> Tensor:
+    def _refuse(self, tensor: Tensor, place: Place, what: str) -> None:
         """Raises: FormatError: it holds NaN or infinity; the first such tensor of the run is the one that is named."""
-        good = tensor.isfinite()
-        if bool(good.all()):
-            return tensor
-        first = (~good).nonzero()[0].tolist()
+        first = (~tensor.isfinite()).nonzero()[0].tolist()
         held = [text for name, texts in self.damage.items() if name.partition("[")[0] == place.name for text in texts]
         remedy = f"Its weights hold {held[0]}." if held else "Everything before it is finite."
         value = f"{float(tensor[tuple(first)]):g} in {what}, [{', '.join(map(str, first))}]"
@@ -122,11 +133,10 @@ def _channels_last(tensor: Tensor, width: int) -> Tensor:
 
 
 def _recomputed(mixer: Any, given: Tensor) -> Tensor:
-    """silu(conv(in_proj(x))) where a fused kernel leaves no trace of it; in float32 at least."""
+    """What a fused kernel leaves no trace of: silu(conv(in_proj(x))), of Mamba-2 in_proj(x); in float32 at least."""
     wide = torch.promote_types(given.dtype, torch.float32)
-    weights = [mixer.in_proj.weight, mixer.in_proj.bias, mixer.conv1d.weight, mixer.conv1d.bias]
-    rows, shift, taps, bias = (None if weight is None else weight.to(wide) for weight in weights)
-    x = linear(given.to(wide), rows, shift).chunk(2, dim=-1)[0].mT
-    conv = mixer.conv1d
-    mixed = torch.nn.functional.conv1d(x, taps, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-    return silu(mixed[..., : x.shape[-1]]).mT
+    rows, shift = (None if weight is None else weight.to(wide) for weight in (mixer.in_proj.weight, mixer.in_proj.bias))
+    projected = linear(given.to(wide), rows, shift)
+    if mixer.A_log.dim() == 1:
+        return projected
+    return convolved(mixer.conv1d, projected.chunk(2, dim=-1)[0])

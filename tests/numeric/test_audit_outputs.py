@@ -239,7 +239,9 @@ class TestTerminal:
         assert "The theory drops: conv1d" in text
         assert "The raw fraction of mu < 0 misleads" in text
         assert "No scenario is given for backbone.layers.2.mixer: not-finite." in text
-        assert "Withheld, backbone.layers.2.mixer" not in text  # its NaN is said once, by health, under the tensor's name
+        assert (
+            "Withheld, backbone.layers.2.mixer" not in text
+        )  # its NaN is said once, by health, under the tensor's name
         assert "0 did not" in text
         assert "The paper's own setting" in text
 

@@ -20,8 +20,8 @@ from s6flow.cli import main
 from s6flow.errors import AssumptionError, SourceError
 from s6flow.numeric.audit import audit
 from s6flow.numeric.experiments import shipped_checkpoint
-from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
 from s6flow.numeric.experiments.studies.diagnosis import NUMBERS
+from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
 from s6flow.numeric.health.conclusions import ACROSS
 from s6flow.numeric.health.moved import LISTED, compare, comparison_json
 from s6flow.numeric.health.training import BUDGET, DYING, lightning_callback, trainer_callback
@@ -250,6 +250,11 @@ def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any], mon
     trainer_callback(aged(HealthMonitor(model, every=10))).on_step_end(None, state, None)
     assert state.log_history[0]["step"] == 10
     assert "health/response" in state.log_history[0]
+    sent: list[dict[str, float]] = []
+    trainer = SimpleNamespace(log=sent.append)  # what it reports to, it tells itself
+    trainer_callback(aged(HealthMonitor(model, every=10)), trainer).on_step_end(None, state, None)
+    assert len(state.log_history) == 1
+    assert "health/response" in sent[0]
     fake = SimpleNamespace(Callback=object)
     monkeypatch.setitem(sys.modules, "lightning", SimpleNamespace(pytorch=fake))
     monkeypatch.setitem(sys.modules, "lightning.pytorch", fake)

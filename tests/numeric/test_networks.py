@@ -81,6 +81,7 @@ def test_a_run_that_was_cut_off_goes_on(
     assert found["one"] == first["one"]
     row = found["two"]
     assert (row["length"], len(row["layers"]), row["growth"]["layers"]) == (20, 6, 5)
+    assert row["provenance"]["scan"] == "plain PyTorch"
     assert row["provenance"]["text"]["sha256"] == hashlib.sha256(text.read_bytes()).hexdigest()
     assert str(tmp_path) not in out.read_text()
     assert row["provenance"]["command"].endswith("--text text --length 20 --add two=stack6.safetensors")
@@ -93,6 +94,18 @@ def test_a_run_that_was_cut_off_goes_on(
     assert codes == {"one": first["one"]["provenance"]["code"], "two": "0"}
     assert traces.main([*words, "two"]) == 1
     assert "NAME=CHECKPOINT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kernel", [None, print])
+def test_a_trace_says_which_scan_ran(stacks: list[Path], kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU a stack runs through mamba-ssm's kernel where there is one; `kernel_scan` is what it asks, too."""
+    from s6flow.numeric.networks import traces
+    from s6flow.numeric.trace.inputs import load_network
+
+    network = load_network(str(stacks[0]))
+    monkeypatch.setattr(traces, "kernel_scan", lambda: kernel)
+    assert ("mamba-ssm" in traces._scan(network, "cuda:0")) == (kernel is not None)
+    assert traces._scan(network, "cpu") == "plain PyTorch"
 
 
 @pytest.mark.usefixtures("alone")

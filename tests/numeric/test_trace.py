@@ -26,9 +26,11 @@ from s6flow.numeric.experiments.model import S6Stack  # noqa: E402
 from s6flow.numeric.health.bounds import Bounds  # noqa: E402
 from s6flow.numeric.health.bounds import bounds as real_bounds  # noqa: E402
 from s6flow.numeric.trace import CONTINUOUS, NUMBERS, OWN_TERM, ROUNDINGS, TraceError, fitted, run, trace, watch  # noqa: E402
+from s6flow.numeric.trace import limits as limiting  # noqa: E402
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
-from s6flow.numeric.trace.measure import doubled, in_turn, scan_sums, scan_weights  # noqa: E402
+from s6flow.numeric.trace.measure import doubled, filled, finished, in_turn, scan_sums  # noqa: E402
 from s6flow.numeric.trace.run import LIMITS  # noqa: E402
+from s6flow.numeric.trace.scans import hidden, s6_inputs, tap  # noqa: E402
 from s6flow.proofs.registry import REGISTRY  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -286,9 +288,9 @@ def test_a_bound_that_is_too_low_is_caught(model: Any, tokens: Any, found: Any, 
 
         return planted
 
-    monkeypatch.setattr(run, "bounds", lower(1.001))
+    monkeypatch.setattr(limiting, "bounds", lower(1.001))
     assert not trace(model, tokens).violations
-    monkeypatch.setattr(run, "bounds", lower(0.999))
+    monkeypatch.setattr(limiting, "bounds", lower(0.999))
     with pytest.raises(TraceError, match=r"^theorem layer-bound must hold on every trace; got .* at backbone.layers.0.mixer") as caught:  # fmt: skip
         sf.trace(model, tokens)
     assert [check.name for _, check in caught.value.found.violations] == [name]
@@ -316,20 +318,25 @@ def test_weights_that_change_between_bound_and_run_are_caught(tokens: Any) -> No
 )  # fmt: skip
 def test_a_scan_that_breaks_a_theorem_is_caught(model: Any, tokens: Any, monkeypatch: pytest.MonkeyPatch, key: str, theorem: str) -> None:  # fmt: skip
     def wrong(*arguments: Any) -> Any:
-        sums = scan_sums(*arguments)
+        sums = filled(*arguments)
         return {**sums, key: sums["gates"] * np.ones(3) if key == "rounded" else np.array(1 + 1e-6)}
 
-    monkeypatch.setattr(watch, "scan_sums", wrong)
+    monkeypatch.setattr(watch, "filled", wrong)
     with pytest.raises(TraceError, match=f"^theorem {theorem} must hold"):
         trace(model, tokens)
+
+
+def scanned(mixer: Any, u: Any) -> dict[str, np.ndarray]:
+    """Sums of a scan of its own."""
+    return filled(finished(scan_sums(s6_inputs(mixer, u), LIMITS["cpu"])))
 
 
 def test_the_state_bound_is_attained_and_not_exceeded() -> None:
     """Constant inputs: the theorem's case of equality."""
     mixer = mamba(1).backbone.layers[0].mixer
-    sums = scan_sums(torch.ones(1, 40, 2 * WIDTH), scan_weights(mixer), LIMITS["cpu"])
+    sums = scanned(mixer, torch.ones(1, 40, 2 * WIDTH))
     assert float(sums["full_max"]) == pytest.approx(1, rel=1e-12)
-    (check,) = (c for c in checks(sums, None, "", 0.0, False, 0.0) if c.theorem == "state-bound")
+    (check,) = (c for c in checks(sums, None, "", 0.0, "", 0.0) if c.theorem == "state-bound")
     assert check.verdict == "HOLDS"
 
 
@@ -339,7 +346,7 @@ def test_dead_rates_do_not_count_as_a_violation(rate: float) -> None:
     with torch.no_grad():
         mixer.A_log.fill_(rate)
     u = torch.randn(2, 30, 2 * WIDTH, generator=torch.Generator().manual_seed(0))
-    sums = scan_sums(u, scan_weights(mixer), LIMITS["cpu"])
+    sums = scanned(mixer, u)
     assert 0 < float(sums["full_max"]) <= 1 + 1e-9
     assert float(sums["late"]) <= 1
     assert (sums["rounded"] == sums["gates"]).all()
@@ -579,34 +586,111 @@ def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(
     assert close(halved.layers[2], again.layers[2], 1e-5, 1e-9)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "why"),
-    [
-        ("FalconMamba", {}, "normalised behind x_proj"),
-        ("Mamba2", {"num_heads": 4, "head_dim": 8, "n_groups": 1, "chunk_size": 8, "time_step_rank": "auto"}, "one decay rate a head"),
-    ],
-)  # fmt: skip
-def test_other_families_are_traced_in_the_residual_stream(tokens: Any, kind: str, options: dict[str, Any], why: str) -> None:  # fmt: skip
-    found = sf.trace(mamba(2, kind, **options), tokens)
-    for layer in found.layers:
-        assert why in layer.untraced[0]
-        assert layer.numbers["ratio"] > 0
-        assert layer.numbers["h_max"] is None
-        assert [check.name for check in layer.checks] == ["update"]
-        assert layer.verdict == "HOLDS"
-    assert why in " ".join(repr(found).split())
-
-
-def test_jamba_is_traced_in_the_residual_stream(tokens: Any) -> None:
+def jamba() -> Any:
     torch.manual_seed(0)
     config = transformers.JambaConfig(
         vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2,
         num_key_value_heads=1, num_experts=2, num_experts_per_tok=1, attn_layer_period=2, attn_layer_offset=1,
-        mamba_d_state=4, mamba_dt_rank=2, use_mamba_kernels=False,
+        mamba_d_state=4, mamba_dt_rank=2,
     )  # fmt: skip
-    found = trace(transformers.JambaForCausalLM(config), tokens)
-    assert len(found.layers) == 2
-    assert all(layer.numbers["turn"] > 0 and layer.untraced for layer in found.layers)
+    return transformers.JambaForCausalLM(config).eval()
+
+
+_TWO = {"num_heads": 4, "head_dim": 8, "chunk_size": 8, "time_step_rank": "auto"}
+#: Networks whose scan reads normalised B and C, or one decay rate a head, and the tensor that their own code makes of it.
+RELATIVES: dict[str, Callable[[], Any]] = {
+    "Falcon-Mamba": lambda: mamba(2, "FalconMamba"),
+    "Jamba": jamba,
+    "Mamba-2": lambda: mamba(2, "Mamba2", n_groups=1, **_TWO),
+    "Mamba-2, two groups": lambda: mamba(2, "Mamba2", n_groups=2, **_TWO),
+    "Mamba-2, steps limited": lambda: mamba(2, "Mamba2", n_groups=1, time_step_limit=(0.0, 0.03), **_TWO),
+}
+
+
+def slow(given: Any) -> tuple[np.ndarray, np.ndarray]:
+    """All states and outputs of a scan, in loops that one can read."""
+    x, step, written, read, a, skip = (
+        getattr(given, name).numpy() for name in ("x", "step", "written", "read", "a", "skip")
+    )
+    each = x.shape[2] // written.shape[2]
+    states = np.zeros((*x.shape, written.shape[3]))
+    for b, token, c in np.ndindex(*x.shape):
+        before = states[b, token - 1, c] if token else 0.0
+        gate = np.exp(-a[c] * step[b, token, c])
+        states[b, token, c] = gate * before + step[b, token, c] * x[b, token, c] * written[b, token, c // each]
+    y = (states * np.repeat(read, each, axis=2)).sum(-1) + skip * x
+    return states, y
+
+
+@pytest.mark.parametrize("name", RELATIVES)
+def test_relatives_are_traced_whole_and_as_their_own_code_runs(name: str, tokens: Any) -> None:
+    """The recomputed scan, gated, normed and projected, is the mixer's own output; numbers are those of all its states."""
+    model = RELATIVES[name]()
+    found = sf.trace(model, tokens)
+    mixers = [part for part in model.modules() if hasattr(part, "A_log")]
+    kept: dict[int, dict[str, Any]] = {index: {} for index in range(len(mixers))}
+    for index, mixer in enumerate(mixers):
+        where = tap(mixer)
+        row = kept[index]
+        where.module.register_forward_hook(
+            lambda module, args, out, row=row, before=where.before: row.update(seen=args[0] if before else out)
+        )
+        mixer.in_proj.register_forward_hook(lambda module, args, out, row=row: row.update(projected=out))
+        mixer.out_proj.register_forward_hook(lambda module, args, out, row=row: row.update(y=args[0]))
+    with torch.no_grad():
+        model(tokens, use_cache=False)
+    for layer, mixer, row in zip(found.layers, mixers, kept.values(), strict=True):
+        assert layer.untraced == ()
+        assert layer.verdict == "HOLDS"
+        names = {check.name: check.verdict for check in layer.checks}
+        assert names.pop("E[C.B]") == "NOT JUDGED"
+        assert set(names.values()) == {"HOLDS"}
+        assert {"u", "step", "h", "y", "update", "h over its bound", "h, for inputs as seen"} < set(names)
+        with torch.no_grad():
+            given = tap(mixer).inputs(row["seen"])
+            states, y = slow(given)
+            if mixer.A_log.dim() == 1:
+                out = mixer.norm(torch.from_numpy(y).float(), row["projected"][..., : y.shape[-1]])
+            else:
+                gate = row["projected"].chunk(2, dim=-1)[1]
+                out = torch.from_numpy(y).float() * torch.nn.functional.silu(gate)
+        assert torch.allclose(out, row["y"], rtol=2e-4, atol=1e-6)
+        step, own = given.step.numpy(), (given.written * given.read).sum(-1).numpy()
+        for key, value in {
+            "h_max": np.abs(states).max(), "y_max": np.abs(y).max(), "step_max": step.max(), "own_mean": own.mean(),
+            "u_max": float(given.x.abs().max()), "own_positive": (own > 0).mean(),
+            "rounds_bf16": float((torch.exp(-given.step.unsqueeze(-1) * given.a).to(torch.bfloat16) == 1).double().mean()),
+        }.items():  # fmt: skip
+            assert layer.numbers[key] == pytest.approx(float(value), rel=1e-5, abs=1e-9), key
+        assert 0 < layer.numbers["full_max"] <= 1 + 1e-9
+        assert layer.numbers["own_moments"] is None
+        if "limited" in name:
+            assert layer.numbers["step_max"] == pytest.approx(0.03)
+            assert 0 < float(step.min()) < 0.02
+
+
+def test_chunks_of_grouped_scans_give_the_same(tokens: Any) -> None:
+    model = RELATIVES["Mamba-2, two groups"]()
+    one, two = (trace(model, tokens, limit=limit).layers[1] for limit in (1, 2**19))
+    assert close(one, two, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda mixer: setattr(mixer, "activation", "gelu"), "an activation that is not SiLU"),
+        (lambda mixer: setattr(mixer, "n_groups", 3), "groups of B and C"),
+        (lambda mixer: setattr(mixer, "in_proj", torch.nn.Linear(WIDTH, 2)), "not laid out as gate"),
+        (lambda mixer: delattr(mixer, "dt_bias"), "no dt_bias of Mamba-2"),
+        (lambda mixer: setattr(mixer, "reorder", 1), "reordered"),
+        (lambda mixer: setattr(mixer, "time_step_limit", (0.1, 1.0)), "lower limit of the step"),
+    ],
+)  # fmt: skip
+def test_what_is_laid_out_otherwise_is_left_alone(change: Callable[[Any], None], why: str) -> None:
+    mixer = RELATIVES["Mamba-2"]().backbone.layers[0].mixer
+    assert hidden(mixer, "") == ""
+    change(mixer)
+    assert why in hidden(mixer, "")
 
 
 def test_a_bias_of_x_proj_leaves_the_own_term_unjudged(tokens: Any) -> None:
@@ -714,7 +798,7 @@ def test_a_violation_is_status_1_and_shows_the_trace(
         assert limits is not None
         return replace(limits, y=limits.y * 1e-9)
 
-    monkeypatch.setattr(run, "bounds", wrong)
+    monkeypatch.setattr(limiting, "bounds", wrong)
     status, out, err = command(stack, "--length", 16)
     assert status == 1
     assert "VIOLATED" in out
