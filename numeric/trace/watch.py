@@ -126,7 +126,7 @@ def _recomputed(mixer: Any, given: Tensor) -> Tensor:
     wide = torch.promote_types(given.dtype, torch.float32)
     weights = [mixer.in_proj.weight, mixer.in_proj.bias, mixer.conv1d.weight, mixer.conv1d.bias]
     rows, shift, taps, bias = (None if weight is None else weight.to(wide) for weight in weights)
-    x = linear(given.to(wide), rows, shift).chunk(2, dim=-1)[0].mT
+    x = linear(given.to(wide), rows, shift).chunk(2, dim=-1)[0].mT  # type: ignore[arg-type]  # a bias alone may be None
     conv = mixer.conv1d
-    mixed = torch.nn.functional.conv1d(x, taps, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+    mixed = torch.nn.functional.conv1d(x, taps, bias, conv.stride, conv.padding, conv.dilation, conv.groups)  # type: ignore[arg-type]
     return silu(mixed[..., : x.shape[-1]]).mT
