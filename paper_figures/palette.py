@@ -122,7 +122,7 @@ def attention_row(
     axes[0].set_ylabel("token $l$")
     bar = part.colorbar(image, ax=axes, shrink=0.9, pad=0.02, aspect=14)
     bar.set_label(r"$|P_{lj}|\,/\,\max$" if relative else "$|P_{lj}|$")
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
 
 
 def stacked(part: SubFigure, *ratios: float) -> list[Axes]:

@@ -56,7 +56,7 @@ def depth_norms(model: S6Stack, tokens: Tensor, mask: Tensor | None = None) -> d
     return found
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def token_rates(model: S6Stack, tokens: Tensor, mask: Tensor | None = None) -> list[dict[str, float]]:
     """Per layer: mean, median and share < 0 of the bare S6's growth rates at the tokens that enter it."""
     hidden, found = model.backbone.embedding(tokens).float(), []

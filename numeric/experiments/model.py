@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -19,13 +19,24 @@ from s6flow.numeric.experiments.config import ModelConfig
 from s6flow.numeric.refinements import TokenReorder
 from s6flow.numeric.refinements.mixer import kernel_scan, mixer_forward
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from s6flow.numeric.refinements.parts import Mixer
+
+    class Blocks(nn.ModuleList):
+        """torch does not say what a list of modules holds."""
+
+        def __iter__(self) -> Iterator[Block]: ...
+
+
 __all__ = ["PARTS", "PlainMamba", "RMSNorm", "S6Stack", "parameter_counts"]
 
 # what a measurement can leave out of a block; see `S6Stack.depth_trace`
 PARTS = ("conv", "gate", "norm", "skip")
 
 
-class PlainMamba(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+class PlainMamba(nn.Module):
     """Mamba-1 mixer with mamba-ssm's parameters and initialisation, in plain torch."""
 
     def __init__(self, d_model: int, d_state: int = 16, d_conv: int = 4, expand: int = 2) -> None:
@@ -49,7 +60,7 @@ class PlainMamba(nn.Module):  # type: ignore[misc]  # torch is not followed by m
         return mixer_forward(self, hidden)
 
 
-def _mixer(config: ModelConfig, index: int, cuda: bool) -> nn.Module:
+def _mixer(config: ModelConfig, index: int, cuda: bool) -> Mixer:
     sizes = {"d_state": config.state, "d_conv": config.conv, "expand": config.expand}
     if cuda and kernel_scan() is not None:
         from mamba_ssm.modules.mamba_simple import Mamba
@@ -58,7 +69,7 @@ def _mixer(config: ModelConfig, index: int, cuda: bool) -> nn.Module:
     return PlainMamba(config.width, **sizes)
 
 
-class RMSNorm(nn.Module):  # type: ignore[misc]
+class RMSNorm(nn.Module):
     """Root-mean-square norm in float32."""
 
     def __init__(self, width: int) -> None:
@@ -71,7 +82,7 @@ class RMSNorm(nn.Module):  # type: ignore[misc]
         return wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + 1e-5) * self.weight
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class Block(nn.Module):
     """Residual block, with its norm before the mixer, behind the sum, or nowhere."""
 
     def __init__(self, config: ModelConfig, index: int, cuda: bool) -> None:
@@ -87,7 +98,7 @@ class Block(nn.Module):  # type: ignore[misc]
         inner = hidden if "norm" in without else self.norm(hidden)
         reorder = getattr(self.mixer, "reorder", None)
         if mask is None and not without and not isinstance(reorder, TokenReorder):
-            return self.mixer(inner)  # type: ignore[no-any-return]
+            return self.mixer(inner)
         keep = {part: part not in without for part in ("conv", "gate", "skip")}
         return mixer_forward(self.mixer, inner, mask=mask, reorder=reorder, **keep)
 
@@ -99,7 +110,7 @@ class Block(nn.Module):  # type: ignore[misc]
             order, back = _orders(hidden.shape[1], self.turn, hidden.device)
             change = self.update(hidden[:, order], mask, without)[:, back]
         total = hidden + self.dropout(change)
-        return total if "norm" in without else self.behind(total)  # type: ignore[no-any-return]
+        return total if "norm" in without else self.behind(total)
 
 
 @cache
@@ -115,7 +126,7 @@ def _orders(tokens: int, turn: int, device: torch.device) -> tuple[Tensor, Tenso
     return order.to(device), torch.argsort(order).to(device)
 
 
-class Patches(nn.Module):  # type: ignore[misc]
+class Patches(nn.Module):
     """Linear embedding of tokens made of pixels, with a learned vector for every place."""
 
     def __init__(self, pixels: int, tokens: int, width: int) -> None:
@@ -125,19 +136,19 @@ class Patches(nn.Module):  # type: ignore[misc]
 
     def forward(self, values: Tensor) -> Tensor:
         """Embedded tokens, from pixels of 0 to 255."""
-        return self.linear(values.float() / 127.5 - 1.0) + self.place  # type: ignore[no-any-return]
+        return self.linear(values.float() / 127.5 - 1.0) + self.place
 
 
-class Backbone(nn.Module):  # type: ignore[misc]
+class Backbone(nn.Module):
     """Embedding, blocks, final norm."""
 
     def __init__(self, config: ModelConfig, vocabulary: int, cuda: bool, image: tuple[int, int] | None) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, config.width) if image is None else Patches(*image, config.width)
-        self.layers = nn.ModuleList([Block(config, index, cuda) for index in range(config.layers)])
+        self.layers = nn.ModuleList([Block(config, index, cuda) for index in range(config.layers)])  # type: Blocks  # type: ignore[assignment]
         self.norm_f = RMSNorm(config.width)
         if image is None:
-            nn.init.normal_(self.embedding.weight, std=0.02)
+            nn.init.normal_(self.embedding.weight, std=0.02)  # type: ignore[arg-type]  # an nn.Embedding
         for block in self.layers:
             with torch.no_grad():
                 block.mixer.out_proj.weight /= math.sqrt(config.layers)
@@ -150,7 +161,7 @@ class Backbone(nn.Module):  # type: ignore[misc]
         return self.norm_f(hidden)
 
 
-class S6Stack(nn.Module):  # type: ignore[misc]
+class S6Stack(nn.Module):
     """Language model (tied head) or sequence classifier (mean over tokens).
 
     Args:
@@ -185,13 +196,13 @@ class S6Stack(nn.Module):  # type: ignore[misc]
         """Logits per token, or per sequence for a classifier."""
         hidden = self.backbone(tokens, mask)
         if self.lm_head is not None:
-            return self.lm_head(hidden)  # type: ignore[no-any-return]
+            return self.lm_head(hidden)
         if mask is None:
-            return self.classifier(hidden.mean(1))  # type: ignore[no-any-return]
+            return self.classifier(hidden.mean(1))
         share = mask.unsqueeze(-1).to(hidden.dtype)
-        return self.classifier((hidden * share).sum(1) / share.sum(1))  # type: ignore[no-any-return]
+        return self.classifier((hidden * share).sum(1) / share.sum(1))
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()
     def depth_trace(
         self, tokens: Tensor, mask: Tensor | None = None, without: frozenset[str] = frozenset()
     ) -> list[Float[Tensor, "batch token model"]]:
@@ -219,7 +230,7 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
             continue
         originals = [p for p in stored["weight"].parameters() if p.requires_grad]
         with torch.enable_grad():
-            weight = module.weight
+            weight = module.weight  # type: Any
             probe = torch.linspace(1.0, 2.0, weight.numel(), device=weight.device).view_as(weight)
             grads = torch.autograd.grad((weight.float() * probe).sum(), originals, allow_unused=True)
         idle += sum(p.numel() if g is None else int((g == 0).sum()) for p, g in zip(originals, grads, strict=True))

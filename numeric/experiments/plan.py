@@ -174,4 +174,4 @@ def spent(parts: Sequence[Part], out: Path) -> dict[str, Any]:
         row["failed"] += [
             f"{task.name} {key}: {text}" for key, text in result["after"].items() if key.endswith("_failed")
         ]
-    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(found))

@@ -167,5 +167,5 @@ def load_corpus(config: DataConfig | str, folder: Path | None = None) -> Corpus:
         raise FormatError(f"a corpus is one of {', '.join(CORPORA)}", repr(config.name), "data.name")
     if config.tokenizer == "bpe":
         ids, widths = encode_splits(splits, config.vocabulary)
-        return Corpus(f"{label}, {len(widths)} byte pairs", **ids, widths=widths)  # type: ignore[arg-type]
+        return Corpus(f"{label}, {len(widths)} byte pairs", **ids, widths=widths)
     return Corpus(label, **{split: np.frombuffer(content, np.uint8) for split, content in splits.items()})

@@ -59,14 +59,14 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.lr * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def evaluate(model: S6Stack, data: Data, split: str) -> dict[str, float]:
     """Mean loss over a split's fixed batches: bits per byte, or cross entropy and accuracy."""
     torch.manual_seed(0)  # a random shuffle is the same at every evaluation
     return mean_loss(model, data, data.evaluation(split))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def mean_loss(model: S6Stack, data: Data, batches: Iterable[Batch]) -> dict[str, float]:
     """The same of any batches."""
     training = model.training
@@ -105,7 +105,7 @@ def _trim_log(path: Path, step: int) -> None:
 
 def _load_state(path: Path, device: torch.device) -> dict[str, Any]:
     try:
-        return torch.load(path, map_location=device, weights_only=True)  # type: ignore[no-any-return]
+        return torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise SourceError("a resume state must be readable", type(error).__name__, path.name, "Delete it.") from error
 
@@ -113,7 +113,7 @@ def _load_state(path: Path, device: torch.device) -> dict[str, Any]:
 def _raw_state(model: S6Stack) -> dict[str, Any]:
     """The weights with the raw parameters of constraints: plain ones would come back to rounding only."""
     with raw_keys():
-        return model.state_dict()  # type: ignore[no-any-return]
+        return model.state_dict()
 
 
 def train_model(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from s6flow.numeric.experiments.config import TrainConfig
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.refinements import s6_layers
 
+if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Mixer
+
 __all__ = ["Step", "autocast", "batch_loss", "cap_rates", "make_optimiser"]
 
 _EAGER = 3  # steps run as they are before the recording: they choose kernels and allocate the optimiser's state
@@ -23,7 +26,7 @@ _EAGER = 3  # steps run as they are before the recording: they choose kernels an
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:
     """bfloat16 matrix products on CUDA, as they are elsewhere."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")  # type: ignore[no-any-return]
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
 def batch_loss(model: S6Stack, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -66,8 +69,8 @@ def _half_life() -> Any:
     return generate(quantity("half_life"), "torch", "fast")
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def cap_rates(mixers: Iterable[nn.Module], limit: float) -> None:
+@torch.no_grad()
+def cap_rates(mixers: Iterable[Mixer], limit: float) -> None:
     """Raise decay rates until no half-life at the bias' step exceeds so many tokens: `cap_memory` for every step.
 
     Source: symbolic.state.half_life.
@@ -124,7 +127,7 @@ class Step:
             else:
                 for held, new in zip(self.batch, batch, strict=True):
                     if held is not None:
-                        held.copy_(new)
+                        held.copy_(new)  # type: ignore[arg-type]  # alike in every batch
             assert self.graph is not None, "recorded above"
             self.graph.replay()
         self.done, self.count = self.done + 1, self.count + 1

@@ -82,7 +82,7 @@ def bounds(block: Block, certified: bool = False) -> Bounds | None:
 
 def _path(path: Path, width: int, evaluate: Any) -> Channel:
     parts = {"row_norm": path.norm * _SLACK, "row_offset": path.offset * _SLACK, "taps": path.taps * _SLACK}
-    return evaluate("input_bound", **parts, shift=path.shift, model_width=float(width))  # type: ignore[no-any-return]
+    return evaluate("input_bound", **parts, shift=path.shift, model_width=float(width))
 
 
 def _reads_and_writes(block: Block, u: Channel, evaluate: Any) -> tuple[State, State]:

@@ -34,6 +34,7 @@ from s6flow.numeric.weights.memory import MemoryStore
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 
 if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Mixer, MixerModule
     from s6flow.symbolic.codegen.module import Generated
 
 __all__ = ["cap_memory", "mean_steps"]
@@ -55,7 +56,7 @@ def _half_lives(a: Any, steps: Any) -> Float64[np.ndarray, "channel state"]:
     return np.where(np.isnan(lives), np.inf, lives)
 
 
-def _scans(mixer: nn.Module, name: str) -> Iterator[tuple[str, LayerPlan, S6Layer]]:
+def _scans(mixer: MixerModule, name: str) -> Iterator[tuple[str, LayerPlan, S6Layer]]:
     """The scans of a mixer (two in Vim) as an audit reads them: name, tensors, values."""
     store = MemoryStore(mixer)
     for plan in plan_layers(store.infos, None):
@@ -68,13 +69,13 @@ def _scans(mixer: nn.Module, name: str) -> Iterator[tuple[str, LayerPlan, S6Laye
         yield name + plan.spelling.suffix, plan, layer
 
 
-def _extra_bias(mixer: nn.Module) -> Any:
+def _extra_bias(mixer: Mixer) -> Any:
     """What a reordering adds to the step's bias."""
     again = getattr(getattr(mixer, "reorder", None), "bias_twice", False)
     return mixer.dt_proj.bias.detach().double().cpu().numpy() if again else 0.0
 
 
-def _bias_steps(mixer: nn.Module, layer: S6Layer) -> Float64[np.ndarray, " channel"]:
+def _bias_steps(mixer: Mixer, layer: S6Layer) -> Float64[np.ndarray, " channel"]:
     """Source: symbolic.state.bias_step."""
     function, known = _quantity("bias_step"), {"b": layer.b + _extra_bias(mixer), "floor": layer.floor}
     return np.asarray(function(*(known[name] for name in function.inputs)), dtype=np.float64)
@@ -195,7 +196,7 @@ def mean_steps(model: nn.Module, call: Callable[[], Any]) -> dict[str, Float64[n
             inputs: Any,
             output: Tensor,
             key: str = key,
-            mixer: nn.Module = mixer,
+            mixer: Mixer = mixer,
             shift: Tensor = shift,
             floor: float = layer.floor,
         ) -> None:

@@ -48,7 +48,7 @@ _MARGINS = {
 }
 
 
-class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+class ScenarioConstraint(nn.Module):
     """Parametrisation of one layer's x_proj.weight; register with `constrain` or
     `torch.nn.utils.parametrize`.
 
@@ -149,7 +149,7 @@ class ScenarioConstraint(nn.Module):  # type: ignore[misc]  # torch is not follo
         s_b, s_c = unsquash_pair(s_b, s_c, self.floor, entrywise)
         return torch.cat([dt, s_b.to(weight.dtype), (signs * s_c).to(weight.dtype)])
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()
     def recover(self, weight: Float[Tensor, "row channel"]) -> tuple[Tensor, ...]:
         """Raw values of a weight that was saved under this constraint: they give it back to rounding.
 

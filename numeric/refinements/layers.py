@@ -5,11 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from s6flow.errors import AssumptionError, FormatError
+
+if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Mixer, MixerModule
 
 __all__ = ["S6Shape", "channel_mu", "normed", "s6_layers", "s6_shape", "selected", "split_rows"]
 
@@ -30,7 +34,7 @@ class S6Shape:
         return self.dt_rank + 2 * self.d_state
 
 
-def s6_shape(mixer: nn.Module, where: str = "model") -> S6Shape:
+def s6_shape(mixer: Mixer, where: str = "model") -> S6Shape:
     """Sizes of a mixer, checked against each other.
 
     Args:
@@ -60,7 +64,7 @@ def normed(mixer: nn.Module) -> bool:
     return any(hasattr(mixer, mark) for mark in _NORMED)
 
 
-def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
+def s6_layers(model: nn.Module) -> dict[str, MixerModule]:
     """Every S6 mixer of a model by its dotted name ('' is the model itself).
 
     A mixer is recognised by its parts, not by its class: `x_proj`, `dt_proj` and a two-dimensional `A_log`.
@@ -71,7 +75,7 @@ def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
 
     Raises: AssumptionError: if the model has no S6 layer.
     """
-    found: dict[str, nn.Module] = {}
+    found: dict[str, MixerModule] = {}
     for name, module in model.named_modules():
         if hasattr(module, "_orig_mod"):  # a compiled module answers for the one within, which comes by itself
             continue
@@ -98,7 +102,7 @@ def s6_layers(model: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def selected(model: nn.Module, where: Callable[[str], bool] | None) -> dict[str, nn.Module]:
+def selected(model: nn.Module, where: Callable[[str], bool] | None) -> dict[str, MixerModule]:
     """The S6 mixers whose dotted names `where` accepts; all by default.
 
     Raises: AssumptionError: none is left.

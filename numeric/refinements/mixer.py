@@ -16,23 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import silu, softplus
 
 from s6flow.numeric.refinements.layers import s6_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol
-
-    class Sorter(Protocol):
-        """What sorts tokens before a scan and puts them back behind it, as `TokenReorder` does."""
-
-        def __call__(
-            self, mixer: nn.Module, tokens: Tensor, mask: Tensor | None, scan: Callable[[Tensor, bool], Tensor]
-        ) -> Tensor:
-            """The scan of sorted tokens."""
-
+    from s6flow.numeric.refinements.parts import Mixer, Sorter
 
 __all__ = ["kernel_scan", "mixer_forward", "s6_inputs", "s6_output", "scan_reference"]
 
@@ -47,7 +37,7 @@ def kernel_scan() -> Callable[..., Tensor] | None:
     except Exception as error:  # a build against another torch fails with more than ImportError
         warnings.warn(f"mamba-ssm is installed but does not import ({type(error).__name__}: {error})", stacklevel=2)
         return None
-    return selective_scan_fn  # type: ignore[no-any-return]
+    return selective_scan_fn
 
 
 def _kernel_for(tokens: Tensor) -> Callable[..., Tensor] | None:
@@ -78,7 +68,7 @@ def scan_reference(
 
 
 def s6_inputs(
-    mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]
+    mixer: Mixer, tokens: Float[Tensor, "batch token channel"]
 ) -> tuple[
     Float[Tensor, "batch token channel"],
     Float[Tensor, "batch token state"],
@@ -91,7 +81,7 @@ def s6_inputs(
 
 
 def s6_output(
-    mixer: nn.Module,
+    mixer: Mixer,
     tokens: Float[Tensor, "batch token channel"],
     *,
     skip: bool = True,
@@ -129,7 +119,7 @@ def s6_output(
 
 
 def mixer_forward(
-    mixer: nn.Module,
+    mixer: Mixer,
     hidden: Float[Tensor, "batch token model"],
     *,
     mask: Bool[Tensor, "batch token"] | None = None,
@@ -159,4 +149,4 @@ def mixer_forward(
     else:
         y = reorder(mixer, x, mask, lambda t, twice: s6_output(mixer, t, skip=skip, bias_twice=twice))
     out: Any = mixer.out_proj((y * silu(z) if gate else y).to(hidden.dtype))
-    return out  # type: ignore[no-any-return]
+    return out

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, get_args
 
+from typing import TYPE_CHECKING  # isort: skip  # a line of its own: the digests of trained networks stay as they are
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -22,6 +24,9 @@ from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output
 from s6flow.numeric.refinements.records import differences, record
 from s6flow.numeric.refinements.scores import SCORES, Score, ScoreInputs
 from s6flow.numeric.refinements.softsort import Reordering, reordering
+
+if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Mixer, MixerModule
 
 __all__ = [
     "Mode",
@@ -35,7 +40,7 @@ __all__ = [
 Mode = Literal["hard", "soft", "straight-through"]
 
 
-class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+class TokenReorder(nn.Module):
     """Importance score, sort, and what is undone afterwards.
 
     Args:
@@ -76,13 +81,13 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
         self.score = nn.Linear(channels, 1, bias=False) if score == "linear" else None
         self._score = score if isinstance(score, str) else f"{getattr(score, '__name__', type(score).__name__)}()"
         self._rule: Score | None = None if score == "linear" else SCORES[score] if isinstance(score, str) else score
-        self.register_load_state_dict_pre_hook(_fill_record)
+        self.register_load_state_dict_pre_hook(_fill_record)  # type: ignore[no-untyped-call]
 
-    def scores(self, mixer: nn.Module, tokens: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token"]:
+    def scores(self, mixer: Mixer, tokens: Float[Tensor, "batch token channel"]) -> Float[Tensor, "batch token"]:
         """Importance of every token [1]."""
         step_input, b, c = s6_inputs(mixer, tokens)
         if self.score is not None:
-            return self.score(step_input).squeeze(-1)  # type: ignore[no-any-return]
+            return self.score(step_input).squeeze(-1)
         step = softplus(step_input.float() + mixer.dt_proj.bias.float())
         rate = torch.exp(mixer.A_log.float())
         assert self._rule is not None, "a reordering without a linear score has a rule"
@@ -109,7 +114,7 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
 
     def decide(
         self,
-        mixer: nn.Module,
+        mixer: Mixer,
         tokens: Float[Tensor, "batch token channel"],
         mask: Bool[Tensor, "batch token"] | None = None,
     ) -> Reordering:
@@ -120,7 +125,7 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
 
     def forward(
         self,
-        mixer: nn.Module,
+        mixer: Mixer,
         tokens: Float[Tensor, "batch token channel"],
         mask: Bool[Tensor, "batch token"] | None = None,
         scan: Callable[[Tensor, bool], Tensor] | None = None,
@@ -141,7 +146,7 @@ class TokenReorder(nn.Module):  # type: ignore[misc]  # torch is not followed by
     def run(self, *arguments: Any) -> Tensor:
         """The module's call, by its name of version 0.1."""
         warnings.warn("TokenReorder.run is deprecated: call the module", DeprecationWarning, stacklevel=2)
-        return self(*arguments)  # type: ignore[no-any-return]
+        return self(*arguments)
 
     def get_extra_state(self) -> Tensor:
         """The settings, so that no state dict of a reordered model passes for one of a plain model."""
@@ -174,7 +179,7 @@ def published_reorder(channels: int) -> TokenReorder:
 
 
 def _forward(
-    self: nn.Module,
+    self: MixerModule,
     hidden_states: Tensor,
     cache_params: Any = None,
     attention_mask: Tensor | None = None,

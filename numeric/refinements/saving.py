@@ -14,7 +14,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from torch.nn.utils import parametrize
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.refinements.constraint import ScenarioConstraint
+
+if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Projection
 
 __all__ = ["attach", "constraint_of", "raw_keys", "release", "write_raw"]
 
@@ -44,24 +47,24 @@ def raw_keys() -> Iterator[None]:
         _RAW.reset(token)
 
 
-def constraint_of(projection: nn.Module) -> ScenarioConstraint | None:
+def constraint_of(projection: Projection) -> ScenarioConstraint | None:
     """The constraint of an x_proj, if it has one."""
     if not parametrize.is_parametrized(projection, "weight"):
         return None
     return next((p for p in projection.parametrizations.weight if isinstance(p, ScenarioConstraint)), None)
 
 
-def attach(projection: nn.Module) -> None:
+def attach(projection: Projection) -> None:
     """Make a constrained x_proj save plain keys, load them, and travel through pickle."""
     projection.plain_keys = (
-        projection.register_state_dict_post_hook(_save),
-        projection.register_load_state_dict_pre_hook(_load),
+        projection.register_state_dict_post_hook(_save),  # type: ignore[no-untyped-call]
+        projection.register_load_state_dict_pre_hook(_load),  # type: ignore[no-untyped-call]
     )
     own: Any = type(projection)  # torch makes a class for each parametrised module
     own.__reduce_ex__ = _reduce
 
 
-def release(projection: nn.Module) -> None:
+def release(projection: Projection) -> None:
     """Undo `attach` and remove the constraint; the weight that acts becomes the plain parameter.
 
     torch removes a parametrisation from the module's class, which a deepcopy shares: this one gets a class of its own.
@@ -81,18 +84,18 @@ def release(projection: nn.Module) -> None:
     projection.weight.requires_grad_(trained)
 
 
-def _originals(projection: nn.Module) -> dict[str, nn.Parameter]:
+def _originals(projection: Projection) -> dict[str, nn.Parameter]:
     return dict(projection.parametrizations.weight.named_parameters(recurse=False))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def write_raw(projection: nn.Module, values: tuple[Tensor, ...]) -> None:
+@torch.no_grad()
+def write_raw(projection: Projection, values: tuple[Tensor, ...]) -> None:
     """Copy raw values into the raw parameters."""
     for parameter, value in zip(_originals(projection).values(), values, strict=True):
         parameter.copy_(value)
 
 
-def _save(projection: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+def _save(projection: Projection, state: dict[str, Any], prefix: str, metadata: Any) -> None:
     """Put the effective weight in the place of the raw parameters."""
     raw = [key for key in state if key.startswith(prefix + _PLACE)]
     if _RAW.get() or not raw:
@@ -107,7 +110,7 @@ def _save(projection: nn.Module, state: dict[str, Any], prefix: str, metadata: A
 
 
 def _load(
-    projection: nn.Module,
+    projection: Projection,
     state: dict[str, Any],
     prefix: str,
     metadata: Any,
@@ -142,7 +145,7 @@ def _load(
     state.setdefault(prefix + _RECORD, constraint.get_extra_state())
 
 
-def _reduce(projection: nn.Module, protocol: int) -> tuple[Any, ...]:
+def _reduce(projection: Projection, protocol: int) -> tuple[Any, ...]:
     """Pickle as a plain layer, the constraint, and the raw parameters: torch itself refuses parametrised modules."""
     constraint = constraint_of(projection)
     if constraint is None or len(projection.parametrizations.weight) > 1:
@@ -158,7 +161,7 @@ def _reduce(projection: nn.Module, protocol: int) -> tuple[Any, ...]:
     return _revive, (plain, constraint, raw)
 
 
-def _revive(plain: nn.Module, constraint: ScenarioConstraint, raw: list[tuple[Tensor, bool]]) -> nn.Module:
+def _revive(plain: Projection, constraint: ScenarioConstraint, raw: list[tuple[Tensor, bool]]) -> Projection:
     """The constrained x_proj of a pickle."""
     parametrize.register_parametrization(plain, "weight", constraint)
     attach(plain)

@@ -55,7 +55,7 @@ def _hugging_face(source: str) -> nn.Module:
     failed: Exception | None = None
     for maker in (AutoModelForCausalLM, AutoModel):
         try:
-            return maker.from_pretrained(source)  # type: ignore[no-any-return]
+            return maker.from_pretrained(source)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             failed = failed or error
     reason = str(failed).strip().splitlines()[0]

@@ -136,7 +136,7 @@ def _recomputed(mixer: Any, given: Tensor) -> Tensor:
     """What a fused kernel leaves no trace of: silu(conv(in_proj(x))), of Mamba-2 in_proj(x); in float32 at least."""
     wide = torch.promote_types(given.dtype, torch.float32)
     rows, shift = (None if weight is None else weight.to(wide) for weight in (mixer.in_proj.weight, mixer.in_proj.bias))
-    projected = linear(given.to(wide), rows, shift)
+    projected = linear(given.to(wide), rows, shift)  # type: ignore[arg-type]  # a bias alone may be None
     if mixer.A_log.dim() == 1:
         return projected
     return convolved(mixer.conv1d, projected.chunk(2, dim=-1)[0])

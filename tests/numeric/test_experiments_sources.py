@@ -16,7 +16,7 @@ from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.classes import load_labelled
 from s6flow.numeric.experiments.config import DataConfig, ModelConfig, load_config
 from s6flow.numeric.experiments.images import image_tokens
-from s6flow.numeric.experiments.model import S6Stack, _orders
+from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.recall import KEYS, VALUES, answer, recall_sequences
 from s6flow.numeric.experiments.sources import load_source, prepare_source
 from s6flow.numeric.experiments.text import load_corpus
@@ -131,13 +131,20 @@ def test_images_become_rows_or_squares(pictures):
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_scan_directions_are_undone(turn):
-    order, back = _orders(9, turn, CPU)
-    places = torch.arange(9)
-    assert torch.equal(places[order][back], places)
-    wanted = {1: [8, 7, 6], 2: [0, 3, 6], 3: [8, 5, 2]}[turn]
-    assert order[:3].tolist() == wanted
-    with pytest.raises(FormatError, match="square"):
-        _orders(8, 2, CPU)
+    """A block that scans another way: a plain one on tokens in that order, put back where they came from."""
+    torch.manual_seed(0)
+    block = S6Stack(ModelConfig(8, 1, state=4), 16).eval().backbone.layers[0]
+    hidden = torch.randn(1, 9, 8)
+    down = [0, 3, 6, 1, 4, 7, 2, 5, 8]
+    order = {1: list(range(9))[::-1], 2: down, 3: down[::-1]}[turn]
+    with torch.no_grad():
+        wanted = block(hidden[:, order])
+        block.turn = turn
+        found = block(hidden)
+    torch.testing.assert_close(found[:, order], wanted)
+    if turn > 1:
+        with pytest.raises(FormatError, match="square"):
+            block(hidden[:, :8])
 
 
 def test_directions_let_early_tokens_see_late_ones():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -16,12 +17,12 @@ from s6flow.numeric.experiments.deaths import deaths
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.studies import STUDIES, Trained, studies_of, study
-from s6flow.numeric.experiments.studies.capping import EDITS, _faster, _raises, edited
+from s6flow.numeric.experiments.studies.capping import EDITS, edited
 from s6flow.numeric.experiments.studies.lengths import loss_at, multiples, rounded_weights
 from s6flow.numeric.experiments.studies.pruning import pruned
 from s6flow.numeric.experiments.train import build_model
 from s6flow.numeric.experiments.update import cap_rates, make_optimiser
-from s6flow.numeric.refinements import s6_layers
+from s6flow.numeric.refinements import cap_memory, mean_steps, s6_layers
 from s6flow.numeric.refinements.mixer import s6_output
 
 CPU = torch.device("cpu")
@@ -49,6 +50,10 @@ def test_every_study_runs_and_none_fails_in_silence(small, tmp_path, monkeypatch
     assert not [name for name in details if name.endswith("_failed")]
     assert all(math.isfinite(value) for part in metrics.values() for value in part.values())
     assert metrics["diagnosis"]["mu_negative"] == pytest.approx(0.5, abs=0.3)
+    steps = mean_steps(model, lambda: model(next(data.evaluation("valid")).tokens))
+    raised = sum(cap_memory(copy.deepcopy(model), data.window, 0.5, steps=steps).values())
+    states = sum(mixer.A_log.numel() for mixer in s6_layers(model).values())
+    assert 0 < metrics["cap"]["share-half"] == raised / states
     monkeypatch.setitem(STUDIES, "lengths", lambda run: 1 / 0)
     with pytest.warns(UserWarning, match="lengths failed"):
         metrics, details = study(replace(run, config=replace(config, studies=("lengths", "pruning"))))
@@ -91,12 +96,16 @@ def test_pruning_finds_a_dead_layer(small):
 def test_edits_are_of_the_size_of_the_cap(small):
     _, data, model = small
     steps = {name: torch.full((32,), 0.03) for name in s6_layers(model)}
-    raises, share = _raises(model, data.window, 0.5, steps)
+    capped = copy.deepcopy(model)
+    cap_memory(capped, data.window, 0.5, steps=steps)
+    before = s6_layers(model)
+    raises = {name: (mixer.A_log - before[name].A_log).detach() for name, mixer in s6_layers(capped).items()}
+    share = float(torch.stack([(part > 0).double().mean() for part in raises.values()]).mean())
     assert 0.2 < share < 1  # one rate in four is fast enough
     for name, edit in EDITS.items():
         layers = s6_layers(edited(model, raises, edit))
         for key, mixer in s6_layers(model).items():
-            raised = layers[key].A_log - mixer.A_log
+            raised = (layers[key].A_log - mixer.A_log).detach()
             assert float(raised.mean()) == pytest.approx(float(raises[key].mean()), rel=1e-4)
             same = torch.allclose(raised, raises[key], atol=1e-6)
             assert same == (name == "cap")
@@ -116,7 +125,7 @@ def test_scaled_steps_are_scaled_steps(small):
         module.scan_reference = lambda x, step, a, b, c: scan(x, 0.5 * step, a, b, c)
         wanted = s6_output(mixer, tokens)
         module.scan_reference = scan
-        _faster(mixer, 0.5)
+        EDITS["scale-step"](mixer, torch.full_like(mixer.A_log, math.log(0.5)))
         torch.testing.assert_close(s6_output(mixer, tokens), wanted)
 
 

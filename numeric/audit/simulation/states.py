@@ -13,7 +13,7 @@ from s6flow.errors import AssumptionError
 __all__ = ["token_states"]
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def token_states(model: nn.Module, tokens: Tensor) -> dict[str, np.ndarray]:
     """The input of every S6 scan of a model: what enters `x_proj`, or silu of what leaves `conv1d`.
 

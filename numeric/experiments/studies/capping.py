@@ -13,16 +13,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.studies.lengths import loss_at, multiples
 from s6flow.numeric.refinements import cap_memory, mean_steps, s6_layers, s6_shape
+
+if TYPE_CHECKING:
+    from s6flow.numeric.refinements.parts import Mixer
 
 __all__ = ["EDITS", "KAPPAS", "cap_curve", "edited"]
 
@@ -35,10 +38,10 @@ def _random(raises: Tensor) -> Tensor:
     return raises.flatten()[order.to(raises.device)].view_as(raises)
 
 
-def _faster(mixer: nn.Module, factor: float) -> None:
+def _faster(mixer: Mixer, factor: float) -> None:
     """All steps of a layer times a factor."""
     shape = s6_shape(mixer)
-    mixer.A_log += math.log(factor)
+    mixer.A_log += math.log(factor)  # type: ignore[misc]  # in place: a parameter still
     mixer.x_proj.weight[shape.dt_rank : shape.dt_rank + shape.d_state] *= factor
 
 
@@ -47,7 +50,7 @@ def _all(raises: Tensor) -> float:
 
 
 #: From a mixer and the cap's raises ln a'/a of its states to the edit, in place.
-EDITS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
+EDITS: dict[str, Callable[[Mixer, Tensor], Any]] = {
     "cap": lambda mixer, raises: mixer.A_log.add_(raises),
     "scale-a": lambda mixer, raises: mixer.A_log.add_(math.log(_all(raises))),
     "random": lambda mixer, raises: mixer.A_log.add_(_random(raises)),
@@ -55,8 +58,8 @@ EDITS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
 }
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def edited(model: S6Stack, raises: dict[str, Tensor], edit: Callable[[nn.Module, Tensor], Any]) -> S6Stack:
+@torch.no_grad()
+def edited(model: S6Stack, raises: dict[str, Tensor], edit: Callable[[Mixer, Tensor], Any]) -> S6Stack:
     """A copy of the model with every layer edited."""
     other = copy.deepcopy(model)
     for name, mixer in s6_layers(other).items():
@@ -64,7 +67,7 @@ def edited(model: S6Stack, raises: dict[str, Tensor], edit: Callable[[nn.Module,
     return other
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def _raises(model: S6Stack, window: int, kappa: float, steps: dict[str, Any]) -> tuple[dict[str, Tensor], float]:
     """ln a'/a of the cap by layer, and the share of states that it raises."""
     capped = copy.deepcopy(model)

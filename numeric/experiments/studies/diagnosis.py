@@ -24,7 +24,7 @@ NUMBERS = ("response", "half_life_median", "half_life_max", "unsaturated", "spre
 _SHUFFLES = 100
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def passing(model: S6Stack, tokens: Tensor) -> list[dict[str, float]]:
     """Per layer on real tokens: share with C.B > 0, and the norm of the update over that of the stream, mean over tokens."""
     hidden, found = model.backbone.embedding(tokens).float(), []

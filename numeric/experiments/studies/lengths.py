@@ -39,7 +39,7 @@ def loss_by_length(model: S6Stack, data: Data, reach: int) -> tuple[dict[str, fl
     return {**found, "growth": found[f"at_{reach}"] - found["at_1"]}, {}
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def rounded_weights(model: S6Stack, data: Data) -> tuple[dict[str, float], dict[str, Any]]:
     """What rounding every parameter to bfloat16 does, the arithmetic being the same.
 

@@ -25,14 +25,14 @@ RANDOM = 4
 def without_layers(model: S6Stack, dropped: Sequence[int], measured: Callable[[], float]) -> float:
     """A measurement of the model without some blocks, which come back."""
     whole = model.backbone.layers
-    model.backbone.layers = nn.ModuleList([block for index, block in enumerate(whole) if index not in set(dropped)])
+    model.backbone.layers = nn.ModuleList([block for index, block in enumerate(whole) if index not in set(dropped)])  # type: ignore[assignment]
     try:
         return measured()
     finally:
         model.backbone.layers = whole
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def pruned(model: S6Stack, data: Data) -> tuple[dict[str, float], dict[str, Any]]:
     """Rise of the validation loss [bits per byte, or nat] when a quarter of the layers, at least one, is left out.
 

@@ -46,7 +46,7 @@ def solve(problem: Problem) -> Run:
     return halving(run, work, problem.progress) if len(problem.start) else run
 
 
-def _sent(value: np.ndarray, device: torch.device) -> Tensor:  # type: ignore[type-arg]
+def _sent(value: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.array(value, dtype=np.float64)).to(device)
 
 
