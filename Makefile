@@ -90,6 +90,7 @@ generated docs-theory: $(VENV)/.demo
 	$(BIN)/python -m s6flow.proofs.index
 	$(BIN)/python -m s6flow.numeric.flow.pairs
 	$(BIN)/python -m s6flow.numeric.health.pages
+	$(BIN)/python -m s6flow.api.schemas
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/audit.py
