@@ -83,12 +83,14 @@ docs-check: docs
 # committed files that are written from the code: boxes of docs/theory and their headings, then the index of the
 # library, which cites these, coefficients of integrators, and the pages on health
 generated docs-theory: $(VENV)/.demo
+	$(BIN)/python -m s6flow.symbolic.codegen.polynomials
 	$(BIN)/python -m s6flow.symbolic.programs.build
 	$(BIN)/python -m s6flow.proofs.checked
 	$(BIN)/python -m s6flow.proofs.boxes docs/theory
 	$(BIN)/python -m s6flow.proofs.index
 	$(BIN)/python -m s6flow.numeric.flow.pairs
 	$(BIN)/python -m s6flow.numeric.health.pages
+	$(BIN)/python -m s6flow.api.schemas
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/audit.py

@@ -86,7 +86,7 @@ class Audit(Result, AuditReport):
         return Table(data, ("layer", "channel", "mu", "K0", "scenario_positive", "theorem_positive"), spread=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The document of schema `s6flow-audit/2` (numeric/audit/output/schema.json)."""
+        """The document of schema `s6flow-audit/2` (docs/schemas/audit-2.json)."""
         return to_json(self)
 
     def plot(self) -> Figure:

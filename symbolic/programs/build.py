@@ -10,7 +10,7 @@ import json
 import sys
 
 from s6flow.files import write_atomic
-from s6flow.symbolic import health_rules, polynomials, state
+from s6flow.symbolic import health_rules, state
 from s6flow.symbolic.assumptions import ASSUMPTIONS, predicate
 from s6flow.symbolic.attention import attention_program
 from s6flow.symbolic.carried_sums import exponential_sum_program, inherited_limit_program
@@ -19,7 +19,6 @@ from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.end_rules import TABLES, rule_program
 from s6flow.symbolic.measured import MEASURED, measured
-from s6flow.symbolic.programs.polynomials import EXP_DEGREE, LOG1P_DEGREE
 from s6flow.symbolic.programs.rules import NORM
 from s6flow.symbolic.programs.store import FILE, SCHEMA, as_data, sources_digest
 from s6flow.symbolic.step_control import NORMS, RULES, norm_rule
@@ -47,13 +46,10 @@ def computed() -> dict[str, Program]:
 
 
 def tables() -> dict[str, list[list[object]]]:
-    """Ends and theorems of the rules of ends; texts of the rules of health; coefficients of polynomials; names, keys and arguments of the rules of step control."""
+    """Ends and theorems of the rules of ends; texts of the rules of health; names, keys and arguments of the rules of step control."""
     found: dict[str, list[list[object]]] = {
         f"end_rules/{name}": [[int(row.end), row.theorem] for row in rows] for name, rows in TABLES.items()
     }
-    found["polynomials/ln2"] = [list(polynomials.ln2_parts())]
-    found[f"polynomials/exp/{EXP_DEGREE}"] = [list(polynomials.exp_coefficients(EXP_DEGREE))]
-    found[f"polynomials/log1p/{LOG1P_DEGREE}"] = [list(polynomials.log1p_coefficients(LOG1P_DEGREE))]
     found["health_rules"] = [[name, health_rules.health_rule_text(name)] for name in health_rules.RULES]
     for norm, expression in NORMS.items():
         rules = [(name, f"step_control/{name}", rule) for name, rule in RULES.items()]

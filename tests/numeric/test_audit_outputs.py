@@ -38,7 +38,7 @@ from s6flow.numeric.audit.output.records import statuses, summary
 from s6flow.numeric.criteria.labels import end_labels
 from s6flow.symbolic.ends import COLOURS, ENDS, End
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "numeric" / "audit" / "output" / "schema.json"
+PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "schemas" / "audit-2.json"
 CHANNELS, STATES, RANK = 10, 3, 2
 
 

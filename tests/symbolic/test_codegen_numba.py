@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mpmath
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from s6flow.errors import CodegenError
 from s6flow.symbolic.attention import attention_program
 from s6flow.symbolic.charts import asinh_layer_program, growth_rate_program, log_program
+from s6flow.symbolic.codegen import polynomials
 from s6flow.symbolic.codegen.interpret import interpret_reference
 from s6flow.symbolic.codegen.ir import Input, Node, Program, make
 from s6flow.symbolic.codegen.module import generate
@@ -150,3 +153,10 @@ def test_reductions_over_tokens_and_shifts() -> None:
     expected = np.abs(np.diff(values**2, axis=1, prepend=0.0))
     np.testing.assert_allclose(jumps, expected, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(top, expected.max(axis=1), rtol=1e-12)
+
+
+def test_kept_polynomials_are_what_is_computed() -> None:
+    kept = {key: tuple(row) for key, row in json.loads(polynomials.FILE.read_text(encoding="utf-8")).items()}
+    assert kept == polynomials.computed(), "run make generated"
+    assert polynomials.log1p_coefficients(polynomials.LOG1P_DEGREE) == kept[f"log1p/{polynomials.LOG1P_DEGREE}"]
+    assert len(polynomials.exp_coefficients(8)) == 7  # one that the file lacks

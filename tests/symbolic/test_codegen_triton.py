@@ -17,11 +17,11 @@ from s6flow.numeric.flow.backends.triton.kernels import fixed_text, flow_text
 from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.charts import asinh_axis_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Input, Program, make
+from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.triton.cell import print_cell
 from s6flow.symbolic.codegen.triton.printer import TABLE, print_triton, spell
 from s6flow.symbolic.codegen.triton.registers import print_rates
 from s6flow.symbolic.codegen.triton.special import bind, kernel_form, merge_squares, share_exponentials
-from s6flow.symbolic.programs.polynomials import log1p_coefficients
 
 SCRIPT = Path(__file__).with_name("triton_interpreted.py")
 INTERPRETER = {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}

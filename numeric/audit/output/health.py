@@ -22,6 +22,7 @@ from s6flow.numeric.health.conclusions import conclusion
 from s6flow.text import counted
 
 __all__ = [
+    "GRADES",
     "health_json",
     "health_rows",
     "health_schema",
@@ -37,7 +38,7 @@ __all__ = [
 
 #: More layers than this are left to JSON, CSV and the page.
 _MOST_ROWS = 12
-_GRADES = (*SEVERITIES[:2], "healthy")
+GRADES = (*SEVERITIES[:2], "healthy")
 #: The remedy of a dead layer whose out_proj is zero throughout.
 SHUT = (
     "out_proj is zero throughout, where some networks begin: train on, and see that gradients reach it; if it was trained, "
@@ -254,7 +255,7 @@ def health_schema() -> dict[str, Any]:
         "kind": text,
         "channels": count,
         "states": count,
-        "severity": {"enum": list(_GRADES)},
+        "severity": {"enum": list(GRADES)},
         "verdicts": names,
         "undecided": names,
         "numbers": numbers,
@@ -267,7 +268,7 @@ def health_schema() -> dict[str, Any]:
     return _closed(
         {
             "context": {"type": "integer", "minimum": 1},
-            "severity": {"enum": list(_GRADES)},
+            "severity": {"enum": list(GRADES)},
             "line": text,
             "counts": {"type": "object", "additionalProperties": count},
             "numbers": {"type": "array", "items": _closed(dict.fromkeys(told, text))},

@@ -195,7 +195,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of `to_json`, made from the same column tables; `schema.json` is its published text."""
+    """The JSON Schema of `to_json`, made from the same column tables; `docs/schemas/audit-2.json` is its published text."""
     text, count, number = _NUMBER["text"], _NUMBER["count"], _NUMBER["number"]
     strings = {"type": "array", "items": text}
     outcomes = {

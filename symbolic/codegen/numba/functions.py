@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from s6flow.symbolic.programs.polynomials import (
+from s6flow.symbolic.codegen.polynomials import (
     EXP_DEGREE,
     LOG1P_DEGREE,
     exp_coefficients,

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program
+from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.rewrite import in_unit
-from s6flow.symbolic.programs.polynomials import log1p_coefficients
 
 __all__ = ["HEADER", "LOG_DEGREES", "TABLE", "BlockPrinter"]
 __all__ += ["log1p_unit_text", "print_margin", "print_triton", "spell", "spell_bare"]
