@@ -31,7 +31,7 @@ NAMES = ("mu", "a", "s", "b", "floor")
 NO_FLOOR = frozenset({"floor"})
 #: Layouts of a fused program, None for the one that `fixed_steps` chooses; of each length the fastest counts.
 TILES: dict[int, tuple[Tile | None, ...]] = {
-    128: (Tile(4, 8, 16), Tile(1, 32, 4)),
+    128: (Tile(1, 32, 4),),
     1024: (None, Tile(1, 64, 16)),
     8192: (None,),
     65536: (None,),
@@ -299,7 +299,8 @@ def main() -> None:
         "--only", nargs="+", choices=PARTS, help="measure these parts anew, into the file that is there"
     )
     options = parser.parse_args()
-    report: dict[str, Any] = json.loads(Path(options.out).read_text()) if options.only else {}
+    known = Path(options.out)
+    report: dict[str, Any] = json.loads(known.read_text()) if options.only and known.exists() else {}
     limits = report["ceilings"] = ceilings()
 
     def save(part: str, found: dict[str, Any]) -> None:

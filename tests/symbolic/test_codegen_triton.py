@@ -89,19 +89,33 @@ def test_fixed_steps_equal_runge_kutta_in_every_layout(interpreted: dict[str, fl
 
 
 @pytest.mark.parametrize(
-    ("systems", "steps", "states", "processors", "lanes", "at_once"),
-    [(32768, 1000, 1, 132, 16, 2), (4096, 1000, 1, 132, 32, 2), (512, 1000, 1, 132, 256, 1), (32768, 1000, 16, 132, 16, 1),
-     (32768, 100, 1, 132, 16, 1), (1, 1000, 1, 132, 256, 1), (1, 1000, 1, 0, 16, 2)],
+    ("systems", "tokens", "steps", "states", "processors", "lanes", "at_once"),
+    [
+        (32768, 1024, 1000, 1, 132, 16, 2), (4096, 8192, 1000, 1, 132, 32, 2), (2048, 65536, 1000, 1, 132, 32, 4),
+        (512, 65536, 1000, 1, 132, 256, 1), (32768, 1024, 1000, 16, 132, 16, 1), (32768, 1024, 100, 1, 132, 16, 1),
+        (1, 1024, 1000, 1, 132, 256, 1), (1, 1024, 1000, 1, 0, 16, 2),
+    ],
 )  # fmt: skip
 def test_long_systems_get_lanes_for_the_device_and_steps_for_the_run(
-    systems: int, steps: int, states: int, processors: int, lanes: int, at_once: int
+    systems: int, tokens: int, steps: int, states: int, processors: int, lanes: int, at_once: int
 ) -> None:
     pytest.importorskip("triton")
     from s6flow.numeric.flow.backends.triton.fixed import sweep_of
 
-    sweep = sweep_of(systems, steps, states, processors)
+    sweep = sweep_of(systems, tokens, steps, states, processors)
     assert (sweep.lanes, sweep.steps) == (lanes, at_once)
     assert sweep.systems * sweep.lanes == 32 * sweep.warps >= 32
+
+
+@pytest.mark.parametrize(
+    ("tokens", "systems", "block", "warps"),
+    [(128, 9, 128, 1), (1000, 1, 1024, 1), (1025, 4096, 512, 1), (65536, 4095, 1024, 2)],
+)
+def test_tokens_alone_lie_in_warps_as_measured(tokens: int, systems: int, block: int, warps: int) -> None:
+    pytest.importorskip("triton")
+    from s6flow.symbolic.codegen.triton.runtime import TOKENS_ALONE
+
+    assert TOKENS_ALONE.of(tokens, systems) == (block, warps)
 
 
 @pytest.mark.parametrize("method", ["RK45"])

@@ -70,7 +70,7 @@ for pipeline in ("accurate", "fast"):
     kernel = generate(rate, "triton", pipeline)
     whole = generate(rate, "numpy")(*values)
     found[f"alone {pipeline}"] = np.abs(kernel(*values) - whole).max() / scale_of(whole)
-    rt.TOKENS_ALONE, layout = replace(rt.TOKENS_ALONE, longest=16, chunk=16), rt.TOKENS_ALONE
+    rt.TOKENS_ALONE, layout = replace(rt.TOKENS_ALONE, longest=16, chunk_of_few=16), rt.TOKENS_ALONE
     found[f"chunks alone {pipeline}"] = np.abs(kernel(*values) - whole).max() / scale_of(whole)
     rt.TOKENS_ALONE = layout
 full = [v[:2, :64] if v.ndim == 2 and v.shape[1] == 100 else v[:2] for v in values]  # nothing is masked

@@ -244,7 +244,7 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     lengths = ", ".join(length(axis) for axis in printer.lengths)
     constants = ", ".join(f"{block(axis)}: tl.constexpr" for axis in ("system", *printer.lengths))
     constants += ", WHOLE: tl.constexpr"
-    constants += ", CHUNKS: tl.constexpr, STAGES: tl.constexpr" if printer.chunked else ""
+    constants += ", CHUNKS: tl.constexpr" if printer.chunked else ""
     system = f"[{', '.join(':' if i == 0 else 'None' for i in range(printer.rank))}]"
     head = [
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
@@ -256,7 +256,7 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     inside = [*printer.inside, *store, *printer.after]
     if printer.chunked:
         loop = [
-            "for chunk in tl.range(CHUNKS, num_stages=STAGES):",
+            "for chunk in range(CHUNKS):",
             "    " + printer.index("token", "chunk * TOKENS + "),
         ]
         inside = [*loop, *("    " + line for line in inside)]

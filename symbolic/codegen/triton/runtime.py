@@ -28,25 +28,32 @@ BLOCK_TOKENS = 2048
 
 @dataclass(frozen=True)
 class Layout:
-    """How the blocks of a program without states lie: whole systems, or chunks of one.
+    """How tokens without states lie in blocks: of short systems several in one warp, of long ones a chunk.
 
     Args:
-        longest: tokens up to which a system is one block; longer ones go by chunks.
-        chunk: tokens of a chunk.
-        elements: of a block of whole systems, as many as fit.
-        a_warp: elements that one warp holds: 16 a thread, which leaves few sums between threads and enough loads under way.
-        stages: chunks under way at once: the next ones are loaded while one is summed.
+        elements: of a block of several systems, as many as fit.
+        longest: tokens up to which a system is one block, in one warp: sums between threads cost most.
+        chunk, warps: of longer systems.
+        few: systems below which the device has too few blocks, and `chunk_of_few`, `warps_of_few` serve it better.
     """
 
+    elements: int
     longest: int
     chunk: int
-    elements: int
-    a_warp: int
-    stages: int
+    warps: int
+    few: int
+    chunk_of_few: int
+    warps_of_few: int
+
+    def of(self, tokens: int, systems: int) -> tuple[int, int]:
+        """Tokens of a block and its warps."""
+        if tokens <= self.longest:
+            return next_power(tokens), 1
+        return (self.chunk_of_few, self.warps_of_few) if systems < self.few else (self.chunk, self.warps)
 
 
-#: Measured on an H200 at 128, 1,024, 8,192 and 65,536 tokens: of what was tried the fastest, see docs/performance.md.
-TOKENS_ALONE = Layout(longest=1024, chunk=512, elements=512, a_warp=512, stages=3)
+#: The fastest of those that were tried on an H200 with 2^27 tokens at 128, 1,024, 8,192 and 65,536 each (docs/performance.md).
+TOKENS_ALONE = Layout(elements=512, longest=1024, chunk=512, warps=1, few=4096, chunk_of_few=1024, warps_of_few=2)
 #: Triton refuses larger tensors.
 LARGEST_BLOCK = 1 << 20
 
@@ -116,11 +123,11 @@ def launch(
     lengths = [size.get(axis, 1) for axis in axes]
     blocks = {axis: next_power(size.get(axis, 1)) for axis in axes}
     rest = int(np.prod([n for axis, n in blocks.items() if axis != "token"], dtype=np.int64))
-    layout = TOKENS_ALONE if chunked and rest == 1 else None
+    alone = chunked and rest == 1  # no axis but that of tokens is longer than 1
     if "token" in blocks:
         limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
-        if layout is not None:
-            limit = min(limit, layout.longest if size["token"] <= layout.longest else layout.chunk)
+        if alone:
+            limit, warps = TOKENS_ALONE.of(size["token"], systems)
         blocks["token"] = min(blocks["token"], limit) if chunked else blocks["token"]
         if not chunked:
             rest *= blocks["token"]  # the source axis
@@ -128,7 +135,7 @@ def launch(
     if block > LARGEST_BLOCK:
         shape = ", ".join(f"{axis} {n}" for axis, n in blocks.items())
         raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
-    elements = layout.elements if layout is not None else BLOCK_ELEMENTS
+    elements = TOKENS_ALONE.elements if alone else BLOCK_ELEMENTS
     together = max(1, min(elements // block, next_power(systems)))
     shapes = [(*batch, *(size[axis] for axis in own)) for own in outputs]
     dtype = flat[0].dtype
@@ -141,12 +148,12 @@ def launch(
     else:
         results = [torch.empty(shape, dtype=dtype, device=device) for shape in shapes]
     if systems and all(lengths):
-        warps = min(8, max(1, together * block // (layout.a_warp if layout is not None else 256)))
+        # twice as long numbers on as many threads would not fit their registers
+        warps = warps * flat[0].element_size() // 4 if alone else min(8, max(1, together * block // 256))
         constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
         constants["WHOLE"] = systems % together == 0 and all(size.get(axis, 1) % n == 0 for axis, n in blocks.items())
         if chunked:
             constants["CHUNKS"] = -(-size["token"] // blocks["token"])
-            constants["STAGES"] = layout.stages if layout is not None and constants["CHUNKS"] > 1 else 1
         kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=fused)
     elif margin:
         raise AssumptionError(

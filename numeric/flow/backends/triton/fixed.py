@@ -19,11 +19,14 @@ __all__ = ["Sweep", "fixed_steps", "sweep_of"]
 
 #: Tokens of a system that registers hold; measured at 128 and 1,024, where sweeping is a quarter faster.
 _HELD = 256
-#: Lanes of a system: fewer wait for each other less, more keep the device busy with few systems.
-_LANES = 16, 256
+#: Lanes of a system: fewer wait for each other less, more keep the device busy with few systems. Those of one warp hand
+#: their states on without leaving it, so that they may be too few by half before more are worth it.
+_LEAST, _WARP, _MOST = 16, 32, 256
 #: Threads of a multiprocessor that keep it busy.
 _BUSY = 0.9 * 1024
-#: Share of the turns that lanes may wait for each other where two steps at a time are worth it.
+#: From so many tokens on four steps are done before a token is written back, below two: as measured at 65,536 and 8,192.
+_FOUR = 32768
+#: Share of the turns that lanes may wait for each other; one step at a time where several would make it more.
 _WAITING = 1 / 8
 
 
@@ -42,13 +45,16 @@ class Sweep:
         return max(1, self.systems * self.lanes // 32)
 
 
-def sweep_of(systems: int, steps: int, states: int, processors: int) -> Sweep:
-    """The sweep for `systems` long systems on a device of so many multiprocessors."""
-    lanes, most = _LANES
-    while lanes < most and systems * lanes < _BUSY * processors:
-        lanes *= 2
-    several = states <= 2 and 2 * (lanes - 1) <= _WAITING * steps
-    return Sweep(max(1, 32 // lanes), lanes, 4, 2 if several else 1)
+def sweep_of(systems: int, tokens: int, steps: int, states: int, processors: int) -> Sweep:
+    """The sweep for long systems on a device of so many multiprocessors."""
+    busy = _BUSY * processors
+    lanes = _LEAST if systems * _LEAST >= busy else _WARP
+    if systems * _WARP < busy / 2:
+        while lanes < _MOST and systems * lanes < busy:
+            lanes *= 2
+    together = 4 if tokens >= _FOUR else 2
+    several = states <= 2 and together * (lanes - 1) <= _WAITING * steps
+    return Sweep(max(1, 32 // lanes), lanes, 4, together if several else 1)
 
 
 def fixed_steps(
@@ -83,7 +89,7 @@ def fixed_steps(
     free = [arrays[name] for name in ("s", "b", "floor", "mu", "a") if name not in bound]
     if tile is None:
         processors = 1 if interpreted() else torch.cuda.get_device_properties(x.device).multi_processor_count
-        tile = tile_of(tokens, precision) if tokens <= _HELD else sweep_of(systems, steps, states, processors)
+        tile = tile_of(tokens, precision) if tokens <= _HELD else sweep_of(systems, tokens, steps, states, processors)
     if isinstance(tile, Sweep):
         return _swept(module, x, [*free, length], states, steps, tile)
     out = torch.empty_like(x)
