@@ -16,11 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BATCH", "Systems", "ceilings", "extreme_systems", "measure", "mild_systems", "provenance", "write_json"]
+__all__ = [
+    "BATCH",
+    "NO_FLOOR",
+    "Systems",
+    "ceilings",
+    "drawn",
+    "extreme_systems",
+    "measure",
+    "mild_systems",
+    "provenance",
+    "write_json",
+]
 
 Systems = dict[str, NDArray[np.float64]]
 #: Tokens of a batch of right-hand sides: enough that the last round of programs does not show.
 BATCH = 2**25
+#: Inputs that are known to be 0, and left out of kernels.
+NO_FLOOR = frozenset({"floor"})
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -54,6 +67,15 @@ def mild_systems(seed: int, systems: int, tokens: int, states: int = 1, sign: fl
         "b": rng.standard_normal(systems) - 1.0,
         "floor": np.zeros(systems),
     }
+
+
+def drawn(seed: int, systems: int, tokens: int, states: int = 1, dtype: Any = None) -> tuple[Any, dict[str, Any]]:
+    """Convergent systems of the size that layers have, on the device, float32 unless told otherwise."""
+    import torch
+
+    kind = dtype or torch.float32
+    sent = {k: torch.as_tensor(v).to("cuda", kind) for k, v in mild_systems(seed, systems, tokens, states).items()}
+    return sent.pop("x"), sent
 
 
 def measure(run: Callable[[int], Any], inputs: int, repeats: int = 7, least: float = 0.01) -> dict[str, float]:

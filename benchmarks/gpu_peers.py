@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from gpu_cases import measure
 
-__all__ = ["PEERS", "TIME", "Arrays", "H", "attention_matrix", "eager_linear", "runge_kutta"]
+__all__ = ["PEERS", "TIME", "Arrays", "H", "attention_matrix", "eager_linear", "ratios", "runge_kutta"]
 
 #: Length of a fixed step, and horizon of an adaptive run [depth-time].
 H, TIME = 0.01, 100.0
+#: Largest error of ln|x| that a peer may make anywhere.
+SOUND = 0.1
 Arrays = dict[str, torch.Tensor]
 
 
@@ -142,3 +144,21 @@ PEERS: dict[str, tuple[Callable[[Any, float], dict[str, Any]], tuple[float, ...]
     "torchode": (torchode_run, (1e-4, 1e-5)),
     "diffrax": (diffrax_run, (1e-4, 1e-5)),
 }
+
+
+def ratios(found: dict[str, Any], ours: str) -> dict[str, float]:
+    """Their time over ours, for the fastest of ours that is as exact; of their tolerances the one that favours them."""
+    best: dict[str, float] = {}
+    mine = [row for key, row in found.items() if key.startswith(ours)]
+    for name in PEERS:
+        runs = [row for key, row in found.items() if key.rsplit(" ", 1)[0] == name and row.get("error", np.nan) < SOUND]
+        pairs = [
+            max(
+                (row["median_s"] / own["median_s"] for own in mine if own["mean_error"] <= row["mean_error"]),
+                default=0.0,
+            )
+            for row in runs
+        ]
+        if pairs:
+            best[name] = min(pairs)
+    return best

@@ -23,10 +23,10 @@ from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.simulation.devices import simulator
 from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
-from s6flow.numeric.criteria.carried import exponential_sum
 from s6flow.numeric.criteria.certificate import certified_column
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import channel_numbers, prepare
+from s6flow.numeric.criteria.sums import exponential_sum
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, layer_healths
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint

@@ -19,8 +19,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from s6flow.numeric.criteria.carried import Rows, Sums, closed
 from s6flow.numeric.criteria.numbers import evaluate
+from s6flow.numeric.criteria.sums import Rows, Sums, closed
 from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.thresholds import CLEAR
 from s6flow.symbolic.codegen.module import generate

@@ -2,7 +2,7 @@
 
 What enters the scan of a real layer is SiLU of a convolution: never below the least value of SiLU, and in trained models
 mostly below ten. Between a token that blows up and one k places later lie k steps of such tokens, so that K is asked at
-sums of up to k steps. Nodes show where it is negative, the chord bound of `carried.Pieces` closes what lies between.
+sums of up to k steps. Nodes show where it is negative, the chord bound of `sums.Pieces` closes what lies between.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int8
 
-from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, Nodes, Pieces, Sums
+from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED
+from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.thresholds import CLEAR
 
 __all__ = ["DISTANCES", "negative_within", "reached"]

@@ -13,7 +13,7 @@ import numpy as np
 import pinned
 import pytest
 
-from s6flow.numeric.criteria.carried import Sums, carried_signs, closed
+from s6flow.numeric.criteria.carried import carried_signs
 from s6flow.numeric.criteria.certify import certify_K, enclose_blow_up_time
 from s6flow.numeric.criteria.exponential_sums import certify_orbit
 from s6flow.numeric.criteria.labels import Labels
@@ -21,6 +21,7 @@ from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.criteria.phase_line import describe, fate_of
 from s6flow.numeric.criteria.portrait import followers
 from s6flow.numeric.criteria.reach import negative_within
+from s6flow.numeric.criteria.sums import Sums, closed
 from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.flow import FlowParameters

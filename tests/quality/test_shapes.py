@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from s6flow.numeric.criteria.carried import Sums
+from s6flow.numeric.criteria.sums import Sums
 from s6flow.numeric.criteria.tokens import token_of_step
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> Non
     assert interpreted["exp bias"] < 0.05
     assert interpreted["exp ends"] == interpreted["exp nan"] == 0
     assert interpreted["exp tiny"] <= 1.0
+
+
+def test_the_exponential_has_the_coefficients_of_the_table() -> None:
+    from s6flow.symbolic.codegen.polynomials import exp_coefficients
+
+    text = (Path(__file__).parents[2] / "symbolic/codegen/triton/functions.py").read_text()
+    body = text.split("def exp_single")[1].split("@triton.jit")[0]
+    used = [float(word) for word in re.findall(r"tl\.fma\(.*?(-?[0-9.]+)\)", body)]
+    assert [f"{2 * c:.8g}" for c in exp_coefficients(6)[1:]] == [f"{c:.8g}" for c in used[-6:-2]]
+    assert used[-2:] == [2.0, 2.0]
+    assert f"{2 * exp_coefficients(6)[0]:.9g}" in body
 
 
 def test_long_sequences_go_by_chunks_with_the_same_result(interpreted: dict[str, float]) -> None:

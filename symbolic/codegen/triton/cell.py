@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program, make, topological
 from s6flow.symbolic.codegen.rewrite import in_unit
-from s6flow.symbolic.codegen.triton.printer import log1p_unit_text, spell, spell_bare
+from s6flow.symbolic.codegen.triton.logarithm import log1p_unit_text
+from s6flow.symbolic.codegen.triton.printer import spell, spell_bare
 from s6flow.symbolic.codegen.triton.special import kernel_form
 
 __all__ = ["CellText", "DeviceFunction", "print_cell"]

@@ -139,17 +139,17 @@ def hypot(x, y):
 def exp_single(x):
     """e^x in float32 for x <= 89, to a rounding without bias; what is below 2^-125 counts as 0.
 
-    The polynomial is 2 (1 + r + r^2 q(r)), so that half of 2^n, n <= 128, is a number; q has degree 4 and is from Chebyshev
-    points on |r| <= ln(2)/2, 1e-8 off.
+    The polynomial is 2 (1 + r + r^2 q(r)), so that half of 2^n, n <= 128, is a number; 2 q has twice `exp_coefficients(6)`
+    of `codegen.polynomials`, 1e-8 off.
     """
     y = tl.maximum(x, -87.3, propagate_nan=tl.PropagateNan.ALL)  # n >= -126, where 2^(n-1) counts as 0
     shifted = tl.fma(y, 1.44269504088896, 12582912.0)  # 1.5 * 2^23: the sum keeps the nearest integer
     n = shifted - 12582912.0
     r = tl.fma(n, -0.693359375, y)  # ln 2 in two parts: n times the first is exact
     r = tl.fma(n, 2.12194440e-4, r)
-    p = tl.fma(r, 0.00278523522, 0.0167263461)
-    p = tl.fma(p, r, 0.0833331093)
-    p = tl.fma(p, r, 0.333331541)
+    p = tl.fma(r, 0.00278525017, 0.0167264658)
+    p = tl.fma(p, r, 0.0833331084)
+    p = tl.fma(p, r, 0.333331533)
     p = tl.fma(p, r, 1.0)
     p = tl.fma(p, r, 2.0)
     p = tl.fma(p, r, 2.0)

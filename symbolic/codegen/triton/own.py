@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from s6flow.symbolic.codegen.ir import Node, Program
 from s6flow.symbolic.codegen.triton.cell import CellText, DeviceFunction
-from s6flow.symbolic.codegen.triton.printer import log1p_unit_text
+from s6flow.symbolic.codegen.triton.logarithm import log1p_unit_text
 
 __all__ = ["print_own"]
 

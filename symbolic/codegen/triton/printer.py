@@ -1,7 +1,8 @@
 """The Triton printer: block kernels that evaluate a program on systems x tokens x states, by chunks of tokens.
 
 Every value is a block over (systems, axes of the program), absent axes of length 1. Lengths are padded to powers of
-two: loads fill with 0 and reductions mask. Where all is whole (WHOLE) no mask is left. Needs no torch or triton; what the text calls is in `runtime`.
+two: loads fill with 0 and reductions mask; where all is whole (WHOLE) no mask is left. Needs no torch or triton; what
+the text calls is in `runtime`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from collections.abc import Mapping
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program
-from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.rewrite import in_unit
+from s6flow.symbolic.codegen.triton.logarithm import LOG_DEGREES, log1p_unit_text
 
-__all__ = ["HEADER", "LOG_DEGREES", "TABLE", "BlockPrinter"]
-__all__ += ["log1p_unit_text", "print_margin", "print_triton", "spell", "spell_bare"]
+__all__ = ["HEADER", "TABLE", "BlockPrinter", "print_margin", "print_triton", "spell", "spell_bare"]
 
 HEADER = """import triton
 import triton.language as tl
@@ -23,8 +23,6 @@ import triton.language as tl
 from s6flow.symbolic.codegen.triton import runtime as rt
 """
 
-#: Degree of the polynomial logarithm on [0, 1] that is exact to a rounding.
-LOG_DEGREES = {"float32": 9, "float64": 20}
 #: Operations that a fused multiply-add would rob of their meaning: it rounds a product in one place and not in another.
 _UNFUSED = {"sum_error", "product_error"}
 
@@ -97,25 +95,6 @@ def _typed(node: Node, text: str) -> str:
     return text
 
 
-def log1p_unit_text(degrees: Mapping[str, int]) -> str:
-    """The polynomial logarithm, of one degree or of each precision's own."""
-
-    def body(degree: int, indent: str) -> str:
-        first, second, *rest = log1p_coefficients(degree)
-        return f"\n{indent}".join([f"p = y * {first!r} + {second!r}", *(f"p = p * y + {c!r}" for c in rest)])
-
-    if len(set(degrees.values())) == 1:
-        lines = body(next(iter(degrees.values())), "    ")
-    else:
-        parts = [(f"y.dtype == tl.{name}", body(degree, "        ")) for name, degree in degrees.items()]
-        lines = "\n    ".join(
-            f"{'if' if i == 0 else 'elif'} {test}:\n        {text}" for i, (test, text) in enumerate(parts)
-        )
-        lines = lines.replace(f"elif {parts[-1][0]}:", "else:")
-    doc = '"""ln(1 + y) for y in [0, 1], without special functions."""'
-    return f"@triton.jit\ndef log1p_unit(y):\n    {doc}\n    {lines}\n    return y * p\n"
-
-
 class BlockPrinter:
     """Prints one program as a kernel over blocks of systems and tokens."""
 
@@ -172,8 +151,8 @@ class BlockPrinter:
                 product = self.masked(f"{args[0]} * {args[1]}", attr, "0.0")
                 return f"tl.sum({product}, {self.dim(attr)}, keep_dims=True)"
             case "scan":
-                alone = "CHUNKS == 1" if self.chunked else "True"
-                return f"rt.scan({args[0]}, {args[1]}, carry{self.number}, {self.like(node)}, {self.dim('token')}, {alone})"
+                place = f"{self.dim('token')}, {'CHUNKS == 1' if self.chunked else True}"
+                return f"rt.scan({args[0]}, {args[1]}, carry{self.number}, {self.like(node)}, {place})"
             case "shift":
                 length = f"TOKENS, {self.dim('token')}"
                 return f"rt.shift({args[0]}, token, carry{self.number}, {self.zeros(node)}, {length})"
@@ -217,9 +196,8 @@ class BlockPrinter:
         """Address of an entry and its mask; arrays are contiguous, batch first."""
         address, mask = "system", "(system < batch)"
         for axis in own:
-            address = (
-                f"({address}) * {length(axis)} + {axis}" if "+" in address else f"{address} * {length(axis)} + {axis}"
-            )
+            inner = f"({address})" if "+" in address else address
+            address = f"{inner} * {length(axis)} + {axis}"
             mask += f" & ({axis} < {length(axis)})"
         return address, mask
 
@@ -242,11 +220,10 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     program, axes = printer.program, printer.axes
     arguments = "".join(f"{inp.name}_ptr, " for inp in program.inputs) + results
     lengths = ", ".join(length(axis) for axis in printer.lengths)
-    constants = ", ".join(f"{block(axis)}: tl.constexpr" for axis in ("system", *printer.lengths))
-    constants += ", WHOLE: tl.constexpr"
-    constants += ", CHUNKS: tl.constexpr" if printer.chunked else ""
+    sizes = [*(block(axis) for axis in ("system", *printer.lengths)), "WHOLE", *(["CHUNKS"] if printer.chunked else [])]
+    constants = ", ".join(f"{size}: tl.constexpr" for size in sizes)
     system = f"[{', '.join(':' if i == 0 else 'None' for i in range(printer.rank))}]"
-    head = [
+    opening = [
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
         f"system = tl.program_id(0).to(tl.int64) * SYSTEMS + tl.arange(0, SYSTEMS){system}",
         *(printer.index(axis) for axis in axes if axis not in ("token",)),
@@ -255,18 +232,14 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     ]
     inside = [*printer.inside, *store, *printer.after]
     if printer.chunked:
-        loop = [
-            "for chunk in range(CHUNKS):",
-            "    " + printer.index("token", "chunk * TOKENS + "),
-        ]
+        loop = ["for chunk in range(CHUNKS):", "    " + printer.index("token", "chunk * TOKENS + ")]
         inside = [*loop, *("    " + line for line in inside)]
     elif "token" in axes:
         inside = [printer.index("token"), *inside]
-    body = "\n    ".join([*head, *inside, *last])
+    body = "\n    ".join([*opening, *inside, *last])
     logarithm = log1p_unit_text(LOG_DEGREES) + "\n\n" if "log1p_unit(" in body else ""
-    return (
-        f"{logarithm}@triton.jit\ndef {program.name}_kernel({arguments}, batch, {lengths}, {constants}):\n    {body}\n"
-    )
+    head = f"def {program.name}_kernel({arguments}, batch, {lengths}, {constants}):"
+    return f"{logarithm}@triton.jit\n{head}\n    {body}\n"
 
 
 def _wrapper(printer: BlockPrinter, name: str, doc: str, margin: bool) -> str:
@@ -292,11 +265,9 @@ def print_triton(program: Program) -> str:
     printer.body()
     store = []
     for label, node in program.outputs:
-        own = tuple(axis for axis in printer.axes if axis in node.axes)
-        address, mask = printer.place(own)
+        address, mask = printer.place(tuple(axis for axis in printer.axes if axis in node.axes))
         store.append(f"tl.store({label}_ptr + {address}, {printer.text[id(node)]}, {mask} | WHOLE)")
-    pointers = ", ".join(f"{label}_ptr" for label, _ in program.outputs)
-    kernel = _kernel(printer, pointers, [], store, [])
+    kernel = _kernel(printer, ", ".join(f"{label}_ptr" for label, _ in program.outputs), [], store, [])
     return kernel + "\n\n" + _wrapper(printer, program.name, program.meaning.rstrip("."), False)
 
 
@@ -310,9 +281,8 @@ def print_margin(program: Program) -> str:
         raise CodegenError("a margin kernel needs one output", [label for label, _ in program.outputs], program.name)
     printer = BlockPrinter(program)
     printer.body()
-    _, node = program.outputs[0]
-    own = tuple(axis for axis in printer.axes if axis in node.axes)
-    address, mask = printer.place(own)
+    node = program.outputs[0][1]
+    address, mask = printer.place(tuple(axis for axis in printer.axes if axis in node.axes))
     first = ['smallest = float("inf") + tl.zeros((), DTYPE)', "where = tl.zeros((), tl.int64)"]
     store = [
         f"margin = {printer.text[id(node)]} + {printer.zeros(node)}",

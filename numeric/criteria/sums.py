@@ -1,0 +1,175 @@
+"""Exponential sums of many channels: values at steps, and the bound that closes an interval between two of them (theory 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from s6flow.symbolic.codegen.module import Generated, generate
+from s6flow.symbolic.programs.quantities import exponential_sum_program
+
+__all__ = ["Column", "Nodes", "Pieces", "Rows", "Sums", "closed", "exponential_sum"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+Rows = Float64[np.ndarray, "channel state"]
+Column = Float64[np.ndarray, " channel"]
+
+
+@cache
+def exponential_sum() -> Generated:
+    """sum_n mu_n exp(-a_n step); see `carried_sums.exponential_sum_program`."""
+    return generate(exponential_sum_program(), "numpy", "fast")
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Exponential sums with rates ascending, the least subtracted (a positive factor), equal rates merged."""
+
+    weights: Rows
+    rates: Rows
+
+    @classmethod
+    def of(cls, mu_n: Rows, a: Rows) -> Sums:
+        """Sums of mu_n exp(-a_n step), states in any order."""
+        order = np.argsort(a, axis=1, kind="stable")
+        rates = np.take_along_axis(a, order, 1)
+        weights = np.take_along_axis(mu_n, order, 1)
+        ends = np.ones(rates.shape, dtype=bool)
+        ends[:, :-1] = rates[:, 1:] > rates[:, :-1]
+        if not ends.all():
+            total = np.cumsum(weights, axis=1)
+            last = np.maximum.accumulate(np.where(ends, np.arange(rates.shape[1]), -1), axis=1)
+            before = np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
+            held = np.where(before >= 0, np.take_along_axis(total, np.maximum(before, 0), 1), 0.0)
+            # Within a group of equal rates the sum of its weights stands at the end, zeros elsewhere.
+            alone = before == np.arange(rates.shape[1]) - 1
+            merged = np.where(alone, weights, total - held)
+            noise = rates.shape[1] * _EPS * np.abs(weights).sum(axis=1, keepdims=True)
+            weights = np.where(ends & (alone | (np.abs(merged) > noise)), merged, 0.0)
+        return cls(weights, rates - rates[:, :1])
+
+    def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> Sums:
+        """Some of the channels."""
+        return Sums(self.weights[rows], self.rates[rows])
+
+    def at(self, step: Column) -> Rows:
+        """The summands at a step."""
+        summands: Rows = self.weights * np.exp(-self.rates * step[:, None])
+        return summands
+
+    @cached_property
+    def four(self) -> Float64[np.ndarray, "kind channel state"]:
+        """Weights of K, of the sum of magnitudes, and of what K'' adds up and down."""
+        bend = self.weights * self.rates**2
+        return np.stack([self.weights, np.abs(self.weights), np.maximum(bend, 0.0), np.maximum(-bend, 0.0)])
+
+    def sign_changes(self) -> Int64[np.ndarray, " channel"]:
+        """Sign changes of the weights, which the number of roots cannot exceed (Descartes)."""
+        sign = np.sign(self.weights).astype(np.int8)
+        index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
+        filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
+        changes: Int64[np.ndarray, " channel"] = np.count_nonzero(filled[:, 1:] * filled[:, :-1] < 0, axis=1)
+        return changes
+
+    def leading(self) -> tuple[Column, Column]:
+        """Weight and rate of the slowest state that counts."""
+        first = np.argmax(self.weights != 0, axis=1)[:, None]
+        weight: Column = np.take_along_axis(self.weights, first, 1)[:, 0]
+        rate: Column = np.take_along_axis(self.rates, first, 1)[:, 0]
+        return weight, rate
+
+    def settled_after(self) -> Column:
+        """A step beyond which the slowest state outweighs all of the other sign twice."""
+        weight, rate = self.leading()
+        against = self.weights * np.sign(weight)[:, None] < 0
+        rival = np.abs(np.where(against, self.weights, 0.0)).sum(axis=1)
+        gap = np.where(against, self.rates - rate[:, None], np.inf).min(axis=1, initial=np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            after = np.log(np.maximum(2 * rival / np.abs(weight), 2.0)) / gap
+        return np.where(np.isfinite(after), after, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """K at steps of some channels, with all that a bound between two of them asks for: an exponential a state and node.
+
+    Args:
+        rows: channel of each node, any shape.
+        steps: of that shape.
+        sums: K, the sum of magnitudes, and the positive and negative parts of K'', each of that shape.
+    """
+
+    rows: Int64[np.ndarray, "*node"]
+    steps: Float64[np.ndarray, "*node"]
+    sums: Float64[np.ndarray, "kind ..."]
+
+    @classmethod
+    def of(cls, sums: Sums, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
+        """Nodes of channels, several of each."""
+        values = exponential_sum()(steps, sums.four[:, rows, None], sums.rates[rows, None])
+        return cls(np.broadcast_to(rows[:, None], steps.shape), steps, values)
+
+    def negative(self, margin: float) -> Bool[np.ndarray, "*node"]:
+        """Where K is negative beyond rounding."""
+        return np.asarray(self.sums[0] < -margin * self.sums[1])
+
+    def take(self, places: Any) -> Nodes:
+        """Some of the nodes."""
+        return Nodes(
+            self.rows[places], self.steps[places], self.sums[:, *places if isinstance(places, tuple) else (places,)]
+        )
+
+    def between(self) -> Pieces:
+        """The intervals between neighbours of a row."""
+        low, high = (self.take((slice(None), part)) for part in (slice(None, -1), slice(1, None)))
+        return Pieces(low.flat(), high.flat())
+
+    def flat(self) -> Nodes:
+        """The nodes in one row."""
+        return Nodes(self.rows.ravel(), self.steps.ravel(), self.sums.reshape(len(self.sums), -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Intervals of steps, each between two nodes of one channel."""
+
+    low: Nodes
+    high: Nodes
+
+    def take(self, places: Any) -> Pieces:
+        """Some of the intervals."""
+        return Pieces(self.low.take(places), self.high.take(places))
+
+    def closed(self, margin: float) -> Bool[np.ndarray, " interval"]:
+        """Whether K > 0 on an interval by the chord less (high - low)^2 / 8 times an upper bound of K''."""
+        at_low, size, up, _ = self.low.sums
+        at_high, _, _, down = self.high.sums
+        sag = (self.high.steps - self.low.steps) ** 2 / 8 * np.maximum(up - down, 0.0)
+        return np.asarray(np.minimum(at_low, at_high) - sag > margin * size)
+
+    def cut(self, nodes: Nodes) -> Pieces:
+        """The intervals cut at nodes in them, as many in each."""
+        ends = [Nodes(end.rows[:, None], end.steps[:, None], end.sums[..., None]) for end in (self.low, self.high)]
+        parts = (ends[0], nodes, ends[1])
+        whole = Nodes(
+            np.concatenate([part.rows for part in parts], axis=1),
+            np.concatenate([part.steps for part in parts], axis=1),
+            np.concatenate([part.sums for part in parts], axis=2),
+        )
+        return whole.between()
+
+
+def closed(
+    sums: Sums,
+    rows: Int64[np.ndarray, " interval"],
+    low: Float64[np.ndarray, " interval"],
+    high: Float64[np.ndarray, " interval"],
+    margin: float,
+) -> Bool[np.ndarray, " interval"]:
+    """Whether K > 0 on [low, high], see `Pieces.closed`."""
+    return Nodes.of(sums, rows, np.stack([low, high], axis=1)).between().closed(margin)
