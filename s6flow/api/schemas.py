@@ -212,7 +212,8 @@ def _diff() -> dict[str, Any]:
     layer = {"name": _TEXT, "gained": names, "lost": names, "numbers": numbers}
     layers = _list(_closed({**layer, "weights": _or_null(_closed({"flips": _COUNT, **sizes}))}))
     only = {"only_first": _list(_TEXT), "only_second": _list(_TEXT)}
-    return _named("s6flow-diff/1", {"context": _FROM_ONE, "first": _TEXT, "second": _TEXT, "layers": layers, **only})
+    sides = {"first": _TEXT, "second": _TEXT, "medians": numbers}
+    return _named("s6flow-diff/1", {"context": _FROM_ONE, **sides, "layers": layers, **only})
 
 
 def _trend() -> dict[str, Any]:
