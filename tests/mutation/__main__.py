@@ -178,7 +178,6 @@ def main() -> int:
         [name for name in files() if not options.parts or any(part in name for part in options.parts)], options.seed
     )
     chosen = [one for one in sorted(places, key=places.__getitem__) if places[one] < options.share and due(one)]
-    chosen.sort(key=lambda one: (one.module, one.key) in rows)
     print(f"{len(chosen)} mutants", flush=True)
     counts: Counter[str] = Counter()
 
@@ -198,6 +197,7 @@ def main() -> int:
     os.chdir(ROOT)
     tests = test_files()
     campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
+    campaign.lived = {one for one in chosen if (one.module, one.key) in rows}
     for row in tried():
         if row["state"] == "killed" and LOST not in row.get("why", ""):
             campaign.experience.learn(row["module"], row["key"], row["by"])

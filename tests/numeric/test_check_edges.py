@@ -11,7 +11,7 @@ import pytest
 from scipy.integrate import quad
 
 from s6flow.errors import TheoremError
-from s6flow.numeric.checks import blowup, judge, measurements, vectors
+from s6flow.numeric.checks import blowup, channels, judge, measurements, normalised, vectors
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.data import strategies
 from s6flow.numeric.checks.data.adjust import ADJUST
@@ -21,6 +21,8 @@ from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.flow import Status
 from s6flow.proofs.registry import REGISTRY
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.margin import IDLE, margin_program
 
 Data = dict[str, Any]
 RNG = np.random.default_rng(8)
@@ -63,6 +65,22 @@ def test_boxes_are_cut_along_their_widest_letter_down_to_the_smallest_share() ->
     found = certify_box("convergence-monotone", growing((-1.0, 3.0)), smallest=0.25)
     assert found.boxes == 7
     assert sorted(cell["x0[0]"] for cell in found.undecided) == [(-1.0, 0.0), (0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize("second", [3.0, 0.1])
+def test_the_margin_of_a_point_is_the_least_of_the_claim(second: float) -> None:
+    point = {"mu": [-2.0, -1.0], "a": [1.0, 2.0], "s": 0.5, "b": 0.0, "floor": 0.0, "x0": [0.5, second]}
+    theorem = REGISTRY["convergence-monotone"]
+    function = generate(margin_program(theorem, theorem.measurement != "pointwise", relative=False))
+    letters = {name: np.array([value]) for name, value in point.items()}
+    values = [np.float64(1e-9) if name == "tolerance" else letters[name] for name in function.inputs]
+    margins = np.asarray(function(*values)).ravel()
+    claimed = margins[margins < float(IDLE) - 0.5]
+    assert len(claimed) > 0
+    found = certify_box(theorem, point)
+    assert found.certified
+    assert found.margin == pytest.approx(claimed.min(), rel=1e-12)
+    assert certify_box(theorem, {**point, "x0": [(0.4, 0.6), second]}).margin <= found.margin
 
 
 # ---- blow-ups
@@ -158,13 +176,6 @@ def test_an_output_stands_beside_the_one_before_with_its_own_sign() -> None:
     assert np.isnan(found["x_t"][1]).all()
 
 
-def test_a_gap_counts_tokens_however_many_there_are() -> None:
-    assert measurements.gaps(np.zeros((1, 2)))[0].tolist() == [1e6, 1e6]
-    x0 = np.zeros((1, 40))
-    x0[0, 0] = 1.0
-    np.testing.assert_array_equal(measurements.gaps(x0)[0, 1:], np.arange(1, 40))
-
-
 @pytest.mark.parametrize("y", [0.7, -3.0, 1e9, -1e-6])
 def test_token_one_with_skip_and_no_gating_is_bernoullis(y: float) -> None:
     """y' = -d y + k y^3 with k = mu Delta(0): y^-2 = (y(0)^-2 - k/d) e^(2 d t) + k/d."""
@@ -197,6 +208,16 @@ def skip_rate(data: Data, y: float) -> float:
     from s6flow.numeric.checks.shared import quantity
 
     return float(quantity("skip_rate", y=np.array([y]), **{k: np.array(v) for k, v in data.items() if k != "y"})[0])
+
+
+def test_a_direction_is_followed_until_any_token_moves_roughly() -> None:
+    theorem = REGISTRY["direction-clock"]
+    data = drawn(theorem.id, 1, Shape(2, 2, 3, 1))
+    data["x"][:, 1] *= 1e4 / np.linalg.norm(data["x"][:, 1])
+    data["x"][:, 0] *= 1.0 / np.linalg.norm(data["x"][:, 0])
+    short, long = ({**data, "t": np.array([t])} for t in (0.05, 1e4))
+    assert normalised.prenorm_turn(theorem, short, "numpy")["later"][0, 0] > 0
+    assert normalised.prenorm_turn(theorem, long, "numpy")["later"][0, 0] == 0
 
 
 # ---- forms, spectra and orbits
@@ -309,6 +330,32 @@ def test_cubes_are_random_with_a_few_drawn_entries(count: int, size: int, monkey
     if size:
         plain[1, 2] = 0.25
         np.testing.assert_array_equal(build(3, [(5, 1.0), (5, 0.25)]), plain)
+
+
+@pytest.fixture
+def planted_channels(monkeypatch: pytest.MonkeyPatch) -> Data:
+    size = 8
+    everything = {
+        "mu": np.abs(RNG.normal(size=(size, 2))) + 0.1, "a": np.exp(RNG.normal(size=(size, 2))), "s": RNG.choice([-1.0, 1.0], size) * np.exp(RNG.normal(size=size)),
+        "b": RNG.normal(size=size), "floor": np.zeros(size),
+    }  # fmt: skip
+    monkeypatch.setattr(channels, "_channels", lambda: everything)
+    return everything
+
+
+def test_tokens_of_trained_channels_take_the_signs_that_assumptions_ask_for(planted_channels: Data) -> None:
+    theorem = REGISTRY["slow-ratios"]
+    found = channels.trained_channels(theorem, 8)
+    assert found is not None
+    assert (judge.satisfied(theorem, found)).all()
+    np.testing.assert_array_equal(np.sort(found["s"]), np.sort(planted_channels["s"]))
+    assert (found["x0"] * found["s"][:, None] <= 0).all()
+    assert len(channels.trained_channels(theorem, 3)["s"]) == 3
+    planted_channels["mu"][:] = -planted_channels["mu"]
+    planted_channels["mu"][0] *= -1
+    assert len(channels.trained_channels(theorem, 8)["s"]) == 1
+    planted_channels["mu"][0] *= -1
+    assert channels.trained_channels(theorem, 8) is None
 
 
 # ---- what a backend needs
