@@ -154,6 +154,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="everything, and which tests reach what")
     parser.add_argument("--survivors", action="store_true", help="survivors, too, after new tests")
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no mutant is tried any more")
+    parser.add_argument("--tests", nargs="+", help="only these files as judges: what they do not kill stays as it was")
     parser.add_argument("--control", action="store_true", help="drop kills by tests that fail without a mutant, too")
     parser.add_argument("--write", action="store_true", help="only write the report")
     options = parser.parse_args()
@@ -183,6 +184,8 @@ def main() -> int:
 
     def done(one: Mutant, outcome: Outcome) -> None:
         counts[outcome["state"]] += 1
+        if options.tests and outcome["state"] not in ("killed", "timeout"):
+            return
         row = {
             "module": one.module,
             "key": one.key,
@@ -195,8 +198,9 @@ def main() -> int:
             stream.write(json.dumps(row | outcome) + "\n")
 
     os.chdir(ROOT)
-    tests = test_files()
-    campaign = Campaign(chosen, files(), OUT / "reach.json", done, options.jobs, options.again, options.budget, until)
+    tests = options.tests or test_files()
+    reach = OUT / ("reach-of-some.json" if options.tests else "reach.json")
+    campaign = Campaign(chosen, files(), reach, done, options.jobs, options.again, options.budget, until)
     campaign.lived = {one for one in chosen if (one.module, one.key) in rows}
     for row in tried():
         if row["state"] == "killed" and LOST not in row.get("why", ""):
