@@ -120,9 +120,18 @@ def write(names: list[str], seed: int, budget: float) -> None:
         ]
     sizes = {name: sum(one.module == name for one in places) for name in names}
     report = document(rows, sizes, facts)
-    REPORT.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    REPORT.write_text(lines_of(report))
     REPORT.with_suffix(".md").write_text(markdown(report))
     print(json.dumps(report["rates"]))
+
+
+def lines_of(report: dict[str, Any]) -> str:
+    """The document, with a line for every file and survivor."""
+    text = json.dumps({**report, "modules": None, "survivors": None}, indent=1, ensure_ascii=False)
+    rows = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in report["modules"].items()]
+    text = text.replace('"modules": null', '"modules": {\n' + ",\n".join(rows) + "\n }")
+    rows = [f"  {json.dumps(row, ensure_ascii=False)}" for row in report["survivors"]]
+    return text.replace('"survivors": null', '"survivors": [\n' + ",\n".join(rows) + "\n ]") + "\n"
 
 
 def control(jobs: int) -> None:
