@@ -109,7 +109,7 @@ def attention_to(result: FlowResult, data: Data) -> Array:
 
 def gaps(x0: Array) -> Array:
     """Distance to the last nonzero token before; 1e6 where there is none, so that q^gap = 0."""
-    gap = np.full(x0.shape, 1e6)
+    gap = np.empty(x0.shape)
     last = np.full(len(x0), -np.inf)
     for token in range(x0.shape[1]):
         gap[:, token] = np.where(np.isfinite(last), token - last, 1e6)

@@ -105,6 +105,7 @@ class Campaign:
         self.control: set[str] | None = None
         self.wrong: set[str] = set()
         self.judged: dict[Mutant, set[str]] = {}
+        self.lived: set[Mutant] = set()
         self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
@@ -235,11 +236,15 @@ class Campaign:
         return judge.outcome()
 
     def tasks(self) -> Iterator[tuple[Mutant, Callable[[], Outcome]]]:
-        """All mutants with few judges, then those that lived with the others."""
+        """All mutants with few judges, those that lived before with all, then those that lived now with the others."""
         for one in self.mutants:
-            yield one, self.job(one, min(QUICK, self.budget), set())
+            if one not in self.lived:
+                yield one, self.job(one, min(QUICK, self.budget), set())
+        for one in self.mutants:
+            if one in self.lived:
+                yield one, self.job(one, self.budget, set())
         for one in self.mutants if self.budget > QUICK else ():
-            if self.judged.get(one):
+            if one not in self.lived and self.judged.get(one):
                 yield one, self.job(one, self.budget - QUICK, self.judged[one])
 
     def job(self, mutant: Mutant, budget: float, before: set[str]) -> Callable[[], Outcome]:

@@ -61,6 +61,8 @@ def document(rows: list[Row], sizes: dict[str, int], facts: dict[str, Any]) -> d
         if state in ("survived", "unreached"):
             why = reason_of(row, reasons)
             state = "equivalent" if why.startswith("equivalent") else state
+            if not why and row.get("left"):
+                why = f"open: {row['left']:,} tests that reach it were not run"
             listed.append(
                 {key: row[key] for key in ("module", "line", "kind", "before", "after")} | {"state": state, "why": why}
             )
@@ -91,7 +93,7 @@ def markdown(report: dict[str, Any]) -> str:
     """The report for a reader."""
     rates, total = report["rates"], report["total"]
     whole = rates["tried"] == total["mutants"]
-    span = "All" if whole else f"The first {rates['tried']:,} of the"
+    span = "All" if whole else f"{rates['tried']:,} of the"
     lines = [
         "# Mutation tests",
         "",

@@ -11,7 +11,7 @@ import pytest
 from scipy.integrate import quad
 
 from s6flow.errors import TheoremError
-from s6flow.numeric.checks import blowup, judge, measurements, vectors
+from s6flow.numeric.checks import blowup, channels, judge, measurements, normalised, vectors
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.data import strategies
 from s6flow.numeric.checks.data.adjust import ADJUST
@@ -21,6 +21,8 @@ from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.flow import Status
 from s6flow.proofs.registry import REGISTRY
+from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.margin import IDLE, margin_program
 
 Data = dict[str, Any]
 RNG = np.random.default_rng(8)
@@ -63,6 +65,22 @@ def test_boxes_are_cut_along_their_widest_letter_down_to_the_smallest_share() ->
     found = certify_box("convergence-monotone", growing((-1.0, 3.0)), smallest=0.25)
     assert found.boxes == 7
     assert sorted(cell["x0[0]"] for cell in found.undecided) == [(-1.0, 0.0), (0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize("second", [3.0, 0.1])
+def test_the_margin_of_a_point_is_the_least_of_the_claim(second: float) -> None:
+    point = {"mu": [-2.0, -1.0], "a": [1.0, 2.0], "s": 0.5, "b": 0.0, "floor": 0.0, "x0": [0.5, second]}
+    theorem = REGISTRY["convergence-monotone"]
+    function = generate(margin_program(theorem, theorem.measurement != "pointwise", relative=False))
+    letters = {name: np.array([value]) for name, value in point.items()}
+    values = [np.float64(1e-9) if name == "tolerance" else letters[name] for name in function.inputs]
+    margins = np.asarray(function(*values)).ravel()
+    claimed = margins[margins < float(IDLE) - 0.5]
+    assert len(claimed) > 0
+    found = certify_box(theorem, point)
+    assert found.certified
+    assert found.margin == pytest.approx(claimed.min(), rel=1e-12)
+    assert certify_box(theorem, {**point, "x0": [(0.4, 0.6), second]}).margin <= found.margin
 
 
 # ---- blow-ups
@@ -158,13 +176,6 @@ def test_an_output_stands_beside_the_one_before_with_its_own_sign() -> None:
     assert np.isnan(found["x_t"][1]).all()
 
 
-def test_a_gap_counts_tokens_however_many_there_are() -> None:
-    assert measurements.gaps(np.zeros((1, 2)))[0].tolist() == [1e6, 1e6]
-    x0 = np.zeros((1, 40))
-    x0[0, 0] = 1.0
-    np.testing.assert_array_equal(measurements.gaps(x0)[0, 1:], np.arange(1, 40))
-
-
 @pytest.mark.parametrize("y", [0.7, -3.0, 1e9, -1e-6])
 def test_token_one_with_skip_and_no_gating_is_bernoullis(y: float) -> None:
     """y' = -d y + k y^3 with k = mu Delta(0): y^-2 = (y(0)^-2 - k/d) e^(2 d t) + k/d."""
@@ -176,8 +187,8 @@ def test_token_one_with_skip_and_no_gating_is_bernoullis(y: float) -> None:
     np.testing.assert_allclose(found["y_t"][0], exact, rtol=1e-8)
 
 
-@pytest.mark.parametrize("key", ["state-convergence", "slow-ratios"])
-def test_the_first_output_may_serve_as_the_one_before(key: str) -> None:
+def test_the_first_output_may_serve_as_the_one_before() -> None:
+    key = "state-convergence"
     theorem = REGISTRY[key]
     found = measurements.MEASUREMENTS[theorem.measurement](theorem, drawn(key, 1, Shape(2, 1)))
     assert not found["valid"][:, 0].any()
@@ -197,6 +208,16 @@ def skip_rate(data: Data, y: float) -> float:
     from s6flow.numeric.checks.shared import quantity
 
     return float(quantity("skip_rate", y=np.array([y]), **{k: np.array(v) for k, v in data.items() if k != "y"})[0])
+
+
+def test_a_direction_is_followed_until_any_token_moves_roughly() -> None:
+    theorem = REGISTRY["direction-clock"]
+    data = drawn(theorem.id, 1, Shape(2, 2, 3, 1))
+    data["x"][:, 1] *= 1e4 / np.linalg.norm(data["x"][:, 1])
+    data["x"][:, 0] *= 1.0 / np.linalg.norm(data["x"][:, 0])
+    short, long = ({**data, "t": np.array([t])} for t in (0.05, 1e4))
+    assert normalised.prenorm_turn(theorem, short, "numpy")["later"][0, 0] > 0
+    assert normalised.prenorm_turn(theorem, long, "numpy")["later"][0, 0] == 0
 
 
 # ---- forms, spectra and orbits
@@ -294,6 +315,26 @@ def test_a_held_token_needs_K_clearly_negative(excess: float, kept: bool) -> Non
         assert (np.abs(data["mu"]).max(axis=1) == 1.0 + excess).all()
 
 
+@pytest.mark.parametrize(
+    ("theorem", "largest", "ranges"),
+    [
+        ("convergence-rate", None, [(1, 64), (1, 16), (2, 4), (1, 2)]),
+        ("layer-bound", None, [(1, 6), (1, 4), (2, 8), (1, 3)]),
+        ("convergence-rate", Shape(5, 3, 1, 2), [(1, 5), (1, 3), (2, 2), (1, 2)]),
+    ],
+)
+def test_shapes_are_drawn_up_to_the_largest(
+    theorem: str, largest: Shape | None, ranges: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 tokens and 16 states, as the documentation says; fewer for theorems of whole layers."""
+    planted = SimpleNamespace(integers=lambda *ends: ends, builds=lambda make, **axes: axes, sampled_from=list)
+    monkeypatch.setattr(strategies, "_hypothesis", lambda: planted)
+    found = strategies.shapes(REGISTRY[theorem], largest)
+    assert found == dict(zip(("token", "state", "channel", "rank"), ranges, strict=True))
+    own = REGISTRY["slow-ratios"]
+    assert strategies.shapes(own) == [Shape(*row) for row in own.options["shapes"]]
+
+
 @pytest.mark.parametrize(("count", "size"), [(2, 3), (1, 0)])
 def test_cubes_are_random_with_a_few_drawn_entries(count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ranges: list[tuple[int, int]] = []
@@ -309,6 +350,31 @@ def test_cubes_are_random_with_a_few_drawn_entries(count: int, size: int, monkey
     if size:
         plain[1, 2] = 0.25
         np.testing.assert_array_equal(build(3, [(5, 1.0), (5, 0.25)]), plain)
+
+
+@pytest.fixture
+def planted_channels(monkeypatch: pytest.MonkeyPatch) -> Data:
+    size = 8
+    everything = {
+        "mu": np.abs(RNG.normal(size=(size, 2))) + 0.1, "a": np.exp(RNG.normal(size=(size, 2))), "s": RNG.choice([-1.0, 1.0], size) * np.exp(RNG.normal(size=size)),
+        "b": RNG.normal(size=size), "floor": np.zeros(size),
+    }  # fmt: skip
+    monkeypatch.setattr(channels, "_channels", lambda: everything)
+    return everything
+
+
+def test_tokens_of_trained_channels_take_the_signs_that_assumptions_ask_for(planted_channels: Data) -> None:
+    theorem = REGISTRY["blow-up-profile"]
+    found = channels.trained_channels(theorem, 8)
+    assert found is not None
+    assert (judge.satisfied(theorem, found)).all()
+    np.testing.assert_array_equal(np.sort(found["s"]), np.sort(planted_channels["s"]))
+    assert len(channels.trained_channels(theorem, 3)["s"]) == 3
+    planted_channels["mu"][:] = -planted_channels["mu"]
+    planted_channels["mu"][0] *= -1
+    assert len(channels.trained_channels(theorem, 8)["s"]) == 1
+    planted_channels["mu"][0] *= -1
+    assert channels.trained_channels(theorem, 8) is None
 
 
 # ---- what a backend needs

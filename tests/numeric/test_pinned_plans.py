@@ -129,6 +129,7 @@ def test_a_tally_counts_and_keeps_the_worst() -> None:
         5,
         (examples.TRAINED, 4, 7),
     )
+    assert tally.where["moment"] == 7
     tally.add("2", DATA, judgement([np.nan] * 6, [False] * 6, [7] * 6))
     assert (tally.decided, tally.undecided, tally.margin) == (14, 2, 0.125)
 
