@@ -142,7 +142,7 @@ class NpzStore(TensorStore):
             self._keep(name, array)
         row = FLOATS[info.dtype]
         chosen = array if lead is None else array[lead]
-        return np.ascontiguousarray(chosen, dtype=row.native).view(row.bits)
+        return np.asarray(chosen, dtype=row.native, order="C").view(row.bits)
 
 
 def whole_members(path: Path, archive: zipfile.ZipFile) -> Iterable[zipfile.ZipInfo]:

@@ -206,14 +206,18 @@ def _flatten(content: Any, where: str) -> dict[str, TensorNote]:
         if not isinstance(part, Mapping):
             continue
         visits += 1 + len(part)
-        if depth > _DEEPEST or visits > _MOST_ENTRIES or letters > _MOST_LETTERS:
-            rule = f"a state dict must have at most {_MOST_ENTRIES} entries and {_DEEPEST} levels"
-            raise FormatError(rule, "more", where, "Save the innermost dict alone.")
+        if depth > _DEEPEST or visits > _MOST_ENTRIES:
+            raise _endless(where)
         for key in reversed(list(part)):
             if isinstance(part[key], TensorNote | Mapping):
                 name = key if isinstance(key, str) else str(key)[:80]
                 letters += len(prefix) + len(name) + 1
                 if letters > _MOST_LETTERS:
-                    break
+                    raise _endless(where)
                 waiting.append((f"{prefix}.{name}" if prefix else name, part[key], depth + 1))
     return found
+
+
+def _endless(where: str) -> FormatError:
+    rule = f"a state dict must have at most {_MOST_ENTRIES} entries and {_DEEPEST} levels"
+    return FormatError(rule, "more", where, "Save the innermost dict alone.")
