@@ -107,11 +107,6 @@ def _median(side: Diagnosis, names: set[str], number: str) -> float | None:
     return float(np.median(known)) if known and len(known) == len(values) else None
 
 
-def _diagnosed(checkpoint: Checkpoint, context: int) -> Diagnosis:
-    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
-        return Diagnosis(context, tuple(layer_healths(checkpoint.store, checkpoint.config, context)))
-
-
 def compare(first: Any, second: Any, context: int = CONTEXT, shuffles: int = 200, seed: int = 0) -> Comparison:
     """Compare two checkpoints, layer by layer.
 
@@ -124,7 +119,7 @@ def compare(first: Any, second: Any, context: int = CONTEXT, shuffles: int = 200
     if shuffles < 2:
         raise AssumptionError("the control needs at least 2 shuffles", shuffles, "shuffles")
     sides = open_checkpoint(first), open_checkpoint(second)
-    before, after = (_diagnosed(checkpoint, context) for checkpoint in sides)
+    before, after = (Diagnosis(context, tuple(layer_healths(c.store, c.config, context))) for c in sides)
     late = {layer.name: layer for layer in after.layers}
     both = [layer for layer in before.layers if layer.name in late]
     if not both:
@@ -234,7 +229,8 @@ def trend_json(sources: Sequence[str], context: int = CONTEXT) -> dict[str, Any]
     """
     rows = []
     for source in sources:
-        found = _diagnosed(open_checkpoint(source), context)
+        checkpoint = open_checkpoint(source)
+        found = Diagnosis(context, tuple(layer_healths(checkpoint.store, checkpoint.config, context)))
         medians: dict[str, float | None] = {}
         for name in TREND:
             values = [value for layer in found.layers if (value := layer.numbers[name]) is not None]

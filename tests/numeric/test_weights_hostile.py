@@ -24,9 +24,10 @@ import pytest
 import safetensors
 from safetensors.numpy import save, save_file
 
+from s6flow.api.audits import diff
+from s6flow.cli import main
 from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.numeric.audit import audit, render_table, schema, to_json, write_csv, write_html, write_json
-from s6flow.numeric.health.moved import compare, trend_json
 from s6flow.numeric.weights import archives, open_checkpoint
 from s6flow.numeric.weights.plan import MOST_LAYERS, plan_layers
 from s6flow.numeric.weights.readers import open_file
@@ -526,8 +527,10 @@ class TestOverflow:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             report = audit(paths[0], shuffles=2)
-            compare(*paths, shuffles=2)
-            trend_json(paths)
+            diff(*paths, shuffles=2)
+            with pytest.raises(SystemExit) as ended:
+                main(["audit", *paths, "--json", str(tmp_path / "trend.json")])
+        assert ended.value.code == 0
         assert report.health.layers[0].has("overflow-fp32")
 
     def test_tensors_of_any_shapes_are_withheld(self, tmp_path: Path) -> None:
