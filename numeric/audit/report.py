@@ -230,7 +230,8 @@ def audit(
         known = ", ".join(checkpoint.layer_names[:3])
         raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
     found = layer_healths(checkpoint.store, checkpoint.config, context, certify)
-    health = Diagnosis(context, tuple(layer for layer in found if layers is None or layer.name in chosen))
+    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
+        health = Diagnosis(context, tuple(layer for layer in found if layers is None or layer.name in chosen))
     lost = {layer.name: _withheld(layer) for layer in health.layers if layer.fatal}
     for layer in health.layers:
         if layer.damage:

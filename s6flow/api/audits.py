@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
 from s6flow.numeric.audit import report as reports
@@ -281,5 +283,6 @@ def diff(first: Any, second: Any, *, context: int = CONTEXT, shuffles: int = 200
     >>> moved.table().data["flips"]  # channels whose mu changed its sign
     [210, 202, 181, 161, 143, 98, 98, 92, 128, 133, 90, 80]
     """
-    found = compare(first, second, context, shuffles, seed)
+    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
+        found = compare(first, second, context, shuffles, seed)
     return Diff(**{field.name: getattr(found, field.name) for field in fields(found)})

@@ -141,13 +141,16 @@ def trend(sources: tuple[str, ...], context: int, path: Path | None, more: bool)
 
     Raises: FormatError: options that are for one checkpoint.
     """
+    import numpy as np
+
     from s6flow.numeric.health.moved import TREND, trend_json
 
     if more:
         raise FormatError(
             "several sources take --context and --json only", len(sources), "audit", "Audit them one by one."
         )
-    found = trend_json(sources, context)
+    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
+        found = trend_json(sources, context)
     text = json.dumps(found, allow_nan=False, ensure_ascii=False)
     if path == STDOUT:
         say_json(found)

@@ -217,7 +217,7 @@ _DECAY = _TINY.format(kind="decay", data="stdlib", tokens=16, condition="spared"
 _PLAN = {"lm.toml": _LM, "plan.toml": '[[part]]\ngrid = "lm.toml"\nseconds = 1\nseeds = [0, 1]\n'}
 _FLEET_AUDIT = ("fleet", "audit", "many", "--out", "fa", "--workers", "1", "--shuffles", "2")
 _PLANNED = ("experiment", "plan", "plan.toml", "--out", "p", "--device", "cpu", "--archive", "p.tar.gz")
-_GPU = ("no GPU",)
+_GPU = ("note: no GPU",)
 _COUNTS = ("0 in ", "1 in ", "2 in ", "1 of ", "2 of ")
 
 COMMANDS: dict[str, Command] = {

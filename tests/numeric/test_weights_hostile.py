@@ -24,6 +24,8 @@ import pytest
 import safetensors
 from safetensors.numpy import save, save_file
 
+from s6flow.api.audits import diff
+from s6flow.cli import main
 from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.numeric.audit import audit, render_table, schema, to_json, write_csv, write_html, write_json
 from s6flow.numeric.weights import archives, open_checkpoint
@@ -511,6 +513,25 @@ class TestOverflow:
                 report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
             assert len(report.layers) == 1
             jsonschema.validate(json.loads(json.dumps(to_json(report), allow_nan=False)), schema())
+
+    def test_bounds_that_leave_float64_are_warned_of_by_their_verdict_alone(self, tmp_path: Path) -> None:
+        """Finite float32 weights: what a channel may add to the stream overflows only in the last product."""
+        rng, content = np.random.default_rng(0), tensors("layers.0.")
+        sizes = {"in_proj.weight": (12, 3), "conv1d.weight": (6, 1, 4), "out_proj.weight": (3, 6)}
+        content |= {f"layers.0.{key}": rng.normal(size=size).astype(np.float32) for key, size in sizes.items()}
+        for part, scale in (("in_proj", 1e37), ("x_proj", 1e26), ("dt_proj", 1e18), ("out_proj", 1e37)):
+            content[f"layers.0.{part}.weight"] *= np.float32(scale)
+        for name in ("m", "n"):
+            save_file(content, tmp_path / f"{name}.safetensors")
+        paths = [str(tmp_path / f"{name}.safetensors") for name in ("m", "n")]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            report = audit(paths[0], shuffles=2)
+            diff(*paths, shuffles=2)
+            with pytest.raises(SystemExit) as ended:
+                main(["audit", *paths, "--json", str(tmp_path / "trend.json")])
+        assert ended.value.code == 0
+        assert report.health.layers[0].has("overflow-fp32")
 
     def test_tensors_of_any_shapes_are_withheld(self, tmp_path: Path) -> None:
         lines = list[str]()
