@@ -10,26 +10,22 @@ written nothing is read from it: the theorem is built and lowered as ever.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from s6flow.files import write_atomic
+from s6flow.committed import Committed
 from s6flow.proofs.registry import REGISTRY, get, unknown
-from s6flow.provenance import package_root
 from s6flow.symbolic.programs.checked import Checked
-from s6flow.symbolic.programs.store import sources_digest as symbolic_digest
 
 if TYPE_CHECKING:
     from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["FILE", "checked", "checked_form", "main", "sources_digest", "text"]
+__all__ = ["FILE", "checked", "checked_form", "main", "text"]
 
-FILE = Path(__file__).parent / "checked.json"
-SCHEMA = "s6flow-checked/1"
+#: Of everything that a theorem is made of: the code in `symbolic/` and in `proofs/`.
+FILE = Committed("proofs/checked.json", "s6flow-checked/1", (("symbolic", (".py",)), ("proofs", (".py",))))
 
 
 @cache
@@ -40,7 +36,7 @@ def checked(key: str) -> Checked:
     """
     if key not in REGISTRY:
         raise unknown(key)
-    document = _current()
+    document = FILE.current()
     found = None if document is None else document["theorems"].get(key)
     return checked_form(get(key)) if found is None else Checked.from_data(key, found)
 
@@ -69,42 +65,13 @@ def text() -> str:
         f"{json.dumps(key)}: {json.dumps(checked_form(theorem).as_data(), separators=(',', ':'), allow_nan=False)}"
         for key, theorem in REGISTRY.items()
     )
-    head, lines = f'"schema": "{SCHEMA}",\n"sources": "{sources_digest()}"', ",\n".join(rows)
-    return f'{{\n{head},\n"theorems": {{\n{lines}\n}}\n}}\n'
-
-
-def sources_digest() -> str:
-    """Of everything that a theorem is made of, by its bytes: the code in `symbolic/` and in `proofs/`."""
-    digest, base = hashlib.sha256(symbolic_digest().encode()), package_root() / "proofs"
-    for path in sorted(base.rglob("*.py")):
-        data = path.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{path.relative_to(base).as_posix()}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()[:20]
-
-
-@cache
-def _current() -> dict[str, Any] | None:
-    """The file, unless it is missing, or this is a checkout with other sources; an installed package has its own."""
-    if not FILE.exists():
-        return None
-    document: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    checkout = (package_root().resolve().parent / "pyproject.toml").exists()
-    if document.get("schema") != SCHEMA or (checkout and document["sources"] != sources_digest()):
-        return None
-    return document
+    theorems = ",\n".join(rows)
+    return FILE.document(theorems=f"{{\n{theorems}\n}}")
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the file; 0 if it is current afterwards."""
-    wanted = text()
-    if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
-        return 0
-    if "--check" in arguments:
-        print(f"proofs/{FILE.name}: not current; run make generated")
-        return 1
-    write_atomic(FILE, wanted)
-    print(f"proofs/{FILE.name}: written")
-    return 0
+    return FILE.main(text, arguments)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,19 @@ changed since it was written nothing is read from it: what is asked for is compu
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-from collections.abc import Collection, Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
+from s6flow.committed import Committed
 from s6flow.errors import TheoremError
-from s6flow.files import write_atomic
 from s6flow.proofs.theorem_page import theorem_statement
-from s6flow.provenance import package_root
 from s6flow.symbolic.derivation.blocks import Block, Heading, Paragraph
 from s6flow.text import near
 
 __all__ = [
-    "INDEX",
+    "FILE",
     "ROW",
     "content",
     "ids",
@@ -40,19 +36,20 @@ __all__ = [
     "text",
 ]
 
-INDEX = Path(__file__).parent / "index.json"
-SCHEMA = "s6flow-library/1"
 #: What the list of theorems shows.
 ROW = ("id", "status", "source", "section", "kind", "title")
-#: Folder of the package -> endings of the files in it that the library is computed from.
-_SOURCES = {"proofs": (".py", ".j2", ".v", ".json"), "symbolic": (".py", ".json")}
-#: Written from the library, or nothing that it says.
-_APART = {"index.json", "nightly.json", "checked.json"}
+#: Apart is what was written from the library, or says nothing that it says.
+FILE = Committed(
+    "proofs/index.json",
+    "s6flow-library/1",
+    (("proofs", (".py", ".j2", ".v", ".json")), ("symbolic", (".py", ".json"))),
+    apart=frozenset({"index.json", "nightly.json", "checked.json"}),
+)
 
 
 def ids() -> list[str]:
     """Ids of the theorems, in the order of the theory."""
-    if (stored := _current()) is not None:
+    if (stored := FILE.current()) is not None:
         return list(stored["theorems"])
     from s6flow.proofs.registry import REGISTRY
 
@@ -61,7 +58,7 @@ def ids() -> list[str]:
 
 def refuted_ids() -> list[str]:
     """Ids of the claims that were refuted."""
-    if (stored := _current()) is not None:
+    if (stored := FILE.current()) is not None:
         return list(stored["refuted"])
     from s6flow.proofs.refuted import REFUTED
 
@@ -70,7 +67,7 @@ def refuted_ids() -> list[str]:
 
 def rows() -> list[dict[str, str]]:
     """One row a theorem, with the keys `ROW`; below them the refuted claims."""
-    if (stored := _current()) is not None:
+    if (stored := FILE.current()) is not None:
         every = [*stored["theorems"].values(), *stored["refuted"].values()]
         return [{key: found[key] for key in ROW} for found in every]
     from s6flow.proofs.pages import listing
@@ -85,7 +82,7 @@ def content(key: str) -> dict[str, Any]:
     Raises: TheoremError: listing near ids, if there is no such thing.
     """
     known(key)
-    if (stored := _current()) is None:
+    if (stored := FILE.current()) is None:
         return _computed(key)
     found: dict[str, Any] = stored["theorems"].get(key) or stored["refuted"][key]
     return found
@@ -112,7 +109,7 @@ def status_of(key: str) -> str:
 
     Raises: TheoremError: listing near ids, if there is none.
     """
-    if _current() is not None:
+    if FILE.current() is not None:
         return str(content(key)["status"])
     from s6flow.proofs.registry import get
     from s6flow.proofs.status import status
@@ -161,9 +158,9 @@ OPENING = (
 
 def note() -> str:
     """One line where the library is not read but computed; "" otherwise."""
-    if _current() is not None:
+    if FILE.current() is not None:
         return ""
-    return f"computed anew: the sources have changed since proofs/{INDEX.name} was written; make generated writes it."
+    return f"computed anew: the sources have changed since {FILE.name} was written; make generated writes it."
 
 
 def text() -> str:
@@ -172,8 +169,7 @@ def text() -> str:
     from s6flow.proofs.registry import REGISTRY
 
     document = {
-        "schema": SCHEMA,
-        "sources": sources_digest(),
+        **FILE.head(),
         "theorems": {key: _computed(key) for key in REGISTRY},
         "refuted": {key: _computed(key) for key in REFUTED},
     }
@@ -186,46 +182,9 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def sources_digest() -> str:
-    """Of all files that the library is computed from, by their bytes: parsing them would take longer than reading."""
-    digest = hashlib.sha256()
-    for name, path in _source_files():
-        data = path.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()[:20]
-
-
-def _source_files() -> Iterator[tuple[str, Path]]:
-    for folder, endings in _SOURCES.items():
-        base = package_root() / folder
-        for path in sorted(base.rglob("*")):
-            if path.suffix in endings and path.name not in _APART:
-                yield path.relative_to(base.parent).as_posix(), path
-
-
-@cache
-def _current() -> dict[str, Any] | None:
-    """The file, unless it is missing, or this is a checkout with other sources; an installed package has its own."""
-    if not INDEX.exists():
-        return None
-    stored: dict[str, Any] = json.loads(INDEX.read_text(encoding="utf-8"))
-    checkout = (package_root().resolve().parent / "pyproject.toml").exists()
-    if stored.get("schema") != SCHEMA or (checkout and stored["sources"] != sources_digest()):
-        return None
-    return stored
-
-
 def main(arguments: list[str]) -> int:
     """Write or check the file; 0 if it is current afterwards."""
-    wanted = text()
-    if INDEX.exists() and INDEX.read_text(encoding="utf-8") == wanted:
-        return 0
-    if "--check" in arguments:
-        print(f"proofs/{INDEX.name}: not current; run make generated")
-        return 1
-    write_atomic(INDEX, wanted)
-    print(f"proofs/{INDEX.name}: written")
-    return 0
+    return FILE.main(text, arguments)
 
 
 if __name__ == "__main__":

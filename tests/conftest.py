@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 if os.environ.get("S6FLOW_ANNOTATIONS") == "1":
-    from annotations import hooked
-    from jaxtyping import install_import_hook
+    import annotations as checks
 
-    install_import_hook(hooked(), "annotations.check")
+    checks.install()

@@ -13,7 +13,7 @@ from typing import Any
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 from s6flow.numeric.weights.readers import READERS, NamedStores, ShardedStore, TensorStore, open_file
 
-__all__ = ["Located", "input_files", "locate"]
+__all__ = ["Located", "input_files", "is_hub_id", "locate"]
 
 #: What to look for in a directory, best first: an index of shards, or files of one kind.
 LAYOUTS: tuple[str, ...] = (
@@ -61,7 +61,7 @@ def locate(source: str) -> Located:
             return Located(open_file(path), _config(path.parent))
     except OSError as error:
         raise SourceError("SOURCE must be readable", error.strerror or error, source) from error
-    if _is_hub_id(source, path):
+    if is_hub_id(source):
         return _open_hub(source)
     if source.isidentifier():
         return Located(_open_package(source), None)
@@ -99,8 +99,9 @@ def _path(source: str) -> Path:
         raise SourceError("SOURCE must be an existing file or directory", error, source) from error
 
 
-def _is_hub_id(source: str, path: Path) -> bool:
-    return bool(_HUB_ID.fullmatch(source)) and path.suffix.lower() not in READERS and source[0] not in "./~"
+def is_hub_id(source: str) -> bool:
+    """Whether words that name nothing here can be the id of a repository: org/name, no path and no file."""
+    return bool(_HUB_ID.fullmatch(source)) and Path(source).suffix.lower() not in READERS and source[0] not in "./~"
 
 
 def _json(file: Path, largest: int, rule: str) -> Any:

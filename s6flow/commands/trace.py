@@ -111,10 +111,9 @@ def trace(
 
 def _refuse_missing(model: str) -> None:
     """Raises: SourceError: neither there nor a hub id; transformers would ask the hub for it, again and again."""
-    from s6flow.numeric.weights.readers import READERS
+    from s6flow.numeric.weights.locate import is_hub_id
 
-    place = Path(model).expanduser()
-    if not place.exists() and ("/" not in model or model[0] in "./~" or place.suffix.lower() in READERS):
+    if not Path(model).expanduser().exists() and not is_hub_id(model):
         rule = "MODEL must be an existing file or folder, or a hub id org/name"
         raise SourceError(rule, repr(model), "", "Check the spelling.")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 
-from s6flow.files import write_atomic
 from s6flow.symbolic import health_rules, state
 from s6flow.symbolic.assumptions import ASSUMPTIONS, predicate
 from s6flow.symbolic.attention import attention_program
@@ -20,7 +19,7 @@ from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.end_rules import TABLES, rule_program
 from s6flow.symbolic.measured import MEASURED, measured
 from s6flow.symbolic.programs.rules import NORM
-from s6flow.symbolic.programs.store import FILE, SCHEMA, as_data, sources_digest
+from s6flow.symbolic.programs.store import FILE, as_data
 from s6flow.symbolic.step_control import NORMS, RULES, norm_rule
 
 __all__ = ["computed", "main", "tables", "text"]
@@ -61,8 +60,7 @@ def tables() -> dict[str, list[list[object]]]:
 def text() -> str:
     """The file as SymPy has it now, one program a line."""
     programs = ",\n".join(f"{json.dumps(key)}: {_short(as_data(program))}" for key, program in computed().items())
-    head = f'"schema": "{SCHEMA}",\n"sources": "{sources_digest()}"'
-    return f'{{\n{head},\n"tables": {_short(tables())},\n"programs": {{\n{programs}\n}}\n}}\n'
+    return FILE.document(tables=_short(tables()), programs=f"{{\n{programs}\n}}")
 
 
 def _short(found: object) -> str:
@@ -71,15 +69,7 @@ def _short(found: object) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check the file; 0 if it is current afterwards."""
-    wanted = text()
-    if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
-        return 0
-    if "--check" in arguments:
-        print(f"symbolic/programs/{FILE.name}: not current; run make generated")
-        return 1
-    write_atomic(FILE, wanted)
-    print(f"symbolic/programs/{FILE.name}: written")
-    return 0
+    return FILE.main(text, arguments)
 
 
 if __name__ == "__main__":

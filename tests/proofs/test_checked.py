@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import s6flow.committed as committed_files
+from s6flow.committed import forget
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks.check import Verdict, check
 from s6flow.proofs import checked as library
 from s6flow.proofs.registry import REGISTRY, get
+from s6flow.provenance import package_root
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import sharp
 
@@ -25,19 +28,19 @@ SOME = ("convergence-rate", "carried-limits", "replicator")
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """The file is read anew in every test, and after the last."""
-    for cached in (library._current, library.checked):
-        cached.cache_clear()
+    forget()
+    library.checked.cache_clear()
     yield
-    for cached in (library._current, library.checked):
-        cached.cache_clear()
+    forget()
+    library.checked.cache_clear()
 
 
 def test_the_committed_file_is_what_the_registry_says() -> None:
-    assert library.FILE.read_text(encoding="utf-8") == library.text(), "run make generated"
+    assert library.FILE.path.read_text(encoding="utf-8") == library.text(), "run make generated"
 
 
 def test_every_statement_comes_back_as_the_same_programs() -> None:
-    assert library._current() is not None
+    assert library.FILE.current() is not None
     for key, theorem in REGISTRY.items():
         read = library.checked(key)
         assert read.margin == margin_program(theorem), key
@@ -63,14 +66,14 @@ def test_what_is_read_is_judged_as_the_theorem(key: str) -> None:
 
 
 def _written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **change: Any) -> None:
-    document = json.loads(library.FILE.read_text(encoding="utf-8"))
+    document = json.loads(library.FILE.path.read_text(encoding="utf-8"))
     wrong = dataclasses.replace(
         get("convergence-rate"), conclusion=get("convergence-rate").conclusion.subs(sharp, sharp / 2)
     )
     document["theorems"]["convergence-rate"] = json.loads(json.dumps(library.checked_form(wrong).as_data()))
     path = tmp_path / "checked.json"
     path.write_text(json.dumps(document | change), encoding="utf-8")
-    monkeypatch.setattr(library, "FILE", path)
+    monkeypatch.setattr(library, "FILE", dataclasses.replace(library.FILE, name=str(path)))
 
 
 def test_what_the_file_states_is_what_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,15 +93,15 @@ def test_a_source_that_changes_makes_the_file_stale(tmp_path: Path, monkeypatch:
     """Planted: a comment in one theorem's file."""
     import shutil
 
-    before = library.sources_digest()
+    before = library.FILE.sources_digest()
     root = tmp_path / "s6flow"
     for name in ("symbolic", "proofs"):
-        shutil.copytree(library.package_root() / name, root / name, ignore=shutil.ignore_patterns("coq", "*.json"))
-    monkeypatch.setattr(library, "package_root", lambda: root)
-    assert library.sources_digest() == before
+        shutil.copytree(package_root() / name, root / name, ignore=shutil.ignore_patterns("coq", "*.json"))
+    monkeypatch.setattr(committed_files, "package_root", lambda: root)
+    assert library.FILE.sources_digest() == before
     with (root / "proofs/theorems/convergence/convergence_rate.py").open("a") as file:
         file.write("# said otherwise\n")
-    assert library.sources_digest() != before
+    assert library.FILE.sources_digest() != before
 
 
 def test_an_unknown_id_names_its_neighbours() -> None:

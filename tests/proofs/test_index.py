@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+import s6flow.committed as committed_files
+from s6flow.committed import forget
 from s6flow.errors import TheoremError
 from s6flow.proofs import index, pages, refuted, registry
 from s6flow.proofs.status import status
@@ -27,14 +29,14 @@ HEAVY = ("sympy", "scipy", "matplotlib", "torch", "numba", "rich")
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """The file is read anew in every test, and after the last."""
-    index._current.cache_clear()
+    forget()
     yield
-    index._current.cache_clear()
+    forget()
 
 
 def test_the_committed_file_is_what_the_registry_says() -> None:
     computed: dict[str, Any] = json.loads(index.text())
-    committed: dict[str, Any] = json.loads(index.INDEX.read_text(encoding="utf-8"))
+    committed: dict[str, Any] = json.loads(index.FILE.path.read_text(encoding="utf-8"))
     for part in ("theorems", "refuted"):
         then, now = committed[part], computed[part]
         assert not [key for key in {**then, **now} if then.get(key) != now.get(key)], "run make generated"
@@ -45,7 +47,7 @@ def test_the_committed_file_is_what_the_registry_says() -> None:
 def test_it_is_read_here_and_gives_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "convergence-rate"
     read = [index.note(), index.ids(), index.rows(), index.content(key), index.status_of(key), index.refuted_ids()]
-    monkeypatch.setattr(index, "_current", lambda: None)
+    monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, schema="another"))
     anew = [index.note(), index.ids(), index.rows(), index.content(key), index.status_of(key), index.refuted_ids()]
     assert read[0] == ""
     assert "make generated" in str(anew[0])
@@ -61,7 +63,7 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     committed = index.content(theorem.id)
     load = registry._load
     monkeypatch.setattr(registry, "_load", lambda key: changed if key == theorem.id else load(key))
-    monkeypatch.setattr(index, "_source_files", lambda: iter(()))
+    monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, sources=()))
     home = registry.group(theorem)
     monkeypatch.setattr(refuted, "REFUTED", {})
     monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
@@ -78,14 +80,14 @@ def test_a_checkout_with_other_sources_does_not_read_it(
     for folder in ("proofs", "symbolic"):
         shutil.copytree(ROOT / folder, package / folder, ignore=shutil.ignore_patterns("__pycache__", "*.vo*"))
     (tmp_path / "pyproject.toml").write_text("")
-    monkeypatch.setattr(index, "package_root", lambda: package)
-    assert index._current() is not None
+    monkeypatch.setattr(committed_files, "package_root", lambda: package)
+    assert index.FILE.current() is not None
     (package / file).write_text("\n")
-    index._current.cache_clear()
-    assert (index._current() is not None) == reads
+    forget()
+    assert (index.FILE.current() is not None) == reads
     (tmp_path / "pyproject.toml").unlink()  # an installed package is no checkout: what it carries belongs to it
-    index._current.cache_clear()
-    assert index._current() is not None
+    forget()
+    assert index.FILE.current() is not None
 
 
 def test_unknown_ids_name_near_ones() -> None:
@@ -99,7 +101,7 @@ def test_check_says_what_is_not_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(index, "text", lambda: "{}\n")
-    monkeypatch.setattr(index, "INDEX", tmp_path / "index.json")
+    monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, name=str(tmp_path / "index.json")))
     assert index.main(["--check"]) == 1
     assert "make generated" in capsys.readouterr().out
     assert index.main([]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from s6flow.committed import forget
 from s6flow.errors import CodegenError
 from s6flow.symbolic.charts import log_program
 from s6flow.symbolic.codegen.module import source_text
@@ -32,7 +34,7 @@ def wanted() -> str:
 
 
 def test_file_is_what_sympy_gives(wanted: str) -> None:
-    assert store.FILE.read_text(encoding="utf-8") == wanted, "run make generated"
+    assert store.FILE.path.read_text(encoding="utf-8") == wanted, "run make generated"
 
 
 def test_every_program_comes_back_as_the_same_object() -> None:
@@ -53,11 +55,11 @@ def test_tables_are_the_rules() -> None:
 
 
 def _changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
-    document = json.loads(store.FILE.read_text(encoding="utf-8")) | change
+    document = json.loads(store.FILE.path.read_text(encoding="utf-8")) | change
     path = tmp_path / "programs.json"
     path.write_text(json.dumps(document), encoding="utf-8")
-    monkeypatch.setattr(store, "FILE", path)
-    store._current.cache_clear()
+    monkeypatch.setattr(store, "FILE", dataclasses.replace(store.FILE, name=str(path)))
+    forget()
     flows.log_program.cache_clear()
     rules.deciding.cache_clear()
 
@@ -65,7 +67,8 @@ def _changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, 
 @pytest.fixture
 def fresh() -> Any:
     yield
-    for cached in (store._current, flows.log_program, rules.deciding):
+    forget()
+    for cached in (flows.log_program, rules.deciding):
         cached.cache_clear()
 
 
