@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program, make, topological
-from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.rewrite import in_unit
 from s6flow.symbolic.codegen.triton.printer import log1p_unit_text, spell, spell_bare
 from s6flow.symbolic.codegen.triton.special import kernel_form
