@@ -53,7 +53,9 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         }
         files = {}
         with mpl.rc_context({"figure.constrained_layout.use": False}):
-            canvas.set_layout_engine(None)  # not "none": beside an engine, one that does nothing too, all is drawn twice
+            canvas.set_layout_engine(
+                None
+            )  # not "none": beside an engine, one that does nothing too, all is drawn twice
             for form, entries in metadata.items():
                 buffer = io.BytesIO()
                 canvas.savefig(buffer, format=form, metadata=entries)
