@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import textwrap
 from pathlib import Path
@@ -59,6 +60,11 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
     def say(outcome: Outcome, number: int, total: int) -> None:
         click.echo(f"[{number:2}/{total}] {outcome.line()}")
 
-    report = draw_figures(names or None, out, check=check, progress=say)
+    report = draw_figures(names or None, out, check=check, progress=say, processes=_processors())
     click.echo(report.lines()[-1])
     return report.exit_code
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from s6flow.errors import FormatError, MissingDependencyError
+from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.digest import figure_digest, versions
@@ -20,6 +23,7 @@ from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
 from s6flow.paper_figures.index import index_page
 from s6flow.paper_figures.record import read_record
+from s6flow.processes import end_with_parent
 
 __all__ = ["Outcome", "Progress", "Report", "draw_figures"]
 
@@ -78,6 +82,7 @@ def draw_figures(
     check: bool = False,
     progress: Progress | None = None,
     reuse: Iterable[Path] = (),
+    processes: int = 1,
 ) -> Report:
     """Draw figures as PDF, SVG, PNG and CSV with an index page; those that are up to date are left alone.
 
@@ -87,8 +92,9 @@ def draw_figures(
         check: draw nothing; say which committed results that figures show no longer belong to the code.
         progress: called after every figure with its outcome, its number and how many there are.
         reuse: other folders that may hold up-to-date files, which are then copied.
+        processes: that draw at the same time; more than one are started anew, so that a script needs its main guard.
     Returns: what became of every figure; its `exit_code` is 0, 3 (skipped) or 4 (stale).
-    Raises: FormatError: an unknown figure, or a folder that cannot be written.
+    Raises: FormatError: an unknown figure, or a folder that cannot be written. S6FlowError: a process that drew was ended.
     """
     figures = chosen(None if names is None else tuple(names))
     if not check:
@@ -97,9 +103,10 @@ def draw_figures(
         except FormatError as error:
             raise FormatError("figures go into a folder that can be written", error.value, str(out)) from error
     outcomes: list[Outcome] = []
+    found = map(_check, figures) if check else _made(figures, Path(out), [Path(folder) for folder in reuse], processes)
     for number, figure in enumerate(figures, 1):
         try:
-            outcome = _check(figure) if check else _make(figure, Path(out), [Path(folder) for folder in reuse])
+            outcome = next(found)
         except FormatError as error:  # a disk that is full, say: what is there must not be taken for the whole
             raise _unwritten(error, figure, outcomes, Path(out)) from error
         outcomes.append(outcome)
@@ -126,9 +133,44 @@ def _check(figure: Figure) -> Outcome:
     return Outcome(figure, "stale" if reasons else "fresh", "; ".join(reasons))
 
 
-def _make(figure: Figure, out: Path, reuse: list[Path]) -> Outcome:
+def _made(figures: Iterable[Figure], out: Path, reuse: list[Path], processes: int) -> Iterator[Outcome]:
+    """The outcomes in order; no process is started for what is up to date, nor for one figure alone."""
+    if processes < 2:
+        for figure in figures:
+            digest = figure_digest(figure)
+            yield _kept(figure, out, reuse, digest) or _drawn(figure, out, digest)
+        return
+    rows = [(figure, figure_digest(figure)) for figure in figures]
+    kept = [_kept(figure, out, reuse, digest) for figure, digest in rows]
+    missing = kept.count(None)
+    if missing < 2:
+        yield from (done or _drawn(figure, out, digest) for (figure, digest), done in zip(rows, kept, strict=True))
+        return
+    context = multiprocessing.get_context("spawn")  # a copy of this process would have its threads' locks
+    pool = ProcessPoolExecutor(min(processes, missing), context, end_with_parent)
+    try:
+        asked = [
+            None if done else pool.submit(_drawn, figure, out, digest)
+            for (figure, digest), done in zip(rows, kept, strict=True)
+        ]
+        for done, future in zip(kept, asked, strict=True):
+            if future is None:
+                assert done is not None, "a figure is kept or drawn"
+                yield done
+            else:
+                yield future.result()
+    except BrokenProcessPool as error:
+        remedy = "Give it more memory; the same command draws what is missing."
+        raise S6FlowError(
+            "a process that draws figures must end by itself", "one that was ended", "", remedy
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _kept(figure: Figure, out: Path, reuse: list[Path], digest: str) -> Outcome | None:
+    """The outcome of a figure whose files are up to date, here or where they may be taken from; else None."""
     start = time.perf_counter()
-    digest = figure_digest(figure)
     for folder in (out, *reuse):
         files = _current(figure, folder, digest)
         if files is None:
@@ -136,6 +178,12 @@ def _make(figure: Figure, out: Path, reuse: list[Path]) -> Outcome:
         if folder != out:
             _write(figure, out, files)
         return Outcome(figure, "unchanged", seconds=time.perf_counter() - start)
+    return None
+
+
+def _drawn(figure: Figure, out: Path, digest: str) -> Outcome:
+    """Draw a figure; it is skipped where its data are not there."""
+    start = time.perf_counter()
     try:
         files = _content(figure, digest)
     except (FigureUnavailable, MissingDependencyError) as error:
@@ -149,15 +197,15 @@ def _make(figure: Figure, out: Path, reuse: list[Path]) -> Outcome:
 def _content(figure: Figure, digest: str) -> dict[str, bytes]:
     """Suffix -> content of every file of a figure, its record included."""
     from s6flow.paper_figures.render import render
-    from s6flow.proofs.registry import REGISTRY, get
-    from s6flow.proofs.status import status
+    from s6flow.proofs.index import status_of
+    from s6flow.proofs.registry import REGISTRY
 
     drawing = figure.drawing()
     ids = tuple(REGISTRY) if figure.theorems == ("*",) else figure.theorems
     about: dict[str, Any] = {
         "figure": figure.name,
         "parameters": json.loads(json.dumps(drawing.PARAMETERS, default=_plain)),
-        "theorems": {key: status(get(key)) for key in ids},
+        "theorems": {key: status_of(key) for key in ids},
         "digest": digest,
         "versions": versions(figure),
     }

@@ -40,7 +40,6 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         FigureCanvasAgg(canvas)
         drawing.draw(canvas, data)
         canvas.draw_without_rendering()  # places the panels once, and equally for all formats
-        canvas.set_layout_engine("none")
         metadata: dict[str, dict[str, Any]] = {
             "pdf": {
                 "Title": title,
@@ -53,10 +52,14 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
             "png": {"Title": title, "Description": description, "Software": "s6flow"},
         }
         files = {}
-        for form, entries in metadata.items():
-            buffer = io.BytesIO()
-            canvas.savefig(buffer, format=form, metadata=entries)
-            files[form] = buffer.getvalue()
+        with mpl.rc_context({"figure.constrained_layout.use": False}):
+            canvas.set_layout_engine(
+                None
+            )  # not "none": beside an engine, one that does nothing too, all is drawn twice
+            for form, entries in metadata.items():
+                buffer = io.BytesIO()
+                canvas.savefig(buffer, format=form, metadata=entries)
+                files[form] = buffer.getvalue()
     files["png"] = _compact(files["png"])
     return {**files, "csv": write_csv(data, description).encode()}
 

@@ -51,7 +51,7 @@ def _hugging_face(source: str) -> nn.Module:
     try:
         from transformers import AutoModel, AutoModelForCausalLM
     except ImportError:
-        raise MissingDependencyError("this network needs transformers", "no transformers", source, "Run pip install transformers.") from None  # fmt: skip
+        raise MissingDependencyError("this network needs transformers", "no transformers", source, "Run pip install 's6flow[transformers]'.") from None  # fmt: skip
     failed: Exception | None = None
     for maker in (AutoModelForCausalLM, AutoModel):
         try:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status
 from s6flow.paper_figures import palette
@@ -32,8 +33,9 @@ PARAMETERS: dict[str, Any] = {
     "decay": 1.0,
     "starts": 28,
     "radii": [0.45, 1.5],
-    "log10_clock": [-4.0, -1.2, 36],
-    "log10_late": [-0.3, -7.0, 60],
+    "log10_clock": [-4.0, -1.2, 18],
+    "middle_clock": 22,
+    "log10_late": [-0.3, -7.0, 30],
     "points": 48,
     "path_horizon": 1e3,
     "horizon": 3e4,
@@ -87,7 +89,9 @@ def fates(run: FlowResult, params: LayerParameters) -> NDArray[np.int64]:
 
 
 def outlines(paths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Every path from its start on, while it stays near the window, at points of equal distance along it.
+    """Every path from its start on, while it stays near the window, at points of equal distance along a smooth curve.
+
+    The curve goes through all outputs, by a cubic in their distance that does not overshoot: an output costs a landing.
 
     Args:
         paths: shape (panel, start, time, channel), NaN after a blow-up.
@@ -99,8 +103,9 @@ def outlines(paths: NDArray[np.float64]) -> NDArray[np.float64]:
         outside = np.abs(whole).max(axis=1) > 1.5 * PARAMETERS["window"]
         whole = whole[: int(np.argmax(outside)) + 1 if outside.any() else None]
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
-        even = np.linspace(0, length[-1], PARAMETERS["points"])
-        found[place] = np.stack([np.interp(even, length, whole[:, axis]) for axis in (0, 1)], axis=-1)
+        apart = np.concatenate([[True], np.diff(length) > 1e-12 * length[-1]])
+        even = np.linspace(0, length[apart][-1], PARAMETERS["points"])
+        found[place] = PchipInterpolator(length[apart], whole[apart])(even) if apart.sum() > 1 else whole[0]
     return found
 
 
@@ -114,7 +119,7 @@ def data() -> Data:
         np.logspace(low, high, int(count))
         for low, high, count in (PARAMETERS[key] for key in ("log10_clock", "log10_late"))
     )
-    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, 40)[1:], 1 - late])
+    clock = np.concatenate([early, np.logspace(np.log10(early[-1]), -0.5, PARAMETERS["middle_clock"])[1:], 1 - late])
     params = layers()
     run = integrate(starts(), params, horizon=PARAMETERS["horizon"], x_limit=1e6, rtol=1e-9)
     unit = np.where(run.status == Status.BLOW_UP, run.blow_up_time, PARAMETERS["path_horizon"])

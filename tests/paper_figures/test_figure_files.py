@@ -215,3 +215,13 @@ def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypa
         text = render_document("Title", blocks, form)
         assert "iterated-log" in text.replace(r"\allowbreak ", "")  # where LaTeX may end a line
     assert (tmp_path / "derivation" / f"{NAME}.pdf").is_file()
+
+
+def test_processes_draw_what_one_draws(tmp_path: Path) -> None:
+    names = [NAME, "performance"]
+    found = [draw.draw_figures(names, tmp_path / str(count), processes=count) for count in (1, 2)]
+    assert [[outcome.state for outcome in report.outcomes] for report in found] == [["drawn", "drawn"]] * 2
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / count).iterdir()} for count in ("1", "2"))
+    assert first == second
+    again = draw.draw_figures(names, tmp_path / "2", processes=2)
+    assert {outcome.state for outcome in again.outcomes} == {"unchanged"}
