@@ -348,6 +348,8 @@ def _local(workers: int) -> Iterator[Any]:
             processes=True,
             security=True,
             dashboard_address=None,
+            # its server of HTTP listens all the same: here, and on a port that no other fleet of this machine has
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.CRITICAL,
             env={name: os.environ.get(name, value) for name, value in one.items()},
             **seat,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -271,3 +272,13 @@ def test_help_imports_no_dask() -> None:
         ended = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
         assert "Usage" in ended.stdout
+
+
+def test_two_fleets_of_one_machine_do_not_meet() -> None:
+    """Each has ports of its own; that of the library's server of HTTP is the same by default, and it warned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pool(1, tables=False) as first, pool(1, tables=False) as second:
+            servers = [one._client.cluster.scheduler.http_server for one in (first, second)]
+            assert [server.address for server in servers] == ["127.0.0.1"] * 2
+            assert len({server.port for server in servers} - {8787}) == 2

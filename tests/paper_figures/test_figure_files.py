@@ -201,6 +201,30 @@ def test_index_page_links_what_is_there(drawn: Path) -> None:
     assert "<math" in text
 
 
+def test_a_forged_record_leads_nowhere_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone's folder: nothing outside of it is written or deleted, and its text is shown as text."""
+    out, beside = tmp_path / "out", tmp_path / "beside.txt"
+    out.mkdir()
+    beside.write_text("mine")
+
+    def unavailable(*_: object) -> None:
+        raise draw.FigureUnavailable("there is no such result", "a", "b")
+
+    monkeypatch.setattr(draw, "_content", unavailable)
+    other = next(name for name in FIGURES if name != NAME)
+    for forms, listed in (({"x/../../beside.txt": "0"}, False), ({"png": "0"}, True)):
+        said = "<script>a</script> $<script>b</script>$ `<script>c</script>`"
+        record = {"digest": "<script>d</script>", "caption": said, "title": said, "files": forms}
+        for name in (NAME, other):
+            (out / f"{name}.json").write_text(json.dumps(record))
+        draw.draw_figures([NAME], out)
+        text = (out / "index.html").read_text()
+        assert "<script" not in text
+        assert (f'<figure id="{other}">' in text) == listed
+        assert beside.read_text() == "mine"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["beside.txt", "out"]
+
+
 def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "figures").mkdir()
     for name, content in _contents(drawn).items():
