@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 if os.environ.get("S6FLOW_ANNOTATIONS") == "1":
-    import annotations as checks
+    from annotations import hooked
+    from jaxtyping import install_import_hook
 
-    checks.install()
+    install_import_hook(hooked(), "annotations.check")
