@@ -117,8 +117,9 @@ def test_traces() -> None:
     """Kept ones of this code's shape, then a run."""
     kept = json.loads((package_root() / "numeric" / "networks" / "traces.json").read_text(encoding="utf-8"))
     assert kept["traces"]
+    beside = {"continuous_below", "provenance"}  # what numeric.networks adds to a document
     for document in kept["traces"].values():
-        _valid(document, "s6flow-trace/1")
+        _valid({key: part for key, part in document.items() if key not in beside}, "s6flow-trace/1")
     pytest.importorskip("torch")
     _valid(_printed("trace", "--length", "16", "--json"), "s6flow-trace/1")
 
