@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.criteria.carried import Nodes, Pieces, Sums
+from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.criteria.certify import RootCertificate, RootEnclosure, certify_K, enclose_blow_up_time
 from s6flow.numeric.criteria.exponential_sums import certify_orbit
 from s6flow.numeric.criteria.phase_line import fate_of, probes
