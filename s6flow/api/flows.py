@@ -1,4 +1,7 @@
-"""`integrate`, `classify` and `certify`: a flow from its numbers, how it ends in words, and the roots of K in balls."""
+"""`integrate`, `classify` and `certify`: a flow from its numbers, how it ends in words, and the roots of K in balls.
+
+One long file: a flow, its words and its certificate share one way of reading parameters.
+"""
 
 from __future__ import annotations
 

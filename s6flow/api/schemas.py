@@ -3,6 +3,8 @@
 `docs/schemas` holds the same as files, and `docs/terminal.md` the list; tests compare both, and validate real output.
 
     python -m s6flow.api.schemas          writes docs/schemas and the list
+
+One long file: a table of kinds of document, read side by side.
 """
 
 from __future__ import annotations

@@ -26,7 +26,10 @@ def test_the_table_is_that_of_the_results() -> None:
 def test_correlations_are_those_of_the_results() -> None:
     rows = ACROSS["correlations"]["rows"]
     told = {(row["predictor"], row["outcome"]): row["correlation"] for row in rows if row["verdict"] == "predicts"}
-    assert f"Of {len(rows)} rank correlations within grids (`across.json`, Bonferroni's correction) {len(told)} exclude" in PAGE
+    assert (
+        f"Of {len(rows)} rank correlations within grids (`across.json`, Bonferroni's correction) {len(told)} exclude"
+        in PAGE
+    )
     ranks = [f"{told[f'diagnosis.rank_{letter}', 'test.bits_per_byte']:.2f}" for letter in "BC"]
     assert f"{ranks[0]} and {ranks[1]}" in PAGE
     assert max(told, key=lambda key: abs(told[key])) == ("diagnosis.rank_B", "test.bits_per_byte")

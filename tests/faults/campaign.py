@@ -5,6 +5,8 @@ python tests/faults/campaign.py --each 200 --json report.json
 After every run the outputs are the old ones or whole new ones, no temporary file and no process is left (after SIGKILL a
 temporary file may be), the exit status tells how the run ended, and stderr has no traceback. Where a command goes on, it is
 run again and must come to what an undisturbed run comes to. Disturbances besides signals are a table, too.
+
+One long file: a program that runs by itself.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A row says where a command begins (files, a folder that another command made), which files replace old ones, in which folder
 every file must be whole, and what the same command must come to when it is run again after a signal.
+
+One long file: a table of commands, a row each.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Left out: what is read by people or type checkers alone (docstrings, messages, annotations, `__all__`), and flags that
 only guard the programmer (`strict=` of zip, what a dataclass decorator takes).
+
+One long file: every kind of change beside the others, over one walk of the tree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Measurements and constructions of checks at their edges, each beside its definition written out."""
+"""Measurements and constructions of checks at their edges, each beside its definition written out.
+
+One long file: small cases of one room, that share their drawn systems.
+"""
 
 from __future__ import annotations
 

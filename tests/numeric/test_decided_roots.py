@@ -1,4 +1,7 @@
-"""Certified roots, exponential sums and phase lines: planted polynomials with known roots, naive loops, both sides of bounds."""
+"""Certified roots, exponential sums and phase lines: planted polynomials with known roots, naive loops, both sides of bounds.
+
+One long file: planted polynomials shared by three solvers.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ import numpy as np
 import pytest
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.criteria.certify import RootCertificate, RootEnclosure, certify_K, enclose_blow_up_time
 from s6flow.numeric.criteria.exponential_sums import certify_orbit
 from s6flow.numeric.criteria.phase_line import fate_of, probes
 from s6flow.numeric.criteria.reach import _reachable, reached
+from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.thresholds import PHASE_ROUNDING
 from s6flow.symbolic.ends import End
 

@@ -1,4 +1,7 @@
-"""Stiff stretches step by step: a scripted solver on both sides of every condition, and LSODA on equations with answers."""
+"""Stiff stretches step by step: a scripted solver on both sides of every condition, and LSODA on equations with answers.
+
+One long file: one scripted solver and all its conditions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stored weights on both sides of every limit: sizes, counts, levels and names, in files made by hand and in planted tables."""
+"""Stored weights on both sides of every limit: sizes, counts, levels and names, in files made by hand and in planted tables.
+
+One long file: one table of limits, and files made by hand for it.
+"""
 
 from __future__ import annotations
 
