@@ -99,9 +99,22 @@ def equation_rows(cpu: dict[str, Any], busy: str) -> list[tuple[str, str, str]]:
         others = {key: ratio for key, ratio in row["times_numba"].items() if key.startswith("solve_ivp")}
         best = min(others, key=lambda key: others[key])
         alone = min(ratio for key, ratio in others.items() if key.endswith("a system at a time"))
-        text = f"one thread each: {alone:.0f} x SciPy's solve_ivp a system at a time; the best of SciPy is {best}: {others[best]:.1f} x"
+        text = f"one thread each: {alone:.0f} x SciPy's solve_ivp a system at a time; the best of SciPy is {best}: {others[best]:.2g} x"
         out.append((f"own equation, {name}, {row['systems']:,} systems, numba", text, busy))
     return out
+
+
+def trace_rows() -> list[tuple[str, str, str]]:
+    """A trace on a GPU beside the plain forward pass of the same network."""
+    found = load("trace_cuda")
+    return [
+        (
+            f"trace of {found['layers']} layers of the 130m shape, {found['tokens']:,} tokens, {name}",
+            f"{run['trace']['median_s']:.2f} s, {run['times_forward']:.0f} x the plain forward pass ({1000 * run['forward']['median_s']:.0f} ms)",
+            found["provenance"]["device"],
+        )
+        for name, run in found["runs"].items()
+    ]
 
 
 #: How a table calls other forms of the right-hand side.
@@ -147,6 +160,7 @@ def rows() -> list[tuple[str, str, str]]:
     )
     out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
     out += [*memory_rows(gpu), *fate_rows(gpu)]
+    out += trace_rows()
     for name, source in load("gpu_mamba")["sources"].items():
         told = [
             row
