@@ -98,8 +98,10 @@ class Block:
 
     @property
     def shut(self) -> bool:
-        """Whether out_proj is there and zero throughout, for these channels."""
-        return self.out is not None and not any(rows.any() for rows in self.out_rows())
+        """Whether out_proj is there, fits, and is zero throughout, for these channels."""
+        if self.out is None or self.out.bits.ndim < 2 or self.out.bits.size != np.prod(self.out.bits.shape[:2]):
+            return False
+        return not any(rows.any() for rows in self.out_rows())
 
     def out_rows(self, rows: int = 256) -> list[Float64[np.ndarray, "model channel"]]:
         """|out_proj| in blocks of rows, so that a large one is never whole in float64."""

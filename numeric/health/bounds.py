@@ -104,10 +104,14 @@ def _added(block: Block, y: Channel, gate: Channel) -> tuple[Channel, float]:
         if block.out is None:
             return through, float(np.max(through, initial=0.0))
         largest, update = np.zeros(block.channels), 0.0
+        beyond = ~np.isfinite(through)
+        within = np.where(beyond, 0.0, through)
         for rows in block.out_rows():
             largest = np.maximum(largest, rows.max(axis=0, initial=0.0))
-            update = max(update, float((rows @ through).max(initial=0.0)))
-    return largest * through, update * _SLACK
+            # what no weight takes adds nothing, however large its bound is; 0 times infinity would hide the others
+            sums = np.where((rows[:, beyond] > 0).any(axis=1), np.inf, rows @ within)
+            update = max(update, float(sums.max(initial=0.0)))
+        return np.where(largest > 0, largest * through, 0.0), update * _SLACK
 
 
 def _floats(name: str, **values: Any) -> Array:
