@@ -58,10 +58,11 @@ def test_workers_of_a_killed_process_end(tmp_path: Path) -> None:
 
 
 TIED = """
-import sys
+import signal, sys
 from pathlib import Path
 from s6flow.processes import tied
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background work with it ignored
 with tied(["sh", "-c", "sleep 120 & echo $! > said.new; mv said.new said; wait"], Path("."), {}) as process:
     process.communicate()
 """
