@@ -13,9 +13,13 @@ from typing import Any
 
 from s6flow.provenance import package_root
 
-__all__ = ["ACROSS", "UNKNOWN", "concluded", "conclusion"]
+__all__ = ["ACROSS", "IN_TRACES", "ON_AXES", "UNKNOWN", "concluded", "conclusion"]
 
 ACROSS = package_root() / "numeric" / "experiments" / "results" / "across.json"
+#: Numbers of the audit that belong to channels' axes -> how tables call them.
+ON_AXES = {"mu_negative": "mu<0", "control_z": "control_z"}
+#: The same of numbers that a trace measures, as the trained networks were measured.
+IN_TRACES = {"cb_positive": "C.B > 0, share of tokens", "update_over_stream": "|update|/|x|"}
 UNKNOWN = "Whether it goes with anything that a user sees was not measured."
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from s6flow.files import write_atomic
-from s6flow.numeric.health.conclusions import UNKNOWN, conclusion
+from s6flow.numeric.health.conclusions import IN_TRACES, ON_AXES, UNKNOWN, conclusion
 from s6flow.numeric.health.families import FAMILIES
 from s6flow.numeric.health.numbers import NUMBERS
 from s6flow.numeric.health.verdicts import FATAL, VERDICTS
@@ -19,6 +19,8 @@ from s6flow.numeric.health.verdicts import FATAL, VERDICTS
 __all__ = ["PAGES", "families_page", "health_page"]
 
 _BY = "Written by `python -m s6flow.numeric.health.pages`."
+#: Numbers that health does not have, and the command that prints them.
+_ELSEWHERE = (("scenarios of an audit", ON_AXES), ("a trace", IN_TRACES))
 _USE = """\
 ```
 s6flow audit model.safetensors --context 4096     # health first, then scenarios
@@ -68,6 +70,7 @@ def health_page() -> str:
     verdicts = [(row.title, row.severity, f"`{row.rule_text}`", row.reason, row.remedy) for row in VERDICTS]
     numbers = [(f"`{row.name}`", row.meaning, row.unit, row.source) for row in NUMBERS]
     told = [(f"`{row.name}`", text) for row in NUMBERS if (text := conclusion(row.name)) != UNKNOWN]
+    told += [(f"{shown} ({where})", conclusion(name)) for where, names in _ELSEWHERE for name, shown in names.items()]
     lines = [
         "# Health",
         "",

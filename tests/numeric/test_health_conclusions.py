@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from s6flow.numeric.experiments.predicts import OUTCOMES, PREDICTORS
 from s6flow.numeric.health import NUMBERS
-from s6flow.numeric.health.conclusions import ACROSS, UNKNOWN, concluded, conclusion
+from s6flow.numeric.health.conclusions import ACROSS, IN_TRACES, ON_AXES, UNKNOWN, concluded, conclusion
 from s6flow.numeric.health.pages import health_page
 
 NAMES = [row.name for row in NUMBERS]
@@ -73,5 +74,27 @@ def test_pages_say_it() -> None:
     said = {number["name"]: number["conclusion"] for number in health_json(found)["numbers"]}
     assert said == {name: conclusion(name) for name in NAMES} == {entry[0]: entry[-1] for entry in reference(found)}
     page = health_page()
+    listed = {name.removeprefix("diagnosis.") for name in PREDICTORS} - {
+        "response_least"
+    }  # of the weakest layer, no number of a layer
+    assert listed == {*NAMES, *ON_AXES, *IN_TRACES} & listed
+    assert all(conclusion(name) in page for name in listed)
     assert all((conclusion(name) in page) == (conclusion(name) != UNKNOWN) for name in NAMES)
     assert page == (Path(__file__).parents[2] / "docs" / "health.md").read_text(), "make generated writes it"
+
+
+def test_an_audit_says_it_of_its_axes() -> None:
+    """In the terminal, the page and JSON, beside how to read the number."""
+    from s6flow.numeric.audit import audit
+    from s6flow.numeric.audit.output.page import to_html
+    from s6flow.numeric.audit.output.records import to_json
+    from s6flow.numeric.audit.output.sentences import how_to_read
+    from s6flow.numeric.experiments import shipped_checkpoint
+
+    found = audit(str(shipped_checkpoint("mixed")))
+    for name, shown in ON_AXES.items():
+        said = f"{shown}: {conclusion(name)}"
+        assert conclusion(name) != UNKNOWN
+        assert said in how_to_read()
+        assert said in to_json(found)["reading"]
+        assert escape(said) in to_html(found)

@@ -18,7 +18,7 @@ from rich.text import Text
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.health import NUMBERS, SEVERITIES, VERDICTS, Diagnosis, LayerHealth, Verdict
-from s6flow.numeric.health.conclusions import conclusion
+from s6flow.numeric.health.conclusions import ON_AXES, conclusion
 from s6flow.text import counted
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "health_schema",
     "health_sentences",
     "health_table",
+    "on_axes",
     "percent",
     "reference",
     "remedy_for",
@@ -175,6 +176,11 @@ def health_rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:
         }
         for layer in diagnosis.ranked
     ]
+
+
+def on_axes() -> tuple[str, ...]:
+    """What may be concluded from each number of the axes, from the networks that were trained and compared."""
+    return tuple(f"{shown}: {conclusion(name)}" for name, shown in ON_AXES.items())
 
 
 def reference(diagnosis: Diagnosis) -> list[tuple[str, str, str, str, str, str]]:

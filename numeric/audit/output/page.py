@@ -15,7 +15,7 @@ from markupsafe import Markup
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING
 from s6flow.numeric.audit.output import pictures
-from s6flow.numeric.audit.output.health import health_rows, reference
+from s6flow.numeric.audit.output.health import health_rows, on_axes, reference
 from s6flow.numeric.audit.output.records import SCHEMA, statuses, summary
 from s6flow.numeric.audit.output.sentences import confusion, sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
@@ -68,7 +68,7 @@ def to_html(report: AuditReport) -> str:
         scenarios=SCENARIOS,
         theorems=[(name, statuses().get(name, "not in the registry")) for name in sorted(used)],
         dropped=DROPPED,
-        reading=READING,
+        reading=(*READING, *on_axes()),
         notable=_notable(report),
         negative=sum(int((_failing(layer)[1] < 0).sum()) for layer in report.layers),
         listed=_LISTED,

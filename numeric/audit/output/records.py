@@ -16,7 +16,7 @@ import numpy as np
 
 from s6flow.files import write_atomic
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, DROPPED, LAYER_COLUMNS, READING, Column
-from s6flow.numeric.audit.output.health import health_json, health_schema
+from s6flow.numeric.audit.output.health import health_json, health_schema, on_axes
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.labels import Labels
@@ -130,7 +130,7 @@ def to_json(report: AuditReport) -> dict[str, Any]:
         "scenarios": dict(SCENARIOS),
         "theorem_status": statuses(),
         "dropped": [{"part": part, "effect": effect} for part, effect in DROPPED],
-        "reading": list(READING),
+        "reading": [*READING, *on_axes()],
         "layers": [_layer(layer) for layer in report.layers],
         "withheld": [asdict(entry) for entry in report.withheld],
         "skipped": list(report.skipped),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from s6flow.numeric.audit.columns import DROPPED, READING
-from s6flow.numeric.audit.output.health import health_sentences, whole
+from s6flow.numeric.audit.output.health import health_sentences, on_axes, whole
 from s6flow.numeric.audit.output.records import statuses, summary
 from s6flow.numeric.audit.report import AuditReport
 from s6flow.numeric.audit.simulation.integrator import Simulation
@@ -119,6 +119,7 @@ def _scenarios(report: AuditReport) -> Iterator[str]:
 def how_to_read() -> Iterator[str]:
     """What misleads in the numbers of every audit, and what the theory leaves out of every network."""
     yield READING[2]
+    yield from on_axes()
     yield "The theory drops: " + "; ".join(f"{part} ({effect})" for part, effect in DROPPED) + "."
 
 
