@@ -34,6 +34,7 @@ row_norm, row_offset, taps, shift = (
 )
 reach = sp.IndexedBase("reach", nonnegative=True)  # how far the step's argument of each channel is moved
 model_width = sp.Symbol("model_width", positive=True)
+step_low, step_high = sp.symbols("step_low step_high", nonnegative=True)  # limits that Mamba-2's scan keeps the step in
 decay, v_max, delta_max, width, age = sp.symbols("decay v_max delta_max width age", positive=True)
 bits = sp.Symbol("bits", integer=True, positive=True)
 
@@ -131,6 +132,11 @@ def bias_step() -> sp.Expr:
     return step(nt.b_channel[d])
 
 
+def kept_step() -> sp.Expr:
+    """min(max(step, low), high): a step that a scan keeps within limits; it grows with the step, so a bound kept is a bound."""
+    return sp.Min(sp.Max(step_max[d], step_low), step_high)
+
+
 def input_bound() -> sp.Expr:
     """taps (sqrt(width) row_norm + row_offset) + shift >= |u_d|, u = silu(conv(in_proj(norm(x)))), by Cauchy-Schwarz and |silu(c)| <= |c|."""
     return taps[d] * (sp.sqrt(model_width) * row_norm[d] + row_offset[d]) + shift[d]
@@ -178,6 +184,7 @@ QUANTITIES: dict[str, Quantity] = {
     "step_reach": Quantity(step_reach, ("S_dt_out", "S_dt_in", "x_max"), "18"),
     "step_bound": Quantity(_step_bound_reached, ("reach", "b", "floor"), "18"),
     "bias_step": Quantity(bias_step, ("b", "floor"), "18"),
+    "kept_step": Quantity(kept_step, ("step_max", "step_low", "step_high"), "18"),
     "write_bound": Quantity(write_bound, ("S_B", "x_max", "beta_B"), "18"),
     "read_bound": Quantity(read_bound, ("S_C", "x_max", "beta_C"), "18"),
     "hidden_bound": Quantity(hidden_bound, ("write_max", "x_max", "a", "step_max"), "18"),

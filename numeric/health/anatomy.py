@@ -14,6 +14,8 @@ import numpy as np
 
 from s6flow.errors import S6FlowError
 from s6flow.numeric.health.block import Block, Path
+from s6flow.numeric.health.settings import settings
+from s6flow.numeric.weights.memory import MemoryStore
 from s6flow.numeric.weights.plan import Names, apart, heads_of, markers, normed, numbered, part_name, prefix_of, spell
 from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import Spelling
@@ -137,7 +139,7 @@ def makers(
     names = Names(store.infos, config)
     for marker in markers(store.infos):
         if len(store.infos[marker].shape) == 1:
-            yield partial(_whole, marker, partial(_scalar, store, marker))
+            yield partial(_whole, marker, partial(_scalar, store, marker, config))
             continue
         spelling, parts = spell(marker, store.infos)
         stack = heads_of(spelling, parts, store.infos)
@@ -348,9 +350,10 @@ def _normed(reader: _Reader, letters: dict[str, Any], states: int, why: str) -> 
     return {"writes": gains["B"], "reads": gains["C"], "reach": np.abs(letters["dt_out"]) @ gains["dt"]}
 
 
-def _scalar(store: TensorStore, marker: str) -> Block:
+def _scalar(store: TensorStore, marker: str, config: Mapping[str, Any] | None) -> Block:
     """Mamba-2 and its kin: one decay rate a head; in_proj makes gate, u, B, C and the step, conv1d mixes u, B and C."""
     reader = _Reader(store, prefix_of(marker))
+    beside = settings(*_modules(store, reader.prefix), config)
     a_head = _rates(reader.values(marker))
     heads = a_head.reshape(-1)
     bias = reader.values(
@@ -368,6 +371,8 @@ def _scalar(store: TensorStore, marker: str) -> Block:
         norms, offsets, width = rows
         taps, shift = _taps(reader, {"b": "", "sep": "/"}, channels + both, False)
         u, bc = slice(channels, 2 * channels), slice(2 * channels, 2 * channels + both)
+        factors = np.repeat(beside.factors, (channels, channels, both // 2, both // 2, len(heads)))
+        norms, offsets = norms * factors * beside.entering, offsets * factors * max(beside.entering, 1.0)
         found = {
             "inputs": Path(norms[u], offsets[u], taps[:channels], shift[:channels]),
             "gate": Path(norms[:channels], offsets[:channels], np.ones(channels), np.zeros(channels)),
@@ -390,9 +395,23 @@ def _scalar(store: TensorStore, marker: str) -> Block:
         if skip is None
         else (skip.reshape(-1) if skip.size == channels else np.repeat(skip.reshape(-1)[: len(heads)], size)),
         **found,
+        low=beside.low,
+        high=beside.high,
+        norm_first=beside.norm_first,
+        epsilon=beside.epsilon,
+        added=beside.added,
         decay_spread=False,
         parameters=reader.parameters,
         subnormal=reader.subnormal,
         damage=tuple(reader.damage),
-        assumed=tuple(reader.assumed),
+        assumed=(*reader.assumed, *(beside.assumed if skip is not None else ())),
+        used=beside.used,
     )
+
+
+def _modules(store: TensorStore, prefix: str) -> tuple[Any, Any]:
+    """The mixer at a prefix and its block, where the model is in memory."""
+    if not isinstance(store, MemoryStore):
+        return None, None
+    name = prefix.rstrip(".")
+    return store.modules.get(name), store.modules.get(name.rpartition(".")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +42,7 @@ class Block:
         a: decay rates; one state where the layer has one rate a channel.
         step_bias: constant part of the step's argument, without x_proj's own bias.
         floor: floor of the step.
+        low, high: limits that the scan keeps the step in, after the floor.
         skip: D, or None.
         S_B, S_C, beta_B, beta_C, dt_in, dt_out: as in `S6Layer`; None where B, C or the step are no maps of u.
         writes, reads: largest |B_n|, |C_n| where they do not follow from u (normalised, or from another vector).
@@ -49,11 +51,15 @@ class Block:
         width: of the residual stream that the norm sees.
         out: out_proj, stored (model, column), or the other way where `out_flipped`; this layer's columns begin at `out_first`.
         out_gain, out_shift: of a norm between the scan and out_proj, or None.
+        norm_first: whether that norm comes before the gate.
+        epsilon: what that norm adds to the mean square.
+        added: factor of what the block adds to the residual stream.
         decay_spread: whether a channel's rates are drawn apart (1..N), so that their spread says something.
         scans: how often these weights scan, 2 where the reversed sequence is added.
         parameters, subnormal: numbers read, and those below the smallest normal number of their format.
         damage: the first NaN or Inf of each tensor that holds one, in words.
         assumed: what was not found and what stands for it.
+        used: what was found beside the weights, in config.json or in the module, and is not the family's plain form.
     """
 
     name: str
@@ -61,6 +67,8 @@ class Block:
     a: Float64[np.ndarray, "channel state"]
     step_bias: Channel
     floor: float = 0.0
+    low: float = 0.0
+    high: float = math.inf
     skip: Channel | None = None
     S_B: Float64[np.ndarray, "state channel"] | None = None
     S_C: Float64[np.ndarray, "state channel"] | None = None
@@ -79,12 +87,16 @@ class Block:
     out_first: int = 0
     out_gain: Channel | None = None
     out_shift: Channel | None = None
+    norm_first: bool = True
+    epsilon: float = 1e-5
+    added: float = 1.0
     scans: int = 1
     decay_spread: bool = True
     parameters: int = 0
     subnormal: int = 0
     damage: tuple[str, ...] = field(default=())
     assumed: tuple[str, ...] = field(default=())
+    used: tuple[str, ...] = field(default=())
 
     @property
     def channels(self) -> int:

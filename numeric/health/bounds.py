@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.numeric.health.block import Block, Path
+from s6flow.numeric.health.settings import NONE
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.health import state_quantity
 
@@ -21,8 +22,6 @@ __all__ = ["Bounds", "bounds"]
 Channel = Float64[np.ndarray, " channel"]
 State = Float64[np.ndarray, " state"]
 Array = Float64[np.ndarray, "..."]
-#: What mamba's norms add to the mean square.
-_NORM_EPSILON = 1e-5
 #: More than the rounding of sums of 2^20 squares and products, relative: what lies outside of the balls is moved up by it.
 _SLACK = 1 + 1e-9
 
@@ -70,6 +69,8 @@ def bounds(block: Block, certified: bool = False) -> Bounds | None:
     else:
         reach = evaluate("step_reach", S_dt_out=block.dt_out, S_dt_in=block.dt_in, x_max=u)
     step = evaluate("step_bound", reach=reach, b=block.step_bias, floor=block.floor)
+    if (block.low, block.high) != NONE:
+        step = evaluate("kept_step", step_max=step, step_low=block.low, step_high=block.high)
     writes, reads = _reads_and_writes(block, u, evaluate)
     a = np.broadcast_to(block.a, (block.channels, len(writes)))
     hidden = evaluate("hidden_bound", write_max=writes, x_max=u, a=a, step_max=step).max(axis=1)
@@ -97,10 +98,12 @@ def _added(block: Block, y: Channel, gate: Channel) -> tuple[Channel, float]:
     with np.errstate(over="ignore", invalid="ignore"):
         through = y * gate
         if block.out_gain is not None and block.out_shift is not None:
-            inside = through if block.kind in ("Mamba-2", "gated scan") else y  # Mamba-2 gates before its norm
-            small = 2 * np.max(inside, initial=0.0) / np.sqrt(_NORM_EPSILON)
+            inside = y if block.norm_first else through
+            # a norm that takes the mean away doubles at most what it scales
+            small = 2 * np.max(inside, initial=0.0) / np.sqrt(block.epsilon)
             scaled = np.abs(block.out_gain) * min(np.sqrt(block.channels), small) + np.abs(block.out_shift)
-            through = scaled if inside is through else scaled * gate
+            through = scaled * gate if block.norm_first else scaled
+        through = through * block.added
         if block.out is None:
             return through, float(np.max(through, initial=0.0))
         largest, update = np.zeros(block.channels), 0.0

@@ -35,7 +35,7 @@ class LayerHealth:
         untrained: the same of a freshly initialised layer of that shape.
         verdicts: worst first.
         undecided: verdicts whose numbers are unknown here.
-        damage, assumed: as in `Block`.
+        damage, assumed, used: as in `Block`.
         shut: whether out_proj is zero throughout, so that nothing the layer does gets out.
     """
 
@@ -50,6 +50,7 @@ class LayerHealth:
     damage: tuple[str, ...]
     assumed: tuple[str, ...]
     shut: bool = False
+    used: tuple[str, ...] = ()
 
     @property
     def severity(self) -> str:
@@ -114,7 +115,7 @@ def health_of(block: Block, context: int = CONTEXT, certified: bool = False) -> 
     verdicts, undecided = given(numbers)
     return LayerHealth(
         block.name, block.kind, block.channels, block.states, numbers, untrained_numbers(block, context),
-        verdicts, undecided, block.damage, block.assumed, block.shut,
+        verdicts, undecided, block.damage, block.assumed, block.shut, block.used,
     )  # fmt: skip
 
 

@@ -41,6 +41,6 @@ FAMILIES: tuple[Family, ...] = (
     Family("x_proj for B and C only", "dt_proj (channel, channel)", True, True, False, "stream", "the step reads x itself; constrain needs the step's rows in x_proj"),
     Family("Falcon-Mamba", "config.json or the embedding's shape", False, True, False, "whole", "Delta, B and C are RMS-normalised, so there is no mu; bounds follow from the norm"),
     Family("Jamba", "dt_layernorm, b_layernorm, c_layernorm", False, True, False, "whole", "Delta, B and C are RMS-normalised, so there is no mu; bounds follow from the norm and its gain"),
-    Family("Mamba-2, Bamba, Zamba-2", "A_log (head,), dt_bias, in_proj for all", False, True, False, "whole", "B and C read another vector than the scanned one, so there is no mu"),
+    Family("Mamba-2, Bamba, Zamba-2", "A_log (head,), dt_bias, in_proj for all", False, True, False, "whole", "B and C read another vector than the scanned one, so there is no mu; limits of the step, factors and the place of the norm are read from config.json or the module (Nemotron-H, Granite and Falcon-H1 as well)"),
     Family("gated linear attention", "A_log (head,) and no D", False, False, False, "stream", "not an S6 layer: memory and precision only"),
 )  # fmt: skip

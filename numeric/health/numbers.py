@@ -10,6 +10,7 @@ import numpy as np
 
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.bounds import Bounds, bounds
+from s6flow.numeric.health.settings import NONE
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.formats import UNIT_ROUNDOFF
 from s6flow.symbolic.programs.health import state_quantity
@@ -55,8 +56,8 @@ NUMBERS: tuple[Number, ...] = (
     Number("dead_channels", "share of channels whose own part of it is below the rounding of float32 at 1, 2^-24", "1", "layer-bound"),
     Number("subnormal", "share of weights below the smallest normal number of their format", "1", "20"),
     Number("at_start", "share of A_log, D and step biases that are where initialisation puts them: the least of the three", "1", "20"),
-    Number("step_low", "softplus(step bias) + floor, exceeded by 99 % of channels", "1", "20"),
-    Number("step_high", "softplus(step bias) + floor, exceeded by 1 % of channels", "1", "20"),
+    Number("step_low", "softplus(step bias) + floor, within the limits of the scan, exceeded by 99 % of channels", "1", "20"),
+    Number("step_high", "softplus(step bias) + floor, within the limits of the scan, exceeded by 1 % of channels", "1", "20"),
     Number("spread", "ln(a_max/a_min) over ln N, the median of channels: 1 at initialisation; null where a channel has one rate", "1", "20"),
     *(
         Number(f"half_life_{key}", f"half-life at the bias' step, {'smallest' if q == 0 else 'largest' if q == 1 else f'quantile {q:g}'} "
@@ -88,9 +89,12 @@ def measure(block: Block, context: int, certified: bool = False) -> dict[str, fl
     found["damaged"] = float(len(block.damage) + _overflowing(block))
     found["subnormal"] = block.subnormal / block.parameters if block.parameters else 0.0
     steps = _quantity("bias_step", b=block.step_bias, floor=block.floor)
+    drawn = steps  # initialisation draws the bias; limits act behind it
+    if (block.low, block.high) != NONE:
+        steps = _quantity("kept_step", step_max=steps, step_low=block.low, step_high=block.high)
     if not np.isfinite(steps).all() or not np.isfinite(block.a).all():
         return found
-    found["at_start"] = _at_start(block, steps)
+    found["at_start"] = _at_start(block, drawn)
     found["step_low"], found["step_high"] = (float(v) for v in np.quantile(steps, (0.01, 0.99)))
     found |= _memory(block, steps, context)
     if block.decay_spread and block.states > 1:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,7 +39,8 @@ def from_weights(store: TensorStore, config: Mapping[str, Any] | None, certified
     """By the layer's name in the audit."""
 
     def said(make: Callable[[], Block]) -> tuple[str, FromWeights]:
-        block = make()
+        # what scales an update between the mixer and the stream is measured with it, and multiplied there
+        block = replace(make(), added=1.0)
         return block.name, FromWeights(bounds(block, certified), block.assumed, block.damage)
 
     told = numbered()

@@ -17,8 +17,8 @@ from s6flow.numeric.weights.memory import plain_name
 
 __all__ = ["Place", "backbone", "eager", "parts", "places", "unwrapped", "vocabulary"]
 
-#: Parameters that mark a layer; what scales the update of MambaVision's block.
-_MARKS, _GAIN = ("A_log", "A_logs"), "gamma_1"
+#: Parameters that mark a layer; what scales the update in the block of MambaVision, of Falcon-H1 and of Granite.
+_MARKS, _GAINS = ("A_log", "A_logs"), ("gamma_1", "ssm_out_multiplier", "residual_multiplier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Place:
         mixer: the module that scans.
         front: whose input is the residual stream: the norm before the mixer, or the block; None if neither is found.
         width: of the residual stream, by that norm; 0 where unknown.
-        gain: what the block scales the mixer's output with (MambaVision's gamma_1), None where nothing.
+        gain: what the block scales the mixer's output with (MambaVision's gamma_1, a multiplier), None where nothing.
         fused: whether `front` is a block that gets the stream in two parts, to be added.
         hidden: why the scan is not traced; "" where it is.
         unmapped: why B and C are no linear maps of the scan's input, so that the own term has no moments; "" where they are.
@@ -78,7 +78,9 @@ def places(model: nn.Module) -> tuple[Place, ...]:
         front, fused = _front(parent)
         weight = None if front is None or fused else getattr(front, "weight", None)
         width = len(weight) if isinstance(weight, torch.Tensor) and weight.dim() == 1 else 0
-        gain = getattr(parent, _GAIN, None)
+        gain = next((getattr(parent, key) for key in _GAINS if getattr(parent, key, None) is not None), None)
+        if isinstance(gain, float | int):
+            gain = None if gain == 1 else torch.tensor(float(gain), device=next(module.parameters()).device)
         gain = gain.detach() if isinstance(gain, torch.Tensor) else None
         why = hidden(module, name)
         told = "" if why else unmapped(module)

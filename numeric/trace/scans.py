@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, linear, silu, softplus
 
 from s6flow.errors import FormatError
+from s6flow.numeric.health.settings import limits_of
 from s6flow.numeric.refinements.layers import normed, s6_shape, split_rows
 
 __all__ = ["BESIDE", "Inputs", "Tap", "convolved", "decay_rates", "hidden", "s6_inputs", "tap", "unmapped"]
@@ -99,8 +99,10 @@ def _heads_hidden(mixer: Any) -> str:
     fits = channels % heads == 0 and both > 0 and both % 2 == 0
     if not fits or mixer.in_proj.weight.shape[0] != channels + mixed + heads or len(mixer.D) not in (heads, channels):
         return "in_proj and conv1d are not laid out as gate, u, B, C and step"
-    if _limits(mixer)[0] > 0:
-        return "a lower limit of the step, which bounds from weights do not know"
+    try:
+        limits_of(mixer)
+    except (TypeError, ValueError):
+        return "limits of the step that are no two positive numbers"
     if both // 2 % _groups(mixer) or heads % _groups(mixer):
         return "groups of B and C that do not divide the heads"
     return "" if _smooth(mixer) else "an activation that is not SiLU behind the convolution"
@@ -127,12 +129,6 @@ def _smooth(mixer: Any) -> bool:
 
 def _groups(mixer: Any) -> int:
     return int(getattr(mixer, "n_groups", getattr(mixer, "ngroups", 1)))
-
-
-def _limits(mixer: Any) -> tuple[float, float]:
-    """Between which Mamba-2's steps are kept."""
-    low, high = getattr(mixer, "time_step_limit", getattr(mixer, "dt_limit", (0.0, math.inf)))
-    return float(low), float(high)
 
 
 def tap(mixer: Any) -> Tap:
@@ -202,6 +198,8 @@ def _two(mixer: Any, projected: Float[Tensor, "batch token row"]) -> Inputs:
     """Mamba-2 from in_proj's output: gate, what the convolution mixes (u, B, C), and the step."""
     heads, channels, mixed = len(mixer.A_log), mixer.out_proj.weight.shape[1], mixer.conv1d.weight.shape[0]
     size, groups = channels // heads, _groups(mixer)
+    scale = getattr(mixer, "mup_vector", None)  # Falcon-H1's code scales what in_proj makes
+    projected = projected if scale is None else projected * scale.to(projected.dtype)
     _, mix, low = projected.split([channels, mixed, heads], dim=-1)
     u, written, read = (
         convolved(mixer.conv1d, mix)
@@ -209,7 +207,7 @@ def _two(mixer: Any, projected: Float[Tensor, "batch token row"]) -> Inputs:
         .split([channels, (mixed - channels) // 2, (mixed - channels) // 2], dim=-1)
     )
     step = softplus(low.double() + mixer.dt_bias.detach().double())
-    step = step.clamp(*_limits(mixer))
+    step = step.clamp(*limits_of(mixer))
     skip = mixer.D.detach().double()
     skip = skip if len(skip) == channels else skip.repeat_interleave(size)
     written, read = (part.unflatten(-1, (groups, -1)) for part in (written, read))

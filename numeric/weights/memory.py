@@ -31,6 +31,7 @@ class MemoryStore(TensorStore):
     def __init__(self, model: Any) -> None:
         if not (hasattr(model, "named_parameters") and hasattr(model, "named_modules")):
             raise SourceError("SOURCE must be a path, a hub id, a package or a torch.nn.Module", type(model).__name__)
+        self.modules = {plain_name(name): module for name, module in model.named_modules()}
         self._tensors = dict(model.named_parameters())
         for name, module in model.named_modules():
             for part in getattr(module, "parametrizations", None) or ():

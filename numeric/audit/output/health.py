@@ -81,9 +81,10 @@ def health_sentences(diagnosis: Diagnosis) -> Iterator[str]:
     undecided = {row.name: row for layer in diagnosis.layers for row in layer.undecided}
     if undecided:
         yield f"Not decided on some layers, whose numbers are unknown: {', '.join(row.title for row in undecided.values())}."
-    for text in dict.fromkeys(text for layer in diagnosis.layers for text in layer.assumed):
-        names = [layer.name for layer in diagnosis.layers if text in layer.assumed]
-        yield f"Assumed, {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}."
+    for word, part in (("Beside the weights", "used"), ("Assumed", "assumed")):
+        for text in dict.fromkeys(text for layer in diagnosis.layers for text in getattr(layer, part)):
+            names = [layer.name for layer in diagnosis.layers if text in getattr(layer, part)]
+            yield f"{word}, {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}."
 
 
 def remedy_for(verdict: Verdict, layer: LayerHealth) -> str:
@@ -239,7 +240,7 @@ def health_json(diagnosis: Diagnosis) -> dict[str, Any]:
                 "numbers": {row.name: _value(layer.numbers[row.name]) for row in NUMBERS},
                 "untrained": {row.name: _value(layer.untrained.get(row.name)) for row in NUMBERS},
                 "damage": list(layer.damage),
-                "assumed": list(layer.assumed),
+                "assumed": [*layer.used, *layer.assumed],
             }
             for layer in diagnosis.layers
         ],
