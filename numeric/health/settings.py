@@ -63,7 +63,9 @@ def settings(module: Any, parent: Any, config: Mapping[str, Any] | None) -> Sett
     elif config is not None:
         told = _of_config({**config, **_inner(config)})
     else:
-        told = {"assumed": ("no config.json says between which limits the step is kept: Mamba-2's default, 0 to infinity",)}
+        told = {
+            "assumed": ("no config.json says between which limits the step is kept: Mamba-2's default, 0 to infinity",)
+        }
     found = Settings(**told)
     words = []
     if (found.low, found.high) != NONE:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError, SourceError
 
-__all__ = ["SCHEMA", "TRACES", "read"]
+__all__ = ["SCHEMA", "TRACES", "read", "read_from"]
 
 TRACES = Path(__file__).with_name("traces.json")
 SCHEMA = "s6flow-traces/1"
@@ -29,3 +30,8 @@ def read(path: Path = TRACES) -> dict[str, dict[str, Any]]:
         raise FormatError(f"a file of traces must be of schema {SCHEMA}", str(document)[:40], path.name)
     found: dict[str, dict[str, Any]] = document["traces"]
     return found
+
+
+def read_from(provenance: Mapping[str, Any]) -> str:
+    """Name of the file whose tokens or pixels a trace is of."""
+    return str((provenance.get("text") or provenance["image"])["name"])

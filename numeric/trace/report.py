@@ -220,7 +220,7 @@ def numbers(sums: Sums, limits: Mapping[str, float | None], a: np.ndarray | None
         for name in ("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation"):
             kept = sums[name][~np.isnan(sums[name])]
             found[name] = float(np.median(kept)) if kept.size else None
-        found |= {name: float(sums[name]) for name in ("stream_max", "update_max")}
+    found |= {name: float(sums[name]) for name in ("stream_max", "update_max") if name in sums}
     if "u_max" in sums:
         assert a is not None, "a traced scan has rates"
         found |= _scan(sums, a, context)

@@ -218,6 +218,13 @@ def _call(run: nn.Module, part: Tensor) -> None:
         run(part, **options)
 
 
+def _audited(place: Place, known: Mapping[str, FromWeights]) -> list[str]:
+    """Names in the audit of the layers whose outputs a place's mixer adds; all of its own where it is not read."""
+    if place.hidden:
+        return [name for name in known if name == place.name or name.startswith(f"{place.name}[")]
+    return [place.name + part for part in parts(place) if place.name + part in known]
+
+
 def _layer(
     place: Place,
     reached: Sums | None,
@@ -226,7 +233,7 @@ def _layer(
     context: int,
     device: torch.device,
 ) -> LayerTrace:
-    rows = [known[place.name + part] for part in parts(place) if place.name + part in known]
+    rows = [known[name] for name in _audited(place, known)]
     limits = joined([row.limits for row in rows])
     assumed = [text for row in rows for text in row.assumed]
     sums: Sums = reached or {}
@@ -247,13 +254,13 @@ def _layer(
     unit = torch.finfo(next(mixer.parameters()).dtype).eps
     unit = max(unit, _GPU_UNIT) if device.type == "cuda" else unit
     width = max(weight.shape[-1] for weight in mixer.parameters() if weight.dim() > 1)
-    names = ("u", "step", "h", "y")
-    tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in names}
+    letters = ("u", "step", "h", "y")
+    tops = {} if limits is None else {f"{name}_bound": float(getattr(limits, name).max()) for name in letters}
     if limits is not None:
         tops["update_bound"] = (limits.update + shift) * gain
     inputs = joined([seen.get(place.name + part) for part in parts(place)])
     if inputs is not None:
-        tops |= {f"{name}_seen": float(getattr(inputs, name).max()) for name in names[1:]}
+        tops |= {f"{name}_seen": float(getattr(inputs, name).max()) for name in letters[1:]}
     why = assumed[0] if assumed else ""
     judged = checks(sums, limits, why, slack(unit, width), place.unmapped, shift, inputs, gain)
     return LayerTrace(place.name, numbers(sums, tops, a, context), judged, tuple(untraced))

@@ -109,6 +109,8 @@ class Watch:
             update = update * place.gain
         if stream is not None and stream.shape == update.shape:
             sums |= residual_sums(stream, update)
+        else:
+            sums["update_max"] = update.double().abs().max()
         if u is not None:
             sums |= scan_sums(tap(place.mixer).inputs(u), self.limit)
         home = finished(sums)

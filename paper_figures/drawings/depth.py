@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from s6flow.numeric.networks import read
+from s6flow.numeric.networks import read, read_from
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
@@ -69,7 +69,7 @@ def data() -> Data:
         layers=[len(row["layers"]) for row in traces.values()],
         tokens=[row["batch"] * row["length"] for row in traces.values()],
         flow=[row["continuous_below"] for row in traces.values()],
-        text=[row["provenance"]["text"]["name"] for row in traces.values()],
+        text=[read_from(row["provenance"]) for row in traces.values()],
         bound=np.stack([reach(*rows) for rows in zip(found["rms"], found["update_bound"], strict=True)]),
         seen=np.stack([reach(*rows) for rows in zip(found["rms"], found["update_max"], strict=True)]),
         **found,

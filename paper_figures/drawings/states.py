@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from s6flow.numeric.networks import read
+from s6flow.numeric.networks import read, read_from
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.drawings.depth import style
@@ -47,7 +47,7 @@ def data() -> Data:
     return as_data(
         network=list(traces),
         layers=[len(row["layers"]) for row in traces.values()],
-        text=[row["provenance"]["text"]["name"] for row in traces.values()],
+        text=[read_from(row["provenance"]) for row in traces.values()],
         tokens=[row["batch"] * row["length"] for row in traces.values()],
         **numbers,
         share=np.stack([shares[name] for name in CHECKS]),

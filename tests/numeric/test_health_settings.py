@@ -15,13 +15,13 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-import s6flow as sf
-from s6flow.numeric.health.anatomy import blocks
-from s6flow.numeric.health.bounds import bounds
-from s6flow.numeric.health.diagnosis import diagnose
-from s6flow.numeric.health.settings import NONE, limits_of, settings
-from s6flow.numeric.trace import TraceError
-from s6flow.numeric.weights import open_checkpoint
+import s6flow as sf  # noqa: E402
+from s6flow.numeric.health.anatomy import blocks  # noqa: E402
+from s6flow.numeric.health.bounds import bounds  # noqa: E402
+from s6flow.numeric.health.diagnosis import diagnose  # noqa: E402
+from s6flow.numeric.health.settings import NONE, limits_of, settings  # noqa: E402
+from s6flow.numeric.trace import TraceError  # noqa: E402
+from s6flow.numeric.weights import open_checkpoint  # noqa: E402
 
 VOCABULARY, WIDTH, LENGTH = 32, 16, 20
 _SHAPE = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "num_hidden_layers": 2}
@@ -130,9 +130,7 @@ def test_a_file_says_the_same_as_the_model(name: str, tmp_path: Path) -> None:
 
 def test_limits_are_reached_and_move_memory(tokens: Any) -> None:
     """A clamped step is its limit exactly; the half-life at the bias' step is that of the clamped one."""
-    free, up, down = (
-        diagnose(mamba2(*limits)).layers[0].numbers for limits in ((), (0.2, math.inf), (0.0, 1e-3))
-    )
+    free, up, down = (diagnose(mamba2(*limits)).layers[0].numbers for limits in ((), (0.2, math.inf), (0.0, 1e-3)))
     assert free["step_low"] < 0.2 <= up["step_max"]
     assert down["step_max"] == 1e-3
     assert (up["step_low"], down["step_high"]) == (0.2, 1e-3)

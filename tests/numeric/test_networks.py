@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from s6flow.errors import FormatError, SourceError
@@ -23,8 +26,10 @@ def test_the_committed_traces_hold_and_name_no_path() -> None:
     licence = hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest()
     for row in traces.values():
         told = row["provenance"]
-        assert told["text"]["sha256"] == licence or told["text"]["name"] != "LICENSE"
         assert {"code", "command", "date", "device", "versions", "weights"} < set(told)
+        assert len({"text", "image"} & set(told)) == 1
+        if networks.read_from(told) == "LICENSE":
+            assert told["text"]["sha256"] == licence
         verdicts = {check["verdict"] for layer in row["layers"] for check in layer["checks"]}
         assert verdicts <= {"HOLDS", "NOT JUDGED"}
         assert "HOLDS" in verdicts
@@ -119,3 +124,107 @@ def test_a_trace_does_not_depend_on_its_file_but_on_its_weights(stacks: list[Pat
     one, two, three = (entry(str(path), text, 16, None, "") for path in (stacks[0], copy, stacks[1]))
     assert json.dumps(one) == json.dumps(two)
     assert one["provenance"]["weights"] != three["provenance"]["weights"]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """Smooth bands of colour with some noise."""
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(3)
+    waves = np.sin(np.arange(12)[:, None, None] / 3 + np.arange(20)[None, :, None] / 5 + np.arange(3))
+    pixels = (128 + 100 * waves + rng.normal(0, 5, (12, 20, 3))).clip(0, 255).astype(np.uint8)
+    path = tmp_path / "picture.png"
+    image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_networks_of_a_package_are_traced_whole(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """opensr-mamba's own classes and weights, on the processor; its loader is as before, and no stand-in stays."""
+    pytest.importorskip("torch")
+    if find_spec("opensr_mamba") is None:
+        pytest.skip("opensr-mamba is not installed")
+    from s6flow.numeric.networks import traces
+
+    out = tmp_path / "traces.json"
+    words = ["--package", "opensr_mamba", "--image", str(picture), "--side", "8", "--out", str(out)]
+    assert traces.main(words) == 0
+    found = networks.read(out)
+    assert list(found) == ["opensr_mamba.srmodel", "opensr_mamba.fusionmodel01", "opensr_mamba.fusionmodel02"]
+    assert str(tmp_path) not in out.read_text()
+    digests = set()
+    for row in found.values():
+        assert (len(row["layers"]), row["length"]) == (8, 64)
+        told = row["provenance"]
+        digests.add(told["weights"])
+        assert networks.read_from(told) == "picture.png"
+        assert told["image"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+        for layer in row["layers"]:
+            verdicts = {check["name"]: check["verdict"] for check in layer["checks"]}
+            assert verdicts.pop("E[C.B]") == "NOT JUDGED"
+            assert set(verdicts.values()) == {"HOLDS"}
+            assert {"u", "step", "h", "y", "update", "h over its bound"} <= set(verdicts)
+    assert len(digests) == 3
+    assert (
+        "10 bands, red, green and blue in turn"
+        in found["opensr_mamba.fusionmodel01"]["provenance"]["image"]["notes"][0]
+    )
+    assert traces.main([*words, "--add"]) == 0
+    assert capsys.readouterr().out.count("kept") == 3
+    absent = {name for name in ("timm", "einops", "mamba_ssm") if find_spec(name) is None}
+    assert not absent & {name.partition(".")[0] for name in sys.modules}
+    assert "cuda" not in vars(sys.modules["opensr_mamba.main"].MambaSR)
+
+
+def test_the_scan_of_directions_is_the_recurrence() -> None:
+    torch = pytest.importorskip("torch")
+    from s6flow.numeric.networks.packaged import plain_scan
+
+    rng = np.random.default_rng(0)
+    groups, size, states, tokens = 2, 3, 4, 6
+    x, step = rng.normal(size=(2, 2, groups * size, tokens))
+    rates, bias, skip = -rng.uniform(0.5, 2, (groups * size, states)), rng.normal(size=6), rng.normal(size=6)
+    written, read = rng.normal(size=(2, 2, groups, states, tokens))
+    given = (torch.from_numpy(part) for part in (x, step, rates, written, read, skip))
+    found = plain_scan(*given, delta_bias=torch.from_numpy(bias)).numpy()
+    for b, c in np.ndindex(2, groups * size):
+        h = np.zeros(states)
+        for t in range(tokens):
+            width = np.log1p(np.exp(step[b, c, t] + bias[c]))
+            h = np.exp(rates[c] * width) * h + width * written[b, c // size, :, t] * x[b, c, t]
+            assert found[b, c, t] == pytest.approx(h @ read[b, c // size, :, t] + skip[c] * x[b, c, t])
+
+
+def test_pixels_are_those_of_the_middle(picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    image = pytest.importorskip("PIL.Image")
+    from s6flow.numeric.networks.packaged import image_bands
+
+    whole = np.asarray(image.open(picture), dtype=np.float32) / 255
+    found, said = image_bands(picture, 4, 8)
+    assert found.shape == (1, 4, 8, 8)
+    assert np.array_equal(found[0, :3].movedim(0, -1).numpy(), whole[2:10, 6:14])
+    assert np.array_equal(found[0, 3].numpy(), found[0, 0].numpy())
+    assert "4 bands" in said
+    assert "bands" not in image_bands(picture, 3, 12)[1]
+    with pytest.raises(FormatError, match="13 x 13"):
+        image_bands(picture, 3, 13)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for path in (broken, tmp_path / "nothing.png"):
+        with pytest.raises(SourceError, match="picture"):
+            image_bands(path, 3, 8)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["one=x"], ["--package", "opensr_mamba"], ["--image", "x.png"]],
+)
+def test_what_is_missing_on_the_line_is_said(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    from s6flow.numeric.networks import traces
+
+    assert traces.main(words) == 1
+    assert capsys.readouterr().err.startswith("FormatError")
