@@ -126,7 +126,7 @@ def _at_home(network: Any) -> Iterator[None]:
 @contextmanager
 def _stand_ins() -> Iterator[None]:
     """Modules that are not installed, for as long as the package is imported and built."""
-    made = {
+    made: dict[str, dict[str, Any]] = {
         "timm": {}, "timm.layers": {"DropPath": nn.Identity},
         "timm.models": {}, "timm.models.layers": {"trunc_normal_": nn.init.trunc_normal_, "to_2tuple": _pair},
         "einops": {"repeat": _repeated}, "mamba_ssm": {}, "mamba_ssm.ops": {},

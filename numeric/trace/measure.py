@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "filled",
     "finished",
     "in_turn",
+    "least_ones",
     "quantity",
     "residual_sums",
     "scan_sums",
@@ -42,8 +44,6 @@ _RAW = ("states_max", "inputs_max", "rates", "steps_max", "steps_total")
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 #: a Delta beyond this many times 2^-(p+1) does not round to one: the 1.01 (1 + 2^-(p+1)) of `gate-rounding`, rounded up.
 ABOVE = 1.02
-#: A number of every format, so that no gate up to here rounds to more than it, and none to one.
-_FAR = 1 - 2.0**-7
 #: Tokens whose half-lives are counted, evenly spaced over the first half of every sequence.
 _STARTS = 16
 #: a Delta below it is no normal number of float64, with room for digits; the bound hardly changes down there.
@@ -170,17 +170,18 @@ def _states(given: Inputs, limit: int) -> Partial:
     state = x.new_zeros(x.shape[0], channels, states)
     largest, input_max = torch.zeros_like(state), torch.zeros_like(state)
     y_max = x.new_zeros(channels)
-    rounded = x.new_zeros(len(_DTYPES))
+    rounded, ones = x.new_zeros(len(_DTYPES)), least_ones(x.device.type)
     tokens = max(1, limit // state.numel())
+    # new memory for each chunk would take half of the time
+    rooms = tuple(x.new_empty(min(tokens, x.shape[1]), *state.shape[:2], last) for last in (a.shape[1], states))
     whole = (given.x, given.step, given.written, given.read)
     for parts in zip(*(part.transpose(0, 1).split(tokens) for part in whole), strict=True):
         u, width, b, c = parts
-        gates = torch.exp(-width.unsqueeze(-1) * a)
-        near = gates if gates.is_cuda else gates[gates > _FAR]  # choosing them makes a GPU wait, and rounding does not
-        for place, dtype in enumerate(_DTYPES.values()):
-            rounded[place] += (near.to(dtype) == 1).sum()
+        gates = torch.mul(width.unsqueeze(-1), -a, out=rooms[0][: len(u)]).exp_()
+        for place, least in enumerate(ones):
+            rounded[place] += _count_from(gates, least)
         b, c = (part.repeat_interleave(channels // groups, dim=-2) if groups > 1 else part for part in (b, c))
-        written = u.unsqueeze(-1) * b
+        written = torch.mul(u.unsqueeze(-1), b, out=rooms[1][: len(u)])
         input_max = torch.maximum(input_max, torch.maximum(written.amax(0), -written.amin(0)))
         written *= width.unsqueeze(-1)
         (doubled if written.is_cuda else in_turn)(gates, written, state)
@@ -190,6 +191,24 @@ def _states(given: Inputs, limit: int) -> Partial:
         y_max = torch.maximum(y_max, (y + given.skip * u).abs().amax((0, 1)))
     raw = dict(zip(_RAW, (largest, input_max, a, given.step.amax(1), given.step.sum(1)), strict=True))
     return {"h_max": largest.amax((0, 2)), "y_max": y_max, "rounded": rounded, **raw}
+
+
+@cache
+def least_ones(device: str) -> tuple[float, ...]:
+    """The least float64 that a device rounds to one, by format: rounding keeps the order, so from there on all gates do."""
+    found = []
+    for dtype in _DTYPES.values():
+        low, high = 0.5, 1.0
+        while (middle := (low + high) / 2) not in (low, high):
+            one = torch.tensor(middle, dtype=torch.float64, device=device).to(dtype) == 1
+            low, high = (low, middle) if one else (middle, high)
+        found.append(high)
+    return tuple(found)
+
+
+def _count_from(gates: Tensor, least: float) -> Tensor | int:
+    """Gates that are no less; on a processor NumPy counts them five times as fast."""
+    return (gates >= least).sum() if gates.is_cuda else int(np.count_nonzero(gates.numpy() >= least))
 
 
 def in_turn(gates: Tensor, states: Tensor, state: Tensor) -> None:
@@ -221,14 +240,18 @@ def _fullness(h: np.ndarray, v: np.ndarray, a: np.ndarray, largest: np.ndarray, 
 def _rounding(step: Tensor, a: Tensor) -> Partial:
     """How many gates `gate-rounding` says round to one, at least and at most, by format."""
     channels, rates = a.shape
-    ordered = step.reshape(-1, channels).T.contiguous().sort(dim=-1).values
     thresholds = [float(quantity("rounding_threshold", bits=float(FORMATS[key].bits))) for key in _DTYPES]
+    ordered, gates = step.reshape(-1, channels).T, float(step.numel() * rates)
+    if not step.is_cuda:  # sorted are only channels with a gate near one; choosing them would make a GPU wait
+        near = ordered.amin(1) <= ABOVE * max(thresholds) / a.amin(1)
+        ordered, a = ordered[near], a[near]
+    ordered = ordered.contiguous().sort(dim=-1).values
     counts = []
     for factor in (1.0, ABOVE):
         ends = torch.cat([factor * value / a for value in thresholds], dim=-1)
-        below = torch.searchsorted(ordered, ends, right=True).reshape(channels, len(thresholds), rates)
+        below = torch.searchsorted(ordered, ends, right=True).reshape(len(a), len(thresholds), rates)
         counts.append(below.sum((0, 2)))
-    return {"rounded_low": counts[0], "rounded_high": counts[1], "gates": float(ordered.numel() * rates)}
+    return {"rounded_low": counts[0], "rounded_high": counts[1], "gates": gates}
 
 
 def _half_lives(step: Tensor, a: Tensor) -> Partial:
@@ -267,10 +290,12 @@ def _own_term(given: Inputs) -> Partial:
     flat = given.x.reshape(-1, given.x.shape[-1])
     mean = flat.mean(0)
     centred = flat - mean
-    covariance = centred.T @ centred / len(flat)
-    trace = ((S_B @ covariance) * S_C).sum()
+    # Sigma S_C^T from right to left: Sigma itself, channels by channels, would cost more than the scan
+    spread = centred.T @ (centred @ S_C.T) / len(flat)
+    trace = (S_B.T * spread).sum()
+    sizes = (flat.abs() @ torch.cat([S_B, S_C]).abs().T).tensor_split(2, dim=-1)
     return found | {
-        "own_size": ((flat.abs() @ S_B.abs().T) * (flat.abs() @ S_C.abs().T)).sum(),
+        "own_size": (sizes[0] * sizes[1]).sum(),
         "own_second": len(flat) * (trace + (S_B @ mean) @ (S_C @ mean)),
         "written_sum": len(flat) * (S_B @ mean),
         "read_sum": len(flat) * (S_C @ mean),

@@ -25,9 +25,9 @@ from s6flow.text import counted
 __all__ = ["LIMITS", "trace"]
 
 Sums = dict[str, np.ndarray]
-#: Numbers of a chunk of states, at most, by kind of device: 4 MiB of float64, which a processor keeps near; 128 MiB, on
+#: Numbers of a chunk of states, at most, by kind of device: 2 MiB of float64, which a processor keeps near; 128 MiB, on
 #: which a GPU is busy for longer than it takes to tell it what to do.
-LIMITS = {"cpu": 2**19, "cuda": 2**24}
+LIMITS = {"cpu": 2**18, "cuda": 2**24}
 _LETTERS = {"torch.float64": "float64", "torch.float32": "float32", "torch.float16": "float16", "torch.bfloat16": "bfloat16"}  # fmt: skip
 #: What an allocator says that is not one of PyTorch's own classes.
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")

@@ -26,7 +26,18 @@ from s6flow.numeric.experiments.config import ModelConfig  # noqa: E402
 from s6flow.numeric.experiments.model import S6Stack  # noqa: E402
 from s6flow.numeric.health.bounds import Bounds  # noqa: E402
 from s6flow.numeric.health.bounds import bounds as real_bounds  # noqa: E402
-from s6flow.numeric.trace import CONTINUOUS, NUMBERS, OWN_TERM, ROUNDINGS, TraceError, fitted, run, trace, watch  # noqa: E402
+from s6flow.numeric.trace import (  # noqa: E402
+    CONTINUOUS,
+    NUMBERS,
+    OWN_TERM,
+    ROUNDINGS,
+    TraceError,
+    fitted,
+    measure,
+    run,
+    trace,
+    watch,
+)
 from s6flow.numeric.trace import limits as limiting  # noqa: E402
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
 from s6flow.numeric.trace.measure import doubled, filled, finished, in_turn, scan_sums  # noqa: E402
@@ -704,6 +715,29 @@ def test_a_bias_of_x_proj_leaves_the_own_term_unjudged(tokens: Any) -> None:
     assert (check.verdict, check.why) == ("NOT JUDGED", "x_proj has a bias")
     assert layer.numbers["own_moments"] is None
     assert layer.verdict == "HOLDS"
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_least_gate_that_rounds_to_one_does_and_the_one_below_does_not(place: int) -> None:
+    dtype, least = list(measure._DTYPES.values())[place], measure.least_ones("cpu")[place]
+    below = math.nextafter(least, 0)
+    rounded = torch.tensor([below, least], dtype=torch.float64).to(dtype) == 1
+    assert rounded.tolist() == [False, True]
+    gates = torch.tensor([0.1, below, below, least, 1.0], dtype=torch.float64)
+    assert measure._count_from(gates, least) == 2
+
+
+def test_channels_without_a_gate_near_one_are_not_sorted_and_count_nothing() -> None:
+    """Steps on either side of all thresholds: the counts of a network of both are those of each channel alone."""
+    step = torch.rand(2, 9, 3, dtype=torch.float64) * torch.tensor([1e-3, 1.0, 1e-9], dtype=torch.float64) + 1e-12
+    step[..., 1] += 0.5
+    a = torch.tensor([[1.0, 2.0], [1.0, 3.0], [2.0, 5.0]], dtype=torch.float64)
+    whole = measure._rounding(step, a)
+    alone = [measure._rounding(step[..., k : k + 1], a[k : k + 1]) for k in range(3)]
+    for key in ("rounded_low", "rounded_high", "gates"):
+        assert np.array_equal(np.asarray(whole[key]), sum(np.asarray(part[key]) for part in alone))
+    assert not np.asarray(alone[1]["rounded_high"]).any()
+    assert np.asarray(alone[2]["rounded_low"]).tolist() == [36, 36, 36]
 
 
 # --- result and command -----------------------------------------------------------------------------------------
