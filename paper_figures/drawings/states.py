@@ -21,6 +21,8 @@ SHOWN = ("full_q05", "full_median", "full_q95", "full_max")
 CHECKS = ("u", "step", "h", "y", "update")
 SEEN = ("step, for inputs as seen", "h, for inputs as seen", "y, for inputs as seen")
 PARAMETERS: dict[str, Any] = {"numbers": list(SHOWN), "checks": [*CHECKS, *SEEN]}
+#: Of networks, another once the colours are used up.
+_MARKERS = ("o", "s", "^")
 _LETTERS = {"u": "$u$", "step": r"$\Delta$", "h": "$h$", "y": "$y$", "update": "update"}
 
 
@@ -73,7 +75,10 @@ def _states(ax: Axes, data: Data) -> None:
         low, high = data["full_q05"][place], data["full_q95"][place]
         ax.vlines(x, low, high, color=colour, lw=min(2.5, 60 * width / deepest + 0.6), alpha=0.55)
         ax.plot(x, data["full_median"][place], ls="", marker="_", color=colour, ms=4)
-        ax.plot(x, data["full_max"][place], ls="", marker="o", color=colour, ms=2.6, mfc="white", mew=0.7, label=name)
+        marker = _marker(place)
+        ax.plot(
+            x, data["full_max"][place], ls="", marker=marker, color=colour, ms=2.6, mfc="white", mew=0.7, label=name
+        )
     ax.axhline(1.0, color="black", **palette.BOUND)
     palette.keys(ax, ("bound", {"color": "black", **palette.BOUND}))
     palette.keys(
@@ -92,13 +97,17 @@ def _states(ax: Axes, data: Data) -> None:
     palette.panel(ax, "a", "states over the bound of what they saw")
 
 
+def _marker(place: int) -> str:
+    return _MARKERS[place // len(palette.TOKENS) % len(_MARKERS)]
+
+
 def _shares(ax: Axes, data: Data) -> None:
     """One column a number: layers of all networks, over bounds from weights and over those for inputs as seen."""
     rng = np.linspace(-0.28, 0.28, data["full_max"].shape[1])
     seen = {name.partition(",")[0]: values for name, values in zip(SEEN, data["share_seen"], strict=True)}
     for column, (name, values) in enumerate(zip(CHECKS, data["share"], strict=True)):
         for place, row in enumerate(values):
-            ax.semilogy(column + rng, row, ls="", marker="o", ms=2.2, color=style(place)["color"])
+            ax.semilogy(column + rng, row, ls="", marker=_marker(place), ms=2.2, color=style(place)["color"])
             if name in seen:
                 ax.plot(
                     column + rng, seen[name][place], ls="", marker="+", ms=3.2, mew=0.7, color=style(place)["color"]
