@@ -149,8 +149,10 @@ def makers(store: TensorStore, config: Mapping[str, Any] | None, scans_only: boo
         spelling, parts = spell(marker, store.infos)
         stack = heads_of(spelling, parts, store.infos)
         for head in range(stack) if stack else (None,):
-            told = {"spelling": spelling, "parts": parts, "head": head, "stack": max(stack, 1), "names": names}
-            scan = partial(_scan, marker=marker, **told, scans_only=scans_only)
+            scan = partial(
+                _scan, marker=marker, spelling=spelling, parts=parts, head=head, stack=max(stack, 1), names=names,
+                scans_only=scans_only,
+            )  # fmt: skip
             yield Maker(marker, head, store, scan)
 
 
