@@ -103,12 +103,13 @@ def ensemble(save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     systems, tokens = 65536, 128
     x, p = drawn(0, systems, tokens)
     wide = {k: v.double() for k, v in p.items()}
+    horizon = torch.tensor([np.log(TIME)], dtype=torch.float64, device="cuda")
+    aims = {dtype: horizon.to(dtype) for dtype in (torch.float32, torch.float64)}
 
     def ours(x: torch.Tensor, p: Arrays, rtol: float, clock: str) -> torch.Tensor:
         """ln|x / x(0)| at the horizon: x itself is sigma, and u starts at 0."""
-        aims = torch.tensor([np.log(TIME)], dtype=x.dtype, device="cuda")
         options: dict[str, Any] = {"rtol": rtol, "clock": clock, "max_steps": 2000, "zero": NO_FLOOR, "moving": True}
-        return flow_tensors(torch.zeros_like(x), {**p, "sigma": x}, aims, **options).end
+        return flow_tensors(torch.zeros_like(x), {**p, "sigma": x}, aims[x.dtype], **options).end
 
     some = slice(0, 4096)
     exact = ours(x[some].double(), {k: v[some] for k, v in wide.items()}, 1e-10, "work")

@@ -295,13 +295,16 @@ def assemble(channels: int, *parts: Mapping[str, np.ndarray | Labels]) -> dict[s
     for name, values in found.items():
         column = declared[name]
         stored = values.codes if isinstance(values, Labels) else values
-        shown = f"{stored.dtype} of shape {stored.shape}"
-        assert stored.shape == (channels,), f"column {name} needs {channels} values; got {shown}"
-        assert stored.dtype == column.dtype, f"column {name} holds {column.dtype}; got {shown}"
+        assert stored.shape == (channels,), f"column {name} needs {channels} values; got {_shown(stored)}"
+        assert stored.dtype == column.dtype, f"column {name} holds {column.dtype}; got {_shown(stored)}"
         assert isinstance(values, Labels) == (column.kind == "word"), f"column {name} is a {column.kind}"
         stray = set(values.counts()) - set(column.words) if isinstance(values, Labels) else set()
         assert column.nullable or not stray, f"column {name} has words that are not declared: {sorted(stray)}"
     return {name: found[name] for name in declared}
+
+
+def _shown(stored: np.ndarray) -> str:
+    return f"{stored.dtype} of shape {stored.shape}"
 
 
 #: What the flow leaves out of the network that the weights come from; said in every report.

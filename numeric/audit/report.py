@@ -5,13 +5,11 @@ One long file: what is judged, what is withheld and what is skipped must add up,
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,13 +26,17 @@ from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import channel_numbers, prepare
 from s6flow.numeric.criteria.sums import exponential_sum
 from s6flow.numeric.criteria.verdict import channel_verdicts
-from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, layer_healths
+from s6flow.numeric.health.anatomy import Maker, makers
+from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, health_of
+from s6flow.numeric.threads import in_order, some_workers
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
+from s6flow.numeric.weights.plan import numbered
+from s6flow.numeric.weights.stored import KeptStore
 
 __all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
 
 Progress = Callable[[int, int, str], None]
-#: Layers in memory at a time: one being read, the others being judged.
+#: Layers in memory at a time.
 _WORKERS = 2
 
 
@@ -229,15 +231,6 @@ def audit(
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
         raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
-    found = layer_healths(checkpoint.store, checkpoint.config, context, certify)
-    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
-        health = Diagnosis(context, tuple(layer for layer in found if layers is None or layer.name in chosen))
-    lost = {layer.name: _withheld(layer) for layer in health.layers if layer.fatal}
-    for layer in health.layers:
-        if layer.damage:
-            _refuse(checkpoint, layer.name)
-    alive = {name: None for name in chosen if name not in lost}
-    judged: list[LayerAudit] = []
     options: dict[str, Any] = {
         "simulate": simulate,
         "certify": certify,
@@ -248,12 +241,34 @@ def audit(
     }
     prepare()
     exponential_sum()
-    # Integration holds the interpreter lock most of the time, so a second thread would only cost memory.
-    workers = 1 if simulate else min(_WORKERS, os.cpu_count() or 1)
-    for one in _judged(_read(checkpoint, alive), workers, options):
-        judged.append(one)
+    # Integration holds the interpreter lock most of the time, so a second thread would only cost memory; the precision of
+    # balls is one for the whole process.
+    workers = 1 if simulate or certify else some_workers(_WORKERS)
+    alive, found, judged = dict(chosen), list[LayerHealth](), dict[str, LayerAudit]()
+
+    def keep(one: LayerAudit) -> None:
+        judged[one.name] = one
         if progress is not None:
             progress(len(judged), len(alive), one.name)
+
+    told, work = numbered(), partial(_both, checkpoint, chosen, context, options)
+    for own, one in in_order(makers(checkpoint.store, checkpoint.config), work, workers):
+        layer = replace(own, name=told(own.name))
+        if layer.fatal:
+            alive.pop(layer.name, None)
+        if layers is None or layer.name in chosen:
+            found.append(layer)
+        if one is not None and one.name == layer.name:
+            keep(one)
+    health = Diagnosis(context, tuple(found))
+    lost = {layer.name: _withheld(layer) for layer in health.layers if layer.fatal}
+    for layer in health.layers:
+        if layer.damage:
+            _refuse(checkpoint, layer.name)
+    # Layers of another name than their health has, as damage may give it one.
+    left = {name: None for name in alive if name not in judged}
+    for one in in_order(_read(checkpoint, left), partial(audit_layer, **options), workers):
+        keep(one)
     damage = {layer.name: layer.damage[0] for layer in health.layers if layer.damage}
     refused = {
         entry.name: replace(entry, reason=f"weights must be finite; got {damage[entry.name]}")
@@ -269,7 +284,22 @@ def audit(
         raise SourceError("a checkpoint must hold a layer that the theory fits", reasons, source)
     skipped = tuple(name for name in _all_names(checkpoint) if name not in chosen)
     named = (checkpoint.source, checkpoint.format, checkpoint.family, seed)
-    return AuditReport(*named, tuple(judged), withheld, skipped, health)
+    order = (name for name in checkpoint.layer_names if name in judged)
+    return AuditReport(*named, tuple(judged[name] for name in order), withheld, skipped, health)
+
+
+def _both(
+    checkpoint: Checkpoint, chosen: Container[str], context: int, options: dict[str, Any], make: Maker
+) -> tuple[LayerHealth, LayerAudit | None]:
+    """Health of a layer, and verdicts where it is one that is asked for and alive; its tensors are read once for both."""
+    plan = checkpoint.plan(make.marker, make.head)
+    store = KeptStore(checkpoint.store, plan.tensors if plan else ())
+    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
+        health = health_of(make(store), context, options["certify"])
+    if plan is None or plan.name not in chosen or health.fatal:
+        return health, None
+    layer = checkpoint.read(plan, store)
+    return health, audit_layer(layer, **options) if isinstance(layer, S6Layer) else None
 
 
 def _refuse(checkpoint: Checkpoint, name: str) -> None:
@@ -283,22 +313,6 @@ def _withheld(layer: LayerHealth) -> WithheldLayer:
     first = layer.verdicts[0]
     why = layer.damage[0] if layer.damage else f"{first.shown[0]} {layer.numbers[first.shown[0]]:.3g}"
     return WithheldLayer(layer.name, first.name, f"{first.title} ({why}), so no scenario is given")
-
-
-def _judged(layers: Iterator[S6Layer], workers: int, options: dict[str, Any]) -> Iterator[LayerAudit]:
-    """Audits in order: one at a time in this thread, where an interruption is heard at once, or some side by side."""
-    if workers == 1:
-        yield from (audit_layer(layer, **options) for layer in layers)
-        return
-    pool, waiting = ThreadPoolExecutor(workers), deque[Future[LayerAudit]]()
-    try:
-        for layer in layers:
-            waiting.append(pool.submit(audit_layer, layer, **options))
-            if len(waiting) >= workers:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _all_names(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -328,9 +342,6 @@ def _choose(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, N
 
 def _read(checkpoint: Checkpoint, chosen: dict[str, None]) -> Iterator[S6Layer]:
     """The chosen layers one at a time; those whose values are refused show up in `checkpoint.withheld`."""
-    if len(chosen) == len(_all_names(checkpoint)):
-        yield from checkpoint.layers()
-        return
     for name in checkpoint.layer_names:
         if name not in chosen:
             continue

@@ -113,7 +113,8 @@ def _scan(
 ) -> tuple[Int8[np.ndarray, "side channel"], Column]:
     """Sides (below, above) and a step with K < 0, by nodes and closed intervals; see the module's text."""
     count = len(delta0)
-    last = np.maximum(np.maximum(sums.settled_after(), 2 * delta0), floor + 1e-300)
+    settled = sums.settled_after()
+    last = np.maximum(np.maximum(settled, 2 * delta0), floor + 1e-300)
     top = sums.rates.max(axis=1)
     first = np.minimum(0.25 / np.maximum(top, 1e-300), 0.5 * (last - floor))
     power = np.linspace(0.0, 1.0, _NODES)
@@ -137,7 +138,7 @@ def _scan(
         found.note(nodes, margin)
         pieces = pieces.cut(nodes)
     found.sides[found.side(rows, low), rows] = UNDECIDED
-    short = flat & (found.sides[1] != NEGATIVE) & (multiples[:, -1] < sums.settled_after())
+    short = flat & (found.sides[1] != NEGATIVE) & (multiples[:, -1] < settled)
     found.sides[1, short] = UNDECIDED
     return found.sides, found.step
 

@@ -82,13 +82,12 @@ def _kappa(mu: Column, carried: Column, shared: dict[str, Any]) -> dict[str, Col
     second, largest, limit = (np.full(len(mu), np.nan) for _ in range(3))
     if len(falling):
         mine = {key: value[falling] for key, value in shared.items()}
-        phi = mine["mu"] / mu[falling, None]
-        top = carried[falling]
+        phi = [mine["mu"] / mu[falling, None]]
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             for _ in range(3, KAPPA_TOKENS + 1):
-                phi = evaluate("share_after", phi=phi, **mine)
-                kappa = evaluate("inherited", phi=phi, **{key: mine[key] for key in ("a", "b", "floor")})
-                top = np.maximum(top, kappa)
+                phi.append(evaluate("share_after", phi=phi[-1], **mine))
+            kappa = evaluate("inherited", phi=np.stack(phi[1:]), **{key: mine[key] for key in ("a", "b", "floor")})
+            top = np.maximum(carried[falling], kappa.max(axis=0))
             fixed, room = inherited_limit()(*(mine[key] for key in inherited_limit().inputs))
         second[falling], largest[falling] = carried[falling], top
         limit[falling] = np.where(np.isfinite(fixed) & (room > 0), fixed, np.nan)

@@ -18,9 +18,10 @@ __all__ = ["DISTANCES", "negative_within", "reached"]
 
 #: Tokens from the one that blows up to the one that is asked.
 DISTANCES = (1, 8, 128)
-_NODES = 12
-_SPLIT = 8
-_DEPTH = 5
+#: Most intervals close at once, so the first ones are few; the last are half a million to a distance.
+_NODES = 3
+_SPLIT = 4
+_DEPTH = 9
 _EPS = float(np.finfo(np.float64).eps)
 #: A step below it, as a far token's may underflow to, counts as it: grids are geometric.
 _LEAST = 1e-300

@@ -6,7 +6,7 @@ One long file: a table of families of blocks, and the one reader that follows it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from s6flow.numeric.weights.readers import TensorStore
 from s6flow.numeric.weights.spellings import Spelling
 from s6flow.numeric.weights.stored import StoredTensor
 
-__all__ = ["AROUND", "blocks"]
+__all__ = ["AROUND", "Maker", "blocks", "makers"]
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -76,18 +76,14 @@ class _Reader:
         found = self.stored(name, head)
         if found is None or name is None:
             return None
-        values = found.float64()
-        self.judge(name, found, values)
-        return values
+        self.judge(name, found, found.values)
+        return found.values
 
     def judge(self, name: str, stored: StoredTensor, values: Array, offset: int = 0) -> None:
         """Keep the first NaN or infinity of a tensor, as float32 has them, or of its rows from `offset` on."""
-        large = stored.beyond_float32(values)
-        with np.errstate(over="ignore", invalid="ignore"):
-            # a NaN or Inf always reaches the sum, so only an unusual sum pays for the exact test
-            usual = large is None and np.isfinite(values.sum())
-        if usual or any(text.startswith(f"{name}[") for text in self.damage):
+        if stored.usual or any(text.startswith(f"{name}[") for text in self.damage):
             return
+        large = stored.beyond_float32(values)
         bad = np.argwhere(~np.isfinite(values) if large is None else large | ~np.isfinite(values))
         if len(bad):
             place, value = tuple(bad[0]), values[tuple(bad[0])]
@@ -128,9 +124,20 @@ def blocks(store: TensorStore, config: Mapping[str, Any] | None) -> Iterator[Blo
         yield replace(block, name=told(block.name))
 
 
-def makers(
-    store: TensorStore, config: Mapping[str, Any] | None, scans_only: bool = False
-) -> Iterator[Callable[[], Block]]:
+@dataclass(frozen=True)
+class Maker:
+    """What makes one block: of which tensor and head, and from which store if not from another one that holds the same."""
+
+    marker: str
+    head: int | None
+    store: TensorStore
+    scan: Callable[[TensorStore], Block]
+
+    def __call__(self, store: TensorStore | None = None) -> Block:
+        return _whole(self.marker, partial(self.scan, store or self.store))
+
+
+def makers(store: TensorStore, config: Mapping[str, Any] | None, scans_only: bool = False) -> Iterator[Maker]:
     """What makes each of `blocks`, in that order, so that threads may; `numbered` gives the names of reports.
 
     Args:
@@ -139,13 +146,16 @@ def makers(
     names = Names(store.infos, config)
     for marker in markers(store.infos):
         if len(store.infos[marker].shape) == 1:
-            yield partial(_whole, marker, partial(_scalar, store, marker, config))
+            yield Maker(marker, None, store, partial(_scalar, marker=marker, config=config))
             continue
         spelling, parts = spell(marker, store.infos)
         stack = heads_of(spelling, parts, store.infos)
         for head in range(stack) if stack else (None,):
-            make = partial(_scan, store, marker, spelling, parts, head, max(stack, 1), names, scans_only)
-            yield partial(_whole, marker, make)
+            scan = partial(
+                _scan, marker=marker, spelling=spelling, parts=parts, head=head, stack=max(stack, 1), names=names,
+                scans_only=scans_only,
+            )  # fmt: skip
+            yield Maker(marker, head, store, scan)
 
 
 def _whole(marker: str, make: Callable[[], Block]) -> Block:
@@ -186,7 +196,8 @@ def _paths(
         part = slice(start, start + 512)
         some = StoredTensor(np.ascontiguousarray(bits[part]), stored.dtype)
         rows = some.float64()
-        reader.judge(str(reader.find("in_proj", **template)), some, rows, start)
+        if not stored.usual:
+            reader.judge(str(reader.find("in_proj", **template)), some, rows, start)
         with np.errstate(over="ignore", invalid="ignore"):
             # sums of squares would underflow for subnormal weights
             largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
@@ -249,7 +260,7 @@ def _way_out(
     found: dict[str, Any] = {"out": out, "out_flipped": flax, "out_first": first}
     found["beside"] = columns > channels and head is None
     own = slice(first, first + channels)
-    for start in range(0, len(out.bits), 512):
+    for start in range(0, 0 if out.usual else len(out.bits), 512):
         rows = StoredTensor(out.bits[start : start + 512], out.dtype)
         reader.judge(str(reader.find("out_proj", **template)), rows, rows.float64(), start)
     name = reader.find("out_norm", **template)

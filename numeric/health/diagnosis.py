@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.health.anatomy import blocks
+from s6flow.numeric.health.anatomy import makers
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.numbers import measure
 from s6flow.numeric.health.untrained import untrained_numbers
 from s6flow.numeric.health.verdicts import FATAL, SEVERITIES, VERDICTS, Verdict, given
+from s6flow.numeric.threads import in_order, some_workers
 from s6flow.numeric.weights import open_checkpoint
+from s6flow.numeric.weights.plan import numbered
 
 __all__ = ["CONTEXT", "Diagnosis", "LayerHealth", "diagnose", "health_of"]
 
 #: Tokens of context where none is given: mamba's own training length.
 CONTEXT = 2048
-#: Layers in memory at a time: one being read, the others being measured.
-_WORKERS = min(2, os.cpu_count() or 1)
+#: Layers in memory at a time.
+_WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -139,17 +138,7 @@ def layer_healths(store: Any, config: Any, context: int, certified: bool = False
     """
     if context < 1:
         raise AssumptionError("the context must be at least 1 token", context, "context")
-    waiting: deque[Future[LayerHealth]] = deque()
-    workers = 1 if certified else _WORKERS  # the precision of balls is one for the whole process
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for index, block in enumerate(blocks(store, config)):
-            if index == 0:  # alone: it makes the functions that the others share
-                yield health_of(block, context, certified)
-                continue
-            waiting.append(pool.submit(health_of, block, context, certified))
-            if len(waiting) >= workers:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    workers = 1 if certified else some_workers(_WORKERS)  # the precision of balls is one for the whole process
+    told = numbered()
+    for found in in_order(makers(store, config), lambda make: health_of(make(), context, certified), workers):
+        yield replace(found, name=told(found.name))

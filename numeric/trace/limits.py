@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,6 +11,7 @@ import numpy as np
 from s6flow.numeric.health.anatomy import makers
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.bounds import Bounds, bounds
+from s6flow.numeric.threads import in_order, some_workers
 from s6flow.numeric.trace.judge import seen_bounds
 from s6flow.numeric.weights.plan import numbered
 from s6flow.numeric.weights.readers import TensorStore
@@ -22,8 +20,8 @@ __all__ = ["FromWeights", "from_inputs", "from_weights", "joined"]
 
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
-#: Layers in memory at a time; NumPy lets go of the interpreter while it works.
-_WORKERS = min(8, os.cpu_count() or 1)
+#: Layers in memory at a time.
+_WORKERS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +69,8 @@ def from_inputs(
 
 
 def _each(given: Iterable[_Given], work: Callable[[_Given], _Found], certified: bool) -> Iterator[_Found]:
-    """Work on every layer, in order; on the first alone, as it makes the functions that the others share."""
-    workers = 1 if certified else _WORKERS  # the precision of balls is one for the whole process
-    waiting: deque[Future[_Found]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for index, one in enumerate(given):
-            waiting.append(pool.submit(work, one))
-            if index == 0 or len(waiting) >= workers:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)
+    """Work on every layer, in order."""
+    return in_order(given, work, 1 if certified else some_workers(_WORKERS))  # balls: one precision a process
 
 
 def joined(rows: Sequence[Bounds | None]) -> Bounds | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -89,6 +90,7 @@ class NpzStore(TensorStore):
         self.path = path
         self._members: dict[str, str] = {}
         self._kept: dict[str, np.ndarray] = {}
+        self._lock = Lock()
         found: dict[str, TensorInfo] = {}
         try:
             with bounded_zip(path) as archive:
@@ -134,6 +136,10 @@ class NpzStore(TensorStore):
             del self._kept[next(iter(self._kept))]
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
+        with self._lock:  # heads that are read side by side share what is kept
+            return self._bits(name, lead)
+
+    def _bits(self, name: str, lead: int | None) -> np.ndarray:
         array = self.array(name)
         info = self.infos[name]
         if array.shape != info.shape or _kind(array.dtype) != info.dtype:

@@ -45,6 +45,7 @@ class Checkpoint:
         self.family = family
         self._store = store
         self._plans = plans
+        self._by_marker = {(plan.a_log, plan.head): plan for plan in plans if isinstance(plan, LayerPlan)}
         self._refused: dict[str, WithheldLayer] = {}
 
     @property
@@ -80,7 +81,7 @@ class Checkpoint:
     def entries(self) -> Iterator[S6Layer | WithheldLayer]:
         """Every layer in depth order, read one at a time, the withheld ones in their places."""
         for plan in self._plans:
-            yield plan if isinstance(plan, WithheldLayer) else self._read(plan)
+            yield plan if isinstance(plan, WithheldLayer) else self.read(plan)
 
     def layers(self) -> Iterator[S6Layer]:
         """The readable layers in depth order, one in memory at a time."""
@@ -93,17 +94,25 @@ class Checkpoint:
         """
         for plan in self._plans:
             if plan.name == name:
-                entry = plan if isinstance(plan, WithheldLayer) else self._read(plan)
+                entry = plan if isinstance(plan, WithheldLayer) else self.read(plan)
                 if isinstance(entry, WithheldLayer):
                     raise SourceError(f"layer {name} is withheld ({entry.kind})", entry.reason, self.source)
                 return entry
         known = ", ".join(self.layer_names[:3]) or "none"
         raise SourceError("the layer must be in the checkpoint", name, self.source, f"It has: {known}, ...")
 
-    def _read(self, plan: LayerPlan) -> S6Layer | WithheldLayer:
-        """A layer's values, or the reason why they are refused; damage to the file itself is an error."""
+    def plan(self, a_log: str, head: int | None) -> LayerPlan | None:
+        """How the layer that this tensor marks is read; None where it is withheld."""
+        return self._by_marker.get((a_log, head))
+
+    def read(self, plan: LayerPlan, store: TensorStore | None = None) -> S6Layer | WithheldLayer:
+        """A layer's values, or the reason why they are refused; damage to the file itself is an error.
+
+        Args:
+            store: where to read them, if not in the checkpoint's own store.
+        """
         try:
-            arguments = _arguments(self._store, plan)
+            arguments = _arguments(store or self._store, plan)
         except AssumptionError as error:
             return self._refuse(plan, error)
         try:
@@ -169,8 +178,8 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
         if count:
             text = f"{count} of {stored.bits.size} entries of {name} are subnormal in {stored.dtype}"
             flags.append(Flag("subnormal", text))
-        values = stored.float64()
-        large = stored.beyond_float32(values)
+        values = stored.values
+        large = None if stored.usual else stored.beyond_float32(values)
         if large is not None and large.any():
             place = tuple(int(index) for index in np.argwhere(large)[0])
             rule = "weights must be float32 numbers, in which models compute"

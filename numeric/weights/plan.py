@@ -63,6 +63,12 @@ class LayerPlan:
     head: int | None
     flags: tuple[Flag, ...]
 
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The names of its tensors."""
+        names = (self.a_log, self.x_proj, self.dt_proj, self.x_bias, self.dt_bias, self.skip)
+        return tuple(name for name in names if name is not None)
+
 
 class Names:
     """The tensors of a checkpoint, with those of one prefix at hand: a search through all of them for every layer would

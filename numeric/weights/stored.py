@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from s6flow.errors import FormatError
 
-__all__ = ["FLOATS", "LARGEST_WEIGHT", "FloatFormat", "StoredTensor", "TensorInfo", "TensorStore"]
+__all__ = ["FLOATS", "LARGEST_WEIGHT", "FloatFormat", "KeptStore", "StoredTensor", "TensorInfo", "TensorStore"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ FLOATS: dict[str, FloatFormat] = {
 #: Models compute in float32 or below: a larger float64 number is an infinity to them, and products of a few such numbers
 #: would leave float64, too.
 LARGEST_WEIGHT = float(np.finfo(np.float32).max)
+_LARGEST_BITS = int(np.float64(LARGEST_WEIGHT).view("<u8"))
 #: Numbers that are looked at together: what passes over them stays in a core's cache.
 _PART = 1 << 15
 
@@ -79,6 +81,13 @@ class StoredTensor:
         """The format's row in the table."""
         return FLOATS[self.dtype]
 
+    @cached_property
+    def values(self) -> Float64[np.ndarray, "*shape"]:
+        """`float64`, kept and read-only, for several readers of one tensor."""
+        values = self.float64()
+        values.setflags(write=False)
+        return values
+
     def float64(self) -> Float64[np.ndarray, "*shape"]:
         """The exact values; every stored format embeds in float64."""
         with np.errstate(invalid="ignore"):  # a signalling NaN
@@ -92,20 +101,34 @@ class StoredTensor:
             return None
         return np.isfinite(values) & (np.abs(values) > LARGEST_WEIGHT)
 
+    @property
+    def usual(self) -> bool:
+        """Whether every entry is a number of float32, as nearly all tensors have it."""
+        bits = self.bits.dtype.itemsize * 8 - 1
+        infinity = (1 << bits) - (1 << self.format.mantissa)  # all bits of the exponent, none of the fraction
+        return self._census[1] <= (_LARGEST_BITS if bits == 63 else infinity - 1)
+
     def subnormals(self) -> int:
         """How many entries are nonzero but below the smallest normal number of their format."""
+        return self._census[0]
+
+    @cached_property
+    def _census(self) -> tuple[int, int]:
+        """Subnormal entries, and the bits of the largest without its sign: one pass that counts only where it must."""
         unsigned = self.bits.dtype.type
         mask = unsigned((1 << (8 * self.bits.dtype.itemsize - 1)) - 1)
         last = unsigned((1 << self.format.mantissa) - 1)
-        flat, count = self.bits.reshape(-1), 0
-        room, found = np.empty(min(_PART, flat.size), flat.dtype), np.empty(min(_PART, flat.size), bool)
+        flat, count, largest = self.bits.reshape(-1), 0, unsigned(0)
+        room = np.empty(min(_PART, flat.size), flat.dtype)
         for start in range(0, flat.size, _PART):
             part = flat[start : start + _PART]
-            magnitude, below = np.bitwise_and(part, mask, out=room[: part.size]), found[: part.size]
-            # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
-            np.subtract(magnitude, unsigned(1), out=magnitude)
-            count += int(np.count_nonzero(np.less(magnitude, last, out=below)))
-        return count
+            magnitude = np.bitwise_and(part, mask, out=room[: part.size])
+            largest = max(largest, magnitude.max())
+            if magnitude.min() <= last:
+                # A zero wraps to the largest integer, so one comparison tells 1..2^mantissa-1 from all else.
+                np.subtract(magnitude, unsigned(1), out=magnitude)
+                count += int(np.count_nonzero(magnitude < last))
+        return count, int(largest)
 
 
 class TensorStore(ABC):
@@ -131,3 +154,22 @@ class TensorStore(ABC):
         if bits.shape != wanted:
             raise FormatError("a tensor must have the shape that its header says", f"{bits.shape} for {wanted}", name)
         return StoredTensor(bits, info.dtype)
+
+
+class KeptStore(TensorStore):
+    """Another store; some of its tensors stay once they are read, so that two readers of a layer read it once."""
+
+    def __init__(self, store: TensorStore, names: Collection[str]) -> None:
+        self.format, self.infos = store.format, store.infos
+        self._store, self._names = store, names
+        self._kept: dict[tuple[str, int | None], StoredTensor] = {}
+
+    def bits(self, name: str, lead: int | None) -> np.ndarray:
+        return self._store.bits(name, lead)
+
+    def read(self, name: str, lead: int | None = None) -> StoredTensor:
+        if name not in self._names:
+            return self._store.read(name, lead)
+        if (name, lead) not in self._kept:
+            self._kept[name, lead] = self._store.read(name, lead)
+        return self._kept[name, lead]

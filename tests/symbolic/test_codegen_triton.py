@@ -143,6 +143,12 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
     assert interpreted["log time from x"] <= 1e-6
 
 
+def test_a_landing_that_errors_refuse_is_given_up(interpreted: dict[str, float]) -> None:
+    """The system once sought its horizon until it ran out of steps."""
+    assert interpreted["refused landing"] == 0
+    assert interpreted["refused landing attempts"] <= 12
+
+
 @pytest.mark.slow
 def test_growth_in_log_time_is_reported(interpreted_for_long: dict[str, float]) -> None:
     assert interpreted_for_long["log time growth"] == 0

@@ -199,6 +199,21 @@ moving = x0 != 0
 wanted = np.where(moving, cpu.log_abs[:, 1].filled(0.0) - np.log(np.where(moving, np.abs(x0), 1.0)), 0.0)
 run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log")
 found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max())
+
+# the step past the horizon is good, shorter ones that seek the horizon are not
+refused = {
+    "mu": [[-1.45]],
+    "a": [[2.95]],
+    "s": [-0.25],
+    "b": [0.4],
+    "floor": [0.0],
+    "sigma": [[0.14, -1.2, 1.46, -0.34]],
+}
+arrays = {k: torch.tensor(v, dtype=torch.float32) for k, v in refused.items()}
+late = torch.tensor([np.log(100.0)], dtype=torch.float32)
+run = flow_tensors(torch.zeros(1, 4), arrays, late, rtol=0.03, max_steps=40, tile=Tile(1, 4, 1))
+found["refused landing"] = int(run.counts[0, 0] != Status.HORIZON)
+found["refused landing attempts"] = int(run.counts[0, 2])
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
 if "long" not in sys.argv:
