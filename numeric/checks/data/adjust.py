@@ -379,6 +379,16 @@ def _cycle(data: Data) -> None:
     data["pull"] = ratio * data["turn"]
 
 
+def _off_centre(data: Data) -> None:
+    """The first entry raised where token 1 starts nearer to the octant's centre than a run can be held to leave."""
+    from s6flow.numeric.checks.normalised import OFF_CENTRE, uneven
+
+    near = uneven(data["x"][:, 0]) < 1.01 * OFF_CENTRE
+    raised = data["x"].copy()
+    raised[near, 0, 0] = data["x"][near, 0, 1:].mean(axis=1) * (1 + 3 * OFF_CENTRE)
+    data["x"] = raised
+
+
 def _sink(data: Data) -> None:
     """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest, at |x| = |x_1|."""
     first = data["S_B"][:, :, 0]
@@ -465,7 +475,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "before-collapse": _before_collapse,
     "cycle-rates": _cycle,
     "octant": _set("x", np.abs),
-    "off-centre": _nothing,
+    "off-centre": _off_centre,
     "axis-sink": _sink,
     "axis-near": _sink_near,
     "channels-bounded": lambda data: data.update(
