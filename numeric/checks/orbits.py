@@ -16,7 +16,7 @@ from s6flow.numeric.flow.step_control import DRIVER
 if TYPE_CHECKING:
     from s6flow.numeric.criteria.exponential_sums import OrbitCertificate
 
-__all__ = ["axis_far", "dying", "orbit"]
+__all__ = ["axis_far", "dying", "orbit", "passed_over"]
 
 _KEYS = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
 #: |x| at which the time left before a blow-up is measured: its leading law holds to float64 there.
@@ -137,7 +137,7 @@ def lead(own: Array, other: Array, floor: Array) -> Array:
     return np.asarray(np.where(own > 0, quantity("axis_lead_fast", own_pull=own, other_pull=finite), slow))
 
 
-def _hidden(certificate: OrbitCertificate, start: Array, steps: Array, rtol: float) -> bool:
+def passed_over(certificate: OrbitCertificate, start: Array, steps: Array, rtol: float) -> bool:
     """Whether a run may pass over the rest ahead and see nothing of it: so far out that entries are exponentials to within
     rtol, where an orbit is a straight line in the run's coordinates and steps are as long as they may be, and with the next
     zero, behind which the form has its old sign, nearer than such a step.
@@ -161,7 +161,7 @@ def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     x = np.where((~result.ended_well)[:, None], np.nan, np.asarray(result.final_x)[:, 0])
     ends = np.array([row.end for row in found])
     rtol = float(theorem.options["rtol"])
-    hidden = np.array([_hidden(row, *of, rtol) for row, *of in zip(found, start, steps, strict=True)])
+    hidden = np.array([passed_over(row, *of, rtol) for row, *of in zip(found, start, steps, strict=True)])
     leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
     with np.errstate(divide="ignore", invalid="ignore"):
         along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps
