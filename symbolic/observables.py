@@ -82,8 +82,8 @@ error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
 eig_min, eig_max, count_positive, count_negative, matrix_rank, row_rank = sp.symbols(
     "eig_min eig_max count_positive count_negative matrix_rank row_rank", real=True
 )
-norm_0, norm_t, norm_s, form_0, form_t, cosine, delta_low = sp.symbols(
-    "norm_0 norm_t norm_s form_0 form_t cosine delta_low", real=True
+norm_0, norm_t, norm_s, norm_gain, form_0, form_t, cosine, delta_low = sp.symbols(
+    "norm_0 norm_t norm_s norm_gain form_0 form_t cosine delta_low", real=True
 )
 y_t = sp.Symbol("y_t", real=True)
 entry_t, entry_s = sp.IndexedBase("entry_t", real=True), sp.IndexedBase("entry_s", real=True)
@@ -106,8 +106,8 @@ sphere_rate, sink_slope, sink_of = (
 turn, pull, off_axis, near = sp.symbols("turn pull off_axis near", real=True)
 trace_term = sp.IndexedBase("trace_term", real=True)
 mean_term = sp.IndexedBase("mean_term", real=True)
-own_form, own_pull, own_step, own_0, own_t, own_before, lead = sp.symbols(
-    "own_form own_pull own_step own_0 own_t own_before lead", real=True
+own_form, own_pull, own_step, own_0, own_t, own_gain, log_own_t, lead = sp.symbols(
+    "own_form own_pull own_step own_0 own_t own_gain log_own_t lead", real=True
 )
 form_size, column_size, bias_size = sp.symbols("form_size column_size bias_size", real=True)
 excess_0, excess_t, step_gap = sp.symbols("excess_0 excess_t step_gap", real=True)
@@ -260,6 +260,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),
     ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
     ("norm_s", r"\|x(t')\|", (), "nonnegative", "norm of token 1 at an earlier depth-time"),
+    ("norm_gain", r"\ln\|x(t)\|/\|x(0)\|", (), "real", "log of what the norm of token 1 grew by since the start"),
     ("form_0", r"x(0)^\top M x(0)", (), "real", "quadratic form of token 1 at the start, over its squared norm"),
     ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
@@ -374,7 +375,8 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ),
     ("own_0", "|x_c(0)|", (), "nonnegative", "absolute entry of token 1 on channel c at the start"),
     ("own_t", "|x_c(t)|", (), "nonnegative", "absolute entry of token 1 on channel c at depth-time t"),
-    ("own_before", "|x_c(t')|", (), "nonnegative", "absolute entry of token 1 on channel c at an earlier depth-time"),
+    ("log_own_t", r"\ln|x_c(t)|", (), "real", "log of the absolute entry of token 1 on channel c at depth-time t"),
+    ("own_gain", r"\ln|x_c(t)/x_c(t')|", (), "real", "log of what the entry on channel c grew by since an earlier depth-time"),
     ("entry_0", "x_{{{0}}}(0)", ("channel",), "real", "entry of token 1 at the start"),
     ("log_entry_t", r"\ln|x_{{{0}}}(t)|", ("channel",), "real", "log of an entry of token 1 at depth-time t"),
     ("log_entry_s", r"\ln|x_{{{0}}}(t')|", ("channel",), "real", "log of an entry of token 1 at an earlier depth-time"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,8 +11,12 @@ from s6flow.numeric.checks.blowup import NEVER
 from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.checks.vectors import forms
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
+from s6flow.numeric.flow.step_control import DRIVER
 
-__all__ = ["axis_far", "dying", "orbit"]
+if TYPE_CHECKING:
+    from s6flow.numeric.criteria.exponential_sums import OrbitCertificate
+
+__all__ = ["axis_far", "dying", "orbit", "passed_over"]
 
 _KEYS = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
 #: |x| at which the time left before a blow-up is measured: its leading law holds to float64 there.
@@ -32,8 +37,8 @@ def _steps_at_zero(data: Data) -> Array:
 
 
 def _logs(x: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.abs(x)))
+    """ln|x|; of zero that of the least number, so that a difference of two is one."""
+    return np.asarray(np.log(np.maximum(np.abs(x), np.finfo(float).tiny)))
 
 
 def dying(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -55,7 +60,7 @@ def dying(theorem: Checkable, data: Data, integrator: str) -> Observed:
     later = np.arange(count) > 0  # a power is seen between two outputs
     return {
         "valid": (np.asarray(result.reached) | failed[:, None]) & later,
-        "t": np.broadcast_to(np.exp(log_times), (len(x), count)),
+        "log_t": np.broadcast_to(log_times, (len(x), count)),
         "log_step": np.broadcast_to(np.diff(log_times, prepend=np.nan), (len(x), count)),
         "norm_0": moments(np.linalg.norm(start, axis=1), count),
         "norm_t": np.linalg.norm(x, axis=2),
@@ -66,7 +71,7 @@ def dying(theorem: Checkable, data: Data, integrator: str) -> Observed:
         "step_zero": moments(steps, count),
         "own_step": moments(steps[rows, c], count),
         "own_form": moments(M[rows, c, c], count),
-        "own_t": np.abs(x[rows, :, c]),
+        "log_own_t": _logs(x[rows, :, c]),
         "step_gap": moments(gap, count),
     }
 
@@ -89,17 +94,17 @@ def axis_far(theorem: Checkable, data: Data, integrator: str) -> Observed:
     ratio = x / np.where(own > 0, own, np.nan)[:, :, None]
     ratio[rows, :, c] = 0.0
     excess = (ratio**2).sum(axis=2)
-    remaining = np.full((len(x), count), np.nan)
-    remaining[:, -1] = np.where(blown, left.blow_up_time, NEVER)
-    at_end = np.broadcast_to(np.arange(count) == count - 1, (len(x), count))
+    log_remaining = np.zeros((len(x), count))  # measured at the end alone
+    log_remaining[:, -1] = np.where(blown, left.log_blow_up_time, NEVER)
     return {
         **{name: moments(value, count) for name, value in letters.items()},
         "valid": np.concatenate([reached, blown[:, None]], axis=1) | failed[:, None],
         "own_form": moments(M[rows, c, c], count),
         "own_t": own,
-        "own_before": np.concatenate([np.abs(start[rows, c])[:, None], own[:, :-1]], axis=1),
+        "own_gain": np.diff(_logs(own), axis=1, prepend=_logs(start[rows, c])[:, None]),
         "excess_t": excess,
-        "remaining": np.where(at_end, remaining, 0.0),
+        "log_own_t": _logs(own),
+        "log_remaining": log_remaining,
         "log_T": moments(np.where(blown, result.log_blow_up_time, NEVER), count),
     }
 
@@ -132,6 +137,19 @@ def lead(own: Array, other: Array, floor: Array) -> Array:
     return np.asarray(np.where(own > 0, quantity("axis_lead_fast", own_pull=own, other_pull=finite), slow))
 
 
+def passed_over(certificate: OrbitCertificate, start: Array, steps: Array, rtol: float) -> bool:
+    """Whether a run may pass over the rest ahead and see nothing of it: so far out that entries are exponentials to within
+    rtol, where an orbit is a straight line in the run's coordinates and steps are as long as they may be, and with the next
+    zero, behind which the form has its old sign, nearer than such a step.
+    """
+    first, behind = certificate.ahead(2)
+    used = start != 0
+    if not math.isfinite(first) or not used.any():
+        return False
+    size = (np.log(np.abs(start[used])) + steps[used] * first).max()
+    return bool(2 * size > -math.log(4 * rtol) and abs(behind - first) * steps[used].max() < DRIVER.longest_step)
+
+
 def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The end of token 1 beside the certified zeros of the form on its orbit."""
     from s6flow.numeric.criteria.exponential_sums import certify_orbit
@@ -141,22 +159,27 @@ def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     found = [certify_orbit(M[row], start[row], b[row], float(floor[row])) for row in rows]
     result = _run(theorem, data, integrator, log_times=np.asarray(theorem.options["log_times"]))
     x = np.where((~result.ended_well)[:, None], np.nan, np.asarray(result.final_x)[:, 0])
+    ends = np.array([row.end for row in found])
+    rtol = float(theorem.options["rtol"])
+    hidden = np.array([passed_over(row, *of, rtol) for row, *of in zip(found, start, steps, strict=True)])
     leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
     with np.errstate(divide="ignore", invalid="ignore"):
         along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps
+        norm_gain = np.log(np.linalg.norm(x, axis=1) / np.linalg.norm(start, axis=1))
     along = np.where(start != 0, along, 0.0)
     norm = np.linalg.norm(start, axis=1)
     form = np.einsum("bd,bde,be->b", start, M, start) / np.where(norm > 0, norm, 1.0) ** 2
     return {
         "valid": np.ones((len(x), 1), dtype=bool),
         "form_0": form[:, None],
-        "norm_0": norm[:, None],
-        "norm_t": np.linalg.norm(x, axis=1)[:, None],
+        "norm_gain": norm_gain[:, None],
         "entry_0": start[:, None],
         "entry_t": x[:, None],
+        "log_entry_t": _logs(x)[:, None],
+        "log_entry_s": _logs(start)[:, None],
         "step_zero": steps[:, None],
         "along": along[rows, leading][:, None],
-        "first_zero": np.clip([row.end for row in found], -NEVER, NEVER)[:, None],
+        "first_zero": np.where(hidden, np.nan, np.clip(ends, -NEVER, NEVER))[:, None],
         "zero_count": np.array([float(len(row.zeros)) if row.complete else np.nan for row in found])[:, None],
         "coefficient_changes": np.array([np.nan if row.changes is None else float(row.changes) for row in found])[
             :, None

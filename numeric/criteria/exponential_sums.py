@@ -40,8 +40,13 @@ class OrbitCertificate:
             return 0.0
         if self.sign is None or not self.complete:
             return math.nan
-        ahead = sorted(abs(low + high) / 2 for low, high in self.zeros if (low + high) * self.sign > 0)
-        return self.sign * (ahead[0] if ahead else math.inf)
+        return self.ahead(1)[0]
+
+    def ahead(self, count: int) -> tuple[float, ...]:
+        """The zeros that the token moves towards from where it starts, nearest first; inf or -inf where there are no more."""
+        side = self.sign or 0
+        found = sorted(abs(low + high) / 2 for low, high in self.zeros if (low + high) * side > 0)
+        return tuple(side * value for value in (found + [math.inf] * count)[:count])
 
 
 def certify_orbit(form: ArrayLike, x: ArrayLike, b: ArrayLike, floor: float = 0.0) -> OrbitCertificate:

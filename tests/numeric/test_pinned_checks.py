@@ -13,6 +13,7 @@ import numpy as np
 import pinned
 import pytest
 
+from s6flow.numeric.checks.data import construct as construct_module
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.examples import corners
 from s6flow.numeric.checks.judge import judge_data, observe
@@ -43,6 +44,23 @@ def drawn_twice(key: str) -> list[Data]:
 @pytest.mark.parametrize("key", list(REGISTRY))
 def test_the_systems_of_a_theorem_are_what_they_were(key: str) -> None:
     pinned.check("drawn", key, drawn_twice(key))
+
+
+#: Theorems whose systems are chosen by digits of drawn numbers, some of which are round ones.
+BY_DIGITS = ["follower-threshold", "coexistence", "carried-order", "carried-root-attracts", "axis-at-infinity", "slowest-channel", "sphere-sinks"]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", BY_DIGITS)
+def test_another_rounding_of_what_is_drawn_moves_no_system(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another build of NumPy rounds exponentials: 200000.0 became 199999.99999999997, and its digits 1 instead of 0."""
+    kept, exact, generator = pinned.summary(drawn_twice(key)), construct_module._Cube.log, np.random.default_rng(3)
+
+    def rounded(self: Any, bounds: tuple[float, float], *shape: int) -> np.ndarray[Any, Any]:
+        value = exact(self, bounds, *shape)
+        return value * (1 + generator.integers(-1, 2, value.shape) * 1.2e-16)
+
+    monkeypatch.setattr(construct_module._Cube, "log", rounded)
+    pinned.compare(pinned.summary([drawn.__wrapped__(key, number, DRAWN) for number in (0, 1)]), kept, 1e-9, key)
 
 
 #: Theorems whose observables are pinned: every measurement, those of which one run is dear once.

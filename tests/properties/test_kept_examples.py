@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 
 from s6flow.numeric.checks import check, judge_data
 from s6flow.numeric.checks.check import batch_of
+from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.engines import engine
 from s6flow.numeric.checks.examples import examples_of
 from s6flow.numeric.checks.judge import observe
+from s6flow.numeric.checks.normalised import OFF_CENTRE, uneven
+from s6flow.numeric.checks.orbits import passed_over
+from s6flow.numeric.criteria.exponential_sums import OrbitCertificate
 from s6flow.numeric.flow import FlowParameters, Status, integrate
 from s6flow.proofs.registry import get
 
@@ -91,6 +97,24 @@ UNEQUAL_RATES = {
     "S_dt_in": [[0.0, 0.0, 0.0]], "S_dt_out": [[0.0], [0.0], [0.0]], "beta_B": [0.0] * 3, "beta_C": [0.0] * 3,
     "a": [[1.0] * 3] * 3, "b": [0.0, 0.02, 2.0], "x": [[1.0, 2e-4, -1e-4]],
 }  # fmt: skip
+#: The limit is approached like t^-0.28: at ln t = 40 t x_c^2 is 1 % from it, at ln t = 80 no more.
+LATE_CONSTANT = {
+    "S_B": [[-0.9666667039030388, 0.3959015377576292, 0.7992265646543488], [0.41299579717871565, 0.41284703879188345, -0.3],
+            [-0.5450469537672442, 0.597829314941607, 0.8073641780041905]],
+    "S_C": [[0.9038654621479207, -0.3959015377576292, 0.5200612599736656], [-0.4902558120155287, -0.41284703879188345, 0.3],
+            [0.6866056768992088, -0.597829314941607, -0.4548643644072965]],
+    "S_dt_in": [[0.7763661288499036, 0.583224897787345, 1.0], [0.6296201761405137, -0.9225019459514303, -0.5778864259231379]],
+    "S_dt_out": [[0.9695768675277701, 0.5909328507423901], [-1.0, 0.789211263060585], [-0.766103295196401, -1.0]],
+    "beta_B": [0.0] * 3, "beta_C": [0.0] * 3, "a": [[1.0] * 3] * 3, "b": [0.5661711750389251, -0.08098770767565, -0.7513327174866397],
+    "floor": 0.002297641673731342, "x": [[-1.9999999982304868, 0.3607645784910884, 0.0]], "t": 1.0,
+}  # fmt: skip
+#: A rest at |x| = 1.3e28, with the next zero of the form 1.5 steps' logarithms behind it: a run goes 13 powers of ten a step there.
+FAR_REST = {
+    "S_B": [[-0.7374333009931267, -0.5531191941528598], [0.39766944546354055, 0.30581514438491997]],
+    "S_C": [[-0.3791527450803711, -0.8677313014981968], [0.7823670643620864, -0.5932466145383316]],
+    "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]], "beta_B": [0.0, 0.0], "beta_C": [0.0, 0.0], "a": [[1.0, 1.0], [1.0, 1.0]],
+    "b": [0.6535031126049164, 0.6855863139603804], "floor": 0.0, "x": [[1.393810331209864, -0.4634085026458527]], "t": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,7 @@ KEPT = (
     Kept("affine-phase-line", FLOATS, ON_A_ROOT, "the allowance for rounding did not know the size of p"),
     Kept("orbit-sum", FLOATS, NO_FORM, "a form that is zero everywhere has no finite number of zeros"),
     Kept("slowest-channel", FLOATS, NO_CONSTANT, "the constant was asked for where M_cc = 0"),
+    Kept("slowest-channel", FLOATS, LATE_CONSTANT, "the constant was read before it had been reached"),
     Kept("sphere-sinks", FLOATS, UNEQUAL_RATES, "a rate was lost where its channel left float64"),
     Kept("attention-decay", FLOATS, FAINT_ATTENTION, "the attention was compared where float32 cannot hold it"),
 )
@@ -127,6 +152,109 @@ def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
         judged = judge_data(theorem, batch_of(theorem, kept.data), backend)
         assert judged.satisfied[0]
         assert judged.margins[0] >= 0, f"{backend}: {kept.why}"
+
+
+@pytest.mark.parametrize(
+    ("third", "meets", "decided"),
+    [(0.2, False, False), (np.nextafter(0.2, 1), True, False), (0.2 * (1 + 2e-6), True, False), (0.2 * (1 + 3e-6), True, True)],
+)  # fmt: skip
+def test_a_start_at_the_centre_but_for_rounding_is_no_start_beside_it(third: float, meets: bool, decided: bool) -> None:
+    """sphere-cycle: (0.2, 0.2, 0.2) scaled to |x| = 1 was off the centre by 2e-16, and rests as long as anybody looks."""
+    theorem = get("sphere-cycle")
+    system = {"turn": 0.16, "pull": 0.07, "floor": 0.0, "x": [[0.2, 0.2, third]], "S_dt_in": [[1.0, 0.0, 0.0]]}
+    judged = judge_data(theorem, batch_of(theorem, system))
+    assert judged.satisfied[0] == meets
+    assert not judged.satisfied[0] or np.isfinite(judged.margins[0]) == decided
+    assert not decided or judged.margins[0] >= 0
+
+
+def test_a_start_that_is_drawn_at_the_centre_is_moved_away_from_it() -> None:
+    data = {"x": np.array([[[0.2, 0.2, 0.2]], [[2.0, 2.0, 2.0 + 1e-9]], [[0.2, 0.2, 0.2 + 1e-5]]])}
+    before = data["x"].copy()
+    ADJUST["off-centre"](data)
+    assert (uneven(data["x"][:, 0]) >= OFF_CENTRE).all()
+    np.testing.assert_allclose(data["x"], before, rtol=4e-6)
+    np.testing.assert_array_equal(data["x"][2], before[2])
+
+
+def test_a_rest_that_a_run_may_pass_over_is_undecided() -> None:
+    """orbit-sum: a run of 1e-6 called a blow-up what rests at |x| = 1.3e28, with another zero of the form 13 % farther on."""
+    theorem = get("orbit-sum")
+    data = batch_of(theorem, FAR_REST)
+    observed = observe(theorem, data)
+    assert np.isnan(observed["first_zero"]).all()
+    assert np.isnan(judge_data(theorem, data, observed=observed).margins[0])
+    assert (observed["norm_gain"] > 100).all(), "this is what was taken for a violation"
+
+
+@pytest.mark.parametrize(
+    ("start", "first", "behind", "hidden"),
+    [
+        (1.0, 6.3, 6.4, True),  # e^6.3 = 545: x^-2/4 below 1e-6
+        (1.0, 6.1, 6.4, False),  # e^6.1 = 446: the run's coordinates bend by more than it tolerates
+        (1.2, 6.1, 6.4, True),
+        (1.0, 7.0, 36.9, True),  # the longest step is 30
+        (1.0, 7.0, 37.1, False),
+        (1.0, 7.0, math.inf, False),  # behind the zero the form keeps its sign: no run passes over that
+        (1.0, -3.0, -3.1, False),
+        (0.0, 7.0, 8.0, False),
+    ],
+)
+def test_which_rests_a_run_may_pass_over(start: float, first: float, behind: float, hidden: bool) -> None:
+    zeros = tuple((value, value) for value in (first, behind) if math.isfinite(value))
+    certificate = OrbitCertificate(tuple(sorted(zeros)), True, 2, 1 if first > 0 else -1)
+    assert certificate.ahead(3) == (first, behind, math.copysign(math.inf, first))[: 3 if math.isfinite(behind) else 2] + (
+        () if math.isfinite(behind) else (math.inf,)
+    )
+    assert passed_over(certificate, np.array([start, 0.0]), np.array([1.0, 50.0]), 1e-6) == hidden
+
+
+#: What a run of `orbit-sum` must not show: its observable, what is put there for a token that moves forwards, and that backwards.
+PLANTED = (
+    ("log_entry_t", 2e-3, -2e-3, "an entry off its orbit by more than rounding"),
+    ("along", 2e-3, -2e-3, "past the rest"),
+    ("first_zero", 0.02, -0.02, "the rest is not reached"),
+    ("first_zero", -0.02, 0.02, "the rest is passed"),
+    ("entry_t", math.nan, math.nan, "the sign of an entry changes"),
+    ("zero_count", 5.0, 5.0, "more zeros than changes of sign"),
+)
+
+
+@pytest.mark.parametrize("backend", FLOATS)
+@pytest.mark.parametrize(("name", "forwards", "backwards", "why"), PLANTED)
+def test_an_orbit_that_is_off_is_called_so(
+    name: str, forwards: float, backwards: float, why: str, backend: str
+) -> None:
+    theorem = get("orbit-sum")
+    data, observed = resting()
+    assert (judge_data(theorem, data, backend, observed=observed).margins >= 0).all()
+    step = np.where(observed["form_0"] > 0, forwards, backwards)
+    large = {"torch32": 10.0 if "entry" in name or name == "along" else 1.0}.get(backend, 1.0)  # its slack is 5e-3
+    value = np.asarray(observed[name])
+    moved = -value if math.isnan(forwards) else value + large * step.reshape(step.shape + (1,) * (value.ndim - 2))
+    judged = judge_data(theorem, data, backend, observed={**observed, name: moved})
+    assert (judged.margins < 0).all(), why
+
+
+@pytest.mark.parametrize(("form", "gain", "holds"), [(1.0, 69.0, False), (1.0, 69.2, True), (-1.0, -4.5, False), (-1.0, -4.7, True)])  # fmt: skip
+def test_an_orbit_without_a_rest_must_grow_or_die(form: float, gain: float, holds: bool) -> None:
+    """By 1e30, and by a hundredth."""
+    theorem = get("orbit-sum")
+    data = batch_of(theorem, {**FAR_REST, "S_C": FAR_REST["S_B"] if form > 0 else [[-v for v in row] for row in FAR_REST["S_B"]]})
+    observed = observe(theorem, data)
+    assert abs(observed["first_zero"][0, 0]) == 1e30
+    judged = judge_data(theorem, data, observed={**observed, "norm_gain": np.full((1, 1), gain)})
+    assert (judged.margins[0] >= 0) == holds
+
+
+@cache
+def resting() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two tokens that come to rest on an orbit, one on either side of its start, and what is seen of them."""
+    theorem = get("orbit-sum")
+    one = batch_of(theorem, {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, -1.0]], "x": [[1.0, 0.5]], "t": 1.0})
+    other = batch_of(theorem, {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, -1.0]], "x": [[0.5, 1.0]], "t": 1.0})
+    data = {key: np.concatenate([value, other[key]]) if np.ndim(value) else value for key, value in one.items()}
+    return data, dict(observe(theorem, data))
 
 
 def test_a_zero_token_has_no_slowest_channel() -> None:

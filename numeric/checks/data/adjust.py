@@ -21,6 +21,8 @@ __all__ = ["ADJUST", "Data"]
 Array = NDArray[np.float64]
 #: Letter -> array, batch axis first.
 Data = dict[str, Any]
+#: Digits so near below a whole one are a round number's but for rounding, which is below 1e-6 of them.
+ROUND = 1e-5
 
 
 def _total(data: Data, sign: float) -> None:
@@ -49,7 +51,7 @@ def _total_nonzero(data: Data) -> None:
 
 def _one_sign_or_decay(data: Data) -> None:
     """Digits of a_1 toss a coin: one decay rate, or the sign of the sum for every mu_n."""
-    one_decay = (np.floor(1e6 * data["a"][:, :1]) % 2 == 0) & (data["mu"].shape[1] > 1)
+    one_decay = _even(data["a"][:, :1]) & (data["mu"].shape[1] > 1)
     sign = np.where(data["mu"].sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
     _total_nonzero(data)
     data["mu"] = np.where(one_decay, data["mu"], np.abs(data["mu"]) * sign)
@@ -109,8 +111,18 @@ def _step(data: Data, token: Array) -> Array:
 
 
 def _digits(value: Array) -> Array:
-    """A share in [0, 1) from the digits of a drawn number."""
-    return np.asarray(np.mod(1e6 * np.abs(value), 1.0))
+    """A share in [0, 1) from the digits of a drawn number; just below a whole one it is 0.
+
+    The ends of ranges are round numbers, which another build of NumPy may draw one rounding lower: their digits would
+    jump from 0 to 1.
+    """
+    digits = np.mod(1e6 * np.abs(value), 1.0)
+    return np.asarray(np.where(digits < 1 - ROUND, digits, 0.0))
+
+
+def _even(value: Array) -> NDArray[np.bool_]:
+    """A coin that the digits of a drawn number toss, as `_digits` takes them."""
+    return np.asarray(np.floor(1e6 * value + ROUND) % 2 == 0)
 
 
 def _held(data: Data, size: Array, side: Array) -> Array:
@@ -200,9 +212,11 @@ def _some_fast(data: Data) -> None:
 def _carried_nonnegative(data: Data) -> None:
     """Partial sums of mu_n exp(-a_n z) in the order of a_n that are positive, at z = 0 or, if the sum of the mu_n stays
     positive, at z = Delta(0) with tokens that reach no smaller step; then K > 0 beyond z. Digits of a_1 toss the coin."""
-    coin = np.floor(1e6 * data["a"][:, 0]) % 2 == 0
+    coin = _even(data["a"][:, 0])
     a = np.sort(data["a"], axis=1)
-    weights = np.diff(np.abs(data["mu"]), axis=1, prepend=0.0)
+    sizes = np.abs(data["mu"])
+    weights = np.diff(sizes, axis=1, prepend=0.0)
+    weights = np.where(np.abs(weights) > 1e-12 * sizes.max(axis=1, keepdims=True), weights, 0.0)  # equal but for rounding
     later = weights * np.exp((a - a[:, :1]) * (np.logaddexp(0.0, data["b"]) + data["floor"])[:, None])
     pick = coin & (later.sum(axis=1) > 0.1 * np.abs(weights).max(axis=1))
     data["a"], data["mu"] = a, np.where(pick[:, None], later, weights)
@@ -342,9 +356,9 @@ def _axis_narrow(data: Data) -> None:
     """The other entries scaled down, to between a tenth and all of the width."""
     rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
     first = data["x"][:, 0]
-    own, digits = first[rows, c], _digits(first.sum(axis=1))
-    rest = first.copy()
+    own, rest = first[rows, c], first.copy()
     rest[rows, c] = 0.0
+    digits = _digits(rest.sum(axis=1))  # those of x_c were taken before, and digits of digits are rounding
     size = np.sqrt((rest**2).sum(axis=1))
     wanted = np.sqrt(quantity("axis_width", **_axis_sizes(data))) * np.abs(own) * (0.1 + 0.899 * digits)
     rest = rest * np.where(size > 0, wanted / np.where(size > 0, size, 1.0), 0.0)[:, None]
@@ -377,6 +391,16 @@ def _cycle(data: Data) -> None:
     ratio, share = 0.3 + 0.2 * data["pull"], 0.5 + 0.48 * data["turn"]
     data["turn"] = share * 2 * ratio / np.sqrt((2 + ratio**2) * (3 + ratio**2))
     data["pull"] = ratio * data["turn"]
+
+
+def _off_centre(data: Data) -> None:
+    """The first entry raised where token 1 starts nearer to the octant's centre than a run can be held to leave."""
+    from s6flow.numeric.checks.normalised import OFF_CENTRE, uneven
+
+    near = uneven(data["x"][:, 0]) < 1.01 * OFF_CENTRE
+    raised = data["x"].copy()
+    raised[near, 0, 0] = data["x"][near, 0, 1:].mean(axis=1) * (1 + 3 * OFF_CENTRE)
+    data["x"] = raised
 
 
 def _sink(data: Data) -> None:
@@ -465,7 +489,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "before-collapse": _before_collapse,
     "cycle-rates": _cycle,
     "octant": _set("x", np.abs),
-    "off-centre": _nothing,
+    "off-centre": _off_centre,
     "axis-sink": _sink,
     "axis-near": _sink_near,
     "channels-bounded": lambda data: data.update(

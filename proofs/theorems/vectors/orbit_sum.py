@@ -21,6 +21,13 @@ forwards, backwards = ob.form_0 > 0, ob.form_0 < 0
 counted = sp.Implies(sp.Ne(ob.form_0, 0), sp.Le(ob.zero_count, ob.coefficient_changes))
 #: Rounding of the run, of an entry relative to itself and of the place on the orbit: 500 steps, each off by up to 1e-6.
 slack = sp.Rational(1, 10**3)
+#: Logarithms, because entries of e^138 leave the range of single precision.
+moved = ob.log_entry_t[d] - ob.log_entry_s[d]
+on_orbit = sp.And(
+    sp.Implies(sp.Ne(ob.entry_0[d], 0), sp.Le(sp.Abs(moved - ob.step_zero[d] * ob.along), slack)),
+    sp.Ge(sp.sign(ob.entry_t[d]) * sp.sign(ob.entry_0[d]), 0),
+    sp.Implies(sp.Eq(ob.entry_0[d], 0), sp.Eq(ob.entry_t[d], 0)),
+)
 
 THEOREM = Theorem(
     id="orbit-sum",
@@ -39,11 +46,11 @@ THEOREM = Theorem(
         counted,
     ),
     finite=sp.And(
-        sp.Le(sp.Abs(ob.entry_t[d] - place), slack * sp.Abs(place)),
+        on_orbit,
         sp.Le((ob.along - ob.first_zero) * side, slack),
         sp.Implies(sp.Le(sp.Abs(ob.first_zero), near), sp.Le(sp.Abs(ob.along - ob.first_zero), sp.Rational(1, 100))),
-        sp.Implies(sp.And(endless, forwards), sp.Ge(ob.norm_t, 10**30 * ob.norm_0)),
-        sp.Implies(sp.And(endless, backwards), sp.Le(ob.norm_t, ob.norm_0 / 100)),
+        sp.Implies(sp.And(endless, forwards), sp.Ge(ob.norm_gain, 30 * sp.log(10))),
+        sp.Implies(sp.And(endless, backwards), sp.Le(ob.norm_gain, -sp.log(100))),
         counted,
     ),
     measurement="orbit",
