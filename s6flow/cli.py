@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import importlib
 import io
@@ -125,6 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             raise
         _silence()
         _fail(f"FormatError: the output must be written whole; {error.strerror}.", 1)
+    finally:
+        if arguments is None:  # what is left is Python's own end, which Ctrl-C would fill with tracebacks
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     raise SystemExit(status if isinstance(status, int) else 0)
 
 

@@ -1,10 +1,14 @@
-"""Where a margin is evaluated: NumPy or PyTorch in float64, PyTorch in float32, or python-flint balls."""
+"""Where a margin is evaluated: NumPy or PyTorch in float64, PyTorch in float32, or python-flint balls.
+
+PyTorch works on the GPU where there is one.
+"""
 
 from __future__ import annotations
 
 import importlib
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,14 +106,22 @@ def evaluate(program: Program, target: Engine, values: Mapping[str, Any]) -> NDA
     if target.backend == "flint":
         return _balls(function, arguments)
     if target.backend == "torch":
-        import torch
-
-        kind = torch.float32 if target.single else torch.float64
-        with torch.no_grad():
-            result = function(*(torch.from_numpy(np.array(a)).to(kind) for a in arguments))
-            return np.asarray(result.double().numpy())
+        return _tensors(function, arguments, target.single)
     with np.errstate(all="ignore"):  # what overflows is judged below, as undecided
         return np.asarray(function(*arguments), dtype=np.float64)
+
+
+def _tensors(function: Any, arguments: list[NDArray[np.float64]], single: bool) -> NDArray[np.float64]:
+    """On the GPU where there is one; a batch that does not fit beside what others keep there is the CPU's."""
+    import torch
+
+    kind = torch.float32 if single else torch.float64
+    given = [torch.from_numpy(np.array(a)).to(kind) for a in arguments]
+    with torch.no_grad():
+        if torch.cuda.is_available():
+            with suppress(torch.OutOfMemoryError):
+                return np.asarray(function(*(one.cuda() for one in given)).double().cpu().numpy())
+        return np.asarray(function(*given).double().numpy())
 
 
 def _balls(function: Any, arguments: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -25,14 +25,17 @@ from s6flow.files import write_atomic
 from s6flow.numeric.checks.check import Tally, Verdict, check_together
 from s6flow.numeric.checks.engines import applicable
 from s6flow.numeric.checks.nightly import code_digest, processor, seal, short_report, statement_digest, versions
+from s6flow.numeric.checks.shared import Checkable
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
 from s6flow.numeric.fleet.store import Store, read_run
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 
-__all__ = ["SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "line", "merged", "options_of", "shard_seed", "shards", "unfinished", "whole", "write_report"]  # fmt: skip
+__all__ = ["FASTEST", "SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "judging", "line", "merged", "options_of", "shard_seed", "shards", "unfinished", "whole", "write_report"]  # fmt: skip
 
 SHARDS = "shards"
+#: In the place of backends: the one that judges a theorem in the least time.
+FASTEST = "fastest"
 #: Examples of a shard where no number of shards is given: some seconds of work.
 EXAMPLES = 20_000
 #: Smallest margins over shards that the report keeps, each with its place.
@@ -48,8 +51,8 @@ class CheckOptions:
         examples: random systems a theorem.
         shards: parts that they are cut into.
         seed: from which every shard's own follows.
-        backends: keys of `ENGINES`.
-        integrator: the flow backend of trajectories.
+        backends: keys of `ENGINES`, or `FASTEST` alone.
+        integrator: the flow backend of trajectories; triton wants workers with a GPU.
     """
 
     examples: int
@@ -73,6 +76,17 @@ def shard_seed(seed: int, shard: int) -> int:
     return int(np.random.SeedSequence((seed, shard)).generate_state(1, np.uint64)[0])
 
 
+def judging(theorem: Checkable, options: CheckOptions) -> list[str]:
+    """The backends that judge a theorem.
+
+    Of `FASTEST`: where something is measured that takes longer than any judging, and NumPy need not wait for a device; a
+    claim in letters alone is all judging, and where there is a GPU PyTorch does it there.
+    """
+    if options.backends == (FASTEST,):
+        return ["torch" if options.integrator == "triton" and theorem.measurement == "pointwise" else "numpy"]
+    return [backend for backend in options.backends if applicable(theorem, backend)]
+
+
 def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> bytes:
     """Judge one shard of a theorem: a row as JSON. The witness and trained channels belong to the first one.
 
@@ -80,7 +94,7 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
     """
     same_version(version)
     theorem = get(key)
-    able = [backend for backend in options.backends if applicable(theorem, backend)]
+    able = judging(theorem, options)
     count = options.examples // options.shards + (shard < options.examples % options.shards)
     seed, first = shard_seed(options.seed, shard), shard == 0
     start = time.process_time()
@@ -90,11 +104,20 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
         "shard": shard,
         "drawn": count,
         "statement": statement_digest(theorem),
-        "device": processor(),
+        "device": _device(options),
         "processor_seconds": round(time.process_time() - start, 2),
         "backends": {report.backend: report.as_json() for report in found},
     }
     return json.dumps({**row, "seal": seal(row)}).encode()
+
+
+def _device(options: CheckOptions) -> str:
+    """Of this machine, in words: its processor, and its GPU where that integrates."""
+    if options.integrator != "triton":
+        return processor()
+    import torch
+
+    return f"{processor()}; GPU: {torch.cuda.get_device_name()}"
 
 
 def _rows(store: Store, key: str) -> dict[int, dict[str, Any]]:

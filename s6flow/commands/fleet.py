@@ -107,8 +107,9 @@ def audit(
 
 def _engines() -> Iterable[str]:
     from s6flow.numeric.checks.engines import ENGINES
+    from s6flow.numeric.fleet.checks import FASTEST
 
-    return ENGINES
+    return [*ENGINES, FASTEST]
 
 
 @fleet.command()
@@ -143,7 +144,7 @@ def check(
     Writes report.json, in the form of proofs/nightly.json. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem
     could not be judged.
     """
-    from s6flow.numeric.checks.engines import applicable, require
+    from s6flow.numeric.checks.engines import require
     from s6flow.numeric.fleet import checks
     from s6flow.numeric.fleet.pool import pool
     from s6flow.numeric.fleet.store import open_run
@@ -151,13 +152,15 @@ def check(
     from s6flow.proofs.registry import REGISTRY, get
 
     chosen = backends or ("numpy",)
+    if checks.FASTEST in chosen and len(chosen) > 1:
+        raise FormatError("the fastest backend is one for each theorem", ", ".join(chosen), "--backend")
     for backend in chosen:
-        require(backend)
+        require("numpy" if backend == checks.FASTEST else backend)
     used = integrator or fastest_on_cpu()
     load_backend(used)
     wanted = [get(name).id for name in dict.fromkeys(identifiers)] or list(REGISTRY)
-    keys = [key for key in wanted if any(applicable(REGISTRY[key], backend) for backend in chosen)]
     options = checks.CheckOptions(examples, checks.shards(examples, shards), seed, chosen, used)
+    keys = [key for key in wanted if checks.judging(REGISTRY[key], options)]
     with open_run(out, "check", options.as_json(), (checks.SHARDS,), checks.code_digest, ".json") as store:
         lost: dict[str, str] = {}
         if any(not checks.whole(store, key, options) for key in keys):

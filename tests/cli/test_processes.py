@@ -105,3 +105,18 @@ def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
     with alone_in(folder):
         assert list(folder.iterdir()) == []
     assert os.listdir(folder) == []
+
+
+_LATE = """
+import atexit, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(os.kill, os.getpid(), signal.SIGINT)  # registered first, so it runs last
+sys.argv = ["s6flow", "theorem", "scaling"]
+from s6flow.cli import main
+main()
+"""
+
+
+def test_an_interrupt_behind_the_last_line_of_output_says_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", _LATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

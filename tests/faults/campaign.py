@@ -25,20 +25,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [path for path in (str(HERE), str(HERE.parents[1])) if path not in sys.path]
+ROOT = HERE.parents[1]
+sys.path[:0] = [path for path in (str(HERE), str(ROOT)) if path not in sys.path]
 
+from nursery import Nursery  # noqa: E402
 from writers import COMMANDS, OLD, prepare, torn  # noqa: E402
 
-#: A command, a fault, and for a signal the share of an undisturbed run at which it comes.
-Job = tuple[str, str, float | None]
+#: A command, a fault, for a signal the share of an undisturbed run at which it comes, and whether it is run again behind it.
+Job = tuple[str, str, float | None, bool]
 
 RUN = [sys.executable, "-m", "s6flow"]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -46,6 +48,8 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PATIENCE, AFTER = 120.0, 30.0
 #: Seconds of the processor after a signal in which a command that was about to end may do so as if there had been none.
 WORKED_ON = 1.0
+#: One run of a kind in so many begins as Python does, the others behind the imports; and one in so many is run again to its end.
+ANEW, AGAIN = 5, 2
 #: Seconds after which a run that got no signal counts as hung.
 HANGS = 1800.0
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -166,10 +170,19 @@ class Ended:
     in_time: bool
 
 
-def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: float = math.inf) -> Ended:
+def _run(
+    folder: Path,
+    name: str,
+    number: signal.Signals | None = None,
+    moment: float = math.inf,
+    nursery: Nursery | None = None,
+) -> Ended:
     """Run a command; it gets a signal once it has taken so many seconds of the processor.
 
     Ctrl-C in a terminal goes to the workers of a command, too; the other signals go to the command alone.
+
+    Args:
+        nursery: that forks the command behind its imports; without one it is a new process of Python.
     """
     command = COMMANDS[name]
     given = {**os.environ, "TMPDIR": str(folder / "tmp")}
@@ -178,29 +191,45 @@ def _run(folder: Path, name: str, number: signal.Signals | None = None, moment: 
     if command.rooms:
         given["PYTHONPATH"] = str(folder / "package")
     wrong, late = list[str](), time.monotonic() + HANGS
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen([*RUN, *command.words], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=given, start_new_session=True)  # fmt: skip
+    with tempfile.NamedTemporaryFile("w+") as errors:
+        started = None
+        if nursery is None:
+            started = subprocess.Popen([*RUN, *command.words], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors, env=given, start_new_session=True)  # fmt: skip
+            pid = started.pid
+        else:
+            pid = nursery.begin(command.words, folder, given, Path(errors.name))
         pause, sent = 0.1 if command.workers else 0.01, False
-        family = _Family(process.pid, command.workers)
+        family = _Family(pid, command.workers)
         while True:
             # what has ended is left unreaped until its session is empty, so that no other process gets its number
-            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
                 break
             if not sent and family.spent() >= moment:
                 assert number is not None, "a moment has its signal"
-                (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
+                (os.killpg if number is signal.SIGINT else os.kill)(pid, number)
                 sent, late = True, time.monotonic() + PATIENCE
             if time.monotonic() > late:
                 wrong.append(f"it did not end within {PATIENCE if sent else HANGS:g} s")
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
                 late = math.inf
             time.sleep(pause)
         if left := family.outlived():
             wrong.append(f"{len(left)} processes lived on")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        _, status, usage = os.wait4(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if started is not None:
+            started.returncode = code
         errors.seek(0)
-        return Ended(process.returncode, errors.read(), usage.ru_utime + usage.ru_stime, tuple(wrong), not sent)
+        return Ended(code, errors.read(), usage.ru_utime + usage.ru_stime, tuple(wrong), not sent)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An undisturbed run: seconds of the processor of a new process, and of one that is forked; what both come to."""
+
+    anew: float
+    forked: float | None
+    goal: Any
 
 
 @contextmanager
@@ -212,7 +241,7 @@ def _place(name: str) -> Iterator[Path]:
 
 
 #: Name -> what `whole` found, and who may ask for it.
-_WHOLE: dict[str, tuple[float, Any]] = {}
+_WHOLE: dict[str, Whole] = {}
 _LOCKS = {name: threading.RLock() for name in COMMANDS}
 _BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
@@ -238,42 +267,60 @@ def _reached(folder: Path, name: str) -> Any:
     return None if reached is None else json.loads(json.dumps(reached(folder), default=str))
 
 
-def whole(name: str) -> tuple[float, Any]:
-    """Seconds of the processor of an undisturbed run, and what it comes to; the second of two, whose caches are there."""
-    for last in (COMMANDS[name].cold, True):
+def whole(name: str, nursery: Nursery | None = None) -> Whole:
+    """Undisturbed runs, once the caches are there; with a nursery a forked one comes to what a new process comes to."""
+    kinds = [None] if nursery is None or not _forks(name) else [nursery, None]
+    found, seconds = list[Any](), list[float]()
+    for turn, kind in enumerate((kinds[0], *kinds)):
+        if turn == 0 and COMMANDS[name].cold:
+            continue  # it has a cache of its own
         with _place(name) as folder:
-            done = _run(folder, name)
+            done = _run(folder, name, nursery=kind)
             wrong = [*done.wrong, *looked_at(folder, name, done.status, done.errors, False)]
             assert not wrong, f"{name}, undisturbed: {wrong}"
-            if last:
-                return done.spent, _reached(folder, name)
-    raise AssertionError("the second run is the last")
+            found.append(_reached(folder, name))
+            seconds.append(done.spent)
+    assert found[-1] == found[-len(kinds)], f"{name} must come to the same however it begins"
+    return Whole(seconds[-1], seconds[-2] if len(kinds) > 1 else None, found[-1])
 
 
-def _known(kept: Path | None, name: str) -> tuple[float, Any]:
+def _forks(name: str) -> bool:
+    """Whether a command may begin behind imports: it uses this package and this cache."""
+    return not COMMANDS[name].rooms and not COMMANDS[name].cold
+
+
+def _known(kept: Path | None, name: str, nursery: Nursery | None = None) -> Whole:
     """As `whole`; once a campaign, and with a folder once."""
     with _LOCKS[name]:
         if name not in _WHOLE:
             path = None if kept is None else kept / f"undisturbed-{name.replace(' ', '_')}.json"
             if path is not None and path.exists():
-                length, goal = json.loads(path.read_text())
-                _WHOLE[name] = length, goal
+                _WHOLE[name] = Whole(**json.loads(path.read_text()))
             else:
-                _WHOLE[name] = whole(name)
+                _WHOLE[name] = whole(name, nursery)
                 if path is not None:
-                    path.write_text(json.dumps(_WHOLE[name]))
+                    path.write_text(json.dumps(asdict(_WHOLE[name])))
         return _WHOLE[name]
 
 
-def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) -> tuple[str, list[str]]:
+def ended(
+    name: str,
+    number: signal.Signals,
+    moment: float,
+    goal: Any = None,
+    nursery: Nursery | None = None,
+    again: bool = True,
+) -> tuple[str, list[str]]:
     """One run that gets a signal at a moment; how it ended, and what is wrong.
 
     Args:
         moment: seconds of the processor.
         goal: what an undisturbed run comes to; a run that goes on must come to the same.
+        nursery: as `_run`.
+        again: whether what has a goal is run again.
     """
     with _place(name) as folder:
-        done = _run(folder, name, number, moment)
+        done = _run(folder, name, number, moment, nursery)
         how = "ended before" if done.in_time else f"status {done.status}"
         errors, early = done.errors, False
         # before s6flow's first line runs, Python itself answers a signal, with its own traceback of SIGINT
@@ -285,10 +332,10 @@ def ended(name: str, number: signal.Signals, moment: float, goal: Any = None) ->
         wrong = [*done.wrong, *looked_at(folder, name, status, errors, number is signal.SIGKILL)]
         if not done.in_time and done.status >= 0 and done.spent > moment + WORKED_ON and done.status < 128:
             wrong.append(f"it worked on for {done.spent - moment:.1f} s")
-        if goal is not None and not wrong:
-            again = _run(folder, name)
+        if goal is not None and again and not wrong:
+            more = _run(folder, name, nursery=nursery)
             killed = number is signal.SIGKILL  # what it left stays where nothing cleans
-            wrong = [*again.wrong, *looked_at(folder, name, again.status, again.errors, killed)]
+            wrong = [*more.wrong, *looked_at(folder, name, more.status, more.errors, killed)]
             if not wrong and _reached(folder, name) != goal:
                 wrong = ["it came to another result"]
             wrong = [f"run again: {what}" for what in wrong]
@@ -313,58 +360,87 @@ def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -
     """What is run: a command, a fault and the share of an undisturbed run at which a signal comes.
 
     The seed decides; moments of a command with a signal are the first of those that a longer campaign has. They come round
-    by round, so that a campaign that is ended has seen all kinds.
+    by round, so that a campaign that is ended has tried all commands and signals as often.
     """
-    rounds: dict[int, list[Job]] = {1: [(name, fault, None) for name in commands for fault in DISTURBANCES]}
+    rounds: dict[int, list[Job]] = {1: [(name, fault, None, False) for name in commands for fault in DISTURBANCES]}
     for name in commands:
         for number in SIGNALS:
             draw = random.Random(f"{seed} {name} {number.name}")
             for turn in range(min(each, COMMANDS[name].most)):
-                rounds.setdefault(turn, []).append((name, number.name, draw.uniform(0.02, 1.05)))
+                job = (name, number.name, draw.uniform(0.02, 1.05), turn % AGAIN == 0)
+                rounds.setdefault(turn, []).append(job)
     for found in rounds.values():
         random.Random(0).shuffle(found)
     return [job for turn in sorted(rounds) for job in rounds[turn] if job[1] in faults]
 
 
-def _one(job: Job, kept: Path | None) -> dict[str, Any]:
-    name, fault, share = job
+def _begins_anew(share: float) -> bool:
+    """Whether a run is a new process of Python, of those that may be forked: one in `ANEW`, by the digits of its moment."""
+    return int(share * 1e9) % ANEW == 0
+
+
+def _one(job: Job, kept: Path | None, nursery: Nursery | None) -> dict[str, Any]:
+    name, fault, share, again = job
+    row = {"command": name, "fault": fault, "moment": share}
     if share is None:
         how, wrong = disturbed(name, fault)
-    else:
-        length, goal = _known(kept, name)
-        how, wrong = ended(name, signal.Signals[fault], share * length, goal)
-    return {"command": name, "fault": fault, "moment": share, "how": how, "wrong": wrong}
+        return {**row, "how": how, "wrong": wrong}
+    known = _known(kept, name, nursery)
+    length, parent = known.anew, None
+    if nursery is not None and known.forked is not None and not _begins_anew(share):
+        length, parent = known.forked, nursery
+    how, wrong = ended(name, signal.Signals[fault], share * length, known.goal, parent, again)
+    resumed = known.goal is not None and again
+    return {**row, "how": how, "wrong": wrong, "forked": parent is not None, "again": resumed}
+
+
+def _kept(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of earlier calls; the last line of one that was killed is half a line."""
+    with suppress(OSError):
+        for line in path.read_text().splitlines():
+            with suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and {"command", "fault", "moment"} <= set(row):
+                    yield row
 
 
 def campaign(options: argparse.Namespace) -> dict[str, Any]:
     """Signals at moments drawn over the length of an undisturbed run, `each` of every kind; every disturbance once.
 
-    With a folder every row is kept in it.
+    With a folder every row is kept in it as its run ends, and rows of other machines' folders may be laid beside it.
     """
     last = time.monotonic() + 60 * options.minutes
     todo = jobs(options.each, options.commands, options.seed, options.faults)
     kept = None if options.folder is None else options.folder / f"rows-{options.seed}.jsonl"
-    rows: dict[Job, dict[str, Any]] = {}
+    rows: dict[tuple[str, str, float | None], dict[str, Any]] = {}
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):
-            for line in kept.read_text().splitlines():
-                with suppress(ValueError, KeyError):  # the last line of a run that was killed
-                    row = json.loads(line)
-                    rows[row["command"], row["fault"], row["moment"]] = row
-    left = [job for job in todo if job not in rows]
-    with ThreadPoolExecutor(options.processes) as threads:
-        for row in threads.map(
-            lambda job: None if time.monotonic() >= last else _one(job, options.folder),
-            left,
-        ):
-            if row is None:
-                continue
-            rows[row["command"], row["fault"], row["moment"]] = row
-            if kept is not None:
-                with kept.open("a") as lines:
-                    lines.write(json.dumps(row) + "\n")
-    return report(options, [rows[job] for job in todo if job in rows], len(todo))
+        for path in sorted(kept.parent.glob(f"*rows-{options.seed}.jsonl")):
+            rows.update(((row["command"], row["fault"], row["moment"]), row) for row in _kept(path))
+    left = [job for job in todo if job[:3] not in rows]
+    nursery = Nursery(ROOT) if options.forked and left and last > time.monotonic() else None
+    try:
+        with ThreadPoolExecutor(options.processes) as threads:
+            if nursery is not None:  # each once, at the same time, before the others wait for it
+                signalled = dict.fromkeys(name for name, _, share, _ in left if share is not None)
+                list(threads.map(lambda name: _known(options.folder, name, nursery), signalled))
+            begun = [threads.submit(_one_in_time, job, options.folder, nursery, last) for job in left]
+            for future in as_completed(begun):
+                row = future.result()
+                if row is None:
+                    continue
+                rows[row["command"], row["fault"], row["moment"]] = row
+                if kept is not None:
+                    with kept.open("a") as lines:
+                        lines.write(json.dumps(row) + "\n")
+    finally:
+        if nursery is not None:
+            nursery.close()
+    return report(options, [rows[job[:3]] for job in todo if job[:3] in rows], len(todo))
+
+
+def _one_in_time(job: Job, kept: Path | None, nursery: Nursery | None, last: float) -> dict[str, Any] | None:
+    return None if time.monotonic() >= last else _one(job, kept, nursery)
 
 
 def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
@@ -375,12 +451,15 @@ def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: 
         outcomes.setdefault(f"{row['command']}, {row['fault']}", Counter())[row["how"]] += 1
     return {
         "schema": "s6flow-faults/1",
-        "command": f"python tests/faults/campaign.py --each {options.each} --seed {options.seed}",
+        "command": f"python tests/faults/campaign.py --each {options.each} --seed {options.seed}{' --forked' * options.forked}",
         "date": date.today().isoformat(),
         "versions": {"python": platform.python_version(), "system": platform.system()},
         "processes": options.processes,
         "runs": len(rows),
         "left": wanted - len(rows),
+        "signals": _times(rows),
+        "begun_behind_imports": sum(bool(row.get("forked")) for row in rows),
+        "run_again_to_the_same": sum(bool(row.get("again")) for row in rows),
         "outcomes": {name: dict(sorted(found.items())) for name, found in outcomes.items()},
         "findings": [
             {key: row[key] for key in ("command", "fault", "moment")} | {"wrong": what}
@@ -388,6 +467,12 @@ def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: 
             for what in row["wrong"]
         ],
     }
+
+
+def _times(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Command -> how many signals it got."""
+    found = Counter(row["command"] for row in rows if row["moment"] is not None)
+    return {name: found[name] for name in COMMANDS if name in found}
 
 
 def hear_interrupts() -> None:
@@ -405,6 +490,9 @@ def main() -> int:
     parser.add_argument("--faults", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="of finished runs: the same command goes on")
+    parser.add_argument(
+        "--forked", action="store_true", help="begin four runs in five behind the imports of the command"
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

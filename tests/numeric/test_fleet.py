@@ -278,6 +278,38 @@ def test_a_check_is_the_same_whatever_kills_it_and_in_whatever_order(tmp_path: P
     assert third.called == 1
 
 
+def test_the_fastest_backend_is_one_a_theorem(tmp_path: Path) -> None:
+    fastest = {
+        integrator: {
+            key: checks.judging(get(key), checks.CheckOptions(40, 2, 1, (checks.FASTEST,), integrator))
+            for key in ("scaling", "radial", "slow-log-rate")
+        }
+        for integrator in ("triton", "numba")
+    }
+    assert fastest["numba"] == {key: ["numpy"] for key in ("scaling", "radial", "slow-log-rate")}
+    assert fastest["triton"] == {"scaling": ["torch"], "radial": ["numpy"], "slow-log-rate": ["numpy"]}
+    with_numpy = checks.CheckOptions(40, 2, 1, ("numpy",), "numpy")
+    row = _check(tmp_path / "out", checks.CheckOptions(40, 2, 1, (checks.FASTEST,), "numpy"), key="stationary")
+    assert _measured(row) == _measured(_check(tmp_path / "numpy", with_numpy, key="stationary"))
+
+
+def test_a_gpu_judges_where_there_is_one_and_what_does_not_fit_is_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    expected, sent = check_together("stationary", ["torch"], 40, 1)[0], list[int]()
+
+    def cuda(tensor: Any) -> Any:
+        sent.append(tensor.numel())
+        if len(sent) > 12:
+            raise torch.OutOfMemoryError("as a device says it")
+        return tensor
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.Tensor, "cuda", cuda)
+    found = check_together("stationary", ["torch"], 40, 1)[0]
+    assert len(sent) > 12
+    assert {**found.as_json(), "seconds": 0} == {**expected.as_json(), "seconds": 0}
+
+
 def test_shards_add_up_and_the_worst_system_is_found_again(tmp_path: Path) -> None:
     from s6flow.numeric.checks.engines import engine
     from s6flow.numeric.checks.examples import examples_of
