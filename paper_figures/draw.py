@@ -197,15 +197,14 @@ def _drawn(figure: Figure, out: Path, digest: str) -> Outcome:
 def _content(figure: Figure, digest: str) -> dict[str, bytes]:
     """Suffix -> content of every file of a figure, its record included."""
     from s6flow.paper_figures.render import render
-    from s6flow.proofs.index import status_of
-    from s6flow.proofs.registry import REGISTRY
+    from s6flow.proofs.index import ids, status_of
 
     drawing = figure.drawing()
-    ids = tuple(REGISTRY) if figure.theorems == ("*",) else figure.theorems
+    theorems = ids() if figure.theorems == ("*",) else figure.theorems
     about: dict[str, Any] = {
         "figure": figure.name,
         "parameters": json.loads(json.dumps(drawing.PARAMETERS, default=_plain)),
-        "theorems": {key: status_of(key) for key in ids},
+        "theorems": {key: status_of(key) for key in theorems},
         "digest": digest,
         "versions": versions(figure),
     }

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.proofs import index
 from s6flow.proofs.registry import get
-from s6flow.proofs.status import status
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.module import generate
@@ -105,7 +105,8 @@ def latex(expression: sp.Basic) -> str:
 
 def cite(*ids: str) -> str:
     """`id` (title; status) of every theorem, as captions name them."""
-    return "; ".join(f"`{key}` ({get(key).title}; {status(get(key))})" for key in ids)
+    found = [index.content(key) for key in ids]
+    return "; ".join(f"`{row['id']}` ({row['title']}; {row['status']})" for row in found)
 
 
 def cited(figure: str) -> str:
@@ -115,7 +116,7 @@ def cited(figure: str) -> str:
 
 def short(key: str) -> str:
     """Id and status, for labels inside a picture."""
-    return f"{key} ({status(get(key))})"
+    return f"{key} ({index.status_of(key)})"
 
 
 def rate(key: str, whose: str, log_t: NDArray[np.float64], token: int) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ __all__ = [
     "refuted_ids",
     "rows",
     "status_of",
+    "steps",
     "text",
 ]
 
@@ -117,6 +118,22 @@ def status_of(key: str) -> str:
     return status(get(key))
 
 
+def steps() -> list[dict[str, Any]]:
+    """Steps of the derivation in order: number, id, title, and the theorems that rest on each."""
+    if (stored := FILE.current()) is not None:
+        return list(stored["steps"])
+    return _steps()
+
+
+def _steps() -> list[dict[str, Any]]:
+    from s6flow.symbolic.derivation import all_steps
+
+    return [
+        {"number": number, "id": step.id, "title": step.title, "theorems": list(step.theorems)}
+        for number, _, step in all_steps()
+    ]
+
+
 def library_blocks(steps: Collection[str] = (), common: Collection[str] = ()) -> list[Block]:
     """The whole library as a chapter, group by group.
 
@@ -172,6 +189,7 @@ def text() -> str:
         **FILE.head(),
         "theorems": {key: _computed(key) for key in REGISTRY},
         "refuted": {key: _computed(key) for key in REFUTED},
+        "steps": _steps(),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

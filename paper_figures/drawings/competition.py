@@ -59,10 +59,10 @@ def layer(case: dict[str, Any]) -> LayerParameters:
     )
 
 
-def rates(case: dict[str, Any], x: Array) -> Array:
+def rates(params: LayerParameters, x: Array) -> Array:
     """x_d'/x_d of token 1 under a layer, shape (point, channel)."""
     v = np.arcsinh(x)
-    velocity, _ = COORDINATES["asinh-layer"].velocity(v, layer(case).arrays())
+    velocity, _ = COORDINATES["asinh-layer"].velocity(v, params.arrays())
     return np.asarray(velocity * np.cosh(v) / x)
 
 
@@ -76,9 +76,11 @@ def shares(case: dict[str, Any], starts: Array, times: Array) -> Array:
         digits; rounding cannot leave the sphere, since only ratios of shares count. With constant steps a free token's shares run along the same curves, on another clock.
     """
 
+    params = layer(case)
+
     def rate(_: float, flat: Array) -> Array:
         logs = log_softmax(flat.reshape(starts.shape), axis=1)
-        own = rates(case, np.exp(logs / 2))
+        own = rates(params, np.exp(logs / 2))
         return np.asarray(2 * (own - (np.exp(logs) * own).sum(axis=1, keepdims=True))).ravel()
 
     run = solve_ivp(rate, (0.0, times[-1]), np.log(starts).ravel(), "LSODA", times, rtol=1e-7, atol=1e-7)
@@ -104,7 +106,7 @@ def data() -> Data:
         end.max(axis=1) > 1 - p["near"], 0, np.where(np.abs(end @ p["sinks"]["mu"]) < p["near"], 1, -1)
     )
     times = np.unique(np.concatenate([np.linspace(low, high, int(count)) for low, high, count in p["cycle_times"]]))
-    found["step"] = rates(p["grows"], np.full((1, 3), 1 / np.sqrt(3)))[0]  # |x| = 1 and M = I: the rates are the steps
+    found["step"] = rates(layer(p["grows"]), np.full((1, 3), 1 / np.sqrt(3)))[0]  # |x| = 1 and M = I: the rates are the steps
     return as_data(**found, t=times, cycle=shares(p["cycle"], np.array([p["start"]]), times)[0])
 
 

@@ -13,9 +13,7 @@ from matplotlib.path import Path
 
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.proofs.registry import REGISTRY, group
-from s6flow.proofs.status import status
-from s6flow.symbolic.derivation import all_steps
+from s6flow.proofs import index
 
 SIZE = (6.8, 6.6)
 PARAMETERS: dict[str, Any] = {"font_size": 6.2, "reach": [0.025, 0.17]}
@@ -25,18 +23,18 @@ _STEP, _MIDDLE, _OWN = 0.3, 0.42, 0.82
 
 def data() -> Data:
     """Theorems with group and status, derivation steps, and the edges between them by position."""
-    theorems = list(REGISTRY.values())
-    place = {theorem.id: index for index, theorem in enumerate(theorems)}
-    steps = [(number, step) for number, _, step in all_steps()]
-    rests = [(i, place[key]) for i, (_, step) in enumerate(steps) for key in step.theorems if key in place]
-    uses = [(place[theorem.id], place[key]) for theorem in theorems for key in theorem.uses]
+    theorems = [index.content(key) for key in index.ids()]
+    place = {theorem["id"]: position for position, theorem in enumerate(theorems)}
+    steps = index.steps()
+    rests = [(i, place[key]) for i, step in enumerate(steps) for key in step["theorems"] if key in place]
+    uses = [(place[theorem["id"]], place[key]) for theorem in theorems for key in theorem["uses"]]
     return as_data(
-        theorem=[theorem.id for theorem in theorems],
-        group=[group(theorem) for theorem in theorems],
-        status=[status(theorem) for theorem in theorems],
-        source=["paper" if theorem.source.startswith("paper") else "ours" for theorem in theorems],
-        step=[number for number, _ in steps],
-        step_title=[step.title for _, step in steps],
+        theorem=[theorem["id"] for theorem in theorems],
+        group=[theorem["file"].split("/")[2] for theorem in theorems],
+        status=[theorem["status"] for theorem in theorems],
+        source=["paper" if theorem["source"].startswith("paper") else "ours" for theorem in theorems],
+        step=[step["number"] for step in steps],
+        step_title=[step["title"] for step in steps],
         rests_on=np.array(rests, dtype=int).reshape(-1, 2),
         uses=np.array(uses, dtype=int).reshape(-1, 2),
     )

@@ -74,32 +74,26 @@ def _constants(layers: list[S6Layer], rng: np.random.Generator) -> tuple[NDArray
 
 def _roots(judged: Any, layers: list[S6Layer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Equilibria of token 1 that the phase line calls attracting, and where token 1 went, with all biases."""
-    predicted, measured = [], []
+    names = ("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor")
+    parts: dict[str, list[Any]] = {key: [] for key in (*names, "root", "start")}
     for verdict, layer in zip(judged, layers, strict=True):
+        roots = np.stack([verdict.numbers("root_low"), verdict.numbers("root_high")], axis=1)
         for sign, name in ((1.0, "positive"), (-1.0, "negative")):
             rows = np.flatnonzero(verdict.words(f"scenario_{name}").where("root"))[: PARAMETERS["root_channels"]]
-            if not len(rows):
-                continue
-            params = AxisParameters(
-                layer.S_B.T[rows],
-                layer.S_C.T[rows],
-                np.broadcast_to(layer.beta_B, layer.a[rows].shape),
-                np.broadcast_to(layer.beta_C, layer.a[rows].shape),
-                layer.a[rows],
-                layer.s[rows],
-                layer.b[rows],
-                layer.floor,
-            )
-            run = integrate(
-                np.full((len(rows), 1), sign), params, log_horizon=PARAMETERS["axis_log_horizon"], rtol=1e-9
-            )
-            roots = np.stack([verdict.numbers("root_low")[rows], verdict.numbers("root_high")[rows]])
-            same = np.where(roots * sign > 0, roots, np.nan)
-            end = run.final_x[:, 0]
-            nearest = np.nanargmin(np.abs(same - end), axis=0)
-            predicted.append(same[nearest, np.arange(len(rows))])
-            measured.append(end)
-    return np.concatenate(predicted or [np.empty(0)]), np.concatenate(measured or [np.empty(0)])
+            values = (layer.S_B.T, layer.S_C.T, *(np.broadcast_to(beta, layer.a.shape) for beta in (layer.beta_B, layer.beta_C)))
+            for key, value in zip(names, (*values, layer.a, layer.s, layer.b), strict=False):
+                parts[key].append(value[rows])
+            parts["floor"].append(np.full(len(rows), layer.floor))
+            parts["root"].append(np.where(roots[rows] * sign > 0, roots[rows], np.nan))
+            parts["start"].append(np.full((len(rows), 1), sign))
+    whole = {key: np.concatenate(value) for key, value in parts.items()}
+    if not len(whole["root"]):
+        return np.empty(0), np.empty(0)
+    horizon = PARAMETERS["axis_log_horizon"]
+    run = integrate(whole["start"], AxisParameters(*(whole[key] for key in names)), log_horizon=horizon, rtol=1e-9)
+    end = run.final_x[:, 0]
+    nearest = np.nanargmin(np.abs(whole["root"] - end[:, None]), axis=1)
+    return whole["root"][np.arange(len(end)), nearest], end
 
 
 def draw(canvas: Canvas, data: Data) -> None:

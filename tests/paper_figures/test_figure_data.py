@@ -303,7 +303,7 @@ def test_shares_obey_the_replicator_and_end_where_they_must() -> None:
         pace = np.logaddexp(0, case["cyclic"] * x @ competition._CYCLIC.T + case["own"] * x + np.asarray(case["b"]))
         inputs = {"p": points, "pace": pace, "form": points @ np.asarray(case["mu"])}
         expected = velocity(*(inputs[key] for key in velocity.inputs))
-        own = competition.rates(case, x)
+        own = competition.rates(competition.layer(case), x)
         found = 2 * points * (own - (points * own).sum(axis=1, keepdims=True))
         assert found == pytest.approx(np.asarray(expected), rel=1e-9, abs=1e-12)
     assert data["grows"].sum(axis=2) == pytest.approx(np.ones(data["grows"].shape[:2]))

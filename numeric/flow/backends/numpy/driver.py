@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,10 @@ class _Pool:
         states = max((v.shape[-1] for k, v in problem.arrays.items() if k in ("mu", "S_B", "a") and v.ndim), default=1)
         self.capacity = max(1, POOL // max(1, components * states))
         self.admitted = 0
+        self.log_t0 = np.zeros(self.systems)
+        #: Outputs that accepted steps passed: system, target, the step's beginning and end, and theta to land on.
+        self.outputs: list[tuple[Any, ...]] = []
+        self.noted = 0
         self.live, self.clock = self.admit()
 
     def admit(self) -> tuple[_Live, Clock]:
@@ -90,10 +95,9 @@ class _Pool:
         self.admitted += len(row)
         problem = self.problem
         start = problem.start[row]
-        arrays = {k: v[row] if k in problem.per_system else v for k, v in problem.arrays.items()}
-        velocity, log_scale = problem.coordinates.velocity(start, arrays)
-        log_t0 = -np.logaddexp(0.0, log_norm(velocity) + log_scale)
-        clock = Clock(problem.coordinates, arrays, problem.per_system, log_t0)
+        clock = self.clock_of(row)
+        velocity, log_scale = problem.coordinates.velocity(start, clock.arrays)
+        self.log_t0[row] = clock.log_t0 = -np.logaddexp(0.0, log_norm(velocity) + log_scale)
         state = np.concatenate([start, np.zeros((len(row), 1))], axis=1)
         slope, log_rate = clock.evaluate(state)
         live = _Live(
@@ -102,7 +106,7 @@ class _Pool:
             slope=slope,
             log_rate=log_rate,
             step=np.full(len(row), DRIVER.first_step),
-            targets=self.rules.theta_of(problem.targets[None, :], log_t0[:, None]),
+            targets=self.rules.theta_of(problem.targets[None, :], clock.log_t0[:, None]),
             pending=np.zeros(len(row), dtype=np.int64),
             rejected=np.zeros(len(row), dtype=bool),
             anchor=state.copy(),
@@ -114,9 +118,16 @@ class _Pool:
         )
         return live, clock
 
+    def clock_of(self, row: NDArray[np.int64]) -> Clock:
+        """The clock of systems by their place in the batch."""
+        problem = self.problem
+        arrays = {k: v[row] if k in problem.per_system else v for k, v in problem.arrays.items()}
+        return Clock(problem.coordinates, arrays, problem.per_system, self.log_t0[row])
+
     def run(self) -> Run:
         while len(self.live.row):
             self.attempt()
+        self.land()
         return self.result
 
     def attempt(self) -> None:
@@ -165,29 +176,40 @@ class _Pool:
         return scale
 
     def record(self, good: Bool, new: Float, new_slope: Float) -> Bool:
-        """Land on every target inside the accepted steps; true where the horizon was among them."""
+        """Note every target inside the accepted steps; true where the horizon was among them."""
         live, last = self.live, self.live.targets.shape[1] - 1
         crossed = np.zeros(len(good), dtype=bool)
-        while True:
-            aim = live.targets[np.arange(len(good)), np.minimum(live.pending, last)]
-            due = np.flatnonzero(good & ~crossed & (new[:, -1] >= aim))
-            if not len(due):
-                return crossed
-            clock = self.clock.part(due)
-            before, after = (live.state[due], live.slope[due], live.step[due]), (new[due], new_slope[due])
-            landed, slope = land(self.rules, _PAIR, clock, *before, *after, aim[due])
-            row, at = live.row[due], live.pending[due]
+        due = np.flatnonzero(good & (new[:, -1] >= live.targets[np.arange(len(good)), live.pending]))
+        if not len(due):
+            return crossed
+        passed = (live.targets[due] <= new[due, -1:]).sum(axis=1)
+        place = np.repeat(due, passed - live.pending[due])  # a step may pass several
+        at = live.pending[place] + np.arange(len(place)) - np.searchsorted(place, place)
+        before, after = (live.state[place], live.slope[place], live.step[place]), (new[place], new_slope[place])
+        self.outputs.append((live.row[place], at, *before, *after, live.targets[place, at]))
+        self.noted += len(place)
+        self.result.reached[live.row[place], at] = True
+        crossed[due] = passed > last
+        self.count(crossed, Status.HORIZON)
+        live.pending[due] = passed
+        if self.noted >= self.capacity:
+            self.land()
+        return crossed
+
+    def land(self) -> None:
+        """Land on all outputs that were noted: together, since an evaluation costs about the same for one and for many."""
+        if not self.outputs:
+            return
+        noted = [np.concatenate(parts) for parts in zip(*self.outputs, strict=True)]
+        self.outputs, self.noted = [], 0
+        last = self.result.states.shape[1] - 1
+        for begin in range(0, len(noted[0]), self.capacity):
+            row, at, *steps = (values[begin : begin + self.capacity] for values in noted)
+            landed, slope = land(self.rules, _PAIR, self.clock_of(row), *steps)
             self.result.states[row, at] = landed[:, :-1]
-            self.result.reached[row, at] = True
             arrived = at == last
-            whole_new, whole_slope = new.copy(), new_slope.copy()
-            whole_new[due], whole_slope[due] = landed, slope
-            crossed[due[arrived]] = True
-            mask = np.zeros(len(good), dtype=bool)
-            mask[due[arrived]] = True
-            self.finish(mask, whole_new, whole_slope, Status.HORIZON, np.zeros_like(mask))
+            self.close(row[arrived], landed[arrived], slope[arrived])
             self.result.end_log_time[row[arrived]] = self.problem.targets[-1]
-            live.pending[due] += 1
 
     def rest(self, good: Bool, new: Float, tolerance: Float) -> Bool:
         """Whether a system lies at an equilibrium."""
@@ -205,16 +227,8 @@ class _Pool:
         if not mask.any():
             return
         live, result = self.live, self.result
-        row = live.row[mask]
-        result.status[row] = np.broadcast_to(status, mask.shape)[mask]
-        result.end[row] = state[mask, :-1]
-        result.end_log_time[row] = log_time(state[mask, -1], self.clock.log_t0[mask])
-        largest = np.abs(slope[mask, :-1]).max(axis=1, initial=0.0)
-        result.end_velocity[row] = slope[mask, :-1] / np.where(largest > 0, largest, 1.0)[:, None]
-        passed = result.end_log_time[row] - state[mask, -1] - self.clock.log_t0[mask]
-        result.log_pace[row] = np.log(largest) - np.log(slope[mask, -1]) + passed
-        result.attempts[row], result.steps[row] = live.attempts[mask], live.accepted[mask]
-        result.evaluations[row] = live.evaluations[mask]
+        self.count(mask, status)
+        self.close(live.row[mask], state[mask], slope[mask])
         kept = mask & settled
         row = live.row[kept]
         result.settled[row] = True
@@ -222,6 +236,24 @@ class _Pool:
         result.states[row] = np.where(later[:, :, None], state[kept, None, :-1], result.states[row])
         result.reached[row] |= later
         result.end_log_time[row] = self.problem.targets[-1]
+
+    def count(self, mask: Bool, status: NDArray[np.int64] | Status) -> None:
+        """How the systems of a mask ended, and after how much work."""
+        live, result = self.live, self.result
+        row = live.row[mask]
+        result.status[row] = np.broadcast_to(status, mask.shape)[mask]
+        result.attempts[row], result.steps[row] = live.attempts[mask], live.accepted[mask]
+        result.evaluations[row] = live.evaluations[mask]
+
+    def close(self, row: NDArray[np.int64], state: Float, slope: Float) -> None:
+        """Where systems ended, and how they moved there."""
+        result, log_t0 = self.result, self.log_t0[row]
+        result.end[row] = state[:, :-1]
+        result.end_log_time[row] = log_time(state[:, -1], log_t0)
+        largest = np.abs(slope[:, :-1]).max(axis=1, initial=0.0)
+        result.end_velocity[row] = slope[:, :-1] / np.where(largest > 0, largest, 1.0)[:, None]
+        passed = result.end_log_time[row] - state[:, -1] - log_t0
+        result.log_pace[row] = np.log(largest) - np.log(slope[:, -1]) + passed
 
     def remaining(self, exploded: Bool, new: Float, new_slope: Float, new_log_rate: Float) -> Float:
         """ln of the time left; -inf where growth is exponential (affine flows with a floor and no quadratic part)."""
