@@ -216,7 +216,9 @@ def _carried_nonnegative(data: Data) -> None:
     a = np.sort(data["a"], axis=1)
     sizes = np.abs(data["mu"])
     weights = np.diff(sizes, axis=1, prepend=0.0)
-    weights = np.where(np.abs(weights) > 1e-12 * sizes.max(axis=1, keepdims=True), weights, 0.0)  # equal but for rounding
+    weights = np.where(
+        np.abs(weights) > 1e-12 * sizes.max(axis=1, keepdims=True), weights, 0.0
+    )  # equal but for rounding
     later = weights * np.exp((a - a[:, :1]) * (np.logaddexp(0.0, data["b"]) + data["floor"])[:, None])
     pick = coin & (later.sum(axis=1) > 0.1 * np.abs(weights).max(axis=1))
     data["a"], data["mu"] = a, np.where(pick[:, None], later, weights)
