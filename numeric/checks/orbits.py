@@ -161,7 +161,7 @@ def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     x = np.where((~result.ended_well)[:, None], np.nan, np.asarray(result.final_x)[:, 0])
     ends = np.array([row.end for row in found])
     rtol = float(theorem.options["rtol"])
-    hidden = np.array([passed_over(row, *of, rtol) for row, *of in zip(found, start, steps, strict=True)])
+    hidden = np.array([passed_over(row, x, width, rtol) for row, x, width in zip(found, start, steps, strict=True)])
     leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
     with np.errstate(divide="ignore", invalid="ignore"):
         along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps

@@ -203,9 +203,9 @@ def test_a_rest_that_a_run_may_pass_over_is_undecided() -> None:
 def test_which_rests_a_run_may_pass_over(start: float, first: float, behind: float, hidden: bool) -> None:
     zeros = tuple((value, value) for value in (first, behind) if math.isfinite(value))
     certificate = OrbitCertificate(tuple(sorted(zeros)), True, 2, 1 if first > 0 else -1)
-    assert certificate.ahead(3) == (first, behind, math.copysign(math.inf, first))[: 3 if math.isfinite(behind) else 2] + (
-        () if math.isfinite(behind) else (math.inf,)
-    )
+    assert certificate.ahead(3) == (first, behind, math.copysign(math.inf, first))[
+        : 3 if math.isfinite(behind) else 2
+    ] + (() if math.isfinite(behind) else (math.inf,))
     assert passed_over(certificate, np.array([start, 0.0]), np.array([1.0, 50.0]), 1e-6) == hidden
 
 
@@ -240,7 +240,9 @@ def test_an_orbit_that_is_off_is_called_so(
 def test_an_orbit_without_a_rest_must_grow_or_die(form: float, gain: float, holds: bool) -> None:
     """By 1e30, and by a hundredth."""
     theorem = get("orbit-sum")
-    data = batch_of(theorem, {**FAR_REST, "S_C": FAR_REST["S_B"] if form > 0 else [[-v for v in row] for row in FAR_REST["S_B"]]})
+    data = batch_of(
+        theorem, {**FAR_REST, "S_C": FAR_REST["S_B"] if form > 0 else [[-v for v in row] for row in FAR_REST["S_B"]]}
+    )
     observed = observe(theorem, data)
     assert abs(observed["first_zero"][0, 0]) == 1e30
     judged = judge_data(theorem, data, observed={**observed, "norm_gain": np.full((1, 1), gain)})
