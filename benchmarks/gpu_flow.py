@@ -2,6 +2,7 @@
 
 python benchmarks/gpu_flow.py --out benchmarks/results/gpu_flow.json
 python benchmarks/gpu_flow.py --only scaling fates --out FILE.json      measures these parts of FILE.json anew
+python benchmarks/gpu_flow.py --join FILE.json... --out FILE.json      puts the parts of several runs together
 """
 
 from __future__ import annotations
@@ -190,7 +191,16 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, help="measure these parts anew, into the file that is there"
     )
+    parser.add_argument(
+        "--join", type=Path, nargs="+", help="results of other runs; of a part in several the last counts"
+    )
     options = parser.parse_args()
+    if options.join:
+        whole: dict[str, Any] = {}
+        for path in options.join:
+            whole |= json.loads(path.read_text())
+        write_json(options.out, whole)
+        return
     known = Path(options.out)
     report: dict[str, Any] = json.loads(known.read_text()) if options.only and known.exists() else {}
     limits = report["ceilings"] = ceilings()
