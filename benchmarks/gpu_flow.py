@@ -181,8 +181,45 @@ def rate_error(rate: Any, systems: int, tokens: int, states: int) -> float:
     return float(((rate(x, *(p[name] for name in NAMES)).double() - exact) / exact).abs().max())
 
 
+def linear() -> dict[str, Any]:
+    """Seconds of a fixed step in the length, the batch and the states, each over three decades, the others held.
+
+    The exponent is the slope of ln seconds in ln size: 1 where the cost is linear.
+    """
+    axes = {
+        "tokens": [(2**15, 2**k, 1) for k in (6, 8, 10, 12, 14, 16)],
+        "batch": [(2**k, 128, 1) for k in (14, 16, 18, 20, 22, 24)],
+        "states": [(2**14, 128, 2**k) for k in (0, 2, 4, 6, 8, 10)],
+    }
+    found: dict[str, Any] = {}
+    for place, (axis, shapes) in enumerate((key, axes[key]) for key in ("batch", "tokens", "states")):
+        rows = []
+        for shape in shapes:
+            x, p = _on_device(*shape)
+            steps = 4 * max(1, min(25, 2**32 // (x.numel() * shape[2])))  # a launch should not show
+            timing = measure(lambda _: fixed_steps(x, p, H, steps, None, NO_FLOOR), 1, repeats=3)  # noqa: B023
+            size = shape[{"batch": 0, "tokens": 1, "states": 2}[axis]]
+            rows.append({"size": size, "steps": steps, "step_s": timing["median_s"] / steps})
+            print("linear", axis, rows[-1], flush=True)
+            del x, p
+        sizes, costs = (np.log([row[key] for row in rows]) for key in ("size", "step_s"))
+        each = costs - sizes
+        exponent, most = float(np.polyfit(sizes, costs, 1)[0]), float(np.exp(each.max() - each.min()))
+        found[axis] = {"order": place, "rows": rows, "exponent": exponent, "dearest_over_cheapest": most}
+    return found
+
+
+def _on_device(systems: int, tokens: int, states: int) -> tuple[torch.Tensor, Arrays]:
+    """Systems like `drawn`, drawn on the device: there may be 2^31 tokens."""
+    torch.manual_seed(11)
+    of_states, normal = (systems, states), torch.randn(2, systems, device="cuda")
+    decay, size = (torch.rand(of_states, device="cuda") for _ in range(2))
+    p = {"a": 0.3 * 10**decay, "mu": -(0.1 * 20**size) / states, "s": normal[0], "b": normal[1] - 1}
+    return torch.randn(systems, tokens, device="cuda"), {**p, "floor": torch.zeros(systems, device="cuda")}
+
+
 #: What is measured, in this order.
-PARTS = ("right_hand_sides", "scaling", "fates", "ensemble")
+PARTS = ("right_hand_sides", "scaling", "linear", "fates", "ensemble")
 
 
 def main() -> None:
@@ -215,8 +252,8 @@ def main() -> None:
             for tokens in TILES:
                 found[f"L {tokens}"] = right_hand_sides(tokens, limits["special_functions_per_s"])
                 save(part, found)
-        elif part == "scaling":
-            save(part, scaling())
+        elif part in ("scaling", "linear"):
+            save(part, scaling() if part == "scaling" else linear())
         else:
             make = fates if part == "fates" else ensemble
             save(part, make(lambda found, part=part: save(part, found)))  # type: ignore[misc]
