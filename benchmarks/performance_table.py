@@ -80,7 +80,7 @@ def memory_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def linear_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     """How a step's cost grows with the length, the batch and the states, where it has been measured."""
-    found = {key: row for key, row in gpu.get("linear", {}).items() if key != "provenance"}
+    found = {key: row for key, row in gpu.get("linear", {}).items() if key not in ("provenance", "missed")}
     if not found:
         return []
     text = "; ".join(
@@ -88,7 +88,10 @@ def linear_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
         f"the dearest {row['dearest_over_cheapest']:.2f} x the cheapest"
         for axis, row in sorted(found.items(), key=lambda item: item[1]["order"])
     )
-    what = "cost of a fixed step, float32, each of three sizes over three decades; the dearest and the cheapest by size"
+    what = (
+        "cost of a fixed step by batch and tokens, of a right-hand side from memory by states, float32, three decades each, "
+        "and of the dearest over the cheapest by size"
+    )
     return [(what, text, gpu["linear"]["provenance"]["device"])]
 
 
