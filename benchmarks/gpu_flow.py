@@ -2,6 +2,7 @@
 
 python benchmarks/gpu_flow.py --out benchmarks/results/gpu_flow.json
 python benchmarks/gpu_flow.py --only scaling fates --out FILE.json      measures these parts of FILE.json anew
+python benchmarks/gpu_flow.py --join FILE.json... --out FILE.json      puts the parts of several runs together
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +182,53 @@ def rate_error(rate: Any, systems: int, tokens: int, states: int) -> float:
     return float(((rate(x, *(p[name] for name in NAMES)).double() - exact) / exact).abs().max())
 
 
+def linear() -> dict[str, Any]:
+    """Seconds in the length, the batch and the states, each over three decades, the others held.
+
+    Of a fixed step in length and batch; of a right-hand side from memory in the states, of which fixed steps hold a few
+    in registers. The exponent is the slope of ln seconds in ln size: 1 where the cost is linear.
+    """
+    axes = {
+        "tokens": [(2**15, 2**k, 1) for k in (6, 8, 10, 12, 14, 16)],
+        "batch": [(2**k, 128, 1) for k in (14, 16, 18, 20, 22, 24)],
+        "states": [(2**19, 128, 2**k) for k in (0, 2, 4, 6, 8, 10)],
+    }
+    rate = generate(growth_rate_program(), "triton", "fast")
+    found: dict[str, Any] = {}
+    missed: dict[str, str] = {}
+    for place, (axis, shapes) in enumerate((key, axes[key]) for key in ("batch", "tokens", "states")):
+        rows = []
+        for shape in shapes:
+            x, p = _on_device(*shape)
+            steps = 1 if axis == "states" else 4 * max(1, min(25, 2**32 // x.numel()))  # a launch should not show
+            fixed = partial(fixed_steps, x, p, H, steps, None, NO_FLOOR)
+            run = partial(rate, x, *(p[name] for name in NAMES)) if axis == "states" else fixed
+            size = shape[{"batch": 0, "tokens": 1, "states": 2}[axis]]
+            try:
+                timing = measure(lambda _: run(), 1, repeats=3)  # noqa: B023
+                rows.append({"size": size, "steps": steps, "step_s": timing["median_s"] / steps})
+            except Exception as failure:  # a size that does not fit must not hide the others
+                missed[f"{axis} {size}"] = repr(failure)[:300]
+            print("linear", axis, size, rows[-1:], flush=True)
+            del x, p, fixed, run
+        sizes, costs = (np.log([row[key] for row in rows]) for key in ("size", "step_s"))
+        each = costs - sizes
+        exponent, most = float(np.polyfit(sizes, costs, 1)[0]), float(np.exp(each.max() - each.min()))
+        found[axis] = {"order": place, "rows": rows, "exponent": exponent, "dearest_over_cheapest": most}
+    return {**found, "missed": missed}
+
+
+def _on_device(systems: int, tokens: int, states: int) -> tuple[torch.Tensor, Arrays]:
+    """Systems like `drawn`, drawn on the device: there may be 2^31 tokens."""
+    torch.manual_seed(11)
+    of_states, normal = (systems, states), torch.randn(2, systems, device="cuda")
+    decay, size = (torch.rand(of_states, device="cuda") for _ in range(2))
+    p = {"a": 0.3 * 10**decay, "mu": -(0.1 * 20**size) / states, "s": normal[0], "b": normal[1] - 1}
+    return torch.randn(systems, tokens, device="cuda"), {**p, "floor": torch.zeros(systems, device="cuda")}
+
+
 #: What is measured, in this order.
-PARTS = ("right_hand_sides", "scaling", "fates", "ensemble")
+PARTS = ("right_hand_sides", "scaling", "linear", "fates", "ensemble")
 
 
 def main() -> None:
@@ -190,7 +237,16 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, help="measure these parts anew, into the file that is there"
     )
+    parser.add_argument(
+        "--join", type=Path, nargs="+", help="results of other runs; of a part in several the last counts"
+    )
     options = parser.parse_args()
+    if options.join:
+        whole: dict[str, Any] = {}
+        for path in options.join:
+            whole |= json.loads(path.read_text())
+        write_json(options.out, whole)
+        return
     known = Path(options.out)
     report: dict[str, Any] = json.loads(known.read_text()) if options.only and known.exists() else {}
     limits = report["ceilings"] = ceilings()
@@ -205,8 +261,8 @@ def main() -> None:
             for tokens in TILES:
                 found[f"L {tokens}"] = right_hand_sides(tokens, limits["special_functions_per_s"])
                 save(part, found)
-        elif part == "scaling":
-            save(part, scaling())
+        elif part in ("scaling", "linear"):
+            save(part, scaling() if part == "scaling" else linear())
         else:
             make = fates if part == "fates" else ensemble
             save(part, make(lambda found, part=part: save(part, found)))  # type: ignore[misc]

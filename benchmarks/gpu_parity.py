@@ -247,7 +247,7 @@ def compare(out: Path) -> None:
             groups = [future.result() for future in flows[kind]]
             report[kind] = {"rates": rates[kind].result(), "flows": summary(groups, kind), "provenance": provenance()}
             print(kind, report[kind], flush=True)
-    write_json(out, report)
+            write_json(out, report)
 
 
 def main() -> None:

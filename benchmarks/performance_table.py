@@ -78,6 +78,41 @@ def memory_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     return out
 
 
+def linear_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """How a step's cost grows with the length, the batch and the states, where it has been measured."""
+    found = {key: row for key, row in gpu.get("linear", {}).items() if key not in ("provenance", "missed")}
+    if not found:
+        return []
+    text = "; ".join(
+        f"{axis} {row['rows'][0]['size']:,} to {row['rows'][-1]['size']:,}: like the power {row['exponent']:.2f}, "
+        f"the dearest {row['dearest_over_cheapest']:.2f} x the cheapest"
+        for axis, row in sorted(found.items(), key=lambda item: item[1]["order"])
+    )
+    what = (
+        "cost of a fixed step by batch and tokens, of a right-hand side from memory by states, float32, three decades each, "
+        "and of the dearest over the cheapest by size"
+    )
+    return [(what, text, gpu["linear"]["provenance"]["device"])]
+
+
+def ranks_rows() -> list[tuple[str, str, str]]:
+    """One ensemble on several GPUs of a machine, where it has been measured."""
+    if not (RESULTS / "gpu_scaling.json").exists():
+        return []
+    found = load("gpu_scaling")
+    device = f"{found['converging']['ranks']} x {found['provenance']['device']}"
+    out = []
+    for name, row in found.items():
+        if name != "provenance":
+            text = f"{row['speed_up']:.2f} x one GPU, an efficiency of {100 * row['efficiency']:.0f} %"
+            if "gathered_speed_up" in row:
+                text += f"; with the whole result on every rank {row['gathered_speed_up']:.2f} x"
+            kind = "integrate from NumPy to NumPy" if name == "integrate" else f"kernels, {name} systems"
+            what = f"one ensemble by torchrun, {kind}, {row['systems']:,} systems x {row['tokens']} tokens, float32"
+            out.append((what, text, device))
+    return out
+
+
 def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Whole ensembles by the fate of their systems, where they have been measured."""
     found = {key: row for key, row in gpu.get("fates", {}).items() if key != "provenance"}
@@ -159,7 +194,7 @@ def rows() -> list[tuple[str, str, str]]:
         )
     )
     out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
-    out += [*memory_rows(gpu), *fate_rows(gpu)]
+    out += [*memory_rows(gpu), *linear_rows(gpu), *fate_rows(gpu), *ranks_rows()]
     out += trace_rows()
     for name, source in load("gpu_mamba")["sources"].items():
         told = [

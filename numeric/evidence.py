@@ -141,6 +141,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     _benchmark("gpu_mamba.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
     _benchmark("gpu_parity.json", "gpu_parity.py", "--out", ", on a GPU"),
     _benchmark("gpu_tiles.json", "gpu_tiles.py", "--out", ", on a GPU"),
+    _benchmark("gpu_scaling.json", "gpu_scaling.py", "--out", ", by torchrun on two GPUs"),
     _benchmark("trace_*.json", "trace.py", "--device cuda --out", ", on a GPU"),
 )
 
