@@ -122,8 +122,11 @@ def _device(options: CheckOptions) -> str:
 
 def _rows(store: Store, key: str) -> dict[int, dict[str, Any]]:
     """Shard -> row of a theorem, of those on disk that are whole and of the statement as it is now."""
+    paths = list(store.folder.joinpath(SHARDS).glob(f"{key}.*{_SUFFIX}"))
+    if not paths:
+        return {}  # no statement is lowered for nothing
     wanted, found = statement_digest(get(key)), {}
-    for path in store.folder.joinpath(SHARDS).glob(f"{key}.*{_SUFFIX}"):
+    for path in paths:
         try:
             row = json.loads(path.read_bytes())
             if row["seal"] == seal(row) and row["statement"] == wanted and row["id"] == key:

@@ -17,6 +17,7 @@ from s6flow.numeric.checks.data import construct as construct_module
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.examples import corners
 from s6flow.numeric.checks.judge import judge_data, observe
+from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY
 
 Data = dict[str, Any]
@@ -79,12 +80,12 @@ JUDGED = [*OBSERVED, *(key for key, theorem in REGISTRY.items() if theorem.measu
 
 @cache
 def seen(key: str) -> Data:
-    return dict(observe(REGISTRY[key], drawn(key, 0, SEEN)))
+    return dict(observe(checked(key), drawn(key, 0, SEEN)))
 
 
 def margins(key: str) -> Data:
     """Rounding is judged to be small, not pinned: margins and the moments where they are smallest are coarse."""
-    judged = judge_data(REGISTRY[key], drawn(key, 0, SEEN), observed=seen(key))
+    judged = judge_data(checked(key), drawn(key, 0, SEEN), observed=seen(key))
     assert judged.satisfied.all(), "the construction meets every assumption"
     assert not (judged.margins < 0).any(), "the claim holds"
     return {"margins": judged.margins}

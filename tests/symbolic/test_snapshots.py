@@ -45,7 +45,12 @@ def test_text_is_the_stored_one(subject: str, printer: str) -> None:
     assert cases.text(subject, printer) == stored, remedy
 
 
-@pytest.mark.parametrize(("subject", "printer"), [case for case in cases.CASES if case[1] != "triton"])
+#: Numba takes seconds to compile a text: one of them stays, and what the printer spells runs without its compiler, too.
+EXECUTED = [case for case in cases.CASES if case[1] != "triton"]
+QUICK = [case for case in EXECUTED if case[1] != "numba" or case[0] == "convergence_bound"]
+
+
+@pytest.mark.parametrize(("subject", "printer"), sweep(EXECUTED, QUICK, ids="-".join))
 def test_stored_text_runs_and_agrees_with_the_oracle(subject: str, printer: str) -> None:
     if printer in ("torch", "numba", "flint"):
         pytest.importorskip(printer)
