@@ -38,8 +38,8 @@ from s6flow.numeric.trace import (  # noqa: E402
     watch,
 )
 from s6flow.numeric.trace import limits as limiting  # noqa: E402
-from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
 from s6flow.numeric.trace.gates import ROUNDED, count_from, least_ones, rounding_sums  # noqa: E402
+from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
 from s6flow.numeric.trace.measure import doubled, filled, finished, in_turn, scan_sums  # noqa: E402
 from s6flow.numeric.trace.run import LIMITS  # noqa: E402
 from s6flow.numeric.trace.scans import hidden, s6_inputs, tap  # noqa: E402
