@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from s6flow.numeric.health.training import DYING, HealthMonitor, trainer_callback  # noqa: E402
 from s6flow.numeric.health.numbers import UNIT_ROUNDOFF  # noqa: E402
+from s6flow.numeric.health.training import DYING, HealthMonitor, trainer_callback  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("alone")
 STEPS, EVERY, VOCABULARY = 36, 2, 16
