@@ -176,8 +176,11 @@ def trainer_callback(monitor: HealthMonitor, trainer: Any = None) -> Any:
                 return
             if trainer is None:
                 state.log_history.append({**numbers, "step": int(state.global_step)})
-            else:
-                trainer.log(numbers)
+                return
+            due = getattr(control, "should_log", False)
+            trainer.log(numbers)
+            if due:  # a log clears it, and the step's own loss, which is due as well, would be left out
+                control.should_log = True
 
     return _Callback()
 

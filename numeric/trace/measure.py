@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from s6flow.numeric.health.numbers import FORMATS
+from s6flow.numeric.trace.gates import ROUNDED, count_from, least_ones, quantity, rounding_sums
 from s6flow.numeric.trace.scans import Inputs
 from s6flow.symbolic import state as st
 from s6flow.symbolic.codegen.module import generate
 
 __all__ = [
-    "ABOVE",
     "FILLS",
     "SUMS",
     "add",
@@ -30,8 +27,6 @@ __all__ = [
     "filled",
     "finished",
     "in_turn",
-    "least_ones",
-    "quantity",
     "residual_sums",
     "scan_sums",
 ]
@@ -41,9 +36,6 @@ Sums = dict[str, np.ndarray]
 Partial = dict[str, Tensor | float]
 #: What the shares of `state-bound` are made of: by sequence, channel and state, or by channel.
 _RAW = ("states_max", "inputs_max", "rates", "steps_max", "steps_total")
-_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
-#: a Delta beyond this many times 2^-(p+1) does not round to one: the 1.01 (1 + 2^-(p+1)) of `gate-rounding`, rounded up.
-ABOVE = 1.02
 #: Tokens whose half-lives are counted, evenly spaced over the first half of every sequence.
 _STARTS = 16
 #: a Delta below it is no normal number of float64, with room for digits; the bound hardly changes down there.
@@ -76,13 +68,6 @@ def add(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Su
     """The sums of two parts of a batch."""
     assert first.keys() == second.keys(), "parts of one layer have the same sums"
     return {name: np.asarray(SUMS[name](first[name], second[name])) for name in first}
-
-
-def quantity(name: str, **values: Any) -> np.ndarray:
-    """A number of `symbolic.state`, in float64."""
-    function = generate(st.quantity(name))
-    with np.errstate(all="ignore"):
-        return np.asarray(function(*(values[key] for key in function.inputs)), dtype=np.float64)
 
 
 def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "batch token model"]) -> Partial:
@@ -131,7 +116,7 @@ def scan_sums(given: Inputs, limit: int) -> Partial:
         "step_min": step.amin((0, 1)),
         "step_sum": step.sum((0, 1)),
         **_states(given, limit),
-        **_rounding(step, given.a),
+        **rounding_sums(step, given.a),
         **_half_lives(step, given.a),
         **_own_term(given),
     }
@@ -170,7 +155,7 @@ def _states(given: Inputs, limit: int) -> Partial:
     state = x.new_zeros(x.shape[0], channels, states)
     largest, input_max = torch.zeros_like(state), torch.zeros_like(state)
     y_max = x.new_zeros(channels)
-    rounded, ones = x.new_zeros(len(_DTYPES)), least_ones(x.device.type)
+    rounded, ones = x.new_zeros(len(ROUNDED)), least_ones(x.device.type)
     tokens = max(1, limit // state.numel())
     # new memory for each chunk would take half of the time
     rooms = tuple(x.new_empty(min(tokens, x.shape[1]), *state.shape[:2], last) for last in (a.shape[1], states))
@@ -179,7 +164,7 @@ def _states(given: Inputs, limit: int) -> Partial:
         u, width, b, c = parts
         gates = torch.mul(width.unsqueeze(-1), -a, out=rooms[0][: len(u)]).exp_()
         for place, least in enumerate(ones):
-            rounded[place] += _count_from(gates, least)
+            rounded[place] += count_from(gates, least)
         b, c = (part.repeat_interleave(channels // groups, dim=-2) if groups > 1 else part for part in (b, c))
         written = torch.mul(u.unsqueeze(-1), b, out=rooms[1][: len(u)])
         input_max = torch.maximum(input_max, torch.maximum(written.amax(0), -written.amin(0)))
@@ -191,24 +176,6 @@ def _states(given: Inputs, limit: int) -> Partial:
         y_max = torch.maximum(y_max, (y + given.skip * u).abs().amax((0, 1)))
     raw = dict(zip(_RAW, (largest, input_max, a, given.step.amax(1), given.step.sum(1)), strict=True))
     return {"h_max": largest.amax((0, 2)), "y_max": y_max, "rounded": rounded, **raw}
-
-
-@cache
-def least_ones(device: str) -> tuple[float, ...]:
-    """The least float64 that a device rounds to one, by format: rounding keeps the order, so from there on all gates do."""
-    found = []
-    for dtype in _DTYPES.values():
-        low, high = 0.5, 1.0
-        while (middle := (low + high) / 2) not in (low, high):
-            one = torch.tensor(middle, dtype=torch.float64, device=device).to(dtype) == 1
-            low, high = (low, middle) if one else (middle, high)
-        found.append(high)
-    return tuple(found)
-
-
-def _count_from(gates: Tensor, least: float) -> Tensor | int:
-    """Gates that are no less; on a processor NumPy counts them five times as fast."""
-    return (gates >= least).sum() if gates.is_cuda else int(np.count_nonzero(gates.numpy() >= least))
 
 
 def in_turn(gates: Tensor, states: Tensor, state: Tensor) -> None:
@@ -235,23 +202,6 @@ def _fullness(h: np.ndarray, v: np.ndarray, a: np.ndarray, largest: np.ndarray, 
     filled = 1 / quantity("growth_beyond", decay=a, age=1.0, width=total[..., None])
     bound = v * gain * filled
     return np.divide(h, bound, out=np.where(h > 0, np.inf, 0.0), where=bound > 0)
-
-
-def _rounding(step: Tensor, a: Tensor) -> Partial:
-    """How many gates `gate-rounding` says round to one, at least and at most, by format."""
-    channels, rates = a.shape
-    thresholds = [float(quantity("rounding_threshold", bits=float(FORMATS[key].bits))) for key in _DTYPES]
-    ordered, gates = step.reshape(-1, channels).T, float(step.numel() * rates)
-    if not step.is_cuda:  # sorted are only channels with a gate near one; choosing them would make a GPU wait
-        near = ordered.amin(1) <= ABOVE * max(thresholds) / a.amin(1)
-        ordered, a = ordered[near], a[near]
-    ordered = ordered.contiguous().sort(dim=-1).values
-    counts = []
-    for factor in (1.0, ABOVE):
-        ends = torch.cat([factor * value / a for value in thresholds], dim=-1)
-        below = torch.searchsorted(ordered, ends, right=True).reshape(len(a), len(thresholds), rates)
-        counts.append(below.sum((0, 2)))
-    return {"rounded_low": counts[0], "rounded_high": counts[1], "gates": gates}
 
 
 def _half_lives(step: Tensor, a: Tensor) -> Partial:

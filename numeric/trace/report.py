@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from s6flow.numeric.health.numbers import FORMATS, Number
+from s6flow.numeric.trace.gates import quantity
 from s6flow.numeric.trace.judge import CONTINUOUS, Check, Fit, TraceError
-from s6flow.numeric.trace.measure import FILLS, quantity
+from s6flow.numeric.trace.measure import FILLS
 from s6flow.text import counted
 
 __all__ = ["NUMBERS", "LayerTrace", "NetworkTrace", "numbers"]

@@ -25,6 +25,14 @@ _COLUMNS = {
     ("step_max", "step_bound"): "step / bound", ("h_max", "h_bound"): "h / bound", ("y_max", "y_bound"): "y / bound",
     ("update_max", "update_bound"): "update / bound",
 }  # fmt: skip
+#: What the columns are, for one who sees them for the first time.
+_LEGEND = (
+    "flow?: whether the continuous limit describes the layer. |x|: the stream in front of it; upd: what it adds; turn: by how "
+    "much that turns x, in radians; align: cosine of the two; top: share of the largest channel in |x|^2; channels: how many "
+    "carry it. C.B > 0: share of tokens; half-life: in tokens, counted; h/seen bound: largest share of a state's bound for the "
+    "inputs and steps that it saw, 1 at most; bf16 = 1: share of gates that round to one there, which never forget; fp16 bits: "
+    "between the largest number met and the largest of the format."
+)
 
 
 @click.command()
@@ -58,8 +66,8 @@ def trace(
 ) -> int:
     """Run the network MODEL on a text and measure every layer beside what the theorems say.
 
-    MODEL is a Hugging Face folder or hub id (Mamba; of Mamba-2, Falcon-Mamba and Jamba the residual stream only; vision models
-    with --images), or a file or folder with mamba-ssm's names of tensors; without MODEL the shipped one. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
+    MODEL is a Hugging Face folder or hub id (Mamba, Mamba-2 and its kin, Falcon-Mamba, Jamba; vision models with --images), or a
+    file or folder with mamba-ssm's names of tensors; without MODEL the shipped one. Exit status 1: a theorem's bound is exceeded; its name is on stderr.
     """
     given = {"--text": text, "--tokens": tokens, "--images": images}
     named = [option for option, file in given.items() if file is not None]
@@ -133,6 +141,7 @@ def _show(found: Trace) -> None:
             (name, layer.verdict, flow, *(" / ".join(_shown(layer.numbers[key]) for key in keys) for keys in _COLUMNS))
         )
     say_numbers(header, rows)
+    say(_LEGEND)
     wrong = [(name, c) for name, layer in zip(names, found.layers, strict=True) for c in layer.checks if c.verdict == "VIOLATED"]  # fmt: skip
     if wrong:
         say_table(

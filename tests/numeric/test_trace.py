@@ -33,12 +33,12 @@ from s6flow.numeric.trace import (  # noqa: E402
     ROUNDINGS,
     TraceError,
     fitted,
-    measure,
     run,
     trace,
     watch,
 )
 from s6flow.numeric.trace import limits as limiting  # noqa: E402
+from s6flow.numeric.trace.gates import ROUNDED, count_from, least_ones, rounding_sums  # noqa: E402
 from s6flow.numeric.trace.judge import checks, slack  # noqa: E402
 from s6flow.numeric.trace.measure import doubled, filled, finished, in_turn, scan_sums  # noqa: E402
 from s6flow.numeric.trace.run import LIMITS  # noqa: E402
@@ -719,12 +719,12 @@ def test_a_bias_of_x_proj_leaves_the_own_term_unjudged(tokens: Any) -> None:
 
 @pytest.mark.parametrize("place", range(3))
 def test_the_least_gate_that_rounds_to_one_does_and_the_one_below_does_not(place: int) -> None:
-    dtype, least = list(measure._DTYPES.values())[place], measure.least_ones("cpu")[place]
+    dtype, least = list(ROUNDED.values())[place], least_ones("cpu")[place]
     below = math.nextafter(least, 0)
     rounded = torch.tensor([below, least], dtype=torch.float64).to(dtype) == 1
     assert rounded.tolist() == [False, True]
-    gates = torch.tensor([0.1, below, below, least, 1.0], dtype=torch.float64)
-    assert measure._count_from(gates, least) == 2
+    values = torch.tensor([0.1, below, below, least, 1.0], dtype=torch.float64)
+    assert count_from(values, least) == 2
 
 
 def test_channels_without_a_gate_near_one_are_not_sorted_and_count_nothing() -> None:
@@ -732,8 +732,8 @@ def test_channels_without_a_gate_near_one_are_not_sorted_and_count_nothing() -> 
     step = torch.rand(2, 9, 3, dtype=torch.float64) * torch.tensor([1e-3, 1.0, 1e-9], dtype=torch.float64) + 1e-12
     step[..., 1] += 0.5
     a = torch.tensor([[1.0, 2.0], [1.0, 3.0], [2.0, 5.0]], dtype=torch.float64)
-    whole = measure._rounding(step, a)
-    alone = [measure._rounding(step[..., k : k + 1], a[k : k + 1]) for k in range(3)]
+    whole = rounding_sums(step, a)
+    alone = [rounding_sums(step[..., k : k + 1], a[k : k + 1]) for k in range(3)]
     for key in ("rounded_low", "rounded_high", "gates"):
         assert np.array_equal(np.asarray(whole[key]), sum(np.asarray(part[key]) for part in alone))
     assert not np.asarray(alone[1]["rounded_high"]).any()

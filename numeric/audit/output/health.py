@@ -45,6 +45,11 @@ SHUT = (
     "out_proj is zero throughout, where some networks begin: train on, and see that gradients reach it; if it was trained, "
     "look for what set it to zero (a mask, pruning), or leave the layer out: the network does not use it"
 )
+#: Of the terminal's table.
+_LEGEND = (
+    "response: the largest entry that the layer can add to the residual stream, a bound; dead ch.: share of channels that can "
+    "add less than float32 rounds at 1; half-life, longest: in tokens, median and largest of the states."
+)
 _STYLES = {"critical": "bold red", "warning": "yellow", "healthy": "green"}
 
 
@@ -158,6 +163,7 @@ def health_table(diagnosis: Diagnosis) -> list[RenderableType]:
         table.add_row(Text(names[id(layer)]), words, *cells.values())
     one = len(diagnosis.layers) == 1
     parts += [Text(f"layer {pattern}" if one else f"layers {pattern}, worst first"), table]
+    parts.append(Text(_LEGEND))
     left = len(diagnosis.layers) - _MOST_ROWS
     if left > 0:
         more = f"{counted(left, 'more layer')}, no worse, {'is' if left == 1 else 'are'}"
