@@ -59,6 +59,7 @@ _PARENT, _SESSION, _TIMES, _BEGAN = 1, 3, slice(11, 15), 19
 DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
     "no home": ("unset HOME;", {"XDG_CACHE_HOME": ""}),
     "a missing home": ("", {"HOME": "/nonexistent/home", "XDG_CACHE_HOME": ""}),
+    "a read-only home": ("", {"HOME": "/proc/sys", "XDG_CACHE_HOME": ""}),  # not even root makes a folder there
     "a cache that is a file": ("", {"S6FLOW_CACHE": "/etc/hostname"}),
     "a shared cache": ("mkdir -p shared; chmod 1777 shared;", {"S6FLOW_CACHE": "shared"}),
     "ascii": ("", {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}),
@@ -189,7 +190,7 @@ def _run(
     if command.cold:
         given |= {"XDG_CACHE_HOME": str(folder / "cache"), "S6FLOW_CACHE": ""}
     if command.rooms:
-        given["PYTHONPATH"] = str(folder / "package")
+        given["PYTHONPATH"] = _first(folder / "package")
     wrong, late = list[str](), time.monotonic() + HANGS
     with tempfile.NamedTemporaryFile("w+") as errors:
         started = None
@@ -221,6 +222,11 @@ def _run(
             started.returncode = code
         errors.seek(0)
         return Ended(code, errors.read(), usage.ru_utime + usage.ru_stime, tuple(wrong), not sent)
+
+
+def _first(package: Path) -> str:
+    """The path on which Python looks for packages, with one more in front."""
+    return os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @dataclass(frozen=True)
@@ -349,7 +355,7 @@ def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
         words = " ".join([*RUN, *COMMANDS[name].words])
         given = {**os.environ, "TMPDIR": str(folder / "tmp"), **environment}
         if COMMANDS[name].rooms:
-            given["PYTHONPATH"] = str(folder / "package")
+            given["PYTHONPATH"] = _first(folder / "package")
         done = subprocess.run(
             ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, check=False, env=given
         )
@@ -362,7 +368,9 @@ def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -
     The seed decides; moments of a command with a signal are the first of those that a longer campaign has. They come round
     by round, so that a campaign that is ended has tried all commands and signals as often.
     """
-    rounds: dict[int, list[Job]] = {1: [(name, fault, None, False) for name in commands for fault in DISTURBANCES]}
+    rounds: dict[int, list[Job]] = {
+        turn: [(name, fault, None, False) for name in commands] for turn, fault in enumerate(DISTURBANCES, start=1)
+    }
     for name in commands:
         for number in SIGNALS:
             draw = random.Random(f"{seed} {name} {number.name}")

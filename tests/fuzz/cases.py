@@ -236,6 +236,11 @@ def flow_case(rng: Random, folder: Path, number: int, longest: int) -> Case:
     return Case("flow", lambda: _flowed(given, start, log_times, backend))
 
 
+def _steps(start: np.ndarray) -> int:
+    """Steps that a flow may take: 200, and fewer of one so long that their arithmetic alone would be the seconds of a hang."""
+    return max(10, min(200, 200_000 // max(start.shape[-1], 1)))
+
+
 def _flowed(given: tuple[str, list[np.ndarray]], start: np.ndarray, log_times: np.ndarray, backend: str) -> str:
     import json
 
@@ -243,7 +248,7 @@ def _flowed(given: tuple[str, list[np.ndarray]], start: np.ndarray, log_times: n
     from s6flow.numeric.flow import AxisParameters, FlowParameters
 
     params = {"axis": AxisParameters, "flow": FlowParameters}[given[0]](*given[1])  # type: ignore[arg-type]
-    run = sf.integrate(start, params, log_times=log_times, backend=backend, max_steps=200)
+    run = sf.integrate(start, params, log_times=log_times, backend=backend, max_steps=_steps(start))
     unknown = ~run.rates_known
     assert not run.ended_well[unknown].any(), "only failed runs lack a pace"
     for value in (run.final_pace, run.final_share):
