@@ -237,6 +237,7 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, help="measure these parts anew, into the file that is there"
     )
+    parser.add_argument("--profile", action="store_true", help="only some fixed steps at L = 128, for a profiler")
     parser.add_argument(
         "--join", type=Path, nargs="+", help="results of other runs; of a part in several the last counts"
     )
@@ -246,6 +247,12 @@ def main() -> None:
         for path in options.join:
             whole |= json.loads(path.read_text())
         write_json(options.out, whole)
+        return
+    if options.profile:
+        x, p = drawn(0, BATCH // 128, 128)
+        for _ in range(6):
+            fixed_steps(x, p, H, 200, TILES[128][0], NO_FLOOR)
+        torch.cuda.synchronize()
         return
     known = Path(options.out)
     report: dict[str, Any] = json.loads(known.read_text()) if options.only and known.exists() else {}
