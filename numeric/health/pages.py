@@ -74,7 +74,7 @@ def health_page() -> str:
     lines = [
         "# Health",
         "",
-        f"{_BY} All numbers come from weights alone; beside each, the audit shows what an untrained layer of the same shape "
+        f"{_BY} All numbers come from weights and, of Mamba-2 and its kin, from the limits, factors and norms that config.json or the module names beside them; beside each, the audit shows what an untrained layer of the same shape "
         "has, drawn as mamba initialises it. Bounds hold for every input and length, if a norm has scaled tokens to root mean "
         "square 1; real inputs stay far below them, so a bound below a limit excludes, and one above it does not accuse.",
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,19 +19,30 @@ MOST_CHANNELS = 1024
 
 
 def untrained_numbers(block: Block, context: int) -> dict[str, float | None]:
-    """The numbers of health of a freshly initialised layer with the block's states, rank and width."""
+    """The numbers of health of a freshly initialised layer with the block's states, rank, width and limits of the step."""
     rank = 1 if block.dt_in is None else block.dt_in.shape[0]
     own = block.S_B is not None
     states = block.states if own or block.writes is None else len(block.writes)
     width = block.width or max(block.channels // 2, 1)
-    return dict(_numbers(min(block.channels, MOST_CHANNELS), states, rank, width, own, block.decay_spread, context))
+    limits = (block.low, block.high)
+    return dict(
+        _numbers(min(block.channels, MOST_CHANNELS), states, rank, width, own, block.decay_spread, limits, context)
+    )
 
 
 @lru_cache(maxsize=64)
 def _numbers(
-    channels: int, states: int, rank: int, width: int, own: bool, spread: bool, context: int
+    channels: int,
+    states: int,
+    rank: int,
+    width: int,
+    own: bool,
+    spread: bool,
+    limits: tuple[float, float],
+    context: int,
 ) -> tuple[tuple[str, float | None], ...]:
-    return tuple(measure(_draw(channels, states, rank, width, own, spread), context).items())
+    drawn = replace(_draw(channels, states, rank, width, own, spread), low=limits[0], high=limits[1])
+    return tuple(measure(drawn, context).items())
 
 
 def _draw(channels: int, states: int, rank: int, width: int, own: bool, spread: bool) -> Block:

@@ -135,6 +135,8 @@ def test_limits_are_reached_and_move_memory(tokens: Any) -> None:
     assert down["step_max"] == 1e-3
     assert (up["step_low"], down["step_high"]) == (0.2, 1e-3)
     assert up["half_life_max"] < free["half_life_max"] < down["half_life_max"]
+    fresh = [diagnose(mamba2(*limits)).layers[0].untrained for limits in ((), (0.2, math.inf))]
+    assert fresh[0]["step_low"] < 0.2 == fresh[1]["step_low"]  # an untrained layer has the code's limits as well
     assert up["at_start"] == free["at_start"] == down["at_start"]
     assert sf.trace(mamba2(0.0, 1e-3), tokens).layers[0].numbers["step_max"] == pytest.approx(1e-3, rel=1e-12)
 

@@ -470,3 +470,42 @@ def test_the_table_of_families_says_what_is_traced(images: Any, name: str) -> No
         assert layer.numbers["ratio"] > 0
         assert (layer.numbers["h_max"] is not None) is (told == "whole")
         assert told in ("whole", "stream")
+
+
+class Both(nn.Module):  # type: ignore[misc]
+    """Vim's mixer where neither scan writes: what it adds are the skips of its two directions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_proj, self.out_proj = nn.Linear(WIDTH, 2 * INNER, bias=False), nn.Linear(INNER, WIDTH, bias=False)
+        for end in ("", "_b"):
+            setattr(self, f"conv1d{end}", nn.Conv1d(INNER, INNER, 1, groups=INNER))
+            setattr(self, f"x_proj{end}", nn.Linear(INNER, RANK + 2 * STATES, bias=False))
+            setattr(self, f"dt_proj{end}", nn.Linear(RANK, INNER))
+            getattr(self, f"x_proj{end}").weight.data.zero_()
+        self.A_log, self.A_b_log = (nn.Parameter(torch.zeros(INNER, STATES)) for _ in "fb")
+        self.D, self.D_b = nn.Parameter(torch.zeros(INNER)), nn.Parameter(torch.ones(INNER))
+
+    def forward(self, x: Any) -> Any:
+        u, z = self.in_proj(x).mT.chunk(2, dim=1)
+        sides = ((self.conv1d, self.D, u), (self.conv1d_b, self.D_b, u.flip(-1)))
+        one, two = (nn.functional.silu(conv(line)) * skip[:, None] for conv, skip, line in sides)
+        return self.out_proj(((one + two.flip(-1)) * nn.functional.silu(z)).mT)
+
+
+def test_an_update_of_two_directions_is_judged_beside_the_bounds_of_both() -> None:
+    """The forward layer alone can add nothing; the backward one does, and its bound is counted."""
+    torch.manual_seed(0)
+    block = nn.Module()
+    block.norm, block.mixer = nn.LayerNorm(WIDTH), Both()
+    block.forward = lambda x: x + block.mixer(block.norm(x))
+    network = nn.Sequential(block)
+    layer = sf.trace(network, torch.randn(2, 9, WIDTH)).layers[0]
+    (check,) = (row for row in layer.checks if row.name == "update")
+    assert check.verdict == "HOLDS"
+    assert 0 < check.measured <= check.bound
+    with torch.no_grad():
+        block.mixer.D_b.zero_()
+        block.mixer.D.fill_(1.0)
+    (other,) = (row for row in sf.trace(network, torch.randn(2, 9, WIDTH)).layers[0].checks if row.name == "update")
+    assert other.bound == pytest.approx(check.bound, rel=0.5)

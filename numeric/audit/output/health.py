@@ -1,4 +1,7 @@
-"""Health in every output: sentences, a table for the terminal, plain values with their schema, rows for the page."""
+"""Health in every output: sentences, a table for the terminal, plain values with their schema, rows for the page.
+
+One long file: what an output says of a number stands beside what the others say of it.
+"""
 
 from __future__ import annotations
 
