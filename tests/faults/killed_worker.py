@@ -69,7 +69,7 @@ def run(sources: list[str], out: Path, workers: int, kill_after: int | None) -> 
                 os.kill(killed, signal.SIGKILL)
         _, errors = process.communicate()
     tracebacks = errors.count("Traceback")
-    return {"status": process.returncode, "worker_killed": killed is not None, "batches_on_disk_then": at, "tracebacks": tracebacks, "seconds": round(time.monotonic() - start, 1)}  # fmt: skip
+    return {"status": process.returncode, "worker_killed": killed is not None, "batches_on_disk_then": at, "tracebacks": tracebacks, "said": errors.strip().splitlines()[-1:], "seconds": round(time.monotonic() - start, 1)}  # fmt: skip
 
 
 def told(out: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -19,6 +19,8 @@ from containers import JUNK, WRITERS, Random, damaged, json_file, npy_bytes, npz
 __all__ = ["KINDS", "Case", "checkpoint_case"]
 
 _SHARE_WHOLE = 0.15
+#: Steps that a flow may take, and tokens times steps: the arithmetic of more would itself be the seconds of a hang.
+_STEPS, _TOKEN_STEPS = 200, 200_000
 
 
 @dataclass(frozen=True)
@@ -233,22 +235,20 @@ def flow_case(rng: Random, folder: Path, number: int, longest: int) -> Case:
     start = anywhere(rng, batch, tokens, high=99.5 if given[0] == "flow" else 59.0)
     log_times = np.sort(rng.uniform(-700, 600, int(rng.integers(1, 4))))
     backend = "numba" if given[0] == "flow" and rng.random() < 0.9 else "numpy"
-    return Case("flow", lambda: _flowed(given, start, log_times, backend))
+    steps = max(10, min(_STEPS, longest // 5, _TOKEN_STEPS // max(tokens, 1)))
+    return Case("flow", lambda: _flowed(given, start, log_times, backend, steps))
 
 
-def _steps(start: np.ndarray) -> int:
-    """Steps that a flow may take: 200, and fewer of one so long that their arithmetic alone would be the seconds of a hang."""
-    return max(10, min(200, 200_000 // max(start.shape[-1], 1)))
-
-
-def _flowed(given: tuple[str, list[np.ndarray]], start: np.ndarray, log_times: np.ndarray, backend: str) -> str:
+def _flowed(
+    given: tuple[str, list[np.ndarray]], start: np.ndarray, log_times: np.ndarray, backend: str, steps: int
+) -> str:
     import json
 
     import s6flow as sf
     from s6flow.numeric.flow import AxisParameters, FlowParameters
 
     params = {"axis": AxisParameters, "flow": FlowParameters}[given[0]](*given[1])  # type: ignore[arg-type]
-    run = sf.integrate(start, params, log_times=log_times, backend=backend, max_steps=_steps(start))
+    run = sf.integrate(start, params, log_times=log_times, backend=backend, max_steps=steps)
     unknown = ~run.rates_known
     assert not run.ended_well[unknown].any(), "only failed runs lack a pace"
     for value in (run.final_pace, run.final_share):

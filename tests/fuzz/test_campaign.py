@@ -1,4 +1,4 @@
-"""A campaign of 500 hostile inputs, of 2,000 in the nightly run, and that its judge finds what is planted."""
+"""A campaign of 2,000 hostile inputs, and that its judge finds what is planted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from representatives import sweep
 
 HERE = Path(__file__).resolve().parent
 
@@ -47,12 +46,12 @@ class TestCampaign:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
-    @pytest.mark.parametrize("count", sweep((500, 2_000), kept=[500]))
-    def test_nothing_is_found(self, count: int, tmp_path: Path) -> None:
+    def test_nothing_is_found(self, tmp_path: Path) -> None:
         pytest.importorskip("numba")
         pytest.importorskip("flint")
-        report = tmp_path / "report.json"
-        words = [sys.executable, str(HERE / "campaign.py"), "--count", str(count), "--json", str(report)]
+        report, count = tmp_path / "report.json", 2_000
+        # flows of 40 steps: the 200 of the nightly run take most of its time
+        words = [sys.executable, str(HERE / "campaign.py"), "--longest", "200", "--json", str(report)]
         subprocess.run(words, capture_output=True, check=False, env=dict(os.environ))
         found = json.loads(report.read_text())
         assert found["findings"] == []
