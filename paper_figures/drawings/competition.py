@@ -106,7 +106,9 @@ def data() -> Data:
         end.max(axis=1) > 1 - p["near"], 0, np.where(np.abs(end @ p["sinks"]["mu"]) < p["near"], 1, -1)
     )
     times = np.unique(np.concatenate([np.linspace(low, high, int(count)) for low, high, count in p["cycle_times"]]))
-    found["step"] = rates(layer(p["grows"]), np.full((1, 3), 1 / np.sqrt(3)))[0]  # |x| = 1 and M = I: the rates are the steps
+    found["step"] = rates(layer(p["grows"]), np.full((1, 3), 1 / np.sqrt(3)))[
+        0
+    ]  # |x| = 1 and M = I: the rates are the steps
     return as_data(**found, t=times, cycle=shares(p["cycle"], np.array([p["start"]]), times)[0])
 
 

@@ -80,7 +80,11 @@ def _roots(judged: Any, layers: list[S6Layer]) -> tuple[NDArray[np.float64], NDA
         roots = np.stack([verdict.numbers("root_low"), verdict.numbers("root_high")], axis=1)
         for sign, name in ((1.0, "positive"), (-1.0, "negative")):
             rows = np.flatnonzero(verdict.words(f"scenario_{name}").where("root"))[: PARAMETERS["root_channels"]]
-            values = (layer.S_B.T, layer.S_C.T, *(np.broadcast_to(beta, layer.a.shape) for beta in (layer.beta_B, layer.beta_C)))
+            values = (
+                layer.S_B.T,
+                layer.S_C.T,
+                *(np.broadcast_to(beta, layer.a.shape) for beta in (layer.beta_B, layer.beta_C)),
+            )
             for key, value in zip(names, (*values, layer.a, layer.s, layer.b), strict=False):
                 parts[key].append(value[rows])
             parts["floor"].append(np.full(len(rows), layer.floor))
