@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,39 +134,60 @@ def _check(figure: Figure) -> Outcome:
     return Outcome(figure, "stale" if reasons else "fresh", "; ".join(reasons))
 
 
-def _made(figures: Iterable[Figure], out: Path, reuse: list[Path], processes: int) -> Iterator[Outcome]:
+def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -> Iterator[Outcome]:
     """The outcomes in order; no process is started for what is up to date, nor for one figure alone."""
     if processes < 2:
         for figure in figures:
             digest = figure_digest(figure)
             yield _kept(figure, out, reuse, digest) or _drawn(figure, out, digest)
         return
-    rows = [(figure, figure_digest(figure)) for figure in figures]
-    kept = [_kept(figure, out, reuse, digest) for figure, digest in rows]
-    missing = kept.count(None)
-    if missing < 2:
-        yield from (done or _drawn(figure, out, digest) for (figure, digest), done in zip(rows, kept, strict=True))
-        return
-    context = multiprocessing.get_context("spawn")  # a copy of this process would have its threads' locks
-    pool = ProcessPoolExecutor(min(processes, missing), context, end_with_parent)
+    folders = (out, *reuse)
+    absent = sum(all(read_record(figure.name, folder) is None for folder in folders) for figure in figures)
+    pool = _pool(min(processes, absent)) if absent > 1 else None  # its imports run while the first digest is computed
     try:
-        asked = [
-            None if done else pool.submit(_drawn, figure, out, digest)
-            for (figure, digest), done in zip(rows, kept, strict=True)
-        ]
-        for done, future in zip(kept, asked, strict=True):
-            if future is None:
-                assert done is not None, "a figure is kept or drawn"
-                yield done
+        digests = {figure.name: "" for figure in figures}
+        asked: list[Outcome | Future[Outcome] | None] = []
+        for figure in figures:
+            digest = digests[figure.name] = figure_digest(figure)
+            done = _kept(figure, out, reuse, digest)
+            asked.append(done or (pool.submit(_drawn, figure, out, digest) if pool else None))
+        if asked.count(None) > 1:
+            pool = _pool(min(processes, asked.count(None)))
+            asked = [
+                ask or pool.submit(_drawn, figure, out, digests[figure.name])
+                for figure, ask in zip(figures, asked, strict=True)
+            ]
+        for figure, ask in zip(figures, asked, strict=True):
+            if ask is None:
+                yield _drawn(figure, out, digests[figure.name])
             else:
-                yield future.result()
+                yield ask if isinstance(ask, Outcome) else ask.result()
     except BrokenProcessPool as error:
         remedy = "Give it more memory; the same command draws what is missing."
         raise S6FlowError(
             "a process that draws figures must end by itself", "one that was ended", "", remedy
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that draw, started at once."""
+    context = multiprocessing.get_context("spawn")  # a copy of this process would have its threads' locks
+    pool = ProcessPoolExecutor(processes, context, _ready)
+    pool.submit(_idle)
+    return pool
+
+
+def _ready() -> None:
+    """Begin as a process that draws: what every figure needs is imported."""
+    end_with_parent()
+    importlib.import_module("s6flow.paper_figures.render")
+
+
+def _idle() -> None:
+    """Nothing: the first that is asked of a pool starts its processes."""
 
 
 def _kept(figure: Figure, out: Path, reuse: list[Path], digest: str) -> Outcome | None:

@@ -77,9 +77,16 @@ class Sources:
         self._statements: dict[Path, set[str]] = {}
         self._imports: dict[Path, list[str]] = {}
         self._known: dict[tuple[str, str], str] = {}
+        self._files: dict[str, Path | None] = {}
+        self._told: dict[Path, list[str]] = {}
 
     def file(self, module: str) -> Path | None:
         """The source of a module of this package, None if there is none."""
+        if module not in self._files:
+            self._files[module] = self._found(module)
+        return self._files[module]
+
+    def _found(self, module: str) -> Path | None:
         parts = module.split(".")
         if parts[0] != _PACKAGE:
             return None
@@ -146,14 +153,22 @@ class Sources:
             if name in found or not self.wanted(name):
                 continue
             found[name] = path
-            script = not name.startswith(_PACKAGE)
-            texts = [text.read_text() for text in _data_beside(path)] if not script else []
-            names = [*self.imports(path), *(name for text in texts for name in self._mentioned(text))]
-            if not script and "." in name:
-                names.append(name.rpartition(".")[0])
-            waiting += [(module, path) for module in names if (path := self.file(module)) is not None]
-            waiting += [(str(near), near) for near in _neighbours(self.tree(path), path) if script]
+            names = list(self.imports(path))
+            if not name.startswith(_PACKAGE):
+                waiting += [(str(near), near) for near in _neighbours(self.tree(path), path)]
+            else:
+                names += self._beside(path.parent)
+                if "." in name:
+                    names.append(name.rpartition(".")[0])
+            waiting += [(module, where) for module in names if (where := self.file(module)) is not None]
         return found
+
+    def _beside(self, folder: Path) -> list[str]:
+        """The modules that the texts of a folder name."""
+        if folder not in self._told:
+            texts = [text.read_text() for text in _data_beside(folder)]
+            self._told[folder] = sorted({name for text in texts for name in self._mentioned(text)})
+        return self._told[folder]
 
     def statements(self, path: Path) -> set[str]:
         """Digests of what a file says at its top: definitions, and what its imports bring in."""
@@ -255,8 +270,8 @@ def _neighbours(tree: ast.Module, path: Path) -> Iterator[Path]:
         yield from (near for name in names if (near := path.with_name(f"{name}.py")).is_file())
 
 
-def _data_beside(path: Path) -> list[Path]:
-    return sorted(file for pattern in _BESIDE for file in path.parent.glob(pattern))
+def _data_beside(folder: Path) -> list[Path]:
+    return sorted(file for pattern in _BESIDE for file in folder.glob(pattern))
 
 
 def _parts(node: ast.AST) -> Iterator[tuple[str, object]]:
@@ -311,7 +326,7 @@ def code_digest(
     files = sources.files(roots)
     found = {statement for path in files.values() for statement in sources.statements(path)}
     inside = [path for name, path in files.items() if name.startswith(_PACKAGE)]
-    beside = {file for folder in {path.parent for path in inside} for file in _data_beside(folder / "__init__.py")}
+    beside = {file for folder in {path.parent for path in inside} for file in _data_beside(folder)}
     for file in (*beside, *data):
         try:
             content = file.read_bytes()
