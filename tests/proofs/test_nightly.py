@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_every_theorem_ran_on_every_backend_that_was_asked_for_and_can_judge_it(
         able = {key: {name for name in asked if applicable(theorem, name)} for key, theorem in REGISTRY.items()}
         assert all(able.values())
         assert judged == able
-    assert all(row["drawn"] >= LEAST for row in current["theorems"])
+    assert all(row.get("drawn", current.get("examples", 0)) >= LEAST for row in current["theorems"])
 
 
 def test_the_statements_are_the_present_ones(current: dict[str, Any]) -> None:
@@ -109,6 +110,126 @@ def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, mo
     assert again["processor_seconds"] < 1234.5
     assert nightly.main([*arguments, "--fresh"]) == 0
     assert all(row["processor_seconds"] < 1234.5 for row in json.loads(out.read_text())["theorems"])
+
+
+def planted(key: str, margin: float = 1.0, verdict: str = "HOLDS") -> dict[str, Any]:
+    """A row as a run writes it."""
+    found = {"verdict": verdict, "margin": margin, "place": ["0", 0, 0], "examples": 30, "undecided": 0, "idle": 0, "real": 0}
+    row = {
+        "id": key, "status": "symbolic", "statement": nightly.statement_digest(REGISTRY[key]), "integrator": None,
+        "processor_seconds": 1.25, "backends": {name: found for name in ENGINES if applicable(REGISTRY[key], name)},
+    }  # fmt: skip
+    return {**row, "seal": nightly.seal(row)}
+
+
+TWO = ("stationary", "carried-limits")
+
+
+def test_the_command_by_its_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """What is asked of a run, and what of its rows is written and told; a verdict that does not pass is the exit status."""
+    asked: list[tuple[Any, ...]] = []
+    rows = [planted("carried-limits"), planted("stationary", -0.5, "VIOLATED")]
+
+    def run(*given: Any) -> Any:
+        asked.append(given)
+        return iter(rows[: len(rows) - len(asked) % 2])
+
+    monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in TWO})
+    monkeypatch.setattr(nightly, "nightly", run)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "proofs").mkdir()
+    monkeypatch.setattr("sys.argv", ["nightly"])
+    assert nightly.main() == 0
+    assert asked[0] == (20_000, tuple(ENGINES), 1, nightly.fastest_on_cpu(), 2, {})
+    first = json.loads((tmp_path / "proofs" / "nightly.json").read_text())
+    assert first["not_run"] == ["stationary"]
+    assert [row["id"] for row in first["theorems"]] == ["carried-limits"]
+    assert first["processor_seconds"] == 1.2
+    assert (first["examples"], first["seed"]) == (20_000, 1)
+    assert capsys.readouterr().err.count("carried-limits") == 1
+    assert nightly.main([]) == 1, "one that is violated among those that hold"
+    assert set(asked[1][-1]) == {"carried-limits"}, "what the first run wrote is kept"
+    told = capsys.readouterr().err
+    assert "carried-limits" not in told
+    assert "VIOLATED -5.00e-01" in told
+    second = json.loads((tmp_path / "proofs" / "nightly.json").read_text())
+    assert second["not_run"] == []
+    assert [row["id"] for row in second["theorems"]] == list(TWO), "in the order of the registry"
+    nightly.main(["--fresh"])
+    assert asked[2][-1] == {}
+    assert (second["processor_seconds"], second["command"].split()[-1]) == (2.5, "s6flow.numeric.checks.nightly")
+
+
+def test_which_rows_of_an_earlier_report_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in TWO})
+    header = {"command": "one", "examples": 30, "seed": 1}
+    out = tmp_path / "report.json"
+
+    def kept(document: dict[str, Any], backends: tuple[str, ...] = tuple(ENGINES)) -> set[str]:
+        out.write_text(json.dumps(document))
+        found = nightly._kept(out, header, backends)
+        assert all(row["status"] == nightly.status(REGISTRY[key]) for key, row in found.items())
+        return set(found)
+
+    assert nightly._kept(tmp_path / "none.json", header, tuple(ENGINES)) == {}
+    rows = [planted(key) for key in TWO]
+    whole = {**header, "theorems": rows}
+    assert kept(whole) == set(TWO)
+    assert kept({**whole, "command": "another"}) == set(TWO)
+    assert kept({**whole, "seed": 2}) == set()
+    edited = {**rows[0], "integrator": "numpy"}
+    assert kept({**whole, "theorems": [edited, rows[1]]}) == {TWO[1]}, "edited by hand"
+    stale = {**rows[0], "statement": "0" * 16}
+    stale["seal"] = nightly.seal(stale)
+    assert kept({**whole, "theorems": [stale, rows[1]]}) == {TWO[1]}, "of another statement"
+    gone = {**rows[0], "id": "gone"}
+    gone["seal"] = nightly.seal(gone)
+    assert kept({**whole, "theorems": [gone, rows[1]]}) == {TWO[1]}, "of a theorem that is no more"
+    assert kept(whole, ("numpy",)) == set(), "of other backends"
+
+
+def test_jobs_are_shared_by_processes_of_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: a pool that runs each job at once."""
+    submitted: list[Any] = []
+
+    class Pool:
+        def __init__(self, *given: Any, **options: Any) -> None:
+            submitted.append((given[0], options["initializer"]))
+
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            return None
+
+        def submit(self, function: Any, *given: Any) -> Future[Any]:
+            submitted.append((os.environ.get("NUMBA_NUM_THREADS"), os.environ.get("OMP_NUM_THREADS"), *given))
+            done: Future[Any] = Future()
+            done.set_result(function(*given))
+            return done
+
+    monkeypatch.setattr(nightly, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in (*TWO, "fisher")})
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(nightly.time, "process_time", iter([10.0, 12.34, 20.0, 20.0]).__next__)
+    old = planted("carried-limits")
+    rows = {row["id"]: row for row in nightly.nightly(25, ("numpy", "flint"), 7, "numpy", 4, {old["id"]: old})}
+    assert submitted == [
+        (4, nightly.end_with_parent),
+        ("1", "3", "stationary", ("numpy", "flint"), 25, 7, "numpy"),
+        ("1", "3", "fisher", ("numpy",), 25, 7, "numpy"),
+    ]
+    assert "NUMBA_NUM_THREADS" not in os.environ
+    assert rows["carried-limits"] == old
+    assert rows["stationary"]["processor_seconds"] == 2.3
+    assert (rows["stationary"]["integrator"], set(rows["stationary"]["backends"])) == (None, {"numpy", "flint"})
+    assert nightly._is_row(rows["stationary"])
+
+
+def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda self: "vendor: none\nmodel name\t: A 1\nmodel name\t: B 2\n")
+    assert nightly.processor() == f"CPU: A 1, {os.cpu_count()} cores"
 
 
 def test_the_results_page_says_how_much_was_judged(report: dict[str, Any]) -> None:
