@@ -182,6 +182,10 @@ def rate_error(rate: Any, systems: int, tokens: int, states: int) -> float:
     return float(((rate(x, *(p[name] for name in NAMES)).double() - exact) / exact).abs().max())
 
 
+#: Steps of each call: a launch should not show.
+LINEAR_STEPS = 100
+
+
 def linear() -> dict[str, Any]:
     """Seconds in the length, the batch and the states, each over three decades, the others held.
 
@@ -200,7 +204,7 @@ def linear() -> dict[str, Any]:
         rows = []
         for shape in shapes:
             x, p = _on_device(*shape)
-            steps = 1 if axis == "states" else 4 * max(1, min(25, 2**32 // x.numel()))  # a launch should not show
+            steps = 1 if axis == "states" else LINEAR_STEPS  # the same everywhere, as is what a call costs once
             fixed = partial(fixed_steps, x, p, H, steps, None, NO_FLOOR)
             run = partial(rate, x, *(p[name] for name in NAMES)) if axis == "states" else fixed
             size = shape[{"batch": 0, "tokens": 1, "states": 2}[axis]]

@@ -26,6 +26,8 @@ from s6flow.numeric.ranks import on_ranks, ranks, share_of_rank
 
 #: Tolerance of every run, and repeats of which the median counts.
 RTOL, REPEATS = 1e-4, 5
+#: Of every system of a fate: their fates are found on the CPU, and a GPU is busy with a million.
+COPIES = 16
 
 
 def seconds(run: Callable[[], Any], mine: bool, synchronize: Callable[[], None]) -> float:
@@ -64,7 +66,8 @@ def on_device(fate: str, systems: int, tokens: int) -> dict[str, Any]:
     """Kernels alone: tensors on the device, each rank's share strided."""
     from gpu_fates import Batch, fate_systems
 
-    x, p = fate_systems(fate, systems, tokens)
+    x, p = fate_systems(fate, systems // COPIES, tokens)
+    x, p = x.repeat(COPIES, 1), {key: value.repeat(COPIES, *(1,) * (value.ndim - 1)) for key, value in p.items()}
     share = share_of_rank()
     batches = [Batch(x, p), Batch(x[share].contiguous(), {k: v[share].contiguous() for k, v in p.items()})]
     alone, own = (partial(batch.run, RTOL) for batch in batches)
@@ -115,7 +118,7 @@ def main() -> None:
 
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         for fate in ("converging", "mixed"):
-            save(fate, on_device(fate, 2**18, 128))
+            save(fate, on_device(fate, 2**20, 128))
         save("integrate", by_integrate(2**15, 128, partial(solve, precision="float32"), torch.cuda.synchronize))
     dist.destroy_process_group()
 
