@@ -207,7 +207,9 @@ def _arguments(store: TensorStore, plan: LayerPlan) -> dict[str, Any]:
         ones = "" if skip is None else " and D = 1"
         flags.append(Flag("at-initialisation", f"A_log = log(1..N) in every channel{ones}, as before training"))
     for key in ("B", "C"):
-        if not x_proj[rows[key]].any():
+        with np.errstate(invalid="ignore"):  # a signalling NaN is no zero, and no warning
+            zero = not x_proj[rows[key]].any()
+        if zero:
             flags.append(Flag("zero-projection", f"S_{key} is zero, so every mu_n is"))
     return {
         "name": plan.name,

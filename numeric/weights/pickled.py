@@ -138,7 +138,8 @@ class TorchStore(TensorStore):
         if 0 in shape:
             return np.empty(shape, row.bits)
         numbers = self._numbers(storage, first, span, np.dtype(row.bits), name)
-        found = np.lib.stride_tricks.as_strided(numbers, shape, [step * storage.size for step in strides])
+        steps = [step * storage.size if size > 1 else 0 for size, step in zip(shape, strides, strict=True)]  # any fits one
+        found = np.lib.stride_tricks.as_strided(numbers, shape, steps)
         found = np.array(found, dtype=row.bits, order="C")
         if note.negative:
             found = found ^ found.dtype.type(1 << (8 * storage.size - 1))

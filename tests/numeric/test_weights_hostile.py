@@ -284,6 +284,16 @@ class TestTorch:
         assert "repeats its numbers" in checkpoint.withheld[0].reason
         assert "without values" in checkpoint.withheld[1].reason
 
+    def test_a_stride_that_nothing_takes_may_be_of_any_size(self, tmp_path: Path) -> None:
+        import torch
+
+        path, state = tmp_path / "m.pt", {key: torch.from_numpy(value) for key, value in tensors("layers.0.").items()}
+        state["layers.0.dt_proj.bias"] = state["layers.0.dt_proj.bias"].as_strided((1, 6), (2**62, 1))
+        torch.save(state, path)
+        checkpoint = open_checkpoint(str(path))
+        assert not list(checkpoint.layers())
+        assert "shape" in checkpoint.withheld[0].reason
+
     def test_a_compressed_archive_is_not_of_torchs_making(self, tmp_path: Path) -> None:
         import torch
 
@@ -501,6 +511,15 @@ class TestOverflow:
         assert entry.damaged
         assert "float32" in entry.reason
         assert report.health.layers[0].has("not-finite")
+
+    def test_a_signalling_nan_is_withheld_without_a_warning(self, tmp_path: Path) -> None:
+        content = {key: array.astype(np.float64) for key, array in tensors("layers.0.").items()}
+        content["layers.0.x_proj.weight"].view(np.uint64)[3, 2] = 0x7FF0000000000001
+        save_file(content, tmp_path / "m.safetensors")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            report = audit(str(tmp_path / "m.safetensors"), shuffles=2)
+        assert "x_proj.weight" in report.withheld[0].reason
 
     def test_the_largest_float32_number_is_judged(self, tmp_path: Path) -> None:
         """Planted on the other side: nothing overflows, nothing is null that the schema wants, and nothing is warned of."""
