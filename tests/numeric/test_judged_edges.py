@@ -125,6 +125,7 @@ def test_the_lead_of_a_channel_s_step(own: float, other: float, floor: float, wa
         (Status.HORIZON, 300.0, [(1.0, -14.9), (math.exp(-16), -15.5)], [None, None]),
         (Status.HORIZON, 300.0, [(1.0, math.log(60.1)), (1.0, math.log(59.9))], [End.SLOW, None]),
         (Status.HORIZON, 300.0, [(70.0, math.log(65.0)), (1.0, 800.0)], [None, End.SLOW]),
+        (Status.HORIZON, 300.0, [(65.0, math.log(65.0)), (1.0, 800.0)], [None, End.SLOW]),  # it is where it began
         (Status.BLOW_UP, 0.0, [(1.0, 230.0), (1.0, -10.1)], [End.FAST, End.CONVERGENT]),
         (Status.BLOW_UP, 0.0, [(1.0, 0.0), (1.0, -9.9)], [End.FAST, None]),
         (Status.BLOW_UP, 0.0, [(math.exp(-11), -10.5), (math.exp(-11), -11.5)], [End.FAST, End.CONVERGENT]),
