@@ -18,8 +18,9 @@ from s6flow.numeric.checks.orbits import lead
 from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.threshold import JUDGED, READ, threshold
-from s6flow.numeric.flow import Status, fastest_on_cpu
+from s6flow.numeric.flow import Status, fastest_on_cpu, sampling
 from s6flow.numeric.flow.clock import log_norm, log_time
+from s6flow.numeric.flow.sampling import sampled
 from s6flow.numeric.weights.checkpoint import open_checkpoint
 from s6flow.numeric.weights.locate import locate
 from s6flow.numeric.weights.readers import _probe
@@ -176,6 +177,71 @@ def test_the_norm_of_velocities() -> None:
     assert found == pytest.approx(
         [np.log(3.0**8 + 4.0**8) / 8 - 200 * np.log(10), -np.inf, np.log(5) + 200 * np.log(10)]
     )
+
+
+# ---- times worth looking at
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, *times: list[float]) -> list[dict[str, Any]]:
+    """Runs that blow up at these times, one list a run; what each of them is asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def run(x0: Any, params: Any, **options: Any) -> Any:
+        asked.append(options)
+        return SimpleNamespace(blow_up_time=np.array(times[len(asked) - 1]), number=len(asked))
+
+    monkeypatch.setattr(sampling, "integrate", run)
+    return asked
+
+
+@pytest.mark.parametrize(("end", "start"), [(sampling.LOG_HORIZON, -4.0), (4.5, -4.0), (3.5, -4.5), (0.0, -8.0)])
+def test_outputs_are_even_where_nothing_blows_up(end: float, start: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = watched(monkeypatch, [math.inf])
+    run, known = sampled([1.0], None, end)  # type: ignore[arg-type]
+    assert len(asked) == run.number == 1  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(asked[0]["log_times"], np.linspace(start, end, 200))
+    assert asked[0]["rtol"] == 1e-10
+    assert np.isnan(known).all()
+
+
+@pytest.mark.parametrize(("systems", "runs"), [(16, 3), (17, 1)])
+def test_large_batches_are_not_sampled_towards_each_blow_up(
+    systems: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = watched(monkeypatch, *[[2.0] + [math.inf] * (systems - 1)] * 3)
+    sampled([1.0], None)  # type: ignore[arg-type]
+    assert len(asked) == runs
+
+
+@pytest.mark.parametrize(
+    ("times", "rtol", "known"),
+    [
+        # (first, finer, at the outputs) of each system, and how well its time is known; None: the first run stands
+        ([(2.0, 2.0 + 2e-9, 2.0 + 1e-9), (math.inf,) * 3], 1e-10, [2e-9, math.nan]),
+        ([(2.0, 2.0, 2.0), (5.0, 5.0, 5.0)], 1e-10, [2e-12, 5e-12]),
+        ([(2.0, 2.0, 2.0), (5.0, 5.0, 4.0)], 1e-13, [2e-12, 1.0]),
+        ([(2.0, 2.0, 2.0), (math.inf, 5.0, 5.0)], 1e-10, [2e-12, math.nan]),
+        ([(2.0, 2.0, 2.0), (5.0, 5.0, math.inf)], 1e-10, None),
+        ([(2.0, math.inf, 2.0), (5.0, 5.0, 5.0)], 1e-10, None),
+        ([(2.0, math.inf, math.inf)], 1e-10, None),
+    ],
+)
+def test_three_runs_say_how_well_a_blow_up_is_known(
+    times: list[tuple[float, ...]], rtol: float, known: list[float] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = watched(monkeypatch, *(list(run) for run in zip(*times, strict=True)))
+    run, spread = sampled([1.0], None, 3.0, 5, rtol, backend="numpy")  # type: ignore[arg-type]
+    assert [options["backend"] for options in asked] == ["numpy"] * 3
+    fine = {"rtol": min(rtol, 1e-12), "log_horizon": 3.0, "max_steps": 20_000, "backend": "numpy"}
+    assert asked[1] == fine
+    towards = -np.expm1(-np.linspace(0.05, 12.0, 5))
+    outputs = [time * towards for time in sorted({second for _, second, _ in times if math.isfinite(second)})]
+    if not all(math.isfinite(first) for first, *_ in times):
+        outputs.append(np.exp(np.linspace(-5.0, 3.0, 5)))
+    np.testing.assert_allclose(asked[2].pop("times"), np.sort(np.concatenate([*outputs, np.empty(0)])), rtol=1e-14)
+    assert asked[2] == fine
+    assert run.number == (1 if known is None else 3)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(spread, np.full(len(times), math.nan) if known is None else known, rtol=1e-6)
 
 
 # ---- which layers, which files
