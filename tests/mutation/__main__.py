@@ -33,7 +33,7 @@ ASIDE = ("numeric/flow/backends/triton",)
 #: The judges: in one process, so without tests that start others.
 TESTS = (
     *(f"tests/numeric/test_{name}" for name in (
-        "audit*", "check_*", "compiled*", "decided*", "equation*", "evidence*", "fates*", "fleet.py", "flow*", "gpu*", "health*", "kept_*", "limits*", "networks*",
+        "audit*", "check_*", "compiled*", "decided*", "equation*", "evidence*", "fates*", "fleet.py", "flow*", "gpu*", "health*", "judged*", "kept_*", "limits*", "networks*",
         "orbits*", "pinned*", "thresholds*", "trace.py", "weights*",
     )),
     "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/cli/test_terminal.py", "tests/faults/test_faults.py",
