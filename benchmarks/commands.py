@@ -1,11 +1,12 @@
 """How long commands take as cold processes, against importing SymPy and starting Python in the same run.
 
-    python benchmarks/commands.py [--repeat 3] [--json benchmarks/results/commands.json]
+    python benchmarks/commands.py [--repeat 3] [--figures] [--json benchmarks/results/commands.json]
 
 Each command runs in a process of its own, the best of several. Processor time (user and system, of the process and its
 children) is what counts: on a machine that others use the clock on the wall says little. Beside it stand the seconds
 that the command was promised to take on an idle core. Byte code is kept in a folder of the run, as a user's is beside
-the package, whatever the environment says.
+the package, whatever the environment says. A run with --json that is ended goes on where it was: the same command, on the
+same commit, measures what is missing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,25 +80,36 @@ def best(command: list[str], folder: Path, repeat: int, anew: bool = False) -> d
     return min(runs[1:] or runs, key=lambda run: run["cpu_seconds"])
 
 
-def measure(repeat: int, long: bool) -> dict[str, Any]:
+def measure(repeat: int, long: bool, known: dict[str, Any], keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Every case with its ratios to the peers.
 
     Args:
         long: whether to draw all figures, which takes minutes on a busy machine.
+        known: what an earlier run has measured; only the rest is.
+        keep: called with what is there after each case.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "out").mkdir()
-        peers = {peer: best([sys.executable, "-c", code], folder, repeat) for peer, code in PEERS.items()}
-        found: dict[str, Any] = {}
-        for case, words, promised, anew in CASES:
+        peers = known.get("peers") or {
+            peer: best([sys.executable, "-c", code], folder, repeat) for peer, code in PEERS.items()
+        }
+        found: dict[str, Any] = dict(known.get("commands", {}))
+        for place, (case, words, promised, anew) in enumerate(CASES):
             if words[0] == "figures" and not long:
                 continue
-            run = best([sys.executable, "-m", "s6flow", *words], folder, 1 if anew else repeat, anew)
-            ratios = {peer: run["cpu_seconds"] / seconds["cpu_seconds"] for peer, seconds in peers.items()}
-            shown = " ".join(Path(word).name if word == MODEL else word for word in words)
-            found[case] = {**run, "command": f"s6flow {shown}", "promised_seconds": promised, "ratios": ratios}
-            print(f"{case:28} {run['cpu_seconds']:6.2f} s of {promised:g}", *(f"{r:6.1f}" for r in ratios.values()))
+            if case not in found:
+                command = [sys.executable, "-m", "s6flow", *words]
+                if not anew and place and CASES[place - 1][1] == words and not (folder / words[-1]).exists():
+                    cold(command, folder)  # what an earlier run wrote is gone
+                run = best(command, folder, 1 if anew else repeat, anew)
+                ratios = {peer: run["cpu_seconds"] / seconds["cpu_seconds"] for peer, seconds in peers.items()}
+                shown = " ".join(Path(word).name if word == MODEL else word for word in words)
+                found[case] = {**run, "command": f"s6flow {shown}", "promised_seconds": promised, "ratios": ratios}
+                keep({"peers": peers, "commands": found})
+            run = found[case]
+            spent = f"{run['cpu_seconds']:6.2f} s of the processor, {run['wall_seconds']:6.2f} s, of {promised:g}"
+            print(f"{case:28} {spent}", *(f"{ratio:6.1f}" for ratio in run["ratios"].values()), flush=True)
     return {"peers": peers, "commands": found}
 
 
@@ -125,9 +138,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     provenance = _provenance(arguments.repeat, arguments.figures)
-    result = {"provenance": provenance, **measure(arguments.repeat, arguments.figures)}
-    if arguments.json:
+    part = arguments.json and arguments.json.with_suffix(".part")
+    known = _begun(part, provenance) if part else {}
+
+    def keep(found: dict[str, Any]) -> None:
+        if part:
+            write_atomic(part, json.dumps({"provenance": provenance, **found}) + "\n")
+
+    result = {"provenance": provenance, **measure(arguments.repeat, arguments.figures, known, keep)}
+    if part:
         write_atomic(arguments.json, json.dumps(result, indent=1) + "\n")
+        part.unlink(missing_ok=True)
+
+
+def _begun(part: Path, provenance: dict[str, Any]) -> dict[str, Any]:
+    """What an ended run has measured, if it was this one."""
+    found: dict[str, Any] = json.loads(part.read_text()) if part.exists() else {}
+    same = ("command", "code", "commit", "python", "cpu", "cores")
+    old = found.pop("provenance", {})
+    return found if all(old.get(key) == provenance[key] for key in same) else {}
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def _compact(png: bytes) -> bytes:
             texts.add_text(key, value)
     buffer = io.BytesIO()
     reduced = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    reduced.save(buffer, "png", optimize=True, pnginfo=texts, dpi=picture.info["dpi"])
+    reduced.save(buffer, "png", pnginfo=texts, dpi=picture.info["dpi"])
     return buffer.getvalue()
 
 
