@@ -15,7 +15,7 @@ CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test
         proofs/test_dependencies proofs/test_differences proofs/test_refuted symbolic/test_codegen \
         symbolic/test_ends symbolic/test_step_control
 
-.PHONY: demo test quick nightly mutation lint prove figures docs docs-check generated docs-theory bench dist clean
+.PHONY: demo test quick nightly mutation guided lint prove figures docs docs-check generated docs-theory bench dist clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -49,6 +49,11 @@ nightly: $(VENV)/.test
 	$(BIN)/python tests/fuzz/campaign.py --count 100000 --longest 100000 --processes 2 --json tests/fuzz/report.json
 	$(BIN)/python tests/faults/campaign.py --each 200 --processes 2 --minutes 180 --json tests/faults/report.json || [ $$? = 3 ]
 	$(BIN)/python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
+
+# hostile bytes guided by the coverage of the readers, for ten minutes; Atheris is installed for this alone
+guided: $(VENV)/.test
+	$(PIP) atheris==3.0.0
+	$(BIN)/python tests/fuzz/guided.py --folder out/guided --seconds 600
 
 # mutants of the code that decides; goes on where it was ended (see tests/mutation/report.md)
 mutation: $(VENV)/.test

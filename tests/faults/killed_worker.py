@@ -3,7 +3,7 @@
 python tests/faults/killed_worker.py --folder /tmp/fleet --json tests/faults/killed_worker.json
 
 A worker process of the running command gets SIGKILL as soon as a third of the checkpoints are on disk. Every checkpoint
-must come to one row of `checkpoints`, and the layers of each to what an audit without a fleet finds.
+must come to one row of `checkpoints`, and all rows must be those of a run in which none is killed.
 """
 
 from __future__ import annotations

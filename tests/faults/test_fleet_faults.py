@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -176,3 +177,15 @@ def test_the_command_holds_no_more_after_a_thousand_checkpoints(tmp_path: Path) 
     grown = sorted(after - before for before, after in pairwise(workers.held[20:]))
     assert grown[len(grown) // 2] < 200  # bytes a part of 2,000; tables of Python double now and then
     assert workers.held[-1] - workers.held[20] < 5e6
+
+
+def test_the_committed_run_with_a_killed_worker_lost_nothing() -> None:
+    found = json.loads((Path(__file__).parent / "killed_worker.json").read_text())
+    assert found["killed"]["worker_killed"]
+    assert 0 < found["killed"]["batches_on_disk_then"] < found["checkpoints"] // 16
+    assert found["checkpoints_with_more_than_one_row"] == 0
+    assert found["same_rows_as_undisturbed"]
+    assert found["statuses"] == {"audited": found["checkpoints"]}
+    assert found["of"] == {"made": 1000, "opensr_mamba": 1, "shipped": 4, "typeseg": 1}
+    page = " ".join((Path(__file__).parents[2] / "docs/fleet.md").read_text().split())
+    assert f"came to {found['checkpoints']:,} rows and {found['layers']:,} layers, each once" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -66,3 +67,21 @@ def test_the_committed_report_found_nothing() -> None:
     report = json.loads((HERE / "report.json").read_text())
     assert report["findings"] == []
     assert report["inputs"] >= 5_000
+
+
+def test_the_guided_harness_reads_seeds_and_lets_no_other_error_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    guided = importlib.import_module("guided")
+    assert guided.seeded(tmp_path / "seeds", 40) > 10
+    for path in (tmp_path / "seeds").iterdir():
+        guided.read(path.read_bytes(), tmp_path)
+    guided.read(b"", tmp_path)
+
+    def broken(source: str) -> None:
+        raise IndexError(source)
+
+    monkeypatch.setattr("s6flow.numeric.weights.open_checkpoint", broken)
+    with pytest.raises(IndexError):
+        guided.read(b"\0{}", tmp_path)
