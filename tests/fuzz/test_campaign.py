@@ -47,7 +47,7 @@ class TestCampaign:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
-    @pytest.mark.parametrize("count", sweep((500, 2_000), kept=[500]))
+    @pytest.mark.parametrize("count", sweep((150, 2_000), kept=[150]))
     def test_nothing_is_found(self, count: int, tmp_path: Path) -> None:
         pytest.importorskip("numba")
         pytest.importorskip("flint")
