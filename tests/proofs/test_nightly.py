@@ -114,7 +114,15 @@ def test_an_interrupted_run_goes_on_and_computes_no_row_twice(tmp_path: Path, mo
 
 def planted(key: str, margin: float = 1.0, verdict: str = "HOLDS") -> dict[str, Any]:
     """A row as a run writes it."""
-    found = {"verdict": verdict, "margin": margin, "place": ["0", 0, 0], "examples": 30, "undecided": 0, "idle": 0, "real": 0}
+    found = {
+        "verdict": verdict,
+        "margin": margin,
+        "place": ["0", 0, 0],
+        "examples": 30,
+        "undecided": 0,
+        "idle": 0,
+        "real": 0,
+    }
     row = {
         "id": key, "status": "symbolic", "statement": nightly.statement_digest(REGISTRY[key]), "integrator": None,
         "processor_seconds": 1.25, "backends": {name: found for name in ENGINES if applicable(REGISTRY[key], name)},
