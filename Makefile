@@ -44,7 +44,7 @@ quick: $(VENV)/.test lint
 
 nightly: $(VENV)/.test
 	$(BIN)/python tests/plugins/compiled.py
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow or nightly"
 	S6FLOW_ANNOTATIONS=1 $(PYTEST)
 	$(BIN)/python tests/fuzz/campaign.py --count 100000 --longest 100000 --processes 2 --json tests/fuzz/report.json
 	$(BIN)/python tests/faults/campaign.py --each 200 --processes 2 --minutes 180 --json tests/faults/report.json || [ $$? = 3 ]

@@ -73,9 +73,21 @@ CONTROLS = 2
 WARM = 8
 PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
-#: Of pytest: no capture (a fork writes nowhere), and nothing kept of the tests' folders. Every session has a folder of
+#: Of pytest: what `make test` leaves to the night judges, too, if it is not slow; no capture (a fork writes nowhere), and nothing kept of the tests' folders. Every session has a folder of
 #: its own for them (`--basetemp`): of the common ones pytest removes those of sessions before the last three.
-OPTIONS = ["-x", "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none"]
+OPTIONS = [
+    "-x",
+    "-s",
+    "-q",
+    "-m",
+    "not slow",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faulthandler",
+    "-o",
+    "tmp_path_retention_policy=none",
+]
 Outcome = dict[str, Any]
 
 

@@ -134,10 +134,15 @@ class TestJson:
         assert {part for part, _ in DROPPED} >= {"conv1d", "SiLU gate", "norms", "D skip", "finite depth"}
         assert document["dropped"] == [{"part": part, "effect": effect} for part, effect in DROPPED]
 
+    @pytest.mark.nightly
     def test_the_same_twice(self, report: AuditReport) -> None:
         again = audit(report.source, simulate=True, shuffles=20)
         assert json.dumps(to_json(again)) == json.dumps(to_json(report))
         assert to_html(again) == to_html(report)
+
+    def test_a_layer_is_the_same_twice(self, report: AuditReport) -> None:
+        again = audit(report.source, simulate=True, shuffles=20, layers=["0"])
+        assert json.dumps(to_json(again)["layers"]) == json.dumps(to_json(report)["layers"][:1])
 
 
 @pytest.mark.parametrize(

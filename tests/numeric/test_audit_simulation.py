@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from representatives import sweep
 
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.audit.simulation import integrator as simulate
@@ -90,7 +91,10 @@ def test_integrated_flow_is_the_residual_stack() -> None:
     assert 1.7 < errors[0] / errors[1] < 2.3
 
 
-@pytest.mark.parametrize(("beta", "floor"), [(0.0, 0.0), (0.4, 0.0), (0.4, 0.01)])
+@pytest.mark.parametrize(
+    ("beta", "floor"),
+    sweep([(0.0, 0.0), (0.4, 0.0), (0.4, 0.01)], kept=[(0.0, 0.0), (0.4, 0.01)], mark=pytest.mark.nightly),
+)
 def test_predictions_come_true(beta: float, floor: float) -> None:
     simulation = audit_layer(random_layer(beta=beta, floor=floor), simulate=True, shuffles=2).simulation
     assert simulation is not None
@@ -109,15 +113,17 @@ def relabel(column: Any, change: dict[str, str]) -> Labels:
     return Labels(table[column.codes], names)
 
 
+CHANGES = [
+    {"convergent": "slow", "slow": "convergent"},
+    {"fast": "slow"},
+    {"slow": "fast"},
+    {"not decided": "fast"},
+    {"convergent": "stationary"},
+]
+
+
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"convergent": "slow", "slow": "convergent"},
-        {"fast": "slow"},
-        {"slow": "fast"},
-        {"not decided": "fast"},
-        {"convergent": "stationary"},
-    ],
+    "change", sweep(CHANGES, kept=[CHANGES[0], CHANGES[3]], ids="-".join, mark=pytest.mark.nightly)
 )
 def test_wrong_predictions_are_listed(change: dict[str, str]) -> None:
     layer = random_layer()
@@ -179,5 +185,6 @@ def test_starts_depend_on_the_seed_and_the_name_alone() -> None:
     def starts(layer: S6Layer, seed: int) -> list[tuple[float, ...]]:
         return [row.start for row in simulate_layer(layer, columns | wrong, seed).disagreements]
 
-    assert starts(layer, 1) == starts(layer, 1) != starts(layer, 2)
-    assert starts(layer, 1) != starts(replace(layer, name="other"), 1)
+    first = starts(layer, 1)
+    assert first == starts(layer, 1) != starts(layer, 2)
+    assert first != starts(replace(layer, name="other"), 1)

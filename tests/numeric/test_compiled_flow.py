@@ -8,6 +8,7 @@ from dataclasses import replace
 import numba
 import numpy as np
 import pytest
+from representatives import sweep
 
 from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, integrate
@@ -48,7 +49,10 @@ def _assert_alike(one: FlowResult, two: FlowResult) -> None:
     np.testing.assert_allclose(one.final_log_time[at_end], two.final_log_time[at_end])
 
 
-@pytest.mark.parametrize(("seed", "token", "state"), [(0, 6, 1), (1, 1, 1), (2, 12, 3), (3, 40, 2)])
+@pytest.mark.parametrize(
+    ("seed", "token", "state"),
+    sweep([(0, 6, 1), (1, 1, 1), (2, 12, 3), (3, 40, 2)], kept=[(0, 6, 1), (1, 1, 1)], mark=pytest.mark.nightly),
+)
 def test_extreme_systems_agree(seed: int, token: int, state: int) -> None:
     x0, params = _extreme(seed, 40, token, state)
     one, two = _both(x0, params, log_times=LOG_TIMES, log_horizon=600.0)

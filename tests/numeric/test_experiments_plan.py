@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from representatives import sweep
 
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.experiments import grid, load_config, train
@@ -70,7 +71,8 @@ def test_a_plan_is_run_in_its_order_and_once(plan, tmp_path):
     assert {task.out.name for task in tasks} == {"tiny"}
 
 
-def test_a_plan_goes_on_from_another_machines_archive(plan, tmp_path):
+@pytest.mark.parametrize("devices", sweep((1, 2), kept=[1]))  # resumed on more devices than it began on
+def test_a_plan_goes_on_from_another_machines_archive(plan, tmp_path, devices):
     parts, first, second = load_plan(plan), tmp_path / "one", tmp_path / "two"
     assert len(run_plan(parts, first, devices=[CPU], minutes=0)) == 6
     done = run_plan(parts[:1], first, devices=[CPU])
@@ -79,7 +81,7 @@ def test_a_plan_goes_on_from_another_machines_archive(plan, tmp_path):
     archive = pack_plan(first, tmp_path / "results.tar.gz")
     assert resume(archive, second) == 3
     stamps = {path: path.stat().st_mtime_ns for path in second.glob("*/runs/*/result.json")}
-    assert run_plan(parts, second, devices=[CPU, CPU]) == []  # resumed on more devices than it began on
+    assert run_plan(parts, second, devices=[CPU] * devices) == []
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
     assert spent(parts, second)["tiny"]["done"] == 6
     with pytest.raises(SourceError, match="archive"):

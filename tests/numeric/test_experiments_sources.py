@@ -24,7 +24,7 @@ from s6flow.numeric.experiments.train import mean_loss
 
 CPU = torch.device("cpu")
 WORDS = b"".join(
-    b'Entry %d \\En"try\\, n. That which is entered; see {Caf\xc3\xa9}.\n' % number for number in range(4000)
+    b'Entry %d \\En"try\\, n. That which is entered; see {Caf\xc3\xa9}.\n' % number for number in range(1500)
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from representatives import sweep
 
 from s6flow.errors import DeviceMemoryError, FormatError, MissingDependencyError
 from s6flow.numeric.audit import audit_layer
@@ -44,7 +45,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(module, "selective_scan", lambda: slow_scan)
         monkeypatch.setattr(module, "require_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(simulate, "driver", lambda: "a slow scan")
-    monkeypatch.setattr(simulate, "LAYER_STEPS", 100)  # of a whole layer's ends only the sum is looked at
+    monkeypatch.setattr(simulate, "LAYER_STEPS", 40)  # of a whole layer's ends only the sum is looked at
     return simulate
 
 
@@ -57,7 +58,9 @@ def random_layer(channels: int = 10, states: int = 3, beta: float = 0.0, floor: 
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("beta", "floor"), [(0.0, 0.0), (0.4, 0.01)])
+@pytest.mark.parametrize(
+    ("beta", "floor"), sweep([(0.0, 0.0), (0.4, 0.01)], kept=[(0.0, 0.0)], mark=pytest.mark.nightly)
+)
 def test_predictions_come_true_on_the_kernel(kernel: Any, beta: float, floor: float) -> None:
     layer = random_layer(beta=beta, floor=floor)
     columns = audit_layer(layer, shuffles=2).columns
@@ -85,6 +88,7 @@ def test_token_states_fit_the_layer(kernel: Any) -> None:
         kernel.simulate_layer(layer, audit_layer(layer, shuffles=2).columns, 0, np.ones((30, 11)))
 
 
+@pytest.mark.nightly
 def test_same_fates_as_the_cpu(kernel: Any) -> None:
     layer = random_layer(seed=7)
     columns = audit_layer(layer, shuffles=2).columns

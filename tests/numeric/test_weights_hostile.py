@@ -353,7 +353,9 @@ class TestTorch:
             (b"c__builtin__\neval\nX\x01\0\0\x001\x85R.", "execute code"),
             (b"cos\nsystem\n.", "execute code"),
             (b"}" + b"2" * 9 + b".", "makes no sense"),
-            (b"(" * 1_000_001 + b".", "more than 1000000 opcodes"),
+            pytest.param(
+                b"(" * 1_000_001 + b".", "more than 1000000 opcodes", marks=pytest.mark.nightly
+            ),  # of ten: test_pinned_weights
             (b"]q\0" + b"h\0a" * 100_000 + b".", "a checkpoint must hold an S6 layer"),
             (b"}q\0X\x05\0\0\0modelh\0s.", "levels"),
             (b")" + b"q\0h\0\x86" * 500 + b"}q\1j\1\0\0\0h\0K\1s.", "a checkpoint must hold an S6 layer"),

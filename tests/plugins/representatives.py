@@ -10,13 +10,20 @@ import pytest
 __all__ = ["sweep"]
 
 
-def sweep(cases: Iterable[Any], kept: Collection[Any], ids: Any = str) -> list[Any]:
-    """Parameters of `pytest.mark.parametrize`: those that are not kept are marked slow.
+def _name(case: Any) -> str:
+    return "-".join(map(str, case)) if isinstance(case, tuple) else str(case)
+
+
+def sweep(
+    cases: Iterable[Any], kept: Collection[Any], ids: Any = _name, mark: pytest.MarkDecorator = pytest.mark.slow
+) -> list[Any]:
+    """Parameters of `pytest.mark.parametrize`: those that are not kept are marked.
 
     Args:
         cases: values, or tuples of values.
         kept: at least one of them.
         ids: case -> its name in the test's id.
+        mark: `pytest.mark.nightly` where the cases that are not kept still judge mutants.
     Raises: ValueError: if a kept one is no case, so that a renamed case cannot leave `make test` unseen.
     """
     every = list(cases)
@@ -26,7 +33,7 @@ def sweep(cases: Iterable[Any], kept: Collection[Any], ids: Any = str) -> list[A
     return [
         pytest.param(
             *(case if isinstance(case, tuple) else (case,)),
-            marks=() if case in kept else pytest.mark.slow,
+            marks=() if case in kept else mark,
             id=ids(case),
         )
         for case in every
