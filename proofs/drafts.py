@@ -39,10 +39,13 @@ THEOREM = Theorem(
     # a claim that is false as it stands: `s6flow check {identifier}` shows the system that breaks it
     conclusion=sp.Ge(sp.Abs(ob.x_t[l]), sp.Abs(nt.x0[l])),
     measurement="trajectory",
+    # a system that meets the assumptions, and on which the claim is true
+    witness={{"mu": [0.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}},
+    # for every assumption a system that breaks it alone, and on which the claim is false
     counterexamples=(
         Counterexample(
             "states-nonpositive",
-            {{"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}},
+            {{"mu": [1.0, -2.0], "a": [1.0, 1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}},
             "Why the conclusion fails here.",
         ),
     ),

@@ -73,21 +73,12 @@ CONTROLS = 2
 WARM = 8
 PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
-#: Of pytest: what `make test` leaves to the night judges, too, if it is not slow; no capture (a fork writes nowhere), and nothing kept of the tests' folders. Every session has a folder of
-#: its own for them (`--basetemp`): of the common ones pytest removes those of sessions before the last three.
+#: Of pytest: what is marked nightly judges, too; no capture (a fork writes nowhere), and nothing kept of the tests' folders.
+#: Every session has a folder of its own for them (`--basetemp`): of the common ones pytest removes those of sessions before
+#: the last three.
 OPTIONS = [
-    "-x",
-    "-s",
-    "-q",
-    "-m",
-    "not slow",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:faulthandler",
-    "-o",
-    "tmp_path_retention_policy=none",
-]
+    "-x", "-s", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none",
+]  # fmt: skip
 Outcome = dict[str, Any]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from representatives import sweep
 
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.paper_figures import blocks as page
@@ -241,11 +242,12 @@ def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypa
     assert (tmp_path / "derivation" / f"{NAME}.pdf").is_file()
 
 
-def test_processes_draw_what_one_draws(tmp_path: Path) -> None:
+@pytest.mark.parametrize("counts", sweep([[2], [1, 2]], kept=[[2]]))
+def test_processes_draw_what_one_draws(counts: list[int], tmp_path: Path) -> None:
     names = [NAME, "performance"]
-    found = [draw.draw_figures(names, tmp_path / str(count), processes=count) for count in (1, 2)]
-    assert [[outcome.state for outcome in report.outcomes] for report in found] == [["drawn", "drawn"]] * 2
-    first, second = ({path.name: path.read_bytes() for path in (tmp_path / count).iterdir()} for count in ("1", "2"))
-    assert first == second
+    found = [draw.draw_figures(names, tmp_path / str(count), processes=count) for count in counts]
+    assert [[outcome.state for outcome in report.outcomes] for report in found] == [["drawn", "drawn"]] * len(counts)
+    written = [{path.name: path.read_bytes() for path in (tmp_path / str(count)).iterdir()} for count in counts]
+    assert all(one == written[0] for one in written)
     again = draw.draw_figures(names, tmp_path / "2", processes=2)
     assert {outcome.state for outcome in again.outcomes} == {"unchanged"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from s6flow.errors import TheoremError
-from s6flow.numeric.checks import MEASUREMENTS, Verdict, check
+from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, judge_data
+from s6flow.numeric.checks.check import batch_of
 from s6flow.proofs.drafts import at_hand, changelog_line, draft, write_draft
 from s6flow.symbolic.assumptions import ASSUMPTIONS
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES
@@ -23,6 +24,12 @@ def test_the_draft_is_a_theorem_that_its_check_refutes(tmp_path: Path) -> None:
     theorem = names["THEOREM"]
     assert theorem.id == "tokens-never-shrink"
     assert check(theorem, examples=20, real_weights=False).verdict is Verdict.VIOLATED
+    assert theorem.witness is not None
+    true = judge_data(theorem, batch_of(theorem, theorem.witness))
+    assert true.satisfied[0] and true.margins[0] >= 0  # noqa: PT018
+    (example,) = theorem.counterexamples
+    false = judge_data(theorem, batch_of(theorem, example.data))
+    assert not false.satisfied[0] and false.margins[0] < 0  # noqa: PT018
     with pytest.raises(TheoremError, match="must not overwrite"):
         write_draft("tokens-never-shrink", "mixed", tmp_path)
 
