@@ -138,7 +138,9 @@ class TorchStore(TensorStore):
         if 0 in shape:
             return np.empty(shape, row.bits)
         numbers = self._numbers(storage, first, span, np.dtype(row.bits), name)
-        steps = [step * storage.size if size > 1 else 0 for size, step in zip(shape, strides, strict=True)]  # any fits one
+        steps = [
+            step * storage.size if size > 1 else 0 for size, step in zip(shape, strides, strict=True)
+        ]  # any fits one
         found = np.lib.stride_tricks.as_strided(numbers, shape, steps)
         found = np.array(found, dtype=row.bits, order="C")
         if note.negative:
