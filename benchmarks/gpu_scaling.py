@@ -22,7 +22,7 @@ import torch.distributed as dist
 from gpu_cases import mild_systems, provenance, write_json
 
 from s6flow.numeric.flow import FlowParameters, integrate
-from s6flow.numeric.flow.ranks import on_ranks, ranks, share_of_rank
+from s6flow.numeric.ranks import on_ranks, ranks, share_of_rank
 
 #: Tolerance of every run, and repeats of which the median counts.
 RTOL, REPEATS = 1e-4, 5

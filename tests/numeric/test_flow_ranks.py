@@ -12,13 +12,13 @@ import pytest
 
 from s6flow.errors import FormatError
 from s6flow.numeric.flow import FlowParameters, integrate
-from s6flow.numeric.flow.ranks import on_ranks, ranks, share_of_rank
+from s6flow.numeric.ranks import on_ranks, ranks, share_of_rank
 
 STUDY = """
 import json, sys
 import numpy as np
 from s6flow.numeric.flow import FlowParameters, integrate, load_backend
-from s6flow.numeric.flow.ranks import on_ranks, ranks
+from s6flow.numeric.ranks import on_ranks, ranks
 
 seen = []
 
