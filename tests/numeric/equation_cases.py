@@ -60,7 +60,7 @@ def main() -> None:
 
     start, half = CASES["cascade"].start, 0.5
     flow = flow_of(Equation(p * t * CASCADE.rate, scan=CASCADE.scan), {p: 2.0})
-    run = integrate(start, flow, times=[half], log_horizon=3.0, rtol=1e-4, x_limit=1e5, backend=solve)
+    run = integrate(start, flow, times=[half], log_horizon=3.0, rtol=1e-4, x_limit=1e10, backend=solve)
     sums = np.cumsum(start)
     exact = np.diff(sums / (1 - half**2 * sums), prepend=0.0)
     found = {"time": float(run.blow_up_time) - 1.0, "token": int(run.blow_up_token)}

@@ -6,6 +6,7 @@ One long file: small cases of one room, that share their drawn systems.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -253,6 +254,7 @@ def test_the_constants_of_later_tokens_add_up_over_those_before() -> None:
 
 def test_the_way_along_an_orbit_is_read_on_a_channel_that_is_used() -> None:
     theorem = REGISTRY["orbit-trichotomy"]
+    theorem = replace(theorem, options=REGISTRY["orbit-sum"].options | dict(theorem.options))  # whose measurement it is
     data = drawn(theorem.id, 2, Shape(1, 2, 3, 1))
     steps = np.logaddexp(0.0, data["b"]) + data["floor"][:, None]
     rows, unused = np.arange(2), steps.argmax(axis=1)

@@ -29,7 +29,7 @@ CONTROLS = {"driver": DRIVER, "torch": TORCH_DRIVER, **PRECISIONS}
 
 @pytest.mark.parametrize(
     ("name", "shortest", "moves", "close"),
-    [("driver", 1e-13, 100.0, 1e-8), ("torch", 1e-9, 10.0, 1e-8), ("float32", 1e-6, 100.0, 3e-6), ("float64", 1e-13, 100.0, 1e-12)],
+    [("driver", 1e-13, 100.0, 1e-8), ("torch", 1e-9, 10.0, 1e-8), ("float32", 1e-6, 100.0, 1e-4), ("float64", 1e-13, 100.0, 1e-12)],
 )  # fmt: skip
 def test_thresholds_of_every_arithmetic(name: str, shortest: float, moves: float, close: float) -> None:
     one, scale = rules(CONTROLS[name]), np.array([0.999, 1.001])

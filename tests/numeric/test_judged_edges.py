@@ -1,4 +1,7 @@
-"""Planted cases on either side of what measurements of checks and the reading of checkpoints decide."""
+"""Planted cases on either side of what measurements of checks and the reading of checkpoints decide.
+
+One long file: tables of small cases, one for each threshold.
+"""
 
 from __future__ import annotations
 

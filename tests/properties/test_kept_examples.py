@@ -1,4 +1,7 @@
-"""Systems that once were found to break a check: kept with what was wrong, so that it stays found."""
+"""Systems that once were found to break a check: kept with what was wrong, so that it stays found.
+
+One long file: a kept system for each fault that was seen.
+"""
 
 from __future__ import annotations
 

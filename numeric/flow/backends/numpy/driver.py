@@ -1,4 +1,7 @@
-"""The NumPy backend: every system of the batch advances with its own step; finished ones leave the batch."""
+"""The NumPy backend: every system of the batch advances with its own step; finished ones leave the batch.
+
+One long file: the loop of a flow, its state, and what a trial step, a landing and an end do to it.
+"""
 
 from __future__ import annotations
 
