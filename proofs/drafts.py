@@ -14,9 +14,11 @@ from s6flow.symbolic.observables import LETTERS, OBSERVABLES
 from s6flow.symbolic.sections import sections
 from s6flow.symbolic.theorem import KINDS
 
-__all__ = ["at_hand", "changelog_line", "draft", "write_draft"]
+__all__ = ["PLACEHOLDER", "at_hand", "changelog_line", "draft", "write_draft"]
 
 FOLDER = Path(__file__).parent / "theorems"
+#: The note of the draft's counterexample; a theorem that still has it is refused by tests/quality.
+PLACEHOLDER = "Why the conclusion fails here."
 
 _DRAFT = '''"""{sentence} (theory {section})."""
 
@@ -46,7 +48,7 @@ THEOREM = Theorem(
         Counterexample(
             "states-nonpositive",
             {{"mu": [1.0, -2.0], "a": [1.0, 1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0]}},
-            "Why the conclusion fails here.",
+            "{placeholder}",
         ),
     ),
     evidence="conjecture",
@@ -67,7 +69,8 @@ def draft(identifier: str) -> str:
             "theorem ids must be unique", identifier, "", "Choose another, or edit the file of that one."
         )
     section = next(iter(sections()))  # any that exists, until the theorem has its own
-    return _DRAFT.format(identifier=identifier, sentence=identifier.replace("-", " ").capitalize(), section=section)
+    sentence = identifier.replace("-", " ").capitalize()
+    return _DRAFT.format(identifier=identifier, sentence=sentence, section=section, placeholder=PLACEHOLDER)
 
 
 def write_draft(identifier: str, group: str, folder: Path = FOLDER) -> Path:
@@ -85,13 +88,16 @@ def write_draft(identifier: str, group: str, folder: Path = FOLDER) -> Path:
 
 
 def at_hand(measurements: Iterable[str]) -> str:
-    """Kinds, measurements, assumptions, letters and observables as a listing; the caller knows the measurements."""
+    """Groups, sections, kinds, measurements, assumptions, letters and observables; the caller knows the measurements."""
 
     def rows(table: Iterable[tuple[str, str]]) -> list[str]:
         return [f"  {name:22} {words}" for name, words in table]
 
     return "\n".join(
         [
+            f"groups: {', '.join(GROUPS)}",
+            "sections:",
+            *rows((key, section.title) for key, section in sections().items()),
             f"kinds: {', '.join(KINDS)}",
             f"measurements: {', '.join(measurements)}",
             "assumptions:",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
+#: Characters of a system that a summary prints: three lines of a terminal.
+SHOWN = 300
+
 
 def _engines() -> Iterable[str]:
     from s6flow.numeric.checks.engines import ENGINES
@@ -85,5 +88,10 @@ def _summary(
     good = len(reports) - len(failed)
     say(f"{good} {'passes' if good == 1 else 'pass'}, {bad}{note}")
     for report in failed:
-        worst = f", worst at {json.dumps(report.as_json()['where'])[:300]}" if report.where else ""
+        worst = f", worst at {_shortened(json.dumps(report.as_json()['where']))}" if report.where else ""
         say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)
+
+
+def _shortened(system: str) -> str:
+    """The beginning of a system's numbers; a long one says where the rest is."""
+    return system if len(system) <= SHOWN else f"{system[:SHOWN].rpartition(',')[0]}, ... (whole with --json)"

@@ -59,7 +59,9 @@ def theorem(identifier: str, as_json: bool) -> None:
 
 @click.command("new-theorem")
 @click.argument("identifier")
-@click.option("--group", required=True, help="The folder of proofs/theorems that it belongs to.")
+@click.option(
+    "--group", required=True, help="The folder of proofs/theorems that it belongs to; a wrong name lists them."
+)
 def new_theorem(identifier: str, group: str) -> None:
     """Write proofs/theorems/GROUP/ID.py, and print what is at hand for it and the line for CHANGELOG.md.
 
@@ -72,5 +74,8 @@ def new_theorem(identifier: str, group: str) -> None:
     click.echo(at_hand(MEASUREMENTS))
     click.echo(
         f"wrote proofs/theorems/{group}/{path.name}; next: s6flow check {identifier}, s6flow theorem {identifier}"
+    )
+    click.echo(
+        f"then: pytest tests/properties tests/quality -k {identifier}, make generated, and the rest of CONTRIBUTING.md"
     )
     click.echo(f"CHANGELOG.md: {changelog_line(identifier)}")

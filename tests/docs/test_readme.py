@@ -129,4 +129,4 @@ def test_own_terms_on_data_are_those_of_a_trace(words: str) -> None:
 def test_it_says_how_many_theorems_are_proved() -> None:
     kept = [status(theorem) for theorem in REGISTRY.values()]
     said = f"Of {len(kept)} theorems {kept.count('kernel-checked')} are checked by Coq's kernel"
-    assert said in " ".join(README.split())
+    assert said in " ".join(README.split()), f"README.md must say: {said}"

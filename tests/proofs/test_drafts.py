@@ -10,8 +10,10 @@ from s6flow.errors import TheoremError
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, judge_data
 from s6flow.numeric.checks.check import batch_of
 from s6flow.proofs.drafts import at_hand, changelog_line, draft, write_draft
+from s6flow.proofs.registry import GROUPS
 from s6flow.symbolic.assumptions import ASSUMPTIONS
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES
+from s6flow.symbolic.sections import sections
 from s6flow.symbolic.theorem import KINDS, Theorem
 
 
@@ -45,7 +47,15 @@ def test_a_bad_id_or_group_is_refused(identifier: str, group: str, message: str,
 
 def test_what_is_at_hand_is_all_of_it() -> None:
     text = at_hand(MEASUREMENTS)
-    for name in (*KINDS, *MEASUREMENTS, *ASSUMPTIONS, *LETTERS, *OBSERVABLES):
+    for name in (
+        *GROUPS,
+        *(row.title for row in sections().values()),
+        *KINDS,
+        *MEASUREMENTS,
+        *ASSUMPTIONS,
+        *LETTERS,
+        *OBSERVABLES,
+    ):
         assert name in text
     assert changelog_line("some-new-one").startswith("- Theorem `some-new-one`")
     assert "some-new-one" in draft("some-new-one")

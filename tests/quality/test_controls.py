@@ -19,6 +19,7 @@ from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.judge import satisfied
 from s6flow.numeric.flow import fastest_on_cpu
 from s6flow.proofs.checked import checked
+from s6flow.proofs.drafts import PLACEHOLDER
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.assumptions import ASSUMPTIONS
@@ -90,6 +91,8 @@ def test_every_assumption_has_a_counterexample_or_a_reason(key: str) -> None:
     theorem = REGISTRY[key]
     assert not uncovered(theorem)
     assert all(len(reason) > 30 for reason in theorem.unbroken.values())
+    noted = [example.drops for example in theorem.counterexamples if example.note == PLACEHOLDER]
+    assert not noted, f"a counterexample must not keep the note of the draft: {key}, {noted}"
     for example in theorem.counterexamples:  # one fewer is seen
         others = tuple(other for other in theorem.counterexamples if other.drops != example.drops)
         assert uncovered(dataclasses.replace(theorem, counterexamples=others)) == {example.drops}
