@@ -58,7 +58,7 @@ def compare(found: Any, kept: Any, rtol: float, where: str = "") -> None:
         for one, other, scale in zip(found["sums"], kept["sums"], kept["scale"], strict=True):
             assert math.isclose(one, other, rel_tol=0.0, abs_tol=rtol * scale), f"{where}: {one} was {other}"
     elif isinstance(kept, dict):
-        assert list(found) == list(kept), where
+        assert list(found) == list(kept), f"{where}: {list(found)} was {list(kept)}"
         for key in kept:
             compare(found[key], kept[key], rtol, f"{where}.{key}")
     elif isinstance(kept, list):
@@ -70,9 +70,13 @@ def compare(found: Any, kept: Any, rtol: float, where: str = "") -> None:
 
 
 def check(name: str, key: str, outcome: Any, rtol: float = 1e-9) -> None:
-    """Compare an outcome with the kept one of this file and key."""
+    """Compare an outcome with the kept one of this file and key; an error says how a meant change is kept."""
     kept = json.loads((EXPECTED / f"{name}.json").read_text())[key]
-    compare(json.loads(json.dumps(summary(outcome))), kept, rtol, key)
+    try:
+        compare(json.loads(json.dumps(summary(outcome))), kept, rtol, key)
+    except AssertionError as error:
+        part = name.partition("_")[0]
+        raise AssertionError(f"{name}: {error}; if that is meant: python tests/plugins/pinned.py {part}") from None
 
 
 def write(name: str, keys: list[str], outcome: Callable[[str], Any]) -> None:
