@@ -75,7 +75,8 @@ def check(name: str, key: str, outcome: Any, rtol: float = 1e-9) -> None:
     try:
         compare(json.loads(json.dumps(summary(outcome))), kept, rtol, key)
     except AssertionError as error:
-        part = name.partition("_")[0]
+        tests = (path for path in sorted(FOLDER.glob("test_pinned_*.py")) if f'"{name}"' in path.read_text())
+        part = next(path.stem.removeprefix("test_pinned_") for path in tests)
         raise AssertionError(f"{name}: {error}; if that is meant: python tests/plugins/pinned.py {part}") from None
 
 
