@@ -231,6 +231,7 @@ def rows() -> list[tuple[str, str, str]]:
             )
         )
     whole, times = cpu["ensemble"], cpu["ensemble"]["times_numba"]
+    threads = whole["solvers"]["numba"]["threads"]
     busy = f"{cpu['provenance']['cpu']}, {cpu['provenance']['cores']} cores at load {cpu['provenance']['load_average'][0]:.1f}"
     out.append(
         (
@@ -238,8 +239,12 @@ def rows() -> list[tuple[str, str, str]]:
             f"one thread each: {min(ratio for name, ratio in times.items() if name.startswith('solve_ivp')):.0f} x the best of "
             + "SciPy's solve_ivp"
             + (f", {times['heyoka']:.1f} x heyoka" if "heyoka" in times else "")
-            + f"; our {whole['solvers']['numba']['threads']} threads against SciPy's one: {whole['scipy_over_all_threads']:.0f} x "
-            f"(peers timed on {whole['solvers']['solve_ivp DOP853, scan']['systems_run']} systems, then scaled)",
+            + (
+                f"; our {threads} threads against SciPy's one: {whole['scipy_over_all_threads']:.0f} x"
+                if threads > 1
+                else ""
+            )
+            + f" (peers timed on {whole['solvers']['solve_ivp DOP853, scan']['systems_run']} systems, then scaled)",
             busy,
         )
     )

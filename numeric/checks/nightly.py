@@ -159,7 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
     backends = tuple(options.backends.split(","))
     refuse_clashes({"--out": [options.out]}, {})  # what cannot be written is found before hours of work
     header = {
-        "command": "python -m s6flow.numeric.checks.nightly " + " ".join(given),
+        "command": "python -m s6flow.numeric.checks.nightly "
+        + " ".join(options.out.name if word == str(options.out) else word for word in given),  # no path of a machine
         "examples": options.examples,
         "seed": options.seed,
         "integrator": options.integrator,

@@ -24,7 +24,7 @@ from s6flow.numeric.experiments.studies.diagnosis import NUMBERS
 from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
 from s6flow.numeric.health.conclusions import ACROSS
 from s6flow.numeric.health.moved import LISTED, compare, comparison_json
-from s6flow.numeric.health.training import BUDGET, DYING, lightning_callback, trainer_callback
+from s6flow.numeric.health.training import BUDGET, DYING, trainer_callback
 
 LAYER = "backbone.layers.1.mixer"
 RESULTS = ACROSS.parent
@@ -242,9 +242,7 @@ def test_the_monitor_keeps_to_its_budget(tiny_mamba: Callable[..., Any]) -> None
 
 
 @pytest.mark.filterwarnings("ignore:step")
-def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
+def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any]) -> None:
     model = tiny_mamba()
     state = SimpleNamespace(global_step=10, log_history=[])
     trainer_callback(aged(HealthMonitor(model, every=10))).on_step_end(None, state, None)
@@ -255,10 +253,3 @@ def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any], mon
     trainer_callback(aged(HealthMonitor(model, every=10)), trainer).on_step_end(None, state, None)
     assert len(state.log_history) == 1
     assert "health/response" in sent[0]
-    fake = SimpleNamespace(Callback=object)
-    monkeypatch.setitem(sys.modules, "lightning", SimpleNamespace(pytorch=fake))
-    monkeypatch.setitem(sys.modules, "lightning.pytorch", fake)
-    seen: dict[str, float] = {}
-    module = SimpleNamespace(log_dict=seen.update)
-    lightning_callback(aged(HealthMonitor(model, every=10))).on_train_batch_end(SimpleNamespace(global_step=20), module)
-    assert "health/half_life_max" in seen

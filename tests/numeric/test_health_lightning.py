@@ -1,0 +1,57 @@
+"""The callback in a run of Lightning's own Trainer: numbers of health arrive where the run logs, at the steps that were asked for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+lightning = pytest.importorskip("lightning.pytorch")
+
+from lightning.pytorch.loggers import CSVLogger  # noqa: E402
+
+from s6flow.numeric.health.training import HealthMonitor, lightning_callback  # noqa: E402
+
+pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.filterwarnings("ignore")]
+STEPS, EVERY, VOCABULARY = 8, 3, 8
+
+
+class Network(lightning.LightningModule):  # type: ignore[misc]
+    """A language model of Hugging Face, as a Lightning module."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        loss = self.inner(input_ids=batch, labels=batch).loss
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.AdamW(self.parameters(), lr=1e-3)
+
+
+def test_numbers_arrive_where_the_run_logs(tiny_mamba: Callable[..., Any], tmp_path: Path) -> None:
+    network = Network(tiny_mamba())
+    monitor = HealthMonitor(network.inner, every=EVERY)
+    monitor._begun -= 3600.0  # as if it had run for long, so that no look is left out
+    trainer = lightning.Trainer(
+        max_steps=STEPS, log_every_n_steps=1, accelerator="cpu", callbacks=[lightning_callback(monitor)],
+        logger=CSVLogger(str(tmp_path), name="run", version="0"), enable_progress_bar=False, enable_checkpointing=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    tokens = torch.randint(VOCABULARY, (4 * STEPS, 6), generator=torch.Generator().manual_seed(1))
+    trainer.fit(network, torch.utils.data.DataLoader(tokens, batch_size=4))
+    with (tmp_path / "run" / "0" / "metrics.csv").open() as stream:
+        rows = {int(row["step"]) + 1: row for row in csv.DictReader(stream)}
+    assert set(rows) == set(range(1, STEPS + 1))
+    assert all(row["loss"] for row in rows.values())
+    told = [step for step in rows if rows[step]["health/response"]]
+    assert min(told) == EVERY
+    changed = [step for step in told[1:] if rows[step]["health/response"] != rows[step - 1]["health/response"]]
+    assert changed == [2 * EVERY]  # between looks Lightning repeats what it last logged
