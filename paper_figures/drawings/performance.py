@@ -59,6 +59,10 @@ WORDS = {
 }
 
 
+#: What was timed, by the first word of a case; all else are right-hand sides.
+TASKS = {"ensemble": "flows of an ensemble", "fates": "flows by fate"}
+
+
 def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str, float]]:
     """(kind, case, peer, value) of every ratio and every share of a limit, wherever it stands in a result.
 
@@ -169,7 +173,7 @@ def _table(data: Data, kind: str) -> dict[str, dict[str, NDArray[np.float64]]]:
         if row == kind:
             name = WORDS.get(str(peer or case), str(peer or case).replace("_", " "))
             found.setdefault(_task(str(file), str(case)), {}).setdefault(name, []).append(float(value))
-    return {task: {name: np.array(values) for name, values in rows.items()} for task, rows in found.items()}
+    return {task: {name: np.array(rows[name]) for name in sorted(rows, key=_length)} for task, rows in found.items()}
 
 
 def _task(file: str, case: str) -> str:
@@ -177,8 +181,14 @@ def _task(file: str, case: str) -> str:
     words = file.upper().split("_")
     if words[0] == "AUDIT":
         return f"audit of a layer, {words[-1]}"
-    what = "own equations" if "=" in case else "flows of an ensemble" if case == "ensemble" else "right-hand sides"
+    what = "own equations" if "=" in case else TASKS.get(case.partition(",")[0], "right-hand sides")
     return f"{what}, {words[0]}"
+
+
+def _length(name: str) -> int:
+    """So that lengths stand in the order of their numbers, and names as they come."""
+    number = name.split()[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _plain(value: float) -> str:
@@ -216,6 +226,6 @@ def caption(data: Data) -> str:
     return (
         f"From the committed results {files}: {told}, each measured beside ours in the same run; one dot a case, its range in "
         "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
-        "quadratic and attention matrix: as a sum over pairs of tokens."
+        "quadratic and attention matrix: as a sum over pairs of tokens. By fate: a fate is left out where no peer is right on every system."
         + awaiting(FIGURES["performance"], set(data["file"].tolist()))
     )

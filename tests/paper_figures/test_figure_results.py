@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from s6flow.errors import FormatError
@@ -141,3 +142,25 @@ def test_captions_say_which_results_await_renewal(monkeypatch: pytest.MonkeyPatc
             assert "awaiting" not in drawing.caption(data)
             patch.setattr(evidence, "awaiting", lambda path: "hours")
             assert drawing.caption(data).count("awaiting renewal") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "case", "task"),
+    [
+        ("gpu_flow", "ensemble", "flows of an ensemble, GPU"),
+        ("gpu_flow", "fates, fast", "flows by fate, GPU"),
+        ("gpu_flow", "L 128", "right-hand sides, GPU"),
+        ("cpu_flow", "equations, x' = 1 + x^2", "own equations, CPU"),
+        ("audit_cpu", "layer", "audit of a layer, CPU"),
+    ],
+)
+def test_a_ratio_stands_under_what_was_timed(file: str, case: str, task: str) -> None:
+    columns = {"file": file, "kind": "peer", "case": case, "peer": "other", "value": 3.0}
+    assert list(performance._table({key: np.array([value]) for key, value in columns.items()}, "peer")) == [task]
+
+
+def test_lengths_stand_in_their_order() -> None:
+    cases = ["L 1024", "L 128", "L 65536"]
+    data = {"file": ["gpu_flow"] * 3, "kind": ["limit"] * 3, "case": cases, "peer": [""] * 3, "value": [0.1, 0.2, 0.3]}
+    (rows,) = performance._table({key: np.array(value) for key, value in data.items()}, "limit").values()
+    assert list(rows) == ["128 tokens", "1024 tokens", "65536 tokens"]
