@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import enum
 import errno
 import importlib
 import io
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import click
@@ -156,21 +158,39 @@ class _Terminated(BaseException):
     """SIGTERM, so that temporary files go and the status says so."""
 
 
+#: Python code that C calls and whose exceptions C clears or replaces: NumPy asks a member of an enumeration for attributes,
+#: pybind11 makes enumerations while it is imported. A signal that is answered there is lost.
+_CALLED_FROM_C = enum.__file__
+#: Seconds after which a signal that came there is sent again.
+_AGAIN = 0.01
+
+
 @contextmanager
 def _ended_by_signal() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Terminated
+    def end(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_filename == _CALLED_FROM_C:
+            later = threading.Timer(_AGAIN, os.kill, (os.getpid(), number))
+            later.daemon = True
+            later.start()
+            return
+        if number == signal.SIGTERM:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise _Terminated
+        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    # a shell may have set it to be ignored
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    numbers = (signal.SIGTERM, signal.SIGINT) if interruptible else (signal.SIGTERM,)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _silence() -> None:
