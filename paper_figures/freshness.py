@@ -45,7 +45,7 @@ def stale_reasons(path: Path) -> list[str]:
 
 def _configuration(content: dict[str, Any]) -> list[str]:
     try:
-        from s6flow.numeric.experiments.config import load_config
+        from s6flow.numeric.experiments.settings import load_config
     except ImportError as error:
         return [f"it cannot be checked without {error.name}"]
     try:

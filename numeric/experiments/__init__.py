@@ -11,7 +11,8 @@ from typing import Any
 
 _HOME = {
     **dict.fromkeys(("prepare", "run_experiment", "run_lm", "run_reorder"), "launch"),
-    **dict.fromkeys(("Config", "config_names", "load_config"), "config"),
+    **dict.fromkeys(("Config", "config_names"), "config"),
+    "load_config": "settings",
     **dict.fromkeys(("shipped_checkpoint", "shipped_names"), "checkpoints"),
 }
 

@@ -18,14 +18,17 @@ import torch
 
 from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.files import atomic_path
-from s6flow.numeric.experiments.config import Config, load_config
+from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.run import finished
+from s6flow.numeric.experiments.settings import load_config, read_table, refuse_values
 from s6flow.numeric.experiments.sources import prepare_source
 
 __all__ = ["Part", "load_plan", "pack_plan", "plan_names", "plan_tasks", "prepare_plan", "resume", "run_plan", "spent"]
 
 _FOLDER = Path(__file__).parent / "plans"
+#: Keys of a part -> the kinds of their values.
+_PART = {"grid": "str", "seconds": "float", "conditions": "list of str", "seeds": "list of int", "steps": "int"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def load_plan(source: str | Path) -> list[Part]:
     path = Path(source)
     if not path.suffix:
         path = _FOLDER / f"{source}.toml"
+    read_table(source, _FOLDER, "a plan")
     try:
         parts = tomllib.loads(path.read_text())["part"]
     except FileNotFoundError as error:
@@ -62,11 +66,14 @@ def load_plan(source: str | Path) -> list[Part]:
         raise FormatError("a plan is a TOML file or a shipped name", str(source), "plan", names) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise FormatError("a plan must be readable TOML with [[part]] tables", str(error), str(source)) from error
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise FormatError("a plan has [[part]] tables", "something else", str(source))
     found = []
     for part in parts:
-        if not {"grid", "seconds"} <= set(part) <= {"grid", "seconds", "conditions", "seeds", "steps"}:
+        if not {"grid", "seconds"} <= set(part) <= set(_PART):
             known = "grid and seconds, and may have conditions, seeds and steps"
             raise FormatError(f"a part has {known}", ", ".join(part), str(source))
+        refuse_values(part, _PART, "part", str(source))
         lists = {key: tuple(part.get(key, ())) or None for key in ("conditions", "seeds")}
         config = load_config(part["grid"], **lists)
         steps = int(part.get("steps", config.train.steps))

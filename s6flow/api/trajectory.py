@@ -149,8 +149,9 @@ class Flow(Result, FlowResult):
         assert isinstance(params, FlowParameters), "only the bilinear flow has ends of tokens"
         letters = {"mu": params.mu, "a": params.a, "b": params.b, "floor": params.floor}
         found = []
+        blown, final = bool(self.status == Status.BLOW_UP), self.final_x  # each once, not once a token
         for index, code in enumerate(classify(self).tokens):
-            behind = bool(self.status == Status.BLOW_UP) and index >= m
+            behind = blown and index >= m
             vanishes, stays = behind and code == End.CONVERGENT, behind and code == End.LIMIT
             with np.errstate(all="ignore"):
                 rate = float(shares[index] / shares[m - 1]) if vanishes else None
@@ -159,7 +160,7 @@ class Flow(Result, FlowResult):
             found.append(
                 {
                     "end": ENDS[End(int(code))].token,
-                    "limit": float(self.final_x[index]) if stays else None,
+                    "limit": float(final[index]) if stays else None,
                     "rate": None if rate is None else _numbers([rate])[0],
                     "carried_zero": _numbers([zero])[0],
                 }

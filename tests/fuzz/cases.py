@@ -313,11 +313,61 @@ def _checked(identifier: str, backend: str, examples: int, seed: int) -> str:
     return "verdict"
 
 
+#: What stands in the place of a value of a configuration.
+_VALUES = (
+    "-1", "0", "1e400", "-1e400", "nan", "10" * 40, "0x" + "f" * 5000, "9" * 5000, "1.5", "true", '""', '"lm"', "[]", "[[]]", "[1, -1]",
+    "[0xffffffffffffffffffffffffffffff]", "{}", "{ a = 1 }", '"\\u202e[/b]"', "1979-05-27", "07:32:00", "1" + "[" * 300, "[" * 3000, "",
+)  # fmt: skip
+
+
+def config_case(rng: Random, folder: Path, number: int, longest: int) -> Case:
+    """A configuration or a plan with other values, lines that are missing or there twice, or damaged bytes."""
+    from s6flow.numeric.experiments import config
+
+    shipped = Path(config.__file__).parent
+    names = sorted(shipped.glob("plans/*.toml" if rng.random() < 0.2 else "configs/*.toml"))
+    source = pick(rng, names)
+    lines = source.read_text().splitlines()
+    for _ in range(int(rng.integers(0, 4))):
+        place = int(rng.integers(len(lines)))
+        key = lines[place].partition("=")[0]
+        value = pick(rng, _VALUES)
+        changed = (
+            f"{key}= {value}",
+            f"{key}= {value}",
+            "",
+            f"{lines[place]}\n{lines[place]}",
+            f"[{key.strip(' []')}]",
+            "x" + lines[place],
+        )
+        lines[place] = pick(rng, changed)
+    data = "\n".join(lines).encode()
+    path = folder / pick(rng, ("c.toml",) * 5 + ("c", "c.json"))
+    path.write_bytes(damaged(rng, data) if rng.random() < 0.2 else data)
+    return Case("config", lambda: _configured(path, source.parent.name == "plans"))
+
+
+def _configured(path: Path, plan: bool) -> str:
+    import json
+
+    from s6flow.numeric.experiments import load_config
+    from s6flow.numeric.experiments.config import recorded
+    from s6flow.numeric.experiments.plan import load_plan
+
+    found = [part.config for part in load_plan(path)] if plan else [load_config(path)]
+    json.dumps([recorded(one) for one in found], allow_nan=False)
+    assert all(isinstance(seed, int) and seed >= 0 for one in found for seed in one.seeds), (
+        "seeds are what a generator takes"
+    )
+    return "plan" if plan else "config"
+
+
 #: Kind -> (share of the inputs, what makes one).
 KINDS: dict[str, tuple[float, Callable[[Random, Path, int, int], Case]]] = {
     "checkpoint": (0.80, lambda rng, folder, number, longest: checkpoint_case(rng, folder, number)),
     "flow": (0.10, flow_case),
-    "arrays": (0.095, array_case),
+    "arrays": (0.085, array_case),
+    "config": (0.01, config_case),
     "check": (0.005, check_case),
 }
 
