@@ -148,23 +148,22 @@ class Flow(Result, FlowResult):
         params = self.params
         assert isinstance(params, FlowParameters), "only the bilinear flow has ends of tokens"
         letters = {"mu": params.mu, "a": params.a, "b": params.b, "floor": params.floor}
-        found = []
-        blown, final = bool(self.status == Status.BLOW_UP), self.final_x  # each once, not once a token
-        for index, code in enumerate(classify(self).tokens):
+        blown, final, codes = bool(self.status == Status.BLOW_UP), self.final_x, classify(self).tokens.tolist()
+        named = {
+            code: ENDS[End(code)].token for code in set(codes)
+        }  # what is the same of all is asked once, not once a token
+        found: list[dict[str, Any]] = []
+        for index, code in enumerate(codes):
             behind = blown and index >= m
             vanishes, stays = behind and code == End.CONVERGENT, behind and code == End.LIMIT
-            with np.errstate(all="ignore"):
-                rate = float(shares[index] / shares[m - 1]) if vanishes else None
-                zero = float(evaluate("carried_zero", **letters)) if vanishes and index == m else np.nan
-            # further on than one token, and behind zero tokens, K acts at sums of steps
-            found.append(
-                {
-                    "end": ENDS[End(int(code))].token,
-                    "limit": float(final[index]) if stays else None,
-                    "rate": None if rate is None else _numbers([rate])[0],
-                    "carried_zero": _numbers([zero])[0],
-                }
-            )
+            zero = rate = None
+            if vanishes:
+                with np.errstate(all="ignore"):
+                    rate = _numbers([shares[index] / shares[m - 1]])[0]
+                    # further on than one token, and behind zero tokens, K acts at sums of steps
+                    zero = _numbers([evaluate("carried_zero", **letters)])[0] if index == m else None
+            limit = float(final[index]) if stays else None
+            found.append({"end": named[code], "limit": limit, "rate": rate, "carried_zero": zero})
         return found
 
     def _table(self, name: str) -> Table:

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 PLANTED = """
-import os, pickle, sys, warnings
+import os, pickle, sys, time, warnings
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import campaign
@@ -26,13 +26,14 @@ def lines():
     error = S6FlowError("x"); error.args = ("two\\nlines",); raise error
 def hang():
     while True: pass
+def flow_that_waits(): time.sleep(30)
 def deed(): pickle.loads(pickle.dumps(os.getcwd))
-def deeds(): return {{"refused": line, "!lines": lines, "!crash": lambda: 1 / 0, "!hang": hang, "!code": deed,
+def deeds(): return {{"refused": line, "!lines": lines, "!crash": lambda: 1 / 0, "!hang": hang, "!hang ": flow_that_waits, "!code": deed,
     "!memory": lambda: bytearray(3 << 30), "layers": lambda: "layers", "!crash ": lambda: warnings.warn("x")}}
-campaign.SECONDS = 0.3
+campaign.SECONDS, campaign.WAITS = 0.3, 3.0
 watch = campaign._Watch()
-import resource, signal
-signal.signal(signal.SIGVTALRM, campaign._late)
+import resource
+campaign._set_clocks()
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, resource.RLIM_INFINITY))
 for expected, run in deeds().items():
     campaign.case = lambda number, folder, longest, run=run: Case("planted", run)
