@@ -6,7 +6,9 @@ Makes small checkpoints (2 layers, width 32, 8 states, float32), as many for eve
 workers, and writes what it found after each; the same command goes on with those that are missing. Workers are warm: each
 has audited a batch before the clock starts. Efficiency is the throughput over that of one worker times the number of
 workers; `busy` is the share of the workers' time that went into audits, so that cores that slow each other down (clocks,
-memory, neighbours) are told from workers that wait.
+memory, neighbours) are told from workers that wait. Two processors that are one core twice (hyperthreads) would slow each
+other down by themselves: of every core that this process may use only one processor is taken, and how many there are of each
+is written down, as the kernel says.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -66,6 +69,26 @@ def made(folder: Path, number: int) -> str:
     save_file(tensors, str(temporary))
     temporary.replace(path)
     return str(path)
+
+
+def cores(allowed: set[int], siblings: Callable[[int], str]) -> dict[str, tuple[int, ...]]:
+    """The processors of every physical core, of those that may be used.
+
+    Args:
+        siblings: the list of a core's processors that the kernel keeps for each of them.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for number in sorted(allowed):
+        name = siblings(number)
+        found[name] = (*found.get(name, ()), number)
+    return found
+
+
+def _siblings(number: int) -> str:
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list").read_text().strip()
+    except OSError:  # the kernel does not say: a core of its own
+        return str(number)
 
 
 def _resident() -> int:
@@ -135,14 +158,27 @@ def main() -> int:
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes
     numbers = [int(number) for number in options.workers.split(",")]
+    allowed = os.sched_getaffinity(0)
+    there = cores(allowed, _siblings)
     header = {
         "command": "python benchmarks/fleet.py " + " ".join(sys.argv[1:]),
         "date": datetime.date.today().isoformat(),
         "code": evidence_of(Path(__file__).parent / "results" / "fleet.json").digest(),
         "device": processor(),
+        "processors_allowed": len(allowed),
+        "physical_cores": len(there),
         "versions": {"python": platform.python_version(), **{tool: version(tool) for tool in _TOOLS}},
         "checkpoint": {"layers": LAYERS, "width": WIDTH, "states": STATES, "each": options.each},
     }
+    os.sched_setaffinity(0, {processors[0] for processors in there.values()})  # what this process starts inherits it
+    try:
+        return _all(options, numbers, header, end)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _all(options: argparse.Namespace, numbers: list[int], header: dict[str, Any], end: float) -> int:
+    """Make the checkpoints and measure every number of workers that is missing; 1 where the minutes ended it."""
     count = max(numbers) * (options.each + WARM)
     with ProcessPoolExecutor(min(max(numbers), os.cpu_count() or 1)) as makers:
         names = list(makers.map(partial(made, options.folder / "checkpoints"), range(count), chunksize=64))

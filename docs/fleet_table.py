@@ -26,7 +26,7 @@ CHECKPOINTS, CORES, PRICE = 10**5, 64, 1e-5
 def rows(found: dict[str, Any]) -> list[str]:
     """The measured rows, and the plan at the efficiency of the largest number of workers."""
     lines = [
-        f"Measured with `benchmarks/fleet.py`: {found['device']}, {found['date']}, checkpoints of {found['checkpoint']['bytes']:,} bytes, "
+        f"Measured with `benchmarks/fleet.py`: {found['device']}{_physical(found)}, {found['date']}, checkpoints of {found['checkpoint']['bytes']:,} bytes, "
         f"{found['checkpoint']['each']} a worker, from local disk.",
         "",
         "| workers | checkpoints | seconds | per second | efficiency | workers' time in audits | memory of the command, first and last |",
@@ -51,6 +51,11 @@ def rows(found: dict[str, Any]) -> list[str]:
         total = CHECKPOINTS * seconds / share
         lines.append(f"| {name} | {total / 3600:.3g} | {_time(total / CORES)} | {total * PRICE:.2g} |")
     return lines
+
+
+def _physical(found: dict[str, Any]) -> str:
+    """On how many cores it ran, where the result says so."""
+    return f" ({found['physical_cores']} physical ones used)" if "physical_cores" in found else ""
 
 
 def _time(seconds: float) -> str:

@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from s6flow import __version__
 from s6flow.errors import S6FlowError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.figure import Figure, shown_files
@@ -46,7 +47,7 @@ def _statements(figure: Figure) -> list[Path]:
 
 def versions(figure: Figure) -> dict[str, str]:
     """Versions of the tools that a picture's content depends on."""
-    found = {"s6flow": importlib.metadata.version("s6flow"), "python": platform.python_version()}
+    found = {"s6flow": __version__, "python": platform.python_version()}
     for name in (*_TOOLS, *figure.packages):
         try:
             found[name] = importlib.metadata.version(name)

@@ -11,8 +11,7 @@ from typing import Any
 
 _HOME = {
     **dict.fromkeys(("prepare", "run_experiment", "run_lm", "run_reorder"), "launch"),
-    **dict.fromkeys(("Config", "config_names"), "config"),
-    "load_config": "settings",
+    **dict.fromkeys(("Config", "config_names", "load_config"), "config"),
     **dict.fromkeys(("shipped_checkpoint", "shipped_names"), "checkpoints"),
 }
 

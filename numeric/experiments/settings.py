@@ -81,7 +81,7 @@ def _faults(key: str, kind: str, value: Any) -> Iterator[str]:
         for one in parts:
             yield from (f"a {kind}" for _ in _faults(key, kind.removeprefix("list of "), one))
         return
-    known = {"int": int, "float": int | float, "str": str, "bool": bool}[kind]
+    known: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}[kind]
     if not isinstance(value, known) or (isinstance(value, bool) and kind != "bool"):
         yield _WORDS[kind]
     elif kind in _USUAL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +48,15 @@ def test_the_plan_follows_the_efficiency(tmp_path: Path, monkeypatch: pytest.Mon
         f"| 24 layers, width 768 (130 M) | {half / 3600:.3g} | {half / 64 / 3600:.2g} h | {half * 1e-5:.2g} |" in text
     )
     assert text.endswith(f"{table.END}\ny\n")
+
+
+def test_processors_of_one_core_are_counted_once_and_the_page_says_so() -> None:
+    benchmark = runpy.run_path(str(DOCS.parent / "benchmarks" / "fleet.py"))
+    pairs = {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}
+    assert benchmark["cores"]({0, 1, 2, 3}, pairs.get) == {"0,2": (0, 2), "1,3": (1, 3)}
+    assert len(benchmark["cores"]({0, 1, 2, 3}, str)) == 4
+    assert "(2 physical ones used)" in table.rows({**MADE, "physical_cores": 2})[0]
+    assert "physical" not in table.rows(MADE)[0]
 
 
 @pytest.mark.skipif(not table.RESULT.exists(), reason="throughput is not measured yet")

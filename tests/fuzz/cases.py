@@ -350,9 +350,9 @@ def config_case(rng: Random, folder: Path, number: int, longest: int) -> Case:
 def _configured(path: Path, plan: bool) -> str:
     import json
 
-    from s6flow.numeric.experiments import load_config
     from s6flow.numeric.experiments.config import recorded
     from s6flow.numeric.experiments.plan import load_plan
+    from s6flow.numeric.experiments.settings import load_config
 
     found = [part.config for part in load_plan(path)] if plan else [load_config(path)]
     json.dumps([recorded(one) for one in found], allow_nan=False)
