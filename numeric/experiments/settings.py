@@ -81,12 +81,13 @@ def _faults(key: str, kind: str, value: Any) -> Iterator[str]:
         for one in parts:
             yield from (f"a {kind}" for _ in _faults(key, kind.removeprefix("list of "), one))
         return
+    number: Any = value  # the narrowing of a type checker ends here
     known: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}[kind]
     if not isinstance(value, known) or (isinstance(value, bool) and kind != "bool"):
         yield _WORDS[kind]
     elif kind in _USUAL:
         low, high = BOUNDS.get(key, _USUAL[kind])
-        if not low <= value <= high:  # of NaN, too
+        if not low <= number <= high:  # of NaN, too
             yield f"{_WORDS[kind]} from {max(low, 0):,.10g} to {high:,.10g}"
 
 

@@ -48,8 +48,9 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PATIENCE, AFTER = 120.0, 30.0
 #: Seconds of the processor after a signal in which a command that was about to end may do so as if there had been none.
 WORKED_ON = 1.0
-#: One run of a kind in so many begins as Python does, the others behind the imports; and one in so many is run again to its end.
-ANEW, AGAIN = 5, 2
+#: One run of a kind in so many begins as Python does, the others behind the imports, where most of a new process's time goes;
+#: and one in so many is run again to its end. Of 200 signals of a kind these are about 10 and 50.
+ANEW, AGAIN = 20, 4
 #: Seconds after which a run that got no signal counts as hung.
 HANGS = 1800.0
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -499,7 +500,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="of finished runs: the same command goes on")
     parser.add_argument(
-        "--forked", action="store_true", help="begin four runs in five behind the imports of the command"
+        "--forked", action="store_true", help="begin all but one run in twenty behind the imports of the command"
     )
     parser.add_argument("--minutes", type=float, default=math.inf, help="no run is begun after these")
     parser.add_argument("--json", type=Path)

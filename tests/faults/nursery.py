@@ -28,7 +28,7 @@ __all__ = ["Nursery"]
 
 #: Libraries of commands; one that is not installed is imported by no command either.
 _LIBRARIES = (
-    "torch", "numba", "sklearn.datasets", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "sympy", "distributed", "scipy.stats",
+    "torch", "torch._dynamo", "numba", "sklearn.datasets", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "sympy", "distributed", "scipy.stats",
     "jinja2", "latex2mathml.converter", "rich.progress", "safetensors.torch", "s6flow.cli", "s6flow.api",
 )  # fmt: skip
 #: Modules of the package that want a GPU, or run something when they are imported.
