@@ -13,7 +13,10 @@ import asyncio
 import logging
 import math
 import os
+import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -339,26 +342,56 @@ def _local(workers: int) -> Iterator[Any]:
     seat = {"resources": {GPU: 1}, "preload": [_SEAT.format(cards=cards)]} if cards else {}
     with ExitStack() as stack:
         # the library's own folder for spilled data would stay in the temporary folder for good
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="s6flow-fleet-", ignore_cleanup_errors=True))
+        scratch = tempfile.mkdtemp(prefix="s6flow-fleet-")
+        stack.callback(_removed, scratch)
         own = {"distributed.scheduler.allowed-failures": ALLOWED - 1, "temporary-directory": scratch}
         stack.enter_context(dask.config.set(own))
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            security=True,
-            dashboard_address=None,
-            # its server of HTTP listens all the same: here, and on a port that no other fleet of this machine has
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            silence_logs=logging.CRITICAL,
-            env={name: os.environ.get(name, value) for name, value in one.items()},
-            **seat,
-        )
-        try:
-            yield cluster
-        finally:
-            with suppress(Exception):
-                cluster.close(timeout=10)
+        with _held():  # a cluster that is half begun cannot be closed, and its workers would live on
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                security=True,
+                dashboard_address=None,
+                # its server of HTTP listens all the same: here, and on a port that no other fleet of this machine has
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                silence_logs=logging.CRITICAL,
+                env={name: os.environ.get(name, value) for name, value in one.items()},
+                **seat,
+            )
+            stack.callback(_closed, cluster)
+        yield cluster
+
+
+def _closed(cluster: Any) -> None:
+    with suppress(Exception):
+        cluster.close(timeout=10)
+
+
+def _removed(folder: str, tries: int = 50) -> None:
+    """Remove a folder into which a worker that is being ended may still write."""
+    for _ in range(tries):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until what is inside has ended, and come then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals do not come here
+        return
+    seen, numbers = list[int](), (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, frame: seen.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if seen:
+            signal.raise_signal(signal.Signals(seen[0]))
 
 
 @contextmanager
