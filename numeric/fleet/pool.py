@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -379,15 +380,22 @@ def _removed(folder: str, tries: int = 50) -> None:
 
 @contextmanager
 def _held() -> Iterator[None]:
-    """SIGINT and SIGTERM wait until what is inside has ended, and come then."""
+    """SIGINT and SIGTERM wait until what is inside has ended, and come then.
+
+    Threads and processes that are begun inside keep SIGINT blocked: Ctrl-C goes to the workers, too, and each would say so
+    by a traceback of its own; the client ends them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals do not come here
         return
     seen, numbers = list[int](), (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda number, frame: seen.append(number)) for number in numbers}
+    resource_tracker.ensure_running()  # whoever begins it first has SIGINT unblocked
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if seen:
