@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow import AxisParameters, FlowParameters
 from s6flow.numeric.flow import integrate as solve
 from s6flow.numeric.flow.sampling import LOG_HORIZON, sampled
-from s6flow.symbolic.ends import OBSERVED
+from s6flow.symbolic.ends import OBSERVED, End
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +166,15 @@ def test_a_certificate_says_what_follows_from_the_roots() -> None:
     assert len(safe.table()) == 0
     curve = found.plot().lines[0]
     assert np.interp(root["token"], *curve.get_data()) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_ends_of_many_tokens_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = sf.integrate(np.array([2.0] + [0.1] * 9), mu=1.5, a=1.0, s=1.0, b=-1.0)
+    assert flow.ended == "blow-up"
+    stays = SimpleNamespace(tokens=np.full(10, int(End.LIMIT)))
+    monkeypatch.setattr("s6flow.api.trajectory.classify", lambda found: stays)
+    asked = list[int]()
+    ends = type(flow).final_x.fget(flow)
+    monkeypatch.setattr(type(flow), "final_x", property(lambda self: asked.append(1) or ends))
+    assert sum(token["limit"] is not None for token in flow.token_ends()) == 9
+    assert len(asked) == 1, "once a token it took minutes for 10^5 of them"

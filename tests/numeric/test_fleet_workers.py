@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -282,3 +283,41 @@ def test_two_fleets_of_one_machine_do_not_meet() -> None:
             servers = [one._client.cluster.scheduler.http_server for one in (first, second)]
             assert [server.address for server in servers] == ["127.0.0.1"] * 2
             assert len({server.port for server in servers} - {8787}) == 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 9), (signal.SIGTERM, 8)])
+def test_a_signal_waits_until_a_cluster_is_there_and_is_not_lost(number: signal.Signals, status: int) -> None:
+    code = f"""if True:
+        import os, signal, subprocess, sys
+        from s6flow.numeric.fleet.pool import _held
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(9))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
+        with _held():
+            os.kill(os.getpid(), {int(number)})
+            deaf = subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 2); print('deaf')"], capture_output=True)
+            print("whole", deaf.stdout.decode().strip(), flush=True)
+        print("lost", flush=True)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (status, ["whole", "deaf"]), done.stderr
+
+
+def test_a_folder_that_is_still_written_to_is_removed(tmp_path: Path) -> None:
+    from s6flow.numeric.fleet.pool import _removed
+
+    folder, end = tmp_path / "scratch", time.monotonic() + 0.5
+    folder.mkdir()
+
+    def write() -> None:
+        while time.monotonic() < end:
+            folder.mkdir(exist_ok=True)
+            for turn in range(200):
+                with contextlib.suppress(OSError):
+                    (folder / f"{turn}.lock").write_text("")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    _removed(str(folder), tries=1)
+    writer.join()
+    _removed(str(folder))
+    assert not folder.exists()
