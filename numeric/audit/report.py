@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
-from s6flow.numeric.audit.columns import assemble
+from s6flow.numeric.audit.columns import LAYER_COLUMNS, LAYER_VALUES, assemble, filled
 from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.simulation.devices import simulator
 from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
@@ -91,7 +91,7 @@ class LayerAudit:
             for key, signature in (("product", self.product), ("symmetric", self.symmetric))
             for part in ("positive", "negative", "zero", "largest", "smallest")
         }
-        return {
+        values = {
             **{key: getattr(self, key) for key in ("name", "channels", "states", "rank", "floor", "affine")},
             "mu_negative_fraction": control.fraction,
             "control_mean": control.mean,
@@ -102,6 +102,7 @@ class LayerAudit:
             **signatures,
             "product_complex": self.product.complex,
         }
+        return filled(LAYER_COLUMNS, values, LAYER_VALUES)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from representatives import sweep
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.flow import AxisParameters, FlowParameters, Status, classify, fastest_on_cpu, integrate
+from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.symbolic.ends import End, word
 
 ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
@@ -113,6 +114,16 @@ def test_step_limit_is_reported() -> None:
     assert result.status == Status.STEP_LIMIT
     assert result.reached.tolist() == [True, False]
     assert np.isfinite(result.final_log_abs).all()
+    assert classify(result).systems == End.UNDECIDED
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_backend_that_has_not_begun_decides_nothing() -> None:
+    def solve(problem: Problem) -> Run:
+        return Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
+
+    result = integrate([-1.0, -0.5], ONE, backend=solve)
+    assert result.final_log_time == -np.inf
     assert classify(result).systems == End.UNDECIDED
 
 
