@@ -33,7 +33,7 @@ from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, ope
 from s6flow.numeric.weights.plan import numbered
 from s6flow.numeric.weights.stored import KeptStore
 
-__all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
+__all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer", "chosen_layers"]
 
 Progress = Callable[[int, int, str], None]
 #: Layers in memory at a time.
@@ -227,7 +227,7 @@ def audit(
     simulator(device, states)
     checkpoint = open_checkpoint(source)
     source = checkpoint.source
-    chosen = _choose(checkpoint, layers)
+    chosen = chosen_layers(checkpoint, layers)
     unknown = set(states or ()) - set(_all_names(checkpoint))
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
@@ -321,7 +321,7 @@ def _all_names(checkpoint: Checkpoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*checkpoint.layer_names, *(entry.name for entry in checkpoint.withheld))))
 
 
-def _choose(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, None]:
+def chosen_layers(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, None]:
     """The names asked for, as an ordered set.
 
     Raises: SourceError: if a name, pattern or position matches no layer.

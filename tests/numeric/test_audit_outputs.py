@@ -184,13 +184,14 @@ def test_columns_are_held_against_their_table(report: AuditReport, damage: str, 
 def test_a_row_of_a_layer_is_held_against_its_table(report: AuditReport, monkeypatch: pytest.MonkeyPatch) -> None:
     row = report.layers[0].row()
     assert list(row) == [column.name for column in COLUMNS["layer"]]
-    declared = (*COLUMNS["layer"], dataclasses.replace(COLUMNS["layer"][-1], name="planted"))
-    with monkeypatch.context() as patch, pytest.raises(FormatError, match="got none for planted at .* LayerAudit.row"):
-        patch.setattr("s6flow.numeric.audit.report.LAYER_COLUMNS", declared)
-        report.layers[0].row()
-    with monkeypatch.context() as patch, pytest.raises(FormatError, match="is declared; got values for product_complex"):
-        patch.setattr("s6flow.numeric.audit.report.LAYER_COLUMNS", COLUMNS["layer"][:-1])
-        report.layers[0].row()
+    planted = dataclasses.replace(COLUMNS["layer"][-1], name="planted")
+    for declared, message in (
+        ((*COLUMNS["layer"], planted), "needs values; got none for planted at"),
+        (COLUMNS["layer"][:-1], "is declared; got values for product_complex at"),
+    ):
+        monkeypatch.setattr("s6flow.numeric.audit.report.LAYER_COLUMNS", declared)
+        with pytest.raises(FormatError, match=message):
+            report.layers[0].row()
 
 
 def test_csv_has_one_row_a_channel(report: AuditReport, tmp_path: Path) -> None:
