@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from s6flow.errors import FormatError
 from s6flow.numeric.criteria.carried import EVIDENCE
 from s6flow.numeric.criteria.labels import Labels
 from s6flow.numeric.criteria.numbers import KAPPA_TOKENS
@@ -22,7 +24,17 @@ from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
 from s6flow.symbolic.ends import NO_THEOREM, SCENARIOS
 from s6flow.symbolic.programs.rules import cited
 
-__all__ = ["CHANNEL_COLUMNS", "COLUMNS", "DROPPED", "LAYER_COLUMNS", "READING", "Column", "assemble"]
+__all__ = [
+    "CHANNEL_COLUMNS",
+    "COLUMNS",
+    "DROPPED",
+    "LAYER_COLUMNS",
+    "LAYER_VALUES",
+    "READING",
+    "Column",
+    "assemble",
+    "filled",
+]
 
 
 @dataclass(frozen=True)
@@ -276,35 +288,59 @@ LAYER_COLUMNS: tuple[Column, ...] = (
     "matrix S_B S_C^T", "11", theorem="rank-reduction"),
 )  # fmt: skip
 
+#: Where a column gets its values; said where it has none, or others than declared.
+CHANNEL_VALUES = (
+    "Return them where its numbers are computed: numeric/criteria/numbers.py for what weights say of a channel."
+)
+LAYER_VALUES = "Return them in LayerAudit.row of numeric/audit/report.py."
+
+Value = TypeVar("Value")
+
 COLUMNS: Mapping[str, tuple[Column, ...]] = {"channel": CHANNEL_COLUMNS, "layer": LAYER_COLUMNS}
 
 
 def assemble(channels: int, *parts: Mapping[str, np.ndarray | Labels]) -> dict[str, np.ndarray | Labels]:
     """The channel columns in the order of the table, from the parts that computed them.
 
-    Raises: AssertionError: a part fills a column that is not declared or filled already, leaves one out, or gives it
+    Raises: FormatError: a part fills a column that is not declared or filled already, leaves one out, or gives it
         another dtype, length or words than declared.
     """
     found: dict[str, np.ndarray | Labels] = {}
     for part in parts:
-        twice = set(found) & set(part)
-        assert not twice, f"columns filled twice: {sorted(twice)}"
+        if twice := sorted(set(found) & set(part)):
+            raise _unlike("a column of the audit is filled once", f"values twice for {', '.join(twice)}")
         found |= part
+    found = filled(CHANNEL_COLUMNS, found, CHANNEL_VALUES)
     declared = {column.name: column for column in CHANNEL_COLUMNS}
-    assert set(found) == set(declared), f"columns not filled or not declared: {sorted(set(found) ^ set(declared))}"
     for name, values in found.items():
         column = declared[name]
         stored = values.codes if isinstance(values, Labels) else values
-        assert stored.shape == (channels,), f"column {name} needs {channels} values; got {_shown(stored)}"
-        assert stored.dtype == column.dtype, f"column {name} holds {column.dtype}; got {_shown(stored)}"
-        assert isinstance(values, Labels) == (column.kind == "word"), f"column {name} is a {column.kind}"
-        stray = set(values.counts()) - set(column.words) if isinstance(values, Labels) else set()
-        assert column.nullable or not stray, f"column {name} has words that are not declared: {sorted(stray)}"
-    return {name: found[name] for name in declared}
+        if stored.shape != (channels,) or stored.dtype != column.dtype:
+            wanted = f"column {name} holds {column.dtype} of shape {(channels,)}"
+            raise _unlike(wanted, f"{stored.dtype} of shape {stored.shape}", CHANNEL_VALUES)
+        if isinstance(values, Labels) != (column.kind == "word"):
+            raise _unlike(f"column {name} is a {column.kind}", type(values).__name__, CHANNEL_VALUES)
+        other = sorted(set(values.counts()) - set(column.words)) if isinstance(values, Labels) else []
+        if other and not column.nullable:
+            raise _unlike(f"column {name} holds only its declared words", ", ".join(other), CHANNEL_VALUES)
+    return found
 
 
-def _shown(stored: np.ndarray) -> str:
-    return f"{stored.dtype} of shape {stored.shape}"
+def filled(columns: tuple[Column, ...], values: Mapping[str, Value], remedy: str) -> dict[str, Value]:
+    """The values in the order of the table.
+
+    Raises: FormatError: a declared column has no values, or values are of a column that is not declared.
+    """
+    names = [column.name for column in columns]
+    if empty := [name for name in names if name not in values]:
+        raise _unlike("every declared column of the audit needs values", f"none for {', '.join(empty)}", remedy)
+    if stray := sorted(set(values) - set(names)):
+        raise _unlike("every column of the audit is declared", f"values for {', '.join(stray)}", "Give it a row there.")
+    return {name: values[name] for name in names}
+
+
+def _unlike(rule: str, value: str, remedy: str = "") -> FormatError:
+    return FormatError(rule, value, "the table in numeric/audit/columns.py", remedy)
 
 
 #: What the flow leaves out of the network that the weights come from; said in every report.

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
-from s6flow.numeric.audit.columns import assemble
+from s6flow.numeric.audit.columns import LAYER_COLUMNS, LAYER_VALUES, assemble, filled
 from s6flow.numeric.audit.control import Control, permutation_control
 from s6flow.numeric.audit.simulation.devices import simulator
 from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
@@ -33,7 +33,7 @@ from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, ope
 from s6flow.numeric.weights.plan import numbered
 from s6flow.numeric.weights.stored import KeptStore
 
-__all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer"]
+__all__ = ["AuditReport", "LayerAudit", "audit", "audit_layer", "chosen_layers"]
 
 Progress = Callable[[int, int, str], None]
 #: Layers in memory at a time.
@@ -91,7 +91,7 @@ class LayerAudit:
             for key, signature in (("product", self.product), ("symmetric", self.symmetric))
             for part in ("positive", "negative", "zero", "largest", "smallest")
         }
-        return {
+        values = {
             **{key: getattr(self, key) for key in ("name", "channels", "states", "rank", "floor", "affine")},
             "mu_negative_fraction": control.fraction,
             "control_mean": control.mean,
@@ -102,6 +102,7 @@ class LayerAudit:
             **signatures,
             "product_complex": self.product.complex,
         }
+        return filled(LAYER_COLUMNS, values, LAYER_VALUES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +227,7 @@ def audit(
     simulator(device, states)
     checkpoint = open_checkpoint(source)
     source = checkpoint.source
-    chosen = _choose(checkpoint, layers)
+    chosen = chosen_layers(checkpoint, layers)
     unknown = set(states or ()) - set(_all_names(checkpoint))
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
@@ -320,7 +321,7 @@ def _all_names(checkpoint: Checkpoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*checkpoint.layer_names, *(entry.name for entry in checkpoint.withheld))))
 
 
-def _choose(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, None]:
+def chosen_layers(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[str, None]:
     """The names asked for, as an ordered set.
 
     Raises: SourceError: if a name, pattern or position matches no layer.

@@ -14,7 +14,7 @@ from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED
 from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.thresholds import CLEAR
 
-__all__ = ["DISTANCES", "negative_within", "reached"]
+__all__ = ["DISTANCES", "negative_within", "reachable", "reached"]
 
 #: Tokens from the one that blows up to the one that is asked.
 DISTANCES = (1, 8, 128)
@@ -37,7 +37,7 @@ def reached(total: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.maximum(total, count * low)
 
 
-def _reachable(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def reachable(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The right ends, drawn back to the largest sum of as many steps as at the left where nothing lies between."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         count = np.floor(left / low * (1 + 4 * _EPS))
@@ -108,9 +108,9 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
 
 
 def _drawn_back(sums: Sums, pieces: Pieces, low: Column, high: Column) -> Pieces:
-    """The intervals with the right ends of `_reachable`, and K at those that moved."""
+    """The intervals with the right ends of `reachable`, and K at those that moved."""
     rows, right = pieces.low.rows, pieces.high.steps
-    ends = _reachable(pieces.low.steps, right, low[rows], high[rows])
+    ends = reachable(pieces.low.steps, right, low[rows], high[rows])
     moved = np.flatnonzero(ends != right)
     if not len(moved):
         return pieces

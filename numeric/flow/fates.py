@@ -87,7 +87,8 @@ def _at_horizon(result: FlowResult, zero: NDArray[np.bool_]) -> NDArray[np.int64
     pace, log_t = result.final_pace, result.final_log_time[..., None]
     late = log_t >= EARLIEST
     decays = late & (pace <= DECAY)
-    grows = late & (pace * log_t >= SLOW_LOW) & (pace * log_t <= SLOW_HIGH)
+    slope = pace * np.where(late, log_t, 0.0)  # a run that failed at its start ends at ln t = -inf
+    grows = late & (slope >= SLOW_LOW) & (slope <= SLOW_HIGH)
     fate = np.where(decays, End.CONVERGENT, np.where(grows, End.SLOW, End.UNDECIDED))
     rests = result.settled[..., None]
     fate = np.where(rests, np.where(result.final_log_abs < GONE, End.CONVERGENT, End.LIMIT), fate)

@@ -17,7 +17,7 @@ from s6flow.numeric.flow.parameters import Parameters, finite_array, one_number
 from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.result import FlowResult
 
-__all__ = ["DEFAULT_LOG_HORIZON", "LARGEST_LOG_HORIZON", "integrate"]
+__all__ = ["DEFAULT_LOG_HORIZON", "LARGEST_LOG_HORIZON", "batched", "integrate"]
 
 Float = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def integrate(
         raise AssumptionError("max_steps must be a positive whole number", max_steps, "max_steps")
     if atol is not None and one_number(atol, "atol") < 0:
         raise AssumptionError("atol must not be negative", atol, "atol")
-    batch, inner, start, arrays, per_system = _broadcast(start, params, coordinates)
+    batch, inner, start, arrays, per_system = batched(start, params, coordinates)
     state, extra = coordinates.encode(start)
     arrays |= extra
     if own is not None:
@@ -154,7 +154,7 @@ def _log_limit(x_limit: float | None, coordinates: Coordinates) -> float:
     return float(np.log(x_limit))
 
 
-def _broadcast(
+def batched(
     start: Float, params: Parameters | EquationFlow, coordinates: Coordinates
 ) -> tuple[tuple[int, ...], tuple[int, ...], Float, dict[str, Float], frozenset[str]]:
     """Batch and inner shape; the start with one system axis; arrays, with a system axis where they have batch axes."""

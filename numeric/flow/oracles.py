@@ -20,7 +20,7 @@ from s6flow.symbolic.programs.flows import log_program
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["blow_up_quadrature", "closed_form_s0", "closed_form_s0_expression", "token_one"]
+__all__ = ["blow_up_quadrature", "closed_form_s0", "closed_form_s0_expression", "duration", "token_one"]
 
 Float = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def _rate(w: Float, sign: float, mu: float, s: float, b: float, floor: float) ->
     return np.asarray(f(w[..., None], sign * one, 0.0, mu * one, one, s, b, floor))[..., 0]
 
 
-def _duration(low: float, high: float, sign: float, mu: float, s: float, b: float, floor: float) -> float:
+def duration(low: float, high: float, sign: float, mu: float, s: float, b: float, floor: float) -> float:
     """int_low^high dw / F_1, by composite Gauss-Legendre with as many panels as it takes."""
     panels, previous = 32, np.inf
     while True:
@@ -69,7 +69,7 @@ def blow_up_quadrature(x0: ArrayLike, mu: ArrayLike, s: ArrayLike, b: ArrayLike,
         x, m, slope, bias, low = (float(v[where]) for v in broadcast)
         if m > 0 and x != 0 and (slope * x >= 0 or low > 0):
             w = float(np.log(abs(x)))
-            out[where] = _duration(w, w + _REACH, float(np.sign(x)), m, slope, bias, low)
+            out[where] = duration(w, w + _REACH, float(np.sign(x)), m, slope, bias, low)
     return out
 
 
@@ -91,7 +91,7 @@ def token_one(t: float, x0: float, mu: float, s: float, b: float, floor: float =
     law = (sign, mu, s, b, floor)
 
     def excess(distance: float) -> float:
-        took = _duration(start, start + np.sign(mu) * distance, *law)
+        took = duration(start, start + np.sign(mu) * distance, *law)
         if took == 0:
             return -1e4  # distance below the spacing of float64
         return float(np.log(took) - np.log(t)) if np.isfinite(took) else 1e4  # F underflows: far beyond t

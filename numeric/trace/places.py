@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from s6flow.errors import FormatError, SourceError
-from s6flow.numeric.health.anatomy import PARENT_NORMS
+from s6flow.numeric.health.surroundings import PARENT_NORMS
 from s6flow.numeric.trace.scans import hidden, tap, unmapped
 from s6flow.numeric.weights.memory import plain_name
 

@@ -14,7 +14,16 @@ from s6flow.numeric.weights.pickled import TorchStore
 from s6flow.numeric.weights.safetensors import SafetensorsStore
 from s6flow.numeric.weights.stored import TensorStore
 
-__all__ = ["READERS", "NamedStores", "NpzStore", "SafetensorsStore", "ShardedStore", "TensorStore", "open_file"]
+__all__ = [
+    "READERS",
+    "NamedStores",
+    "NpzStore",
+    "SafetensorsStore",
+    "ShardedStore",
+    "TensorStore",
+    "open_file",
+    "probed_suffix",
+]
 
 
 class ShardedStore(TensorStore):
@@ -62,7 +71,7 @@ READERS: dict[str, Callable[[Path], TensorStore]] = {
 }
 
 
-def _probe(path: Path) -> str | None:
+def probed_suffix(path: Path) -> str | None:
     """The suffix that the file's content deserves, or None."""
     with path.open("rb") as handle:
         start = handle.read(16)
@@ -88,7 +97,7 @@ def open_file(path: Path) -> TensorStore:
             raise SourceError("a weights file must be a regular file", "something else", str(path))
         if found.st_size == 0:
             raise FormatError("a weights file must not be empty", "0 bytes", str(path), "Download it again.")
-        suffix = path.suffix.lower() if path.suffix.lower() in READERS else _probe(path)
+        suffix = path.suffix.lower() if path.suffix.lower() in READERS else probed_suffix(path)
         if suffix is None:
             known = ", ".join(READERS)
             raise SourceError(

@@ -6,6 +6,7 @@ One long file: four outputs of one audit, which is run once.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import re
@@ -148,13 +149,13 @@ class TestJson:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("missing", "not filled or not declared: ['K0']"),
-        ("undeclared", "not filled or not declared: ['K1']"),
-        ("twice", "filled twice: ['K0']"),
-        ("dtype", "column K0 holds float64; got float32"),
-        ("length", "column K0 needs 10 values"),
-        ("kind", "column scenario_mixed is a word"),
-        ("word", "words that are not declared: ['undecided']"),
+        ("missing", "every declared column of the audit needs values; got none for K0 at"),
+        ("undeclared", "every column of the audit is declared; got values for K1 at"),
+        ("twice", "got values twice for K0 at"),
+        ("dtype", "column K0 holds float64 of shape (10,); got float32 of shape (10,) at"),
+        ("length", "column K0 holds float64 of shape (10,); got float64 of shape (11,) at"),
+        ("kind", "column scenario_mixed is a word; got ndarray at"),
+        ("word", "column scenario_mixed holds only its declared words; got undecided at"),
     ],
 )
 def test_columns_are_held_against_their_table(report: AuditReport, damage: str, message: str) -> None:
@@ -176,8 +177,21 @@ def test_columns_are_held_against_their_table(report: AuditReport, damage: str, 
             columns["scenario_mixed"] = np.zeros(CHANNELS, dtype=np.uint8)
         case "word":
             columns["scenario_mixed"] = end_labels(np.full(CHANNELS, End.UNDECIDED))
-    with pytest.raises(AssertionError, match=re.escape(message)):
+    with pytest.raises(FormatError, match=re.escape(message)):
         assemble(CHANNELS, *parts)
+
+
+def test_a_row_of_a_layer_is_held_against_its_table(report: AuditReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = report.layers[0].row()
+    assert list(row) == [column.name for column in COLUMNS["layer"]]
+    planted = dataclasses.replace(COLUMNS["layer"][-1], name="planted")
+    for declared, message in (
+        ((*COLUMNS["layer"], planted), "needs values; got none for planted at"),
+        (COLUMNS["layer"][:-1], "is declared; got values for product_complex at"),
+    ):
+        monkeypatch.setattr("s6flow.numeric.audit.report.LAYER_COLUMNS", declared)
+        with pytest.raises(FormatError, match=message):
+            report.layers[0].row()
 
 
 def test_csv_has_one_row_a_channel(report: AuditReport, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from s6flow.errors import AssumptionError
 from s6flow.numeric.criteria.certify import RootCertificate, RootEnclosure, certify_K, enclose_blow_up_time
 from s6flow.numeric.criteria.exponential_sums import certify_orbit
 from s6flow.numeric.criteria.phase_line import fate_of, probes
-from s6flow.numeric.criteria.reach import _reachable, reached
+from s6flow.numeric.criteria.reach import reachable, reached
 from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
 from s6flow.numeric.thresholds import PHASE_ROUNDING
 from s6flow.symbolic.ends import End
@@ -291,7 +291,7 @@ def test_sums_of_steps_that_can_be_reached() -> None:
             most = int(total / low + 1e-9)
             alone = (most + 1) * low >= right
             expected = min(right, max(total, most * high)) if alone else right
-            found = _reachable(*(np.array([value]) for value in (total, right, low, high)))[0]
+            found = reachable(*(np.array([value]) for value in (total, right, low, high)))[0]
             assert found == expected
 
 

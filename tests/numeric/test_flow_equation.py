@@ -15,7 +15,7 @@ from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow import EquationFlow, integrate
 from s6flow.numeric.flow.backends.numba.equation import equation_text, own_loop_text
 from s6flow.numeric.flow.equation import NO_LIMIT, flow_of
-from s6flow.numeric.flow.integrate import _broadcast
+from s6flow.numeric.flow.integrate import batched
 from s6flow.symbolic.equation import Equation
 
 x, h, t, p = sp.symbols("x h t p")
@@ -130,13 +130,13 @@ def test_readings_in_the_chart_log_are_the_coordinate() -> None:
 
 def torch_flow(flow: EquationFlow, state: np.ndarray, arrays: dict[str, np.ndarray]) -> Any:
     torch = pytest.importorskip("torch")
-    from s6flow.numeric.flow.backends.torch.backend import _flow
+    from s6flow.numeric.flow.backends.torch.backend import systems_flow
 
     per_system = frozenset(name for name, value in arrays.items() if len(value) == len(state))
     problem = SimpleNamespace(
         coordinates=flow.coordinates(), arrays=arrays, per_system=per_system, log_limit=flow.coordinates().log_limit
     )
-    return _flow(problem, slice(1, len(state)), torch.device("cpu"))  # type: ignore[arg-type]
+    return systems_flow(problem, slice(1, len(state)), torch.device("cpu"))  # type: ignore[arg-type]
 
 
 def both_sizes(flow: EquationFlow, state: np.ndarray, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -259,7 +259,7 @@ def test_the_compiled_text_has_every_letter_in_its_row() -> None:
 
 def test_batch_axes_of_letters_and_starts_meet() -> None:
     flow = timed()
-    batch, inner, start, arrays, per_system = _broadcast(np.array([0.1, 0.2, 0.3]), flow, flow.coordinates())
+    batch, inner, start, arrays, per_system = batched(np.array([0.1, 0.2, 0.3]), flow, flow.coordinates())
     assert (batch, inner, start.shape) == ((2,), (3,), (2, 3))
     assert {name: value.shape for name, value in arrays.items()} == {"letter0": (2, 4), "letter1": (2,)}
     assert per_system == {"letter0", "letter1"}

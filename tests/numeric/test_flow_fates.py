@@ -9,11 +9,14 @@ from representatives import sweep
 from s6flow.numeric.audit.simulation.observed import agrees
 from s6flow.numeric.criteria.system import axis_verdict
 from s6flow.numeric.flow import AxisParameters, FlowParameters, Status, classify, fastest_on_cpu, integrate
+from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.symbolic.ends import End, word
 
 ONE = FlowParameters([1.0], [0.7], 1.3, 0.2)
 E2 = FlowParameters([-2.8331, 1.7876, 0.7693, 0.5536], [0.1228, 2.8934, 0.5123, 0.3504], 1.1915, -1.265)
 E2_START = (-1.146, -0.1971, -1.444, -2.7645)
+#: Long runs that a fate is read from: by the compiled loop, and at night by the driver that it is compared with elsewhere.
+LONG = sweep(dict.fromkeys((fastest_on_cpu(), "numpy")), kept=[fastest_on_cpu()], mark=pytest.mark.nightly)
 
 
 def test_convergent_to_a_trillion() -> None:
@@ -28,9 +31,10 @@ def test_convergent_to_a_trillion() -> None:
     assert classify(result).systems == End.CONVERGENT
 
 
-def test_slow_to_log_t_600() -> None:
+@pytest.mark.parametrize("backend", LONG)
+def test_slow_to_log_t_600(backend: str) -> None:
     """|s||x_1| = ln t + 3 ln ln t + ln(mu e^b / s^2) + o(1) (theory 6)."""
-    result = integrate([-1.0, -0.5, -2.0], ONE, log_times=[300.0, 600.0])
+    result = integrate([-1.0, -0.5, -2.0], ONE, log_times=[300.0, 600.0], backend=backend)
     log_t = result.log_times
     ahead = 1.3 * np.abs(np.asarray(result.x[:, 0])) - log_t - 3 * np.log(log_t) - np.log(np.exp(0.2) / 1.3**2)
     assert abs(ahead[1]) < abs(ahead[0]) < 0.2
@@ -61,13 +65,14 @@ def test_e1_frozen_start_needs_its_horizon() -> None:
     assert classify(integrate([-200.0, 1.0], params)).systems == End.CONVERGENT
 
 
-def test_e2_escapes_at_388() -> None:
-    result = integrate(E2_START, E2, log_times=[380.0, 384.0, 388.0, 389.0, 600.0])
+@pytest.mark.parametrize("backend", LONG)
+def test_e2_escapes_at_388(backend: str) -> None:
+    result = integrate(E2_START, E2, log_times=[380.0, 384.0, 388.0, 389.0, 600.0], backend=backend)
     token = np.asarray(result.log_abs[:, 3])
     assert token.min() == pytest.approx(-193.0645, abs=1e-3)
     assert token[2] < -190 < 0 < token[3], "token 4 escapes between ln t = 388 and 389"
     assert classify(result).systems == End.SLOW
-    early = classify(integrate(E2_START, E2, log_horizon=300.0))
+    early = classify(integrate(E2_START, E2, log_horizon=300.0, backend=backend))
     assert early.tokens.tolist() == [End.SLOW, End.SLOW, End.SLOW, End.UNDECIDED]
     assert early.systems == End.UNDECIDED
 
@@ -113,6 +118,16 @@ def test_step_limit_is_reported() -> None:
     assert result.status == Status.STEP_LIMIT
     assert result.reached.tolist() == [True, False]
     assert np.isfinite(result.final_log_abs).all()
+    assert classify(result).systems == End.UNDECIDED
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_backend_that_has_not_begun_decides_nothing() -> None:
+    def solve(problem: Problem) -> Run:
+        return Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
+
+    result = integrate([-1.0, -0.5], ONE, backend=solve)
+    assert result.final_log_time == -np.inf
     assert classify(result).systems == End.UNDECIDED
 
 
@@ -198,10 +213,11 @@ def test_backends_agree_at_the_smallest_number() -> None:
         assert runs[0].status == runs[1].status
 
 
+@pytest.mark.parametrize("backend", LONG)
 @pytest.mark.parametrize("bias", sweep((1e38, 1e39, 1e100, 1e300, -1e3, -1e39), kept=[1e39, -1e39]))
-def test_steps_of_any_size_contradict_no_prediction(bias: float) -> None:
+def test_steps_of_any_size_contradict_no_prediction(bias: float, backend: str) -> None:
     for mu in ([-1.0, 1.5], [1.0], [-1.0], [1.5, -1.0]):
         for start in ([1.0, 0.5], [-1.0, 0.5], [0.1, -0.2, 0.3]):
             params = FlowParameters(mu, [0.2, 4.0][: len(mu)], 1.0, bias)
-            seen = word(int(classify(integrate(start, params)).systems))
+            seen = word(int(classify(integrate(start, params, backend=backend)).systems))
             assert agrees(axis_verdict(params, np.array(start))[0], seen) is not False

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.flow.oracles import _duration, blow_up_quadrature, closed_form_s0, token_one
+from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, duration, token_one
 
 #: x0, mu, s, b, floor: either sign of the token, of s and of mu; with and without a floor.
 TOKENS = [
@@ -56,7 +56,7 @@ def test_a_duration_in_thirty_digits() -> None:
 
         exact = float(mp.quad(integrand, mp.linspace(mp.log(0.3), mp.log(0.3) + 3, 4)))
     low = float(np.log(0.3))
-    assert _duration(low, low + 3.0, -1.0, mu, s, b, floor) == pytest.approx(exact, rel=2e-14)
+    assert duration(low, low + 3.0, -1.0, mu, s, b, floor) == pytest.approx(exact, rel=2e-14)
     assert elapsed(low + 3.0, *TOKENS[1]) == pytest.approx(exact, rel=1e-12)
 
 
@@ -64,18 +64,18 @@ def test_a_duration_in_thirty_digits() -> None:
 def test_durations_add_up_and_turn_round(case: tuple[float, ...]) -> None:
     x0, mu, s, b, floor = case
     law, low = (float(np.sign(x0)), mu, s, b, floor), float(np.log(abs(x0)))
-    whole = _duration(low, low + 3.0, *law)
+    whole = duration(low, low + 3.0, *law)
     assert whole == pytest.approx(elapsed(low + 3.0, *case), rel=1e-12)
-    assert _duration(low, low + 1.25, *law) + _duration(low + 1.25, low + 3.0, *law) == pytest.approx(whole, rel=1e-13)
-    assert _duration(low + 3.0, low, *law) == pytest.approx(-whole, rel=1e-13)
+    assert duration(low, low + 1.25, *law) + duration(low + 1.25, low + 3.0, *law) == pytest.approx(whole, rel=1e-13)
+    assert duration(low + 3.0, low, *law) == pytest.approx(-whole, rel=1e-13)
 
 
 def test_a_kink_takes_the_panels_that_it_needs() -> None:
     """A step that opens within 1e-3 of ln x: parts with other panels add up to the whole; and a way of 350 e-folds."""
     law = (1.0, 0.5, 3000.0, -3000.0, 0.01)
-    parts = _duration(-1.0, 0.0007, *law) + _duration(0.0007, 1.3, *law)
-    assert _duration(-1.0, 1.3, *law) == pytest.approx(parts, rel=2e-12)
-    assert _duration(0.0, 350.0, 1.0, 0.5, 0.0, 1.0, 0.0) == pytest.approx(1 / float(np.logaddexp(0, 1.0)), rel=1e-12)
+    parts = duration(-1.0, 0.0007, *law) + duration(0.0007, 1.3, *law)
+    assert duration(-1.0, 1.3, *law) == pytest.approx(parts, rel=2e-12)
+    assert duration(0.0, 350.0, 1.0, 0.5, 0.0, 1.0, 0.0) == pytest.approx(1 / float(np.logaddexp(0, 1.0)), rel=1e-12)
 
 
 @pytest.mark.parametrize("t", [1e-280, 1e-200, 1e-100, 1e-30])

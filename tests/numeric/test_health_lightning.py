@@ -9,35 +9,38 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
-lightning = pytest.importorskip("lightning.pytorch")
-
-from lightning.pytorch.loggers import CSVLogger  # noqa: E402
-
-from s6flow.numeric.health.training import HealthMonitor, lightning_callback  # noqa: E402
-
 pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.filterwarnings("ignore")]
 STEPS, EVERY, VOCABULARY = 8, 3, 8
 
 
-class Network(lightning.LightningModule):  # type: ignore[misc]
-    """A language model of Hugging Face, as a Lightning module."""
+@pytest.fixture
+def network(tiny_mamba: Callable[..., Any]) -> Any:
+    """A language model of Hugging Face, as a Lightning module; Lightning takes seconds to import, so only here."""
+    lightning = pytest.importorskip("lightning.pytorch")
 
-    def __init__(self, inner: Any) -> None:
-        super().__init__()
-        self.inner = inner
+    class Network(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
 
-    def training_step(self, batch: Any, index: int) -> Any:
-        loss = self.inner(input_ids=batch, labels=batch).loss
-        self.log("loss", loss)
-        return loss
+        def training_step(self, batch: Any, index: int) -> Any:
+            loss = self.inner(input_ids=batch, labels=batch).loss
+            self.log("loss", loss)
+            return loss
 
-    def configure_optimizers(self) -> Any:
-        return torch.optim.AdamW(self.parameters(), lr=1e-3)
+        def configure_optimizers(self) -> Any:
+            return pytest.importorskip("torch").optim.AdamW(self.parameters(), lr=1e-3)
+
+    return Network(tiny_mamba())
 
 
-def test_numbers_arrive_where_the_run_logs(tiny_mamba: Callable[..., Any], tmp_path: Path) -> None:
-    network = Network(tiny_mamba())
+def test_numbers_arrive_where_the_run_logs(network: Any, tmp_path: Path) -> None:
+    import lightning.pytorch as lightning
+    import torch
+    from lightning.pytorch.loggers import CSVLogger
+
+    from s6flow.numeric.health.training import HealthMonitor, lightning_callback
+
     monitor = HealthMonitor(network.inner, every=EVERY)
     monitor._begun -= 3600.0  # as if it had run for long, so that no look is left out
     trainer = lightning.Trainer(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from s6flow.errors import SourceError
-from s6flow.numeric.audit.report import _choose
+from s6flow.numeric.audit.report import chosen_layers
 from s6flow.numeric.checks import measurements
 from s6flow.numeric.checks.orbits import lead
 from s6flow.numeric.checks.reach import carried_sign
@@ -26,7 +26,7 @@ from s6flow.numeric.flow.clock import log_norm, log_time
 from s6flow.numeric.flow.sampling import sampled
 from s6flow.numeric.weights.checkpoint import open_checkpoint
 from s6flow.numeric.weights.locate import locate
-from s6flow.numeric.weights.readers import _probe
+from s6flow.numeric.weights.readers import probed_suffix
 from s6flow.proofs.registry import get
 from s6flow.symbolic.ends import End
 
@@ -258,15 +258,15 @@ def test_layers_by_name_pattern_or_number(word: str, chosen: list[str] | None) -
     checkpoint: Any = SimpleNamespace(layer_names=("a", "b"), withheld=(SimpleNamespace(name="c"),), source="here")
     if chosen is None:
         with pytest.raises(SourceError, match="It has: a, b, c\\."):
-            _choose(checkpoint, [word])
+            chosen_layers(checkpoint, [word])
     else:
-        assert list(_choose(checkpoint, [word])) == chosen
+        assert list(chosen_layers(checkpoint, [word])) == chosen
 
 
 @pytest.mark.parametrize(("names", "listed"), [("abcd", "a, b, c, d."), ("abcde", "a, b, c, d, ...")])
 def test_four_layers_are_listed(names: str, listed: str) -> None:
     with pytest.raises(SourceError) as caught:
-        _choose(SimpleNamespace(layer_names=tuple(names), withheld=(), source="here"), ["x"])  # type: ignore[arg-type]
+        chosen_layers(SimpleNamespace(layer_names=tuple(names), withheld=(), source="here"), ["x"])  # type: ignore[arg-type]
     assert f"It has: {listed}" in str(caught.value)
 
 
@@ -299,9 +299,9 @@ def test_a_file_is_known_by_how_it_begins(tmp_path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             for name in names:
                 archive.writestr(name, "0")
-        assert _probe(path) == suffix
+        assert probed_suffix(path) == suffix
     for content, wanted in (
         (b"\x80\x02", ".pt"), (b"8" + b"\0" * 7 + b"{}", ".safetensors"), (b"0" * 9, None), (b"0" * 7 + b"{", None), (b"", None),
     ):  # fmt: skip
         path.write_bytes(content)
-        assert _probe(path) == wanted
+        assert probed_suffix(path) == wanted

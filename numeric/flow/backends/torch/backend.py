@@ -20,7 +20,7 @@ from s6flow.numeric.flow.step_control import DRIVER
 from s6flow.numeric.flow.tableau import PAIRS
 from s6flow.symbolic.codegen.module import generate
 
-__all__ = ["solve"]
+__all__ = ["solve", "systems_flow"]
 
 
 def solve(problem: Problem) -> Run:
@@ -40,7 +40,7 @@ def solve(problem: Problem) -> Run:
     def work(part: slice) -> Run:
         start = _sent(problem.start[part], device)
         targets = _sent(problem.targets, device)
-        return integrate_batched(_flow(problem, part, device), start, targets, problem.rtol, problem.max_steps)
+        return integrate_batched(systems_flow(problem, part, device), start, targets, problem.rtol, problem.max_steps)
 
     run = Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
     return halving(run, work, problem.progress) if len(problem.start) else run
@@ -50,7 +50,7 @@ def _sent(value: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.array(value, dtype=np.float64)).to(device)
 
 
-def _flow(problem: Problem, part: slice, device: torch.device) -> Flow:
+def systems_flow(problem: Problem, part: slice, device: torch.device) -> Flow:
     """The velocity and the sizes of some of the systems."""
     rate = generate(problem.coordinates.program(), "torch", "fast")
     count, folds = part.stop - part.start, problem.coordinates.name == f"{KIND}-asinh"
