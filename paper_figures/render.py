@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
-from fontTools import subset
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from s6flow.paper_figures.figure import Canvas, Data, Drawing
+from s6flow.paper_figures.lettering import formulas_kept, glyphs_alone, labels_stay
 
 __all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
 
@@ -37,7 +36,7 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         date is written.
     """
     description = json.dumps(about, sort_keys=True)
-    with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}):
+    with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}), formulas_kept():
         canvas = Canvas(figsize=drawing.SIZE)
         FigureCanvasAgg(canvas)
         drawing.draw(canvas, data)
@@ -53,7 +52,8 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
             "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},
         }
         files = {"png": _saved(canvas, "png", metadata)}  # places the panels once, and equally for all formats
-        with mpl.rc_context({"figure.constrained_layout.use": False}), _glyphs_alone():
+        labels_stay(canvas)
+        with mpl.rc_context({"figure.constrained_layout.use": False}), glyphs_alone():
             # not "none": beside an engine, one that does nothing too, all is drawn twice
             canvas.set_layout_engine(None)
             files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
@@ -65,26 +65,6 @@ def _saved(canvas: Canvas, form: str, metadata: Mapping[str, dict[str, Any]]) ->
     buffer = io.BytesIO()
     canvas.savefig(buffer, format=form, metadata=metadata[form])
     return buffer.getvalue()
-
-
-@contextmanager
-def _glyphs_alone() -> Iterator[None]:
-    """Fonts are embedded without their rules of substitution and placing, which a PDF has no use for.
-
-    fontTools would read these tables of every font to follow them to further glyphs: a third of the time of a PDF.
-    """
-    options = subset.Options
-
-    def glyphs_alone(**given: Any) -> Any:
-        chosen = options(**given)
-        chosen.drop_tables = [*chosen.drop_tables, "GSUB", "GPOS", "GDEF"]
-        return chosen
-
-    subset.Options = glyphs_alone
-    try:
-        yield
-    finally:
-        subset.Options = options
 
 
 def _compact(png: bytes) -> bytes:

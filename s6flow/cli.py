@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import enum
 import errno
+import gc
 import importlib
 import io
 import os
@@ -95,6 +96,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
     _open_streams()
+    gc.set_threshold(50_000, 20, 50)  # imports make half a million objects, none of them rubbish: less looking for it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback

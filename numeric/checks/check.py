@@ -164,7 +164,8 @@ def check_together(
                 f"{theorem.id} speaks of trajectories, which {backend} cannot judge", None, "", "Use numpy."
             )
     wanted = fastest_on_cpu() if integrator is None else integrator
-    load_backend(wanted)
+    if integrator is not None:  # the default one is there; a claim that needs no compiled loop does not wait for it
+        load_backend(integrator)
     used = MEASUREMENTS[theorem.measurement].integrator(wanted)
     tallies = {backend: Tally() for backend in backends}
     for _, alike in groupby(backends, lambda backend: engine(backend).backend == "flint"):

@@ -117,10 +117,10 @@ def control_chart(report: AuditReport) -> str:
 
     body = _layer_labels(report, top, height)
     bottom = top + len(report.layers) * height
-    for tick in np.linspace(low, high, 5):
+    for tick in _round_numbers(low, high):
         body += [
             _line(f"M{x(tick):.1f} {top:.1f}V{bottom:.1f}", 0.2),
-            _text(x(tick), bottom + 1.2 * _FONT, f"{tick:.2f}", "middle"),
+            _text(x(tick), bottom + 1.2 * _FONT, f"{tick:.3g}", "middle"),
         ]
     for index, layer in enumerate(report.layers):
         control, y = layer.control, top + (index + 0.5) * height
@@ -134,6 +134,14 @@ def control_chart(report: AuditReport) -> str:
         )
     body.append(_under(bottom, "fraction of channels with mu < 0"))
     return _svg(bottom + 2.9 * _FONT, "Fraction of mu < 0 beside shuffled channels", body)
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Ticks from `low` to `high`: multiples of 1, 2 or 5 times a power of ten, two to six of them."""
+    least = (high - low) / 5
+    power = 10.0 ** np.floor(np.log10(least))
+    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= least)
+    return [float(step * k) for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
 
 
 def _bars(
@@ -180,8 +188,9 @@ def mu_histogram(report: AuditReport) -> str:
     ]
     outline = "".join(f"L{x:.1f} {y:.1f}h{w:.1f}" for x, w, y in _bars(control, top, bottom, highest))
     body.append(_line(f"M{_LEFT} {bottom:.1f}{outline}"))
-    places = np.linspace(0.1, 0.9, 5)
-    ticks = [(p, f"{scale * np.sinh(reach * (2 * p - 1)):.2g}") for p in places]
+    near = scale * np.sinh(reach * np.linspace(-0.8, 0.8, 5))
+    round_ones = [float(f"{value:.0e}") for value in near]  # one digit, at its own place
+    ticks = [(0.5 + 0.5 * float(np.arcsinh(value / scale)) / reach, f"{value:g}") for value in round_ones]
     body += [*_axis(ticks, bottom), *_count_axis(top, bottom, highest), _under(bottom, "mu")]
     return _svg(bottom + 2.9 * _FONT, "mu of all channels, and shuffled", body)
 
@@ -199,8 +208,9 @@ def carried_histogram(report: AuditReport) -> str:
         for index, (x, w, y) in enumerate(_bars(counts, top, bottom, highest))
         if y < bottom
     ]
-    ticks = [(k / 5, label) for k, label in enumerate(("≤ -2", "-1", "0", "1", "2", "3"))]
+    ticks = [(k / 5, label) for k, label in enumerate(("≤ -2", "-1", "0", "1", "2", "≥ 3"))]
     body += [*_axis(ticks[1:-1], bottom), _text(_LEFT, bottom + 1.2 * _FONT, ticks[0][1])]
+    body.append(_text(_WIDTH - 4, bottom + 1.2 * _FONT, ticks[-1][1], "end"))
     body += [*_count_axis(top, bottom, highest), _under(bottom, "K(0)")]
     return _svg(bottom + 2.9 * _FONT, "K(0) of all channels", body)
 

@@ -18,10 +18,14 @@ from llvmlite import ir
 from numba import get_num_threads, njit, types
 from numba.extending import intrinsic
 
+from s6flow.symbolic.codegen.numba.start import start
+
 __all__ = [
     "bits", "fma", "larger", "launch", "number", "ordered", "over_systems", "power_of_two", "product_error", "sign",
     "smaller", "sum_error", "unordered",
 ]  # fmt: skip
+
+start()
 
 _LONG, _DOUBLE = ir.IntType(64), ir.DoubleType()
 #: Multiplications below which threads cost more than they save.
