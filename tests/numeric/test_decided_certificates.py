@@ -23,12 +23,12 @@ def product(*zeros: float) -> tuple[np.ndarray, np.ndarray]:
     return np.poly(zeros)[::-1], np.arange(1.0, len(zeros) + 2)
 
 
-def isolated(mu: Any, a: Any, begun: int = 0) -> tuple[Roots, RootCertificate]:
-    """The certificate of a sum over z > 0, of s = 1 and b = 0, and what made it."""
+def isolated(mu: Any, a: Any, floor: float = 0.0, begun: int = 0) -> tuple[Roots, RootCertificate]:
+    """The certificate of a sum over z > floor, of s = 1 and b = 0, and what made it."""
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
-        roots = Roots(flint, np.asarray(mu, dtype=float), np.asarray(a, dtype=float), 1.0, 0.0, 0.0)
-        roots.splits = begun
+        roots = Roots(flint, np.asarray(mu, dtype=float), np.asarray(a, dtype=float), 1.0, 0.0, floor)
+        roots.splits += begun
         return roots, roots.certificate()
     finally:
         flint.ctx.prec = before
@@ -51,6 +51,19 @@ def test_every_zero_of_a_product_is_enclosed_as_finely_as_is_said(zeros: tuple[f
         assert 4.9e-13 < (root.high - root.low) / float(exact) < 1.01e-12, "halved until it is below 1e-12, not further"
         assert math.log1p(math.exp(root.x)) == pytest.approx(float(exact), rel=1e-11)
     assert roots.splits == work, "an interval is closed as soon as one of its bounds says so"
+
+
+def test_a_search_begins_at_the_floor() -> None:
+    """Zeros at 0.105 and 1.609; the token is that of the step without the floor."""
+    roots, found = isolated(*product(0.9, 0.2), floor=0.05)
+    assert found.complete
+    assert roots.splits == 27
+    steps = [math.log1p(math.exp(root.x)) + 0.05 for root in found.roots]
+    assert steps == pytest.approx([-math.log(0.9), -math.log(0.2)], rel=1e-10)
+    _, found = isolated(*product(0.9, 0.2), floor=0.5)
+    (root,) = found.roots
+    assert found.complete
+    assert root.low <= -math.log(0.2) <= root.high
 
 
 def test_a_double_zero_stays_open_and_its_neighbours_are_found() -> None:
