@@ -43,6 +43,12 @@ def test_without_a_slope_no_later_token_is_on_the_slow_side() -> None:
     np.testing.assert_array_equal(data["x0"], [[1.0, 0.0, 0.0]])
 
 
+def test_entries_off_the_axes_are_one_where_they_were_zero() -> None:
+    data = {"x": np.array([[[0.0, -2.0], [0.0, 3.0]]])}
+    ADJUST["off-axes"](data)
+    np.testing.assert_array_equal(data["x"], [[[1.0, -2.0], [1.0, 3.0]]])
+
+
 @pytest.mark.parametrize(("first", "log_second"), [(1e30, 12.0), (1e-20, -28.0)])
 def test_a_held_token_is_looked_for_between_two_sizes(first: float, log_second: float) -> None:
     """With s = 0 the largest that is held is a share of token 1; digits of a whole number take nothing off but 1e-9."""

@@ -66,6 +66,20 @@ def test_a_search_begins_at_the_floor() -> None:
     assert root.low <= -math.log(0.2) <= root.high
 
 
+#: Sums with an interval that the value alone closes, above 0 or below, where its middle and its slope do not; their splits.
+VALUED = [([-0.1, 1.6], [0.22, 3.1], 5), ([-0.1, 1.4, -0.7], [1.16, 1.7, 3.89], 29), ([-0.2, -0.8, 1.1, 0.7, -0.1], [0.08, 0.36, 0.51, 0.83, 1.27], 13)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mu", "a", "work"), VALUED)
+def test_an_interval_on_which_every_value_has_a_sign_is_closed(mu: list[float], a: list[float], work: int) -> None:
+    z = np.linspace(0.0, 40.0, 400_001)
+    values = (np.array(mu)[:, None] * np.exp(-np.outer(np.array(a) - a[0], z))).sum(axis=0)
+    roots, found = isolated(mu, a)
+    assert found.complete
+    assert len(found.roots) == np.count_nonzero(np.diff(np.sign(values)))
+    assert roots.splits == work
+
+
 def test_a_double_zero_stays_open_and_its_neighbours_are_found() -> None:
     """Around it neither the sum nor its slope has a sign, down to the last interval."""
     roots, found = isolated(*product(0.5, 0.5))

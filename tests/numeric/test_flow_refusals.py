@@ -101,7 +101,7 @@ def test_the_token_that_blows_up_is_the_one_with_a_channel_that_does() -> None:
 
 def test_the_codes_of_a_run_are_all_different() -> None:
     assert len({RUNNING, STIFF, *(int(code) for code in Status)}) == len(Status) + 2
-    assert 2.0**-GUESSES == float(np.finfo(np.float32).epsneg), "a cubic is bisected to the precision of float32"
+    assert float(np.finfo(np.float32).epsneg) == 2.0**-GUESSES, "a cubic is bisected to the precision of float32"
 
 
 def test_coefficients_of_the_pairs_are_scipys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
