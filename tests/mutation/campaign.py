@@ -109,6 +109,7 @@ class Campaign:
         self.wrong: set[str] = set()
         self.judged: dict[Mutant, set[str]] = {}
         self.lived: set[Mutant] = set()
+        self.fresh: set[str] = set()
         self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
         builtins.__reach__ = self.hits.add  # type: ignore[attr-defined]
         for name, source in self.sources.items():
@@ -171,6 +172,7 @@ class Campaign:
         for one in (signal.SIGPROF, signal.SIGALRM):
             signal.signal(one, _slow)
         due = [name for name in self.items if name not in table]
+        self.fresh = set(due)
         early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(self.items))
         for name in early:
             if not name.startswith(PARENTS):
@@ -190,6 +192,7 @@ class Campaign:
         self.seconds = {name: table[name]["seconds"] for name in self.items if table[name]["state"] == "survived"}
         self.covering: dict[tuple[str, int], set[str]] = defaultdict(set)
         for name in self.seconds:
+            self.experience.lines[name] = {module: len(lines) for module, lines in table[name]["hits"].items()}
             for module, lines in table[name]["hits"].items():
                 for line in lines:
                     self.covering[module, line].add(name)
@@ -258,6 +261,8 @@ class Campaign:
             imported = mutant.top or place in self.imported
             groups = self.users(mutant) if imported else [self.covering.get(place, set())]
             groups = [group - before for group in groups]
+            if mutant in self.lived:  # it survived what was there before: new tests first
+                groups = [part for group in groups for part in (group & self.fresh, group - self.fresh)]
             names, left = self.experience.order(mutant, groups, self.seconds, budget)
             began = time.process_time()
             found = tried(names, imported) | {"seconds": round(time.process_time() - began, 3)}

@@ -13,6 +13,8 @@ __all__ = ["Experience"]
 STATEMENT, FILE, ANY = 8.0, 1.0, 0.02
 #: What a test that killed nothing so far is taken for, in kills of any file.
 NEW = 0.5
+#: What a test is taken for, beside, that reaches lines of this file alone; of its share where it reaches others, too.
+OWN = 0.5
 #: Seconds that any test costs beside its own.
 FIXED = 0.02
 
@@ -20,7 +22,8 @@ FIXED = 0.02
 class Experience:
     """Which tests killed which mutants.
 
-    A test's worth is its weighted kills by CPU second. The order decides how soon a mutant dies, and which of the tests
+    A test's worth is its weighted kills by CPU second; one that reaches little else is taken for half a kill. `lines` says
+    how many lines of each file a test reaches. The order decides how soon a mutant dies, and which of the tests
     still fit into its budget; never whether a test that fails counts.
     """
 
@@ -28,6 +31,7 @@ class Experience:
         self.statements: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.files: dict[str, Counter[str]] = defaultdict(Counter)
         self.all: Counter[str] = Counter()
+        self.lines: dict[str, dict[str, int]] = {}
 
     def learn(self, module: str, key: str, test: str) -> None:
         """A mutant of a file, with its key, died by a test."""
@@ -47,6 +51,8 @@ class Experience:
 
         def worth(name: str) -> tuple[float, str]:
             kills = STATEMENT * near[name] + FILE * file[name] + ANY * (self.all[name] + NEW)
+            lines = self.lines.get(name, {})
+            kills += OWN * lines.get(mutant.module, 0) / max(sum(lines.values()), 1)
             return -kills / (seconds[name] + FIXED), name
 
         every = list(dict.fromkeys(name for group in groups for name in sorted(group, key=worth)))

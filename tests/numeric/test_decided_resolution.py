@@ -1,0 +1,153 @@
+"""How near to 0 a sum may come and still be decided: mu K = q ((q - c)^2 + e) in the gate q, which never vanishes for e > 0.
+
+What is said is compared with the sum's own least value; how fine a scan is stands in tables of how many of 400 sizes of e are
+left open, a factor of 1.08 apart, so that a coarser grid, fewer cuts or another bound show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
+from s6flow.numeric.criteria.reach import DISTANCES, _reachable, negative_within, reached
+from s6flow.numeric.criteria.sums import Sums, closed
+
+SIZES = 10.0 ** np.linspace(-16.0, -2.0, 400)
+
+
+def touching(c: float, e: Any) -> tuple[np.ndarray, np.ndarray]:
+    """mu_n and a_n = 1, 2, 3 of sums whose least value is about c e, at the step -ln c."""
+    e = np.asarray(e, dtype=float)
+    mu = np.stack([c**2 + e, np.full_like(e, -2 * c), np.ones_like(e)], axis=-1)
+    return mu, np.broadcast_to([1.0, 2.0, 3.0], mu.shape).copy()
+
+
+def open_of(codes: np.ndarray) -> int:
+    return int((codes == UNDECIDED).sum())
+
+
+#: c, Delta(0), s, floor -> how many sizes are left open below and above Delta(0).
+SCANS = [
+    (0.5, 0.3, 1.0, 0.0), (0.5, 1.0, -1.0, 0.0), (0.5, 0.9, 1.0, 0.2), (0.5, 6.0, 1.0, 0.5), (0.05, 0.3, 1.0, 0.0), (0.05, 1.0, -1.0, 0.0),
+    (0.05, 0.9, 1.0, 0.2), (0.05, 6.0, 1.0, 0.5), (0.9, 0.05, 2.0, 0.0), (0.2, 40.0, 1.0, 1.5),
+]  # fmt: skip
+
+OPEN = [47, 47, 47, 46, 28, 28, 31, 42, 69, 41]
+#: Of those that cross 0 by as much, at how many a negative value is seen.
+SEEN = [342, 342, 350, 356, 366, 366, 371, 391, 344, 381]
+
+
+@pytest.mark.parametrize(("place", "scan"), list(enumerate(SCANS)))
+def test_a_positive_sum_is_never_called_negative_and_open_only_near_zero(
+    place: int, scan: tuple[float, float, float, float]
+) -> None:
+    c, delta0, s, floor = scan
+    every = np.ones_like(SIZES)
+    found = carried_signs(*touching(c, SIZES), delta0 * every, s * every, floor)
+    sides = (found.below, found.above)
+    assert not any((side == NEGATIVE).any() for side in sides)
+    meets = int(-np.log(c) >= delta0)  # the side of Delta(0) on which the sum comes near 0
+    assert open_of(sides[1 - meets]) == 0
+    assert open_of(sides[meets]) == OPEN[place]
+    assert (np.flatnonzero(sides[meets] == UNDECIDED) == np.arange(OPEN[place])).all(), "the nearest are left open"
+    # and where it does cross, by as little as that, it is found or left open
+    lower = carried_signs(*touching(c, -SIZES), delta0 * every, s * every, floor)
+    assert (np.stack([lower.below, lower.above]) != NONNEGATIVE).any(axis=0)[20:].all()
+    negative = ~np.isnan(lower.step)
+    sums = Sums.of(*touching(c, -SIZES))
+    assert (sums.at(np.where(negative, lower.step, 0.0)).sum(axis=1)[negative] < 0).all()
+    assert int(negative.sum()) == SEEN[place]
+
+
+#: low, high -> how many are left open at sums of 1, 8 and 128 steps, for c = 1/2 and c = 1/20.
+RANGES = [(0.3, 0.4), (0.01, 2.0), (0.5, 0.5), (1e-320, 3.0), (0.1, 0.11), (1e-7, 0.7)]
+
+WITHIN = [
+    [[0, 102, 102], [0, 47, 47]],
+    [[116, 116, 116], [0, 84, 84]],
+    [[0, 0, 0], [0, 0, 0]],
+    [[140, 140, 140], [83, 83, 83]],
+    [[0, 0, 0], [0, 0, 78]],
+    [[99, 99, 99], [0, 83, 83]],
+]
+
+
+@pytest.mark.parametrize(("place", "ends"), list(enumerate(RANGES)))
+def test_tokens_of_a_range_decide_as_finely(place: int, ends: tuple[float, float]) -> None:
+    low, high = (end * np.ones_like(SIZES) for end in ends)
+    got = []
+    for c in (0.5, 0.05):
+        found = negative_within(*touching(c, SIZES), low, high)
+        assert (found != NEGATIVE).all()
+        got.append([open_of(row) for row in found])
+        for row, count in zip(found, DISTANCES, strict=True):
+            if -np.log(c) > count * ends[1]:
+                assert open_of(row) == 0, "no sum of so few steps comes near the place"
+    assert got == WITHIN[place]
+
+
+def test_multiples_of_one_step_are_asked_without_a_slope() -> None:
+    """s = 0: K is negative on steps from 0.8 to 1.4, which a multiple of Delta(0) meets or not."""
+    first, second = np.exp(-0.8), np.exp(-1.4)
+    steps = np.array([0.1, 0.27, 0.39, 0.41, 0.46, 0.5, 0.699, 0.701, 0.75, 0.79, 0.81, 1.2, 1.39, 1.41, 3.0])
+    mu = np.tile([first * second, -(first + second), 1.0], (len(steps), 1))
+    a = np.tile([1.0, 2.0, 3.0], (len(steps), 1))
+    found = carried_signs(mu, a, steps, np.zeros_like(steps), 0.0)
+    meets = [any(0.8 < k * step < 1.4 for k in range(1, 20)) for step in steps]
+    np.testing.assert_array_equal(found.above == NEGATIVE, meets)
+    np.testing.assert_array_equal(found.above == NONNEGATIVE, ~np.array(meets))
+    assert (found.below == NONNEGATIVE).all()
+    assert (found.anywhere == found.above).all()
+
+
+def test_more_multiples_than_are_looked_at_leave_the_end_open() -> None:
+    """22 multiples of Delta(0) are asked; of a step so small they end before the slowest state outweighs the others."""
+    mu, a = touching(0.5, [1e-3])
+    settled = Sums.of(mu, a).settled_after()[0]
+    for share, open_end in ((1.01, False), (0.99, True)):
+        found = carried_signs(mu, a, np.array([share * settled / 22]), np.zeros(1), 0.0)
+        assert bool(found.above[0] == UNDECIDED) is open_end
+        assert found.below[0] == NONNEGATIVE
+
+
+@pytest.mark.parametrize("low", [0.1, 0.3, 1.0])
+def test_sums_of_whole_numbers_of_steps_by_brute_force(low: float) -> None:
+    high = 1.15 * low
+    totals = np.linspace(0.5 * low, 9 * low, 400)
+    spans = [(k * low, k * high) for k in range(1, 40)]
+    wanted = [next(max(total, start) for start, end in spans if total <= end * (1 + 1e-15)) for total in totals]
+    np.testing.assert_allclose(reached(totals, np.full(400, low), np.full(400, high)), wanted, rtol=1e-14)
+    # of k steps exactly, and of an end that k steps have, nothing is drawn forward or back by rounding
+    for k in range(1, 30):
+        assert reached(np.array(k * high), np.array(low), np.array(high)) == k * high
+        assert reached(np.array(k * low), np.array(low), np.array(high)) == pytest.approx(k * low, rel=1e-15)
+        left, right = np.array(k * low), np.array((k + 1) * low)
+        drawn = float(_reachable(left, right, np.array(low), np.array(high)))
+        assert drawn == pytest.approx(
+            min(float(right), k * high) if k * high < (k + 1) * low else float(right), rel=1e-14
+        )
+
+
+def test_an_interval_closes_by_its_chord_and_its_bend() -> None:
+    """K = e^(-z) - 3 e^(-2z) + 4 e^(-3z) has its least values where they are: no interval that holds a root closes."""
+    mu, a = np.array([[1.0, -3.0, 4.0]]), np.array([[1.0, 2.0, 3.0]])
+    sums = Sums.of(mu, a)
+    low = np.linspace(0.0, 5.0, 101)[:-1]
+    rows = np.zeros(len(low), dtype=np.int64)
+    finely = closed(sums, rows, low, low + 0.05, 1e-15)
+    assert finely.all(), "its least value over e^(-z) is 7/16"
+    mu = np.array([[1.0, -4.2, 4.0]])  # e^(-z) (1 - 4.2 q + 4 q^2) vanishes at q = 0.351 and 0.713
+    sums = Sums.of(mu, a)
+    finely = closed(sums, rows, low, low + 0.05, 1e-15)
+    z = low[:, None] + np.linspace(0.0, 0.05, 60)
+    q = np.exp(-z)
+    least = (1 - 4.2 * q + 4 * q**2).min(axis=1)
+    assert not finely[least <= 0].any()
+    assert finely[least > 0.02].all()
+    # equal values at both ends of nothing: an empty sum is not above its margin
+    assert not closed(
+        Sums(np.zeros((1, 2)), np.zeros((1, 2))), np.zeros(1, dtype=np.int64), np.zeros(1), np.ones(1), 0.0
+    ).any()
