@@ -110,6 +110,7 @@ class BlockPrinter:
         self.inside: list[str] = []  # once a chunk of tokens
         self.after: list[str] = []  # carried values for the next chunk
         self.text: dict[int, str] = {}
+        self.read_by_log1p: set[int] = set()
         self.number = 0
 
     def body(self) -> None:
@@ -122,6 +123,7 @@ class BlockPrinter:
                 uses[id(arg)] = uses.get(id(arg), 0) + weight
         for _, node in self.program.outputs:
             uses[id(node)] = uses.get(id(node), 0) + 2
+        self.read_by_log1p = _read_by_log1p(self.program)
         for node in sorted(nodes, key=lambda node: node.op != "input"):
             code = self.code(node, [self.text[id(arg)] for arg in node.args])
             named = node.op in ("input", "scan", "shift") or (uses[id(node)] > 1 and node.op != "const")
@@ -163,6 +165,8 @@ class BlockPrinter:
                 return f"tl.permute({args[0]}, {tuple(order)})"
             case "position":
                 return f"({attr} + 1).to(DTYPE)"
+            case "exp" if id(node) in self.read_by_log1p:
+                return f"rt.exp_unit({args[0]})"
             case "exp" if in_unit(node):
                 return f"rt.exp_down({args[0]})"
             case "log1p" if in_unit(node.args[0]):
@@ -204,6 +208,16 @@ class BlockPrinter:
     def index(self, axis: str, start: str = "") -> str:
         where = ", ".join(":" if other == axis else "None" for other in ("system", *self.axes))
         return f"{axis} = {start}tl.arange(0, {block(axis)})[{where}]"
+
+
+def _read_by_log1p(program: Program) -> set[int]:
+    """Exponentials e^{-|z|} that only logarithms of 1 + e^{-|z|} read; none where rounding errors are carried along."""
+    nodes = program.nodes()
+    if any(node.op in _UNFUSED for node in nodes):
+        return set()
+    others = {id(arg) for node in nodes if node.op != "log1p" for arg in node.args}
+    others |= {id(node) for _, node in program.outputs}
+    return {id(node) for node in nodes if in_unit(node) and id(node) not in others}
 
 
 def length(axis: str) -> str:
