@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from s6flow.errors import CodegenError, FormatError
@@ -18,6 +19,7 @@ from s6flow.numeric.flow.backends.triton.kernels import fixed_text, flow_text
 from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.charts import asinh_axis_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Input, Program, make
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.triton.cell import print_cell
 from s6flow.symbolic.codegen.triton.printer import TABLE, print_triton, spell
@@ -59,6 +61,41 @@ def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> Non
     assert interpreted["exp bias"] < 0.05
     assert interpreted["exp ends"] == interpreted["exp nan"] == 0
     assert interpreted["exp tiny"] <= 1.0
+
+
+def test_the_exponential_under_a_logarithm_ends_well(interpreted: dict[str, float]) -> None:
+    """The interpreter rounds products that go into sums: its argument is off there as if it had not been mended."""
+    assert interpreted["unit exp"] < 70.0
+    assert interpreted["unit exp ends"] == interpreted["unit exp nan"] == 0
+
+
+def test_its_argument_is_multiplied_by_all_digits_of_a_logarithm() -> None:
+    text = (Path(__file__).parents[2] / "symbolic/codegen/triton/functions.py").read_text()
+    body = text.split("def exp_unit")[1].split("@triton.jit")[0]
+    first = float(re.search(r"high = x \* ([0-9.]+)", body).group(1))  # type: ignore[union-attr]
+    second = float(re.search(r"tl\.fma\(x, ([0-9.e-]+), tl\.fma", body).group(1))  # type: ignore[union-attr]
+    assert float(np.float32(first)) == first
+    assert abs(first + second - 1 / np.log(2.0)) < 1e-15
+    x = -np.linspace(0.0, 86.0, 10001, dtype=np.float32).astype(float)
+    high = (x * first).astype(np.float32).astype(float)
+    power = 2**high * (1 + (x * second + (x * first - high)) * np.log(2.0))
+    assert np.abs(power / np.exp(x) - 1).max() < 2e-10  # the square of what is left out
+    assert np.abs(2**high / np.exp(x) - 1).max() > 1e-6  # one rounding of the argument
+
+
+def test_only_programs_without_error_terms_take_it() -> None:
+    texts = {passes: generate(growth_rate_program(), "triton", passes).text for passes in ("fast", "accurate")}
+    assert {passes: text.count("rt.exp_unit(") for passes, text in texts.items()} == {"fast": 1, "accurate": 0}
+    x = make("input", attr=("x", ("token",)))
+    tail = make("exp", make("neg", make("abs", x)))
+    logarithm = make("log1p", tail)
+    for node, count in (
+        (logarithm, 1),
+        (make("div", logarithm, make("add", make("const", attr=1), tail)), 0),
+        (tail, 0),
+    ):
+        program = Program("own", (Input("x", ("token",)),), (("y", node),), "source", "meaning")
+        assert print_triton(program).count("rt.exp_unit(") == count
 
 
 def test_the_exponential_has_the_coefficients_of_the_table() -> None:
