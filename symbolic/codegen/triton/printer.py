@@ -7,6 +7,7 @@ the text calls is in `runtime`.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 
@@ -105,6 +106,8 @@ class BlockPrinter:
         if "source" in self.axes and "token" not in self.axes:
             raise CodegenError("a program over sources needs tokens", self.axes, program.name)
         self.chunked = "source" not in self.axes and "token" in self.axes
+        # where rounding errors are carried along, registers are scarce
+        self.ahead = self.chunked and _UNFUSED.isdisjoint(node.op for node in program.nodes())
         self.rank = 1 + len(self.axes)
         self.before: list[str] = []  # once a block of systems: loads without tokens, carried values
         self.inside: list[str] = []  # once a chunk of tokens
@@ -131,7 +134,10 @@ class BlockPrinter:
                 name = f"{node.array[0]}_" if node.op == "input" else f"v{self.number}"
                 self.number += node.op != "input"
                 loads = node.op == "input" and "token" not in node.axes and "source" not in node.axes
-                (self.before if loads else self.inside).append(f"{name} = {code}")
+                if self.ahead and node.op == "input" and not loads:
+                    self.load_ahead(name, code)
+                else:
+                    (self.before if loads else self.inside).append(f"{name} = {code}")
                 if node.op in ("scan", "shift"):
                     self.carry(node, name)
                 code = name
@@ -179,6 +185,12 @@ class BlockPrinter:
         value = name if node.op == "scan" else f"{self.text[id(node.args[0])]} + {self.zeros(node)}"
         assert "token" in node.axes, "scans and shifts run along tokens"
         self.after.append(f"carry{number} = rt.last({value}, token, TOKENS, {self.dim('token')})")
+
+    def load_ahead(self, name: str, code: str) -> None:
+        """The next chunk is on its way while this one is worked on; the last loads itself again, from the cache."""
+        first, coming = (re.sub(r"\btoken\b", word, code) for word in ("first", "coming"))
+        self.before.append(f"{name}ahead = {first}")
+        self.inside += [f"{name} = {name}ahead", "if CHUNKS > 1:", f"    {name}ahead = {coming}"]
 
     def dim(self, axis: str) -> int:
         return 1 + self.axes.index(axis)
@@ -241,12 +253,16 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
         f"system = tl.program_id(0).to(tl.int64) * SYSTEMS + tl.arange(0, SYSTEMS){system}",
         *(printer.index(axis) for axis in axes if axis not in ("token",)),
+        *([printer.index("token").replace("token = ", "first = ")] if printer.ahead else []),
         *printer.before,
         *first,
     ]
     inside = [*printer.inside, *store, *printer.after]
     if printer.chunked:
         loop = ["for chunk in range(CHUNKS):", "    " + printer.index("token", "chunk * TOKENS + ")]
+        if printer.ahead:
+            coming = printer.index("token", "tl.minimum(chunk + 1, CHUNKS - 1) * TOKENS + ")
+            loop.append("    " + coming.replace("token = ", "coming = "))
         inside = [*loop, *("    " + line for line in inside)]
     elif "token" in axes:
         inside = [printer.index("token"), *inside]
