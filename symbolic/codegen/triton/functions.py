@@ -177,7 +177,7 @@ def exp_unit(x):
     It is 2e-7 off, and |x| / 2^24, as much as the rounding of x itself costs; in a softplus, unlike in a gate, that
     does not add up along tokens.
     """
-    return tl.exp(x)
+    return tl.exp(x) if x.dtype == tl.float64 else tl.exp2(x * 1.4426950408889634)
 
 
 @triton.jit
