@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +47,12 @@ class Generated:
         return tuple(inp.name for inp in self.program.inputs)
 
 
+@cache
+def _version(package: str) -> str:
+    """Of an installed package; reading it takes milliseconds, and an audit loads forty modules."""
+    return importlib.metadata.version(package)
+
+
 def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = "") -> tuple[ModuleType, Path]:
     """Run `text` as a module whose file lies in the cache.
 
@@ -54,7 +61,7 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
     versions = [f"python {platform.python_version()}"]
     for package in packages:
         try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
+            versions.append(f"{package} {_version(package)}")
         except importlib.metadata.PackageNotFoundError:
             raise MissingDependencyError(
                 "this backend needs an optional package",

@@ -127,6 +127,8 @@ def test_other_coordinates_name_the_numpy_backend() -> None:
 
 
 def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from s6flow.symbolic.codegen import load
+
     real = importlib.metadata.version
 
     def version(name: str) -> str:
@@ -135,6 +137,7 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(load, "_version", version)  # a version that was found stays
     backend.load_compiled.cache_clear()
     with pytest.raises(MissingDependencyError, match=r"s6flow\[cpu\]"):
         integrate([0.5], FlowParameters([1.0], [1.0], 1.0), times=[0.1], backend="numba")

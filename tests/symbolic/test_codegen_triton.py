@@ -18,6 +18,7 @@ from s6flow.numeric.flow.backends.triton.kernels import fixed_text, flow_text
 from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.charts import asinh_axis_program, growth_rate_program, log_program
 from s6flow.symbolic.codegen.ir import Input, Program, make
+from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.polynomials import log1p_coefficients
 from s6flow.symbolic.codegen.triton.cell import print_cell
 from s6flow.symbolic.codegen.triton.printer import TABLE, print_triton, spell
@@ -59,6 +60,26 @@ def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> Non
     assert interpreted["exp bias"] < 0.05
     assert interpreted["exp ends"] == interpreted["exp nan"] == 0
     assert interpreted["exp tiny"] <= 1.0
+
+
+def test_the_exponential_under_a_logarithm_ends_well(interpreted: dict[str, float]) -> None:
+    assert 0.1 < interpreted["unit exp"] < 1.0
+    assert interpreted["unit exp ends"] == interpreted["unit exp nan"] == 0
+
+
+def test_only_programs_without_error_terms_take_it() -> None:
+    texts = {passes: generate(growth_rate_program(), "triton", passes).text for passes in ("fast", "accurate")}
+    assert {passes: text.count("rt.exp_unit(") for passes, text in texts.items()} == {"fast": 1, "accurate": 0}
+    x = make("input", attr=("x", ("token",)))
+    tail = make("exp", make("neg", make("abs", x)))
+    logarithm = make("log1p", tail)
+    for node, count in (
+        (logarithm, 1),
+        (make("div", logarithm, make("add", make("const", attr=1), tail)), 0),
+        (tail, 0),
+    ):
+        program = Program("own", (Input("x", ("token",)),), (("y", node),), "source", "meaning")
+        assert print_triton(program).count("rt.exp_unit(") == count
 
 
 def test_the_exponential_has_the_coefficients_of_the_table() -> None:
@@ -120,14 +141,24 @@ def test_long_systems_get_lanes_for_the_device_and_steps_for_the_run(
 
 
 @pytest.mark.parametrize(
-    ("tokens", "systems", "block", "warps"),
-    [(128, 9, 128, 1), (1000, 1, 1024, 1), (1025, 4096, 512, 1), (65536, 4095, 1024, 2)],
-)
-def test_tokens_alone_lie_in_warps_as_measured(tokens: int, systems: int, block: int, warps: int) -> None:
+    ("tokens", "systems", "plain", "block", "warps"),
+    [
+        (128, 9, True, 128, 2), (129, 9, True, 256, 1), (1000, 1, True, 1024, 1), (1025, 4096, True, 512, 1),
+        (65536, 4095, True, 1024, 1), (65536, 4095, False, 1024, 2), (65536, 4096, False, 512, 1),
+    ],
+)  # fmt: skip
+def test_tokens_alone_lie_in_warps_as_measured(tokens: int, systems: int, plain: bool, block: int, warps: int) -> None:
     pytest.importorskip("triton")
     from s6flow.symbolic.codegen.triton.runtime import TOKENS_ALONE
 
-    assert TOKENS_ALONE.of(tokens, systems) == (block, warps)
+    assert TOKENS_ALONE.of(tokens, systems, plain) == (block, warps)
+
+
+def test_the_next_chunk_is_loaded_ahead_only_where_registers_allow_it() -> None:
+    for passes, count in (("fast", 2), ("accurate", 0)):
+        text = generate(growth_rate_program(), "triton", passes).text
+        assert text.count("x_ahead = tl.load(") == count
+        assert text.count("= tl.load(x_ptr") == max(count, 1)
 
 
 @pytest.mark.parametrize("method", ["RK45"])

@@ -166,8 +166,8 @@ def test_what_comes_first_is_the_ending(rules: ModuleType) -> None:
 
 
 def test_constants_of_a_control_are_in_its_text() -> None:
-    text = rules_text("triton", in_log_time(PRECISIONS["float32"]), PAIRS["RK45"])
-    assert "0.75 *" in text
+    text = rules_text("triton", in_log_time(PRECISIONS["float32"], "RK45"), PAIRS["RK45"])
+    assert "0.6 *" in text
     assert "1e-30" in text
     assert "1e-300" not in text
 

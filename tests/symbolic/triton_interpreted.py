@@ -133,6 +133,22 @@ gone = torch.full((4096,), torch.nan)
 exponential[(1,)](gone, got32, N=4096)
 found["exp nan"] = int((~torch.isnan(got32)).sum())
 
+
+@triton.jit
+def unit_exponential(x_ptr, out_ptr, N: tl.constexpr):
+    """e^x of x <= 0 in float32, as logarithms of 1 + e^x read it."""
+    i = tl.arange(0, N)
+    tl.store(out_ptr + i, rt.exp_unit(tl.load(x_ptr + i)))
+
+
+down = np.concatenate([np.linspace(-86.0, 0.0, 4092), [-0.0, -1e-30, -1e38, -np.inf]]).astype(np.float32)
+unit_exponential[(1,)](torch.as_tensor(down), got32, N=4096)
+off = (got32.numpy().astype(float)[:-2] / np.exp(down.astype(float))[:-2] - 1.0) / 2.0**-24
+found["unit exp"] = np.abs(off / (2.0 - down[:-2])).max()  # one rounding of the argument, and two of the power
+found["unit exp ends"] = float(np.abs(got32.numpy()[-2:]).max())
+unit_exponential[(1,)](gone, got32, N=4096)
+found["unit exp nan"] = int((~torch.isnan(got32)).sum())
+
 inputs = ("mu", "a", "s", "b", "floor")
 tokens = rng.standard_normal((3, 5))
 params = {"mu": rng.standard_normal((3, 2)), "a": rng.random((3, 2)) + 0.2, "s": rng.standard_normal(3)}

@@ -7,6 +7,7 @@ the text calls is in `runtime`.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 
@@ -105,11 +106,14 @@ class BlockPrinter:
         if "source" in self.axes and "token" not in self.axes:
             raise CodegenError("a program over sources needs tokens", self.axes, program.name)
         self.chunked = "source" not in self.axes and "token" in self.axes
+        # where rounding errors are carried along, registers are scarce
+        self.ahead = self.chunked and _UNFUSED.isdisjoint(node.op for node in program.nodes())
         self.rank = 1 + len(self.axes)
         self.before: list[str] = []  # once a block of systems: loads without tokens, carried values
         self.inside: list[str] = []  # once a chunk of tokens
         self.after: list[str] = []  # carried values for the next chunk
         self.text: dict[int, str] = {}
+        self.read_by_log1p: set[int] = set()
         self.number = 0
 
     def body(self) -> None:
@@ -122,6 +126,7 @@ class BlockPrinter:
                 uses[id(arg)] = uses.get(id(arg), 0) + weight
         for _, node in self.program.outputs:
             uses[id(node)] = uses.get(id(node), 0) + 2
+        self.read_by_log1p = _read_by_log1p(self.program)
         for node in sorted(nodes, key=lambda node: node.op != "input"):
             code = self.code(node, [self.text[id(arg)] for arg in node.args])
             named = node.op in ("input", "scan", "shift") or (uses[id(node)] > 1 and node.op != "const")
@@ -129,7 +134,10 @@ class BlockPrinter:
                 name = f"{node.array[0]}_" if node.op == "input" else f"v{self.number}"
                 self.number += node.op != "input"
                 loads = node.op == "input" and "token" not in node.axes and "source" not in node.axes
-                (self.before if loads else self.inside).append(f"{name} = {code}")
+                if self.ahead and node.op == "input" and not loads:
+                    self.load_ahead(name, code)
+                else:
+                    (self.before if loads else self.inside).append(f"{name} = {code}")
                 if node.op in ("scan", "shift"):
                     self.carry(node, name)
                 code = name
@@ -163,6 +171,8 @@ class BlockPrinter:
                 return f"tl.permute({args[0]}, {tuple(order)})"
             case "position":
                 return f"({attr} + 1).to(DTYPE)"
+            case "exp" if id(node) in self.read_by_log1p:
+                return f"rt.exp_unit({args[0]})"
             case "exp" if in_unit(node):
                 return f"rt.exp_down({args[0]})"
             case "log1p" if in_unit(node.args[0]):
@@ -175,6 +185,12 @@ class BlockPrinter:
         value = name if node.op == "scan" else f"{self.text[id(node.args[0])]} + {self.zeros(node)}"
         assert "token" in node.axes, "scans and shifts run along tokens"
         self.after.append(f"carry{number} = rt.last({value}, token, TOKENS, {self.dim('token')})")
+
+    def load_ahead(self, name: str, code: str) -> None:
+        """The next chunk is on its way while this one is worked on; the last loads itself again, from the cache."""
+        first, coming = (re.sub(r"\btoken\b", word, code) for word in ("first", "coming"))
+        self.before.append(f"{name}ahead = {first}")
+        self.inside += [f"{name} = {name}ahead", "if CHUNKS > 1:", f"    {name}ahead = {coming}"]
 
     def dim(self, axis: str) -> int:
         return 1 + self.axes.index(axis)
@@ -206,6 +222,16 @@ class BlockPrinter:
         return f"{axis} = {start}tl.arange(0, {block(axis)})[{where}]"
 
 
+def _read_by_log1p(program: Program) -> set[int]:
+    """Exponentials e^{-|z|} that only logarithms of 1 + e^{-|z|} read; none where rounding errors are carried along."""
+    nodes = program.nodes()
+    if any(node.op in _UNFUSED for node in nodes):
+        return set()
+    others = {id(arg) for node in nodes if node.op != "log1p" for arg in node.args}
+    others |= {id(node) for _, node in program.outputs}
+    return {id(node) for node in nodes if in_unit(node) and id(node) not in others}
+
+
 def length(axis: str) -> str:
     """The run-time length of an axis in a kernel."""
     return "tokens" if axis == "source" else f"{axis}s"
@@ -227,12 +253,16 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
         f"system = tl.program_id(0).to(tl.int64) * SYSTEMS + tl.arange(0, SYSTEMS){system}",
         *(printer.index(axis) for axis in axes if axis not in ("token",)),
+        *([printer.index("token").replace("token = ", "first = ")] if printer.ahead else []),
         *printer.before,
         *first,
     ]
     inside = [*printer.inside, *store, *printer.after]
     if printer.chunked:
         loop = ["for chunk in range(CHUNKS):", "    " + printer.index("token", "chunk * TOKENS + ")]
+        if printer.ahead:
+            coming = printer.index("token", "tl.minimum(chunk + 1, CHUNKS - 1) * TOKENS + ")
+            loop.append("    " + coming.replace("token = ", "coming = "))
         inside = [*loop, *("    " + line for line in inside)]
     elif "token" in axes:
         inside = [printer.index("token"), *inside]

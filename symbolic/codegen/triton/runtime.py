@@ -32,28 +32,37 @@ class Layout:
 
     Args:
         elements: of a block of several systems, as many as fit.
+        shortest: tokens up to which a block has as many elements a warp in two warps, each with systems of its own.
         longest: tokens up to which a system is one block, in one warp: sums between threads cost most.
         chunk, warps: of longer systems.
-        few: systems below which the device has too few blocks, and `chunk_of_few`, `warps_of_few` serve it better.
+        few: systems below which the device has too few blocks, and `chunk_of_few`, `warps_of_few` serve it better;
+            `warps_with_errors` where rounding errors are carried along, for their registers.
     """
 
     elements: int
+    shortest: int
     longest: int
     chunk: int
     warps: int
     few: int
     chunk_of_few: int
     warps_of_few: int
+    warps_with_errors: int
 
-    def of(self, tokens: int, systems: int) -> tuple[int, int]:
+    def of(self, tokens: int, systems: int, plain: bool = True) -> tuple[int, int]:
         """Tokens of a block and its warps."""
         if tokens <= self.longest:
-            return next_power(tokens), 1
-        return (self.chunk_of_few, self.warps_of_few) if systems < self.few else (self.chunk, self.warps)
+            return next_power(tokens), 2 if tokens <= self.shortest else 1
+        if systems >= self.few:
+            return self.chunk, self.warps
+        return self.chunk_of_few, self.warps_of_few if plain else self.warps_with_errors
 
 
 #: The fastest of those that were tried on an H200 with 2^27 tokens at 128, 1,024, 8,192 and 65,536 each (docs/performance.md).
-TOKENS_ALONE = Layout(elements=512, longest=1024, chunk=512, warps=1, few=4096, chunk_of_few=1024, warps_of_few=2)
+TOKENS_ALONE = Layout(
+    elements=512, shortest=128, longest=1024, chunk=512, warps=1, few=4096, chunk_of_few=1024, warps_of_few=1,
+    warps_with_errors=2,
+)  # fmt: skip
 #: Triton refuses larger tensors.
 LARGEST_BLOCK = 1 << 20
 
@@ -127,7 +136,7 @@ def launch(
     if "token" in blocks:
         limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
         if alone:
-            limit, warps = TOKENS_ALONE.of(size["token"], systems)
+            limit, warps = TOKENS_ALONE.of(size["token"], systems, fused)
         blocks["token"] = min(blocks["token"], limit) if chunked else blocks["token"]
         if not chunked:
             rest *= blocks["token"]  # the source axis
@@ -135,7 +144,7 @@ def launch(
     if block > LARGEST_BLOCK:
         shape = ", ".join(f"{axis} {n}" for axis, n in blocks.items())
         raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
-    elements = TOKENS_ALONE.elements if alone else BLOCK_ELEMENTS
+    elements = TOKENS_ALONE.elements * (2 if size["token"] <= TOKENS_ALONE.shortest else 1) if alone else BLOCK_ELEMENTS
     together = max(1, min(elements // block, next_power(systems)))
     shapes = [(*batch, *(size[axis] for axis in own)) for own in outputs]
     dtype = flat[0].dtype

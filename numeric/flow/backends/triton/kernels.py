@@ -15,7 +15,7 @@ from s6flow.errors import CodegenError, FormatError
 from s6flow.numeric.flow.coordinates import EXTINCT_LOG
 from s6flow.numeric.flow.equation import LARGEST_LOG_RATE
 from s6flow.numeric.flow.step_control import (
-    FIRST_LOG_STEP,
+    FIRST_LOG_STEPS,
     PRECISIONS,
     RUNNING,
     Control,
@@ -103,8 +103,13 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         raise FormatError("a clock must be one of " + ", ".join(CLOCKS), clock)
     kind, tableau = PRECISIONS[precision], pair(method)
     cell = _cell(program, kind, short)
-    rules = rules_text("triton", in_log_time(kind) if clock == "log" else kind, tableau, _RULES[clock])
-    values = {"control": kind, "running": RUNNING, "first_log_step": FIRST_LOG_STEP, "extinct": EXTINCT_LOG}
+    rules = rules_text("triton", in_log_time(kind, tableau.name) if clock == "log" else kind, tableau, _RULES[clock])
+    values = {
+        "control": kind,
+        "running": RUNNING,
+        "first_log_step": FIRST_LOG_STEPS[tableau.name],
+        "extinct": EXTINCT_LOG,
+    }
     values |= {"size": "new[i]", "exploded": "rt.over_lanes_max(size) >= log_limit"}
     what = f"{tableau.name} in {clock} time, {precision}"
     return _module(cell, f"{clock}_time.j2", tableau, f"{print_rates(cell)}\n\n{rules}", what, **values)
