@@ -34,7 +34,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from cases import case  # noqa: E402
+from cases import case, imported  # noqa: E402
 from containers import CANARY  # noqa: E402
 
 #: Seconds of the processor of one input, and bytes beyond what the imports take.
@@ -129,6 +129,7 @@ def work(numbers: range, longest: int) -> None:
     """Judge inputs one after the other; a line of JSON each, the number first, so that a death is known by it."""
     faulthandler.enable()
     watch, out = _Watch(), sys.stdout
+    imported()
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         folder = Path(name, "case")
@@ -137,7 +138,9 @@ def work(numbers: range, longest: int) -> None:
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
             judged(number, folder, watch, 100)
         _set_clocks()
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        size, begun = (
+            int(pages) * resource.getpagesize() for pages in Path("/proc/self/statm").read_text().split()[:2]
+        )
         resource.setrlimit(resource.RLIMIT_AS, (size + BYTES, resource.RLIM_INFINITY))
         for number in numbers:
             print(json.dumps({"begins": number}), file=out, flush=True)
@@ -152,7 +155,9 @@ def work(numbers: range, longest: int) -> None:
             }
             print(json.dumps(row), file=out, flush=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps({"peak_kb": peak, "cpu": time.process_time()}), file=out, flush=True)
+        print(
+            json.dumps({"peak_kb": peak, "begun_kb": begun // 1024, "cpu": time.process_time()}), file=out, flush=True
+        )
 
 
 class Tally:
@@ -162,13 +167,14 @@ class Tally:
         self.counts: dict[str, Counter[str]] = {}
         self.findings: list[dict[str, Any]] = []
         self.slowest = 0.0
-        self.peak = 0
+        self.peak = self.beyond = 0
         self.cpu = 0.0
 
     def hear(self, row: dict[str, Any]) -> None:
         """A line of a worker: an input, or what the worker took."""
         if "peak_kb" in row:
             self.peak, self.cpu = max(self.peak, row["peak_kb"]), self.cpu + row["cpu"]
+            self.beyond = max(self.beyond, row["peak_kb"] - row.get("begun_kb", 0))
         else:
             self.add(row)
 
@@ -191,6 +197,7 @@ class Tally:
             "outcomes": {kind: dict(sorted(found.items())) for kind, found in sorted(self.counts.items())},
             "slowest_seconds": round(self.slowest, 2),
             "peak_bytes": self.peak * 1024,
+            "peak_bytes_beyond_imports": self.beyond * 1024,
             "processor_seconds": round(self.cpu, 1),
             "seconds": round(seconds, 1),
             "findings": self.findings[:200],
