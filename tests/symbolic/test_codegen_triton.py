@@ -63,7 +63,7 @@ def test_float32_exponentials_have_no_bias(interpreted: dict[str, float]) -> Non
 
 
 def test_the_exponential_under_a_logarithm_ends_well(interpreted: dict[str, float]) -> None:
-    assert 0.1 < interpreted["unit exp"] < 1.0
+    assert 0.1 < interpreted["unit exp"] < 1.5
     assert interpreted["unit exp ends"] == interpreted["unit exp nan"] == 0
 
 
