@@ -53,6 +53,9 @@ def test_a_positive_sum_is_never_called_negative_and_open_only_near_zero(
     assert open_of(sides[1 - meets]) == 0
     assert open_of(sides[meets]) == OPEN[place]
     assert (np.flatnonzero(sides[meets] == UNDECIDED) == np.arange(OPEN[place])).all(), "the nearest are left open"
+    words = np.array(found.evidence.words())
+    assert set(words[sides[meets] == UNDECIDED]) == {"undecided"}
+    assert "undecided" not in words[sides[meets] != UNDECIDED]
     # and where it does cross, by as little as that, it is found or left open
     lower = carried_signs(*touching(c, -SIZES), delta0 * every, s * every, floor)
     assert (np.stack([lower.below, lower.above]) != NONNEGATIVE).any(axis=0)[20:].all()
@@ -62,16 +65,40 @@ def test_a_positive_sum_is_never_called_negative_and_open_only_near_zero(
     assert int(negative.sum()) == SEEN[place]
 
 
-#: low, high -> how many are left open at sums of 1, 8 and 128 steps, for c = 1/2 and c = 1/20.
+def test_a_sum_that_vanishes_at_the_step_of_a_vanishing_token_is_open_on_both_sides() -> None:
+    found = carried_signs(*touching(0.5, [1e-16]), np.array([np.log(2.0)]), np.ones(1), 0.0)
+    assert (found.below[0], found.above[0], found.anywhere[0]) == (UNDECIDED, UNDECIDED, UNDECIDED)
+
+
+def test_what_decides_is_named() -> None:
+    """Partial sums at Delta(0) = 1 are 1, 0.45, 0.56 of the first; at 0 the second is below 0, and it reads no scan without a slope."""
+    mu, a, one = np.array([[1.0, -1.5, 0.8]]), np.array([[1.0, 2.0, 3.0]]), np.ones(1)
+    flat = carried_signs(mu, a, one, 0 * one, 0.0)
+    assert (flat.evidence.words()[0], flat.above[0], flat.bound[0]) == ("partial sums", NONNEGATIVE, 2)
+    sloped = carried_signs(mu, a, one, one, 0.0)
+    assert sloped.evidence.words()[0] == "scan"
+    for weights, word in (
+        ([1.0, 2.0, 0.5], "one sign"),
+        ([-0.1, 0.2, 1.0], "slowest state"),
+        ([0.3, -3.0, 4.0], "K(0)"),
+    ):
+        found = carried_signs(np.array([weights]), a, one, one, 0.0)
+        assert found.evidence.words()[0] == word
+        assert found.anywhere[0] == (NONNEGATIVE if word == "one sign" else NEGATIVE)
+        if word != "one sign":
+            assert (np.array(weights) * np.exp(-a[0] * found.step[0])).sum() < 0
+
+
+#: low, high -> how many are left open at sums of 1, 8 and 128 steps, and how many that cross 0 are seen, for c = 1/2 and 1/20.
 RANGES = [(0.3, 0.4), (0.01, 2.0), (0.5, 0.5), (1e-320, 3.0), (0.1, 0.11), (1e-7, 0.7)]
 
 WITHIN = [
-    [[0, 102, 102], [0, 47, 47]],
-    [[116, 116, 116], [0, 84, 84]],
-    [[0, 0, 0], [0, 0, 0]],
-    [[140, 140, 140], [83, 83, 83]],
-    [[0, 0, 0], [0, 0, 78]],
-    [[99, 99, 99], [0, 83, 83]],
+    [[0, 102, 102, 0, 331, 331], [0, 47, 47, 0, 327, 327]],
+    [[116, 116, 116, 277, 277, 277], [0, 84, 84, 4, 326, 326]],
+    [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 153, 153]],
+    [[140, 140, 140, 294, 294, 294], [83, 83, 83, 362, 362, 362]],
+    [[0, 0, 0, 0, 84, 84], [0, 0, 78, 0, 0, 343]],
+    [[99, 99, 99, 309, 309, 309], [0, 83, 83, 0, 400, 400]],
 ]
 
 
@@ -86,6 +113,8 @@ def test_tokens_of_a_range_decide_as_finely(place: int, ends: tuple[float, float
         for row, count in zip(found, DISTANCES, strict=True):
             if -np.log(c) > count * ends[1]:
                 assert open_of(row) == 0, "no sum of so few steps comes near the place"
+        lower = negative_within(*touching(c, -SIZES), low, high)
+        got[-1] += [int((row == NEGATIVE).sum()) for row in lower]
     assert got == WITHIN[place]
 
 
@@ -120,6 +149,7 @@ def test_sums_of_whole_numbers_of_steps_by_brute_force(low: float) -> None:
     spans = [(k * low, k * high) for k in range(1, 40)]
     wanted = [next(max(total, start) for start, end in spans if total <= end * (1 + 1e-15)) for total in totals]
     np.testing.assert_allclose(reached(totals, np.full(400, low), np.full(400, high)), wanted, rtol=1e-14)
+    assert reached(np.zeros(1), np.array([low]), np.array([high])) == low, "no step is no sum"
     # of k steps exactly, and of an end that k steps have, nothing is drawn forward or back by rounding
     for k in range(1, 30):
         assert reached(np.array(k * high), np.array(low), np.array(high)) == k * high
@@ -151,3 +181,47 @@ def test_an_interval_closes_by_its_chord_and_its_bend() -> None:
     assert not closed(
         Sums(np.zeros((1, 2)), np.zeros((1, 2))), np.zeros(1, dtype=np.int64), np.zeros(1), np.ones(1), 0.0
     ).any()
+
+
+@pytest.mark.parametrize(("units", "code"), [(10, UNDECIDED), (60, NEGATIVE), (-60, NONNEGATIVE)])
+def test_a_sum_has_a_sign_beyond_its_rounding(units: float, code: int) -> None:
+    """1 + 1 - 2 (1 + k eps) at steps so small that every gate is 1: k / 2 eps beside its magnitudes, against 12 eps for three."""
+    mu, a = np.array([[1.0, 1.0, -2.0 * (1 + units * np.finfo(float).eps)]]), np.array([[1.0, 2.0, 3.0]])
+    step = np.full(1, 1e-290)
+    assert (negative_within(mu, a, step, 1.5 * step) == code).all()
+    if code == UNDECIDED:
+        assert carried_signs(mu, a, step, np.zeros(1), 0.0).above[0] != NONNEGATIVE
+
+
+@pytest.mark.parametrize(("low", "high", "found"), [(0.5, 0.6, [0, 0, 0]), (0.35, 0.36, [0, 1, 1]), (0.2, 0.8, [1, 1, 1]), (0.3, 0.34, [0, 0, 0]), (0.91, 2.0, [0, 0, 0])])  # fmt: skip
+def test_K_between_sums_of_whole_numbers_of_steps_is_not_met(low: float, high: float, found: list[int]) -> None:
+    """Negative on sums from 0.70 to 0.89, which one step, or two, or three, have or have not."""
+    first, second = np.exp(-0.70), np.exp(-0.89)
+    mu, a = np.array([[first * second, -(first + second), 1.0]]), np.array([[1.0, 2.0, 3.0]])
+    got = negative_within(mu, a, np.full(1, low), np.full(1, high))[:, 0]
+    np.testing.assert_array_equal(got, found)
+
+
+def test_equal_rates_are_one_state_and_a_state_alone_keeps_its_weight() -> None:
+    """However small it is beside a pair of one rate that cancels to rounding, or not."""
+    mu = np.array([[1.0, 2.0, 1e-17, 5.0], [3.0, 1.0, -1.0, 1e-17], [1e-17, 0.1, 0.2, -0.3]])
+    a = np.array([[1.0, 1.0, 3.0, 2.0], [1.0, 2.0, 2.0, 5.0], [1.0, 4.0, 4.0, 4.0]])
+    found = Sums.of(mu, a)
+    np.testing.assert_array_equal(
+        found.weights, [[0.0, 3.0, 5.0, 1e-17], [3.0, 0.0, 0.0, 1e-17], [1e-17, 0.0, 0.0, 0.0]]
+    )
+    np.testing.assert_array_equal(found.sign_changes(), [0, 0, 0])
+    for step in (0.0, 0.7):
+        exact = (mu * np.exp(-(a - a.min(axis=1, keepdims=True)) * step)).sum(axis=1)
+        np.testing.assert_allclose(found.at(np.full(3, step)).sum(axis=1), exact, rtol=1e-14, atol=1e-16)
+
+
+def test_the_slowest_state_that_counts_outweighs_all_against_it_twice() -> None:
+    mu = np.array([[0.0, 1.0, -2.0, 0.5], [1.0, 2.0, 0.0, 0.1], [-0.5, 3.0, 4.0, 0.0], [2.0, -1e-3, 1.0, 1.0]])
+    a = np.array([[1.0, 2.0, 3.0, 9.0]] * 4)
+    sums = Sums.of(mu, a)
+    settled = sums.settled_after()
+    np.testing.assert_allclose(settled, [np.log(4.0), 0.0, np.log(28.0), np.log(2.0)])
+    np.testing.assert_allclose(sums.leading()[0], [1.0, 1.0, -0.5, 2.0])
+    np.testing.assert_allclose(sums.leading()[1], [1.0, 0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(sums.sign_changes(), [2, 0, 1, 2])

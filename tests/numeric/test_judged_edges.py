@@ -51,6 +51,7 @@ def test_without_a_step_that_grows_the_threshold_is_a_ratio() -> None:
     np.testing.assert_allclose(seen["threshold"][:, 0], np.abs(first) / np.sqrt(1 / c - off), rtol=1e-6)
     np.testing.assert_allclose(seen["ratio_near"][:, 0], 1 / np.sqrt(1 / c - off * READ**-c), rtol=1e-4)
     exact = 1 / (2 * mu * step * first**2)
+    assert all(seen[name].shape == (3, 1) for name in ("valid", "threshold", "ratio_near", "T", "T_first"))
     np.testing.assert_allclose(seen["T_first"][:, 0], exact, rtol=1e-9)
     np.testing.assert_allclose(seen["T"][:2, 0], exact[:2], rtol=1e-8)
     assert seen["T"][2, 0] < exact[2] * (1 - 1e-4)

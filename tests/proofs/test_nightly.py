@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,37 @@ def test_rows_that_were_edited_and_reports_that_were_torn(tmp_path: Path, monkey
         with pytest.raises(FormatError, match="whole"):
             nightly.main(arguments)
         assert out.read_text() == torn
+
+
+def test_digests_speak_of_what_is_claimed_and_measured_whatever_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """16 letters each, of the whole claim and of its core; another measured number is another one, another order is not."""
+    with_core = next(theorem for theorem in REGISTRY.values() if theorem.core is not None)
+    asked: list[bool] = []
+    lowered = nightly.margin_program
+
+    def recorded(theorem: Any, core: bool = False) -> Any:
+        asked.append(core)
+        return lowered(theorem, core)
+
+    monkeypatch.setattr(nightly, "margin_program", recorded)
+    digest = nightly.statement_digest(with_core)
+    assert asked == [False, True]
+    assert (len(digest), int(digest, 16) >= 0) == (16, True)
+    assert nightly.statement_digest(replace(with_core, core=None)) != digest
+    row = planted("stationary")
+    assert nightly.seal(dict(reversed(row.items()))) == row["seal"]
+    assert len(row["seal"]) == 16
+    assert nightly.seal({**row, "status": "conjecture", "processor_seconds": 9.0}) == row["seal"]
+    assert nightly.seal({**row, "integrator": "numba"}) != row["seal"]
+
+
+def test_the_command_as_it_is_told_names_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly, "REGISTRY", {key: REGISTRY[key] for key in TWO})
+    monkeypatch.setattr(nightly, "nightly", lambda *given: iter([planted(TWO[0])]))
+    out = tmp_path / "deep.json"
+    monkeypatch.setattr("sys.argv", ["nightly", "--examples", "7", "--out", str(out)])
+    assert nightly.main() == 0
+    told = json.loads(out.read_text())
+    assert told["command"] == "python -m s6flow.numeric.checks.nightly --examples 7 --out deep.json"
+    assert (told["examples"], told["not_run"]) == (7, [TWO[1]])
+    assert out.read_text().startswith('{\n "command"'), "one space a level: the file is read by people, and is long"
