@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
 from s6flow.errors import FormatError
+from s6flow.formula import plain
 from s6flow.proofs import index
 from s6flow.proofs.status import STATUSES
 from s6flow.proofs.theorem_page import refuted_page, theorem_page
@@ -144,7 +145,7 @@ class TheoremPage(Result):
         content = self.content
         said = [f"{self.id}: {content['title']}", f"status: {self.status}; source: {content['source']}"]
         said.append("assumptions: " + ("; ".join(row["words"] for row in content["assumptions"]) or "none"))
-        said.append(f"conclusion: {content['conclusion']}")
+        said.append(f"conclusion: {plain(content['conclusion'])}")
         return said + ([f"refuted: {content['why']} Instead: {content['instead']}."] if "why" in content else [])
 
     def _table(self, name: str) -> Table:

@@ -45,8 +45,12 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 @click.argument("identifier", shell_complete=complete_theorems)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def theorem(identifier: str, as_json: bool) -> None:
-    """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code."""
+    """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code.
+
+    Formulas are shown in Unicode; --json has them in LaTeX.
+    """
     from s6flow.api.library import theorem as page
+    from s6flow.formula import readable
     from s6flow.proofs import index
 
     found = page(identifier)
@@ -54,7 +58,7 @@ def theorem(identifier: str, as_json: bool) -> None:
     if as_json:
         say_json(found.to_json(), indent=1)
         return
-    say_page(found.markdown())
+    say_page(readable(found.markdown()))
 
 
 @click.command("new-theorem")
