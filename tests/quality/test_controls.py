@@ -256,7 +256,7 @@ def test_proof_steps_reduce_to_zero() -> None:
     from s6flow.symbolic.theorem import check_step
 
     states = {key: [row["state"] for row in index.content(key)["proof"]] for key in REGISTRY}
-    assert {state for found in states.values() for state in found} == {"zero", "cited"}
+    assert {"zero"} <= {state for found in states.values() for state in found} <= {"zero", "cited"}
     for key in ("linear-recursion", "scaling"):
         assert [report.state for report in REGISTRY[key].verify()] == states[key]
     x = sp.Symbol("x", positive=True)
