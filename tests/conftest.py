@@ -1,11 +1,12 @@
-"""With S6FLOW_ANNOTATIONS=1 every annotation of the package is checked in every test: see `plugins/annotations.py`."""
+"""Every annotation of arrays is checked in every test, and with S6FLOW_ANNOTATIONS=1 every annotation: `plugins/annotations.py`."""
 
 from __future__ import annotations
 
 import os
 
-if os.environ.get("S6FLOW_ANNOTATIONS") == "1":
-    from annotations import hooked
+ASKED = os.environ.get("S6FLOW_ANNOTATIONS", "arrays")
+if ASKED != "0":
+    from annotations import hooked, shaped
     from jaxtyping import install_import_hook
 
-    install_import_hook(hooked(), "annotations.check")
+    install_import_hook(hooked() if ASKED == "1" else shaped(), "annotations.check")

@@ -132,7 +132,7 @@ def test_proofs() -> None:
 
 def test_figures(tmp_path: Path) -> None:
     _valid(_printed("figures", "--list", "--json"), "s6flow-figure-list/1")
-    _valid(sf.figures("performance", out=tmp_path).to_json(), "s6flow-figures/1")
+    _valid(sf.figures("depth", out=tmp_path).to_json(), "s6flow-figures/1")
 
 
 @pytest.mark.slow

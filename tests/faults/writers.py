@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from tests.plugins.grids import tiny_grid
+
 __all__ = ["COMMANDS", "OLD", "WHOLE", "Command", "prepare", "torn"]
 
 OLD = "old content that a run may only replace whole\n"
@@ -191,36 +193,15 @@ def _tensors(path: Path) -> str:
     return found.hexdigest()
 
 
-_TINY = """kind = "{kind}"
-[data]
-name = "{data}"
-tokens = {tokens}
-[model]
-width = 16
-layers = 2
-state = 4
-[train]
-steps = 8
-batch = 4
-lr = 4e-3
-warmup = 3
-log_every = 2
-save_every = 2
-eval_every = 4
-eval_sequences = 8
-{more}[grid]
-seeds = [0]
-conditions = ["{condition}"]
-"""
 _GRID = 'mu = ["m", 1.5]\na = [0.2, 4]\nx0 = [1, 0.5]\nb = 1\n[axes]\nm = { linspace = [-2, 2, 8] }\n'
 _CORPUS = "wikitext-103-folder"  # a folder of one's own: the standard library's takes longer to read than to learn
 _DATA = {
     f"w/wikitext-103-raw/wiki.{split}.raw": f"{split} is a text of some words, again and again.\n" * 40
     for split in ("train", "valid", "test")
 }
-_LM = _TINY.format(kind="lm", data=_CORPUS, tokens=16, condition="unconstrained", more="")
-_REORDER = _TINY.format(kind="reorder", data="digits", tokens=64, condition="growth", more="")
-_DECAY = _TINY.format(kind="decay", data=_CORPUS, tokens=16, condition="spared", more="health_every = 4\n")
+_LM = tiny_grid(["unconstrained"], data=_CORPUS)
+_REORDER = tiny_grid(["growth"], kind="reorder", data="digits", tokens=64)
+_DECAY = tiny_grid(["spared"], kind="decay", data=_CORPUS, more="health_every = 4\n")
 _PLAN = {**_DATA, "lm.toml": _LM, "plan.toml": '[[part]]\ngrid = "lm.toml"\nseconds = 1\nseeds = [0, 1]\n'}
 _FLEET_AUDIT = ("fleet", "audit", "many", "--out", "fa", "--workers", "1", "--shuffles", "2")
 _PLANNED = ("experiment", "plan", "plan.toml", "--out", "p", "--data", "w", "--device", "cpu", "--archive", "p.tar.gz")

@@ -8,29 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-TINY = """
-kind = "lm"
-[data]
-name = "stdlib"
-tokens = 16
-[model]
-width = 16
-layers = 2
-state = 4
-[train]
-steps = 8
-batch = 4
-lr = 4e-3
-warmup = 3
-log_every = 2
-save_every = 4
-eval_every = 4
-eval_sequences = 8
-[grid]
-seeds = [0, 1, 2]
-conditions = ["unconstrained", "channel-positive"]
-"""
+from grids import tiny_grid
 
 
 @pytest.fixture
@@ -50,7 +28,7 @@ def alone(monkeypatch):
 def tiny(tmp_path: Path, alone: None) -> Path:
     """A configuration file: 2 conditions, 3 seeds, 8 steps."""
     path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
+    path.write_text(tiny_grid(["unconstrained", "channel-positive"], seeds=(0, 1, 2), save_every=4))
     return path
 
 

@@ -1,13 +1,8 @@
-"""Fleets without processes: rows, resumption, refusals. Workers are in test_fleet_workers.py.
-
-One long file: its cases share one fleet, made once.
-"""
+"""Audits of many checkpoints: every one a row, whatever kills the run, and what a report says of them."""
 
 from __future__ import annotations
 
 import errno
-import json
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +13,11 @@ from fleet_made import Here, made
 
 pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 
-from s6flow.errors import AssumptionError, FormatError, S6FlowError  # noqa: E402
-from s6flow.numeric.checks.check import check_together  # noqa: E402
-from s6flow.numeric.checks.nightly import short_report  # noqa: E402
-from s6flow.numeric.fleet import audits, checks, flows, sources  # noqa: E402
-from s6flow.numeric.fleet.pool import Failed, Lost, Task  # noqa: E402
+from s6flow.errors import FormatError  # noqa: E402
+from s6flow.numeric.fleet import audits, sources  # noqa: E402
+from s6flow.numeric.fleet.pool import Lost  # noqa: E402
 from s6flow.numeric.fleet.report import fleet_report, write_page  # noqa: E402
 from s6flow.numeric.fleet.store import Store, open_run, read_tables  # noqa: E402
-from s6flow.proofs.registry import get  # noqa: E402
 
 OPTIONS = audits.AuditOptions(shuffles=10, channels=True)
 
@@ -232,215 +224,3 @@ def test_a_report_needs_a_run(tmp_path: Path) -> None:
             (tmp_path / "run.json").write_text(text)
         with pytest.raises(FormatError, match=r"run\.json"):
             fleet_report(tmp_path)
-
-
-CHECKED = checks.CheckOptions(examples=101, shards=4, seed=3, backends=("numpy", "flint"), integrator="numpy")
-
-
-def _check(
-    out: Path, options: checks.CheckOptions = CHECKED, pool: Any = None, key: str = "cone-equilibria"
-) -> dict[str, Any]:
-    with open_run(out, "check", options.as_json(), (checks.SHARDS,), lambda: "code", ".json") as store:
-        assert checks.check_all([key], store, pool or Here(), options) == {}
-    _, report = checks.write_report(out)
-    return next(row for row in report["theorems"] if row["id"] == key)
-
-
-KEY = "affine-phase-line"  # letters alone, and channels of trained weights among its examples
-
-
-def _measured(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in ("processor_seconds",)}
-
-
-def test_a_check_is_the_same_whatever_kills_it_and_in_whatever_order(tmp_path: Path) -> None:
-    class Backwards(Here):
-        def results(self, function: Any, tasks: Any, gpu: bool = False) -> Any:
-            return super().results(function, reversed(list(tasks)))
-
-    whole = _check(tmp_path / "whole", pool=Backwards(), key=KEY)
-    with pytest.raises(KeyboardInterrupt):
-        _check(tmp_path / "out", pool=Here(2), key=KEY)
-    (part,) = checks.write_report(tmp_path / "out")[1]["theorems"]  # of the first two shards, and it says so
-    assert part["drawn"] == part["backends"]["numpy"]["examples"] - part["backends"]["numpy"]["real"] == 51
-    assert checks.unfinished(checks.write_report(tmp_path / "out")[1]) == [KEY]
-    (tmp_path / "out" / "shards" / f"{KEY}.000000.json").rename(tmp_path / "first")
-    assert checks.write_report(tmp_path / "out")[1]["theorems"] == []  # no verdict without the first one
-    (tmp_path / "first").rename(tmp_path / "out" / "shards" / f"{KEY}.000000.json")
-    second = Here()
-    assert _measured(_check(tmp_path / "out", pool=second, key=KEY)) == _measured(whole)
-    assert second.called == 2
-    # a row that was edited by hand is computed again
-    path = next((tmp_path / "out" / "shards").glob(f"{KEY}.000001.json"))
-    path.write_text(path.read_text().replace('"undecided": 0', '"undecided": 5', 1))
-    third = Here()
-    assert _measured(_check(tmp_path / "out", pool=third, key=KEY)) == _measured(whole)
-    assert third.called == 1
-
-
-def test_the_fastest_backend_is_one_a_theorem(tmp_path: Path) -> None:
-    fastest = {
-        integrator: {
-            key: checks.judging(get(key), checks.CheckOptions(40, 2, 1, (checks.FASTEST,), integrator))
-            for key in ("scaling", "radial", "slow-log-rate")
-        }
-        for integrator in ("triton", "numba")
-    }
-    assert fastest["numba"] == {key: ["numpy"] for key in ("scaling", "radial", "slow-log-rate")}
-    assert fastest["triton"] == {"scaling": ["torch"], "radial": ["numpy"], "slow-log-rate": ["numpy"]}
-    with_numpy = checks.CheckOptions(40, 2, 1, ("numpy",), "numpy")
-    row = _check(tmp_path / "out", checks.CheckOptions(40, 2, 1, (checks.FASTEST,), "numpy"), key="stationary")
-    assert _measured(row) == _measured(_check(tmp_path / "numpy", with_numpy, key="stationary"))
-
-
-def test_a_gpu_judges_where_there_is_one_and_what_does_not_fit_is_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = pytest.importorskip("torch")
-    expected, sent = check_together("stationary", ["torch"], 40, 1)[0], list[int]()
-
-    def cuda(tensor: Any) -> Any:
-        sent.append(tensor.numel())
-        if len(sent) > 12:
-            raise torch.OutOfMemoryError("as a device says it")
-        return tensor
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.Tensor, "cuda", cuda)
-    found = check_together("stationary", ["torch"], 40, 1)[0]
-    assert len(sent) > 12
-    assert {**found.as_json(), "seconds": 0} == {**expected.as_json(), "seconds": 0}
-
-
-def test_shards_add_up_and_the_worst_system_is_found_again(tmp_path: Path) -> None:
-    from s6flow.numeric.checks.engines import engine
-    from s6flow.numeric.checks.examples import examples_of
-    from s6flow.numeric.checks.judge import judge_data, observe
-
-    row = _check(tmp_path / "out", key=KEY)["backends"]["numpy"]
-    theorem, counts = get(KEY), [26, 25, 25, 25]
-    parts = [
-        check_together(theorem, ["numpy"], count, checks.shard_seed(3, shard), shard == 0, "numpy", shard == 0)[0]
-        for shard, count in enumerate(counts)
-    ]
-    assert row["examples"] == sum(part.examples for part in parts)
-    assert row["real"] == parts[0].real
-    assert row["margin"] == min(part.margin for part in parts)
-    assert [one["margin"] for one in row["worst"]] == sorted(part.margin for part in parts)
-    shard, batch = row["place"][0].split("/")
-    number = int(shard)
-    drawn = dict(
-        examples_of(theorem, engine("numpy"), counts[number], checks.shard_seed(3, number), number == 0, number == 0)
-    )
-    judged = judge_data(theorem, drawn[batch], observed=observe(theorem, drawn[batch]))
-    assert judged.margins[row["place"][1]] == row["margin"]
-
-
-def test_one_violated_shard_violates_the_whole(tmp_path: Path) -> None:
-    with open_run(tmp_path / "out", "check", CHECKED.as_json(), (checks.SHARDS,), lambda: "code", ".json") as store:
-        checks.check_all([KEY], store, Here(), CHECKED)
-        path = store.path(checks.SHARDS, f"{KEY}.000002")
-        row = json.loads(path.read_text())
-        row["backends"]["numpy"] |= {"margin": -0.5}
-        path.write_text(json.dumps({**row, "seal": checks.seal(row)}))
-    _, report = checks.write_report(tmp_path / "out")
-    assert report["theorems"][0]["backends"]["numpy"]["verdict"] == "VIOLATED"
-    assert report["theorems"][0]["backends"]["numpy"]["place"][0].startswith("2/")
-    assert "where" in report["theorems"][0]["backends"]["numpy"]
-    assert checks.failed(report) == [KEY]
-
-
-def test_first_shards_come_first_and_then_the_cheapest_theorem() -> None:
-    left = {"dear": deque([0, 1, 2]), "cheap": deque([0, 1]), "begun": deque([3])}
-    cost = {"begun": 5.0}
-    taken = checks._in_turn(left, cost)
-    assert [next(taken), next(taken)] == [("dear", 0), ("cheap", 0)]
-    cost |= {"dear": 9.0, "cheap": 1.0}
-    assert list(taken) == [("cheap", 1), ("begun", 3), ("dear", 1), ("dear", 2)]
-
-
-def test_no_shard_is_empty_and_seeds_differ() -> None:
-    assert (checks.shards(10**6), checks.shards(10), checks.shards(3, 8), checks.shards(8, 3)) == (50, 1, 3, 3)
-    assert len({checks.shard_seed(1, shard) for shard in range(1000)} | {checks.shard_seed(2, 0)}) == 1001
-    assert short_report.__doc__
-
-
-GRID = """
-mu = ["m", 1.5]
-a = [0.2, 4]
-x0 = [1.0, "x"]
-b = 1
-[axes]
-m = { linspace = [-1, 1, 3] }
-x = { logspace = [0.5, 2, 2] }
-[run]
-backend = "numpy"
-predict = true
-"""
-
-
-def _flow(grid: Path, out: Path, chunk: int = 4, pool: Any = None) -> list[dict[str, Any]]:
-    found = flows.read_grid(grid)
-    with open_run(out, "flow", {**found.as_json(), "chunk": chunk}, (flows.FLOWS,), lambda: "code") as store:
-        flows.flow_all(found, store, pool or Here(), chunk)
-        return list(read_tables(store.parts(flows.FLOWS)).to_pylist())
-
-
-def test_a_grid_of_flows_is_that_of_its_flows_and_goes_on(tmp_path: Path) -> None:
-    from s6flow.numeric.flow import FlowParameters, integrate
-
-    grid = tmp_path / "grid.toml"
-    grid.write_text(GRID)
-    rows = _flow(grid, tmp_path / "whole")
-    assert [(row["index"], row["m"], round(row["x"], 12)) for row in rows] == [
-        (index, m, x) for index, (m, x) in enumerate((m, x) for m in (-1, 0, 1) for x in (0.5, 2))
-    ]
-    own = integrate([1.0, 0.5], FlowParameters([-1, 1.5], [0.2, 4], 1, 1, 0), log_horizon=27.6)
-    assert rows[0]["blow_up_time"] == pytest.approx(float(own.blow_up_time), rel=1e-9)
-    assert (rows[0]["end"], rows[0]["predicted"], rows[0]["blow_up_token"]) == ("coexistence", "coexistence", 1)
-    with pytest.raises(KeyboardInterrupt):
-        _flow(grid, tmp_path / "out", pool=Here(1))
-    second = Here()
-    assert _flow(grid, tmp_path / "out", pool=second) == rows
-    assert second.called == 1
-    with pytest.raises(FormatError, match="chunk"):
-        _flow(grid, tmp_path / "out", chunk=5)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("b = 1", "b = nan"), ("b = 1", "c = 1"), ("b = 1", 'b = "q"'), ("b = 1", "b = [1]"), ("b = 1", "b = true"),
-        ("a = [0.2, 4]", "a = [0.2]"), ('mu = ["m", 1.5]', "mu = 1"), ('mu = ["m", 1.5]', "mu = [1, 1.5]"),
-        ("[-1, 1, 3]", "[-1, 1]"), ("[-1, 1, 3]", "[-1, 1, 0]"), ("[0.5, 2, 2]", "[0, 2, 2]"), ("predict", "predicts"),
-        ('"numpy"', '"nothing"'), ("true", "1"), ("[axes]", "[axes"), ("linspace", "space"), ("[-1, 1, 3]", '["a", 1, 3]'),
-    ],
-)  # fmt: skip
-def test_a_grid_that_is_none_is_one_line(old: str, new: str, tmp_path: Path) -> None:
-    grid = tmp_path / "grid.toml"
-    assert old in GRID
-    grid.write_text(GRID.replace(old, new))
-    with pytest.raises((FormatError, AssumptionError)) as said:
-        flows.read_grid(grid)
-    assert "\n" not in str(said.value)
-
-
-def test_a_grid_of_any_size_is_walked_by_index() -> None:
-    axes = {name: tuple(float(i) for i in range(1000)) for name in "abcd"}
-    grid = flows.Grid(axes, {"mu": ["a"], "a": ["b"], "x0": ["c"], "s": "d", "b": 0.0, "floor": 0.0}, {})
-    assert grid.size == 10**12
-    point = grid.points(123_456_789_012, 123_456_789_013)
-    assert [float(point[name][0]) for name in "abcd"] == [123, 456, 789, 12]
-
-
-def test_work_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
-    class Broken:
-        def results(self, function: Any, tasks: Any, gpu: bool = False) -> Any:
-            for task in tasks:
-                yield task, Failed(ModuleNotFoundError("No module named 's6flow'"))
-
-    grid = tmp_path / "grid.toml"
-    grid.write_text(GRID)
-    with pytest.raises(S6FlowError, match="Install it there"):
-        _flow(grid, tmp_path / "out", pool=Broken())
-    with pytest.raises(FormatError, match="version"):
-        flows.flow_chunk(flows.read_grid(grid), 0, 1, "0.0")
-    assert Task("x", ()).name == "x"

@@ -243,11 +243,13 @@ def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("counts", sweep([[2], [1, 2]], kept=[[2]]))
-def test_processes_draw_what_one_draws(counts: list[int], tmp_path: Path) -> None:
-    names = [NAME, "performance"]
+def test_processes_draw_what_one_draws(counts: list[int], drawn: Path, tmp_path: Path) -> None:
+    names = [NAME, "depth"]
     found = [draw.draw_figures(names, tmp_path / str(count), processes=count) for count in counts]
     assert [[outcome.state for outcome in report.outcomes] for report in found] == [["drawn", "drawn"]] * len(counts)
     written = [{path.name: path.read_bytes() for path in (tmp_path / str(count)).iterdir()} for count in counts]
     assert all(one == written[0] for one in written)
+    alone = {name: content for name, content in _contents(drawn).items() if name.startswith(NAME)}
+    assert alone.items() <= written[0].items(), "one process drew this one before"
     again = draw.draw_figures(names, tmp_path / "2", processes=2)
     assert {outcome.state for outcome in again.outcomes} == {"unchanged"}

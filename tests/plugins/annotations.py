@@ -1,4 +1,7 @@
-"""How annotations are checked while tests run: beartype under jaxtyping's import hook, over the whole package.
+"""How annotations are checked while tests run: beartype under jaxtyping's import hook.
+
+Modules that annotate arrays are always checked: there are few of them, and their annotations say most. Over the whole package
+checks cost as much as the tests.
 
 An int may stand for a float and a float for a complex number, as type checkers have it. What a compiler of kernels reads
 stays as it is written.
@@ -13,11 +16,12 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from beartype import BeartypeConf, beartype
 
-__all__ = ["check", "hooked"]
+__all__ = ["check", "hooked", "shaped"]
 
 _check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
@@ -37,6 +41,16 @@ def hooked(package: str = "s6flow") -> list[str]:
         else:
             found.append(name)
     return found
+
+
+def shaped(package: str = "s6flow") -> list[str]:
+    """The modules that annotate arrays."""
+    (root,) = find_spec(package).submodule_search_locations  # type: ignore[union-attr]
+    folders = [Path(root), *(path for path in Path(root).iterdir() if path.is_symlink() and path.is_dir())]
+    files = [
+        path for folder in folders for path in folder.rglob("*.py") if "jaxtyping" in path.read_text(encoding="utf-8")
+    ]
+    return sorted(".".join((package, *path.relative_to(root).with_suffix("").parts)) for path in files)
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
