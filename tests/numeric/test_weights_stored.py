@@ -38,6 +38,24 @@ def test_subnormals_are_counted_and_nothing_else(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+def test_the_largest_subnormal_alone_is_counted(dtype: str) -> None:
+    _, normal, *_ = BITS[dtype]
+    kind = FLOATS[dtype].bits
+    assert StoredTensor(np.array([normal - 1, normal], kind), dtype).subnormals() == 1
+    assert StoredTensor(np.array([normal, normal + 1], kind), dtype).subnormals() == 0
+
+
+def test_epsilon_is_the_spacing_at_one() -> None:
+    """Of NumPy where it has the format, and of the next number after 1 where it has not."""
+    for dtype, row in FLOATS.items():
+        ones = {"F16": 0x3C00, "BF16": 0x3F80, "F32": 0x3F800000, "F64": 0x3FF << 52}
+        low, high = StoredTensor(np.array([ones[dtype], ones[dtype] + 1], row.bits), dtype).float64()
+        assert (low, high - low) == (1.0, row.epsilon)
+        if row.native is not None:
+            assert row.epsilon == np.finfo(row.native).eps
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_unusual_is_what_float32_cannot_hold(dtype: str) -> None:
     subnormal, normal, largest, infinity, nan = BITS[dtype]
     if dtype == "F64":
