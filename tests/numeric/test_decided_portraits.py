@@ -74,6 +74,18 @@ def test_a_hump_of_K_is_left_open_from_where_K_rises() -> None:
     assert all(math.isnan(root) for _, root in held[:2])
 
 
+@pytest.mark.parametrize(("octaves", "held"), [(15.9, True), (16.1, False), (-15.9, True), (-16.1, False)])
+def test_barriers_are_looked_for_within_sixteen_octaves(octaves: float, held: bool) -> None:
+    """Of the second token, outward and inward; beyond that nothing is said."""
+    root = math.log(2.0) if octaves > 0 else 1e-4
+    mu, a = [-1.0, 1 + math.exp(root)], [1.0, 2.0]  # q ((1 + e^x) q - 1) in the gate of the token x
+    second = root * 2.0**-octaves
+    found = portrait(mu, a, second, first=1e30)
+    assert found[1] is held
+    if held:
+        assert found[2] == pytest.approx(root, rel=1e-9)
+
+
 def test_a_small_first_token_holds_nothing() -> None:
     assert portrait([-1.0, 3.0], [1.0, 2.0], 0.9 * math.log(2.0), first=1e-3)[1] is False
     assert portrait([-1.0, 3.0], [1.0, 2.0], 0.9 * math.log(2.0), first=FAR)[1] is True
