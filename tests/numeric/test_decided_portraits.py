@@ -78,7 +78,8 @@ def test_a_hump_of_K_is_left_open_from_where_K_rises() -> None:
 def test_barriers_are_looked_for_within_sixteen_octaves(octaves: float, held: bool) -> None:
     """Of the second token, outward and inward; beyond that nothing is said."""
     root = math.log(2.0) if octaves > 0 else 1e-4
-    mu, a = [-1.0, 1 + math.exp(root)], [1.0, 2.0]  # q ((1 + e^x) q - 1) in the gate of the token x
+    rate = 0.01  # so slow that K falls from either end to the other
+    mu, a = [-1.0, (1 + math.exp(root)) ** rate], [rate, 2 * rate]
     second = root * 2.0**-octaves
     found = portrait(mu, a, second, first=1e30)
     assert found[1] is held
