@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
-from s6flow.numeric.criteria.reach import DISTANCES, _reachable, negative_within, reached
+from s6flow.numeric.criteria.reach import DISTANCES, reachable, negative_within, reached
 from s6flow.numeric.criteria.sums import Sums, closed
 
 SIZES = 10.0 ** np.linspace(-16.0, -2.0, 400)
@@ -155,7 +155,7 @@ def test_sums_of_whole_numbers_of_steps_by_brute_force(low: float) -> None:
         assert reached(np.array(k * high), np.array(low), np.array(high)) == k * high
         assert reached(np.array(k * low), np.array(low), np.array(high)) == pytest.approx(k * low, rel=1e-15)
         left, right = np.array(k * low), np.array((k + 1) * low)
-        drawn = float(_reachable(left, right, np.array(low), np.array(high)))
+        drawn = float(reachable(left, right, np.array(low), np.array(high)))
         assert drawn == pytest.approx(
             min(float(right), k * high) if k * high < (k + 1) * low else float(right), rel=1e-14
         )
