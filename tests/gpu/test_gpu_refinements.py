@@ -46,9 +46,13 @@ def logits(model):
         return model.eval()(tokens(), use_cache=False).logits
 
 
-def train(model, optimiser=None, steps=3):
+def must_train():
     if not TRAINS:
         pytest.skip("not run: transformers trains with mamba-ssm only beside causal-conv1d")
+
+
+def train(model, optimiser=None, steps=3):
+    must_train()
     optimiser = optimiser or torch.optim.AdamW(model.parameters(), lr=0.02)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -101,6 +105,7 @@ def test_autocast_training_resumes_from_raw_keys():
 
 
 def test_compiled_projection_and_prefixes(tmp_path):
+    must_train()
     model, plain = make(), make(1)
     constrain(model, "mixed")
     reordered = make()
@@ -132,7 +137,7 @@ def test_the_cap_is_the_same_on_the_device(dtype):
         assert torch.equal(mixer.A_log.cpu(), s6_layers(twin)[name].A_log)
     assert all(layer.numbers["half_life_max"] <= 32 for layer in diagnose(model, 64).layers)
     assert not any(cap_memory(model, 64, 0.5).values())
-    steps = mean_steps(model, lambda: model(tokens(), use_cache=False))
+    steps = mean_steps(model.eval(), lambda: model(tokens(), use_cache=False))
     cap_memory(model, 4, steps=steps)
     for name, mixer in s6_layers(model).items():
         rates = mixer.A_log.detach().double().exp().cpu().numpy()
