@@ -136,14 +136,18 @@ def test_pairs_of_a_shuffle_are_pairs_of_columns() -> None:
 
 
 def test_shuffles_have_the_same_default_everywhere() -> None:
-    def default(call: Any, name: str) -> Any:
-        return inspect.signature(call).parameters[name].default
-
     from s6flow.commands.audit import audit as command
 
+    layer = random(6, 3)
+    own, whole = permutation_control(layer), audit_layer(layer).control
+    np.testing.assert_array_equal(own.fractions, whole.fractions)
     options = {option.name: option.default for option in command.params}
-    for name in ("shuffles", "seed"):
-        assert len({options[name], *(default(call, name) for call in (audit, audit_layer, permutation_control))}) == 1
+    defaults = inspect.signature(audit).parameters
+    assert own.shuffles == options["shuffles"] == defaults["shuffles"].default
+    assert options["seed"] == defaults["seed"].default
+    np.testing.assert_array_equal(
+        own.fractions, permutation_control(layer, options["shuffles"], options["seed"]).fractions
+    )
 
 
 # ---- the reference
