@@ -219,3 +219,17 @@ def test_steps_of_a_floored_kernel_are_those_of_the_scan(monkeypatch: pytest.Mon
     for step, bias, softplus in steps:
         np.testing.assert_allclose(step.numpy().ravel(), want, rtol=2e-7)
         assert (bias is None, softplus) == (floored, not floored)
+
+
+def test_where_the_step_dies_out_a_token_may_grow_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only s x < 0 makes the step die out: with s = 0 it stays what it is."""
+    pytest.importorskip("triton")
+    from s6flow.numeric.audit.simulation import mamba
+
+    layer = layer_of(3, s=np.array([2.0, -3.0, 0.0]))
+    systems = mamba.AxisSystems.of([layer], torch.device("cpu"))
+    index, sign = torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([[1.0], [-1.0]] * 3, dtype=torch.float64)
+    flow = mamba.axis_flow(systems, sign, index)
+    found = flow.log_size(torch.full((6, 1), 8.0, dtype=torch.float64), torch.arange(6))
+    further = 8.0 * 27 / 80
+    np.testing.assert_allclose(found, [8.0, further, further, 8.0, 8.0, 8.0], rtol=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -237,3 +238,22 @@ def test_first_tokens_of_pairs_are_far_on_their_way(monkeypatch: pytest.MonkeyPa
     for sizes in (np.abs(first[s == 0]) / 1e3, np.abs(first[s > 0]) / 1e3, np.abs(first[s < 0]) / 1e3, np.abs(second)):
         assert np.log(sizes).min() == pytest.approx(-1.5, abs=0.1)
         assert np.log(sizes).max() == pytest.approx(1.5, abs=0.1)
+
+
+def test_pairs_are_made_where_the_theory_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = replace(random(30, 3, seed=2), a=np.random.default_rng(3).uniform(0.1, 3.0, (30, 3)))
+    columns = audit_layer(layer, shuffles=2).columns
+    silent = word(End.NOT_DECIDED)
+    words = np.array([columns[f"scenario_{name}"].words() for name in ("positive", "negative", "mixed")])  # type: ignore[union-attr]
+    asked: list[np.ndarray] = []
+    monkeypatch.setattr(integrator, "_in_parts", lambda engine, layer, starts, *_: np.array(["seen"] * len(starts)))
+    monkeypatch.setattr(integrator, "_pairs", lambda layer, channels, *_: asked.append(channels))
+    ((starts, channels, predicted, seen), _) = integrator._bilinear(
+        layer, columns, np.random.default_rng(0), integrator.CPU
+    )
+    np.testing.assert_array_equal(asked[0], np.flatnonzero((words == silent).any(axis=0)))
+    assert 0 < len(asked[0]) < 30
+    assert len(starts) == len(channels) == len(predicted) == len(seen) == 3 * 2 * 30
+    for sign, name in ((1, 0), (-1, 1)):
+        rows = (np.sign(starts) == sign).all(axis=1)
+        np.testing.assert_array_equal(predicted[rows], words[name][channels[rows]])
