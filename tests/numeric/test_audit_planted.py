@@ -231,7 +231,7 @@ def ended(**changes: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("root", "end"),
-    [(2.0, End.UNDECIDED), (1.0, End.SLOW), (0.5, End.SLOW), (-2.0, End.SLOW), (np.nan, End.SLOW)],
+    [(2.0, End.UNDECIDED), (1.0, End.SLOW), (0.5, End.SLOW), (-2.0, End.SLOW), (0.0, End.SLOW), (np.nan, End.SLOW)],
 )
 def test_only_a_root_ahead_holds_growth_open(root: float, end: End) -> None:
     late = np.array([[[-0.5 / 600], [0.0]]])  # ln|x| grows by 1/2 an e-fold of ln t

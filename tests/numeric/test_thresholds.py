@@ -234,9 +234,9 @@ def test_mu_that_counts_as_zero(units: int, zero: bool) -> None:
     assert np.isnan(numbers["K0"][0]) == zero
 
 
-@pytest.mark.parametrize(("units", "negative"), [(4, False), (40, True)])
+@pytest.mark.parametrize(("units", "negative"), [(4, False), (14, False), (18, True), (40, True)])
 def test_K_that_counts_as_negative(units: int, negative: bool) -> None:
-    """mu K(0) = -units eps for weights whose gates at Delta(0) = ln 2 are 1/2 and 1/4, so the margin is 8 eps."""
+    """mu K(0) = -units eps / 2 for weights whose gates at Delta(0) = ln 2 are 1/2 and 1/4: sizes add to 1, so the margin is 8 eps."""
     weights, rates = np.array([[-1.0 - units * EPS, 2.0]]), np.array([[1.0, 2.0]])
     found = carried_signs(weights, rates, np.array([np.log(2.0)]), np.zeros(1), 0.0)
     # with s = 0 K acts at multiples of Delta(0), where the slowest state, which is negative, decides in any case
@@ -260,7 +260,7 @@ def diagonal(small: float, channels: int) -> S6Layer:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize(("units", "seen"), [(0.6, False), (2.5, True)])
+@pytest.mark.parametrize(("units", "seen"), [(0.6, False), (0.9, False), (1.2, True), (2.5, True)])
 @pytest.mark.parametrize(("signature", "channels"), [(product_signature, 16), (symmetric_signature, 3)])
 def test_eigenvalues_that_count_as_zero(
     signature: Callable[[S6Layer], Signature], channels: int, units: float, seen: bool, sign: int

@@ -13,7 +13,7 @@ from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.weights.checkpoint import Checkpoint, read_layer
 from s6flow.numeric.weights.layer import S6Layer
 from s6flow.numeric.weights.memory import MemoryStore
-from s6flow.numeric.weights.opcodes import STORAGES, Storage, TensorNote
+from s6flow.numeric.weights.opcodes import STORAGES, Storage, TensorNote, read_pickle
 from s6flow.numeric.weights.pickled import TorchStore
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.readers import probed_suffix
@@ -222,9 +222,14 @@ def test_a_model_tells_by_its_extra_state_that_tokens_are_sorted() -> None:
 
 
 def test_storages_have_the_widths_of_torch() -> None:
+    """As a pickle names them: a class in `torch`, or in `torch.storage`."""
     torch = pytest.importorskip("torch")
-    for name, (dtype, size) in STORAGES.items():
-        assert size == (1 if name == "UntypedStorage" else getattr(torch, dtype).itemsize), name
+    for name, (dtype, _) in STORAGES.items():
+        module = b"torch.storage" if name == "UntypedStorage" else b"torch"
+        reference = b"(U\x07storagec" + module + b"\n" + name.encode() + b"\nU\x010U\x03cpuK\x06tQ."
+        storage, *_ = read_pickle(b"\x80\x02" + reference)
+        width = 1 if name == "UntypedStorage" else getattr(torch, dtype).itemsize
+        assert (storage.key, storage.dtype, storage.size, storage.count) == ("0", dtype, width, 6)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
