@@ -14,6 +14,7 @@ from s6flow.errors import AssumptionError
 from s6flow.numeric.criteria import certificate, certify
 from s6flow.numeric.criteria.certify import BITS, RootCertificate, Roots, certify_K, enclose_blow_up_time, sign_changes
 from s6flow.numeric.criteria.exponential_sums import OrbitCertificate, _Half, _terms, certify_orbit
+from s6flow.numeric.weights import S6Layer
 
 flint = pytest.importorskip("flint")
 
@@ -139,7 +140,8 @@ def test_without_a_slope_only_one_sign_decides_every_multiple_of_the_step(
 ) -> None:
     found = SimpleNamespace(dichotomy_can_fail=lambda slope: fails, descartes=descartes)
     monkeypatch.setattr(certificate, "certify_K", lambda *_: found)
-    layer = SimpleNamespace(s=np.array([s]), b=np.zeros(1), mu_n=np.ones((1, 1)), a=np.ones((1, 1)), floor=0.0)
+    one = np.ones((1, 1))
+    layer = S6Layer("one", one, one, one, np.zeros(1), np.zeros(1), one, s * one, np.zeros(1), 0.0)
     assert certificate._verdict(layer, 0) == word
 
 
