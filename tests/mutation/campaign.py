@@ -146,7 +146,11 @@ class Campaign:
         return True
 
     def session(self, tests: list[str]) -> None:
-        """Collect these tests, and try the mutants."""
+        """Collect these tests, and try the mutants.
+
+        Without checks of annotations: their import hook would stand before that of the probes, and nothing be reached.
+        """
+        os.environ["S6FLOW_ANNOTATIONS"] = "0"
         own = ["--continue-on-collection-errors", f"--basetemp={self.folder / 'tests'}"]
         pytest.main([*tests, *OPTIONS[1:], *own], plugins=[self])
         shutil.rmtree(self.folder, ignore_errors=True)
