@@ -79,6 +79,8 @@ _CACHE = type(cache(len))
 OPTIONS = [
     "-x", "-s", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none",
 ]  # fmt: skip
+#: How lines that are reached are seen: reaches that were measured otherwise are measured anew.
+PROBES = "before any other import hook"
 Outcome = dict[str, Any]
 
 
@@ -202,9 +204,9 @@ class Campaign:
                     self.covering[module, line].add(name)
 
     def stamp(self, name: str, modules: Iterable[str]) -> str:
-        """What the reach of a test was measured on: its file, and those that it reached."""
+        """What the reach of a test was measured on: its file, those that it reached, and by which probes."""
         return _digest(
-            "\n".join([_text(name.partition("::")[0]), *(self.sources.get(one, "") for one in sorted(modules))])
+            "\n".join([PROBES, _text(name.partition("::")[0]), *(self.sources.get(one, "") for one in sorted(modules))])
         )
 
     def failing(self, names: set[str]) -> set[str]:
