@@ -61,7 +61,8 @@ def test_a_search_begins_at_the_floor() -> None:
     assert roots.splits == 27
     steps = [math.log1p(math.exp(root.x)) + 0.05 for root in found.roots]
     assert steps == pytest.approx([-math.log(0.9), -math.log(0.2)], rel=1e-10)
-    _, found = isolated(*product(0.9, 0.2), floor=0.5)
+    roots, found = isolated(*product(0.9, 0.2), floor=0.5)
+    assert roots.splits == 17
     (root,) = found.roots
     assert found.complete
     assert root.low <= -math.log(0.2) <= root.high
