@@ -14,6 +14,7 @@ from s6flow.errors import AssumptionError
 from s6flow.numeric.criteria import certificate, certify
 from s6flow.numeric.criteria.certify import BITS, RootCertificate, Roots, certify_K, enclose_blow_up_time, sign_changes
 from s6flow.numeric.criteria.exponential_sums import OrbitCertificate, _Half, _terms, certify_orbit
+from s6flow.numeric.weights import S6Layer
 
 flint = pytest.importorskip("flint")
 
@@ -60,7 +61,8 @@ def test_a_search_begins_at_the_floor() -> None:
     assert roots.splits == 27
     steps = [math.log1p(math.exp(root.x)) + 0.05 for root in found.roots]
     assert steps == pytest.approx([-math.log(0.9), -math.log(0.2)], rel=1e-10)
-    _, found = isolated(*product(0.9, 0.2), floor=0.5)
+    roots, found = isolated(*product(0.9, 0.2), floor=0.5)
+    assert roots.splits == 17
     (root,) = found.roots
     assert found.complete
     assert root.low <= -math.log(0.2) <= root.high
@@ -139,7 +141,8 @@ def test_without_a_slope_only_one_sign_decides_every_multiple_of_the_step(
 ) -> None:
     found = SimpleNamespace(dichotomy_can_fail=lambda slope: fails, descartes=descartes)
     monkeypatch.setattr(certificate, "certify_K", lambda *_: found)
-    layer = SimpleNamespace(s=np.array([s]), b=np.zeros(1), mu_n=np.ones((1, 1)), a=np.ones((1, 1)), floor=0.0)
+    one = np.ones((1, 1))
+    layer = S6Layer("one", one, one, one, np.zeros(1), np.zeros(1), one, s * one, np.zeros(1), 0.0)
     assert certificate._verdict(layer, 0) == word
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
-from s6flow.numeric.criteria.reach import DISTANCES, reachable, negative_within, reached
+from s6flow.numeric.criteria.reach import DISTANCES, negative_within, reachable, reached
 from s6flow.numeric.criteria.sums import Sums, closed
 
 SIZES = 10.0 ** np.linspace(-16.0, -2.0, 400)
@@ -151,14 +151,12 @@ def test_sums_of_whole_numbers_of_steps_by_brute_force(low: float) -> None:
     np.testing.assert_allclose(reached(totals, np.full(400, low), np.full(400, high)), wanted, rtol=1e-14)
     assert reached(np.zeros(1), np.array([low]), np.array([high])) == low, "no step is no sum"
     # of k steps exactly, and of an end that k steps have, nothing is drawn forward or back by rounding
+    few, many = np.full(1, low), np.full(1, high)
     for k in range(1, 30):
-        assert reached(np.array(k * high), np.array(low), np.array(high)) == k * high
-        assert reached(np.array(k * low), np.array(low), np.array(high)) == pytest.approx(k * low, rel=1e-15)
-        left, right = np.array(k * low), np.array((k + 1) * low)
-        drawn = float(reachable(left, right, np.array(low), np.array(high)))
-        assert drawn == pytest.approx(
-            min(float(right), k * high) if k * high < (k + 1) * low else float(right), rel=1e-14
-        )
+        assert reached(k * many, few, many)[0] == k * high
+        assert reached(k * few, few, many)[0] == pytest.approx(k * low, rel=1e-15)
+        wanted_end = min((k + 1) * low, k * high) if k * high < (k + 1) * low else (k + 1) * low
+        assert reachable(k * few, (k + 1) * few, few, many)[0] == pytest.approx(wanted_end, rel=1e-14)
 
 
 def test_an_interval_closes_by_its_chord_and_its_bend() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.errors import AssumptionError
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.flow import FlowParameters, LayerParameters, Status, integrate, pairs
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
@@ -153,3 +153,37 @@ def test_a_sum_that_is_rounding_has_no_shares() -> None:
     found = channel_numbers(one_channel(a=(1.0, 2.0), mu=(1.0, -1.0)))
     assert found["mu"][0] == 0.0
     assert all(np.isnan(found[name][0]) for name in ("K0", "kappa_2", "kappa_max", "kappa_limit"))
+
+
+# ---- results and letters by their places
+
+
+def test_attention_is_asked_for_by_the_place_of_an_output() -> None:
+    run = integrate([1.0, -0.5], FlowParameters([-1.0], [1.0], 1.0, 0.0, 0.1), log_times=[-1.0, 0.0, 1.0])
+    np.testing.assert_array_equal(run.attention(-3).data, run.attention(0).data)
+    np.testing.assert_array_equal(run.attention(-1).data, run.attention(2).data)
+    for place in (3, -4):
+        with pytest.raises(FormatError, match=r"time_index must lie in 0\.\.2"):
+            run.attention(place)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [({"mu": [[1.0, 1.0], [np.nan, 1.0]]}, "mu[1, 0]"), ({"s": [1.0, np.inf]}, "s[1]"), ({"floor": np.nan}, "floor.")],
+)  # fmt: skip
+def test_a_letter_that_is_no_number_is_named_with_its_place(change: dict[str, Any], where: str) -> None:
+    letters: dict[str, Any] = {
+        "mu": [[1.0, 1.0]] * 2,
+        "a": [[1.0, 2.0]] * 2,
+        "s": [1.0, 1.0],
+        "b": [0.0, 0.0],
+        "floor": 0.0,
+    }
+    with pytest.raises(AssumptionError) as found:
+        FlowParameters(**{**letters, **change})
+    assert f"at {where}" in str(found.value)
+
+
+def test_ends_are_numbered_from_zero_on() -> None:
+    """Kernels and compiled loops know them by these numbers."""
+    assert sorted(int(code) for code in Status) == list(range(len(Status)))
