@@ -52,6 +52,8 @@ SEVERAL: list[tuple[Any, list[float] | None, End]] = [
     (ended([FALL], [-3.0], [1.0]), [float(np.exp(-3.0)), 5.0], End.CONVERGENT),  # where it is nothing lies ahead
     (ended([FALL], [-3.0], [1.0]), [0.0, np.nan], End.CONVERGENT),  # 0 is where it goes
     (ended([SLOW, SLOW], [1.0, 1.5], [1.0, 1.0]), [1.0, 0.5], End.SLOW),
+    (ended([0.026], [1.0], [1.0]), [1.0, 0.5], End.SLOW),  # ln t times it is 0.52, and 1.98
+    (ended([0.099], [1.0], [1.0]), [1.0, 0.5], End.SLOW),
     (ended([SLOW, STAY], [1.0, 1.5], [1.0, 1.0]), [1.0, 0.5], End.UNDECIDED),
     (ended([SLOW, SLOW], [1.0, 1.5], [1.0, 5.0]), [1.0, 0.5], End.UNDECIDED),  # one is smaller than it began
     (ended([SLOW], [1.0], [float(np.exp(1.0))]), [1.0, 0.5], End.UNDECIDED),  # has not grown
