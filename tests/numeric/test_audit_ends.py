@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import made_result
 
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator, observed
 from s6flow.numeric.criteria.labels import Labels
-from s6flow.numeric.flow import FlowParameters, FlowResult, Status
+from s6flow.numeric.flow import Status
 from s6flow.numeric.flow.problem import Run
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import WORDS, End, word
@@ -33,18 +34,9 @@ def drawn(channels: int = 6, beta: float = 0.0, floor: float = 0.0) -> S6Layer:
 
 
 def ended(slopes: list[float], final: list[float], x0: list[float], **changes: Any) -> Any:
-    """One run of several tokens at ln t = 20, whose last three outputs show these paces, the earlier ones another."""
-    size, pace, tokens = np.array(final), np.array(slopes), len(final)
-    one, none = np.zeros(1, dtype=np.int64), np.full(1, np.inf)
-    known: dict[str, Any] = {
-        "status": np.array([Status.HORIZON], dtype=np.int64), "settled": np.array([False]), "final_log_time": np.array([20.0]), "x0": np.array([x0]),
-        "final_log_abs": size[None], "log_abs": np.ma.MaskedArray([[size + 7.0, size - pace, size]]),
-    }  # fmt: skip
-    return FlowResult(
-        blow_up_time=none, log_blow_up_time=none, blow_up_token=one, log_times=np.array([18.0, 19.0, 20.0]), reached=np.ones((1, 3), dtype=bool),
-        sign=np.ma.MaskedArray(np.ones((1, 3, tokens))), final_sign=np.ones((1, tokens)), final_pace=pace[None], final_share=pace[None],
-        rates_known=np.array([True]), steps=one, evaluations=one, params=FlowParameters([1.0], [1.0], 1.0, 0.0, 0.0), **known | changes,
-    )  # fmt: skip
+    """One run of several tokens whose last two outputs show these paces, the first one another; `final` is ln x."""
+    size = np.array(final)
+    return made_result(np.exp(size), [size + 7.0, size - slopes], x0=np.array([x0]), **changes)
 
 
 FALL, STAY = -0.5, 0.0
