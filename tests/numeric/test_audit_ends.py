@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import made_result
 
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator, observed
@@ -33,14 +34,9 @@ def drawn(channels: int = 6, beta: float = 0.0, floor: float = 0.0) -> S6Layer:
 
 
 def ended(slopes: list[float], final: list[float], x0: list[float], **changes: Any) -> Any:
-    """One run of several tokens at ln t = 20, whose last three outputs show these paces, the earlier ones another."""
-    size, pace = np.array(final), np.array(slopes)
-    return SimpleNamespace(
-        **{
-            "status": np.array([Status.HORIZON]), "settled": np.array([False]), "reached": np.array([[True] * 3]), "final_log_time": np.array([20.0]),
-            "final_log_abs": size[None], "final_x": np.exp(size)[None], "x0": np.array([x0]), "log_abs": np.array([[size + 7.0, size - pace, size]]),
-        } | changes
-    )  # fmt: skip
+    """One run of several tokens whose last two outputs show these paces, the first one another; `final` is ln x."""
+    size = np.array(final)
+    return made_result(np.exp(size), [size + 7.0, size - slopes], x0=np.array([x0]), **changes)
 
 
 FALL, STAY = -0.5, 0.0
@@ -52,6 +48,12 @@ SEVERAL: list[tuple[Any, list[float] | None, End]] = [
     (ended([FALL], [-3.0], [1.0]), [float(np.exp(-3.0)), 5.0], End.CONVERGENT),  # where it is nothing lies ahead
     (ended([FALL], [-3.0], [1.0]), [0.0, np.nan], End.CONVERGENT),  # 0 is where it goes
     (ended([SLOW, SLOW], [1.0, 1.5], [1.0, 1.0]), [1.0, 0.5], End.SLOW),
+    *(
+        (ended([SLOW / 2 + 1e-4], [0.0], [0.1]), [root], End.UNDECIDED if root == 2.0 else End.SLOW)
+        for root in (2.0, 1.0, 0.5, -2.0, np.nan)
+    ),
+    (ended([0.026], [1.0], [1.0]), [1.0, 0.5], End.SLOW),  # ln t times it is 0.52, and 1.98
+    (ended([0.099], [1.0], [1.0]), [1.0, 0.5], End.SLOW),
     (ended([SLOW, STAY], [1.0, 1.5], [1.0, 1.0]), [1.0, 0.5], End.UNDECIDED),
     (ended([SLOW, SLOW], [1.0, 1.5], [1.0, 5.0]), [1.0, 0.5], End.UNDECIDED),  # one is smaller than it began
     (ended([SLOW], [1.0], [float(np.exp(1.0))]), [1.0, 0.5], End.UNDECIDED),  # has not grown
@@ -61,7 +63,7 @@ SEVERAL: list[tuple[Any, list[float] | None, End]] = [
     (ended([STAY, STAY], [-12.0, -11.0], [1.0, 1.0], settled=np.array([True])), [7.0, 6.0], End.CONVERGENT),
     (ended([STAY], [-12.0], [1.0]), [7.0, 6.0], End.UNDECIDED),  # small, and not at rest
     (ended([STAY, STAY], [-12.0, -1.0], [1.0, 1.0], settled=np.array([True])), [7.0, 6.0], End.ELSEWHERE),
-    (ended([STAY], [-12.0], [1.0], settled=np.array([True]), status=np.array([Status.STEP_LIMIT])), [7.0], End.UNDECIDED),
+    (ended([STAY], [-12.0], [1.0], settled=np.array([True]), status=np.array([Status.STEP_LIMIT], dtype=np.int64)), [7.0], End.UNDECIDED),
 ]  # fmt: skip
 
 
@@ -115,7 +117,9 @@ def test_pairs_are_tried_on_channels_that_theory_leaves_open(monkeypatch: pytest
     codes = {"positive": [0, 1, 0, 0, 0], "negative": [0, 0, 0, 1, 0], "mixed": [0, 1, 0, 0, 1]}
     columns: Any = {f"scenario_{sign}": Labels(np.array(of, dtype=np.uint8), names) for sign, of in codes.items()}
     monkeypatch.setattr(integrator, "_in_parts", lambda e, l, starts, *_: np.full(len(starts), word(End.UNDECIDED)))
-    monkeypatch.setattr(integrator, "_pairs", lambda layer, channels, rng, engine: asked.append(channels.tolist()))
+    monkeypatch.setattr(
+        integrator, "_pairs", lambda layer, channels, rng, engine: asked.append(channels.tolist()) or (np.empty(0),) * 4
+    )
     integrator._bilinear(drawn(5), columns, np.random.default_rng(0), integrator.CPU)
     assert asked == [[1, 3, 4]]
 

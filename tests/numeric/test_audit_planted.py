@@ -10,11 +10,10 @@ import pytest
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.audit.simulation import integrator
-from s6flow.numeric.audit.simulation.observed import axis_fates, layer_fates
+from s6flow.numeric.audit.simulation.observed import layer_fates
 from s6flow.numeric.flow.problem import Run, Status
 from s6flow.numeric.thresholds import GROWN, MOVE, SMALL
 from s6flow.numeric.weights import S6Layer
-from s6flow.symbolic.ends import End, word
 
 torch = pytest.importorskip("torch")
 
@@ -218,24 +217,6 @@ def test_tokens_of_the_reference_have_the_sizes_of_starts(monkeypatch: pytest.Mo
         assert len(part) > 600
         assert np.log(part.max()) == pytest.approx(1.5, abs=0.02)
         assert np.log(part.min()) == pytest.approx(-1.5, abs=0.02)
-
-
-def ended(**changes: Any) -> Any:
-    """Results of `integrate` with one token on an axis: at the horizon, moving like slow growth."""
-    known = {
-        "final_log_abs": np.zeros((1, 1)), "settled": np.zeros(1, bool), "log_abs": np.array([[[-1 / 30], [0.0]]]) / 60, "status": np.zeros(1, int),
-        "reached": np.ones((1, 2), bool), "final_log_time": np.array([600.0]), "final_x": np.ones((1, 1)), "x0": np.full((1, 1), 0.1),
-    }  # fmt: skip
-    return SimpleNamespace(**{**known, **changes})
-
-
-@pytest.mark.parametrize(
-    ("root", "end"),
-    [(2.0, End.UNDECIDED), (1.0, End.SLOW), (0.5, End.SLOW), (-2.0, End.SLOW), (0.0, End.SLOW), (np.nan, End.SLOW)],
-)
-def test_only_a_root_ahead_holds_growth_open(root: float, end: End) -> None:
-    late = np.array([[[-0.5 / 600], [0.0]]])  # ln|x| grows by 1/2 an e-fold of ln t
-    assert axis_fates(ended(log_abs=late), np.array([[root]]))[0] == word(end)
 
 
 def test_ends_of_layers_are_counted_once() -> None:

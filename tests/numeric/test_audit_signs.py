@@ -80,6 +80,15 @@ def test_a_semidefinite_product_ends_at_zero(sign: float) -> None:
     assert (found.largest, found.smallest)[sign < 0] == pytest.approx(far, rel=1e-12)
 
 
+@pytest.mark.parametrize(("share", "positive"), [(0.7, 1), (1.4, 2)])
+def test_an_eigenvalue_counts_beyond_the_rounding_of_a_product(share: float, positive: int) -> None:
+    """S_B = diag(1, e), S_C = 1: eigenvalues 1 and e, beside 2 eps |S_B| |S_C| = 2 sqrt(2) eps, to the last digit."""
+    small = share * 2 * np.sqrt(2.0) * np.finfo(float).eps
+    layer = layer_of(np.diag([1.0, small]), np.eye(2))
+    for found in (product_signature(layer), symmetric_signature(layer)):
+        assert (found.positive, found.negative, found.zero) == (positive, 0, 2 - positive)
+
+
 def test_a_layer_of_zeros_has_zeros_only() -> None:
     found = product_signature(layer_of(np.zeros((2, 4)), np.zeros((2, 4))))
     assert (found.positive, found.negative, found.zero, found.complex) == (0, 0, 4, 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import made_result
 
 from s6flow.errors import AssumptionError
 from s6flow.numeric.audit.simulation import observed
@@ -17,17 +18,12 @@ from s6flow.numeric.thresholds import TOKEN_LOW
 from s6flow.symbolic.ends import WORDS, End
 
 
-def axis_result(**changes: Any) -> Any:
-    fields = {
-        "status": Status.HORIZON, "settled": False, "final_log_abs": -3.0, "final_x": np.exp(-3.0), "x0": 1.0, "final_log_time": 20.0, "reached": True,
-        "slope": 0.0,
-    } | changes  # fmt: skip
-    late = np.array([[[fields["final_log_abs"] - fields["slope"]], [fields["final_log_abs"]]]])
-    return SimpleNamespace(
-        status=np.array([fields["status"]]), settled=np.array([fields["settled"]]), final_log_abs=np.array([[fields["final_log_abs"]]]),
-        final_x=np.array([[fields["final_x"]]]), x0=np.array([[fields["x0"]]]), final_log_time=np.array([fields["final_log_time"]]),
-        reached=np.array([[True, fields["reached"]]]), log_abs=late,
-    )  # fmt: skip
+def axis_result(slope: float = 0.0, **changes: Any) -> Any:
+    x = changes.pop("final_x", np.exp(changes.pop("final_log_abs", -3.0)))
+    shaped = {"status": np.int64, "settled": bool, "final_log_time": float}
+    fields = {name: np.array([changes[name]], dtype=kind) for name, kind in shaped.items() if name in changes}
+    fields |= {"x0": np.array([[changes.get("x0", 1.0)]]), "reached": np.array([[True, changes.get("reached", True)]])}
+    return made_result([x], [np.log(np.abs([x])) - slope], **fields)
 
 
 AXIS: list[tuple[dict[str, Any], list[float] | None, End]] = [
@@ -35,10 +31,10 @@ AXIS: list[tuple[dict[str, Any], list[float] | None, End]] = [
     ({"status": Status.OVERFLOW}, [1.0], End.EXPONENTIAL),
     ({"status": Status.STEP_LIMIT, "settled": True}, [1.0], End.UNDECIDED),
     ({"settled": True, "final_log_abs": -11.0}, [1.0], End.CONVERGENT),
-    ({"settled": True, "final_log_abs": 0.0, "final_x": 1.0009}, [1.0], End.ROOT),
-    ({"settled": True, "final_log_abs": 0.0, "final_x": 1.0011}, [1.0], End.ELSEWHERE),
-    ({"settled": True, "final_log_abs": 0.0, "final_x": -1.0}, [1.0], End.ELSEWHERE),
-    ({"settled": True, "final_log_abs": 0.0, "final_x": 1.0}, None, End.ROOT),
+    ({"settled": True, "final_x": 1.0009}, [1.0], End.ROOT),
+    ({"settled": True, "final_x": 1.0011}, [1.0], End.ELSEWHERE),
+    ({"settled": True, "final_x": -1.0}, [1.0], End.ELSEWHERE),
+    ({"settled": True, "final_x": 1.0}, None, End.ROOT),
     ({"slope": -0.5}, [1.0], End.CONVERGENT),
     ({"slope": -0.39}, [1.0], End.UNDECIDED),
     ({"slope": -0.5}, [0.01], End.UNDECIDED),
@@ -47,12 +43,12 @@ AXIS: list[tuple[dict[str, Any], list[float] | None, End]] = [
     ({"slope": -0.5, "final_log_time": 8.0}, [1.0], End.CONVERGENT),
     ({"slope": -0.5, "reached": False}, [1.0], End.UNDECIDED),
     ({"slope": -0.5}, None, End.UNDECIDED),
-    ({"slope": 0.05, "final_log_abs": 1.0, "final_x": np.e}, [1.0], End.SLOW),
-    ({"slope": 0.05, "final_log_abs": 1.0, "final_x": np.e}, [3.0], End.UNDECIDED),
-    ({"slope": 0.05, "final_log_abs": 1.0, "final_x": np.e}, [-3.0], End.SLOW),
-    ({"slope": 0.024, "final_log_abs": 1.0, "final_x": np.e}, [1.0], End.UNDECIDED),
-    ({"slope": 0.101, "final_log_abs": 1.0, "final_x": np.e}, [1.0], End.UNDECIDED),
-    ({"slope": 0.05, "final_log_abs": 1.0, "final_x": np.e, "x0": -4.0}, [1.0], End.UNDECIDED),
+    ({"slope": 0.05, "final_x": np.e}, [1.0], End.SLOW),
+    ({"slope": 0.05, "final_x": np.e}, [3.0], End.UNDECIDED),
+    ({"slope": 0.05, "final_x": np.e}, [-3.0], End.SLOW),
+    ({"slope": 0.024, "final_x": np.e}, [1.0], End.UNDECIDED),
+    ({"slope": 0.101, "final_x": np.e}, [1.0], End.UNDECIDED),
+    ({"slope": 0.05, "final_x": np.e, "x0": -4.0}, [1.0], End.UNDECIDED),
 ]
 
 
@@ -75,7 +71,7 @@ def test_pairs_end_by_the_rules(
     x: float, root: float, end: End, status: Status, token: int, wanted: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observed, "classify", lambda result, blur: SimpleNamespace(systems=np.array([end])))
-    result = SimpleNamespace(final_x=np.array([[9.0, x]]), status=np.array([status]), blow_up_token=np.array([token]))
+    result = made_result([9.0, x], status=np.array([status], dtype=np.int64), blow_up_token=np.array([token]))
     assert observed.pair_fates(result, np.array([root]), np.zeros((1, 1))).tolist() == [WORDS[wanted]]
 
 

@@ -24,7 +24,8 @@ from s6flow.numeric.checks.threshold import JUDGED, READ, threshold
 from s6flow.numeric.flow import Status, fastest_on_cpu, sampling
 from s6flow.numeric.flow.clock import log_norm, log_time
 from s6flow.numeric.flow.sampling import sampled
-from s6flow.numeric.weights.checkpoint import open_checkpoint
+from s6flow.numeric.weights.checkpoint import Checkpoint, open_checkpoint
+from s6flow.numeric.weights.layer import WithheldLayer
 from s6flow.numeric.weights.locate import locate
 from s6flow.numeric.weights.readers import probed_suffix
 from s6flow.proofs.registry import get
@@ -251,12 +252,25 @@ def test_three_runs_say_how_well_a_blow_up_is_known(
 # ---- which layers, which files
 
 
+def named(layers: str, withheld_names: str = "") -> Checkpoint:
+    """A checkpoint of layers with names of one letter, of which only those are asked for."""
+
+    class Named(Checkpoint):
+        def __init__(self) -> None:
+            self.source = "here"
+
+        layer_names = tuple(layers)  # type: ignore[assignment]
+        withheld = tuple(WithheldLayer(name, "values", "why") for name in withheld_names)  # type: ignore[assignment]
+
+    return Named()
+
+
 @pytest.mark.parametrize(
     ("word", "chosen"),
     [("2", ["c"]), ("000000002", ["c"]), ("0000000002", None), ("3", None), ("b", ["b"]), ("[ab]", ["a", "b"]), ("-1", None)],
 )  # fmt: skip
 def test_layers_by_name_pattern_or_number(word: str, chosen: list[str] | None) -> None:
-    checkpoint: Any = SimpleNamespace(layer_names=("a", "b"), withheld=(SimpleNamespace(name="c"),), source="here")
+    checkpoint = named("ab", "c")
     if chosen is None:
         with pytest.raises(SourceError, match="It has: a, b, c\\."):
             chosen_layers(checkpoint, [word])
@@ -267,7 +281,7 @@ def test_layers_by_name_pattern_or_number(word: str, chosen: list[str] | None) -
 @pytest.mark.parametrize(("names", "listed"), [("abcd", "a, b, c, d."), ("abcde", "a, b, c, d, ...")])
 def test_four_layers_are_listed(names: str, listed: str) -> None:
     with pytest.raises(SourceError) as caught:
-        chosen_layers(SimpleNamespace(layer_names=tuple(names), withheld=(), source="here"), ["x"])  # type: ignore[arg-type]
+        chosen_layers(named(names), ["x"])
     assert f"It has: {listed}" in str(caught.value)
 
 

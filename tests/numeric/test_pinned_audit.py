@@ -13,7 +13,6 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from s6flow.numeric.audit.simulation import integrator
 from s6flow.numeric.audit.simulation.integrator import Disagreement, Simulation
 from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.criteria.verdict import channel_verdicts
+from s6flow.numeric.flow import FlowResult
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import End, word
 from tests.numeric.test_pinned_criteria import LAYERS, layer
@@ -214,7 +214,9 @@ def simulated(key: str) -> Any:
         calls.append(
             [np.asarray(x0), params.arrays(), {name: value for name, value in asked.items() if name != "backend"}]
         )
-        return SimpleNamespace(status=np.arange(len(x0)) % 5, first=np.asarray(x0)[:, 0])
+        run = object.__new__(FlowResult)  # of which no more is read
+        vars(run).update(status=np.arange(len(x0)) % 5, first=np.asarray(x0)[:, 0])
+        return run
 
     def read(words: tuple[str, ...]) -> Any:
         def say(result: Any, *rest: Any) -> np.ndarray:
