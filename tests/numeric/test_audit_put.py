@@ -12,9 +12,7 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from s6flow.errors import SourceError
 from s6flow.numeric.audit import audit, audit_layer
-from s6flow.numeric.audit import report as audits
 from s6flow.numeric.audit.output import page, records
 from s6flow.numeric.audit.output.health import _memory, health_sentences, health_table
 from s6flow.numeric.health import VERDICTS
@@ -216,19 +214,3 @@ def test_nothing_is_simulated_or_certified_unless_it_is_asked_for() -> None:
     found = audit_layer(S6Layer("x", one, one, one, none, none, np.eye(2), np.eye(2), none), shuffles=2)
     assert found.simulation is None
     assert found.words("certified").counts() == {"not asked": 2}
-
-
-@pytest.mark.parametrize("withheld", [["b"], ["c", "b"], ["b", "c"]])
-def test_layers_that_cannot_be_read_are_withheld(withheld: list[str]) -> None:
-    def read(name: str) -> str:
-        if name == "b":
-            raise SourceError("withheld")
-        return name
-
-    checkpoint: Any = Made(
-        layer_names=("a", "b", "c", "d"), layer=read, withheld=[Made(name=name) for name in withheld]
-    )
-    assert list(audits._read(checkpoint, dict.fromkeys("abd"))) == ["a", "d"]
-    checkpoint.withheld = [Made(name="c")]
-    with pytest.raises(AssertionError, match="b is neither read nor withheld"):
-        list(audits._read(checkpoint, dict.fromkeys("abd")))
