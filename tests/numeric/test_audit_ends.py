@@ -12,7 +12,7 @@ import pytest
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator, observed
 from s6flow.numeric.criteria.labels import Labels
-from s6flow.numeric.flow import Status
+from s6flow.numeric.flow import FlowResult, Status
 from s6flow.numeric.flow.problem import Run
 from s6flow.numeric.weights import S6Layer
 from s6flow.symbolic.ends import WORDS, End, word
@@ -32,11 +32,16 @@ def drawn(channels: int = 6, beta: float = 0.0, floor: float = 0.0) -> S6Layer:
 # ---- runs on an axis
 
 
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    return object.__new__(type(kind.__name__, (kind,), values))
+
+
 def ended(slopes: list[float], final: list[float], x0: list[float], **changes: Any) -> Any:
     """One run of several tokens at ln t = 20, whose last three outputs show these paces, the earlier ones another."""
     size, pace = np.array(final), np.array(slopes)
-    return SimpleNamespace(
-        **{
+    return made(
+        FlowResult, **{
             "status": np.array([Status.HORIZON]), "settled": np.array([False]), "reached": np.array([[True] * 3]), "final_log_time": np.array([20.0]),
             "final_log_abs": size[None], "final_x": np.exp(size)[None], "x0": np.array([x0]), "log_abs": np.array([[size + 7.0, size - pace, size]]),
         } | changes
@@ -115,7 +120,12 @@ def test_pairs_are_tried_on_channels_that_theory_leaves_open(monkeypatch: pytest
     codes = {"positive": [0, 1, 0, 0, 0], "negative": [0, 0, 0, 1, 0], "mixed": [0, 1, 0, 0, 1]}
     columns: Any = {f"scenario_{sign}": Labels(np.array(of, dtype=np.uint8), names) for sign, of in codes.items()}
     monkeypatch.setattr(integrator, "_in_parts", lambda e, l, starts, *_: np.full(len(starts), word(End.UNDECIDED)))
-    monkeypatch.setattr(integrator, "_pairs", lambda layer, channels, rng, engine: asked.append(channels.tolist()))
+
+    def pairs(layer: S6Layer, channels: np.ndarray, *_: Any) -> Any:
+        asked.append(channels.tolist())
+        return (np.empty(0),) * 4
+
+    monkeypatch.setattr(integrator, "_pairs", pairs)
     integrator._bilinear(drawn(5), columns, np.random.default_rng(0), integrator.CPU)
     assert asked == [[1, 3, 4]]
 

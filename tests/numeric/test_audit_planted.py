@@ -11,6 +11,7 @@ import pytest
 from s6flow.errors import AssumptionError
 from s6flow.numeric.audit.simulation import integrator
 from s6flow.numeric.audit.simulation.observed import axis_fates, layer_fates
+from s6flow.numeric.flow import FlowResult
 from s6flow.numeric.flow.problem import Run, Status
 from s6flow.numeric.thresholds import GROWN, MOVE, SMALL
 from s6flow.numeric.weights import S6Layer
@@ -220,13 +221,18 @@ def test_tokens_of_the_reference_have_the_sizes_of_starts(monkeypatch: pytest.Mo
         assert np.log(part.min()) == pytest.approx(-1.5, abs=0.02)
 
 
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    return object.__new__(type(kind.__name__, (kind,), values))
+
+
 def ended(**changes: Any) -> Any:
     """Results of `integrate` with one token on an axis: at the horizon, moving like slow growth."""
     known = {
         "final_log_abs": np.zeros((1, 1)), "settled": np.zeros(1, bool), "log_abs": np.array([[[-1 / 30], [0.0]]]) / 60, "status": np.zeros(1, int),
         "reached": np.ones((1, 2), bool), "final_log_time": np.array([600.0]), "final_x": np.ones((1, 1)), "x0": np.full((1, 1), 0.1),
     }  # fmt: skip
-    return SimpleNamespace(**{**known, **changes})
+    return made(FlowResult, **{**known, **changes})
 
 
 @pytest.mark.parametrize(
