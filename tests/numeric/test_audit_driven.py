@@ -12,7 +12,7 @@ from scipy.integrate import quad
 
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator
-from s6flow.numeric.flow.problem import Run, Status
+from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.weights import S6Layer
 
 torch = pytest.importorskip("torch")
@@ -24,6 +24,12 @@ def kernel() -> Any:
     from s6flow.numeric.audit.simulation import kernel
 
     return kernel
+
+
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+    return object.__new__(type(kind.__name__, (kind,), held))
 
 
 def layer_of(channels: int = 3, beta: float = 0.0, s: Any = 1.0, b: Any = 0.2, mu: float = 0.7) -> S6Layer:
@@ -131,7 +137,9 @@ def test_a_report_names_what_drives(kernel: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def record(kernel: Any, run: Run, start: np.ndarray) -> Any:
-    problem = Made(targets=np.array([599.0, 600.0]), arrays={"sigma": np.sign(start)}, start=np.log(np.abs(start)))
+    problem = made(
+        Problem, targets=np.array([599.0, 600.0]), arrays={"sigma": np.sign(start)}, start=np.log(np.abs(start))
+    )
     return kernel._Record(np.zeros(len(start), dtype=int), problem, run)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from s6flow.numeric.audit.simulation import observed
+from s6flow.numeric.flow import FlowResult
+from s6flow.numeric.flow.fates import Fates
 from s6flow.numeric.flow.problem import Run, Status
 from s6flow.numeric.thresholds import GROWN, MOVE, SMALL
 from s6flow.symbolic.ends import End, word
+
+
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+    return object.__new__(type(kind.__name__, (kind,), held))
 
 
 def ended(late: Any, roots: Any, x: Any = None, **changes: Any) -> str:
@@ -24,7 +31,7 @@ def ended(late: Any, roots: Any, x: Any = None, **changes: Any) -> str:
         "final_x": np.exp(size) if x is None else np.array([[x]]),
     }  # fmt: skip
     roots = None if roots is None else np.array(roots, dtype=float)[:, None]
-    return str(observed.axis_fates(SimpleNamespace(**{**known, **changes}), roots)[0])  # type: ignore[arg-type]
+    return str(observed.axis_fates(made(FlowResult, **{**known, **changes}), roots)[0])  # type: ignore[arg-type]
 
 
 GROWS, DECAYS, RESTS = [[-1 / 600], [0.0]], [[0.5], [0.0]], {"settled": np.ones(1, bool)}
@@ -73,9 +80,9 @@ def test_an_end_is_that_of_all_tokens(late: Any, roots: Any, changes: dict[str, 
 def test_a_follower_is_at_a_root_within_a_thousandth(
     monkeypatch: pytest.MonkeyPatch, seen: End, x: float, end: End
 ) -> None:
-    monkeypatch.setattr(observed, "classify", lambda *_: SimpleNamespace(systems=np.array([seen])))
-    result = SimpleNamespace(
-        final_x=np.array([[0.0, x]]), status=np.array([Status.BLOW_UP]), blow_up_token=np.array([1])
+    monkeypatch.setattr(observed, "classify", lambda *_: made(Fates, systems=np.array([seen])))
+    result = made(
+        FlowResult, final_x=np.array([[0.0, x]]), status=np.array([Status.BLOW_UP]), blow_up_token=np.array([1])
     )
     blur = np.zeros((1, 1))
     assert observed.pair_fates(result, np.array([1000.0]), blur).tolist() == [word(end)]  # type: ignore[arg-type]

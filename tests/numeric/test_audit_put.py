@@ -12,13 +12,18 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from s6flow.errors import SourceError
 from s6flow.numeric.audit import audit, audit_layer
-from s6flow.numeric.audit import report as audits
 from s6flow.numeric.audit.output import page, records
 from s6flow.numeric.audit.output.health import _memory, health_sentences, health_table
-from s6flow.numeric.health import VERDICTS
+from s6flow.numeric.audit.report import AuditReport, LayerAudit
+from s6flow.numeric.health import VERDICTS, Diagnosis, LayerHealth
 from s6flow.numeric.weights import S6Layer
+
+
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+    return object.__new__(type(kind.__name__, (kind,), held))
 
 
 def printed(parts: Any, width: int = 80) -> str:
@@ -54,13 +59,23 @@ def failing(name: str, K0: list[float], fails: list[int] | None = None) -> Any:
         "dichotomy_can_fail": np.array(fails or [1] * len(K0)),
         "K0": np.array(K0),
     }
-    return Made(name=name, numbers=numbers.__getitem__, words=lambda _: Made(word=lambda channel: f"e{channel}"))
+    return made(
+        LayerAudit,
+        name=name,
+        numbers=numbers.__getitem__,
+        row=dict,
+        simulation=None,
+        words=lambda _: Made(word=lambda channel: f"e{channel}"),
+    )
 
 
 def test_the_page_lists_the_twenty_most_negative() -> None:
     values = [-float(place) for place in range(13)]  # the first is 0, which is not negative
     found = page._notable(
-        Made(layers=[failing("b", values), failing("a", values), failing("c", [-9.0, -9.0, -99.0], [1, 1, 0])])
+        made(
+            AuditReport,
+            layers=[failing("b", values), failing("a", values), failing("c", [-9.0, -9.0, -99.0], [1, 1, 0])],
+        )
     )
     assert [row["K0"] for row in found] == sorted(2 * values[1:] + [-9.0, -9.0])[:20]
     assert [(row["layer"], row["channel"]) for row in found if row["K0"] == -9.0] == [
@@ -70,16 +85,15 @@ def test_the_page_lists_the_twenty_most_negative() -> None:
         ("c", 1),
     ]
     assert [row["evidence"] for row in found[:2]] == ["e12", "e12"]
-    assert page._notable(Made(layers=[failing("a", [0.0, 1.0])])) == []
+    assert page._notable(made(AuditReport, layers=[failing("a", [0.0, 1.0])])) == []
 
 
 def test_the_page_counts_what_is_negative(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("summary", "_pictures", "health_rows", "reference", "sentences"):
         monkeypatch.setattr(page, name, lambda *_, **__: [])
-    monkeypatch.setattr(page, "_template", lambda: Made(render=lambda **given: given["negative"]))
-    for one in (first := failing("a", [-1.0, 0.0, 2.0, -3.0, -4.0], [1, 1, 1, 1, 0]),):
-        one.row, one.simulation = dict, None
-    assert page.to_html(Made(layers=[first], health=None, totals=lambda _: {})) == 2
+    monkeypatch.setattr(page, "_template", lambda: Made(render=lambda **given: str(given["negative"])))
+    first = failing("a", [-1.0, 0.0, 2.0, -3.0, -4.0], [1, 1, 1, 1, 0])
+    assert page.to_html(made(AuditReport, layers=[first], health=None, totals=lambda _: {})) == "2"
 
 
 def test_values_of_a_document_are_plain() -> None:
@@ -93,8 +107,13 @@ def test_values_of_a_document_are_plain() -> None:
 
 def test_a_summary_counts_what_is_known_apart_from_what_is_not() -> None:
     flags = {"dichotomy_can_fail": (3, 4), "paper_setting": (5, 6), "one_rate": (7, 8), "one_sign": (9, 10)}
-    report = Made(
-        flagged=lambda name: flags.get(name, (1, 2)), totals=lambda _: {}, layers=[], channels=20, withheld=()
+    report = made(
+        AuditReport,
+        flagged=lambda name: flags.get(name, (1, 2)),
+        totals=lambda _: {},
+        layers=[],
+        channels=20,
+        withheld=(),
     )
     found = records.summary(report)
     assert [
@@ -105,12 +124,14 @@ def test_a_summary_counts_what_is_known_apart_from_what_is_not() -> None:
 
 
 def test_a_document_has_letters_as_they_are_and_no_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "to_json", lambda report: report)
-    text = records.write_json({"name": "µ–λ", "value": 0.1}, tmp_path / "x.json").read_text(encoding="utf-8")  # type: ignore[arg-type]
+    monkeypatch.setattr(records, "to_json", lambda report: report.content)
+    text = records.write_json(made(AuditReport, content={"name": "µ–λ", "value": 0.1}), tmp_path / "x.json").read_text(
+        encoding="utf-8"
+    )  # type: ignore[arg-type]
     assert "µ–λ" in text
     assert json.loads(text) == {"name": "µ–λ", "value": 0.1}
     with pytest.raises(ValueError, match="JSON"):
-        records.write_json({"value": float("nan")}, tmp_path / "y.json")  # type: ignore[arg-type]
+        records.write_json(made(AuditReport, content={"value": float("nan")}), tmp_path / "y.json")  # type: ignore[arg-type]
     assert not (tmp_path / "y.json").exists()
 
 
@@ -126,28 +147,28 @@ def lives(median: float | None = 2.0, **numbers: Any) -> Any:
         "rank_B": 0.25,
         "rank_C": 0.75,
     } | numbers
-    return Made(fatal=False, numbers=known, untrained=dict.fromkeys(known, 1.5) | {"half_life_q05": 0.0})
+    return made(LayerHealth, fatal=False, numbers=known, untrained=dict.fromkeys(known, 1.5) | {"half_life_q05": 0.0})
 
 
 def test_memory_is_told_by_layer() -> None:
-    lines = list(_memory(Made(layers=[lives(), lives(4.0, half_life_max=None, rank_B=0.5), lives(None)])))
+    lines = list(_memory(made(Diagnosis, layers=[lives(), lives(4.0, half_life_max=None, rank_B=0.5), lives(None)])))
     assert lines == [
         "Memory, half-lives in tokens at the bias' step, by layer: 5 % of states below 0 (untrained: 0); median 2 to 4 (untrained: 1.5); longest 0 to 9 (untrained: 1.5).",
         "Share of states that remember beyond the context, by layer: 0.5 (untrained: 1.5).",
         "Effective rank over the number of states, S_B and S_C, by layer: 0.25 to 0.5 (untrained: 1.5) and 0.75 (untrained: 1.5).",
     ]
     for part in ("rank_B", "rank_C"):  # one that is not known: of neither
-        assert len(list(_memory(Made(layers=[lives(), lives(**{part: None})])))) == 2
-    assert list(_memory(Made(layers=[lives(None)]))) == []
+        assert len(list(_memory(made(Diagnosis, layers=[lives(), lives(**{part: None})])))) == 2
+    assert list(_memory(made(Diagnosis, layers=[lives(None)]))) == []
 
 
 def ill(name: str, severity: str = "healthy", verdicts: Any = (), **numbers: Any) -> Any:
     known = {"response": 1.0, "dead_channels": 0.125, "half_life_median": 2.0, "half_life_max": 123456.0} | numbers
-    return Made(name=name, severity=severity, verdicts=verdicts, numbers=known)
+    return made(LayerHealth, name=name, severity=severity, verdicts=verdicts, numbers=known)
 
 
 def tabled(*layers: Any, width: int = 80) -> list[str]:
-    diagnosis = Made(layers=layers, ranked=layers, severity="healthy", context=4, line=lambda: "Well.")
+    diagnosis = made(Diagnosis, layers=layers, ranked=layers, severity="healthy", context=4, line=lambda: "Well.")
     return printed(health_table(diagnosis), width).splitlines()
 
 
@@ -178,7 +199,8 @@ def test_damage_is_named_where_numbers_are_not_finite() -> None:
     bad, other = (next(row for row in VERDICTS if (row.name == "not-finite") == same) for same in (True, False))
 
     def said(damage: tuple[str, ...], *names: str) -> str:
-        one = Made(
+        one = made(
+            LayerHealth,
             name="l",
             has=names.__contains__,
             damage=damage,
@@ -190,7 +212,7 @@ def test_damage_is_named_where_numbers_are_not_finite() -> None:
             fatal=True,
             shut=False,
         )
-        return next(health_sentences(Made(ranked=[one], layers=[one])))
+        return next(health_sentences(made(Diagnosis, ranked=[one], layers=[one])))
 
     assert f"{bad.title}: l (NaN in D); " in said(("NaN in D",), bad.name)
     assert f"{bad.title}: l; " in said((), bad.name)
@@ -216,19 +238,3 @@ def test_nothing_is_simulated_or_certified_unless_it_is_asked_for() -> None:
     found = audit_layer(S6Layer("x", one, one, one, none, none, np.eye(2), np.eye(2), none), shuffles=2)
     assert found.simulation is None
     assert found.words("certified").counts() == {"not asked": 2}
-
-
-@pytest.mark.parametrize("withheld", [["b"], ["c", "b"], ["b", "c"]])
-def test_layers_that_cannot_be_read_are_withheld(withheld: list[str]) -> None:
-    def read(name: str) -> str:
-        if name == "b":
-            raise SourceError("withheld")
-        return name
-
-    checkpoint: Any = Made(
-        layer_names=("a", "b", "c", "d"), layer=read, withheld=[Made(name=name) for name in withheld]
-    )
-    assert list(audits._read(checkpoint, dict.fromkeys("abd"))) == ["a", "d"]
-    checkpoint.withheld = [Made(name="c")]
-    with pytest.raises(AssertionError, match="b is neither read nor withheld"):
-        list(audits._read(checkpoint, dict.fromkeys("abd")))

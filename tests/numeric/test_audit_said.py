@@ -12,8 +12,17 @@ from rich.text import Text
 
 from s6flow.numeric.audit.output import sentences, tables
 from s6flow.numeric.audit.output.fitting import FittingTable
+from s6flow.numeric.audit.report import AuditReport, LayerAudit
+from s6flow.numeric.audit.simulation.integrator import Simulation
+from s6flow.numeric.health import Diagnosis, LayerHealth
 from s6flow.numeric.health.verdicts import FATAL
 from s6flow.symbolic.ends import End, word
+
+
+def made(kind: type, **values: Any) -> Any:
+    """An instance of a class, of which only these attributes are set."""
+    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+    return object.__new__(type(kind.__name__, (kind,), held))
 
 
 def printed(parts: Any, width: int = 80) -> str:
@@ -68,7 +77,7 @@ def layer(name: str, channels: int = 2, **changes: Any) -> Any:
         "name": name, "channels": channels, "affine": False, "numbers": numbers.__getitem__, "flags": (), "states": 3, "simulation": None,
         "words": lambda key: Made(counts=lambda: counts[key]), "control": Made(fraction=0.5, mean=0.25, sd=0.125, z=2.0), "symmetric": Made(positive=3, negative=3),
     }  # fmt: skip
-    return Made(**known | changes)
+    return made(LayerAudit, **known | changes)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,8 @@ def reported(*layers: Any, **changes: Any) -> Any:
                 found[key] = found.get(key, 0) + count
         return found
 
-    return Made(
+    return made(
+        AuditReport,
         **{
             "layers": layers,
             "family": "made",
@@ -104,7 +114,7 @@ def reported(*layers: Any, **changes: Any) -> Any:
             "simulated": False,
             "withheld": (),
         }
-        | changes
+        | changes,
     )
 
 
@@ -135,7 +145,7 @@ def test_only_a_disagreement_is_red() -> None:
         ("convergent", "convergent"): 2,
         ("not decided", "slow"): 4,
     }
-    table = tables._fates(reported(layer("x", simulation=Made(confusion=counts)))).renderables[1]
+    table = tables._fates(reported(layer("x", simulation=made(Simulation, confusion=counts)))).renderables[1]
     seen = {
         (name, column): (cell.plain, str(cell.style))
         for name, cells in table.rows
@@ -167,7 +177,7 @@ def test_how_to_read_is_printed_unless_it_is_not_asked_for(monkeypatch: pytest.M
 
 
 def health_of(name: str, *kinds: str, fatal: bool = True) -> Any:
-    return Made(name=name, has=kinds.__contains__, fatal=fatal)
+    return made(LayerHealth, name=name, has=kinds.__contains__, fatal=fatal)
 
 
 def test_what_is_withheld_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +186,7 @@ def test_what_is_withheld_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = FATAL[0]
 
     def said(names: str, withheld: list[tuple[str, str]]) -> list[str]:
-        health = Made(layers=[health_of(name, kind) for name in names] + [health_of("z", fatal=False)])
+        health = made(Diagnosis, layers=[health_of(name, kind) for name in names] + [health_of("z", fatal=False)])
         entries = tuple(Made(name=name, kind=one, reason="why") for name, one in withheld)
         return list(sentences.sentences(reported(layer("x"), health=health, withheld=entries), brief=True))
 
@@ -197,7 +207,9 @@ FACTS = {
 
 def scenarios_of(monkeypatch: pytest.MonkeyPatch, *layers: Any, certified: dict[str, int] | None = None) -> list[str]:
     monkeypatch.setattr(sentences, "summary", lambda _: FACTS)
-    return list(sentences._scenarios(Made(layers=layers, simulated=False, totals=lambda _: certified or {})))
+    return list(
+        sentences._scenarios(made(AuditReport, layers=layers, simulated=False, totals=lambda _: certified or {}))
+    )
 
 
 def test_signs_of_all_layers_are_said_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +239,7 @@ def simulated(counts: dict[tuple[str, str], int], wrong: int = 0, kernel: Any = 
     rows = tuple(
         Made(layer="x", channel=place, start=(0.5,), predicted="slow", observed="fast") for place in range(wrong)
     )
-    run = Made(confusion=counts, disagreements=rows, reference_error=1e-15, kernel=kernel, engine="made")
+    run = made(Simulation, confusion=counts, disagreements=rows, reference_error=1e-15, kernel=kernel, engine="made")
     return list(sentences._simulated(reported(layer("x", simulation=run), layer("y"))))
 
 
