@@ -1,4 +1,4 @@
-"""How annotations are checked while tests run: beartype under jaxtyping's import hook.
+"""How annotations are checked while tests run: by beartype, with the shapes of jaxtyping.
 
 Annotations of arrays are always checked: they say most, and few functions have some. Every annotation of the package costs as
 much to check as the tests.
@@ -14,9 +14,9 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
 from types import FunctionType, ModuleType
 from typing import Any
@@ -50,28 +50,28 @@ class Arrays(MetaPathFinder):
     """Checks the annotations of arrays, and no other, in every module that has some, once it is imported."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """The module's own spec, with a loader that checks, where its text speaks of jaxtyping."""
-        spec = PathFinder.find_spec(name, path, target) if name.startswith("s6flow.") else None
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or name.startswith(KERNELS):
+        """What the other finders say, a mutant's among them, with a loader that checks where the text speaks of jaxtyping."""
+        if not name.startswith("s6flow.") or name.startswith(KERNELS):
             return None
-        if b"jaxtyping" not in spec.loader.get_data(spec.loader.path):
-            return None
-        spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        asked = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((found for found in asked if found is not None), None)
+        loader = None if spec is None else spec.loader
+        if isinstance(loader, SourceFileLoader) and b"jaxtyping" in loader.get_data(loader.path):
+            loader.exec_module = partial(_checked, loader.exec_module)  # type: ignore[method-assign]
         return spec
 
 
-class _Loader(SourceFileLoader):
-    def exec_module(self, module: ModuleType) -> None:
-        super().exec_module(module)
-        for name, found in list(vars(module).items()):
-            if getattr(found, "__module__", None) != module.__name__:
-                continue
-            if isinstance(found, type):
-                for key, member in list(vars(found).items()):
-                    if (checked := _member(member)) is not member:
-                        setattr(found, key, checked)
-            elif isinstance(found, FunctionType):
-                setattr(module, name, arrays(found))
+def _checked(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+    execute(module)
+    for name, found in list(vars(module).items()):
+        if getattr(found, "__module__", None) != module.__name__:
+            continue
+        if isinstance(found, type):
+            for key, member in list(vars(found).items()):
+                if (checked := _member(member)) is not member:
+                    setattr(found, key, checked)
+        elif isinstance(found, FunctionType):
+            setattr(module, name, arrays(found))
 
 
 def _member(found: Any) -> Any:
