@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
-from s6flow.numeric.criteria.reach import DISTANCES, reachable, negative_within, reached
+from s6flow.numeric.criteria.reach import DISTANCES, negative_within, reachable, reached
 from s6flow.numeric.criteria.sums import Sums, closed
 
 SIZES = 10.0 ** np.linspace(-16.0, -2.0, 400)
