@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 ASKED = os.environ.get("S6FLOW_ANNOTATIONS", "arrays")
-if ASKED != "0":
-    from annotations import hooked, shaped
+if ASKED == "1":
+    from annotations import hooked
     from jaxtyping import install_import_hook
 
-    install_import_hook(hooked() if ASKED == "1" else shaped(), "annotations.check")
+    install_import_hook(hooked(), "annotations.check")
+elif ASKED == "arrays":
+    from annotations import Arrays
+
+    sys.meta_path.insert(0, Arrays())

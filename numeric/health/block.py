@@ -76,8 +76,8 @@ class Block:
     beta_C: Float64[np.ndarray, " state"] | None = None
     dt_in: Float64[np.ndarray, "rank channel"] | None = None
     dt_out: Float64[np.ndarray, "channel rank"] | None = None
-    writes: Float64[np.ndarray, " state"] | None = None
-    reads: Float64[np.ndarray, " state"] | None = None
+    writes: Float64[np.ndarray, " entry"] | None = None
+    reads: Float64[np.ndarray, " entry"] | None = None
     reach: Channel | None = None
     inputs: Path | None = None
     gate: Path | None = None

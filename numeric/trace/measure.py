@@ -70,7 +70,7 @@ def add(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> Su
     return {name: np.asarray(SUMS[name](first[name], second[name])) for name in first}
 
 
-def residual_sums(x: Float[Tensor, "batch token model"], update: Float[Tensor, "batch token model"]) -> Partial:
+def residual_sums(x: Float[Tensor, "*batch token model"], update: Float[Tensor, "*batch token model"]) -> Partial:
     """The residual stream in front of a block and what the block adds, token by token; NaN where x = 0."""
     width = x.shape[-1]
     rows: dict[str, list[Tensor]] = {name: [] for name in ("rms", "rms_after", "ratio", "turn", "sideways", "alignment", "top", "participation")}  # fmt: skip

@@ -33,10 +33,10 @@ ASIDE = ("numeric/flow/backends/triton",)
 #: The judges: in one process, so without tests that start others.
 TESTS = (
     *(f"tests/numeric/test_{name}" for name in (
-        "audit*", "check_*", "compiled*", "decided*", "equation*", "evidence*", "fates*", "fleet.py", "flow*", "gpu*", "health*", "judged*", "kept_*", "limits*", "networks*",
-        "orbits*", "pinned*", "thresholds*", "trace.py", "weights*",
+        "audit*", "check_*", "compiled*", "decided*", "equation*", "evidence*", "fates*", "fleet.py", "fleet_[cg]*", "flow*", "gpu*", "health*", "judged*", "kept_*", "limits*", "networks*",
+        "orbits*", "pinned*", "thresholds*", "weights*",
     )),
-    "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/cli/test_terminal.py", "tests/faults/test_faults.py",
+    "tests/numeric/trace", "tests/api", "tests/cli/test_cli.py", "tests/cli/test_outputs.py", "tests/cli/test_terminal.py", "tests/faults/test_faults.py",
     "tests/paper_figures/test_figure_data.py", "tests/properties", "tests/quality/test_controls.py", "tests/quality/test_shapes.py",
     "tests/proofs/test_certificates.py", "tests/proofs/test_nightly.py", "tests/symbolic/test_codegen_numba.py", "tests/symbolic/test_programs.py",
     "tests/symbolic/test_step_control.py",

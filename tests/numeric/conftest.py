@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,16 @@ def alone(monkeypatch):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no GPU")
         yield
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """No annotation is checked: what torch.compile makes of a checker is no check."""
+    from jaxtyping import config
+
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

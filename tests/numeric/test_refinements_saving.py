@@ -281,6 +281,7 @@ def test_state_dicts_may_track_gradients_or_be_assigned(trained, tiny_mamba):
     assert not frozen.state_dict(keep_vars=True)[key].requires_grad
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_wrapped_models_keep_their_prefix(trained, tiny_mamba, tmp_path):
     """torch.compile, DistributedDataParallel and an exponential moving average."""
     model = trained("negative")

@@ -1,7 +1,7 @@
-"""How annotations are checked while tests run: beartype under jaxtyping's import hook.
+"""How annotations are checked while tests run: by beartype, with the shapes of jaxtyping.
 
-Modules that annotate arrays are always checked: there are few of them, and their annotations say most. Over the whole package
-checks cost as much as the tests.
+Annotations of arrays are always checked: they say most, and few functions have some. Every annotation of the package costs as
+much to check as the tests.
 
 An int may stand for a float and a float for a complex number, as type checkers have it. What a compiler of kernels reads
 stays as it is written.
@@ -14,14 +14,17 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
-from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from beartype import BeartypeConf, beartype
+from jaxtyping import AbstractArray, AbstractDtype, jaxtyped
 
-__all__ = ["check", "hooked", "shaped"]
+__all__ = ["Arrays", "arrays", "check", "hooked"]
 
 _check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
@@ -43,14 +46,66 @@ def hooked(package: str = "s6flow") -> list[str]:
     return found
 
 
-def shaped(package: str = "s6flow") -> list[str]:
-    """The modules that annotate arrays."""
-    (root,) = find_spec(package).submodule_search_locations  # type: ignore[union-attr]
-    folders = [Path(root), *(path for path in Path(root).iterdir() if path.is_symlink() and path.is_dir())]
-    files = [
-        path for folder in folders for path in folder.rglob("*.py") if "jaxtyping" in path.read_text(encoding="utf-8")
-    ]
-    return sorted(".".join((package, *path.relative_to(root).with_suffix("").parts)) for path in files)
+class Arrays(MetaPathFinder):
+    """Checks the annotations of arrays, and no other, in every module that has some, once it is imported."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """What the other finders say, a mutant's among them, with a loader that checks where the text speaks of jaxtyping."""
+        if not name.startswith("s6flow.") or name.startswith(KERNELS):
+            return None
+        asked = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((found for found in asked if found is not None), None)
+        loader = None if spec is None else spec.loader
+        if isinstance(loader, SourceFileLoader) and b"jaxtyping" in loader.get_data(loader.path):
+            loader.exec_module = partial(_checked, loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+
+def _checked(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+    execute(module)
+    for name, found in list(vars(module).items()):
+        if getattr(found, "__module__", None) != module.__name__:
+            continue
+        if isinstance(found, type):
+            for key, member in list(vars(found).items()):
+                if (checked := _member(member)) is not member:
+                    setattr(found, key, checked)
+        elif isinstance(found, FunctionType):
+            setattr(module, name, arrays(found))
+
+
+def _member(found: Any) -> Any:
+    if isinstance(found, FunctionType):
+        return arrays(found)
+    if isinstance(found, classmethod | staticmethod):
+        inner = arrays(found.__func__)
+        return found if inner is found.__func__ else type(found)(inner)
+    if isinstance(found, property) and isinstance(found.fget, FunctionType):
+        inner = arrays(found.fget)
+        return found if inner is found.fget else property(inner, found.fset, found.fdel)
+    return found
+
+
+def arrays(function: FunctionType) -> Any:
+    """The function with its annotations of arrays checked; itself where it has none."""
+    written = dict(function.__annotations__)
+    others = [name for name, annotation in written.items() if not _shaped(annotation, function.__globals__)]
+    if len(others) == len(written):
+        return function
+    function.__annotations__.update(dict.fromkeys(others, Any))
+    try:
+        return jaxtyped(typechecker=_check)(function)
+    finally:
+        function.__annotations__.update(written)
+
+
+def _shaped(annotation: Any, names: dict[str, Any]) -> bool:
+    """Whether a word of it is a type of arrays with a shape."""
+    if not isinstance(annotation, str):
+        return isinstance(annotation, type) and issubclass(annotation, AbstractArray)
+    words = {node.id for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Name)}
+    found = (names.get(word) for word in words)
+    return any(isinstance(one, type) and issubclass(one, AbstractDtype | AbstractArray) for one in found)
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
