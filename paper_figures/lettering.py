@@ -24,8 +24,12 @@ _SET: dict[tuple[Any, ...], Any] = {}
 @contextmanager
 def formulas_kept() -> Iterator[None]:
     """Matplotlib keeps 50 formulas, apart for PDF and SVG; a figure has a hundred, most of them numbers at axes."""
-    kept = MathTextParser._parse_cached
-    plain = kept.__wrapped__
+    parser: Any = MathTextParser
+    kept = getattr(parser, "_parse_cached", None)
+    plain = getattr(kept, "__wrapped__", None)
+    if plain is None:  # another Matplotlib keeps them in its own way
+        yield
+        return
 
     def once(self: Any, *key: Any) -> Any:
         whole = (self._output_type, *key)
@@ -33,11 +37,11 @@ def formulas_kept() -> Iterator[None]:
             _SET[whole] = plain(self, *key)
         return _SET[whole]
 
-    MathTextParser._parse_cached = once
+    parser._parse_cached = once
     try:
         yield
     finally:
-        MathTextParser._parse_cached = kept
+        parser._parse_cached = kept
 
 
 @contextmanager

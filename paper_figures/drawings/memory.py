@@ -80,13 +80,13 @@ def _checkpoint(ax: Axes, row: int, data: Data, mine: Any) -> None:
     ax.fill_betweenx([row - 0.4, row + 0.4], low, high, color="#f2dcc8", lw=0)
     ax.plot([middle, middle], [row - 0.4, row + 0.4], color=palette.ORANGE, lw=1.0, zorder=3)
     heights = row + np.linspace(-0.33, 0.33, len(life)) if len(life) > 1 else np.array([float(row)])
-    width = min(1.0, 14 / len(life))
+    width = max(min(1.0, 4 / len(life)), 0.15)  # so that lines of a row stay apart, and medians on them are seen
     alpha = 1.0 if len(life) <= 24 else 0.45  # many thin lines hide what is behind them
     for height, values, gone in zip(heights, life, dead, strict=True):
         colour = _DEAD if gone else palette.BLUE
         ax.plot(values[[place[LOW], place[HIGH]]], [height, height], color=colour, lw=width, alpha=alpha)
         ax.plot(values[place[MIDDLE]], height, "o", color=colour, ms=2.4 * width**0.5)
-        ax.plot(values[place["max"]], height, "|", color=colour, ms=4 * width)
+        ax.plot(values[place["max"]], height, "|", color=colour, ms=4 * width**0.5)
 
 
 def caption(data: Data) -> str:

@@ -195,6 +195,10 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
+#: A ratio from which on the numbers beside its dot would lie on the line at 1.
+_NEAR = 0.1
+
+
 def _rows(ax: Axes, table: dict[str, dict[str, NDArray[np.float64]]]) -> None:
     """A heading a task, a line a peer: its range, every case as a dot, and the numbers on the side that has room."""
     ratios = ax.get_xscale() == "log"
@@ -208,6 +212,8 @@ def _rows(ax: Axes, table: dict[str, dict[str, NDArray[np.float64]]]) -> None:
             ax.scatter(values, np.full(len(values), place), color=colours, s=7, zorder=3)
             ends = dict.fromkeys(_plain(float(value)) for value in (values.min(), values.max()))
             at, shift, side = (values.max(), 4, "left") if ratios else (values.min(), -4, "right")
+            if ratios and _NEAR < at < 1:  # the line at 1 would go through the numbers
+                at = 1.0
             ax.annotate(
                 "–".join(ends), (at, place), (shift, 0), textcoords="offset points", va="center", ha=side, fontsize=6
             )
