@@ -174,10 +174,9 @@ def main() -> int:
     parser.add_argument("--control", action="store_true", help="drop kills by tests that fail without a mutant, too")
     parser.add_argument("--write", action="store_true", help="only write the report")
     options = parser.parse_args()
-    # the hook that checks annotations loads modules in the place of those that say what a test reaches
-    os.environ["S6FLOW_ANNOTATIONS"] = "0"
     until = time.monotonic() + 60 * options.minutes
-    os.environ["S6FLOW_ANNOTATIONS"] = "0"  # their check loads modules itself, and not as they are probed or changed here
+    # the check of annotations loads modules itself, and not as they are probed or changed here
+    os.environ["S6FLOW_ANNOTATIONS"] = "0"
     OUT.mkdir(parents=True, exist_ok=True)
     if options.control:
         control(options.jobs)
