@@ -4,6 +4,8 @@ Every input must end in an answer or in one line of `S6FlowError`: no other exce
 5 s of the processor and 60 s on the clock, no more than 1 GB, no code run, no document outside of its schema. Inputs are
 numbered, and a failure is shown again by --first NUMBER --count 1. Workers are processes of their own, so that one that dies
 is a finding and not an end.
+
+One long file: what a worker may do, and what is counted, is one protocol.
 """
 
 from __future__ import annotations

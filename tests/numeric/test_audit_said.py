@@ -1,4 +1,7 @@
-"""What an audit says in its tables and sentences, on small made reports: counts, names, places and limits."""
+"""What an audit says in its tables and sentences, on small made reports: counts, names, places and limits.
+
+One long file: all sentences are said of the same made reports.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fleets over real processes: TLS among them, a worker killed, the whole run killed, a scheduler that ends and comes back."""
+"""Fleets over real processes: TLS among them, a worker killed, the whole run killed, a scheduler that ends and comes back.
+
+One long file: all of it shares one cluster, which takes seconds to start.
+"""
 
 from __future__ import annotations
 

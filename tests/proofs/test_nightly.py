@@ -1,4 +1,7 @@
-"""The nightly report: complete, of the present statements, and resumed without computing anything twice."""
+"""The nightly report: complete, of the present statements, and resumed without computing anything twice.
+
+One long file: all of it is about one report and the command that writes it.
+"""
 
 from __future__ import annotations
 

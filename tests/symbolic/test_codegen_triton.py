@@ -1,4 +1,7 @@
-"""Generated Triton kernels, executed on the CPU by Triton's interpreter in a process of its own, and their text."""
+"""Generated Triton kernels, executed on the CPU by Triton's interpreter in a process of its own, and their text.
+
+One long file: one process of the interpreter serves all of its tests.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Every value is a block over (systems, axes of the program), absent axes of length 1. Lengths are padded to powers of
 two: loads fill with 0 and reductions mask; where all is whole (WHOLE) no mask is left. Needs no torch or triton; what
 the text calls is in `runtime`.
+
+One long file: printing a block and loading its chunks ahead share the state of one text.
 """
 
 from __future__ import annotations
