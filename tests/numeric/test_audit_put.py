@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
+from made_reports import made, printed
 from safetensors.numpy import save_file
 
 from s6flow.numeric.audit import audit, audit_layer
@@ -18,21 +18,6 @@ from s6flow.numeric.audit.output.health import _memory, health_sentences, health
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.health import VERDICTS, Diagnosis, LayerHealth
 from s6flow.numeric.weights import S6Layer
-
-
-def made(kind: type, **values: Any) -> Any:
-    """An instance of a class, of which only these attributes are set."""
-    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
-    return object.__new__(type(kind.__name__, (kind,), held))
-
-
-def printed(parts: Any, width: int = 80) -> str:
-    with open("/dev/null", "w") as nowhere:
-        console = Console(width=width, record=True, file=nowhere, color_system=None)
-        for part in parts:
-            console.print(part, crop=False)
-    return console.export_text()
-
 
 # ---- the page and the files
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console, Group
+from made_reports import made, printed
+from rich.console import Group
 from rich.text import Text
 
 from s6flow.numeric.audit.output import sentences, tables
@@ -20,21 +21,6 @@ from s6flow.numeric.audit.simulation.integrator import Simulation
 from s6flow.numeric.health import Diagnosis, LayerHealth
 from s6flow.numeric.health.verdicts import FATAL
 from s6flow.symbolic.ends import End, word
-
-
-def made(kind: type, **values: Any) -> Any:
-    """An instance of a class, of which only these attributes are set."""
-    held = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
-    return object.__new__(type(kind.__name__, (kind,), held))
-
-
-def printed(parts: Any, width: int = 80) -> str:
-    with open("/dev/null", "w") as nowhere:
-        console = Console(width=width, record=True, file=nowhere, color_system=None)
-        for part in parts:
-            console.print(part, crop=False)
-    return console.export_text()
-
 
 # ---- tables
 

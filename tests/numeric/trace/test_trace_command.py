@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from s6flow.cli import main  # noqa: E402
 from s6flow.numeric.health.bounds import bounds as real_bounds  # noqa: E402
 from s6flow.numeric.trace import limits as limiting  # noqa: E402
 from tests.numeric.trace.trace_cases import VOCABULARY  # noqa: E402
@@ -42,17 +40,6 @@ def test_the_result_shows_tabulates_and_draws_itself(found: Any, monkeypatch: py
     assert "is no description: no layer" in replace(found, layers=large).depth()
     assert "can describe every layer" in replace(found, layers=small).depth()
     assert "1 of 3 layers" in replace(found, layers=(small[0], *large[1:])).depth()
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["trace", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
 
 
 def test_the_command_reads_a_folder_of_hugging_face_and_tokens(command: Any, model: Any, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import s6flow as sf  # noqa: E402
-from s6flow.cli import main  # noqa: E402
 from s6flow.errors import FormatError  # noqa: E402
 from s6flow.numeric.experiments.config import ModelConfig  # noqa: E402
 from s6flow.numeric.experiments.model import Block, S6Stack  # noqa: E402
@@ -369,17 +368,6 @@ def test_damage_of_one_direction_is_that_of_its_mixer(images: Any) -> None:
         model.blocks[0].op.dt_projs_bias[2, 1] = float("nan")
     with pytest.raises(FormatError, match=r"nan in its update, .* Its weights hold blocks.0.op.dt_projs_bias\[1\]"):
         trace(model, images)
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["trace", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")
