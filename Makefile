@@ -4,7 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # a file's tests run in one process, where they share what is dear; each process would compile the integrator for itself
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+ONE    := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST := $(ONE) -n auto --dist loadfile
+# what runs with every annotation checked in `make test`, not those of arrays alone: that costs more than the tests themselves
+ANNOTATED := $(addprefix tests/,numeric/test_audit_verdicts.py numeric/test_thresholds.py proofs/test_differences.py symbolic/test_codegen.py)
 
 # the core of each folder, for `make quick`
 CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_health \
@@ -33,7 +36,8 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test lint
 	$(BIN)/python tests/plugins/compiled.py
-	$(PYTEST)
+	$(PYTEST) $(addprefix --ignore=,$(ANNOTATED))
+	S6FLOW_ANNOTATIONS=1 $(ONE) $(ANNOTATED)
 
 quick: $(VENV)/.test lint
 	$(PYTEST) $(foreach part,$(CORE),$(firstword $(wildcard tests/$(part).py tests/$(part))))
