@@ -175,6 +175,7 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
     assert interpreted["log time status"] == 0
     assert interpreted["log time log_abs"] <= 1e-6
     assert interpreted["log time from x"] <= 1e-6
+    assert interpreted["ends alone"] == 0
 
 
 def test_a_landing_that_errors_refuse_is_given_up(interpreted: dict[str, float]) -> None:

@@ -215,6 +215,8 @@ moving = x0 != 0
 wanted = np.where(moving, cpu.log_abs[:, 1].filled(0.0) - np.log(np.where(moving, np.abs(x0), 1.0)), 0.0)
 run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log")
 found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max())
+ends = flow_tensors(None, arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log", whole=False)
+found["ends alone"] = int(not torch.equal(ends.end, run.end)) + ends.states.numel() + ends.velocity.numel()
 
 # the step past the horizon is good, shorter ones that seek the horizon are not
 refused = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import Node, Program, make, topological
+from s6flow.symbolic.codegen.polynomials import ln2_parts
 from s6flow.symbolic.codegen.rewrite import in_unit
 from s6flow.symbolic.codegen.triton.logarithm import log1p_unit_text
 from s6flow.symbolic.codegen.triton.printer import spell, spell_bare
@@ -18,7 +19,8 @@ from s6flow.symbolic.codegen.triton.special import kernel_form
 
 __all__ = ["CellText", "DeviceFunction", "print_cell"]
 
-_LOG2_E = 1.4426950408889634
+#: 1 / ln 2.
+_LOG2_E = ln2_parts()[0]
 
 
 @dataclass(frozen=True)

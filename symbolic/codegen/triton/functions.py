@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import triton
 import triton.language as tl
+
+from s6flow.symbolic.codegen.polynomials import ln2_parts
 
 __all__ = [
     "before",
@@ -30,6 +34,10 @@ __all__ = [
     "sqrt",
     "sum_error",
 ]
+
+#: 1 / ln 2 and ln 2.
+_LOG2_E = tl.constexpr(ln2_parts()[0])
+_LN_2 = tl.constexpr(math.log(2.0))
 
 
 @triton.jit
@@ -144,7 +152,7 @@ def exp_single(x):
     of `codegen.polynomials`, 1e-8 off.
     """
     y = tl.maximum(x, -87.3, propagate_nan=tl.PropagateNan.ALL)  # n >= -126, where 2^(n-1) counts as 0
-    shifted = tl.fma(y, 1.44269504088896, 12582912.0)  # 1.5 * 2^23: the sum keeps the nearest integer
+    shifted = tl.fma(y, _LOG2_E, 12582912.0)  # 1.5 * 2^23: the sum keeps the nearest integer
     n = shifted - 12582912.0
     r = tl.fma(n, -0.693359375, y)  # ln 2 in two parts: n times the first is exact
     r = tl.fma(n, 2.12194440e-4, r)
@@ -177,7 +185,7 @@ def exp_unit(x):
     It is 2e-7 off, and |x| / 2^24, as much as the rounding of x itself costs; in a softplus, unlike in a gate, that
     does not add up along tokens.
     """
-    return tl.exp(x) if x.dtype == tl.float64 else tl.exp2(x * 1.4426950408889634)
+    return tl.exp(x) if x.dtype == tl.float64 else tl.exp2(x * _LOG2_E)
 
 
 @triton.jit
@@ -201,7 +209,7 @@ def expm1(x):
 def sinh(x):
     """Hyperbolic sine; e^|x| is halved in the exponent, so that it overflows no earlier than sinh."""
     m = expm1(tl.minimum(tl.abs(x), 1.0))
-    half = tl.exp(tl.abs(x) - 0.6931471805599453)
+    half = tl.exp(tl.abs(x) - _LN_2)
     size = tl.where(tl.abs(x) < 1.0, 0.5 * (m + m / (m + 1.0)), half - 0.25 / half)
     return tl.where(x < 0, -size, size)
 
@@ -209,7 +217,7 @@ def sinh(x):
 @triton.jit
 def cosh(x):
     """Hyperbolic cosine."""
-    half = tl.exp(tl.abs(x) - 0.6931471805599453)
+    half = tl.exp(tl.abs(x) - _LN_2)
     return half + 0.25 / half
 
 

@@ -9,7 +9,6 @@ One long file: printing a block and loading its chunks ahead share the state of 
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Mapping
 
@@ -137,7 +136,7 @@ class BlockPrinter:
                 self.number += node.op != "input"
                 loads = node.op == "input" and "token" not in node.axes and "source" not in node.axes
                 if self.ahead and node.op == "input" and not loads:
-                    self.load_ahead(name, code)
+                    self.load_ahead(name, node)
                 else:
                     (self.before if loads else self.inside).append(f"{name} = {code}")
                 if node.op in ("scan", "shift"):
@@ -149,9 +148,7 @@ class BlockPrinter:
         attr = str(node.attr)
         match node.op:
             case "input":
-                name, own = node.array
-                address, mask = self.place(own)
-                return f"tl.load({name}_ptr + {address}, {mask} | WHOLE, 0.0)"
+                return self.load(node)
             case "reduce_sum":
                 return f"tl.sum({self.masked(args[0], attr, '0.0')}, {self.dim(attr)}, keep_dims=True)"
             case "reduce_max":
@@ -188,40 +185,47 @@ class BlockPrinter:
         assert "token" in node.axes, "scans and shifts run along tokens"
         self.after.append(f"carry{number} = rt.last({value}, token, TOKENS, {self.dim('token')})")
 
-    def load_ahead(self, name: str, code: str) -> None:
+    def load(self, node: Node, tokens: str = "token") -> str:
+        """An input, at the tokens whose places this name holds."""
+        name, own = node.array
+        address, mask = self.place(own, tokens)
+        return f"tl.load({name}_ptr + {address}, {mask} | WHOLE, 0.0)"
+
+    def load_ahead(self, name: str, node: Node) -> None:
         """The next chunk is on its way while this one is worked on; the last loads itself again, from the cache."""
-        first, coming = (re.sub(r"\btoken\b", word, code) for word in ("first", "coming"))
-        self.before.append(f"{name}ahead = {first}")
-        self.inside += [f"{name} = {name}ahead", "if CHUNKS > 1:", f"    {name}ahead = {coming}"]
+        self.before.append(f"{name}ahead = {self.load(node, 'first')}")
+        self.inside += [f"{name} = {name}ahead", "if CHUNKS > 1:", f"    {name}ahead = {self.load(node, 'coming')}"]
 
     def dim(self, axis: str) -> int:
         return 1 + self.axes.index(axis)
 
     def like(self, node: Node) -> str:
         """A block of a node's shape that changes nothing where it is added, and is left out of the sum: x + (-0) = x."""
-        return self.zeros(node).replace("tl.zeros(", "tl.full(").replace(", DTYPE)", ", -0.0, DTYPE)")
+        return f"tl.full({self.shape(node)}, -0.0, DTYPE)"
 
     def zeros(self, node: Node, without: str = "") -> str:
-        shape = ["SYSTEMS"]
-        for axis in self.axes:
-            shape.append(block(axis) if axis in node.axes and axis != without else "1")
-        return f"tl.zeros(({', '.join(shape)},), DTYPE)"
+        return f"tl.zeros({self.shape(node, without)}, DTYPE)"
+
+    def shape(self, node: Node, without: str = "") -> str:
+        sizes = [block(axis) if axis in node.axes and axis != without else "1" for axis in self.axes]
+        return f"({', '.join(['SYSTEMS', *sizes])},)"
 
     def masked(self, code: str, axis: str, fill: str) -> str:
         return f"tl.where(({axis} < {length(axis)}) | WHOLE, {code}, {fill})"
 
-    def place(self, own: tuple[str, ...]) -> tuple[str, str]:
+    def place(self, own: tuple[str, ...], tokens: str = "token") -> tuple[str, str]:
         """Address of an entry and its mask; arrays are contiguous, batch first."""
         address, mask = "system", "(system < batch)"
         for axis in own:
-            inner = f"({address})" if "+" in address else address
-            address = f"{inner} * {length(axis)} + {axis}"
-            mask += f" & ({axis} < {length(axis)})"
+            inner, at = f"({address})" if "+" in address else address, tokens if axis == "token" else axis
+            address = f"{inner} * {length(axis)} + {at}"
+            mask += f" & ({at} < {length(axis)})"
         return address, mask
 
-    def index(self, axis: str, start: str = "") -> str:
+    def index(self, axis: str, start: str = "", name: str = "") -> str:
+        """Places along an axis from `start` on, by their name: the axis's own, or another."""
         where = ", ".join(":" if other == axis else "None" for other in ("system", *self.axes))
-        return f"{axis} = {start}tl.arange(0, {block(axis)})[{where}]"
+        return f"{name or axis} = {start}tl.arange(0, {block(axis)})[{where}]"
 
 
 def _read_by_log1p(program: Program) -> set[int]:
@@ -255,7 +259,7 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
         f"DTYPE = {program.inputs[0].name}_ptr.dtype.element_ty",
         f"system = tl.program_id(0).to(tl.int64) * SYSTEMS + tl.arange(0, SYSTEMS){system}",
         *(printer.index(axis) for axis in axes if axis not in ("token",)),
-        *([printer.index("token").replace("token = ", "first = ")] if printer.ahead else []),
+        *([printer.index("token", name="first")] if printer.ahead else []),
         *printer.before,
         *first,
     ]
@@ -263,8 +267,7 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     if printer.chunked:
         loop = ["for chunk in range(CHUNKS):", "    " + printer.index("token", "chunk * TOKENS + ")]
         if printer.ahead:
-            coming = printer.index("token", "tl.minimum(chunk + 1, CHUNKS - 1) * TOKENS + ")
-            loop.append("    " + coming.replace("token = ", "coming = "))
+            loop.append("    " + printer.index("token", "tl.minimum(chunk + 1, CHUNKS - 1) * TOKENS + ", "coming"))
         inside = [*loop, *("    " + line for line in inside)]
     elif "token" in axes:
         inside = [printer.index("token"), *inside]

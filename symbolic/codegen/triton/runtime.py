@@ -5,9 +5,11 @@ Runs on a CUDA device, or on the CPU under Triton's interpreter (TRITON_INTERPRE
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,15 +125,74 @@ def launch(
     """
     device = require_device()
     tensors, native = _tensors(arrays, device)
-    size, batch = _sizes(tensors, inputs)
+    plan = _plan(
+        tuple(tensor.shape for tensor in tensors),
+        tuple(inputs.items()),
+        tuple(outputs),
+        axes,
+        chunked,
+        fused,
+        tensors[0].element_size(),
+    )
     flat = [
-        t.broadcast_to(*batch, *(size[a] for a in own)).contiguous()
-        for t, own in zip(tensors, inputs.values(), strict=True)
+        tensor if tensor.shape == shape and tensor.is_contiguous() else tensor.broadcast_to(shape).contiguous()
+        for tensor, shape in zip(tensors, plan.inputs, strict=True)
     ]
-    systems = int(np.prod(batch, dtype=np.int64))
-    lengths = [size.get(axis, 1) for axis in axes]
+    dtype = flat[0].dtype
+    if margin:
+        results = [
+            torch.empty(max(plan.grid, 1), dtype=dtype, device=device),
+            torch.empty(max(plan.grid, 1), dtype=torch.int64, device=device),
+        ]
+    else:
+        results = [torch.empty(shape, dtype=dtype, device=device) for shape in plan.outputs]
+    if plan.systems and all(plan.lengths):
+        kernel[(plan.grid,)](*flat, *results, plan.systems, *plan.lengths, **plan.options, enable_fp_fusion=fused)
+    elif margin:
+        raise AssumptionError(
+            "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."
+        )
+    if margin:
+        which = torch.argmin(results[0])
+        return results[0][which].item(), int(results[1][which])
+    back = [r.cpu().numpy() for r in results] if native else results
+    return back[0] if len(back) == 1 else tuple(back)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a kernel runs over arrays of these shapes.
+
+    Args:
+        inputs, outputs: shape of each array.
+        systems, lengths: of the batch, and of each axis.
+        grid: programs; options: compile-time constants and warps.
+    """
+
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+    systems: int
+    lengths: tuple[int, ...]
+    grid: int
+    options: dict[str, Any]
+
+
+@lru_cache(maxsize=1024)  # of a call on small arrays this took most of the time
+def _plan(
+    given: tuple[tuple[int, ...], ...],
+    inputs: tuple[tuple[str, tuple[str, ...]], ...],
+    outputs: tuple[tuple[str, ...], ...],
+    axes: tuple[str, ...],
+    chunked: bool,
+    fused: bool,
+    bytes_each: int,
+) -> _Plan:
+    """Raises: FormatError: as `launch`."""
+    size, batch = _sizes(given, inputs)
+    systems = math.prod(batch)
+    lengths = tuple(size.get(axis, 1) for axis in axes)
     blocks = {axis: next_power(size.get(axis, 1)) for axis in axes}
-    rest = int(np.prod([n for axis, n in blocks.items() if axis != "token"], dtype=np.int64))
+    rest = math.prod(n for axis, n in blocks.items() if axis != "token")
     alone = chunked and rest == 1  # no axis but that of tokens is longer than 1
     if "token" in blocks:
         limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
@@ -146,33 +207,20 @@ def launch(
         raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
     elements = TOKENS_ALONE.elements * (2 if size["token"] <= TOKENS_ALONE.shortest else 1) if alone else BLOCK_ELEMENTS
     together = max(1, min(elements // block, next_power(systems)))
-    shapes = [(*batch, *(size[axis] for axis in own)) for own in outputs]
-    dtype = flat[0].dtype
-    grid = -(-systems // together)
-    if margin:
-        results = [
-            torch.empty(max(grid, 1), dtype=dtype, device=device),
-            torch.empty(max(grid, 1), dtype=torch.int64, device=device),
-        ]
-    else:
-        results = [torch.empty(shape, dtype=dtype, device=device) for shape in shapes]
-    if systems and all(lengths):
-        # twice as long numbers on as many threads would not fit their registers
-        warps = warps * flat[0].element_size() // 4 if alone else min(8, max(1, together * block // 256))
-        constants = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
-        constants["WHOLE"] = systems % together == 0 and all(size.get(axis, 1) % n == 0 for axis, n in blocks.items())
-        if chunked:
-            constants["CHUNKS"] = -(-size["token"] // blocks["token"])
-        kernel[(grid,)](*flat, *results, systems, *lengths, **constants, num_warps=warps, enable_fp_fusion=fused)
-    elif margin:
-        raise AssumptionError(
-            "a smallest margin needs at least one system", 0, remedy="Pass a batch that is not empty."
-        )
-    if margin:
-        which = torch.argmin(results[0])
-        return results[0][which].item(), int(results[1][which])
-    back = [r.cpu().numpy() for r in results] if native else results
-    return back[0] if len(back) == 1 else tuple(back)
+    # twice as long numbers on as many threads would not fit their registers
+    warps = warps * bytes_each // 4 if alone else min(8, max(1, together * block // 256))
+    options = {**{f"{axis.upper()}S": n for axis, n in blocks.items()}, "SYSTEMS": together}
+    options["WHOLE"] = systems % together == 0 and all(size.get(axis, 1) % n == 0 for axis, n in blocks.items())
+    if chunked:
+        options["CHUNKS"] = -(-size["token"] // blocks["token"])
+    return _Plan(
+        inputs=tuple((*batch, *(size[axis] for axis in own)) for _, own in inputs),
+        outputs=tuple((*batch, *(size[axis] for axis in own)) for own in outputs),
+        systems=systems,
+        lengths=lengths,
+        grid=-(-systems // together),
+        options={**options, "num_warps": warps},
+    )
 
 
 def _tensors(arrays: Sequence[Any], device: torch.device) -> tuple[list[torch.Tensor], bool]:
@@ -186,21 +234,21 @@ def _tensors(arrays: Sequence[Any], device: torch.device) -> tuple[list[torch.Te
 
 
 def _sizes(
-    tensors: Sequence[torch.Tensor], inputs: Mapping[str, tuple[str, ...]]
+    given: tuple[tuple[int, ...], ...], inputs: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> tuple[dict[str, int], tuple[int, ...]]:
     size: dict[str, int] = {}
     batches = []
-    for tensor, (name, own) in zip(tensors, inputs.items(), strict=True):
-        if tensor.dim() < len(own):
-            raise FormatError(f"{name} needs axes (*batch, {', '.join(own)})", tuple(tensor.shape))
-        split = tensor.dim() - len(own)
-        batches.append(tensor.shape[:split])
-        for axis, length in zip(own, tensor.shape[split:], strict=True):
+    for shape, (name, own) in zip(given, inputs, strict=True):
+        if len(shape) < len(own):
+            raise FormatError(f"{name} needs axes (*batch, {', '.join(own)})", tuple(shape))
+        split = len(shape) - len(own)
+        batches.append(shape[:split])
+        for axis, length in zip(own, shape[split:], strict=True):
             if size.setdefault(axis, length) != length:
                 raise FormatError(
                     "inputs must agree on the length of an axis", f"{size[axis]}, {length}", f"{name}, axis {axis}"
                 )
     try:
-        return size, tuple(torch.broadcast_shapes(*batches))
-    except RuntimeError:
+        return size, np.broadcast_shapes(*batches)
+    except ValueError:
         raise FormatError("batch axes must broadcast", [tuple(b) for b in batches]) from None

@@ -59,7 +59,10 @@ def is_short(precision: str, rtol: float) -> bool:
 
 @dataclass
 class DeviceRun:
-    """What the kernel wrote, as tensors on the device; see `numeric.flow.problem.Run` for the meaning."""
+    """What the kernel wrote, as tensors on the device; see `numeric.flow.problem.Run` for the meaning.
+
+    `states` and `velocity` hold nothing where only the ends were asked for.
+    """
 
     states: torch.Tensor
     reached: torch.Tensor
@@ -70,14 +73,14 @@ class DeviceRun:
     counts: torch.Tensor
 
     @classmethod
-    def empty(cls, start: torch.Tensor, times: int) -> DeviceRun:
-        """Room for the results of systems that start at `start`, shape (system, token)."""
+    def empty(cls, start: torch.Tensor, times: int, whole: bool = True) -> DeviceRun:
+        """Room for the results, or the ends alone, of systems that start at `start`, shape (system, token)."""
         (systems, tokens), new = start.shape, start.new_empty
         return cls(
-            new((systems, times, tokens)),
+            new((systems, times if whole else 0, tokens)),
             torch.zeros((systems, times), dtype=torch.int32, device=start.device),
             new((systems, tokens)),
-            new((systems, tokens)),
+            new((systems if whole else 0, tokens)),
             new(systems),
             new((systems, 3)),
             torch.empty((systems, 4), dtype=torch.int32, device=start.device),
@@ -85,7 +88,7 @@ class DeviceRun:
 
 
 def flow_tensors(
-    start: torch.Tensor,
+    start: torch.Tensor | None,
     arrays: dict[str, torch.Tensor],
     log_targets: torch.Tensor,
     *,
@@ -98,13 +101,14 @@ def flow_tensors(
     start_low: torch.Tensor | None = None,
     moving: bool = False,
     clock: str = "work",
+    whole: bool = True,
 ) -> DeviceRun:
     """Integrate the bilinear flow of a batch in one launch.
 
     Args:
-        start: u(0) of x = sigma e^u (anything where x = 0), shape (system, token), float32 or float64.
+        start: u(0) of x = sigma e^u (anything where x = 0), shape (system, token), float32 or float64; 0 if None.
         arrays: sigma (system, token), the sign of x or, with u(0) = 0, x itself; mu, a (system, state);
-            s, b, floor (system); contiguous, of start's type.
+            s, b, floor (system); contiguous, of one type.
         log_targets: ln t to stop at, ascending, the horizon last, shape (time).
         rtol: tolerated local error of ln|x| and of ln t.
         log_limit: ln|x| that counts as blown up; float32 rates allow 48.
@@ -114,29 +118,30 @@ def flow_tensors(
         start_low: what rounding took from `start`, of its shape; 0 if absent.
         moving: every sigma is known not to be 0; otherwise the host looks, and waits for the device.
         clock: the independent variable: "work" time, or "log" time, faster where no token grows (all mu <= 0).
+        whole: the states at every target and the velocity at the end, too; the ends alone are less to write.
     Numerics: float32 at rtol >= 1e-5 has the device's own exponentials (`is_short`); below, and in float64, functions
         are exact to a rounding.
     """
-    precision = str(start.dtype).removeprefix("torch.")
-    systems, tokens = start.shape
+    sigma = arrays["sigma"]
+    precision = str(sigma.dtype).removeprefix("torch.")
+    systems, tokens = sigma.shape
     tile = tile or tile_of(tokens, precision)
     if zero is None:
         zero = frozenset({"floor"} if systems and not bool(arrays["floor"].any()) else ())
-    sigma = arrays["sigma"]
     masked = tile.lanes * tile.per_lane != tokens or not (moving or bool((sigma != 0).all()))
     times, states = len(log_targets), arrays["mu"].shape[-1]
-    run = DeviceRun.empty(start, times)
+    run = DeviceRun.empty(sigma, times, whole)
     if systems == 0:
         return run
     module = load_flow(method, precision, zero, is_short(precision, rtol), clock)
     scalars = [arrays[name] for name in ("s", "b", "floor") if name not in zero]
     module.flow_kernel[(-(-systems // tile.systems),)](
-        start, start if start_low is None else start_low, sigma, *scalars, arrays["mu"], arrays["a"],
+        sigma if start is None else start, sigma if start_low is None else start_low, sigma, *scalars, arrays["mu"], arrays["a"],
         log_targets, run.log_t0,
         run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
         systems, tokens, times, rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
         SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=states, MASKED=masked,
-        LOW=start_low is not None, num_warps=tile.warps,
+        START=start is not None, LOW=start_low is not None, WHOLE=whole, num_warps=tile.warps,
     )  # fmt: skip
     return run
 
@@ -175,6 +180,6 @@ def equation_tensors(
         run.states, run.reached, run.end, run.velocity, run.numbers, run.counts,
         systems, tokens, len(log_targets), rtol, min(log_limit, PRECISIONS[precision].log_limit), max_steps,
         SYSTEMS=tile.systems, LANES=tile.lanes, PER_LANE=tile.per_lane, STATES=1,
-        MASKED=tile.lanes * tile.per_lane != tokens, LOW=True, num_warps=tile.warps,
+        MASKED=tile.lanes * tile.per_lane != tokens, START=True, LOW=True, WHOLE=True, num_warps=tile.warps,
     )  # fmt: skip
     return run
