@@ -164,9 +164,9 @@ def scaling() -> dict[str, Any]:
         for batch, tokens, states in dict.fromkeys(shapes if pipeline == "fast" else shapes[:4]):
             cases = [drawn(seed, batch, tokens, states) for seed in range(2)]
             calls = [(x, *(p[name] for name in NAMES)) for x, p in cases]
-            timing = measure(lambda i: rate(*calls[i]), 2, repeats=5)  # noqa: B023
+            timing = measure(lambda i: rate(*calls[i]), 2, repeats=5, least=0.05)  # noqa: B023
             target = torch.empty_like(cases[0][0])
-            copy = measure(lambda i: target.copy_(cases[i][0]), 2, repeats=5)  # noqa: B023
+            copy = measure(lambda i: target.copy_(cases[i][0]), 2, repeats=5, least=0.05)  # noqa: B023
             timing["tokens_per_s"] = batch * tokens / timing["median_s"]
             timing["copy_s"], timing["fraction_of_copy"] = copy["median_s"], copy["median_s"] / timing["median_s"]
             timing["error"] = rate_error(rate, min(batch, 2**20 // tokens), tokens, states)
