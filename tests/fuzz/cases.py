@@ -20,8 +20,9 @@ from containers import JUNK, WRITERS, Random, damaged, json_file, npy_bytes, npz
 __all__ = ["KINDS", "Case", "checkpoint_case", "imported"]
 
 _SHARE_WHOLE = 0.15
-#: Steps that a flow may take, and tokens times steps: the arithmetic of more would itself be the seconds of a hang.
-_STEPS, _TOKEN_STEPS = 200, 200_000
+#: Steps that a flow may take, the fewest of the longest, and states times tokens times steps: the arithmetic of more would
+#: itself be the seconds of a hang (10 steps of 3 x 10^5 are 4 of the 5 on a slow core).
+_STEPS, _FEWEST, _STATE_STEPS = 200, 3, 600_000
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def flow_case(rng: Random, folder: Path, number: int, longest: int) -> Case:
     start = anywhere(rng, batch, tokens, high=99.5 if given[0] == "flow" else 59.0)
     log_times = np.sort(rng.uniform(-700, 600, int(rng.integers(1, 4))))
     backend = "numba" if given[0] == "flow" and rng.random() < 0.9 else "numpy"
-    steps = max(10, min(_STEPS, longest // 5, _TOKEN_STEPS // max(tokens, 1)))
+    steps = max(_FEWEST, min(_STEPS, longest // 5, _STATE_STEPS // (states * tokens)))
     return Case("flow", lambda: _flowed(given, start, log_times, backend, steps))
 
 
