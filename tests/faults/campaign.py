@@ -12,6 +12,7 @@ One long file: a program that runs by itself.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -23,12 +24,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,8 @@ DISTURBANCES: dict[str, tuple[str, dict[str, str]]] = {
 
 #: Disturbances under which an output cannot be written, so that an error is the right answer.
 REFUSED = ("files of at most 4 kB",)
+#: Letters of stderr, and names of files, that are kept beside a finding.
+_TAIL, _NAMES = 2000, 40
 
 
 def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, fault: str = "") -> list[str]:
@@ -102,16 +106,31 @@ def looked_at(folder: Path, name: str, status: int, errors: str, killed: bool, f
     return found
 
 
-def _processes() -> dict[int, list[str]]:
-    """Number -> the fields of its line in /proc from the state on, of all that are no zombies."""
-    found = {}
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            with suppress(OSError):
-                fields = (path / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    found[int(path.name)] = fields
-    return found
+class _Processes:
+    """What /proc says of all processes. Threads that ask at the same time share one look: each takes milliseconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun, self._seen = -math.inf, dict[int, list[str]]()
+
+    def __call__(self) -> dict[int, list[str]]:
+        """Number -> the fields of its line from the state on, of all that are no zombies; as they are now or later."""
+        asked = time.monotonic()
+        with self._lock:
+            if self._begun < asked:
+                self._begun, self._seen = time.monotonic(), dict(self._look())
+            return self._seen
+
+    def _look(self) -> Iterator[tuple[int, list[str]]]:
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with suppress(OSError):
+                    fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+                    if fields[0] != "Z":
+                        yield int(name), fields
+
+
+_processes = _Processes()
 
 
 class _Family:
@@ -239,6 +258,27 @@ class Whole:
     goal: Any
 
 
+class Unfit(Exception):
+    """A command goes wrong with no fault at all, so that none is tried with it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a run ended, what is wrong, and where something is: the last of its stderr, and the files that it left."""
+
+    how: str
+    wrong: tuple[str, ...]
+    detail: Mapping[str, Any]
+
+
+def _answer(folder: Path, how: str, wrong: Sequence[str], errors: str) -> Answer:
+    if not wrong:
+        return Answer(how, (), {})
+    named = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    left = [path for path in named if not path.startswith("package/")]
+    return Answer(how, tuple(wrong), {"stderr": errors[-_TAIL:], "files": left[:_NAMES]})
+
+
 @contextmanager
 def _place(name: str) -> Iterator[Path]:
     # what outlived a kill may still be writing
@@ -274,6 +314,30 @@ def _reached(folder: Path, name: str) -> Any:
     return None if reached is None else json.loads(json.dumps(reached(folder), default=str))
 
 
+def differences(found: Any, wanted: Any, place: str = "") -> Iterator[str]:
+    """Where two documents differ, in words."""
+    if isinstance(found, dict) and isinstance(wanted, dict) and found.keys() == wanted.keys():
+        for key in found:
+            yield from differences(found[key], wanted[key], f"{place}/{key}")
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for number, pair in enumerate(zip(found, wanted, strict=True)):
+            yield from differences(*pair, f"{place}/{number}")
+    elif found != wanted:
+        yield f"{place}: {str(found)[:80]} for {str(wanted)[:80]}"
+
+
+@cache
+def here() -> str:
+    """What a run's result may rest on besides its inputs: the tree to the byte, the tools, and the processor.
+
+    A record of `derive` names the first two, and sums of floats differ from processor to processor.
+    """
+    from s6flow.numeric.checks.nightly import processor, versions
+    from s6flow.provenance import bytes_digest
+
+    return hashlib.sha256(repr((bytes_digest(), versions(), processor())).encode()).hexdigest()[:12]
+
+
 def whole(name: str, nursery: Nursery | None = None) -> Whole:
     """Undisturbed runs, once the caches are there; with a nursery a forked one comes to what a new process comes to."""
     kinds = [None] if nursery is None or not _forks(name) else [nursery, None]
@@ -284,10 +348,12 @@ def whole(name: str, nursery: Nursery | None = None) -> Whole:
         with _place(name) as folder:
             done = _run(folder, name, nursery=kind)
             wrong = [*done.wrong, *looked_at(folder, name, done.status, done.errors, False)]
-            assert not wrong, f"{name}, undisturbed: {wrong}"
+            if wrong:
+                raise Unfit("; ".join(wrong))
             found.append(_reached(folder, name))
             seconds.append(done.spent)
-    assert found[-1] == found[-len(kinds)], f"{name} must come to the same however it begins"
+    if found[-1] != found[-len(kinds)]:
+        raise Unfit(f"it comes to another result behind imports: {next(differences(found[-len(kinds)], found[-1]))}")
     return Whole(seconds[-1], seconds[-2] if len(kinds) > 1 else None, found[-1])
 
 
@@ -297,10 +363,10 @@ def _forks(name: str) -> bool:
 
 
 def _known(kept: Path | None, name: str, nursery: Nursery | None = None) -> Whole:
-    """As `whole`; once a campaign, and with a folder once."""
+    """As `whole`; once a campaign, and with a folder once for a tree and a machine of a kind."""
     with _LOCKS[name]:
         if name not in _WHOLE:
-            path = None if kept is None else kept / f"undisturbed-{name.replace(' ', '_')}.json"
+            path = None if kept is None else kept / f"undisturbed-{here()}-{name.replace(' ', '_')}.json"
             if path is not None and path.exists():
                 _WHOLE[name] = Whole(**json.loads(path.read_text()))
             else:
@@ -317,8 +383,8 @@ def ended(
     goal: Any = None,
     nursery: Nursery | None = None,
     again: bool = True,
-) -> tuple[str, list[str]]:
-    """One run that gets a signal at a moment; how it ended, and what is wrong.
+) -> Answer:
+    """One run that gets a signal at a moment.
 
     Args:
         moment: seconds of the processor.
@@ -329,7 +395,7 @@ def ended(
     with _place(name) as folder:
         done = _run(folder, name, number, moment, nursery)
         how = "ended before" if done.in_time else f"status {done.status}"
-        errors, early = done.errors, False
+        errors, said, early = done.errors, done.errors, False
         # before s6flow's first line runs, Python itself answers a signal, with its own traceback of SIGINT
         if number is signal.SIGINT and done.status in (-signal.SIGINT, 1, 130) and "KeyboardInterrupt" in errors:
             early = "s6flow/commands" not in errors and "no file was left" not in errors
@@ -342,14 +408,14 @@ def ended(
         if goal is not None and again and not wrong:
             more = _run(folder, name, nursery=nursery)
             killed = number is signal.SIGKILL  # what it left stays where nothing cleans
-            wrong = [*more.wrong, *looked_at(folder, name, more.status, more.errors, killed)]
-            if not wrong and _reached(folder, name) != goal:
-                wrong = ["it came to another result"]
+            wrong, said = [*more.wrong, *looked_at(folder, name, more.status, more.errors, killed)], more.errors
+            if not wrong and (other := list(differences(_reached(folder, name), goal))):
+                wrong = [f"it came to another result: {'; '.join(other[:3])}"]
             wrong = [f"run again: {what}" for what in wrong]
-        return how, wrong
+        return _answer(folder, how, wrong, said)
 
 
-def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
+def disturbed(name: str, fault: str) -> Answer:
     """One run under a disturbance."""
     shell, environment = DISTURBANCES[fault]
     with _place(name) as folder:
@@ -357,10 +423,14 @@ def disturbed(name: str, fault: str) -> tuple[str, list[str]]:
         given = {**os.environ, "TMPDIR": str(folder / "tmp"), **environment}
         if COMMANDS[name].rooms:
             given["PYTHONPATH"] = _first(folder / "package")
-        done = subprocess.run(
-            ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, check=False, env=given
-        )
-        return f"status {done.returncode}", looked_at(folder, name, done.returncode, done.stderr, False, fault)
+        try:
+            done = subprocess.run(
+                ["bash", "-c", f"{shell} {words}"], cwd=folder, capture_output=True, text=True, env=given, timeout=HANGS
+            )
+        except subprocess.TimeoutExpired as error:
+            return _answer(folder, "hung", [f"it did not end within {HANGS:g} s"], str(error.stderr))
+        wrong = looked_at(folder, name, done.returncode, done.stderr, False, fault)
+        return _answer(folder, f"status {done.returncode}", wrong, done.stderr)
 
 
 def jobs(each: int, commands: Sequence[str], seed: int, faults: Sequence[str]) -> list[Job]:
@@ -390,17 +460,17 @@ def _begins_anew(share: float) -> bool:
 
 def _one(job: Job, kept: Path | None, nursery: Nursery | None) -> dict[str, Any]:
     name, fault, share, again = job
-    row = {"command": name, "fault": fault, "moment": share}
+    row = {"command": name, "fault": fault, "moment": share, "of": here()}
     if share is None:
-        how, wrong = disturbed(name, fault)
-        return {**row, "how": how, "wrong": wrong}
-    known = _known(kept, name, nursery)
-    length, parent = known.anew, None
-    if nursery is not None and known.forked is not None and not _begins_anew(share):
-        length, parent = known.forked, nursery
-    how, wrong = ended(name, signal.Signals[fault], share * length, known.goal, parent, again)
-    resumed = known.goal is not None and again
-    return {**row, "how": how, "wrong": wrong, "forked": parent is not None, "again": resumed}
+        found, more = disturbed(name, fault), {}
+    else:
+        known = _known(kept, name, nursery)
+        length, parent = known.anew, None
+        if nursery is not None and known.forked is not None and not _begins_anew(share):
+            length, parent = known.forked, nursery
+        found = ended(name, signal.Signals[fault], share * length, known.goal, parent, again)
+        more = {"forked": parent is not None, "again": known.goal is not None and again}
+    return {**row, "how": found.how, "wrong": list(found.wrong), **more, **found.detail}
 
 
 def _kept(path: Path) -> Iterator[dict[str, Any]]:
@@ -411,6 +481,61 @@ def _kept(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
                 if isinstance(row, dict) and {"command", "fault", "moment"} <= set(row):
                     yield row
+
+
+class _Turns:
+    """What threads do by turns: first what undisturbed runs come to, then the runs whose command has one, in their order.
+
+    Args:
+        left: runs to be done.
+        known: finds what a command comes to; who raises is tried no more.
+        last: moment after which nothing is begun.
+    """
+
+    def __init__(self, left: Sequence[Job], known: Callable[[str], Any], last: float) -> None:
+        self._known, self._last = known, last
+        self._left = deque(left)
+        signalled = dict.fromkeys(name for name, _, share, _ in left if share is not None)
+        # what starts workers takes longest
+        self._names = deque(sorted(signalled, key=lambda name: not COMMANDS[name].workers))
+        self._ready, self._waited = set[str](), set(signalled)
+        self._turn = threading.Condition()
+        #: Command -> why none of its runs that get a signal was done.
+        self.unfit: dict[str, str] = {}
+
+    def jobs(self) -> Iterator[Job]:
+        """Runs for one thread, as they can be done."""
+        while time.monotonic() < self._last:
+            with self._turn:
+                name = self._names.popleft() if self._names else None
+                job = None if name is not None else self._first()
+                if name is None and job is None:
+                    if not self._waited:
+                        return
+                    self._turn.wait(1.0)
+            if name is not None:
+                self._find(name)
+            elif job is not None:
+                yield job
+
+    def _first(self) -> Job | None:
+        for place, job in enumerate(self._left):
+            if job[2] is None or job[0] in self._ready:
+                del self._left[place]
+                return job
+        return None
+
+    def _find(self, name: str) -> None:
+        try:
+            self._known(name)
+            fit = True
+        except Exception as error:  # of one command; the others are tried
+            fit, self.unfit[name] = False, f"{type(error).__name__}: {error}"
+        with self._turn:
+            self._waited.discard(name)
+            if fit:
+                self._ready.add(name)
+            self._turn.notify_all()
 
 
 def campaign(options: argparse.Namespace) -> dict[str, Any]:
@@ -428,32 +553,35 @@ def campaign(options: argparse.Namespace) -> dict[str, Any]:
             rows.update(((row["command"], row["fault"], row["moment"]), row) for row in _kept(path))
     left = [job for job in todo if job[:3] not in rows]
     nursery = Nursery(ROOT) if options.forked and left and last > time.monotonic() else None
-    try:
-        with ThreadPoolExecutor(options.processes) as threads:
-            if nursery is not None:  # each once, at the same time, before the others wait for it
-                signalled = dict.fromkeys(name for name, _, share, _ in left if share is not None)
-                list(threads.map(lambda name: _known(options.folder, name, nursery), signalled))
-            begun = [threads.submit(_one_in_time, job, options.folder, nursery, last) for job in left]
-            for future in as_completed(begun):
-                row = future.result()
-                if row is None:
-                    continue
-                rows[row["command"], row["fault"], row["moment"]] = row
+    turns, lock = _Turns(left, lambda name: _known(options.folder, name, nursery), last), threading.Lock()
+
+    def work(_: int) -> None:
+        for job in turns.jobs():
+            row = _one(job, options.folder, nursery)
+            with lock:
+                rows[job[:3]] = row
                 if kept is not None:
                     with kept.open("a") as lines:
                         lines.write(json.dumps(row) + "\n")
+
+    try:
+        with ThreadPoolExecutor(options.processes) as threads:
+            list(threads.map(work, range(options.processes)))
     finally:
         if nursery is not None:
             nursery.close()
-    return report(options, [rows[job[:3]] for job in todo if job[:3] in rows], len(todo))
+    return report(options, [rows[job[:3]] for job in todo if job[:3] in rows], len(todo), turns.unfit)
 
 
-def _one_in_time(job: Job, kept: Path | None, nursery: Nursery | None, last: float) -> dict[str, Any] | None:
-    return None if time.monotonic() >= last else _one(job, kept, nursery)
+def report(
+    options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int, unfit: Mapping[str, str]
+) -> dict[str, Any]:
+    """The document of a campaign.
 
-
-def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: int) -> dict[str, Any]:
-    """The document of a campaign."""
+    Args:
+        wanted: runs of the whole campaign.
+        unfit: command -> why it is tried with no signal.
+    """
     outcomes: dict[str, Counter[str]] = {}
     kinds, names = [*(number.name for number in SIGNALS), *DISTURBANCES], list(COMMANDS)
     for row in sorted(rows, key=lambda row: (names.index(row["command"]), kinds.index(row["fault"]))):
@@ -467,13 +595,15 @@ def report(options: argparse.Namespace, rows: Sequence[dict[str, Any]], wanted: 
         "runs": len(rows),
         "left": wanted - len(rows),
         "signals": _times(rows),
+        "unfit": dict(unfit),
+        "trees_and_machines": dict(Counter(row.get("of", "unknown") for row in rows)),
         "begun_behind_imports": sum(bool(row.get("forked")) for row in rows),
         "run_again_to_the_same": sum(bool(row.get("again")) for row in rows),
         "outcomes": {name: dict(sorted(found.items())) for name, found in outcomes.items()},
         "findings": [
-            {key: row[key] for key in ("command", "fault", "moment")} | {"wrong": what}
+            {key: row[key] for key in ("command", "fault", "moment", "how", "wrong", "stderr", "files") if key in row}
             for row in rows
-            for what in row["wrong"]
+            if row["wrong"]
         ],
     }
 
@@ -511,7 +641,7 @@ def main() -> int:
     print(text)
     if options.json:
         options.json.write_text(text)
-    return 1 if found["findings"] else 3 if found["left"] else 0
+    return 1 if found["findings"] or found["unfit"] else 3 if found["left"] else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import lzma
@@ -14,6 +15,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -53,14 +55,14 @@ MOMENTS = [(number, moment) for number in faults.SIGNALS for moment in (0.3, 1.0
     sweep(MOMENTS, kept=[MOMENTS[0], *MOMENTS[3::2]], ids=lambda case: f"{case[1]}-{case[0].name}"),
 )
 def test_a_signal_leaves_whole_files(number: signal.Signals, moment: float) -> None:
-    assert faults.ended("simulate", number, moment)[1] == []
+    assert faults.ended("simulate", number, moment).wrong == ()
 
 
 @pytest.mark.parametrize(
     "fault", sweep(faults.DISTURBANCES, kept=["a shared cache", "no standard output", "files of at most 4 kB"])
 )
 def test_a_disturbed_command_tells_its_end(fault: str) -> None:
-    assert faults.disturbed("simulate", fault)[1] == []
+    assert faults.disturbed("simulate", fault).wrong == ()
 
 
 def test_disturbances_that_refuse_nothing_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,7 @@ def test_disturbances_that_refuse_nothing_come_together(monkeypatch: pytest.Monk
     for fault in ("a missing home", "ascii", "a narrow terminal"):
         settings |= faults.DISTURBANCES[fault][1]
     monkeypatch.setitem(faults.DISTURBANCES, "together", ("", settings))
-    assert faults.disturbed("simulate", "together")[1] == []
+    assert faults.disturbed("simulate", "together").wrong == ()
 
 
 def test_what_is_torn_is_seen(tmp_path: Path) -> None:
@@ -153,3 +155,65 @@ def test_the_committed_report_found_nothing() -> None:
     report = json.loads((HERE / "report.json").read_text())
     assert report["findings"] == []
     assert report["runs"] >= 50
+
+
+def _options(folder: Path, *commands: str, **more: object) -> argparse.Namespace:
+    given = {"each": 2, "seed": 0, "faults": ["SIGTERM"], "processes": 3, "forked": False, "minutes": 9.0, **more}
+    return argparse.Namespace(commands=list(commands), folder=folder, **given)
+
+
+def test_a_campaign_goes_on_is_joined_and_says_where_something_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One command that goes wrong by itself ends no campaign; a finding has its stderr; what is known is not run again."""
+    begun = list[str]()
+
+    def whole(name: str, nursery: object) -> Any:
+        begun.append(name)
+        if name == "trace":
+            raise faults.Unfit("status 1")
+        return faults.Whole(1.0, None, {"a": 1})
+
+    def ended(name: str, number: signal.Signals, *given: object) -> Any:
+        begun.append(f"{name} {number.name}")
+        wrong = ("run again: it came to another result",) if name == "derive" else ()
+        return faults.Answer(
+            "status 143", wrong, {"stderr": "the last line", "files": ["d/derivation.md"]} if wrong else {}
+        )
+
+    monkeypatch.setattr(faults, "whole", whole)
+    monkeypatch.setattr(faults, "ended", ended)
+    monkeypatch.setattr(faults, "_WHOLE", {})
+    first = faults.campaign(_options(tmp_path, "derive", "trace", "audit"))
+    assert sorted(begun) == sorted(["audit", "derive", "trace", *["audit SIGTERM", "derive SIGTERM"] * 2])
+    assert first["unfit"] == {"trace": "Unfit: status 1"}
+    assert (first["runs"], first["left"]) == (4, 2)
+    assert [(row["command"], row["stderr"], row["files"]) for row in first["findings"]] == [
+        ("derive", "the last line", ["d/derivation.md"])
+    ] * 2
+
+    (tmp_path / "rows-0.jsonl").rename(tmp_path / "another-rows-0.jsonl")  # as of another machine
+    begun.clear()
+    second = faults.campaign(_options(tmp_path, "derive", "trace", "audit", minutes=0.0))
+    assert begun == []
+    assert {key: second[key] for key in ("runs", "left", "findings", "outcomes")} == {
+        key: first[key] for key in ("runs", "left", "findings", "outcomes")
+    }
+
+
+def test_what_another_tree_came_to_is_not_expected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The record of `derive` names the sources: a folder that outlives a change of the tree must not compare with the old one."""
+    monkeypatch.setattr(faults, "whole", lambda name, nursery: faults.Whole(1.0, None, faults.here()))
+    found = []
+    for tree in ("old", "old", "new"):
+        monkeypatch.setattr(faults, "_WHOLE", {})
+        monkeypatch.setattr(faults, "here", lambda tree=tree: tree)
+        found.append(faults._known(tmp_path, "derive").goal)
+    assert found == ["old", "old", "new"]
+
+
+def test_differences_say_where() -> None:
+    old, new = {"a": [1, {"b": "x"}], "c": 2}, {"a": [1, {"b": "y"}], "c": 2}
+    assert list(faults.differences(old, old)) == []
+    assert list(faults.differences(new, old)) == ["/a/1/b: y for x"]
+    assert list(faults.differences([1], [1, 2])) == [": [1] for [1, 2]"]

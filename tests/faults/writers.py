@@ -151,8 +151,8 @@ class Command:
 
 
 def _bytes(names: str, folder: Path) -> dict[str, str]:
-    """Digests of files, by name."""
-    found = sorted(path for pattern in names.split() for path in folder.glob(pattern))
+    """Digests of files, by name; a hidden one is what a killed run left, where nothing cleans."""
+    found = sorted(path for pattern in names.split() for path in folder.glob(pattern) if path.name[0] != ".")
     assert found, f"{names} must name files"
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
