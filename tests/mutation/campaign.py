@@ -190,8 +190,8 @@ class Campaign:
         self.fresh = set(due)
         gc.collect()
         gc.freeze()
-        early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(self.items))
-        began = time.process_time()
+        early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(table))
+        began, start = time.process_time(), time.monotonic()
         for name in early:
             if not name.startswith(PARENTS) and time.process_time() - began < EARLY:
                 table[name] = self.alone(name)
@@ -201,7 +201,8 @@ class Campaign:
             for number, (name, found) in enumerate(forked(tasks, self.alone, self.jobs, self.until)):
                 table[name] = {"seconds": SLOW, "hits": {}, "stamp": self.stamp(name, ())} | found
                 show(number + 1, len(rest), name)
-        if early:
+        if due:
+            print(f"{len(due)} tests were measured in {time.monotonic() - start:.0f} s", flush=True)
             self.reach.write_text(json.dumps(table))
         if len(table) < len(self.items):
             return False
