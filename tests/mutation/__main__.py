@@ -2,7 +2,9 @@
 
 Mutants run in a drawn order that gives every file its share, so that what is done at any time is close to a stratified
 random sample. Outcomes are kept in `out/mutation`, and a second call goes on; an outcome holds as long as the outermost
-statement around its mutant does. `--survivors` tries survivors again, after new tests; `--write` writes the report.
+statement around its mutant does. `--survivors` tries survivors again, after new tests; `--write` writes the report, and
+beside it every outcome (`outcomes.jsonl.xz`), from which a machine without `out/mutation` goes on. What several calls wrote
+into `results.jsonl` may be joined end to end: the last outcome of a mutant counts.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from typing import Any
 import pytest
 
 from tests.mutation import ROOT
-from tests.mutation.campaign import QUICK, Campaign, Outcome
+from tests.mutation.campaign import QUICK, Campaign
+from tests.mutation.forks import Outcome
 from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.outcomes import OUTCOMES, packed, unpacked
 from tests.mutation.report import REPORT, document, markdown
 
 #: Folders and files whose mutants are tried, below `numeric`.
@@ -71,8 +75,9 @@ def drawn(names: list[str], seed: int) -> dict[Mutant, float]:
 
 
 def tried() -> list[dict[str, Any]]:
-    """Every outcome so far, of mutants and tests that may be gone."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    """Every outcome so far, of mutants and tests that may be gone: the committed ones, then those of this machine."""
+    here = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    return unpacked(OUTCOMES)[0] + [json.loads(line) for line in here]
 
 
 def kept() -> dict[tuple[str, str], dict[str, Any]]:
@@ -93,7 +98,7 @@ def write(names: list[str], seed: int, budget: float) -> None:
     for one in places:
         row = known.get((one.module, one.key))
         if row is not None:
-            rows.append(row | {"line": one.line})
+            rows.append(row | {"line": one.line, "kind": one.kind, "before": one.before, "after": one.after})
     facts: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": subprocess.run(
@@ -103,13 +108,11 @@ def write(names: list[str], seed: int, budget: float) -> None:
         "seed": seed,
         "notes": [line.replace("{budget:g}", f"{budget:g}") for line in NOTES],
     }
-    table = json.loads((OUT / "reach.json").read_text())
-    judges = {name for name, row in table.items() if row["state"] == "survived"}
-    files_of = {name.partition("::")[0] for name in judges}
-    absent = [name for name in test_files() if not any(one == name or one.startswith(name + "/") for one in files_of)]
+    judges = present_judges()
     facts["notes"] += [
         "",
-        f"Judges were {len(judges):,} tests" + (f"; none of {', '.join(absent)}." if absent else "."),
+        f"Judges were {judges['judges']:,} tests"
+        + (f"; none of {', '.join(judges['without'])}." if judges["without"] else "."),
     ]
     shallow = sum(bool(row["left"]) for row in rows if row["state"] == "survived" and "left" in row)
     if shallow:
@@ -122,7 +125,19 @@ def write(names: list[str], seed: int, budget: float) -> None:
     report = document(rows, sizes, facts)
     REPORT.write_text(lines_of(report))
     REPORT.with_suffix(".md").write_text(markdown(report))
+    OUTCOMES.write_bytes(packed(rows, judges))
     print(json.dumps(report["rates"]))
+
+
+def present_judges() -> dict[str, Any]:
+    """How many tests are judges, and which of their files have none: as measured here, or where the outcomes come from."""
+    reach = OUT / "reach.json"
+    if not reach.exists():
+        return unpacked(OUTCOMES)[1]
+    names = [name for name, row in json.loads(reach.read_text()).items() if row["state"] == "survived"]
+    have = {name.partition("::")[0] for name in names}
+    without = [name for name in test_files() if not any(one == name or one.startswith(name + "/") for one in have)]
+    return {"judges": len(names), "without": without}
 
 
 def lines_of(report: dict[str, Any]) -> str:
@@ -154,6 +169,8 @@ NOTES = [
     "",
     "Every mutant runs the tests that reach its line, first those that killed its neighbours, and the cheap ones, up to a budget of CPU seconds (of the last run: {budget:g}), in a fork of one session of pytest; tests that start "
     "other processes, or take more than 15 seconds, are no judges. A hang counts as killed. A line that no such test reaches is a survivor.",
+    "",
+    "Every outcome stands in `outcomes.jsonl.xz`, by the digest of the statement around its mutant: a later run tries what is new or changed there, and what it is asked for.",
     "",
     "`mutmut` 3 and `cosmic-ray` were considered: the first changes function bodies alone, without the constants of a module and decorated functions, "
     "and takes packages that are links for other ones; the second starts the whole command of tests anew for every mutant, which is half a minute here.",

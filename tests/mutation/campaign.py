@@ -17,8 +17,6 @@ import importlib
 import json
 import math
 import os
-import resource
-import selectors
 import shutil
 import signal
 import sys
@@ -27,7 +25,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -36,11 +34,12 @@ import pytest
 
 from s6flow.progress import bar
 from tests.mutation import ROOT, module_name
+from tests.mutation.forks import Outcome, forked
 from tests.mutation.mutants import Changes, Mutant, probed
 from tests.mutation.order import Experience
 from tests.mutation.replaced import Loader
 
-__all__ = ["Campaign"]
+__all__ = ["PINS", "Campaign"]
 
 PACKAGE = ROOT / "s6flow"
 #: What may depend on a mutant, to be imported anew after a change that an import runs.
@@ -51,7 +50,6 @@ FIRST = 4
 PATIENCE, LEAST = 6.0, 4.0
 #: One that sleeps hangs after so many times its CPU time, and more seconds, of the clock.
 ASLEEP, WAITING = 4.0, 30.0
-MEMORY = 6 << 30
 #: What tests import when they run: it is imported once, and not in the time of a test.
 HEAVY = (
     "torch",
@@ -71,6 +69,8 @@ OTHERS = 0.3
 CONTROLS = 2
 #: Tests that run before there is any fork: so many, or the cheapest of each file; none that has processes of its own.
 WARM = 8
+#: and none begins after so many CPU seconds of these.
+EARLY = 30.0
 PARENTS = ("tests/proofs/test_nightly.py",)
 _CACHE = type(cache(len))
 #: Of pytest: what is marked nightly judges, too; no capture (a fork writes nowhere), and nothing kept of the tests' folders.
@@ -79,9 +79,11 @@ _CACHE = type(cache(len))
 OPTIONS = [
     "-x", "-s", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none",
 ]  # fmt: skip
+#: Tests that hold constants and defaults to what they were, whatever follows from these: of a mutant that an import runs
+#: they are judges, and the last ones, so that a kill by them says that no other test within the budget sees it.
+PINS = "tests/numeric/test_pinned_choices.py::test_choices_are_what_they_were"
 #: How lines that are reached are seen: reaches that were measured otherwise are measured anew.
 PROBES = "before any other import hook"
-Outcome = dict[str, Any]
 
 
 class Campaign:
@@ -110,6 +112,7 @@ class Campaign:
         self.control: set[str] | None = None
         self.wrong: set[str] = set()
         self.judged: dict[Mutant, set[str]] = {}
+        self.kills: list[tuple[str, str, str]] = []
         self.lived: set[Mutant] = set()
         self.fresh: set[str] = set()
         self.folder = Path(tempfile.mkdtemp(prefix="mutation-"))
@@ -129,7 +132,9 @@ class Campaign:
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         self.functions = self.loaded()
         self.dependents = _dependents(set(map(module_name, self.sources)))
-        self.measure()
+        if not self.measure():
+            print("the reach of the tests is not yet measured: the next call goes on")
+            return True
         self.uses = _uses(self.sources)
         files = {one.module for one in self.mutants}
         self.changes = {name: Changes(self.sources[name], str(PACKAGE / name)) for name in files}
@@ -139,10 +144,11 @@ class Campaign:
             self.wrong = self.failing(self.control)
             return True
         with bar("mutants") as show:
-            for number, (one, outcome) in enumerate(forked(self.tasks(), self.jobs, self.until)):
+            done = forked(self.tasks(), self.judge, self.jobs, self.until, self.kills, self.experience.learn)
+            for number, (one, outcome) in enumerate(done):
                 self.judged[one] = set(outcome.pop("names", ())) if outcome.get("left") else set()
                 if outcome["state"] == "killed" and outcome["by"] in self.items:
-                    self.experience.learn(one.module, one.key, outcome["by"])
+                    self.kills.append((one.module, one.key, outcome["by"]))
                 self.done(one, outcome)
                 show(number + 1, len(self.mutants), one.module)
         return True
@@ -167,10 +173,11 @@ class Campaign:
                 self.caches.append(one)
         return found
 
-    def measure(self) -> None:
+    def measure(self) -> bool:
         """Which lines each test reaches, in how much CPU time; those that fail, are skipped or take long are left out.
 
-        Some run here: what they leave in the caches of modules that are not mutated makes every fork cheaper.
+        Some run here: what they leave in the caches of modules that are not mutated makes every fork cheaper. Whether all
+        are measured: what was until the time is over is kept.
         """
         table = json.loads(self.reach.read_text()) if self.reach.exists() and not self.again else {}
         table = {name: table[name] for name in self.items if name in table}
@@ -184,19 +191,24 @@ class Campaign:
             signal.signal(one, _slow)
         due = [name for name in self.items if name not in table]
         self.fresh = set(due)
-        early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(self.items))
+        gc.collect()
+        gc.freeze()
+        early = due[:: max(1, len(due) // WARM)] if len(due) > WARM else _cheapest(table, set(table))
+        began, start = time.process_time(), time.monotonic()
         for name in early:
-            if not name.startswith(PARENTS):
+            if not name.startswith(PARENTS) and time.process_time() - began < EARLY:
                 table[name] = self.alone(name)
         rest = [name for name in due if name not in table]
         with bar("reach of tests") as show:
-            for number, (name, found) in enumerate(
-                forked(((name, partial(self.alone, name)) for name in rest), self.jobs)
-            ):
+            tasks = ((name, name) for name in rest)
+            for number, (name, found) in enumerate(forked(tasks, self.alone, self.jobs, self.until)):
                 table[name] = {"seconds": SLOW, "hits": {}, "stamp": self.stamp(name, ())} | found
                 show(number + 1, len(rest), name)
-        if early:
+        if due:
+            print(f"{len(due)} tests were measured in {time.monotonic() - start:.0f} s", flush=True)
             self.reach.write_text(json.dumps(table))
+        if len(table) < len(self.items):
+            return False
         _alarm(0)
         for one in (signal.SIGPROF, signal.SIGALRM):
             signal.signal(one, signal.SIG_DFL)
@@ -207,6 +219,7 @@ class Campaign:
             for module, lines in table[name]["hits"].items():
                 for line in lines:
                     self.covering[module, line].add(name)
+        return True
 
     def stamp(self, name: str, modules: Iterable[str]) -> str:
         """What the reach of a test was measured on: its file, those that it reached, and by which probes."""
@@ -216,10 +229,12 @@ class Campaign:
 
     def failing(self, names: set[str]) -> set[str]:
         """Which of these tests fail without any mutant, each as often as it takes to see one that fails now and then."""
-        tasks = (
-            (name, partial(self.alone, name)) for _ in range(CONTROLS) for name in sorted(names & self.items.keys())
-        )
-        return {name for name, found in forked(tasks, self.jobs) if found["state"] not in ("survived", "outside")}
+        tasks = ((name, name) for _ in range(CONTROLS) for name in sorted(names & self.items.keys()))
+        return {
+            name
+            for name, found in forked(tasks, self.alone, self.jobs)
+            if found["state"] not in ("survived", "outside")
+        }
 
     def alone(self, name: str) -> Outcome:
         """The reach of one test, with nothing cached of what is mutated."""
@@ -252,49 +267,54 @@ class Campaign:
                 break
         return judge.outcome()
 
-    def tasks(self) -> Iterator[tuple[Mutant, Callable[[], Outcome]]]:
-        """All mutants with few judges, those that lived before with all, then those that lived now with the others."""
-        for one in self.mutants:
+    def tasks(self) -> Iterator[tuple[Mutant, tuple[int, float, list[str]]]]:
+        """All mutants with few judges, those that lived before with all, then those that lived now with the others.
+
+        With each its place, CPU seconds, and the judges that it had.
+        """
+        every = list(enumerate(self.mutants))
+        for place, one in every:
             if one not in self.lived:
-                yield one, self.job(one, min(QUICK, self.budget), set())
-        for one in self.mutants:
+                yield one, (place, min(QUICK, self.budget), [])
+        for place, one in every:
             if one in self.lived:
-                yield one, self.job(one, self.budget, set())
-        for one in self.mutants if self.budget > QUICK else ():
+                yield one, (place, self.budget, [])
+        for place, one in every if self.budget > QUICK else ():
             if one not in self.lived and self.judged.get(one):
-                yield one, self.job(one, self.budget - QUICK, self.judged[one])
+                yield one, (place, self.budget - QUICK, sorted(self.judged[one]))
 
-    def job(self, mutant: Mutant, budget: float, before: set[str]) -> Callable[[], Outcome]:
+    def judge(self, task: tuple[int, float, list[str]]) -> Outcome:
         """What the fork of a mutant does, without the judges that it had before."""
+        mutant, budget, before = self.mutants[task[0]], task[1], set(task[2])
+        place = mutant.module, mutant.lines[0]
+        imported = mutant.top or place in self.imported
+        groups = self.users(mutant) if imported else [self.covering.get(place, set())]
+        groups = [{name for name in group - before if not name.startswith(PINS)} for group in groups]
+        if mutant in self.lived:  # it survived what was there before: new tests first
+            groups = [part for group in groups for part in (group & self.fresh, group - self.fresh)]
+        names, left = self.experience.order(mutant, groups, self.seconds, budget)
+        pin = f"{PINS}[{mutant.module}]"
+        if imported and pin in self.seconds and (not left or before or mutant in self.lived or budget == self.budget):
+            names.append(pin)
+        began = time.process_time()
+        found = self.tried(mutant, names, imported) | {"seconds": round(time.process_time() - began, 3)}
+        # a test that a mutant makes skip itself has noticed nothing
+        if found["state"] in ("survived", "skipped"):
+            spent = budget + (QUICK if before else 0.0)
+            found |= {"state": "survived", "budget": spent, "left": left, "names": sorted(before.union(names))}
+        return found | {"tests": len(names) + len(before)}
 
-        def judged() -> Outcome:
-            place = mutant.module, mutant.lines[0]
-            imported = mutant.top or place in self.imported
-            groups = self.users(mutant) if imported else [self.covering.get(place, set())]
-            groups = [group - before for group in groups]
-            if mutant in self.lived:  # it survived what was there before: new tests first
-                groups = [part for group in groups for part in (group & self.fresh, group - self.fresh)]
-            names, left = self.experience.order(mutant, groups, self.seconds, budget)
-            began = time.process_time()
-            found = tried(names, imported) | {"seconds": round(time.process_time() - began, 3)}
-            # a test that a mutant makes skip itself has noticed nothing
-            if found["state"] in ("survived", "skipped"):
-                spent = budget + (QUICK if before else 0.0)
-                found |= {"state": "survived", "budget": spent, "left": left, "names": sorted(before.union(names))}
-            return found | {"tests": len(names) + len(before)}
-
-        def tried(names: list[str], imported: bool) -> Outcome:
-            if not names:
-                return {"state": "unreached"}
-            limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
-            changed = self.dependents[module_name(mutant.module)]
-            code = self.changes[mutant.module].code(mutant.index)
-            if imported or not self.exchange(mutant.module, code):
-                return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10, self.folder)
-            self.forget(changed)
-            return self.run(names, limit.__getitem__)
-
-        return judged
+    def tried(self, mutant: Mutant, names: list[str], imported: bool) -> Outcome:
+        """How these tests judge a mutant, one after the other."""
+        if not names:
+            return {"state": "unreached"}
+        limit = {name: LEAST + PATIENCE * self.seconds[name] for name in names}
+        changed = self.dependents[module_name(mutant.module)]
+        code = self.changes[mutant.module].code(mutant.index)
+        if imported or not self.exchange(mutant.module, code):
+            return _anew(mutant.module, code, names, changed, self.items, sum(limit.values()) + 10, self.folder)
+        self.forget(changed)
+        return self.run(names, limit.__getitem__)
 
     def users(self, mutant: Mutant) -> list[set[str]]:
         """The tests that reach what an import makes of a mutant: functions that name it, then all of the module."""
@@ -384,68 +404,6 @@ def _anew(
         if status != pytest.ExitCode.OK:
             return {"state": "killed", "by": f"pytest, with status {int(status)}"}
     return chosen.outcome()
-
-
-def forked(
-    tasks: Iterable[tuple[Any, Callable[[], Outcome]]], jobs: int, until: float = math.inf
-) -> Iterator[tuple[Any, Outcome]]:
-    """Each task in a fork of its own, so many at a time; their outcomes as they come.
-
-    A fork that its alarm ends, or another signal, has `state` timeout or killed. After `until` those that run are
-    ended without an outcome.
-    """
-    waiting, running = iter(tasks), dict[int, tuple[Any, int, list[bytes]]]()
-    more = True
-    with selectors.DefaultSelector() as ready:
-        while more or running:
-            while more and len(running) < jobs:
-                key, task = next(waiting, (None, None))
-                more = task is not None
-                if task is not None:
-                    pipe, process = _fork(task)
-                    running[pipe] = key, process, []
-                    ready.register(pipe, selectors.EVENT_READ)
-            left = until - time.monotonic()
-            if left <= 0:
-                for _, process, _ in running.values():
-                    os.kill(process, signal.SIGKILL)
-                    os.waitpid(process, 0)
-                return
-            for event, _ in ready.select(min(left, 60.0)) if running else ():
-                key, process, parts = running[event.fd]
-                parts.append(os.read(event.fd, 1 << 20))
-                if not parts[-1]:
-                    ready.unregister(event.fd)
-                    os.close(event.fd)
-                    status = os.waitpid(process, 0)[1]
-                    del running[event.fd]
-                    text = b"".join(parts)
-                    hangs = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM)
-                    lost = {"state": "timeout" if hangs else "killed", "by": None if hangs else f"status {status}"}
-                    yield key, json.loads(text) if text else lost
-
-
-def _fork(task: Callable[[], Outcome]) -> tuple[int, int]:
-    """The end of a pipe on which the outcome comes, and the process."""
-    here, there = os.pipe()
-    process = os.fork()
-    if process:
-        os.close(there)
-        return here, process
-    try:
-        silent = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(silent, stream)
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
-        with open(there, "w") as pipe:
-            try:
-                outcome = task()
-            except BaseException as error:  # of this file, not of a test: it decides nothing
-                outcome = {"state": "broken", "by": repr(error)}
-            pipe.write(json.dumps(outcome))
-    finally:
-        os._exit(1)
 
 
 def _alarm(seconds: float) -> None:
