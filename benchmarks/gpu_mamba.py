@@ -1,7 +1,7 @@
 """Audits whose flows mamba-ssm's CUDA kernel drives, of every layer and channel of several checkpoints.
 
 python benchmarks/gpu_mamba.py --prepare FOLDER      where transformers is: draws a 130m Mamba, records token states
-python benchmarks/gpu_mamba.py --sources FOLDER [--only NAME] --out FILE.json      on the GPU
+python benchmarks/gpu_mamba.py --sources FOLDER [--only NAME] [--seconds 200] --out FILE.json      on the GPU
 python benchmarks/gpu_mamba.py --join FILE.json... --out FILE.json      puts the sources of several runs together
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from gpu_cases import provenance, write_json
 from s6flow.numeric.experiments import shipped_checkpoint, shipped_names
 
 DRAWN, IDS = "drawn-130m", 128
+#: What is promised of `DRAWN`.
+SECONDS = 30.0
 
 
 def sources(folder: Path) -> dict[str, tuple[str, Path | None]]:
@@ -58,6 +62,34 @@ def prepare(folder: Path) -> None:
         np.savez_compressed(folder / f"{name}.npz", **token_states(model.to(device), text.to(device)))  # type: ignore[arg-type]
 
 
+@contextmanager
+def runs_timed() -> Iterator[list[dict[str, Any]]]:
+    """What the audits within ask of the kernel: seconds of every batch of flows, and how many attempts it took."""
+    from s6flow.numeric.audit.simulation import kernel, mamba
+
+    found: list[dict[str, Any]] = []
+
+    def timed(what: str, integrate: Callable[..., Any]) -> Callable[..., Any]:
+        def work(flow: Any, start: Any, *rest: Any) -> Any:
+            begin = time.perf_counter()
+            done = integrate(flow, start, *rest)
+            seconds, (systems, components) = time.perf_counter() - begin, start.shape
+            attempts = int(done.attempts.max(initial=0))
+            found.append(
+                {"flows": what, "systems": systems, "components": components, "attempts": attempts, "seconds": seconds}
+            )
+            return done
+
+        return work
+
+    before = mamba.integrate_batched, kernel.integrate_batched
+    mamba.integrate_batched, kernel.integrate_batched = timed("axes", before[0]), timed("whole layers", before[1])
+    try:
+        yield found
+    finally:
+        mamba.integrate_batched, kernel.integrate_batched = before
+
+
 def run(source: str, states: Path | None) -> dict[str, Any]:
     """What the audit found, layer by layer, and in sentences."""
     from s6flow.commands.audit import token_states
@@ -65,12 +97,16 @@ def run(source: str, states: Path | None) -> dict[str, Any]:
     from s6flow.numeric.audit.output.records import to_json
     from s6flow.numeric.audit.output.tables import sentences
 
-    begin = time.perf_counter()
-    report = audit(source, simulate=True, device="cuda", states=token_states(states) if states else None)
+    with runs_timed() as runs:
+        begin, cpu = time.perf_counter(), time.process_time()
+        report = audit(source, simulate=True, device="cuda", states=token_states(states) if states else None)
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     layers = [{"name": row["name"], **row["simulation"]} for row in to_json(report)["layers"]]
     return {
         "channels": report.channels,
-        "seconds": time.perf_counter() - begin,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "runs": runs,
         "sentences": list(sentences(report)),
         "layers": layers,
         "provenance": provenance(),
@@ -83,6 +119,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, default=Path("out/sources"))
     parser.add_argument("--only", action="append", help="names of sources; all by default; results are added to --out")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu_mamba.json"))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no source after so many")
     parser.add_argument("--join", type=Path, nargs="+", help="results of other runs")
     options = parser.parse_args()
     strange = set(options.only or ()) - set(sources(options.sources))
@@ -97,11 +134,18 @@ def main() -> None:
         prepare(options.prepare)
         return
     known: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {"sources": {}}
-    for name, (source, states) in sources(options.sources).items():
-        if not options.only or name in options.only:
-            known["sources"][name] = run(source, states)
-            print(name, *known["sources"][name]["sentences"], sep="\n  ", flush=True)
-            write_json(options.out, known)
+    began, chosen = time.perf_counter(), sources(options.sources)
+    for name in options.only or chosen:
+        if time.perf_counter() - began > options.seconds:
+            print(f"{name}: left out, as {options.seconds:g} s have passed")
+            continue
+        found = known["sources"][name] = run(*chosen[name])
+        print(name, *found["sentences"], sep="\n  ")
+        for row in found["runs"]:
+            print("  {flows}: {systems} x {components}, {attempts} attempts, {seconds:.2f} s".format_map(row))
+        limit = f" of {SECONDS:g} ({found['seconds'] / SECONDS:.2f})" if name == DRAWN else ""
+        print(f"  {found['seconds']:.1f} s{limit}, {found['cpu_seconds']:.1f} s of processor time", flush=True)
+        write_json(options.out, known)
 
 
 if __name__ == "__main__":

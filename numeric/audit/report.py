@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.audit.columns import LAYER_COLUMNS, LAYER_VALUES, assemble, filled
 from s6flow.numeric.audit.control import Control, permutation_control
-from s6flow.numeric.audit.simulation.devices import simulator
+from s6flow.numeric.audit.simulation.devices import simulations, simulator
 from s6flow.numeric.audit.simulation.integrator import Simulation, TokenStates
 from s6flow.numeric.audit.spectrum import Signature, product_signature, symmetric_signature
 from s6flow.numeric.criteria.certificate import certified_column
@@ -232,24 +232,15 @@ def audit(
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
         raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
-    options: dict[str, Any] = {
-        "simulate": simulate,
-        "certify": certify,
-        "seed": seed,
-        "shuffles": shuffles,
-        "device": device,
-        "states": states,
-    }
+    options: dict[str, Any] = {"certify": certify, "seed": seed, "shuffles": shuffles}
     prepare()
     exponential_sum()
-    # Integration holds the interpreter lock most of the time, so a second thread would only cost memory; the precision of
-    # balls is one for the whole process.
-    workers = 1 if simulate or certify else some_workers(_WORKERS)
+    workers = 1 if certify else some_workers(_WORKERS)  # the precision of balls is one for the whole process
     alive, found, judged = dict(chosen), list[LayerHealth](), dict[str, LayerAudit]()
 
     def keep(one: LayerAudit) -> None:
         judged[one.name] = one
-        if progress is not None:
+        if progress is not None and not simulate:
             progress(len(judged), len(alive), one.name)
 
     told, work = numbered(), partial(_both, checkpoint, chosen, context, options)
@@ -270,6 +261,14 @@ def audit(
     left = {name: None for name in alive if name not in judged}
     for one in in_order(_read(checkpoint, left), partial(audit_layer, **options), workers):
         keep(one)
+    if simulate:
+        read = _read(checkpoint, dict.fromkeys(judged))
+        flown = simulations(((layer, judged[layer.name].columns) for layer in read), seed, device, states)
+        names = [name for name in checkpoint.layer_names if name in judged]
+        for done, (name, simulation) in enumerate(zip(names, flown, strict=True), 1):
+            judged[name] = replace(judged[name], simulation=simulation)
+            if progress is not None:
+                progress(done, len(names), name)
     damage = {layer.name: layer.damage[0] for layer in health.layers if layer.damage}
     refused = {
         entry.name: replace(entry, reason=f"weights must be finite; got {damage[entry.name]}")

@@ -64,6 +64,12 @@ class _Pairs:
     first: System
     second: System
 
+    def take(self, rows: np.ndarray) -> _Pairs:
+        """Some of the systems."""
+        parts = (self.mu_n, self.a, self.s, self.b, self.first, self.second)
+        mu_n, a, s, b, first, second = (part[rows] for part in parts)
+        return _Pairs(mu_n, a, s, b, self.floor, first, second)
+
     def step(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(evaluate("step", y=y, s=self.s, b=self.b, floor=np.full(len(self.s), self.floor)))
 
@@ -124,12 +130,16 @@ def _held(pairs: _Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
     """Whether p and u with one root of K between them stand on either side of x_2(0); that root."""
     inner, outer = np.full(len(pairs.s), np.nan), np.full(len(pairs.s), np.nan)
     for power in range(STRIDES + 1):
-        u = pairs.second * STRIDE**power
-        _, rounding = pairs.carried(u)
-        outer = np.where(np.isnan(outer) & (pairs.bound(u) < -rounding), u, outer)
-        p = pairs.second / STRIDE**power
-        value, rounding = pairs.carried(p)
-        inner = np.where(np.isnan(inner) & (value > rounding), p, inner)
+        rows = np.flatnonzero(np.isnan(outer))
+        some = pairs.take(rows)
+        u = some.second * STRIDE**power
+        found = some.bound(u) < -some.carried(u)[1]
+        outer[rows[found]] = u[found]
+        rows = np.flatnonzero(np.isnan(inner))
+        some = pairs.take(rows)
+        p = some.second / STRIDE**power
+        value, rounding = some.carried(p)
+        inner[rows[value > rounding]] = p[value > rounding]
     ok = np.isfinite(inner) & np.isfinite(outer)
     near, far = (pairs.step(np.where(ok, token, 0.0)) for token in (inner, outer))
     low, high = np.minimum(near, far), np.maximum(near, far)

@@ -56,7 +56,7 @@ def asked(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen["engine"] = engine
         return integrator.Simulation({}, (), 0, 600.0, 0.0, 1)
 
-    def whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
+    def whole(layer: S6Layer, kind: str, x0: np.ndarray, ask: Any) -> dict[str, Any]:
         seen["whole"].append((kind, x0))
         return {"states": kind}
 

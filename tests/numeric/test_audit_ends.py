@@ -151,7 +151,7 @@ def test_whole_layers_start_in_windows_of_the_states(
     monkeypatch.setattr(kernel, "_axis_error", lambda *_: 0.25)
     monkeypatch.setattr(kernel, "_compare_constants", lambda *_: {"compared": 1})
     monkeypatch.setattr(kernel, "_compare_times", lambda *_: {"compared": 2})
-    monkeypatch.setattr(kernel, "_whole", lambda layer, kind, x0: starts.append(x0) or kind)
+    monkeypatch.setattr(kernel, "_whole", lambda layer, kind, x0, ask: starts.append(x0) or kind)
     states = None if rows is None else np.arange(rows)[:, None] * np.ones(3)
     found = kernel.simulate_layer(layer, {}, 0, states).kernel
     assert found["constants"] == (None if beta else {"compared": 1})

@@ -27,6 +27,7 @@ def slow_scan(u: Any, delta: Any, A: Any, B: Any, C: Any, delta_bias: Any = None
         delta = torch.nn.functional.softplus(delta)
     if B.dim() == 3:
         B, C = B[:, None], C[:, None]
+    B, C = (part.repeat_interleave(u.shape[1] // part.shape[1], 1) for part in (B, C))
     gate, increment = torch.exp(delta[..., None] * A[:, None]), (delta * u)[..., None] * B.transpose(-1, -2)
     states = [increment[:, :, 0]]
     for token in range(1, u.shape[2]):

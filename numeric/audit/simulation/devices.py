@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from s6flow.errors import AssumptionError, MissingDependencyError
-from s6flow.numeric.audit.simulation.integrator import Simulator, TokenStates, simulate_layer
+from s6flow.numeric.audit.simulation.integrator import Columns, Simulation, Simulator, TokenStates, simulate_layer
+from s6flow.numeric.weights import S6Layer
 
-__all__ = ["SIMULATORS", "simulator"]
+__all__ = ["SIMULATORS", "simulations", "simulator"]
 
 
 def on_cpu(states: TokenStates | None) -> Simulator:
@@ -46,3 +47,21 @@ def simulator(device: str, states: TokenStates | None = None) -> Simulator:
     if device not in SIMULATORS:
         raise AssumptionError("the device must be one of " + ", ".join(SIMULATORS), device, "device")
     return SIMULATORS[device](states)
+
+
+def simulations(
+    judged: Iterable[tuple[S6Layer, Columns]], seed: int, device: str, states: TokenStates | None = None
+) -> Iterator[Simulation]:
+    """Simulations of several layers in their order, each as `simulator` has it; on a GPU several layers at once.
+
+    Args:
+        judged: layers and their channel columns, read when their turn comes.
+        seed: of the starts.
+        device, states: as `simulator`, which says what they must be.
+    """
+    one = simulator(device, states)
+    if device == "cuda":
+        from s6flow.numeric.audit.simulation import kernel
+
+        return kernel.simulate_layers(judged, seed, states)
+    return (one(layer, columns, seed) for layer, columns in judged)

@@ -7,7 +7,9 @@ layers from random states and from states that a network really met.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,17 @@ import torch
 
 from s6flow.errors import FormatError
 from s6flow.numeric.audit.simulation import integrator as audit
-from s6flow.numeric.audit.simulation.mamba import LayerOnDevice, axis_solver, layer_flow, layer_velocity, selective_scan
+from s6flow.numeric.audit.simulation.mamba import (
+    GRID,
+    LayerOnDevice,
+    axis_run,
+    layer_flow,
+    layer_velocity,
+    selective_scan,
+)
 from s6flow.numeric.audit.simulation.observed import layer_fates
 from s6flow.numeric.audit.simulation.reference import s6_reference
+from s6flow.numeric.audit.simulation.together import Ask, side_by_side
 from s6flow.numeric.flow.backends.fitting import halving
 from s6flow.numeric.flow.backends.torch.adaptive import integrate_batched
 from s6flow.numeric.flow.oracles import blow_up_quadrature
@@ -27,11 +37,11 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton.runtime import require_device
 from s6flow.symbolic.criteria import quantity
 
-__all__ = ["constants", "on_cuda", "simulate_layer"]
+__all__ = ["answer", "constants", "on_cuda", "simulate_layer", "simulate_layers"]
 
 #: The kernel computes in float32 with fast exponentials: 1e-7 of the sum of absolute terms, with a margin.
 RTOL, NOISE = 1e-5, 2e-6
-MAX_STEPS, TOGETHER = 500, 65_535  # mamba-ssm's grid takes no more channels
+MAX_STEPS, TOGETHER = 500, GRID
 #: ln t at which slow growth is read: near ln t = 80 its steps, softplus(-80), leave float32's range.
 LOG_RANGE = 40.0
 #: Systems of a run whose blow-up times are compared with the quadrature, which takes milliseconds each.
@@ -40,6 +50,8 @@ TIMED = 24
 CRITICAL = 0.02
 #: Whole-layer flows: starts, tokens, ln t, attempts.
 STARTS, TOKENS, LOG_HORIZON, LAYER_STEPS, LAYER_RTOL = 16, 8, 20.0, 1000, 1e-3
+#: Layers that are simulated at once, at most: each has a thread that waits.
+LAYERS = 64
 
 Quantiles = dict[str, float]
 
@@ -74,20 +86,153 @@ class _Record:
     run: Run
 
 
+@dataclass(frozen=True)
+class _Axes:
+    """A question: the run of systems on some channels of a layer."""
+
+    layer: S6Layer
+    channels: np.ndarray
+    problem: Problem
+
+    @property
+    def kind(self) -> Hashable:
+        """What runs at once has in common."""
+        problem = self.problem
+        asked = (problem.coordinates.name, tuple(problem.targets), problem.rtol, problem.max_steps)
+        return (self.layer.states, self.layer.floor != 0, problem.start.shape[1], *asked)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Pairs wait until no system of more tokens has to be run again."""
+        return 0, -self.problem.start.shape[1]
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A question: the run of a whole layer from starts x0, shape (start, token, channel)."""
+
+    layer: S6Layer
+    x0: np.ndarray
+
+    @property
+    def kind(self) -> Hashable:
+        """What runs at once has in common."""
+        return (self.layer.a.shape, self.layer.rank, self.layer.floor != 0, self.x0.shape)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Whole layers come last."""
+        return 1, 0
+
+
+def answer(questions: Sequence[_Axes | _Whole]) -> list[Run]:
+    """The runs that are asked for, those of one kind at once: a launch costs the same for one layer and for many."""
+    found: dict[int, Run] = {}
+    kinds = dict[Hashable, list[int]]()
+    for place, question in enumerate(questions):
+        kinds.setdefault((type(question), question.kind), []).append(place)
+    for places in kinds.values():
+        group: list[Any] = [questions[place] for place in places]
+        run = _axes if isinstance(group[0], _Axes) else _wholes
+        found |= zip(places, run(group), strict=True)
+    return [found[place] for place in range(len(questions))]
+
+
+def _alone(question: _Axes | _Whole) -> Run:
+    return answer([question])[0]
+
+
+def _split(run: Run, counts: Sequence[int]) -> list[Run]:
+    """The runs of so many systems each, that stand in one."""
+    cuts = np.cumsum(counts)[:-1]
+    parts = zip(*(np.split(getattr(run, item.name), cuts) for item in fields(Run)), strict=True)
+    return [Run(*part) for part in parts]
+
+
+def _axes(questions: Sequence[_Axes]) -> list[Run]:
+    layers = list({id(one.layer): one.layer for one in questions}.values())
+    first = dict(zip(map(id, layers), np.cumsum([0, *(layer.channels for layer in layers)]).tolist(), strict=False))
+    channels = np.concatenate([one.channels + first[id(one.layer)] for one in questions])
+    problems = [one.problem for one in questions]
+    signs = [one.arrays["sigma"] for one in problems if "sigma" in one.arrays]
+    joint = replace(
+        problems[0],
+        start=np.concatenate([one.start for one in problems]),
+        arrays={"sigma": np.concatenate(signs)} if signs else {},
+    )
+    return _split(axis_run(layers, channels, joint), [len(one.start) for one in problems])
+
+
+def _wholes(questions: Sequence[_Whole]) -> list[Run]:
+    device = require_device()
+    x0 = np.concatenate([one.x0 for one in questions])
+    start = torch.asinh(torch.as_tensor(x0, device=device).double()).reshape(len(x0), -1)
+    horizon = torch.tensor([LOG_HORIZON], dtype=torch.float64, device=device)
+    layers, index = (
+        LayerOnDevice.stacked([one.layer for one in questions], device),
+        torch.arange(len(x0), device=device),
+    )
+
+    def work(part: slice) -> Run:
+        flow = layer_flow(layers, (x0.shape[1], x0.shape[2]), index[part], len(x0))
+        return integrate_batched(flow, start[part], horizon, LAYER_RTOL, LAYER_STEPS)
+
+    run = halving(Run.empty(len(start), len(horizon), start.shape[1]), work)
+    return _split(run, [len(one.x0) for one in questions])
+
+
+def simulate_layers(
+    judged: Iterable[tuple[S6Layer, audit.Columns]], seed: int, states: audit.TokenStates | None = None
+) -> Iterator[audit.Simulation]:
+    """`simulate_layer` of each, in order; as many layers at once as have their channels in one launch.
+
+    Args:
+        judged: layers and their channel columns, read when their turn comes.
+        seed, states: as `on_cuda`.
+    """
+    selective_scan()
+    known = states or {}
+    for group in _groups(judged):
+        tasks: list[Callable[[Ask], audit.Simulation]] = [
+            partial(simulate_layer, layer, columns, seed, known.get(layer.name)) for layer, columns in group
+        ]
+        yield from side_by_side(tasks, answer, lambda question: question.rank)
+
+
+def _groups(judged: Iterable[tuple[S6Layer, audit.Columns]]) -> Iterator[list[tuple[S6Layer, audit.Columns]]]:
+    """As many layers in a row as have no more channels than the kernel's grid, and no more than `LAYERS`."""
+    held: list[tuple[S6Layer, audit.Columns]] = []
+    for layer, columns in judged:
+        if held and (len(held) == LAYERS or sum(one.channels for one, _ in held) + layer.channels > GRID):
+            yield held
+            held = []
+        held.append((layer, columns))
+    if held:
+        yield held
+
+
 def simulate_layer(
-    layer: S6Layer, columns: audit.Columns, seed: int, states: np.ndarray | None = None
+    layer: S6Layer,
+    columns: audit.Columns,
+    seed: int,
+    states: np.ndarray | None = None,
+    ask: Ask = _alone,
 ) -> audit.Simulation:
-    """As `audit.simulate_layer`, by mamba-ssm's kernel, with what else the theory predicts of such a layer."""
+    """As `audit.simulate_layer`, by mamba-ssm's kernel, with what else the theory predicts of such a layer.
+
+    Args:
+        layer, columns, seed: as there.
+        states: tokens that a network fed to the layer's scan, shape (token, channel).
+        ask: whom to ask for runs, see `answer`.
+    """
     if states is not None and states.shape[1] != layer.channels:
         found = f"{states.shape[1]} channels, the layer {layer.channels}"
         raise FormatError("token states need the layer's channels", found, layer.name)
     records: list[_Record] = []
 
     def solver(layer: S6Layer, channels: np.ndarray) -> Any:
-        solve = axis_solver(layer, channels)
-
         def advance(problem: Problem) -> Run:
-            run = solve(problem)
+            run = ask(_Axes(layer, channels, problem))
             records.append(_Record(channels, problem, run))
             return run
 
@@ -100,11 +245,11 @@ def simulate_layer(
         "axis_error": _axis_error(layer, rng),
         "constants": None if layer.affine else _compare_constants(layer, records),
         "blow_up_times": None if layer.affine else _compare_times(layer, records),
-        "whole_layer": [_whole(layer, "random", rng.standard_normal((STARTS, TOKENS, layer.channels)))],
+        "whole_layer": [_whole(layer, "random", rng.standard_normal((STARTS, TOKENS, layer.channels)), ask)],
     }
     if states is not None:
         first = rng.integers(0, max(len(states) - TOKENS, 0) + 1, STARTS)
-        extra["whole_layer"].append(_whole(layer, "real", np.stack([states[i : i + TOKENS] for i in first])))
+        extra["whole_layer"].append(_whole(layer, "real", np.stack([states[i : i + TOKENS] for i in first]), ask))
     return replace(simulation, kernel=extra)
 
 
@@ -188,16 +333,7 @@ def _compare_times(layer: S6Layer, records: list[_Record]) -> dict[str, Any]:
     return {"compared": len(errors), "error_of_ln_T": _quantiles(np.array(errors))}
 
 
-def _whole(layer: S6Layer, kind: str, x0: np.ndarray) -> dict[str, Any]:
+def _whole(layer: S6Layer, kind: str, x0: np.ndarray, ask: Ask = _alone) -> dict[str, Any]:
     """Ends of D-dimensional flows: what part converges, diverges, or settles elsewhere."""
-    device = require_device()
-    start = torch.asinh(torch.as_tensor(x0, device=device).double()).reshape(len(x0), -1)
-    horizon = torch.tensor([LOG_HORIZON], dtype=torch.float64, device=device)
-    flow = layer_flow(LayerOnDevice.of(layer, device), (x0.shape[1], x0.shape[2]))
-
-    def work(part: slice) -> Run:
-        return integrate_batched(flow, start[part], horizon, LAYER_RTOL, LAYER_STEPS)
-
-    run = halving(Run.empty(len(start), len(horizon), start.shape[1]), work)
-    counts = layer_fates(run, np.abs(x0).max(axis=(1, 2)))
+    counts = layer_fates(ask(_Whole(layer, x0)), np.abs(x0).max(axis=(1, 2)))
     return {"states": kind, "starts": len(x0), "tokens": x0.shape[1], **counts}
