@@ -39,7 +39,7 @@ from tests.mutation.mutants import Changes, Mutant, probed
 from tests.mutation.order import Experience
 from tests.mutation.replaced import Loader
 
-__all__ = ["PINS", "Campaign"]
+__all__ = ["Campaign"]
 
 PACKAGE = ROOT / "s6flow"
 #: What may depend on a mutant, to be imported anew after a change that an import runs.
@@ -79,9 +79,6 @@ _CACHE = type(cache(len))
 OPTIONS = [
     "-x", "-s", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "tmp_path_retention_policy=none",
 ]  # fmt: skip
-#: Tests that hold constants and defaults to what they were, whatever follows from these: of a mutant that an import runs
-#: they are judges, and the last ones, so that a kill by them says that no other test within the budget sees it.
-PINS = "tests/numeric/test_pinned_choices.py::test_choices_are_what_they_were"
 #: How lines that are reached are seen: reaches that were measured otherwise are measured anew.
 PROBES = "before any other import hook"
 
@@ -289,13 +286,10 @@ class Campaign:
         place = mutant.module, mutant.lines[0]
         imported = mutant.top or place in self.imported
         groups = self.users(mutant) if imported else [self.covering.get(place, set())]
-        groups = [{name for name in group - before if not name.startswith(PINS)} for group in groups]
+        groups = [group - before for group in groups]
         if mutant in self.lived:  # it survived what was there before: new tests first
             groups = [part for group in groups for part in (group & self.fresh, group - self.fresh)]
         names, left = self.experience.order(mutant, groups, self.seconds, budget)
-        pin = f"{PINS}[{mutant.module}]"
-        if imported and pin in self.seconds and (not left or before or mutant in self.lived or budget == self.budget):
-            names.append(pin)
         began = time.process_time()
         found = self.tried(mutant, names, imported) | {"seconds": round(time.process_time() - began, 3)}
         # a test that a mutant makes skip itself has noticed nothing

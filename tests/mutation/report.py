@@ -20,8 +20,6 @@ from tests.mutation import ROOT
 __all__ = ["REPORT", "document", "interval", "markdown", "name_of"]
 
 REPORT = Path(__file__).with_name("report.json")
-#: Tests of constants and defaults, whose kills are counted apart.
-PINNED = "tests/numeric/test_pinned_choices.py"
 REASONS = Path(__file__).with_name("reasons.json")
 STATES = ("killed", "timeout", "survived", "unreached", "equivalent")
 Row = dict[str, Any]
@@ -78,12 +76,10 @@ def document(rows: list[Row], sizes: dict[str, int], facts: dict[str, Any]) -> d
         for name, size in sizes.items()
     }
     total = {key: sum(row[key] for row in table.values()) for key in ("mutants", *STATES)}
-    pinned = sum(row["state"] == "killed" and (row.get("by") or "").startswith(PINNED) for row in rows)
     tried, killed = sum(total[state] for state in STATES), total["killed"] + total["timeout"]
     judged = tried - total["equivalent"]
     rates = {
         "tried": tried,
-        "killed_by_pins_alone": pinned,
         "killed_of_all": killed / tried,
         "killed_of_all_interval": interval(killed, tried),
         "killed_of_judged": killed / judged,
@@ -113,9 +109,6 @@ def markdown(report: dict[str, Any]) -> str:
             "It is too high by what was cut off unfinished, since survivors take longest, and by tests that were written for survivors of this very sample; "
             "files with few mutants have none in a small one."
         ),
-        "",
-        f"Of those killed, {rates['killed_by_pins_alone']:,} are constants and defaults that one test holds to what they were (`{PINNED}`), and that no other "
-        "within the budget sees change: most are choices, of which a neighbour would serve as well.",
         "",
         *report["notes"],
         "",
