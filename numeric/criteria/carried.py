@@ -61,7 +61,9 @@ class CarriedSigns:
         return np.where((self.below == NEGATIVE) | (self.above == NEGATIVE), NEGATIVE, worst).astype(np.int8)
 
 
-def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) -> CarriedSigns:
+def carried_signs(
+    mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float, sums: Sums | None = None
+) -> CarriedSigns:
     """Where K is negative, for channels with mu > 0.
 
     Args:
@@ -70,17 +72,18 @@ def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) 
         delta0: the step of a vanishing token, floor included.
         s: slope of the step; where it is 0 the only steps in reach are the multiples of delta0.
         floor: lower end of the steps in reach, approached by tokens with s x -> -inf.
+        sums: of mu_n and a, where they are known.
     Numerics: a value counts as negative beyond CLEAR N eps of the sum of magnitudes; an interval is closed by the
         same margin. What neither settles is undecided, never guessed.
     """
-    sums = Sums.of(mu_n, a)
+    sums = sums or Sums.of(mu_n, a)
     bound = sums.sign_changes()
     here = sums.at(delta0)
     margin = CLEAR * a.shape[1] * _EPS
     k0_negative = here.sum(axis=1) < -margin * np.abs(here).sum(axis=1)
     weight, _ = sums.leading()
     tail_negative = weight < 0
-    from_start = _partial_sums_hold(sums.at(np.full(len(a), floor)))
+    from_start = _partial_sums_hold(sums.at(np.full(len(a), floor)) if floor else sums.weights)
     above = np.where(from_start | _partial_sums_hold(here), NONNEGATIVE, UNDECIDED).astype(np.int8)
     below = np.where(from_start | _partial_sums_hold(here[:, ::-1]), NONNEGATIVE, UNDECIDED).astype(np.int8)
     above[k0_negative | tail_negative] = NEGATIVE
@@ -88,8 +91,9 @@ def carried_signs(mu_n: Rows, a: Rows, delta0: Column, s: Column, floor: float) 
     evidence = np.where(bound == 0, code("one sign"), code("partial sums")).astype(np.uint8)
     evidence[tail_negative] = code("slowest state")
     evidence[k0_negative] = code("K(0)")
-    step = np.where(tail_negative, np.maximum(sums.settled_after(), delta0), np.nan)
-    step = np.where(k0_negative, delta0, step)
+    step = np.full(len(a), np.nan)
+    step[tail_negative] = np.maximum(sums.take(tail_negative).settled_after(), delta0[tail_negative])
+    step[k0_negative] = delta0[k0_negative]
     flat = s == 0
     below[flat] = NONNEGATIVE  # no token reaches a step below Delta(0)
     open_ = np.flatnonzero((above != NEGATIVE) & ((above == UNDECIDED) | (below == UNDECIDED)))
@@ -126,10 +130,10 @@ def _scan(
     nodes = Nodes.of(sums, np.arange(count), steps)
     found.note(nodes, margin)
     pieces = nodes.between()
-    pieces = pieces.take((pieces.high.steps > pieces.low.steps) & ~flat[pieces.low.rows])
     for depth in range(_DEPTH + 1):
         rows, low = pieces.low.rows, pieces.low.steps
-        pieces = pieces.take((found.sides[found.side(rows, low), rows] != NEGATIVE) & ~pieces.closed(margin))
+        open_ = (found.sides[found.side(rows, low), rows] != NEGATIVE) & ~flat[rows] & (pieces.high.steps > low)
+        pieces = pieces.take(np.flatnonzero(open_ & ~pieces.closed(margin)))
         rows, low = pieces.low.rows, pieces.low.steps
         if not len(rows) or depth == _DEPTH or len(rows) * _SPLIT > _MOST_INTERVALS:
             break

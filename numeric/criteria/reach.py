@@ -45,18 +45,22 @@ def reachable(left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.nda
         return np.where(alone, np.minimum(right, np.maximum(left, count * high)), right)
 
 
-def negative_within(mu_n: Rows, a: Rows, low: Column, high: Column) -> Int8[np.ndarray, "distance channel"]:
+def negative_within(
+    mu_n: Rows, a: Rows, low: Column, high: Column, sums: Sums | None = None
+) -> Int8[np.ndarray, "distance channel"]:
     """Whether K < 0 at a sum of at most 1, 8, 128 steps, for channels with mu > 0.
 
     Args:
         mu_n: shares of mu, any signs.
         a: decay rates > 0.
         low, high: least and largest step of the tokens, floor included.
+        sums: of mu_n and a, where they are known.
     Returns: 1, 0, or -1 if rounding or the number of intervals leaves it open; a row a distance.
     """
     low = np.maximum(low, _LEAST)
     high = np.maximum(low, high)
-    sums = Sums.of(mu_n, a)
+    sums = sums or Sums.of(mu_n, a)
+    _ = sums.four  # the distances share it
     margin = CLEAR * a.shape[1] * _EPS
     found = np.zeros((len(DISTANCES), len(a)), dtype=np.int8)
     state = np.full(len(a), NONNEGATIVE, dtype=np.int8)
@@ -93,8 +97,8 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     for depth in range(_DEPTH + 1):
         pieces = _drawn_back(sums, pieces, low, high)
         rows = pieces.low.rows
-        pieces = pieces.take(np.flatnonzero((pieces.high.steps > pieces.low.steps) & ~negative[rows]))
-        pieces = pieces.take(np.flatnonzero(~pieces.closed(margin)))
+        open_ = (pieces.high.steps > pieces.low.steps) & ~negative[rows]
+        pieces = pieces.take(np.flatnonzero(open_ & ~pieces.closed(margin)))
         rows, left, right = pieces.low.rows, pieces.low.steps, pieces.high.steps
         if not len(rows) or depth == _DEPTH:
             break

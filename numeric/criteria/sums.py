@@ -15,6 +15,8 @@ from s6flow.symbolic.programs.quantities import exponential_sum_program
 __all__ = ["Column", "Nodes", "Pieces", "Rows", "Sums", "closed", "exponential_sum"]
 
 _EPS = float(np.finfo(np.float64).eps)
+#: Exponentials that are taken together: with what they are made of they stay in a core's cache.
+_IN_CACHE = 1 << 15
 
 Rows = Float64[np.ndarray, "channel state"]
 Column = Float64[np.ndarray, " channel"]
@@ -55,7 +57,10 @@ class Sums:
 
     def take(self, rows: Bool[np.ndarray, " channel"] | Int64[np.ndarray, " chosen"]) -> Sums:
         """Some of the channels."""
-        return Sums(self.weights[rows], self.rates[rows])
+        some = Sums(self.weights[rows], self.rates[rows])
+        if "four" in vars(self):
+            vars(some)["four"] = self.four[:, rows]
+        return some
 
     def at(self, step: Column) -> Rows:
         """The summands at a step."""
@@ -65,14 +70,21 @@ class Sums:
     @cached_property
     def four(self) -> Float64[np.ndarray, "kind channel state"]:
         """Weights of K, of the sum of magnitudes, and of what K'' adds up and down."""
+        found = np.empty((4, *self.weights.shape))
+        found[0] = self.weights
+        np.abs(self.weights, out=found[1])
         bend = self.weights * self.rates**2
-        return np.stack([self.weights, np.abs(self.weights), np.maximum(bend, 0.0), np.maximum(-bend, 0.0)])
+        np.maximum(bend, 0.0, out=found[2])
+        np.maximum(np.negative(bend, out=bend), 0.0, out=found[3])
+        return found
 
     def sign_changes(self) -> Int64[np.ndarray, " channel"]:
         """Sign changes of the weights, which the number of roots cannot exceed (Descartes)."""
         sign = np.sign(self.weights).astype(np.int8)
-        index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
-        filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
+        filled = sign
+        if not sign.all():
+            index = np.maximum.accumulate(np.where(sign != 0, np.arange(sign.shape[1]), -1), axis=1)
+            filled = np.where(index >= 0, np.take_along_axis(sign, np.maximum(index, 0), 1), 0)
         changes: Int64[np.ndarray, " channel"] = np.count_nonzero(filled[:, 1:] * filled[:, :-1] < 0, axis=1)
         return changes
 
@@ -111,7 +123,12 @@ class Nodes:
     @classmethod
     def of(cls, sums: Sums, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
         """Nodes of channels, several of each."""
-        values = exponential_sum()(steps, sums.four[:, rows, None], sums.rates[rows, None])
+        values = np.empty((len(sums.four), *steps.shape))
+        together = max(1, _IN_CACHE // max(1, steps.shape[1] * sums.rates.shape[1]))
+        for first in range(0, len(rows), together):
+            part = slice(first, first + together)
+            some = rows[part]
+            values[:, part] = exponential_sum()(steps[part], sums.four[:, some, None], sums.rates[some, None])
         return cls(np.broadcast_to(rows[:, None], steps.shape), steps, values)
 
     def negative(self, margin: float) -> Bool[np.ndarray, "*node"]:

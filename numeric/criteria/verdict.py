@@ -15,6 +15,7 @@ from s6flow.numeric.criteria.labels import Labels, end_labels, judge
 from s6flow.numeric.criteria.numbers import evaluate
 from s6flow.numeric.criteria.phase_line import summarise
 from s6flow.numeric.criteria.reach import DISTANCES, negative_within
+from s6flow.numeric.criteria.sums import Sums
 from s6flow.numeric.criteria.tokens import token_of_step
 from s6flow.numeric.thresholds import TOKEN_HIGH, TOKEN_LOW
 from s6flow.numeric.weights import S6Layer
@@ -96,8 +97,10 @@ def carried_columns(
     codes[mu > 0] = EVIDENCE.index("one sign")
     codes[unknown] = EVIDENCE.index("undecided")
     rows = np.flatnonzero((mu > 0) & ~definite)
+    sums = Sums.of(layer.mu_n[rows], layer.a[rows])
     if len(rows):
-        signs = carried_signs(layer.mu_n[rows], layer.a[rows], numbers["delta0"][rows], numbers["s"][rows], layer.floor)
+        delta0, s = numbers["delta0"][rows], numbers["s"][rows]
+        signs = carried_signs(layer.mu_n[rows], layer.a[rows], delta0, s, layer.floor, sums)
         anywhere[rows], above[rows] = signs.anywhere, signs.above
         bound[rows], step[rows], codes[rows] = signs.bound, signs.step, signs.evidence.codes
     # At Delta(0) itself the inverse is 0 up to rounding, and every token stands there if s = 0.
@@ -107,19 +110,27 @@ def carried_columns(
         "K_negative_token": token,
         "dichotomy_can_fail": anywhere,
         "dichotomy_evidence": Labels(codes, EVIDENCE),
-        **_on_inputs(layer, numbers, anywhere),
+        **_on_inputs(layer, numbers, anywhere, rows, sums),
     }
     return columns, above
 
 
-def _on_inputs(layer: S6Layer, numbers: dict[str, np.ndarray], anywhere: np.ndarray) -> dict[str, np.ndarray]:
-    """Whether K < 0 on tokens as SiLU leaves them, by distance: where K >= 0 throughout, nowhere."""
+def _on_inputs(
+    layer: S6Layer, numbers: dict[str, np.ndarray], anywhere: np.ndarray, judged: np.ndarray, sums: Sums
+) -> dict[str, np.ndarray]:
+    """Whether K < 0 on tokens as SiLU leaves them, by distance: where K >= 0 throughout, nowhere.
+
+    Args:
+        anywhere: whether K < 0 at any step.
+        judged, sums: the channels on which that was asked, and their sums.
+    """
     found = np.tile(anywhere, (len(DISTANCES), 1))
-    rows = np.flatnonzero((anywhere != NONNEGATIVE) & (numbers["mu"] > 0))
+    open_ = anywhere[judged] != NONNEGATIVE
+    rows = judged[open_]
     token = np.array([[TOKEN_LOW], [TOKEN_HIGH]])
     shifted = numbers["s"][rows] * token + numbers["b"][rows]  # a token acts like so much more bias
     steps = np.sort(evaluate("delta0", b=shifted, floor=layer.floor), axis=0)
-    found[:, rows] = negative_within(layer.mu_n[rows], layer.a[rows], steps[0], steps[1])
+    found[:, rows] = negative_within(layer.mu_n[rows], layer.a[rows], steps[0], steps[1], sums.take(open_))
     return {f"K_negative_{distance}": signs for distance, signs in zip(DISTANCES, found, strict=True)}
 
 
