@@ -9,6 +9,9 @@ PYTEST := $(ONE) -n auto --dist loadfile
 # what runs with every annotation checked in `make test`, not those of arrays alone: that costs more than the tests themselves
 ANNOTATED := $(addprefix tests/,numeric/test_audit_verdicts.py numeric/test_thresholds.py proofs/test_differences.py symbolic/test_codegen.py)
 
+# hundreds of processes that tests start read the package's modules: each would compile them for itself
+unexport PYTHONDONTWRITEBYTECODE
+
 # the core of each folder, for `make quick`
 CORE := api/test_results docs/test_site numeric/test_audit_verdicts numeric/test_health \
         numeric/test_thresholds numeric/test_weights_formats package paper_figures/test_figure_results \

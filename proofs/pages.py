@@ -1,12 +1,10 @@
-"""Text and plain data about the registry: the list, one theorem's page, and the table of rates."""
+"""Plain data about the registry: the list, and one theorem."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from s6flow.proofs import theorem_page
 from s6flow.proofs.dependencies import kernel_uses, proof_place, statement_place
@@ -19,20 +17,14 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
-from s6flow.symbolic.sections import resolve, spelled
+from s6flow.symbolic.sections import resolve
 from s6flow.symbolic.theorem import Theorem
-from s6flow.text import counted
 
 __all__ = [
     "as_json",
     "formal_blocks",
     "letter_rows",
-    "list_text",
     "listing",
-    "page_text",
-    "table1",
-    "table1_markdown",
-    "theorem_blocks",
 ]
 
 
@@ -49,15 +41,6 @@ def listing() -> list[dict[str, str]]:
         }
         for theorem in REGISTRY.values()
     ]
-
-
-def list_text() -> str:
-    """The list for a terminal."""
-    lines = [f"{'id':26} {'status':15} {'section':8} {'source':6} title"]
-    for row in listing():
-        whose = "both" if "paper" in row["source"] and "ours" in row["source"] else row["source"].split()[0]
-        lines.append(f"{row['id']:26} {row['status']:15} {row['section']:8} {whose:6} {row['title']}")
-    return "\n".join(lines) + "\n"
 
 
 def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, Any]:
@@ -147,69 +130,6 @@ def _plain(data: Any) -> dict[str, Any]:
     return {name: np.asarray(value).tolist() for name, value in data.items()}
 
 
-def page_text(key: str, backend: str = "numpy") -> str:
-    """One theorem's page for a terminal."""
-    content = as_json(key, backend)
-    lines = [f"{content['id']}: {content['title']}", f"  status {content['status']}; {spelled(content['source'])}"]
-    lines += [*(f"  {link}" for link in content["theory"]), ""]
-    lines += [f"  {name}: {row['domain']}, {row['meaning']}" for name, row in content["variables"].items()]
-    lines += ["", "Assumptions:"] + [f"  {row['words']} ({row['latex']})" for row in content["assumptions"]]
-    lines += ["", "Conclusion:", f"  {content['conclusion']}"]
-    if content["checked"]:
-        lines += ["Checked at finite time as:", f"  {content['checked']}"]
-    lines += ["", "Proof steps:"] if content["proof"] else ["", "Proof steps: none; the evidence is numerical."]
-    for step in content["proof"]:
-        residuals = counted(len(step["residuals"]), "residual")
-        lines.append(f"  {step['step']} [{step['state']}, {residuals}]: {step['because']}")
-    if content["witness"]:
-        lines += ["", f"Witness: {content['witness']}"]
-    for example in content["counterexamples"]:
-        lines += [f"Without {example['drops']}: {example['data']} {example['note']}".rstrip()]
-    lines += [f"Without {key}, unbroken: {reason}" for key, reason in content["unbroken"].items()]
-    if content["notes"]:
-        lines += ["", f"Notes: {content['notes']}"]
-    return "\n".join([*lines, "", "Generated code:", content["code"]])
-
-
-def table1() -> list[dict[str, str]]:
-    """The paper's Table 1 with our sharper rates beside it: scenario, condition, rate, whose, theorem, status."""
-    order = {"convergence": 0, "slow divergence": 1, "fast divergence": 2}
-    found = [
-        {
-            "scenario": rate.scenario,
-            "condition": rate.condition,
-            "rate": conclusion_latex(rate.rate) if isinstance(rate.rate, sp.Basic) else str(rate.rate),
-            "whose": rate.whose,
-            "theorem": theorem.id,
-            "status": status(theorem),
-        }
-        for theorem in REGISTRY.values()
-        for rate in theorem.rates
-    ]
-    return sorted(found, key=lambda row: (order.get(row["scenario"], 9), row["whose"] != "paper"))
-
-
-def table1_markdown() -> str:
-    """Table 1 as Markdown."""
-    lines = ["| scenario | condition | rate | whose | theorem | status |", "|---|---|---|---|---|---|"]
-    for row in table1():
-        cells = (
-            row["scenario"],
-            row["condition"],
-            f"${row['rate']}$",
-            row["whose"],
-            f"`{row['theorem']}`",
-            row["status"],
-        )
-        lines.append("| " + " | ".join(cell.replace("|", r"\vert ") if "$" in cell else cell for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
 def formal_blocks(theorem: Theorem) -> list[Block]:
     """What of a theorem is stated formally, and where each statement says more or less than its page."""
     return theorem_page.formal_blocks({"reached": reached(theorem.id), "differences": _differences(theorem)})
-
-
-def theorem_blocks(theorem: Theorem, code: bool = True, figures: Sequence[str] = ()) -> list[Block]:
-    """One theorem as document blocks, computed now; see `theorem_page`."""
-    return theorem_page.theorem_page(as_json(theorem.id), code, figures)

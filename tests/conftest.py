@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+# Numba's threads and PyTorch's are of one OpenMP: after a compiled loop PyTorch works on two, which wait for each other at full
+# speed, so that a step of a small network takes twenty times as long. It is read once, before either is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ASKED = os.environ.get("S6FLOW_ANNOTATIONS", "arrays")
 if ASKED == "1":
     from annotations import hooked

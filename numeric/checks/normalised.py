@@ -103,8 +103,9 @@ def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     size = np.where(seen, np.linalg.norm(along, axis=2), np.inf)
     time = h[:, :, 0] * np.arange(STEPS + 1)
     start = START * size.min(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.nanmin(np.where(seen & (time > 0), (size - start[:, None]) / time, np.nan), axis=1)
+    moved_on = seen & (time > 0)
+    growth = np.divide(size - start[:, None], time, out=np.full_like(size, np.inf), where=moved_on)
+    slope = np.where(moved_on.any(axis=1), growth.min(axis=1), np.nan)
     ended = along[np.arange(len(x)), last]
     later = time[np.arange(len(x)), last]
     return {

@@ -79,7 +79,10 @@ def negative_within(
 
 
 def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, margin: float) -> np.ndarray:
-    """The sign of K on the sums from `start` to `end`: nodes, then intervals cut until they are closed."""
+    """The sign of K on the sums from `start` to `end`: nodes, then intervals cut until they are closed.
+
+    An interval that is drawn back to its left end is that one sum, which only its own rounding can leave open.
+    """
     count = len(start)
     worst = np.full(count, NONNEGATIVE, dtype=np.int8)
     if not count:
@@ -89,16 +92,17 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
         grid = first[:, None] * (end / first)[:, None] ** np.linspace(0.0, 1.0, _NODES)
     grid[:, 0] = start
     nodes = np.minimum(reached(grid, low[:, None], high[:, None]), end[:, None])
-    negative = np.zeros(count, dtype=bool)
+    negative, unclear = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     found = Nodes.of(sums, np.arange(count), nodes)
     _note(negative, found, margin)
     pieces = found.between()
     part = np.arange(_SPLIT + 1) / _SPLIT
     for depth in range(_DEPTH + 1):
         pieces = _drawn_back(sums, pieces, low, high)
-        rows = pieces.low.rows
-        open_ = (pieces.high.steps > pieces.low.steps) & ~negative[rows]
-        pieces = pieces.take(np.flatnonzero(open_ & ~pieces.closed(margin)))
+        pieces = pieces.take(np.flatnonzero(~(pieces.closed(margin) | negative[pieces.low.rows])))
+        alone = pieces.high.steps <= pieces.low.steps
+        unclear[pieces.low.rows[alone]] = True
+        pieces = pieces.take(np.flatnonzero(~alone))
         rows, left, right = pieces.low.rows, pieces.low.steps, pieces.high.steps
         if not len(rows) or depth == _DEPTH:
             break
@@ -107,6 +111,7 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
         _note(negative, found, margin)
         pieces = pieces.cut(found)
     worst[rows] = UNDECIDED
+    worst[unclear] = UNDECIDED
     worst[negative] = NEGATIVE
     return worst
 

@@ -36,7 +36,7 @@ class MemoryStore(TensorStore):
         for name, module in model.named_modules():
             for part in getattr(module, "parametrizations", None) or ():
                 self._tensors[f"{name}.{part}" if name else part] = getattr(module, part)
-            if name.rpartition(".")[2] == "reorder" and "get_extra_state" in vars(type(module)):
+            if name.rpartition(".")[2] == "reorder" and _has_state(module):
                 self._tensors[f"{name}._extra_state"] = module.get_extra_state()  # says that tokens are sorted
         if not self._tensors:
             raise SourceError("a model must hold parameters", type(model).__name__)
@@ -58,6 +58,14 @@ class MemoryStore(TensorStore):
         signed = {8: torch.int64, 4: torch.int32, 2: torch.int16}[tensor.element_size()]
         array: np.ndarray = tensor.view(signed).numpy()
         return array.view(f"<u{tensor.element_size()}")
+
+
+def _has_state(module: Any) -> bool:
+    """Whether its class, or one that it inherits from, keeps an extra state, by PyTorch's own rule."""
+    import torch
+
+    none = torch.nn.Module.get_extra_state
+    return getattr(type(module), "get_extra_state", none) is not none
 
 
 def plain_name(name: str) -> str:

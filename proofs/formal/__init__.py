@@ -14,7 +14,7 @@ import jinja2
 import sympy as sp
 
 from s6flow.errors import CodegenError
-from s6flow.proofs.formal.differences import differences, stated
+from s6flow.proofs.formal.differences import Stated, differences, stated
 from s6flow.proofs.formal.formulas import expressions
 from s6flow.proofs.registry import get
 from s6flow.proofs.theorems.state import own_term_on_data
@@ -195,29 +195,28 @@ def _folded(text: str, width: int = 120) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entries() -> list[tuple[str, str, str, str]]:
-    """(id of the registry's theorem, ", a case" or "", Coq name, text) of every statement."""
-    form = re.compile(
-        r"\(\*\* ([a-z0-9-]+)(, a case)?: (?:(?!\*\)).)*\*\)\s*Definition (\w+)_statement : Prop :=\n(.*?)\.\n(?=\n|\Z)",
-        re.S,
-    )
-    return form.findall(generated_files()["Statements.v"])
+def _entries() -> list[tuple[Stated, str]]:
+    """Every statement of the template with its printed text."""
+    text = generated_files()["Statements.v"]
+    found = []
+    for row in stated():
+        _, definition, rest = text.partition(f"Definition {row.name}_statement : Prop :=\n")
+        assert definition, f"{row.name} must be printed"
+        found.append((row, rest.partition(".\n\n")[0].removesuffix(".\n")))
+    return found
 
 
 def formal_statements() -> dict[str, tuple[str, str]]:
-    """Coq theorem name -> (id of the registry's theorem, text of the statement).
-
-    The id stands in the comment before the definition, as `(** <id>: ... *)`.
-    """
-    return {name: (identifier, body) for identifier, _, name, body in _entries()}
+    """Coq theorem name -> (id of the registry's theorem, text of the statement)."""
+    return {row.name: (row.id, body) for row, body in _entries()}
 
 
 def whole_statements() -> dict[str, str]:
     """Coq theorem name -> id, for the statements that say all that the registry's theorem says.
 
-    The others are marked `(** <id>, a case: ... *)`: a theorem with cases alone is not kernel-checked.
+    The others are titled as a case: a theorem with cases alone is not kernel-checked.
     """
-    return {name: identifier for identifier, case, name, _ in _entries() if not case}
+    return {row.name: row.id for row in stated() if not row.case}
 
 
 def reached(identifier: str) -> str:

@@ -7,11 +7,14 @@ print, or prints of other tokens, with another letter missing, or with a constan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import jinja2
+import jinja2.nodes
 import sympy as sp
 
 from s6flow.proofs.formal.formulas import expressions
@@ -21,16 +24,11 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["KINDS", "Difference", "Stated", "differences", "stated"]
+__all__ = ["KINDS", "Call", "Difference", "Stated", "differences", "stated"]
 
 TEMPLATE = Path(__file__).parent / "Statements.v.j2"
 KINDS = ("assumption", "quantifier", "floor", "bias", "bound", "solution", "domain", "eigenvalues", "conclusion")
 
-_BLOCK = re.compile(
-    r"\{\{ title\('([a-z0-9-]+)'((?:(?!\}\}).)*)\}\}\s*Definition (\w+)_statement : Prop :=\n(.*?)\.\n(?=\n|\Z)", re.S
-)
-_HOLE = re.compile(r"\{\{ (?:(?!\}\}).)*\}\}", re.S)
-_CALL = re.compile(r"\b(assume|claim|domain|q)\('([\w-]+)'((?:[^()']|'(?:[^'\\]|\\.)*'|\((?:[^()]|\([^()]*\))*\))*)\)")
 _FORALL = re.compile(r"forall (\w+) : nat, (?:\([^()]*\)%nat -> )*$")
 #: Letters of the registry -> how Coq writes them; a letter that is not here has the same name.
 _COQ = {"floor": ("eps", "floor"), "beta_B": ("beta_B",), "beta_C": ("beta_C",)}
@@ -75,24 +73,66 @@ class Stated:
     case: bool
     body: str
 
-    def calls(self, function: str) -> list[tuple[str, str, str]]:
-        """(key, arguments, text before the hole) of every hole that calls `function`, nested calls too."""
-        found = []
-        for hole in _HOLE.finditer(self.body):
-            for call in _CALL.finditer(hole.group()):
-                if call.group(1) == function:
-                    found.append((call.group(2), call.group(3), self.body[: hole.start()]))
-        return found
+    def calls(self, function: str) -> list[Call]:
+        """Every call of `function` in a hole, nested calls too."""
+        return [call for call in _calls(self.body) if call.function == function]
 
     def keys(self, function: str) -> set[str]:
         """The keys alone."""
-        return {key for key, _, _ in self.calls(function)}
+        return {call.key for call in self.calls(function)}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call in a hole of the template.
+
+    Args:
+        function: title, assume, claim, domain, q, ...
+        key: its first argument.
+        options: the named arguments that are written out; one that is put together of others is not among them.
+        before: the template's text before the hole.
+    """
+
+    function: str
+    key: str
+    options: Mapping[str, Any]
+    before: str
 
 
 def stated(text: str | None = None) -> list[Stated]:
-    """Every statement of the template, or of a changed text of it."""
+    """Every statement of the template, or of a changed text of it: a title, and the definition behind it."""
     source = TEMPLATE.read_text() if text is None else text
-    return [Stated(name, key, "case=true" in options, body) for key, options, name, body in _BLOCK.findall(source)]
+    titles = [call for call in _calls(source) if call.function == "title"]
+    found = []
+    for call in titles:
+        definition = source[len(call.before) :].partition("Definition ")[2]
+        name, form, rest = definition.partition("_statement : Prop :=\n")
+        assert form, f"a statement must stand behind the title of {call.key}"
+        found.append(
+            Stated(name, call.key, call.options.get("case") is True, rest.partition(".\n\n")[0].removesuffix(".\n"))
+        )
+    return found
+
+
+@cache
+def _calls(text: str) -> tuple[Call, ...]:
+    """The calls of every hole of a text, as the template's own language reads it."""
+    language = jinja2.Environment()
+    found, start, end = [], 0, 0
+    for _, kind, piece in language.lex(text):
+        start = end if kind == "variable_begin" else start
+        end += len(piece)
+        if kind != "variable_end":
+            continue
+        for node in language.parse(text[start:end]).find_all(jinja2.nodes.Call):
+            match node:
+                case jinja2.nodes.Call(
+                    node=jinja2.nodes.Name(name=function), args=[jinja2.nodes.Const(value=str(key)), *_]
+                ):
+                    named = {one.key: one.value for one in node.kwargs}
+                    options = {name: v.value for name, v in named.items() if isinstance(v, jinja2.nodes.Const)}
+                    found.append(Call(function, key, options, text[:start]))
+    return tuple(found)
 
 
 @cache
@@ -133,7 +173,7 @@ def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> It
     ):
         yield "solution", "of a solution that is given for all times"
     weak = sorted(
-        key for key, options, _ in statement.calls("domain") if "strict=true" not in options and key != "floor"
+        call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )
     if weak:
         yield "domain", f"also where {', '.join(weak)} is zero"
@@ -164,22 +204,22 @@ def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str
 
 
 def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
-    for key, options, before in statement.calls("assume"):
-        relation = assumption(key).relation
+    for call in statement.calls("assume"):
+        relation, place = assumption(call.key).relation, call.options.get("x0", "")
         if nt.l not in relation.free_symbols or isinstance(relation, sp.Implies):
             continue
-        line = before.rsplit("\n", 1)[-1]
+        line = call.before.rsplit("\n", 1)[-1]
         bound = _FORALL.search(line.rstrip().removesuffix("(") + " ") or _FORALL.search(line)
-        token = re.search(r"x0='(?:x|y0) ?(\w+)", options)
+        token = re.match(r"(?:x|y0) ?(\w+)", place)
         letter = token.group(1) if token else ""
         if bound and letter == bound.group(1):
             ranges = re.findall(rf"\(([^()]*\b{letter}\b[^()]*)\)%nat", line)
             if not any(re.fullmatch(rf"{letter} < L", part) for part in ranges):
-                yield "quantifier", f"{key} asked of tokens with {', '.join(ranges)} only"
-        elif letter in ("0", "O", "1") or options.strip(", ").startswith("x0='x0'"):
-            yield "quantifier", f"{key} asked of one token only"
-        elif letter == "l" and not re.search(r"exists l : nat|forall l : nat", before):
-            yield "quantifier", f"{key} asked of token l only"
+                yield "quantifier", f"{call.key} asked of tokens with {', '.join(ranges)} only"
+        elif letter in ("0", "O", "1") or place == "x0":
+            yield "quantifier", f"{call.key} asked of one token only"
+        elif letter == "l" and not re.search(r"exists l : nat|forall l : nat", call.before):
+            yield "quantifier", f"{call.key} asked of token l only"
 
 
 def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:

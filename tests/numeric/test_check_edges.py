@@ -214,6 +214,7 @@ def skip_rate(data: Data, y: float) -> float:
     return float(quantity("skip_rate", y=np.array([y]), **{k: np.array(v) for k, v in data.items() if k != "y"})[0])
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_direction_is_followed_until_any_token_moves_roughly() -> None:
     theorem = REGISTRY["direction-clock"]
     data = drawn(theorem.id, 1, Shape(2, 2, 3, 1))

@@ -55,6 +55,7 @@ def test_the_stated_error_of_a_blow_up_time_covers_the_true_one(name: str) -> No
     assert abs(float(flow.blow_up_time) - case.time) <= float(flow.blow_up_time_error) <= 1e-9 * case.time
 
 
+@pytest.mark.nightly
 def test_interpreted_kernels_find_the_same_times() -> None:
     pytest.importorskip("triton")
     script = Path(__file__).with_name("equation_cases.py")

@@ -120,6 +120,7 @@ def test_without_cuda_one_line_names_the_cpu(monkeypatch: pytest.MonkeyPatch) ->
         simulator("cuda")
 
 
+@pytest.mark.nightly
 def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Near ln t = 80 softplus(s x + b) leaves float32: a token that stops there is no equilibrium."""
     from s6flow.numeric.audit.simulation import mamba

@@ -217,8 +217,12 @@ def test_a_model_tells_by_its_extra_state_that_tokens_are_sorted() -> None:
         model.block.add_module(name, part)
         return set(MemoryStore(model).infos) - {"w"}
 
-    assert seen("reorder", Sorted()) == {"block.reorder._extra_state"}
+    class Inherited(Sorted):
+        pass
+
+    assert seen("reorder", Sorted()) == seen("reorder", Inherited()) == {"block.reorder._extra_state"}
     assert seen("other", Sorted()) == seen("reorder", torch.nn.Identity()) == set()
+    assert seen("reorder", torch.nn.Module()) == set(), "whose own method only raises"
 
 
 def test_storages_have_the_widths_of_torch() -> None:

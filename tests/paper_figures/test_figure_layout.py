@@ -18,14 +18,12 @@ from s6flow.paper_figures.render import STYLE
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.status import status
 
-#: Figures whose data are committed or quickly read; those of the others take longer to compute.
+#: A table, a graph, sketches and curves whose data are committed or quickly read; the others are drawn at night.
 QUICK = (
     "training",
-    "performance",
     "table-of-rates",
     "theorem-graph",
     "overview",
-    "competition",
     "depth",
     "states",
     "memory",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from representatives import sweep
 
 from s6flow.errors import CodegenError, S6FlowError
 
@@ -42,7 +43,7 @@ def test_swapped():
 """
 
 
-@pytest.mark.parametrize(("asked", "status"), [("1", 0), ("arrays", 0), ("0", 1)])
+@pytest.mark.parametrize(("asked", "status"), sweep([("1", 0), ("arrays", 0), ("0", 1)], kept=[("arrays", 0)]))
 def test_annotations_of_the_package_are_checked_where_asked_for(tmp_path: Path, asked: str, status: int) -> None:
     """Swapped axes and a wrong kind of number, given to functions that look at neither; unasked nothing is raised."""
     tests = Path(__file__).parents[1]

@@ -169,6 +169,7 @@ class TestNumba:
         assert marker.exists()  # the file does what it threatens, so that the above was needed
 
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only the superuser gives files away")
+    @pytest.mark.nightly
     def test_compiled_code_of_another_user_is_not_read(self, tmp_path: Path) -> None:
         folder = tmp_path / "cache"
         run(NUMBA, folder)

@@ -119,9 +119,13 @@ def test_device_functions_agree_with_numpy(interpreted: dict[str, float]) -> Non
         assert interpreted[name] <= 2e-15, name
 
 
-def test_fixed_steps_equal_runge_kutta_in_every_layout(interpreted: dict[str, float]) -> None:
-    assert interpreted["fixed steps"] <= 1e-14
-    assert interpreted["swept steps"] <= 1e-14
+@pytest.mark.parametrize(
+    "layouts", ["interpreted", pytest.param("interpreted_for_long", marks=pytest.mark.slow)], ids=["some", "every"]
+)
+def test_fixed_steps_equal_runge_kutta_in_every_layout(layouts: str, request: pytest.FixtureRequest) -> None:
+    found = request.getfixturevalue(layouts)
+    assert found["fixed steps"] <= 1e-14
+    assert found["swept steps"] <= 1e-14
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_stored_text_runs_and_agrees_with_the_oracle(subject: str, printer: str)
     assert cases.difference(subject, printer, cases.path(subject, printer).read_text()) <= 2e-15
 
 
+@pytest.mark.slow
 def test_stored_triton_runs_and_agrees_with_the_oracle() -> None:
     pytest.importorskip("triton")
     found = run("--run", "triton", TRITON_INTERPRET="1", OMP_NUM_THREADS="1")
