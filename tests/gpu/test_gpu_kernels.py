@@ -266,6 +266,56 @@ def test_recorded_attempts_are_the_attempts(monkeypatch: pytest.MonkeyPatch) -> 
         assert np.array_equal(getattr(recorded, name), getattr(launched, name), equal_nan=True), name
 
 
+def test_starts_in_a_row_are_apart_on_the_kernel() -> None:
+    """Several starts of several layers as sequences with a gap: each moves as alone, also beside one that overflows."""
+    pytest.importorskip("mamba_ssm")
+    from s6flow.numeric.audit.simulation.mamba import LayerOnDevice, layer_velocity
+    from s6flow.numeric.weights import S6Layer
+
+    draw, device = np.random.default_rng(7).standard_normal, torch.device("cuda")
+    layers = [
+        S6Layer(
+            f"drawn {place}", np.tile(np.arange(1.0, 17.0), (96, 1)), draw((16, 96)) / 10, draw((16, 96)) / 10,
+            np.zeros(16), np.zeros(16), draw((6, 96)) / 10, draw((96, 6)), draw(96) - 4.0,
+        )
+        for place in range(3)
+    ]  # fmt: skip
+    x = torch.as_tensor(draw((3, 16, 8, 96)), device=device)
+    sent = LayerOnDevice.stacked(layers, device)
+    together = layer_velocity(sent, x.flatten(0, 1)).reshape(x.shape)
+    for place, layer in enumerate(layers):
+        one = LayerOnDevice.of(layer, device)
+        for start in range(16):
+            alone = layer_velocity(one, x[place, start : start + 1])[0]
+            torch.testing.assert_close(together[place, start], alone, rtol=1e-4, atol=1e-5 * float(alone.abs().max()))
+    spoiled = x.clone()
+    spoiled[1, 3, 2, 5] = torch.inf
+    got = layer_velocity(sent, spoiled.flatten(0, 1)).reshape(x.shape)
+    assert got[1, 3].isnan().all()
+    got[1, 3] = together[1, 3]
+    torch.testing.assert_close(got, together, rtol=0, atol=0)
+
+
+def test_layers_side_by_side_end_as_alone() -> None:
+    """Replayed attempts on several layers at once, systems that finish and all: the same words as layer by layer."""
+    pytest.importorskip("mamba_ssm")
+    from s6flow.numeric.audit import audit, audit_layer
+    from s6flow.numeric.audit.simulation.kernel import on_cuda
+    from s6flow.numeric.experiments import shipped_checkpoint
+    from s6flow.numeric.weights import open_checkpoint
+
+    source = str(shipped_checkpoint("mixed"))
+    together = audit(source, simulate=True, device="cuda", layers=["0", "1"])
+    alone = on_cuda(None)
+    for judged, layer in zip(together.layers, open_checkpoint(source).layers(), strict=False):
+        assert judged.simulation is not None
+        one = alone(layer, audit_layer(layer).columns, 0)
+        assert judged.simulation.disagreements == one.disagreements == ()
+        words = {*judged.simulation.confusion, *one.confusion}
+        apart = sum(abs(judged.simulation.confusion.get(key, 0) - one.confusion.get(key, 0)) for key in words)
+        assert apart <= 2e-3 * one.starts, "what a rounding decides, at most"
+
+
 def test_the_audit_runs_on_the_kernel() -> None:
     pytest.importorskip("mamba_ssm")
     from s6flow.numeric.audit import audit
