@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.quiet import without_notice_of_folder
 
 if TYPE_CHECKING:
     from s6flow.paper_figures.draw import Outcome
@@ -55,6 +56,7 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
             click.echo(textwrap.fill(f"{name:17} {figure.title}", columns, subsequent_indent=" " * 18))
         return 0
 
+    without_notice_of_folder()
     from s6flow.paper_figures.draw import draw_figures
 
     def say(outcome: Outcome, number: int, total: int) -> None:

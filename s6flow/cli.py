@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import enum
 import errno
@@ -12,6 +13,8 @@ import os
 import signal
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -114,10 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         _fail(f"UsageError: {error.format_message().rstrip('.')}.{hint}", 2)
     except click.ClickException as error:
         _fail(f"Error: {error.format_message()}", 1)
-    except _Terminated:
-        _fail("Terminated: no file was left half written.", 128 + signal.SIGTERM)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("Interrupted: no file was left half written.", 128 + signal.SIGINT)
+    except (_Ended, KeyboardInterrupt, click.Abort) as error:
+        number = error.number if isinstance(error, _Ended) else signal.SIGINT
+        _fail(f"{_ENDS[number]}: no file was left half written.", 128 + number)
     except BrokenPipeError:
         _silence()  # the reader has gone, as in s6flow ... | head
         raise SystemExit(0) from None
@@ -156,15 +158,76 @@ def _run(arguments: Sequence[str] | None) -> Any:
         return end.exit_code
 
 
-class _Terminated(BaseException):
+class _Ended(BaseException):
+    """A signal came, of that number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Terminated(_Ended):
     """SIGTERM, so that temporary files go and the status says so."""
 
 
-#: Python code that C calls and whose exceptions C clears or replaces: NumPy asks a member of an enumeration for attributes,
-#: pybind11 makes enumerations while it is imported. A signal that is answered there is lost.
+class _Interrupted(_Ended, KeyboardInterrupt):
+    """SIGINT, which libraries know by the name of Ctrl-C."""
+
+
+_ENDS: dict[int, str] = {signal.SIGTERM: "Terminated", signal.SIGINT: "Interrupted"}
+#: Python code that C calls and that must not fail: NumPy asks a member of an enumeration for attributes, pybind11 makes
+#: enumerations while it is imported.
 _CALLED_FROM_C = enum.__file__
-#: Seconds after which a signal that came there is sent again.
+#: Seconds after which a signal that came to nothing is sent again.
 _AGAIN = 0.01
+
+
+class _Signals:
+    """SIGTERM and SIGINT as exceptions that are not lost.
+
+    C code that calls Python clears what is raised there, an optional import takes it for a missing library, and what ends an
+    object's life raises nothing. An exception that was swallowed is freed: then its signal is sent again. One that was
+    replaced by another exception lives on as that one's context, and the end of the run asks what came.
+    """
+
+    def __init__(self) -> None:
+        #: The last signal that came, and whether there is a run that it ends.
+        self.came: int | None = None
+        self.on = False
+        self._raised: weakref.ref[_Ended] | None = None
+        self._told = sys.unraisablehook
+
+    def answer(self, number: int, frame: FrameType | None) -> None:
+        """The handler of both."""
+        under_way = self._raised is not None and self._raised() is not None
+        if number == signal.SIGTERM and under_way:
+            return  # the end is being made; a second Ctrl-C cuts that short
+        self.came = number
+        if frame is not None and frame.f_code.co_filename == _CALLED_FROM_C:
+            self._send(number)
+            return
+        raise self._watched(number)
+
+    def _watched(self, number: int) -> _Ended:
+        """What is raised; no frame of its traceback holds it, so that it is freed as soon as nobody cares for it."""
+        error = _Terminated(number) if number == signal.SIGTERM else _Interrupted(number)
+        self._raised = weakref.ref(error, lambda _: self._send(number))
+        return error
+
+    def _send(self, number: int) -> None:
+        """Once more, a moment later."""
+        if self.on:
+            _thread.start_new_thread(self._come, (number,))  # takes no lock that what was interrupted may hold
+
+    def _come(self, number: int) -> None:
+        time.sleep(_AGAIN)
+        if self.on:
+            os.kill(os.getpid(), number)
+
+    def unraisable(self, told: Any) -> None:
+        """In place of `sys.unraisablehook`: what comes again needs no traceback where it could not be raised."""
+        if not isinstance(told.exc_value, _Ended):
+            self._told(told)
 
 
 @contextmanager
@@ -172,25 +235,27 @@ def _ended_by_signal() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_filename == _CALLED_FROM_C:
-            later = threading.Timer(_AGAIN, os.kill, (os.getpid(), number))
-            later.daemon = True
-            later.start()
-            return
-        if number == signal.SIGTERM:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            raise _Terminated
-        raise KeyboardInterrupt
-
+    signals = _Signals()
     # a shell may have set it to be ignored
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     numbers = (signal.SIGTERM, signal.SIGINT) if interruptible else (signal.SIGTERM,)
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, signals.answer) for number in numbers}
+    hook, sys.unraisablehook = sys.unraisablehook, signals.unraisable
+    signals.on = True
     try:
         yield
+    except _Ended:
+        raise
+    except BaseException as error:
+        if signals.came is not None:  # it stands behind this one, or is about to come again
+            raise _Ended(signals.came) from error
+        raise
+    else:
+        if signals.came is not None:
+            raise _Ended(signals.came)
     finally:
+        signals.on = False
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

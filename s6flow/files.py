@@ -97,14 +97,15 @@ def atomic_path(path: Name, mode: int = 0o666) -> Iterator[Path]:
     through = found is not None and is_stream(path)
     real = Path(os.path.realpath(path))
     folder = Path(tempfile.gettempdir()) if through else real.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = _new_file(folder, real.suffix, mode if found is None else 0o600)
-    except OSError as error:
-        raise FormatError(
-            "output needs a folder that can be written", error.strerror, str(folder), "Choose another."
-        ) from error
-    try:
+    temporary = folder / _new_name(real.suffix)
+    try:  # from before the file is there: a signal may come while it is made
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode if found is None else 0o600))
+        except OSError as error:
+            raise FormatError(
+                "output needs a folder that can be written", error.strerror, str(folder), "Choose another."
+            ) from error
         yield temporary
         if through:
             _write_through(temporary, path)
@@ -117,17 +118,13 @@ def atomic_path(path: Name, mode: int = 0o666) -> Iterator[Path]:
     except OSError as error:
         raise _refused(path, error.strerror) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder is none
+            temporary.unlink(missing_ok=True)
 
 
-def _new_file(folder: Path, suffix: str, mode: int) -> Path:
-    """An empty file of a name that nobody has, made with `mode` less the umask."""
-    ending = suffix if len(suffix) <= _LONGEST_SUFFIX else ""
-    while True:
-        path = folder / f".s6flow-{secrets.token_hex(8)}{ending}"
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-            return path
+def _new_name(suffix: str) -> str:
+    """A name that nobody guesses; that of two files is the same once in 10^19."""
+    return f".s6flow-{secrets.token_hex(8)}{suffix if len(suffix) <= _LONGEST_SUFFIX else ''}"
 
 
 def _dress(temporary: Path, like: os.stat_result) -> None:

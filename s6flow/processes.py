@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from s6flow.errors import FormatError
 
-__all__ = ["alone_in", "end_with_parent", "tied"]
+__all__ = ["alone_in", "deaf_children", "end_with_parent", "tied"]
 
 #: Runs a command and ends with it; once nobody holds the other end of its input, it ends itself and all of its group.
 _GUARD = """
@@ -40,6 +41,36 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that are spawned within do not hear Ctrl-C, from their first instruction on.
+
+    A terminal sends it to all of a command's processes. The command answers, and ends those that work for it; each of them
+    would answer, too, by a traceback of its own.
+    """
+    from multiprocessing import resource_tracker
+    from multiprocessing.context import SpawnProcess
+
+    begin = SpawnProcess.__dict__["_Popen"]
+
+    def begin_deaf(process: SpawnProcess) -> object:
+        resource_tracker.ensure_running()  # whoever begins it first has SIGINT unblocked
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return begin.__func__(process)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    if os.name != "posix":
+        yield
+        return
+    SpawnProcess._Popen = staticmethod(begin_deaf)  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        SpawnProcess._Popen = begin  # type: ignore[method-assign]
 
 
 @contextmanager

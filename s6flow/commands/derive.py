@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from s6flow.quiet import without_notice_of_folder
 from s6flow.text import shown
 
 __all__ = ["derive"]
@@ -23,6 +24,7 @@ __all__ = ["derive"]
 @click.option("--theorems/--no-theorems", default=True, help="Include the theorem library with statuses.")
 def derive(out: Path, figures: bool | None, theorems: bool) -> None:
     """Regenerate the derivation: numbered steps, each with its justification and a residual reduced to zero."""
+    without_notice_of_folder()
     from s6flow.api.documents import derive as written
 
     for line in written(out=out, figures=figures, theorems=theorems).lines():

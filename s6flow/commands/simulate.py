@@ -11,6 +11,7 @@ import numpy as np
 from s6flow.commands.outputs import OneOf, OutputFile, flow_backends, say, say_json, say_numbers, say_written
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.files import atomic_path, refuse_clashes, write_atomic
+from s6flow.quiet import without_notice_of_folder
 
 if TYPE_CHECKING:
     from s6flow.api.trajectory import Flow
@@ -133,6 +134,7 @@ def _write_csv(path: Path, report: dict[str, Any]) -> None:
 
 
 def _plot(path: Path, flow: Flow) -> None:
+    without_notice_of_folder()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")

@@ -280,3 +280,32 @@ def test_broken_states_are_one_line(capsys: pytest.CaptureFixture[str], model: P
     code, _, err = run(capsys, "audit", str(model), "--states", str(states))
     assert code == 1
     assert "npz file of numbers" in err
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_signal_while_the_temporary_file_is_made_leaves_none(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making a file can wait for a disk, and a signal that comes meanwhile is answered as soon as it is there."""
+    calls = {1: "open", 2: "close"}
+    made = getattr(os, calls[number])
+
+    def interrupted(*given: object) -> None:
+        made(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s6flow.files.os." + calls[number], interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_atomic(tmp_path / "a.py", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_matplotlib_says_nothing_of_its_folder(tmp_path: Path) -> None:
+    words = ["simulate", "--mu=-1", "--a", "1", "--plot", str(tmp_path / "a.png")]
+    given = {**os.environ, "MPLCONFIGDIR": "/proc/sys/none", "S6FLOW_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-m", "s6flow", *words], capture_output=True, text=True, check=True, env=given
+    )
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert [line for line in done.stderr.splitlines() if not line.startswith("wrote")] == []
