@@ -17,6 +17,7 @@ import importlib
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -287,8 +288,8 @@ class Campaign:
         imported = mutant.top or place in self.imported
         groups = self.users(mutant) if imported else [self.covering.get(place, set())]
         groups = [group - before for group in groups]
-        if mutant in self.lived:  # it survived what was there before: new tests first
-            groups = [part for group in groups for part in (group & self.fresh, group - self.fresh)]
+        if before or mutant in self.lived:  # those that kill its neighbours let it live: others come first
+            groups = [part for group in groups for part in self.likely(mutant, group)]
         names, left = self.experience.order(mutant, groups, self.seconds, budget)
         began = time.process_time()
         found = self.tried(mutant, names, imported) | {"seconds": round(time.process_time() - began, 3)}
@@ -297,6 +298,14 @@ class Campaign:
             spent = budget + (QUICK if before else 0.0)
             found |= {"state": "survived", "budget": spent, "left": left, "names": sorted(before.union(names))}
         return found | {"tests": len(names) + len(before)}
+
+    def likely(self, mutant: Mutant, group: set[str]) -> list[set[str]]:
+        """New tests, then those whose files name the mutant's module and what it is in there, or the module, then the others."""
+        names, module = _bound(self.sources[mutant.module], mutant.line), module_name(mutant.module).rpartition(".")[2]
+        new = group & self.fresh if mutant in self.lived and not self.fresh.issuperset(group) else set[str]()
+        near = {one for one in group - new if module in _words(one.partition("::")[0])}
+        named = {one for one in near if not names.isdisjoint(_words(one.partition("::")[0]))}
+        return [new, named, near - named, group - new - near]
 
     def tried(self, mutant: Mutant, names: list[str], imported: bool) -> Outcome:
         """How these tests judge a mutant, one after the other."""
@@ -418,6 +427,12 @@ def _digest(text: str) -> str:
 @cache
 def _text(file: str) -> str:
     return (ROOT / file).read_text()
+
+
+@cache
+def _words(file: str) -> frozenset[str]:
+    """The words of a file."""
+    return frozenset(re.findall(r"\w+", _text(file)))
 
 
 def _children() -> float:
