@@ -67,7 +67,7 @@ class Record:
             if any(_hash(self.folder / name) != expected for name, expected in found["files"].items()):
                 return None
             return tuple((str(a), str(b), str(c), int(d)) for a, b, c, d in found["steps"])
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # a file of anyone's: then it is made again
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):  # anyone's file: made again
             return None
 
     def write(self, steps: Steps) -> None:

@@ -78,6 +78,8 @@ def audit(
     from s6flow.numeric.fleet.store import open_run
 
     options = audits.AuditOptions(context, shuffles, seed, channels)
+    for word in sources:
+        _refuse_pipe(Path(word), "a list of sources")
     found = list(expand(sources))
     start = time.perf_counter()
     with open_run(out, "audit", audits.as_options(options), audits.tables(options), audits.digest) as store:
@@ -103,6 +105,12 @@ def audit(
     say_note(f"{len(left)} in {time.perf_counter() - start:.1f} s.")
     say_written([page])
     return 3 if refused else 0
+
+
+def _refuse_pipe(path: Path, what: str) -> None:
+    """What nobody writes to would be waited for without end."""
+    if path.is_fifo():
+        raise FormatError(f"{what} must be a regular file", "a pipe", str(path))
 
 
 def _engines() -> Iterable[str]:
@@ -212,6 +220,7 @@ def flow(
     from s6flow.numeric.fleet.pool import pool
     from s6flow.numeric.fleet.store import open_run
 
+    _refuse_pipe(grid, "a grid")
     found = flows.read_grid(grid)
     options = {**found.as_json(), "chunk": chunk}
     with open_run(out, "flow", options, (flows.FLOWS,), flows.digest) as store:
@@ -227,9 +236,9 @@ def report(folder: Path) -> int:
     """Report on the run in FOLDER, of whatever kind it is, finished or not."""
     from s6flow.numeric.fleet.store import read_run
 
-    kind = read_run(folder)["kind"]
+    kind = read_run(folder).get("kind")
     reports = {"audit": _audit_report, "check": _check_report, "flow": _flow_report}
-    if kind not in reports:
+    if not isinstance(kind, str) or kind not in reports:
         raise FormatError("a fleet's run must be of a known kind", kind, str(folder))
     return reports[kind](folder)
 
@@ -253,7 +262,9 @@ def _flow_report(folder: Path) -> int:
     from s6flow.numeric.fleet import flows
     from s6flow.numeric.fleet.store import Store, read_run
 
-    axes = read_run(folder)["options"]["axes"]
+    axes = read_run(folder)["options"].get("axes")
+    if not isinstance(axes, dict) or not all(isinstance(values, list) for values in axes.values()):
+        raise FormatError("a run of fleet flow needs its axes", axes, str(folder))
     size = math.prod(len(values) for values in axes.values())
     for line in flows.flow_lines(Store(folder, (flows.FLOWS,)), size):
         say(line)

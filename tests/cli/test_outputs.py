@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from s6flow.cli import main
 from s6flow.errors import FormatError
 from s6flow.files import atomic_path, check_output, refuse_clashes, write_atomic
+from s6flow.paper_record import Record
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -309,3 +310,37 @@ def test_matplotlib_says_nothing_of_its_folder(tmp_path: Path) -> None:
     )
     assert (tmp_path / "a.png").stat().st_size > 1000
     assert [line for line in done.stderr.splitlines() if not line.startswith("wrote")] == []
+
+
+RUNS: dict[str, object] = {
+    "no kind": {"options": {}},
+    "a kind that is a list": {"kind": ["check"], "options": {}},
+    "no axes": {"kind": "flow", "options": {}},
+    "axes that are a number": {"kind": "flow", "options": {"axes": {"m": 5}}},
+    "options of another kind": {"kind": "check", "options": {"backends": 5}},
+}
+
+
+@pytest.mark.parametrize("what", RUNS)
+def test_a_folder_that_others_made_is_one_line(what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"schema": "s6flow-fleet/1", "tables": [], **RUNS[what]}))  # type: ignore[dict-item]
+    with pytest.raises(SystemExit) as end:
+        main(["fleet", "report", str(tmp_path)])
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("FormatError: ")
+
+
+def test_a_record_of_lists_without_end_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "derivation.json").write_text("[" * 100_000)
+    assert Record(tmp_path, "any").read() is None
+
+
+@pytest.mark.parametrize(("command", "name"), [("flow", "grid.toml"), ("audit", "listed.txt")])
+def test_a_pipe_is_no_input_of_a_fleet_and_is_not_waited_for(
+    command: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SystemExit) as end:
+        main(["fleet", command, str(tmp_path / name), "--out", str(tmp_path / "out")])
+    assert end.value.code == 1
+    assert "regular file" in capsys.readouterr().err
