@@ -10,7 +10,8 @@ from s6flow.paper_figures.figure import Figure
 __all__ = ["FIGURES", "chosen"]
 
 _EXPERIMENTS = tuple(
-    f"numeric/experiments/results/{name}.json" for name in ("depth_12", "depth_24", "recall", "fashion")
+    f"numeric/experiments/results/{name}.json"
+    for name in ("depth_12", "depth_24", "recall", "fashion", "fashion_turns")
 )
 _AWAITING = "numeric/awaiting.json"  # captions say which results await renewal
 _TRACES = "numeric/networks/traces.json"

@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from s6flow.paper_figures.figure import Canvas, Data, Drawing
-from s6flow.paper_figures.lettering import formulas_kept, glyphs_alone, labels_stay
+from s6flow.paper_figures.lettering import glyphs_alone, labels_stay, letters_kept, placed
 
 __all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
 
@@ -36,7 +36,7 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         date is written.
     """
     description = json.dumps(about, sort_keys=True)
-    with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}), formulas_kept():
+    with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}), letters_kept():
         canvas = Canvas(figsize=drawing.SIZE)
         FigureCanvasAgg(canvas)
         drawing.draw(canvas, data)
@@ -51,11 +51,12 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
             },
             "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},
         }
-        files = {"png": _saved(canvas, "png", metadata)}  # places the panels once, and equally for all formats
-        labels_stay(canvas)
+        placed(canvas)  # once, and equally for all formats
         with mpl.rc_context({"figure.constrained_layout.use": False}), glyphs_alone():
             # not "none": beside an engine, one that does nothing too, all is drawn twice
             canvas.set_layout_engine(None)
+            files = {"png": _saved(canvas, "png", metadata)}
+            labels_stay(canvas)
             files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
     files["png"] = _compact(files["png"])
     return {**files, "csv": write_csv(data, description).encode()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,10 @@ def draw(canvas: Canvas, data: Data) -> None:
     _signs(axes[1], np.asarray(PARAMETERS["sinks"]["mu"]))
     for path, end in zip(data["sinks"], data["sinks_end"], strict=True):
         _path(axes[1], path, list(_ENDS.values())[int(end)])
-    axes[2].plot(*_flat(data["cycle"]), color=palette.BLUE, lw=0.6)
+    lead = data["cycle"].argmax(axis=1)
+    changes = [0, *(np.flatnonzero(np.diff(lead)) + 1), len(lead) - 1]
+    for first, last in pairwise(changes):
+        axes[2].plot(*_flat(data["cycle"][first : last + 1]), color=_CHANNELS[lead[first]], lw=0.6)
     axes[2].plot(*_flat(data["cycle"][:1]), ".", color="black", ms=3)
     for channel in range(3):
         axes[3].plot(
@@ -204,6 +208,6 @@ def caption(data: Data) -> str:
         f"to its largest, at channel 3; where $x^\\top Mx<0$ the same curves are run backwards. (b) The token kept on a sphere, "
         f"$M$ diagonal with {mu}: of {len(data['start'])} starts {ends} (black line), on which it rests. (c) $M=-I$ and steps that "
         f"follow each other in a circle ($S_\\Delta$ cyclic, $k={p['cyclic']:g}$, $\\kappa={-p['own']:g}$): the token comes to rest nowhere, and nears the circle of the three "
-        f"axes; (d) its shares over depth-time, {switches(data['cycle'])} changes of the lead up to $t={data['t'][-1]:g}$, ever longer apart. "
+        f"axes, here in the colour of the largest share; (d) its shares over depth-time, {switches(data['cycle'])} changes of the lead up to $t={data['t'][-1]:g}$, ever longer apart. "
         f"Theorems: {cite(*FIGURES['competition'].theorems)}."
     )

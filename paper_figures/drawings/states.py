@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from s6flow.numeric.networks import read, read_from
 from s6flow.paper_figures import palette
@@ -15,7 +16,7 @@ from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data
 from s6flow.paper_figures.freshness import awaiting
 from s6flow.paper_figures.theory import cited
 
-SIZE = (6.8, 2.9)
+SIZE = (6.8, 4.3)
 #: Numbers of a layer, of the table `numeric.trace.NUMBERS`, and checks of it by name: largest measured over the bound.
 SHOWN = ("full_q05", "full_median", "full_q95", "full_max")
 CHECKS = ("u", "step", "h", "y", "update")
@@ -23,6 +24,8 @@ SEEN = ("step, for inputs as seen", "h, for inputs as seen", "y, for inputs as s
 PARAMETERS: dict[str, Any] = {"numbers": list(SHOWN), "checks": [*CHECKS, *SEEN]}
 #: Of networks, another once the colours are used up.
 _MARKERS = ("o", "s", "^")
+#: Layers that would have room between two networks.
+_APART = 4
 _LETTERS = {"u": "$u$", "step": r"$\Delta$", "h": "$h$", "y": "$y$", "update": "update"}
 
 
@@ -59,26 +62,27 @@ def data() -> Data:
 
 def draw(canvas: Canvas, data: Data) -> None:
     """(a) states over the bound of the inputs and steps that they saw, (b) all numbers over bounds from weights."""
-    left, right = canvas.subplots(1, 2, width_ratios=(1.25, 1))
-    _states(left, data)
-    _shares(right, data)
-    canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    upper, lower = canvas.subplots(2, 1, height_ratios=(1.3, 1))
+    _states(upper, data)
+    _shares(lower, data)
+    canvas.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+
+
+def places(layers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Where each network's layers stand on one line, one network behind the other with room between them."""
+    ends = np.cumsum(layers + _APART)
+    return [np.arange(end - count, end) for end, count in zip(ends - _APART, layers, strict=True)]
 
 
 def _states(ax: Axes, data: Data) -> None:
-    """Every network's layers side by side: median, the middle 90 per cent, and the largest."""
-    count, deepest = data["full_max"].shape
-    width = 0.7 / count
-    for place, name in enumerate(data["network"].tolist()):
+    """The networks one beside the other, their layers from left to right: median, the middle 90 per cent, and the largest."""
+    bands = places(data["layers"])
+    for place, (name, x) in enumerate(zip(data["network"].tolist(), bands, strict=True)):
         colour = style(place)["color"]
-        x = np.arange(1, deepest + 1) + (place - (count - 1) / 2) * width
-        low, high = data["full_q05"][place], data["full_q95"][place]
-        ax.vlines(x, low, high, color=colour, lw=min(2.5, 60 * width / deepest + 0.6), alpha=0.55)
-        ax.plot(x, data["full_median"][place], ls="", marker="_", color=colour, ms=4)
-        marker = _marker(place)
-        ax.plot(
-            x, data["full_max"][place], ls="", marker=marker, color=colour, ms=2.6, mfc="white", mew=0.7, label=name
-        )
+        low, median, high, largest = (data[number][place, : len(x)] for number in SHOWN)
+        ax.vlines(x, low, high, color=colour, lw=1.3, alpha=0.45)
+        ax.plot(x, median, ls="", marker="_", color=colour, ms=3.2)
+        ax.plot(x, largest, ls="", marker=_marker(place), color=colour, ms=2.6, mfc="white", mew=0.7, label=name)
     ax.axhline(1.0, color="black", **palette.BOUND)
     palette.keys(ax, ("bound", {"color": "black", **palette.BOUND}))
     palette.keys(
@@ -86,13 +90,13 @@ def _states(ax: Axes, data: Data) -> None:
         ("largest", {"ls": "", "marker": "o", "mfc": "white", "mec": "black"}),
         ("median", {"ls": "", "marker": "_", "color": "black"}),
     )
-    palette.keys(ax, ("middle 90 per cent", {"color": "black", "lw": 2.5, "alpha": 0.55}))
+    palette.keys(ax, ("middle 90 per cent", {"color": "black", "lw": 1.3, "alpha": 0.45}))
     ax.set_ylim(0, 1.08)
-    ax.set_xlim(0.4, deepest + 0.6)
-    step = max(1, deepest // 8)
-    ax.set_xticks(range(step, deepest + 1, step))
+    ax.set_xlim(-_APART, bands[-1][-1] + _APART)
+    ends = [(x[last], last % len(x) + 1) for x in bands for last in (0, -1)]
+    ax.set_xticks([at for at, _ in ends], [str(layer) for _, layer in ends])
     ax.grid(axis="x", visible=False)
-    ax.set_xlabel("layer")
+    ax.set_xlabel("first and last layer of each network")
     ax.set_ylabel("largest $|h|$ of a state over its bound")
     palette.panel(ax, "a", "states over the bound of what they saw")
 

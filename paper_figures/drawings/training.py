@@ -16,7 +16,7 @@ from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.figure import Canvas, Data, FigureUnavailable, as_data, result_files
 from s6flow.paper_figures.freshness import awaiting
 
-SIZE = (6.8, 6.9)
+SIZE = (6.8, 8.0)
 #: Per experiment: name of the panel's arrays, metric, words of the title, label; the first decides the claims.
 PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "lm": (
@@ -27,8 +27,16 @@ PANELS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 }
 PARAMETERS: dict[str, Any] = {"panels": {key: [list(row) for row in rows] for key, rows in PANELS.items()}}
 FEWEST_SEEDS = 3
+#: Rows for which a panel's edges have room, too.
+_AROUND = 2
 #: Words of the titles; a grid that is not here has its name.
-TITLES = {"depth_12": "12 layers", "depth_24": "24 layers", "recall": "recall of pairs", "fashion": "Fashion-MNIST"}
+TITLES = {
+    "depth_12": "12 layers",
+    "depth_24": "24 layers",
+    "recall": "recall of pairs",
+    "fashion": "Fashion-MNIST",
+    "fashion_turns": "Fashion, four directions",
+}
 
 
 def read_results(paths: list[Path]) -> list[dict[str, Any]]:
@@ -90,7 +98,9 @@ def _interval(values: list[float]) -> tuple[float, float]:
 def draw(canvas: Canvas, data: Data) -> None:
     """Every seed as a dot, mean and 95 % interval over seeds; two panels a row."""
     panels = data["panel"].tolist()
-    axes = canvas.subplots(-(-len(panels) // 2), 2, squeeze=False).ravel()
+    rows = [len(data[f"{panel}_condition"]) for panel in panels]
+    heights = [max(pair) + _AROUND for pair in (rows[at : at + 2] for at in range(0, len(rows), 2))]
+    axes = canvas.subplots(len(heights), 2, squeeze=False, height_ratios=heights).ravel()
     for index, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
         _panel(ax, data, panel)
         ax.set_xlabel(str(data["panel_label"][index]))

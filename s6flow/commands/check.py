@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,8 @@ def check(
 
     printed = json_path == STDOUT
     with bar("check") as progress:
+        if sys.stderr.isatty() and _compiles(identifiers, integrator):
+            progress(0, max(1, len(identifiers)), "compiling the integrator, once")
 
         def tell(done: int, total: int, report: CheckReport) -> None:
             progress(done, total, report.id)
@@ -74,6 +77,24 @@ def check(
     if json_path is not None and not printed:
         say_written([write_atomic(json_path, text)])
     return 1 if failed else 3 if identifiers and left else 0
+
+
+def _compiles(identifiers: Iterable[str], integrator: str | None) -> bool:
+    """Whether the compiled integrator is asked for and not in the cache yet: it takes as long as many checks."""
+    from s6flow.numeric.checks.measurements import MEASUREMENTS
+    from s6flow.numeric.flow.backends import fastest_on_cpu
+    from s6flow.proofs.checked import checked
+    from s6flow.proofs.registry import REGISTRY
+
+    wanted = integrator or fastest_on_cpu()
+    names = {checked(key).measurement for key in identifiers or REGISTRY}
+    if wanted != "numba" or all(MEASUREMENTS[name].integrator(wanted) != wanted for name in names):
+        return False
+    from s6flow.numeric.flow.backends.numba.backend import load_compiled
+
+    loop = load_compiled().solve_systems
+    folder = getattr(getattr(loop, "_cache", None), "cache_path", None)  # another Numba may keep it elsewhere
+    return folder is not None and not any(Path(folder).glob(f"{loop.__module__.rpartition('.')[2]}.*.nbi"))
 
 
 def _summary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -32,15 +33,21 @@ _SMALL = {"status", "residual", "note"}
 #: Letters of a displayed line; a page of A4 with margins of 25 mm holds some more at 11 points.
 LINE = 74.0
 _TOKEN = re.compile(
-    r"\\[bB]ig[lr][()\[\]]|\\left\s*(?:\\[{}|]|.)|\\right\s*(?:\\[{}|]|.)|\\[A-Za-z]+|\\.|[{}]|.", re.DOTALL
+    r"\\[bB]ig[lr][()\[\]|]|\\left\s*(?:\\[{}|]|.)|\\right\s*(?:\\[{}|]|.)|\\[A-Za-z]+|\\.|[{}]|.", re.DOTALL
 )
 _LEFT, _RIGHT = re.compile(r"\\left\s*[^A-Za-z\s]"), re.compile(r"\\right\s*[^A-Za-z\s]")
-#: Where a line may end, the better places first: before a connective, before a relation, before a term.
+_CLOSES = re.compile(r"\\(?:right|[bB]igr)\s*(?:\\[{}|]|[)\]|])")
+#: Where a line may end, the better places first: before a connective, before a relation, before a term, behind a comma.
 _PLACES = (
     {r"\wedge", r"\vee", r"\Rightarrow"},
     {"=", "<", ">", r"\leq", r"\geq", r"\le", r"\ge", r"\neq", r"\sim", r"\to"},
     {"+", "-"},
+    {","},
 )
+_TERMS, _COMMAS = _PLACES[2:]
+_TIMES = r"\times"
+#: How many brackets around each other a line may end in.
+_WITHIN = 2
 _NARROW = {r"\,", r"\;", r"\!", r"\:", " ", r"\displaystyle", r"\limits"}
 
 
@@ -127,11 +134,11 @@ def _depths(tokens: list[str]) -> list[int]:
 
 
 @functools.cache
-def broken(formula: str, line: float = LINE, within: bool = True) -> tuple[str, ...]:
+def broken(formula: str, line: float = LINE, within: int = _WITHIN) -> tuple[str, ...]:
     """The formula in lines of at most about `line` letters, as far as it has places to break at.
 
     Args:
-        within: a line may end inside of an outer bracket, if it can nowhere else.
+        within: in how many outer brackets a line may end, if it can nowhere else.
     """
     if width(formula) <= line or r"\begin" in formula:
         return (formula,)
@@ -139,16 +146,46 @@ def broken(formula: str, line: float = LINE, within: bool = True) -> tuple[str, 
     depths = _depths(tokens)
     for places in _PLACES:
         cuts = [
-            place for place, (token, depth) in enumerate(zip(tokens, depths, strict=True))
+            place + (places is _COMMAS) for place, (token, depth) in enumerate(zip(tokens, depths, strict=True))
             if token in places and not depth and place and "".join(tokens[:place]).strip()
         ]  # fmt: skip
-        if places == _PLACES[2]:  # not a sign: something stands before it
+        if places is _TERMS:  # not a sign: something stands before it
             cuts = [place for place in cuts if not _sign(tokens, place)]
+        if places is _COMMAS:  # not at the end of a line
+            cuts = [place for place in cuts if any(t.strip() and t not in _NARROW for t in tokens[place:])]
         if cuts:
-            parts = ["".join(tokens[a:b]).strip() for a, b in zip([0, *cuts], [*cuts, len(tokens)], strict=True)]
-            return _filled([re.sub(r"(?:\\[;,]\s*)+$", "", part) for part in parts], line, within)
+            return _filled(_parts(tokens, cuts), line, within)
+    tries: list[tuple[str, ...]] = []
+    cuts = _factors(tokens, depths)
+    if cuts:
+        first, *others = _parts(tokens, cuts)
+        times = [part if part.startswith(_TIMES) else f"{_TIMES} {part}" for part in others]
+        tries.append(_filled([first, *times], line, within))
     opened = _opened(tokens, depths) if within else ""
-    return broken(opened, line, False) if opened else (formula,)
+    if opened:
+        tries.append(broken(opened, line, within - 1))
+    return min(tries, key=lambda rows: (max(line, *map(width, rows)), len(rows)), default=(formula,))
+
+
+def _parts(tokens: list[str], cuts: list[int]) -> list[str]:
+    parts = ["".join(tokens[a:b]).strip() for a, b in zip([0, *cuts], [*cuts, len(tokens)], strict=True)]
+    return [re.sub(r"^(?:\\[;,]\s*)+|(?:\\[;,]\s*)+$", "", part) for part in parts]
+
+
+def _factors(tokens: list[str], depths: list[int]) -> list[int]:
+    """Where a factor of a product follows a bracket."""
+    places = [
+        place for place, token in enumerate(tokens) if token.strip() and token not in _NARROW and not depths[place]
+    ]
+    return [
+        here for before, here in itertools.pairwise(places)
+        if tokens[here] == _TIMES or (_CLOSES.match(tokens[before]) and _begins(tokens[here]))
+    ]  # fmt: skip
+
+
+def _begins(token: str) -> bool:
+    """Whether a factor begins with it."""
+    return token not in {"^", "_", ",", "}", ")", "]", r"\quad"} and not _CLOSES.match(token)
 
 
 def _sign(tokens: list[str], place: int) -> bool:
@@ -156,7 +193,7 @@ def _sign(tokens: list[str], place: int) -> bool:
     return before in {"", "(", "[", "{", ","} or any(before in places for places in _PLACES)
 
 
-def _filled(parts: list[str], line: float, within: bool) -> tuple[str, ...]:
+def _filled(parts: list[str], line: float, within: int) -> tuple[str, ...]:
     """Parts put together while they fit; what is too long by itself is broken at lesser places."""
     lines: list[str] = []
     for part in parts:
@@ -168,18 +205,35 @@ def _filled(parts: list[str], line: float, within: bool) -> tuple[str, ...]:
 
 
 def _opened(tokens: list[str], depths: list[int]) -> str:
-    """The formula with its widest outer bracket of plain size, in which a line may end; "" where it has none."""
+    """The formula with its widest outer bracket of plain size, in which a line may end; "" where it has none.
+
+    A fraction counts as one, around its numerator.
+    """
     pairs = []
     for place, token in enumerate(tokens):
-        if _LEFT.match(token) and token[5:].strip() in ("(", "[") and not depths[place]:
+        if depths[place]:
+            continue
+        if _LEFT.match(token) and token[5:].strip() in ("(", "[", "|"):
             rest = range(place + 1, len(tokens))
             end = next(other for other in rest if _RIGHT.match(tokens[other]) and not depths[other])
-            pairs.append((_width(tokens[place:end]), place, end))
+            inner = tokens[place + 1 : end]
+            if inner and inner[0] == "{" and _closing(inner, 0) == len(inner) - 1:  # a group would hold it together
+                inner = inner[1:-1]
+            left, right = token[5:].strip(), tokens[end][6:].strip()
+            pairs.append((_width(inner), place, end, rf"\bigl{left} ", inner, rf"\bigr{right} "))
+        elif token in (r"\frac", r"\dfrac"):
+            start = tokens.index("{", place)
+            middle = _closing(tokens, start)
+            below = tokens.index("{", middle + 1)
+            end = _closing(tokens, below)
+            left = rf"{token}{{1}}{''.join(tokens[below : end + 1])} {_TIMES} \bigl( "
+            inner = tokens[start + 1 : middle]
+            if _width(inner) > _width(tokens[below : end + 1]):
+                pairs.append((_width(inner), place, end, left, inner, r"\bigr) "))
     if not pairs:
         return ""
-    _, start, end = max(pairs)
-    left, right = tokens[start][5:].strip(), tokens[end][6:].strip()
-    return "".join([*tokens[:start], rf"\bigl{left} ", *tokens[start + 1 : end], rf"\bigr{right} ", *tokens[end + 1 :]])
+    _, start, end, left, inner, right = max(pairs)
+    return "".join([*tokens[:start], left, *inner, right, *tokens[end + 1 :]])
 
 
 def _display(block: Display) -> str:

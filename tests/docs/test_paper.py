@@ -178,3 +178,24 @@ def test_text_is_escaped() -> None:
     assert latex(Paragraph("50 % of one & two, `code_1`")).startswith(
         r"50 \% of one \& two, \texttt{code\_\allowbreak 1}"
     )
+
+
+@pytest.mark.parametrize(
+    ("formula", "lines"),
+    [
+        (r"f\left({A},\; {B}\right)", [r"f\bigl( {A},", r"{B}\bigr)"]),
+        (r"\left({A}\right) \left({B}\right)", [r"\left({A}\right)", r"\times \left({B}\right)"]),
+        (r"\left|{{A} + {B}}\right|", [r"\bigl| {A}", r"+ {B}\bigr|"]),
+        (r"\frac{{A} + {B}}{c}", [r"\frac{1}{c} \times \bigl( {A}", r"+ {B}\bigr)"]),
+    ],
+)
+def test_a_long_formula_breaks_in_its_brackets(formula: str, lines: list[str]) -> None:
+    letters = {"{A}": "p" * 60, "{B}": "q" * 60}
+
+    def filled(text: str) -> str:
+        for name, word in letters.items():
+            text = text.replace(name, word)
+        return text
+
+    found = broken(filled(formula))
+    assert [re.sub(r"\s+", "", line) for line in found] == [re.sub(r"\s+", "", filled(line)) for line in lines]

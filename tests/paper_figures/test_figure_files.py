@@ -22,6 +22,7 @@ from s6flow.paper_figures import digest, draw, render
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
+from s6flow.paper_figures.flows import integrate
 from s6flow.symbolic.derivation.document import Figure as Picture
 from s6flow.symbolic.derivation.document import render as render_document
 
@@ -253,3 +254,14 @@ def test_processes_draw_what_one_draws(counts: list[int], drawn: Path, tmp_path:
     assert alone.items() <= written[0].items(), "one process drew this one before"
     again = draw.draw_figures(names, tmp_path / "2", processes=2)
     assert {outcome.state for outcome in again.outcomes} == {"unchanged"}
+
+
+def test_one_process_compiles_while_the_others_draw_what_integrates_nothing() -> None:
+    figures = list(FIGURES.values())
+    modules = [figure.drawing() for figure in figures]
+    flows = [any(value is integrate for value in vars(module).values()) for module in modules]
+    assert [digest.integrates(figure) for figure in figures] == flows
+    order = draw._in_turn(list(range(len(figures))), figures)
+    assert sorted(order) == list(range(len(figures)))
+    alone = flows.count(False)
+    assert [flows[place] for place in order] == [True] + [False] * alone + [True] * (len(figures) - alone - 1)
