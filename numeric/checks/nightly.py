@@ -3,8 +3,8 @@
 python -m s6flow.numeric.checks.nightly --examples 20000 --out proofs/nightly.json
 
 A run that was interrupted goes on where it was: rows of the report that the same code made from the same statement,
-with the same options, are kept. Where a margin was smallest is told by a place, from which `examples_of` builds the
-system again; what a violation was found at is written out.
+with the same options, are kept, those of another machine with its device and versions. Where a margin was smallest is told
+by a place, from which `examples_of` builds the system again; what a violation was found at is written out.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["code_digest", "main", "nightly", "processor", "seal", "short_report", "statement_digest", "versions"]
 
+#: What a report says of the machine that ran, and a row where that was another one.
+_MACHINE = ("device", "versions")
 _TOOLS = ("numpy", "scipy", "sympy", "torch", "python-flint", "numba", "typeseg")
 
 
@@ -198,13 +200,15 @@ def _kept(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         remedy = "Delete it, or run with --fresh."
         raise FormatError("an earlier report must be whole", error, str(path), remedy) from error
-    if any(old.get(name) != value for name, value in header.items() if name != "command"):
+    if any(old.get(name) != value for name, value in header.items() if name not in ("command", *_MACHINE)):
         return {}
+    elsewhere = {name: old[name] for name in _MACHINE if name in header and old.get(name) != header[name]}
     able = {key: {b for b in backends if applicable(theorem, b)} for key, theorem in REGISTRY.items()}
     same = {
         key: row for key, row in rows.items() if key in able and row["statement"] == statement_digest(REGISTRY[key])
     }
-    return {key: row | {"status": status(get(key))} for key, row in same.items() if set(row["backends"]) == able[key]}
+    whole = {key: elsewhere | row for key, row in same.items() if set(row["backends"]) == able[key]}
+    return {key: {**row, "status": status(get(key)), "seal": seal(row)} for key, row in whole.items()}
 
 
 def _is_row(row: dict[str, Any]) -> bool:

@@ -140,20 +140,16 @@ def _held(pairs: _Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
         p = some.second / STRIDE**power
         value, rounding = some.carried(p)
         inner[rows[value > rounding]] = p[value > rounding]
-    between = np.flatnonzero(np.isfinite(inner) & np.isfinite(outer))
-    some = pairs.take(between)
-    near, far = some.step(inner[between]), some.step(outer[between])
+    ok = np.isfinite(inner) & np.isfinite(outer)
+    near, far = (pairs.step(np.where(ok, token, 0.0)) for token in (inner, outer))
     low, high = np.minimum(near, far), np.maximum(near, far)
-    slope = some.a * some.mu_n  # minus the derivative of mu K in the step
+    slope = pairs.a * pairs.mu_n  # minus the derivative of mu K in the step
     # s y > 0: the step grows with |y| and K falls in it; else K rises in the step
     falling = np.where((far > near)[:, None], slope, -slope)
-    ok = (far != near) & _pieces_closed(falling, some.a, low, high)
+    ok &= (far != near) & _pieces_closed(falling, pairs.a, low, high)
     for _ in range(_BISECTIONS):
         middle = (near + far) / 2
-        inside = (some.mu_n * np.exp(-some.a * middle[:, None])).sum(axis=1) > 0
+        inside = (pairs.mu_n * np.exp(-pairs.a * middle[:, None])).sum(axis=1) > 0
         near, far = np.where(inside, middle, near), np.where(inside, far, middle)
-    found = token_of_step((near + far) / 2, some.s, some.b, some.floor)
-    held, root = np.zeros(len(pairs.s), dtype=bool), np.full(len(pairs.s), np.nan)
-    held[between] = ok & np.isfinite(found)
-    root[between] = np.where(ok, found, np.nan)
-    return held, root
+    root = token_of_step((near + far) / 2, pairs.s, pairs.b, pairs.floor)
+    return ok & np.isfinite(root), np.where(ok, root, np.nan)

@@ -214,6 +214,15 @@ def test_which_rows_of_an_earlier_report_are_kept(tmp_path: Path, monkeypatch: p
     assert kept(whole) == set(TWO)
     assert kept({**whole, "command": "another"}) == set(TWO)
     assert kept({**whole, "seed": 2}) == set()
+    here = header | {"device": "CPU: here", "versions": {"numpy": "2"}}
+    there = {"device": "CPU: there", "versions": {"numpy": "1"}}
+    out.write_text(json.dumps({**whole, **there}))
+    found = nightly._kept(out, here, tuple(ENGINES))
+    assert all(there.items() <= row.items() and row["seal"] == nightly.seal(row) for row in found.values())
+    out.write_text(json.dumps({**whole, **here, "theorems": list(found.values())}))
+    assert nightly._kept(out, here, tuple(ENGINES)) == found, "a row goes on saying where it ran"
+    out.write_text(json.dumps({**whole, **here}))
+    assert not any("device" in row for row in nightly._kept(out, here, tuple(ENGINES)).values())
     edited = {**rows[0], "integrator": "numpy"}
     assert kept({**whole, "theorems": [edited, rows[1]]}) == {TWO[1]}, "edited by hand"
     stale = {**rows[0], "statement": "0" * 16}
