@@ -1,4 +1,7 @@
-"""Blocks of a document as LaTeX: theorem environments, labels, and formulas broken to the width of a line."""
+"""Blocks of a document as LaTeX: theorem environments, labels, and formulas broken to the width of a line.
+
+One long file: where a formula may be broken, and how each piece is set, follow one table.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Outputs destroy nothing that they name, and every command tells its ends apart by the exit status."""
+"""Outputs destroy nothing that they name, and every command tells its ends apart by the exit status.
+
+One long file: what an output may be and what may come while it is written is one promise.
+"""
 
 from __future__ import annotations
 

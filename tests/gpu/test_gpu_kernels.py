@@ -1,4 +1,7 @@
-"""Generated kernels on a CUDA device; skipped, and reported as not run, elsewhere."""
+"""Generated kernels on a CUDA device; skipped, and reported as not run, elsewhere.
+
+One long file: what needs a GPU is collected by one marker and skipped for one reason.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Beside the fates that every simulation reports: the constants t x_l^2 -> c_l, the blow-up times, and flows of whole
 layers from random states and from states that a network really met.
+
+One long file: what a flow asks of the kernel, and how its answers are read, is one protocol.
 """
 
 from __future__ import annotations
