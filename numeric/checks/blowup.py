@@ -33,6 +33,8 @@ NEVER = 1e30
 SEEN = 1e-6
 #: Attempts of a run, as `integrate` allows by default; a theorem may ask for fewer.
 MAX_STEPS = 5000
+#: Numbers that are worked on at a time.
+_CACHE = 1 << 16
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -46,17 +48,28 @@ def blow_up_time_first(data: Data, panels: int = 160, span: float = 48.0) -> Arr
     half = (edges[1] - edges[0]) / 2
     v = (edges[:-1, None] + half * (1 + _NODES)).ravel()
     weights = np.tile(_WEIGHTS * half, panels)
-    r = np.abs(x1)[:, None] * np.exp(v)
-    function = generate(criterion("blow_up_integrand"))
-    values = {
-        "r": r,
-        "orientation": np.sign(x1)[:, None],
-        "mu": np.asarray(data["mu"])[:, None, :],
-        **{key: np.asarray(data[key])[:, None] for key in ("s", "b", "floor")},
-    }
-    with np.errstate(all="ignore"):  # where the step underflows the time is infinite
-        density = function(*(values[name] for name in function.inputs)) * r
-    return np.asarray((density * weights).sum(axis=1))
+    function = generate(criterion("blow_up_integrand"), "numpy", "fast")  # beside runs, which have fewer digits
+    mu = np.asarray(data["mu"])
+
+    def integrals(part: slice) -> Array:
+        r = np.abs(x1[part])[:, None] * np.exp(v)
+        values = {
+            "r": r,
+            "orientation": np.sign(x1[part])[:, None],
+            "mu": mu[part, None, :],
+            **{key: np.asarray(data[key])[part, None] for key in ("s", "b", "floor")},
+        }
+        with np.errstate(all="ignore"):  # where the step underflows the time is infinite
+            density = function(*(values[name] for name in function.inputs)) * r
+            return np.asarray((density * weights).sum(axis=1))
+
+    return _in_parts(integrals, len(x1), len(v) * mu.shape[1])
+
+
+def _in_parts(function: Callable[[slice], Array], systems: int, each: int) -> Array:
+    """What a function makes of all systems, so many at a time as the cache holds; `each` numbers a system."""
+    size = max(1, _CACHE // each)
+    return np.concatenate([function(slice(first, first + size)) for first in range(0, max(systems, 1), size)])
 
 
 def blowup(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -149,16 +162,21 @@ def _weights(data: Data, nonzero: Any) -> Array:
 def _gate_change(data: Data, u_from: Array, u_to: Array) -> Array:
     """The change of G(r) = int^r exp(a Delta(v)) dv / v between two states, by Gauss-Legendre in ln v."""
     panels = 40
-    sign = np.sign(np.asarray(data["x0"]))[:, None, :, None]
-    low = np.where(np.isfinite(u_from), u_from, 0.0)[..., None]
-    high = np.where(np.isfinite(u_to), u_to, 0.0)[..., None]
     edges = np.linspace(0.0, 1.0, panels + 1)
     unit = (edges[:-1, None] + (1 + _NODES) / (2 * panels)).ravel()
     weights = np.tile(_WEIGHTS / (2 * panels), panels)
-    with np.errstate(all="ignore"):
-        v = low + (high - low) * unit
-        token = sign * np.exp(v)
-        z = np.asarray(data["s"])[:, None, None, None] * token + np.asarray(data["b"])[:, None, None, None]
-        rate = np.asarray(data["a"])[:, 0][:, None, None, None]
-        step = np.logaddexp(0.0, z) + np.asarray(data["floor"])[:, None, None, None]
-        return np.asarray((np.exp(rate * step) * weights).sum(axis=-1) * (high - low)[..., 0])
+    x0, rates = np.asarray(data["x0"]), np.asarray(data["a"])[:, 0]
+
+    def changes(part: slice) -> Array:
+        sign = np.sign(x0[part])[:, None, :, None]
+        low = np.where(np.isfinite(u_from[part]), u_from[part], 0.0)[..., None]
+        high = np.where(np.isfinite(u_to[part]), u_to[part], 0.0)[..., None]
+        s, b, floor = (np.asarray(data[key])[part, None, None, None] for key in ("s", "b", "floor"))
+        with np.errstate(all="ignore"):
+            v = low + (high - low) * unit
+            step = np.logaddexp(0.0, s * (sign * np.exp(v)) + b) + floor
+            return np.asarray(
+                (np.exp(rates[part, None, None, None] * step) * weights).sum(axis=-1) * (high - low)[..., 0]
+            )
+
+    return _in_parts(changes, len(x0), len(unit) * u_from[0].size)

@@ -14,10 +14,10 @@ import numpy as np
 
 from s6flow.errors import AssumptionError, TheoremError
 from s6flow.numeric.checks.engines import applicable, engine, require
-from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan
-from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe, satisfied
+from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan, together
+from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe_together, satisfied
 from s6flow.numeric.checks.measurements import MEASUREMENTS
-from s6flow.numeric.checks.shared import Checkable, Data, Observed
+from s6flow.numeric.checks.shared import Checkable, Data
 from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
 from s6flow.proofs.checked import checked
 from s6flow.text import counted
@@ -171,12 +171,13 @@ def check_together(
     for _, alike in groupby(backends, lambda backend: engine(backend).backend == "flint"):
         group = list(alike)
         before = time.perf_counter()
-        for name, data in examples_of(theorem, engine(group[0]), examples, seed, real_weights, witness):
-            observed: Observed = observe(theorem, data, group[0], wanted)
-            for backend in group:
-                tallies[backend].add(name, data, judge_data(theorem, data, backend, observed=observed))
-                tallies[backend].seconds += time.perf_counter() - before
-                before = time.perf_counter()
+        for batches in together(examples_of(theorem, engine(group[0]), examples, seed, real_weights, witness)):
+            measured = observe_together(theorem, [data for _, data in batches], group[0], wanted)
+            for (name, data), observed in zip(batches, measured, strict=True):
+                for backend in group:
+                    tallies[backend].add(name, data, judge_data(theorem, data, backend, observed=observed))
+                    tallies[backend].seconds += time.perf_counter() - before
+                    before = time.perf_counter()
     return [tallies[name].report(theorem, name, used if measures(theorem, name) else None) for name in backends]
 
 

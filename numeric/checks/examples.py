@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from s6flow.numeric.checks.channels import trained_channels
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import Engine
-from s6flow.numeric.checks.shared import Checkable, Data
+from s6flow.numeric.checks.shared import Checkable, Data, count_of
 
-__all__ = ["TRAINED", "WITNESS", "batch_of", "corners", "examples_of", "plan"]
+__all__ = ["TRAINED", "WITNESS", "batch_of", "corners", "examples_of", "plan", "together"]
 
 #: Names of the batches that are not drawn.
 WITNESS, TRAINED = "witness", "trained"
@@ -26,6 +26,9 @@ _MATRIX_SHAPES = ((0.4, Shape(3, 2, 4, 2)), (0.3, Shape(5, 3, 8, 2)), (0.3, Shap
 
 #: Systems of a batch times tokens squared times states, about.
 _ELEMENTS = 1 << 21
+#: Batches of a shape that are measured at once: systems, and these times tokens squared times states times channels. Runs
+#: that take long are few in every batch, and the interpreter takes as long for them as for many.
+_TOGETHER, _LARGEST = 20_000, 1 << 24
 
 
 def plan(theorem: Checkable, target: Engine, examples: int) -> Iterator[tuple[Shape, int]]:
@@ -66,6 +69,31 @@ def examples_of(
         channels = trained_channels(theorem, max(4, examples // 20))
         if channels is not None:
             yield TRAINED, channels
+
+
+def together(batches: Iterable[tuple[str, Data]]) -> Iterator[list[tuple[str, Data]]]:
+    """Drawn batches in a row whose systems have the same shape, as many as are measured at once; others alone."""
+    group: list[tuple[str, Data]] = []
+    for name, data in batches:
+        if group and not (name.isdigit() and _alike(group[0][1], data) and _fits([*group, (name, data)])):
+            yield group
+            group = []
+        group.append((name, data))
+    if group:
+        yield group
+
+
+def _alike(one: Data, other: Data) -> bool:
+    shapes = (
+        {key: np.shape(value)[1:] if np.ndim(value) else value for key, value in data.items()} for data in (one, other)
+    )
+    return next(shapes) == next(shapes)
+
+
+def _fits(group: Sequence[tuple[str, Data]]) -> bool:
+    systems = sum(count_of(data) for _, data in group)
+    L, N, D = (int(group[0][1][key]) for key in ("L", "N", "D"))
+    return systems <= _TOGETHER and systems * L**2 * N * D <= _LARGEST
 
 
 def corners(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,14 @@ from s6flow.errors import TheoremError
 from s6flow.numeric.checks.engines import Engine, applicable, engine, evaluate, tolerance
 from s6flow.numeric.checks.measurements import MEASUREMENTS, moments
 from s6flow.numeric.checks.reach import carried_sign
-from s6flow.numeric.checks.shared import Checkable, Data, Observed
+from s6flow.numeric.checks.shared import Checkable, Data, Observed, count_of
 from s6flow.proofs.registry import get
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.checked import IDLE, Checked
 from s6flow.symbolic.programs.quantities import predicate
 
-__all__ = ["Judgement", "decided", "judge_data", "measures", "observe", "satisfied"]
+__all__ = ["Judgement", "decided", "judge_data", "measures", "observe", "observe_together", "satisfied"]
 
 
 def _outward(data: Data) -> NDArray[np.float64]:
@@ -59,7 +59,7 @@ class Judgement:
 
 def satisfied(theorem: Checkable, data: Data, observed: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
     """Which systems of a batch meet every assumption, by the generated predicates."""
-    count = _count(data)
+    count = count_of(data)
     ok = np.ones(count, dtype=bool)
     for key in theorem.assumptions:
         function = generate(predicate(key))
@@ -68,10 +68,6 @@ def satisfied(theorem: Checkable, data: Data, observed: Mapping[str, Any] | None
         held = np.broadcast_to(held, (count, *held.shape[1:])) if held.ndim else np.full(count, bool(held))
         ok &= held.reshape(count, -1).all(axis=1)
     return ok
-
-
-def _count(data: Data) -> int:
-    return max((len(value) for value in data.values() if np.ndim(value) > 0), default=1)
 
 
 def _letter(name: str, data: Data, observed: Mapping[str, Any]) -> Any:
@@ -102,7 +98,7 @@ def judge_data(
         parts.append(_margins(_margin_program(theorem, False, factor), target, data, observed, slack))
     if theorem.core is not None and factor == 1:
         parts.append(_margins(_margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
-    count = _count(data)
+    count = count_of(data)
     found = [_smallest(values, count) for values in parts]
     margins = decided(np.stack([smallest for smallest, _ in found], axis=1))
     first = np.nan_to_num(np.stack([smallest for smallest, _ in found]), nan=np.inf).argmin(axis=0)
@@ -135,6 +131,25 @@ def observe(theorem: Checkable, data: Data, backend: str = "numpy", integrator: 
     if measures(theorem, backend) or any("eig" in key or "form" in key for key in theorem.assumptions):
         return MEASUREMENTS[theorem.measurement](theorem, data, integrator)
     return {}
+
+
+def observe_together(
+    theorem: Checkable, batches: Sequence[Data], backend: str = "numpy", integrator: str = "numpy"
+) -> list[Observed]:
+    """The observables of each of some batches whose systems have the same shape, measured at once."""
+    if len(batches) == 1:
+        return [observe(theorem, batches[0], backend, integrator)]
+    first = batches[0]
+    whole = {
+        key: np.concatenate([data[key] for data in batches]) if np.ndim(value) else value
+        for key, value in first.items()
+    }
+    observed = observe(theorem, whole, backend, integrator)
+    ends = np.cumsum([count_of(data) for data in batches])
+    return [
+        {key: value[end - count_of(data) : end] for key, value in observed.items()}
+        for data, end in zip(batches, ends, strict=True)
+    ]
 
 
 def _margins(

@@ -6,10 +6,13 @@ One long file: a measurement for each theorem of the group, which share what is 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from s6flow.numeric.checks.runs import Slope, follow
 from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments
 from s6flow.numeric.flow import growth_rate
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.flows import growth_rate_program
 from s6flow.symbolic.programs.measured import measured
 
 __all__ = [
@@ -45,15 +48,16 @@ def _layer(data: Data, skip: bool) -> dict[str, Array]:
     return arrays
 
 
-def _read(x: Array, arrays: dict[str, Array]) -> Array:
-    function = generate(measured("layer_output"))
+def _read(x: Array, arrays: dict[str, Array], pipeline: str | None = None) -> Array:
+    """The layer's output; `fast` keeps all digits but the last few, which a run does not have."""
+    function = generate(measured("layer_output"), "numpy", pipeline)
     with np.errstate(all="ignore"):
         return np.asarray(function(*({**arrays, "x": x}[name] for name in function.inputs)))
 
 
-def _behind_norm(x: Array, data: Data, arrays: dict[str, Array]) -> Array:
+def _behind_norm(x: Array, data: Data, arrays: dict[str, Array], pipeline: str | None = None) -> Array:
     """The layer's output at normalised tokens; a zero token is left where it is."""
-    function = generate(measured("normalised"))
+    function = generate(measured("normalised"), "numpy", pipeline)
     batch, tokens, channels = x.shape
     flat = x.reshape(-1, channels)
     values = {
@@ -65,7 +69,7 @@ def _behind_norm(x: Array, data: Data, arrays: dict[str, Array]) -> Array:
     }
     with np.errstate(all="ignore"):
         n = np.nan_to_num(function(*(values[name] for name in function.inputs)))
-    return _read(n.reshape(batch, tokens, channels), arrays)
+    return _read(n.reshape(batch, tokens, channels), arrays, pipeline)
 
 
 def prenorm_stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -87,17 +91,22 @@ def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     path, speeds = [x[:, 0]], [_orthogonal(x[:, 0], first[:, 0])]
     smooth = np.ones(len(x), dtype=bool)
     last = np.zeros(len(x), dtype=int)
+
+    def velocity(y: Array) -> Array:
+        return _behind_norm(y, data, arrays, "fast")
+
+    k1 = first
     for index in range(1, STEPS + 1):
-        k1 = _behind_norm(x, data, arrays)
-        k2 = _behind_norm(x + h / 2 * k1, data, arrays)
-        k3 = _behind_norm(x + h / 2 * k2, data, arrays)
-        k4 = _behind_norm(x + h * k3, data, arrays)
+        k2 = velocity(x + h / 2 * k1)
+        k3 = velocity(x + h / 2 * k2)
+        k4 = velocity(x + h * k3)
         moved = h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         smooth &= (np.linalg.norm(moved, axis=2) < ROUGH * np.linalg.norm(x, axis=2)).all(axis=1)
         x = np.where(smooth[:, None, None], x + moved, x)
         last = np.where(smooth, index, last)
+        k1 = velocity(x)
         path.append(x[:, 0])
-        speeds.append(_orthogonal(x[:, 0], _behind_norm(x, data, arrays)[:, 0]))
+        speeds.append(_orthogonal(x[:, 0], k1[:, 0]))
     along, speed = np.stack(path, axis=1), np.stack(speeds, axis=1)
     seen = np.arange(STEPS + 1) <= last[:, None]
     size = np.where(seen, np.linalg.norm(along, axis=2), np.inf)
@@ -141,55 +150,63 @@ def prenorm_axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
 
 def prenorm_ball(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """ln|x_l| behind a norm with a floor, by an eighth-order Runge-Kutta rule in ln t."""
-    from scipy.integrate import solve_ivp
-
-    params, x0 = flow_parameters(data), np.asarray(data["x0"], dtype=np.float64)
-    sign, function = np.sign(x0), generate(measured("ball_token"))
-    radius, ball = (np.asarray(data[key])[:, None] for key in ("radius", "ball"))
+    letters = {key: np.asarray(data[key], dtype=np.float64) for key in ("mu", "a", "s", "b", "floor", "radius", "ball")}
+    x0 = np.asarray(data["x0"], dtype=np.float64)
+    sign, ball_token, growth = (
+        np.sign(x0),
+        generate(measured("ball_token")),
+        generate(growth_rate_program(), "numpy", "fast"),
+    )
     log_times = np.asarray(theorem.options["log_times"])
 
-    def slope(log_time: float, u: Array) -> Array:
-        x = sign * np.exp(u.reshape(x0.shape))
-        values = {"y": x, "radius": radius, "ball": ball}
-        n = np.asarray(function(*(values[name] for name in function.inputs)))
-        ratio = np.divide(n, x, out=np.zeros_like(x), where=x != 0)
-        return np.asarray(np.exp(log_time) * ratio * growth_rate(n, params)).ravel()
+    def slope(rows: NDArray[np.int64]) -> Slope:
+        own, side = {name: value[rows] for name, value in letters.items()}, sign[rows]
+        radius, ball = own["radius"][:, None], own["ball"][:, None]
 
-    begin = np.log(np.where(x0 == 0, 1.0, np.abs(x0))).ravel()
-    solution = solve_ivp(
-        slope, (BEGIN, log_times[-1]), begin, "DOP853", log_times, rtol=1e-7, atol=1e-8, first_step=1e-3
-    )
-    count = len(log_times)
-    u = solution.y.T.reshape(count, *x0.shape) if solution.success else np.full((count, *x0.shape), np.nan)
-    log_t = np.broadcast_to(log_times, (len(x0), count))
-    return {"x_t": np.swapaxes(sign * np.exp(u), 0, 1), "t": np.exp(log_t), "log_t": log_t}
+        def rate(log_time: Array, u: Array) -> Array:
+            x = side * np.exp(u)
+            values = {**own, "y": x, "radius": radius, "ball": ball}
+            n = np.asarray(ball_token(*(values[name] for name in ball_token.inputs)))
+            ratio = np.divide(n, x, out=np.zeros_like(x), where=x != 0)
+            values["x"] = n
+            rates = np.asarray(growth(*(values[name] for name in growth.inputs)))
+            return np.asarray(np.exp(log_time)[:, None] * ratio * rates)
+
+        return rate
+
+    u = follow(slope, np.log(np.where(x0 == 0, 1.0, np.abs(x0))), BEGIN, log_times, 1e-8, 1e-9)
+    log_t = np.broadcast_to(log_times, (len(x0), len(log_times)))
+    with np.errstate(over="ignore"):
+        return {"x_t": sign[:, None] * np.exp(u), "t": np.exp(log_t), "log_t": log_t}
 
 
-def _on_sphere(x: Array, arrays: dict[str, Array], times: Array) -> Array:
+def _on_sphere(x: Array, arrays: dict[str, Array], times: Array, rtol: float = 1e-8) -> Array:
     """ln|x_d| of token 1 on the sphere at times that each system counts in its own unit; NaN where it failed.
 
     Args:
         x: starts, shape (batch, channel).
         times: shape (batch, moment), evenly spaced in every system.
+        rtol: tolerated error of ln|x_d| in a step.
     """
-    from scipy.integrate import solve_ivp
-
     sign, unit = np.sign(x), times[:, -1:]
     begin = np.log(np.where(x == 0, 1.0, np.abs(x)))
 
-    def slope(_: float, state: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):  # in a trial step, which is then refused
-            now = sign * np.exp(np.maximum(state.reshape(x.shape), LEAST))
-            y = _read(now[:, None], arrays)[:, 0]
-            own = np.divide(y, now, out=np.zeros_like(y), where=now != 0)
-            inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
-        return np.asarray(unit * (own - inward) * (sign != 0)).ravel()
+    def slope(rows: NDArray[np.int64]) -> Slope:
+        own = {name: value[rows] for name, value in arrays.items()}
+        side, scale = sign[rows], unit[rows]
+        turned, used = scale * (side != 0), side != 0
 
-    shares = times[0] / unit[0]
-    solution = solve_ivp(slope, (0.0, 1.0), begin.ravel(), "DOP853", shares, rtol=1e-7, atol=1e-7)
-    shape = (len(shares), *x.shape)
-    u = solution.y.T.reshape(shape) if solution.success else np.full(shape, np.nan)
-    return np.asarray(np.swapaxes(np.where(sign == 0, -np.inf, u), 0, 1))
+        def rate(_: Array, state: Array) -> Array:
+            now = side * np.exp(np.maximum(state, LEAST))
+            y = _read(now[:, None], own, "fast")[:, 0]
+            share = np.divide(y, now, out=np.zeros_like(y), where=used)
+            inward = (now * y).sum(axis=1, keepdims=True) / (now**2).sum(axis=1, keepdims=True)
+            return np.asarray(turned * (share - inward))
+
+        return rate
+
+    u = follow(slope, begin, 0.0, times[0] / unit[0], rtol, rtol)
+    return np.asarray(np.where(sign[:, None] == 0, -np.inf, u))
 
 
 def _steps(x: Array, arrays: dict[str, Array]) -> Array:
@@ -251,7 +268,7 @@ def sphere_run(theorem: Checkable, data: Data, integrator: str) -> Observed:
     square = (x**2).sum(axis=1)
     unit = 1 / (np.linalg.norm(M, 2, axis=(1, 2)) * square)
     times = np.linspace(0.0, 60.0, 41) * unit[:, None]
-    now = np.sign(x)[:, None] * np.exp(_on_sphere(x, arrays, times))
+    now = np.sign(x)[:, None] * np.exp(_on_sphere(x, arrays, times, 1e-9))  # beside a claim to 1e-6
     share = now**2 / (now**2).sum(axis=2, keepdims=True)
     mean = (share * _steps(now, arrays)).sum(axis=2)
     form = np.einsum("bd,bde,be->b", x, M, x) / square

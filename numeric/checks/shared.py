@@ -12,7 +12,7 @@ from s6flow.numeric.flow import FlowParameters
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs import quantities
 
-__all__ = ["Array", "Checkable", "Data", "Observed", "flow_parameters", "moments", "quantity"]
+__all__ = ["Array", "Checkable", "Data", "Observed", "count_of", "flow_parameters", "moments", "quantity"]
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
@@ -41,6 +41,11 @@ class Checkable(Protocol):
     def witness(self) -> Mapping[str, Any] | None: ...
     @property
     def core(self) -> object: ...
+
+
+def count_of(data: Data) -> int:
+    """Systems of a batch."""
+    return max((len(value) for value in data.values() if np.ndim(value) > 0), default=1)
 
 
 def flow_parameters(data: Data) -> FlowParameters:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from s6flow.numeric.checks.runs import Slope, follow
 from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, quantity
 
 __all__ = ["skip"]
@@ -17,27 +19,25 @@ AT_REST = 1e-2
 
 
 def skip(theorem: Checkable, data: Data, integrator: str) -> Observed:
-    """ln|y| by an eighth-order Runge-Kutta rule in ln t, all systems of a batch in step."""
-    from scipy.integrate import solve_ivp
-
+    """ln|y| by an eighth-order Runge-Kutta rule in ln t."""
     letters = {key: np.asarray(data[key], dtype=np.float64) for key in ("d_skip", "mu", "s", "b", "floor")}
     start = np.asarray(data["y"], dtype=np.float64)
     sign, d = np.sign(start), np.abs(letters["d_skip"])
 
-    def slope(log_time: float, u: Array) -> Array:
-        with np.errstate(all="ignore"):
-            rate = quantity("skip_rate", y=sign * np.exp(u), **letters) / d
-        return np.asarray(np.exp(log_time) * np.clip(rate, -1e280, 1e280))
+    def slope(rows: NDArray[np.int64]) -> Slope:
+        own, side, size = {name: value[rows] for name, value in letters.items()}, sign[rows], d[rows]
 
-    begin = np.log(np.abs(start))
-    solution = solve_ivp(
-        slope, (BEGIN, np.log(TIMES[-1])), begin, "DOP853", np.log(TIMES), rtol=1e-11, atol=1e-12, first_step=1e-3
-    )
-    u = solution.y.T if solution.success else np.full((len(TIMES), len(start)), np.nan)
+        def rate(log_time: Array, u: Array) -> Array:
+            found = quantity("skip_rate", y=side * np.exp(u[:, 0]), **own) / size
+            return np.asarray(np.exp(log_time) * np.clip(found, -1e280, 1e280))[:, None]
+
+        return rate
+
+    u = follow(slope, np.log(np.abs(start))[:, None], BEGIN, np.log(TIMES), 1e-12, 1e-13)[:, :, 0]
     distance = quantity("skip_distance", y=start, **letters)
-    u = np.where((letters["s"] * start >= 0) & (distance < AT_REST), np.nan, u)
+    u[(letters["s"] * start >= 0) & (distance < AT_REST)] = np.nan
     with np.errstate(over="ignore"):
-        moved = (sign * np.exp(u)).T
+        moved = sign[:, None] * np.exp(u)
     return {
         "valid": np.ones(moved.shape, dtype=bool),
         "t": np.asarray(TIMES) / d[:, None],
