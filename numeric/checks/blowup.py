@@ -17,6 +17,7 @@ import numpy as np
 from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.flow import FlowResult, Status, integrate
 from s6flow.symbolic.codegen.module import generate
+from s6flow.symbolic.programs.checked import Checked
 from s6flow.symbolic.programs.quantities import quantity as criterion
 
 __all__ = ["blow_up_time_first", "blowup"]
@@ -87,7 +88,7 @@ def blowup(theorem: Checkable, data: Data, integrator: str) -> Observed:
         prefix = np.where(np.arange(x0.shape[1]) < np.asarray(data["m"])[:, None], x0, 0.0)
         observed["T_prefix"] = _times(run(prefix))[:, None]
     if theorem.options.get("approach"):
-        observed.update(_approach(data, whole, run))
+        observed.update(_approach(data, whole, run, _reads(theorem, "gate_slope")))
     return observed
 
 
@@ -96,7 +97,12 @@ def _times(result: FlowResult) -> Array:
     return np.where(result.ended_well, time, np.nan)
 
 
-def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> Observed:
+def _reads(theorem: Checkable, name: str) -> bool:
+    """Whether the claim speaks of an observable, as far as that is known without lowering it."""
+    return not isinstance(theorem, Checked) or any(inp.name == name for inp in theorem.margin.inputs)
+
+
+def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult], gates: bool = True) -> Observed:
     """Changes between the states at `APPROACH`, and the time left from each of them on."""
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
@@ -110,12 +116,10 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> 
     led[:, -1] |= lost
     u_t = np.where(lost[:, None, None], np.nan, u_t)
     before = predecessor(nonzero)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         change = np.where(nonzero[:, None], u_t - u_s, 0.0)
         change_before = np.take_along_axis(change, np.repeat(np.maximum(before, 0)[:, None], count, 1), axis=2)
         slope = np.where(before[:, None] >= 0, np.clip(change / change_before, -NEVER, NEVER), 0.0)
-        gate = np.where(before[:, None] >= 0, _gate_change(data, u_s, u_t) / change_before, 0.0)
-        gate = np.where(nonzero[:, None] & (before[:, None] >= 0) & (np.abs(change) < SEEN), np.nan, gate)
     return {
         "valid": led,
         "T": np.repeat(_times(whole)[:, None], count, 1),
@@ -123,7 +127,7 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult]) -> 
         "u_t": u_t,
         "u_s": u_s,
         "slope_of": slope,
-        "gate_slope": gate,
+        **({"gate_slope": _gate_slope(data, u_s, u_t, change, change_before)} if gates else {}),
         "weight": moments(_weights(data, nonzero), count),
         "blow_token": np.repeat(whole.blow_up_token[:, None].astype(float), count, 1),
         "log_remaining": np.stack([_log_left(run(result.final_x)) for result in reached[1:]], axis=1),
@@ -157,6 +161,15 @@ def _weights(data: Data, nonzero: Any) -> Array:
     rate = np.asarray(data["a"])[:, 0]
     between = np.arange(nonzero.shape[1]) - predecessor(nonzero) - 1
     return np.asarray(np.exp(-(rate * delta0)[:, None] * between))
+
+
+def _gate_slope(data: Data, u_s: Array, u_t: Array, change: Array, change_before: Array) -> Array:
+    """The change of G over that of ln|x| of the nonzero token before; NaN where the token's own cannot be seen."""
+    nonzero = np.asarray(data["x0"]) != 0
+    follows = predecessor(nonzero)[:, None] >= 0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = np.where(follows, _gate_change(data, u_s, u_t) / change_before, 0.0)
+    return np.where(nonzero[:, None] & follows & (np.abs(change) < SEEN), np.nan, slope)
 
 
 def _gate_change(data: Data, u_from: Array, u_to: Array) -> Array:

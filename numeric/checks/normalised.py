@@ -84,45 +84,42 @@ def prenorm_stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
 def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The direction of token 1 behind a norm, until the run's end or until it moves too fast to be followed."""
     arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
-    first = _behind_norm(x, data, arrays)
-    fastest = np.linalg.norm(first, axis=2).max(axis=1)
+    norm: Data = {key: np.asarray(data[key]) for key in ("gain", "norm_floor")}
+    k1 = _behind_norm(x, norm, arrays)
+    fastest = np.linalg.norm(k1, axis=2).max(axis=1)
     h = np.asarray(data["t"]) * np.linalg.norm(x, axis=2).min(axis=1) / np.maximum(fastest, 1e-300) / STEPS
-    h = h[:, None, None]
-    path, speeds = [x[:, 0]], [_orthogonal(x[:, 0], first[:, 0])]
-    smooth = np.ones(len(x), dtype=bool)
-    last = np.zeros(len(x), dtype=int)
-
-    def velocity(y: Array) -> Array:
-        return _behind_norm(y, data, arrays, "fast")
-
-    k1 = first
+    time = h[:, None] * np.arange(STEPS + 1)
+    along, speed = np.zeros((len(x), STEPS + 1, x.shape[2])), np.zeros((len(x), STEPS + 1))
+    along[:, 0], speed[:, 0] = x[:, 0], _orthogonal(x[:, 0], k1[:, 0])
+    last, row, h = np.zeros(len(x), dtype=int), np.arange(len(x)), h[:, None, None]
     for index in range(1, STEPS + 1):
-        k2 = velocity(x + h / 2 * k1)
-        k3 = velocity(x + h / 2 * k2)
-        k4 = velocity(x + h * k3)
+        k2 = _behind_norm(x + h / 2 * k1, norm, arrays, "fast")
+        k3 = _behind_norm(x + h / 2 * k2, norm, arrays, "fast")
+        k4 = _behind_norm(x + h * k3, norm, arrays, "fast")
         moved = h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        smooth &= (np.linalg.norm(moved, axis=2) < ROUGH * np.linalg.norm(x, axis=2)).all(axis=1)
-        x = np.where(smooth[:, None, None], x + moved, x)
-        last = np.where(smooth, index, last)
-        k1 = velocity(x)
-        path.append(x[:, 0])
-        speeds.append(_orthogonal(x[:, 0], k1[:, 0]))
-    along, speed = np.stack(path, axis=1), np.stack(speeds, axis=1)
+        smooth = (np.linalg.norm(moved, axis=2) < ROUGH * np.linalg.norm(x, axis=2)).all(axis=1)
+        if not smooth.all():  # what moves too fast is left where it was
+            row, x, h, moved = row[smooth], x[smooth], h[smooth], moved[smooth]
+            norm, arrays = ({key: value[smooth] for key, value in letters.items()} for letters in (norm, arrays))
+            if not len(row):
+                break
+        x = x + moved
+        k1 = _behind_norm(x, norm, arrays, "fast")
+        last[row] = index
+        along[row, index], speed[row, index] = x[:, 0], _orthogonal(x[:, 0], k1[:, 0])
     seen = np.arange(STEPS + 1) <= last[:, None]
     size = np.where(seen, np.linalg.norm(along, axis=2), np.inf)
-    time = h[:, :, 0] * np.arange(STEPS + 1)
     start = START * size.min(axis=1)
     moved_on = seen & (time > 0)
     growth = np.divide(size - start[:, None], time, out=np.full_like(size, np.inf), where=moved_on)
     slope = np.where(moved_on.any(axis=1), growth.min(axis=1), np.nan)
-    ended = along[np.arange(len(x)), last]
-    later = time[np.arange(len(x)), last]
+    ended, later = (values[np.arange(len(last)), last] for values in (along, time))
     return {
         "turned": _angle(along[:, 0], ended)[:, None],
         "start": start[:, None],
         "slope": slope[:, None],
         "turn_max": np.where(seen, speed, 0.0).max(axis=1)[:, None],
-        "earlier": np.zeros((len(x), 1)),
+        "earlier": np.zeros((len(last), 1)),
         "later": later[:, None],
     }
 

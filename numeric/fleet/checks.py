@@ -28,6 +28,7 @@ from s6flow.numeric.checks.nightly import code_digest, processor, seal, short_re
 from s6flow.numeric.checks.shared import Checkable
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
 from s6flow.numeric.fleet.store import Store, read_run
+from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 
@@ -93,7 +94,7 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
     Raises: FormatError: this worker runs another version of s6flow. MissingDependencyError: as `check`.
     """
     same_version(version)
-    theorem = get(key)
+    theorem = checked(key)
     able = judging(theorem, options)
     count = options.examples // options.shards + (shard < options.examples % options.shards)
     seed, first = shard_seed(options.seed, shard), shard == 0
@@ -103,7 +104,7 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
         "id": key,
         "shard": shard,
         "drawn": count,
-        "statement": statement_digest(theorem),
+        "statement": statement_digest(get(key)),
         "device": _device(options),
         "processor_seconds": round(time.process_time() - start, 2),
         "backends": {report.backend: report.as_json() for report in found},
