@@ -39,6 +39,8 @@ SHARDS = "shards"
 FASTEST = "fastest"
 #: Examples of a shard where no number of shards is given: some seconds of work.
 EXAMPLES = 20_000
+#: Measurements that take no time beside the judging.
+_ALL_JUDGING = ("pointwise", "first_rate")
 #: Smallest margins over shards that the report keeps, each with its place.
 WORST = 5
 _SUFFIX = ".json"
@@ -81,10 +83,10 @@ def judging(theorem: Checkable, options: CheckOptions) -> list[str]:
     """The backends that judge a theorem.
 
     Of `FASTEST`: where something is measured that takes longer than any judging, and NumPy need not wait for a device; a
-    claim in letters alone is all judging, and where there is a GPU PyTorch does it there.
+    claim in letters, or about a rate at the start, is all judging, and where there is a GPU PyTorch does it there.
     """
     if options.backends == (FASTEST,):
-        return ["torch" if options.integrator == "triton" and theorem.measurement == "pointwise" else "numpy"]
+        return ["torch" if options.integrator == "triton" and theorem.measurement in _ALL_JUDGING else "numpy"]
     return [backend for backend in options.backends if applicable(theorem, backend)]
 
 
