@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +22,9 @@ __all__ = ["glyphs_alone", "labels_stay", "letters_kept", "placed"]
 
 #: Rules of substitution and placing, which a PDF has no use for: fontTools would follow them to further glyphs.
 _RULES = ("GSUB", "GPOS", "GDEF")
-#: Kind of output, text, resolution, font -> the formula as it was set. Its values are read, never changed.
+#: Size [pt] and resolution [dpi] at which formulas are read: Matplotlib's own for outlines of letters.
+_EM, _DPI = 100.0, 72.0
+#: Text, font and resolution -> the formula as it was set. Its values are read, never changed.
 _SET: dict[tuple[Any, ...], Any] = {}
 #: File of a font -> the font without what no PDF needs, and the names of its glyphs.
 _GLYPHS: dict[str, tuple[bytes, list[str]]] = {}
@@ -38,7 +41,19 @@ def letters_kept() -> Iterator[None]:
 def _fonts_found() -> Iterator[None]:
     """Matplotlib reads eleven settings before it looks up which file a font is, for every text and letter of a formula."""
     manager: Any = FontManager
-    find, found = manager.findfont, {}
+    plain = {name: getattr(manager, name) for name in ("findfont", "_find_fonts_by_props") if hasattr(manager, name)}
+    for name, find in plain.items():
+        setattr(manager, name, _once(find))
+    try:
+        yield
+    finally:
+        for name, find in plain.items():
+            setattr(manager, name, find)
+
+
+def _once(find: Callable[..., Any]) -> Callable[..., Any]:
+    """A look-up of fonts that remembers what it found for the properties alone."""
+    found: dict[int, Any] = {}
 
     def once(self: Any, prop: Any, *given: Any, **options: Any) -> Any:
         if given or options or isinstance(prop, str):
@@ -48,16 +63,14 @@ def _fonts_found() -> Iterator[None]:
             found[key] = find(self, prop)
         return found[key]
 
-    manager.findfont = once
-    try:
-        yield
-    finally:
-        manager.findfont = find
+    return once
 
 
 @contextmanager
 def _formulas_kept() -> Iterator[None]:
-    """Matplotlib keeps 50 formulas, apart for PDF and SVG; a figure has a hundred, most of them numbers at axes."""
+    """A formula is read once, at one size, and scaled to the sizes and resolutions of all formats; to read it takes as long
+    as to draw it a hundred times. Matplotlib keeps 50 of them, apart by size and resolution; a figure has a hundred.
+    """
     parser: Any = MathTextParser
     kept = getattr(parser, "_parse_cached", None)
     plain = getattr(kept, "__wrapped__", None)
@@ -65,17 +78,44 @@ def _formulas_kept() -> Iterator[None]:
         yield
         return
 
-    def once(self: Any, *key: Any) -> Any:
-        whole = (self._output_type, *key)
-        if whole not in _SET:
-            _SET[whole] = plain(self, *key)
-        return _SET[whole]
+    def once(self: Any, text: str, dpi: float, prop: Any, *flags: Any) -> Any:
+        if prop is None:
+            return plain(self, text, dpi, prop, *flags)
+        if self._output_type != "vector":
+            return _kept((self._output_type, text, dpi, prop, *flags), lambda: plain(self, text, dpi, prop, *flags))
+        whole = prop.copy()
+        whole.set_size(_EM)
+        box = _kept((text, whole, *flags), lambda: plain(self, text, _DPI, whole, *flags))
+        size = prop.get_size_in_points()
+        return _kept((text, prop, dpi, *flags), lambda: _scaled(box, size / _EM, dpi / _DPI))
 
     parser._parse_cached = once
     try:
         yield
     finally:
         parser._parse_cached = kept
+
+
+def _kept(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    if key not in _SET:
+        _SET[key] = make()
+    return _SET[key]
+
+
+def _scaled(box: Any, size: float, resolution: float) -> Any:
+    """A formula with its letters at `size` of theirs, and lengths in pixels of a resolution.
+
+    Where these are not points but pixels, a line is as many whole ones thick, wherever it comes to lie.
+    """
+    by = size * resolution
+    thick: Callable[[float], float] = math.ceil if resolution != 1.0 else float
+    return box._replace(
+        width=box.width * by,
+        height=box.height * by,
+        depth=box.depth * by,
+        glyphs=[(font, points * size, *which, x * by, y * by) for font, points, *which, x, y in box.glyphs],
+        rects=[(x * by, y * by, wide * by, thick(high * by)) for x, y, wide, high in box.rects],
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -22,8 +23,6 @@ from s6flow.paper_figures.lettering import glyphs_alone, labels_stay, letters_ke
 __all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
 
 STYLE = Path(__file__).parent / "style.mplstyle"
-#: Pages embed the PNG; beyond this size [byte] it is reduced.
-LARGEST_PNG = 240_000
 FORMATS = ("pdf", "svg", "png", "csv")
 
 
@@ -55,10 +54,9 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
         with mpl.rc_context({"figure.constrained_layout.use": False}), glyphs_alone():
             # not "none": beside an engine, one that does nothing too, all is drawn twice
             canvas.set_layout_engine(None)
-            files = {"png": _saved(canvas, "png", metadata)}
+            files = {"png": _picture(canvas, metadata["png"])}
             labels_stay(canvas)
             files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
-    files["png"] = _compact(files["png"])
     return {**files, "csv": write_csv(data, description).encode()}
 
 
@@ -68,19 +66,32 @@ def _saved(canvas: Canvas, form: str, metadata: Mapping[str, dict[str, Any]]) ->
     return buffer.getvalue()
 
 
-def _compact(png: bytes) -> bytes:
-    """A picture too large to embed, with 256 colours: text and lines look the same at a third of the size."""
-    if len(png) <= LARGEST_PNG:
-        return png
-    picture = Image.open(io.BytesIO(png))
+def _picture(canvas: Canvas, metadata: Mapping[str, str]) -> bytes:
+    """The canvas as PNG with at most 256 colours: text and lines look the same at a third of the size."""
+    agg: Any = canvas.canvas
+    agg.draw()
+    pixels = np.asarray(agg.buffer_rgba())[..., :3]
     texts = PngInfo()
-    for key, value in picture.info.items():
-        if isinstance(key, str) and isinstance(value, str):
-            texts.add_text(key, value)
+    for key, value in metadata.items():
+        texts.add_text(key, value)
     buffer = io.BytesIO()
-    reduced = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    reduced.save(buffer, "png", pnginfo=texts, dpi=picture.info["dpi"])
+    _reduced(pixels).save(buffer, "png", pnginfo=texts, dpi=(canvas.dpi, canvas.dpi))
     return buffer.getvalue()
+
+
+def _reduced(pixels: NDArray[np.uint8]) -> Image.Image:
+    """A picture with its 256 best colours, shape (height, width, 3); white, which most of it is, is one of them."""
+    inked = (pixels != 255).any(axis=-1)
+    ink = np.ascontiguousarray(pixels[inked])
+    places = np.zeros(inked.shape, dtype=np.uint8)
+    colours = [255, 255, 255]
+    if len(ink):
+        strip = Image.fromarray(ink[None]).quantize(255, dither=Image.Dither.NONE)
+        places[inked] = 1 + np.asarray(strip)[0]
+        colours += strip.getpalette() or []
+    picture = Image.fromarray(places)
+    picture.putpalette(colours)
+    return picture
 
 
 def write_csv(data: Data, description: str = "") -> str:
