@@ -31,6 +31,13 @@ __all__ = ["Outcome", "Progress", "Report", "draw_figures"]
 
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
+#: Figures that take longest, the longest first, and their turn; no harm is done where one takes less.
+_LONGEST = {
+    name: turn
+    for turn, name in enumerate(
+        ("phase-diagram", "table-of-rates", "two-dimensions", "training", "orbits", "real-weights", "theorem-graph")
+    )
+}
 #: What the exit status says: all is well, something was skipped, something committed is stale.
 OK, SKIPPED, STALE = 0, 3, 4
 
@@ -174,10 +181,12 @@ def _in_turn(places: list[int], figures: list[Figure]) -> list[int]:
     """Places of figures in the order in which processes begin them: one that integrates flows, those that do not, the rest.
 
     With an empty cache the first that integrates compiles for half a minute what the others read; a second process that
-    began at once would compile it, too.
+    began at once would compile it, too. Of both kinds the longest go first, so that no process draws alone at the end.
     """
+    longest = sorted(places, key=lambda place: _LONGEST.get(figures[place].name, len(_LONGEST)))
     flows = [place for place in places if integrates(figures[place])]
-    return flows[:1] + [place for place in places if place not in flows] + flows[1:]
+    later = [place for place in longest if place not in flows]
+    return flows[:1] + later + [place for place in longest if place in flows[1:]]
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
