@@ -23,6 +23,8 @@ from s6flow.paper_figures.lettering import glyphs_alone, labels_stay, letters_ke
 __all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
 
 STYLE = Path(__file__).parent / "style.mplstyle"
+#: Pages embed the PNG; beyond this size [byte] it is reduced.
+LARGEST_PNG = 240_000
 FORMATS = ("pdf", "svg", "png", "csv")
 
 
@@ -67,16 +69,21 @@ def _saved(canvas: Canvas, form: str, metadata: Mapping[str, dict[str, Any]]) ->
 
 
 def _picture(canvas: Canvas, metadata: Mapping[str, str]) -> bytes:
-    """The canvas as PNG with at most 256 colours: text and lines look the same at a third of the size."""
+    """The canvas as PNG; one too large to embed with 256 colours: text and lines look the same at a third of the size."""
     agg: Any = canvas.canvas
     agg.draw()
-    pixels = np.asarray(agg.buffer_rgba())[..., :3]
+    pixels = np.ascontiguousarray(np.asarray(agg.buffer_rgba())[..., :3])
     texts = PngInfo()
     for key, value in metadata.items():
         texts.add_text(key, value)
-    buffer = io.BytesIO()
-    _reduced(pixels).save(buffer, "png", pnginfo=texts, dpi=(canvas.dpi, canvas.dpi))
-    return buffer.getvalue()
+
+    def encoded(picture: Image.Image) -> bytes:
+        buffer = io.BytesIO()
+        picture.save(buffer, "png", pnginfo=texts, dpi=(canvas.dpi, canvas.dpi))
+        return buffer.getvalue()
+
+    whole = encoded(Image.fromarray(pixels))
+    return whole if len(whole) <= LARGEST_PNG else encoded(_reduced(pixels))
 
 
 def _reduced(pixels: NDArray[np.uint8]) -> Image.Image:
