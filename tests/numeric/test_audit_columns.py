@@ -37,7 +37,7 @@ def filled() -> dict[str, Any]:
     return dict(audit_layer(S6Layer("x", np.exp(rng.normal(size=(4, 2))), *drawn), shuffles=2).columns)
 
 
-@pytest.mark.parametrize("name", ["mu", "channel", "one_rate", "K_sign_changes", "dichotomy_evidence"])
+@pytest.mark.parametrize("name", ["mu", "channel", "one_rate", "K_sign_changes"])
 @pytest.mark.parametrize("damage", ["length", "dtype", "axis", "none"])
 def test_values_have_the_length_and_the_dtype_of_their_column(filled: dict[str, Any], name: str, damage: str) -> None:
     """Either one alone is refused."""

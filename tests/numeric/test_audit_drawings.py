@@ -64,7 +64,10 @@ def test_ticks_are_at_the_finest_round_step_with_five_ranges_at_most() -> None:
 
 def test_every_channel_and_every_shuffled_one_is_in_the_picture() -> None:
     """Also where the shuffled ones reach much further, or less far."""
-    for mu, sample in (([1.0, -2.0, 3.0, 3.0], [100.0, -0.1, 0.0, 5.0]), ([50.0, -0.1, 1.0, 2.0], [1.0, 1.0, 1.0, 0.5])):
+    for mu, sample in (
+        ([1.0, -2.0, 3.0, 3.0], [100.0, -0.1, 0.0, 5.0]),
+        ([50.0, -0.1, 1.0, 2.0], [1.0, 1.0, 1.0, 0.5]),
+    ):
         svg = histogram(mu, sample)
         outline = re.findall(r"L[\d.]+ ([\d.]+)h", svg)
         assert len(outline) == 60

@@ -20,7 +20,9 @@ NAMES = [f"m.{place}" for place in range(5)]
 
 def saved(folder: Path, change: Callable[[str, np.ndarray], Any] = lambda name, value: value) -> str:
     rng = np.random.default_rng(2)
-    drawn = {f"{name}.{key}": rng.normal(size=shape).astype(np.float32) for name in NAMES for key, shape in SHAPES.items()}
+    drawn = {
+        f"{name}.{key}": rng.normal(size=shape).astype(np.float32) for name in NAMES for key, shape in SHAPES.items()
+    }
     changed = {name: change(name, value) for name, value in drawn.items()}
     save_file({name: np.ascontiguousarray(value) for name, value in changed.items()}, folder / "x.safetensors")
     return str(folder / "x.safetensors")

@@ -81,7 +81,7 @@ def test_a_backend_reports_only_where_it_is_asked_to() -> None:
     [([1.0, 0.5], 1), ([1e-6, 1.0], 1), ([0.99e-6, 1.0], 2), ([-1.01e-6, -1.0], 1), ([0.0, 1.0], 2)],
 )
 def test_the_token_that_blows_up_has_a_millionth_of_the_largest_rate(velocity: list[float], token: int) -> None:
-    """What is less is carried by later tokens' digits; a millionth itself counts."""
+    """A token that stays bounded is slower by far more; a millionth itself counts."""
     found = answered([0.5, 1.5], status=Status.BLOW_UP, end_velocity=velocity, log_remaining=0.0)
     assert int(found.blow_up_token) == token
 

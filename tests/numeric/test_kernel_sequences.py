@@ -76,6 +76,35 @@ def test_states_beyond_1e36_are_left_out(floored: bool, share: float, out: bool)
     assert found.flatten().tolist() == [False, False, out, out]
 
 
+def test_a_state_of_1e36_itself_is_left_out() -> None:
+    layers: Any = Made(floored=True, b=None)
+    u, one = torch.full((1, 1, 1), 1e36), torch.ones(1, 1, 1)
+    assert mamba._beyond_float32(layers, u, one, one, 1).tolist() == [[[True]]]
+
+
+def test_between_two_starts_stands_a_token_of_nothing_but_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so stands a start that is left out, but with no step."""
+    seen = list[Any]()
+
+    def scan(u: Any, step: Any, A: Any, B: Any, C: Any, **more: Any) -> Any:
+        seen.append((u, step, B, C))
+        return slow_scan(u, step, A, B, C, **more)
+
+    monkeypatch.setattr(mamba, "selective_scan", lambda: scan)
+    x = np.random.default_rng(0).normal(size=(3, 4, 3))
+    x[1] *= 1e19
+    mamba.layer_velocity(mamba.LayerOnDevice.of(random_layer(3, 2, 0.5, 0.3), CPU), torch.as_tensor(x))
+    u, step, B, C = seen[0]
+    assert u.shape == step.shape == (1, 3, 15)
+    gaps, out = [4, 9, 14], [5, 6, 7, 8]
+    for part in (u, B, C):
+        assert (part[..., gaps] == 0).all()
+    assert (step[..., gaps] == np.float32(1e30)).all()
+    for part in (u, step, B):
+        assert (part[..., out] == 0).all()
+        assert (part[..., [0, 1, 2, 3, 10, 11, 12, 13]] != 0).all()
+
+
 def test_the_longest_steps_of_a_layer_are_within_their_bound() -> None:
     """ln(1 + e^z) <= |z| + 1 for every z, or a state could be larger than it is said to be."""
     z = np.linspace(-50.0, 50.0, 1001)
@@ -83,10 +112,11 @@ def test_the_longest_steps_of_a_layer_are_within_their_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "forgets"), [([1.0], True), ([2.02e-28], True), ([1.98e-28], False), ([1.0, 1e-29], False)]
+    ("rates", "forgets"),
+    [([1.0], True), ([2.02e-28], True), ([2e-28], True), ([1.98e-28], False), ([1.0, 1e-29], False)],
 )
 def test_what_is_forgotten_between_two_starts(rates: list[float], forgets: bool) -> None:
-    """Over a step of 1e30 a rate of 2e-28 leaves e^-200, which is 0 in float32."""
+    """Over a step of 1e30 a rate of 2e-28 and above leaves e^-200, which is 0 in float32."""
     layers = [replace(random_layer(2, 2), a=np.array([[1.0, 2.0], [3.0, rate]])) for rate in rates]
     assert mamba.LayerOnDevice.stacked(layers, CPU).forgets == forgets
     assert np.exp(np.float32(-mamba.FORGOTTEN)) == 0.0
@@ -132,9 +162,7 @@ def test_a_step_that_float32_does_not_hold_leaves_its_token_at_rest() -> None:
 
 
 @pytest.mark.parametrize(("name", "relative"), [("log", True), ("asinh", False)])
-def test_signs_that_may_change_ask_for_asinh_tokens(
-    monkeypatch: pytest.MonkeyPatch, name: str, relative: bool
-) -> None:
+def test_signs_that_may_change_ask_for_asinh_tokens(monkeypatch: pytest.MonkeyPatch, name: str, relative: bool) -> None:
     """The flow of a question is that of its coordinates, on the channels of its systems."""
     layer, seen = random_layer(4, 2, 0.0 if relative else 0.5, seed=3), list[Any]()
 
@@ -205,7 +233,12 @@ def test_layers_with_a_step_s_floor_and_without_do_not_run_at_once() -> None:
 
 def test_systems_of_more_tokens_come_first_and_whole_layers_last() -> None:
     layer = random_layer(3, 2)
-    ordered = [axes(layer, [0], 8), axes(layer, [0, 1], 3), axes(layer, [0], 2), kernel._Whole(layer, np.ones((1, 2, 3)))]
+    ordered = [
+        axes(layer, [0], 8),
+        axes(layer, [0, 1], 3),
+        axes(layer, [0], 2),
+        kernel._Whole(layer, np.ones((1, 2, 3))),
+    ]
     ranks = [question.rank for question in ordered]
     assert ranks == sorted(set(ranks))
 
