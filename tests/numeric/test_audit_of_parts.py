@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from s6flow.errors import FormatError
+from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.audit import audit, audit_layer, report
 
 SHAPES = {"A_log": (4, 3), "x_proj.weight": (8, 4), "dt_proj.weight": (4, 2), "dt_proj.bias": (4,), "D": (4,)}
@@ -156,3 +156,34 @@ def test_a_checkpoint_is_judged_as_its_layers_are(tmp_path: Path) -> None:
     whole, alone = audit(path, shuffles=3, seed=4), audit(path, shuffles=3, seed=4, layers=["2"])
     np.testing.assert_array_equal(whole.layers[2].control.fractions, alone.layers[0].control.fractions)
     np.testing.assert_array_equal(whole.layers[2].numbers("mu"), alone.layers[0].numbers("mu"))
+
+
+@pytest.fixture
+def unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of layers that health knows nothing of."""
+    monkeypatch.setattr(report, "makers", lambda store, config: iter(()))
+
+
+@pytest.mark.usefixtures("unnoticed")
+def test_layers_without_a_health_are_judged_all_the_same(tmp_path: Path) -> None:
+    found = audit(saved(tmp_path), shuffles=2)
+    assert named(found.layers) == NAMES
+    assert found.health.layers == ()
+    assert found.withheld == ()
+
+
+@pytest.mark.usefixtures("unnoticed")
+def test_damage_that_health_has_not_seen_is_told_by_the_reader(tmp_path: Path) -> None:
+    found = audit(saved(tmp_path, lambda name, value: value * np.nan if name == "m.2.A_log" else value), shuffles=2)
+    assert named(found.layers) == ["m.0", "m.1", "m.3", "m.4"]
+    assert [(one.name, one.kind) for one in found.withheld] == [("m.2", "values")]
+    assert "m.2.A_log" in found.withheld[0].reason
+
+
+@pytest.mark.usefixtures("unnoticed")
+def test_a_checkpoint_without_anything_to_say_is_refused_with_three_reasons(tmp_path: Path) -> None:
+    path = saved(tmp_path, lambda name, value: value[:-1] if name.endswith("x_proj.weight") else value)
+    with pytest.raises(SourceError, match="must hold a layer that the theory fits") as raised:
+        audit(path, shuffles=2)
+    told = [name for name in NAMES if f"{name}: {name}.dt_proj.weight has shape" in str(raised.value)]
+    assert told == NAMES[:3]
