@@ -1,4 +1,4 @@
-"""Work on layers side by side: NumPy lets go of the interpreter while it works."""
+"""Work on layers side by side: NumPy lets go of the interpreter while it works, and BLAS starts no threads of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["in_order", "some_workers"]
+import numpy as np
+from jaxtyping import Float64
+
+__all__ = ["cross_product", "in_order", "some_workers"]
 
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
@@ -41,3 +44,22 @@ def in_order(given: Iterable[_Given], work: Callable[[_Given], _Found], workers:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+#: Multiplications of one product that OpenBLAS leaves to the thread that asks for it.
+_ALONE = 1 << 18
+
+
+def cross_product(
+    left: Float64[np.ndarray, "row term"], right: Float64[np.ndarray, "column term"]
+) -> Float64[np.ndarray, "row column"]:
+    """left @ right.T for few rows of many terms, as a sum of products that are small enough for one thread.
+
+    The threads that BLAS starts for the whole wait for each other in a loop: on busy cores, a hundred times the cost.
+    """
+    block = max(1, _ALONE // (len(left) * len(right)))
+    total = np.zeros((len(left), len(right)))
+    for start in range(0, left.shape[1], block):
+        part = slice(start, start + block)
+        total += left[:, part] @ right[:, part].T
+    return total

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from s6flow.numeric.threads import cross_product
 from s6flow.numeric.thresholds import EIGENVALUE
 from s6flow.numeric.weights import S6Layer
 
@@ -54,16 +55,22 @@ def _count(values: np.ndarray, scale: float, channels: int) -> Signature:
     )
 
 
+def _scale(layer: S6Layer) -> float:
+    """Product of the Frobenius norms of S_B and S_C; rows first, as one dot product of all starts threads."""
+    rows = (np.linalg.norm(matrix, axis=1) for matrix in (layer.S_B, layer.S_C))
+    return float(np.prod([np.linalg.norm(row) for row in rows]))
+
+
 def product_signature(layer: S6Layer) -> Signature:
     """Eigenvalue signs of S_C^T S_B from the N x N matrix S_B S_C^T (or the D x D one when D < N)."""
-    small = layer.S_B @ layer.S_C.T if layer.channels >= layer.states else layer.S_C.T @ layer.S_B
-    scale = float(np.linalg.norm(layer.S_B) * np.linalg.norm(layer.S_C))
-    return _count(np.linalg.eigvals(small), scale, layer.channels)
+    wide = layer.channels >= layer.states
+    small = cross_product(layer.S_B, layer.S_C) if wide else layer.S_C.T @ layer.S_B
+    return _count(np.linalg.eigvals(small), _scale(layer), layer.channels)
 
 
 def symmetric_signature(layer: S6Layer) -> Signature:
     """Eigenvalue signs of the symmetric part of S_C^T S_B from a 2N x 2N matrix (or the D x D one when D < 2N)."""
-    scale = float(np.linalg.norm(layer.S_B) * np.linalg.norm(layer.S_C))
+    scale = _scale(layer)
     states, channels = layer.states, layer.channels
     if channels < 2 * states:
         product = layer.S_C.T @ layer.S_B

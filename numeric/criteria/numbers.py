@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from s6flow.numeric.thresholds import BALANCED, ONE_RATE
 from s6flow.numeric.weights import S6Layer
+from s6flow.symbolic.codegen.ir import Node, Program, make
 from s6flow.symbolic.codegen.module import Generated, generate
 from s6flow.symbolic.programs.quantities import inherited_limit_program, quantity
 
@@ -33,8 +34,33 @@ def inherited_limit() -> Generated:
     return generate(inherited_limit_program(), "numpy", "fast")
 
 
+@cache
+def first_inherited() -> Generated:
+    """kappa of tokens 3 to KAPPA_TOKENS from the share phi of token 1: `share_after` and `inherited`, token after token.
+
+    One program, so that the gates q_n, which all tokens have, are exponentials that are taken once.
+    """
+    step, kappa = quantity("share_after"), quantity("inherited")
+    (phi,) = (node for node in step.nodes() if node.op == "input" and node.array[0] == "phi")
+
+    def at(program: Program, share: Node) -> Node:
+        def rule(old: Node, args: tuple[Node, ...]) -> Node:
+            return share if old is phi else make(old.op, *args, attr=old.attr)
+
+        return program.map(rule, "at").outputs[0][1]
+
+    share, found = phi, list[tuple[str, Node]]()
+    for token in range(3, KAPPA_TOKENS + 1):
+        share = at(step, share)
+        found.append((f"kappa_{token}", at(kappa, share)))
+    meaning = f"kappa of tokens 3 to {KAPPA_TOKENS} from the share of token 1, all tokens nonzero."
+    return generate(
+        Program("first_inherited", step.inputs, tuple(found), step.source, meaning, step.passes), "numpy", "fast"
+    )
+
+
 #: Quantities that `channel_numbers` may need.
-QUANTITIES = ("mu", "delta0", "carried_zero", "share_after", "inherited", "phase_nu", "phase_lambda")
+QUANTITIES = ("mu", "delta0", "carried_zero", "phase_nu", "phase_lambda")
 
 
 def prepare() -> None:
@@ -42,6 +68,7 @@ def prepare() -> None:
     for name in QUANTITIES:
         generate(quantity(name), "numpy", "fast")
     inherited_limit()
+    first_inherited()
 
 
 def channel_numbers(layer: S6Layer) -> dict[str, np.ndarray]:
@@ -82,12 +109,10 @@ def _kappa(mu: Column, carried: Column, shared: dict[str, Any]) -> dict[str, Col
     second, largest, limit = (np.full(len(mu), np.nan) for _ in range(3))
     if len(falling):
         mine = {key: value[falling] for key, value in shared.items()}
-        phi = [mine["mu"] / mu[falling, None]]
+        own = mine | {"phi": mine["mu"] / mu[falling, None]}
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            for _ in range(3, KAPPA_TOKENS + 1):
-                phi.append(evaluate("share_after", phi=phi[-1], **mine))
-            kappa = evaluate("inherited", phi=np.stack(phi[1:]), **{key: mine[key] for key in ("a", "b", "floor")})
-            top = np.maximum(carried[falling], kappa.max(axis=0))
+            kappa = first_inherited()(*(own[key] for key in first_inherited().inputs))
+            top = np.maximum.reduce([carried[falling], *kappa])
             fixed, room = inherited_limit()(*(mine[key] for key in inherited_limit().inputs))
         second[falling], largest[falling] = carried[falling], top
         limit[falling] = np.where(np.isfinite(fixed) & (room > 0), fixed, np.nan)

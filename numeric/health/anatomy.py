@@ -149,7 +149,8 @@ def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]
     if x_proj.shape[-1] != channels or rank < 0 or dt_out.shape != (channels, rank or channels):
         return {}
     bias = np.zeros(len(x_proj)) if x_bias is None else x_bias
-    fold = dt_out @ bias[:rank] if rank else np.zeros(channels)
+    # `@` would start threads, and is what a NaN of dt_out gets through by even where there is no bias
+    fold = np.einsum("cr,r->c", dt_out, bias[:rank]) if rank else np.zeros(channels)
     return {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],

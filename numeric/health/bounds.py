@@ -111,8 +111,9 @@ def _added(block: Block, y: Channel, gate: Channel) -> tuple[Channel, float]:
         within = np.where(beyond, 0.0, through)
         for rows in block.out_rows():
             largest = np.maximum(largest, rows.max(axis=0, initial=0.0))
-            # what no weight takes adds nothing, however large its bound is; 0 times infinity would hide the others
-            sums = np.where((rows[:, beyond] > 0).any(axis=1), np.inf, rows @ within)
+            # what no weight takes adds nothing, however large its bound is; 0 times infinity would hide the others;
+            # `@` would start threads of BLAS for each block
+            sums = np.where((rows[:, beyond] > 0).any(axis=1), np.inf, np.einsum("mc,c->m", rows, within))
             update = max(update, float(sums.max(initial=0.0)))
         return np.where(largest > 0, largest * through, 0.0), update * _SLACK
 

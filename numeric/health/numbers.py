@@ -11,6 +11,7 @@ import numpy as np
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.bounds import Bounds, bounds
 from s6flow.numeric.health.settings import NONE
+from s6flow.numeric.threads import cross_product
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.formats import UNIT_ROUNDOFF
 from s6flow.symbolic.programs.health import state_quantity
@@ -180,6 +181,6 @@ def effective_rank(matrix: np.ndarray) -> float:
         return 0.0
     scaled = matrix / largest  # squares of subnormal numbers would vanish
     scaled = scaled if scaled.shape[0] <= scaled.shape[1] else scaled.T
-    power = np.linalg.eigvalsh(scaled @ scaled.T).clip(0)  # small shares are rounding, and weigh nothing
+    power = np.linalg.eigvalsh(cross_product(scaled, scaled)).clip(0)  # small shares are rounding, and weigh nothing
     share = power[power > 0] / power.sum()
     return float(np.exp(-(share * np.log(share)).sum()) / min(matrix.shape))

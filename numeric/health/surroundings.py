@@ -130,7 +130,7 @@ def row_norms(
             largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
             scale = np.where(largest > 0, largest, 1.0)
             norms[part] = np.sqrt(np.square(rows / scale * gain).sum(axis=1)) * scale[:, 0]
-            offsets[part] = np.abs(rows @ bias)
+            offsets[part] = np.abs(np.einsum("rw,w->r", rows, bias))  # `@` would start threads
     if own is not None and own.shape == offsets.shape:
         offsets += np.abs(own)
     return norms, offsets, width

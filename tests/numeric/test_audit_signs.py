@@ -13,6 +13,7 @@ from s6flow.numeric.audit import control as controls
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.simulation import reference
 from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
+from s6flow.numeric.threads import cross_product
 from s6flow.numeric.weights import S6Layer
 
 
@@ -159,3 +160,11 @@ def test_a_layer_without_output_has_no_error() -> None:
     layer, rng = layer_of(np.zeros((2, 3)), np.zeros((2, 3))), np.random.default_rng(0)
     with np.errstate(all="raise"):
         assert reference.reference_error(layer, rng, lambda: np.ones(2)) == (0.0, 3)
+
+
+def test_products_by_parts_are_the_whole_product() -> None:
+    """More terms than one part holds, and a last part that is not full."""
+    rng = np.random.default_rng(7)
+    for rows, columns, terms in ((16, 16, 5120), (16, 8, 3001), (600, 600, 3), (1, 1, 1)):
+        left, right = rng.normal(size=(rows, terms)), rng.normal(size=(columns, terms))
+        np.testing.assert_allclose(cross_product(left, right), left @ right.T, rtol=0, atol=1e-10)

@@ -13,7 +13,7 @@ import pytest
 from s6flow.numeric.audit import audit_layer
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED, carried_signs
 from s6flow.numeric.criteria.labels import Labels
-from s6flow.numeric.criteria.numbers import evaluate, inherited_limit
+from s6flow.numeric.criteria.numbers import KAPPA_TOKENS, evaluate, first_inherited, inherited_limit
 from s6flow.numeric.criteria.phase_line import describe, fate_of
 from s6flow.numeric.criteria.reach import DISTANCES, negative_within
 from s6flow.numeric.criteria.verdict import channel_verdicts
@@ -193,6 +193,22 @@ def test_fixed_point_of_kappa() -> None:
     settled = (moved < 1e-10) & (room > 0)
     assert settled.sum() > 100
     np.testing.assert_allclose(last[settled], limit[settled], rtol=1e-5, atol=1e-7)
+
+
+def test_first_kappas_are_those_of_one_token_after_the_other() -> None:
+    """The program of all of them gives what `share_after` and `inherited` give in turn, to the last bit or nearly so."""
+    rng = np.random.default_rng(5)
+    given = {"mu": rng.normal(size=(400, 16)), "a": np.exp(rng.normal(size=(400, 16)))}
+    given |= {"b": rng.normal(size=400), "floor": rng.uniform(0, 0.1, 400)}
+    phi = given["mu"] / given["mu"].sum(axis=1, keepdims=True)
+    values = given | {"phi": phi}
+    found = first_inherited()(*(values[key] for key in first_inherited().inputs))
+    assert len(found) == KAPPA_TOKENS - 2
+    for kappa in found:
+        phi = evaluate("share_after", phi=phi, **given)
+        size = np.abs(phi).sum(axis=1)
+        one = evaluate("inherited", phi=phi, **{key: given[key] for key in ("a", "b", "floor")})
+        assert (np.abs(kappa - one) <= 1e-12 * size).all()
 
 
 def test_kappa_of_equal_rates() -> None:
