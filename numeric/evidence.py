@@ -1,10 +1,6 @@
 """The committed results: what code each rests on, whether it is still that, and the command that renews it.
 
-A result records the digest of the code that made it. One that was made before there was this digest, or before it was
-computed as it is now, keeps what it recorded; beside it `evidence.json` says which commit's tree made it, and the digest
-of that tree. Such a line holds for that very file only, by its hash. It is written once, from the history:
-
-python -m s6flow.numeric.evidence COMMIT FILE...
+A result records the digest of the code that made it.
 
 A stale result that cannot be renewed at once (it needs a GPU, or hours) is declared in `awaiting.json`, with the reason.
 That is no pardon: whoever shows the result says so, and a declared result that is not stale is a failure, too.
@@ -12,13 +8,7 @@ That is no pardon: whoever shows the result says so, and a declared result that 
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import subprocess
-import sys
-import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -27,12 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from s6flow.errors import FormatError, S6FlowError
-from s6flow.files import write_atomic
 from s6flow.provenance import code_digest, package_root
 
 __all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "stale_reasons"]
 
-_STAMPS = "numeric/evidence.json"
 _AWAITING = "numeric/awaiting.json"
 _EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
 #: What the package offers to importers, and what only records: no part of a run.
@@ -186,13 +174,9 @@ def stale_reasons(path: Path, content: Any = None) -> list[str]:
     """
     try:
         row, now = evidence_of(path), _now(evidence_of(path))
-        text = path.read_bytes()
-        recorded = set(_recorded(json.loads(text) if content is None else content))
+        recorded = set(_recorded(json.loads(path.read_bytes()) if content is None else content))
     except (OSError, ValueError, S6FlowError) as error:
         return [f"it cannot be checked ({error})"]
-    stamp = _stamps().get(_name(path), {})
-    if stamp.get("sha256") == hashlib.sha256(text).hexdigest():
-        recorded = {stamp["code"]}
     if not recorded:
         return [f"it does not say which code made it; renew it: {row.renew}"]
     return [f"the code is {now}, the result's was {code}; renew it: {row.renew}" for code in sorted(recorded - {now})]
@@ -203,12 +187,6 @@ def awaiting(path: Path) -> str | None:
     table = _repository() / _AWAITING
     declared: dict[str, str] = json.loads(table.read_text()) if table.exists() else {}
     return declared.get(_name(path))
-
-
-def _stamps() -> dict[str, dict[str, str]]:
-    path = _repository() / _STAMPS
-    found: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
-    return found
 
 
 def _recorded(content: Any) -> Iterator[str]:
@@ -222,31 +200,3 @@ def _recorded(content: Any) -> Iterator[str]:
     elif isinstance(content, list):
         for part in content:
             yield from _recorded(part)
-
-
-def main(arguments: list[str]) -> int:
-    """Say of files which commit's tree made them."""
-    commit, *names = arguments
-    whole = _git("rev-parse", commit).decode().strip()
-    stamps = _stamps()
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(_git("archive", whole))) as archive:
-            archive.extractall(folder, filter="tar")
-        for name in names:
-            path = _repository() / name
-            if path.read_bytes() != (Path(folder) / name).read_bytes():
-                raise FormatError("a stamp is for a result as the commit has it", name, commit[:12])
-            code = evidence_of(path).digest(Path(folder).resolve())
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            stamps[name] = {"code": code, "commit": whole, "sha256": digest}
-            print(f"{name}: {code}", *stale_reasons(path))
-    write_atomic(_repository() / _STAMPS, json.dumps(stamps, indent=1, sort_keys=True) + "\n")
-    return 0
-
-
-def _git(*words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=_repository(), check=True, capture_output=True).stdout
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
