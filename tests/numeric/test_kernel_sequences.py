@@ -1,4 +1,7 @@
-"""Starts in one sequence of the scan, layers in one launch, and the edges of float32, with a slow scan in its place."""
+"""Starts in one sequence of the scan, layers in one launch, and the edges of float32, with a slow scan in its place.
+
+One long file: one slow scan stands in for the kernel in all of them.
+"""
 
 from __future__ import annotations
 
@@ -298,7 +301,7 @@ def test_so_many_layers_wait_at_once(layers: int, groups: list[int]) -> None:
     assert [len(group) for group in kernel._groups(judged)] == groups
 
 
-def test_status_of_planted_runs_is_untouched() -> None:
+def test_a_run_of_many_layers_is_cut_into_theirs() -> None:
     run = Run.empty(5, 1, 2)
     run.status[:] = [Status.HORIZON, Status.BLOW_UP, Status.OVERFLOW, Status.UNDERFLOW, Status.STEP_LIMIT]
     parts = kernel._split(run, [2, 0, 3])
