@@ -10,6 +10,7 @@ import pytest
 from s6flow.numeric.checks import judge, measurements, normalised
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.reach import carried_sign
+from s6flow.numeric.checks.shared import count_of
 from s6flow.symbolic.margin import IDLE
 
 RNG = np.random.default_rng(5)
@@ -121,7 +122,7 @@ def test_the_smallest_margin_of_a_system_and_its_moment() -> None:
     np.testing.assert_array_equal(judge._smallest(np.array([1.2, 1.0]), 2)[0], [1.2, 1.0])
     data = {"x0": np.array([[0.0, 1.0, -2.0], [1.0, 2.0, 0.0]]), "s": np.array([1.0, 0.0])}
     np.testing.assert_array_equal(judge._outward(data), [1.0, 2.0])
-    assert judge._count({"N": 2.0}) == 1
+    assert count_of({"N": 2.0}) == 1
 
 
 def test_the_sign_of_K_in_reach_for_planted_systems() -> None:
