@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,23 @@ def name_of(row: Row) -> str:
     return f"{row['before']} -> {row['after']}"
 
 
+@cache
+def _lines(module: str) -> list[str]:
+    return [line.strip() for line in (ROOT / module).read_text().splitlines()]
+
+
 def reason_of(row: Row, reasons: dict[str, dict[str, str]]) -> str:
-    """Why a survivor lives; empty where nobody has said it. Keys are exact names, or patterns behind them."""
+    """Why a survivor lives; empty where nobody has said it.
+
+    Keys are names with their line, as "0 -> 1 in return 0, size", which speak of no other; names; patterns behind them.
+    """
     table = {**reasons.get("*", {}), **reasons.get(row["module"], {})}
-    exact = table.get(name_of(row))
-    return exact or next((why for key, why in table.items() if fnmatchcase(name_of(row), key)), "")
+    name = name_of(row)
+    if any(key.startswith(f"{name} in ") for key in table):
+        line = _lines(row["module"])[row["line"] - 1]
+        if why := table.get(f"{name} in {line}"):
+            return why
+    return table.get(name) or next((why for key, why in table.items() if fnmatchcase(name, key)), "")
 
 
 def interval(killed: int, tried: int, level: float = 0.95) -> tuple[float, float]:

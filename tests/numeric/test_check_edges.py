@@ -225,6 +225,20 @@ def test_a_direction_is_followed_until_any_token_moves_roughly() -> None:
     assert normalised.prenorm_turn(theorem, long, "numpy")["later"][0, 0] == 0
 
 
+def test_what_moves_roughly_stops_alone() -> None:
+    """Some systems stop at once, some amid their run and some never: each ends as if it were the only one."""
+    theorem = REGISTRY["direction-clock"]
+    data = {**drawn(theorem.id, 40, Shape(2, 2, 3, 1)), "t": np.full(40, 11.0)}
+    found = normalised.prenorm_turn(theorem, data, "numpy")
+    whole = 11.0 * normalised.prenorm_turn(theorem, {**data, "t": np.full(40, 1.0)}, "numpy")["later"]
+    share = (found["later"] / whole)[:, 0]
+    kinds = (share == 0, (share > 0.1) & (share < 0.9), share > 0.999)
+    for row in [int(np.flatnonzero(kind)[0]) for kind in kinds]:
+        one = {key: value[row : row + 1] if np.ndim(value) else value for key, value in data.items()}
+        for name, value in normalised.prenorm_turn(theorem, one, "numpy").items():
+            np.testing.assert_allclose(found[name][row], value[0], rtol=1e-12, err_msg=name)
+
+
 # ---- forms, spectra and orbits
 
 

@@ -39,7 +39,7 @@ def recurrence(layer: Any, tokens: np.ndarray) -> np.ndarray:
     """The S6 layer on D channels, written down once more: theory 1."""
     state, outputs = np.zeros((layer.channels, layer.states)), []
     for x in tokens:
-        step = np.log1p(np.exp(layer.dt_out @ (layer.dt_in @ x) + layer.b)) + layer.floor
+        step = np.logaddexp(0.0, layer.dt_out @ (layer.dt_in @ x) + layer.b) + layer.floor
         added = np.outer(step * x, layer.S_B @ x + layer.beta_B)
         state = np.exp(-layer.a * step[:, None]) * state + added
         outputs.append(state @ (layer.S_C @ x + layer.beta_C))

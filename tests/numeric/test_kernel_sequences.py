@@ -1,7 +1,4 @@
-"""Starts in one sequence of the scan, layers in one launch, and the edges of float32, with a slow scan in its place.
-
-One long file: one slow scan stands in for the kernel in all of them.
-"""
+"""Starts in one sequence of the scan, layers in one launch, and the edges of float32, with a slow scan in its place."""
 
 from __future__ import annotations
 
@@ -20,25 +17,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 from s6flow.numeric.audit.simulation import kernel, mamba  # noqa: E402
+from tests.numeric.test_gpu_scan import recurrence, scan  # noqa: E402, F401  (the slow scan stands in for the kernel here, too)
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def scan(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (mamba, kernel):
-        monkeypatch.setattr(module, "selective_scan", lambda: slow_scan)
-        monkeypatch.setattr(module, "require_device", lambda: CPU)
-
-
-def recurrence(layer: Any, tokens: np.ndarray) -> np.ndarray:
-    """The S6 layer on all channels, token after token: theory 1."""
-    state, outputs = np.zeros((layer.channels, layer.states)), []
-    for x in tokens:
-        step = np.logaddexp(0.0, layer.dt_out @ (layer.dt_in @ x) + layer.b) + layer.floor
-        state = np.exp(-layer.a * step[:, None]) * state + np.outer(step * x, layer.S_B @ x + layer.beta_B)
-        outputs.append(state @ (layer.S_C @ x + layer.beta_C))
-    return np.array(outputs)
 
 
 @pytest.mark.parametrize("floors", [(0.0, 0.0), (0.3, 0.3), (0.3, 0.0), (0.0, 0.3)])
@@ -89,11 +70,11 @@ def test_between_two_starts_stands_a_token_of_nothing_but_its_step(monkeypatch: 
     """And so stands a start that is left out, but with no step."""
     seen = list[Any]()
 
-    def scan(u: Any, step: Any, A: Any, B: Any, C: Any, **more: Any) -> Any:
+    def noted(u: Any, step: Any, A: Any, B: Any, C: Any, **more: Any) -> Any:
         seen.append((u, step, B, C))
         return slow_scan(u, step, A, B, C, **more)
 
-    monkeypatch.setattr(mamba, "selective_scan", lambda: scan)
+    monkeypatch.setattr(mamba, "selective_scan", lambda: noted)
     x = np.random.default_rng(0).normal(size=(3, 4, 3))
     x[1] *= 1e19
     mamba.layer_velocity(mamba.LayerOnDevice.of(random_layer(3, 2, 0.5, 0.3), CPU), torch.as_tensor(x))

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.mutation.__main__ import files  # noqa: E402
 from tests.mutation.mutants import mutants, mutated  # noqa: E402
-from tests.mutation.report import REPORT, STATES, interval, markdown  # noqa: E402
+from tests.mutation.report import REPORT, STATES, interval, markdown, reason_of  # noqa: E402
 
 SOURCE = '''
 """Words: 1 < 2."""
@@ -48,6 +48,18 @@ def report() -> dict[str, Any]:
 def test_every_comparison_number_and_sign_has_its_mutants_and_no_prose() -> None:
     found = [(one.before, one.after) for one in mutants(SOURCE, "decide.py")]
     assert sorted(found) == sorted(EXPECTED)
+
+
+def test_a_reason_with_a_line_speaks_of_that_line_alone() -> None:
+    module = "numeric/checks/runs.py"
+    lines = (ROOT / module).read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, start=1) if "range(0, max(len(start), 1)" in text)
+    row = {"module": module, "line": line, "before": "1", "after": "2"}
+    reasons = {module: {f"1 -> 2 in {lines[line - 1].strip()}": "here"}, "*": {"1 -> *": "anywhere"}}
+    assert reason_of(row, reasons) == "here"
+    assert reason_of({**row, "line": line + 1}, reasons) == "anywhere"
+    assert reason_of({**row, "after": "3"}, reasons) == "anywhere"
+    assert reason_of({**row, "before": "7"}, reasons) == ""
 
 
 def test_a_mutant_is_the_code_with_its_one_change() -> None:
