@@ -20,7 +20,6 @@ __all__ = ["Slope", "follow"]
 Slope = Callable[[Array, Array], Array]
 
 _PAIR = PAIRS["DOP853"]
-_NODES = (*_PAIR.nodes, 1.0)
 #: First steps move a component by at most this; the steps after it grow tenfold.
 FIRST = 1e-2
 #: Trial steps of a system, and its shortest one, as a share of the run.
@@ -81,7 +80,7 @@ def _follow(
                 break
             h = np.minimum(h, end - t)
             slopes = [f]
-            for weights, node in zip(_PAIR.a, _NODES, strict=False):
+            for weights, node in zip(_PAIR.a, _PAIR.nodes, strict=True):
                 slopes.append(velocity(t + node * h, y + h[:, None] * combine(weights, slopes)))
             new = y + h[:, None] * combine(_PAIR.b, slopes)
             slopes.append(velocity(t + h, new))
@@ -90,7 +89,7 @@ def _follow(
             error = rules.error_norm(h, *estimates, 0.0)
             finite = np.isfinite(error) & np.isfinite(slopes[-1]).all(axis=1)
             good = rules.is_good(error, finite) & live
-            after = np.where(t + h >= end * (1 - np.sign(end) * 1e-15), end, t + h)
+            after = t + h
             passed = np.where(good, np.searchsorted(times, after, side="right"), due)
             seen = np.flatnonzero(passed > due)
             if len(seen):
