@@ -83,13 +83,25 @@ def blowup(theorem: Checkable, data: Data, integrator: str) -> Observed:
     observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]
     ends = np.where(whole.status == Status.BLOW_UP, whole.log_blow_up_time, horizon)
-    observed["log_T"] = np.where(whole.ended_well, ends, np.nan)[:, None]
+    observed["log_T"] = np.where(whole.ended_well & ~_held_back(data, whole), ends, np.nan)[:, None]
     if "m" in data:
         prefix = np.where(np.arange(x0.shape[1]) < np.asarray(data["m"])[:, None], x0, 0.0)
         observed["T_prefix"] = _times(run(prefix))[:, None]
     if theorem.options.get("approach"):
         observed.update(_approach(data, whole, run, _reads(theorem, "gate_slope")))
     return observed
+
+
+def _held_back(data: Data, whole: FlowResult) -> Any:
+    """Whether a token of no slow side, s x >= 0, is smaller than it began behind a first one that grew, and nothing blew up:
+    it may be held back for an immense time, and no horizon settles whether it diverges.
+    """
+    x0 = np.asarray(data["x0"])
+    nonzero, rows = x0 != 0, np.arange(len(x0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(nonzero, whole.final_log_abs - np.log(np.abs(x0)), 0.0)
+    fast = nonzero & (np.asarray(data["s"])[:, None] * x0 >= 0)
+    return (whole.status != Status.BLOW_UP) & (gain[rows, nonzero.argmax(axis=1)] > 0) & (fast & (gain < 0)).any(axis=1)
 
 
 def _times(result: FlowResult) -> Array:

@@ -64,6 +64,7 @@ def dying(theorem: Checkable, data: Data, integrator: str) -> Observed:
         "log_step": np.broadcast_to(np.diff(log_times, prepend=np.nan), (len(x), count)),
         "norm_0": moments(np.linalg.norm(start, axis=1), count),
         "norm_t": np.linalg.norm(x, axis=2),
+        "norm_s": np.linalg.norm(before, axis=2),
         "entry_0": moments(start, count),
         "entry_t": x,
         "log_entry_t": _logs(x),

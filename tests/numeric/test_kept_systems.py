@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 
 from s6flow.numeric.checks.check import batch_of
-from s6flow.numeric.checks.judge import judge_data
+from s6flow.numeric.checks.judge import judge_data, observe_together
+from s6flow.numeric.checks.measurements import CANCELLED
+from s6flow.numeric.checks.vectors import AT_REST
 from s6flow.proofs.registry import get
+
+#: Found by `fleet check` among 10^6 systems a theorem: the theorem, the system, what it is, and what was wrong.
+KEPT: list[dict[str, Any]] = json.loads(Path(__file__).with_name("kept_systems.json").read_text())
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"{kept['theorem']}: {kept['why']}")
+def test_a_system_that_was_called_a_violation_is_none(kept: dict[str, Any]) -> None:
+    theorem = get(kept["theorem"])
+    judged = judge_data(theorem, batch_of(theorem, kept["system"]))
+    assert judged.satisfied.all()
+    (margin,) = judged.margins
+    assert (margin >= 0 and np.isfinite(margin), np.isnan(margin), margin == np.inf) == (
+        kept["now"] == "holds",
+        kept["now"] == "undecided",
+        kept["now"] == "idle",
+    )
+
+
+def _observed(key: str, **changed: Any) -> dict[str, Any]:
+    theorem = get(key)
+    system = next(kept["system"] for kept in KEPT if kept["theorem"] == key)
+    found: dict[str, Any] = observe_together(theorem, [batch_of(theorem, {**system, **changed})], "numpy", "numpy")[0]
+    return found
+
+
+def test_what_token_one_does_before_it_rests_is_judged_and_nothing_behind() -> None:
+    """The outputs of orbit-trichotomy: the first at rest is the last that is judged."""
+    found = _observed("orbit-trichotomy")
+    small = np.abs(found["form_t"][0]) <= AT_REST * found["form_norm"][0]
+    assert small.tolist() == [False, True, True, True]
+    assert found["valid"][0].tolist() == [True, True, False, False]
+
+
+def test_a_closed_form_is_judged_while_its_difference_has_digits() -> None:
+    found = _observed("closed-form-two-tokens")
+    left = (found["zeta_t"] / found["zeta_0"])[0]
+    assert left[2] > CANCELLED > left[3] > 0
+    assert found["valid"][0, :4].tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("changed", "held"), [({}, True), ({"mu": [-1.0, 0.5], "a": [0.2, 4.0]}, False), ({"x0": [0.0, -4.0, -0.1]}, False)]
+)
+def test_a_token_is_held_back_only_behind_one_that_grew(changed: dict[str, Any], held: bool) -> None:
+    """mixed-blow-up: what converges, or has no token of s x >= 0, is alive at the horizon, and that refutes a blow-up."""
+    system = next(kept["system"] for kept in KEPT if kept["theorem"] == "mixed-blow-up" and kept["now"] == "undecided")
+    theorem = get("mixed-blow-up")
+    found = observe_together(theorem, [batch_of(theorem, {**system, **changed})], "numpy", "numpy")[0]
+    end = found["log_T"][0, 0]
+    assert np.isnan(end) if held else end == theorem.options["log_horizon"]
 
 
 def test_a_follower_that_moves_by_less_than_float64_shows_is_undecided() -> None:

@@ -54,6 +54,6 @@ THEOREM = Theorem(
         "1/(t ln t), which has an infinite integral; so rho exceeds some e > 0, own(x_l) is below t^(-1-e/2), and rho converges: x_l/x_1 tends to a limit "
         "above one, and x_1 to ln t/|s| (slow-first-token). Checked as: a token of at least 0.2 ln t/|s| that rises. "
         "The transient can be immense (theory 8: ln t = 387): what is not settled at ln t = 500 counts "
-        "as undecided, never as slow."
+        "as undecided, never as slow, and so does a token that falls behind one that rises."
     ),
 )

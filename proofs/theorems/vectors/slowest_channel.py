@@ -11,8 +11,11 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 d = nt.d
 constant = fm.dying_constant()
 power = fm.dying_power().subs(fm.step_value, ob.step_zero[d])
-#: A token at t = e^64 and later that has died by this much is not one that stopped on the cone: see notes.
-gone = sp.Le(ob.norm_t, ob.norm_0 / 10**7)
+#: A token at t = e^64 and later that has died by this much may have stopped on the cone near zero. It has not where it still
+#: halves between two outputs, or is smaller than any power leaves it.
+gone = sp.And(
+    sp.Le(ob.norm_t, ob.norm_0 / 10**7), sp.Or(sp.Le(ob.norm_t, ob.norm_s / 2), sp.Le(ob.norm_t, ob.norm_0 / 10**30))
+)
 #: ln of t x_c^2 over its limit: at t = e^96 the factors themselves leave the range of single precision.
 off_constant = ob.log_t + 2 * ob.log_own_t - sp.log(constant) - sp.log(ob.sharp)
 used, falls = sp.Ne(ob.entry_0[d], 0), ob.own_form < 0
@@ -85,8 +88,8 @@ THEOREM = Theorem(
     evidence="symbolic",
     notes=(
         "Steps may depend on the token. So the one-dimensional theory of one channel is exact in the end for a vector token "
-        "that dies. Where M_cc > 0 a token may shrink for an immense time before it stops on the cone or turns: checked on "
-        "ranges where the cone is met above 1e-7 of the start, at ln t = 80 and 96: the next terms fall like t^-0.2 or faster, and "
+        "that dies. Where M_cc > 0 a token may shrink for an immense time before it stops on the cone or turns: checked "
+        "where |x| is below 1e-7 of the start and halves between two outputs, or below 1e-30 of it, at ln t = 80 and 96: the next terms fall like t^-0.2 or faster, and "
         "at ln t = 40 one was seen at 1 %. "
         "Where M_cc = 0 nothing is said of the constant and the powers."
     ),
