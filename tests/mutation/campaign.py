@@ -320,7 +320,10 @@ class Campaign:
         return self.run(names, limit.__getitem__)
 
     def users(self, mutant: Mutant) -> list[set[str]]:
-        """The tests that reach what an import makes of a mutant: functions that name it, then all of the module."""
+        """The tests that reach what an import makes of a mutant: functions that name it, then all of the module.
+
+        Tests that run no line of the mutated files may read a constant: they are known by a name that stands in theirs.
+        """
         names, near = _bound(self.sources[mutant.module], mutant.line), set[str]()
         for _ in range(3):
             places = [place for name in names for place in self.uses.get(name, ())]
@@ -328,7 +331,9 @@ class Campaign:
             names = names | {name for _, _, bound in places for name in bound}
         every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
         direct = self.covering.get((mutant.module, mutant.lines[0]), set())
-        return [near | direct, every - near]
+        idle = {one for one in self.seconds if not self.experience.lines[one]}
+        reads = {one for one in idle if not names.isdisjoint(_words(one.partition("::")[0]))}
+        return [near | direct | reads, every - near]
 
     def exchange(self, module: str, code: CodeType) -> bool:
         """Give every loaded function of a file its code in another version of the file."""

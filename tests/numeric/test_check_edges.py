@@ -116,6 +116,10 @@ def test_without_gating_the_time_of_a_blow_up_is_in_closed_form() -> None:
     step = np.logaddexp(0.0, 0.3) + np.array([0.0, 0.4])
     wanted = 1 / (2 * 1.1 * step * np.array([4.0, 0.25]))
     np.testing.assert_allclose(blowup.blow_up_time_first(data), wanted, rtol=1e-11)
+    states = blowup._CACHE // 1000  # more numbers a system than are worked on at a time: each has its turn
+    many = data | {"mu": np.array([[1.5], [1.1]]) * np.eye(1, states), "s": [0.0, 0.7], "floor": [0.0, 0.4]}
+    few = many | {"mu": [[1.5], [1.1]]}
+    np.testing.assert_allclose(blowup.blow_up_time_first(many), blowup.blow_up_time_first(few), rtol=1e-13)
 
 
 def run_of(**letters: Any) -> Any:
@@ -284,6 +288,30 @@ def test_the_way_along_an_orbit_is_read_on_a_channel_that_is_used() -> None:
             assert found["along"][row, 0] == pytest.approx(moved, rel=1e-3, abs=1e-9)
     form = np.einsum("bd,bnd,bne,be->b", start, data["S_C"], data["S_B"], start) / (start**2).sum(axis=1)
     np.testing.assert_allclose(found["form_0"][:, 0], form, rtol=1e-12)
+
+
+def test_a_zero_token_goes_no_way_and_an_entry_of_one_is_as_any_other() -> None:
+    theorem = REGISTRY["orbit-trichotomy"]
+    theorem = replace(theorem, options=REGISTRY["orbit-sum"].options | dict(theorem.options))
+    data = drawn(theorem.id, 2, Shape(1, 2, 3, 1))
+    steps = np.logaddexp(0.0, data["b"]) + data["floor"][:, None]
+    lead = int(steps[1].argmax())
+    data["x"][0] = 0.0
+    data["x"][1] /= data["x"][1, 0, lead]
+    data["S_dt_in"] = np.zeros_like(data["S_dt_in"])
+    found = orbit(theorem, data, "numpy")
+    moved = math.log(abs(found["entry_t"][1, 0, lead])) / steps[1, lead]
+    assert found["along"][:, 0] == pytest.approx([0.0, moved], rel=1e-12)
+    assert abs(moved) > 1e-3
+
+
+def test_an_orbit_is_that_of_token_one_alone() -> None:
+    theorem = REGISTRY["orbit-trichotomy"]
+    theorem = replace(theorem, options=REGISTRY["orbit-sum"].options | dict(theorem.options))
+    data = drawn(theorem.id, 2, Shape(2, 2, 3, 1))
+    beside, alone = (orbit(theorem, {**data, "x": data["x"][:, :count]}, "numpy") for count in (2, 1))
+    for name, value in alone.items():
+        np.testing.assert_array_equal(beside[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize(("negative", "wanted"), [((2.27, 2.5), -1.0), ((1.3, 1.5), 1.0)])

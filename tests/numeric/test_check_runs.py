@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,34 @@ def test_the_time_itself_may_drive_a_system():
     times = np.linspace(-1.0, 3.0, 9)
     found = follow(lambda rows: lambda t, y: np.cos(t)[:, None] + 0 * y, np.zeros((1, 1)), -2.0, times, 1e-10, 1e-12)
     np.testing.assert_allclose(found[0, :, 0], np.sin(times) - np.sin(-2.0), atol=1e-9)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-3.0, -2.0), (-8.0, -0.5), (-1.0, 0.0), (0.0, 1e-3)])
+def test_a_run_ends_at_its_last_moment_on_either_side_of_zero(begin, end):
+    times = np.array([begin + 0.9 * (end - begin), end])
+    asked = Asked(lambda t, y: np.cos(t)[:, None] + 0 * y)
+    found = follow(asked, np.zeros((1, 1)), begin, times, 1e-10, 1e-12)
+    np.testing.assert_allclose(found[0, :, 0], np.sin(times) - np.sin(begin), atol=1e-9)
+    assert max(map(np.max, asked.times)) <= end + 1e-15
+
+
+@pytest.mark.parametrize("lost", [[True, True], [True, False]])
+def test_a_step_that_ends_without_a_slope_is_tried_again(lost):
+    """Where any component has none behind a long step, though its stages had."""
+    asked = Asked(lambda t, y: -y)
+
+    def slope(rows):
+        velocity = asked(rows)
+
+        def rate(t, y):
+            slopes, done = velocity(t, y), len(asked.times) - 1
+            ends = done > 0 and done % STAGES == 0 and t[0] - asked.times[done - STAGES][0] > 0.2
+            return np.where(ends & np.array(lost), np.nan, slopes)
+
+        return rate
+
+    found = follow(slope, np.ones((1, 2)), 0.0, np.array([1.0]), 1e-6, 1e-6)
+    np.testing.assert_allclose(found[0, 0], math.exp(-1.0), rtol=1e-5)
 
 
 def test_no_system_depends_on_the_others(monkeypatch):
