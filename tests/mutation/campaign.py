@@ -392,6 +392,8 @@ def _anew(
         for name in sys.modules
         if name in changed or (name.startswith(DEPENDENT) and not name.startswith("s6flow"))
     }
+    # a package that is made anew would lack what is below it and stays
+    gone |= {name for name in sys.modules if name.startswith(tuple(f"{one}." for one in gone))}
     for name in gone:
         parent, _, last = name.rpartition(".")
         one = sys.modules.pop(name)

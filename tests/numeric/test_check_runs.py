@@ -185,6 +185,14 @@ def test_a_system_is_given_up_at_its_shortest_step(begin):
     assert len(steps) < 60, "and then it is given up"
 
 
+def test_short_steps_that_are_good_are_followed_by_longer_ones():
+    """y' = k e^-y from 0 is ln(1 + k t), whose first step is far below the shortest that a system is given up at."""
+    rate = 1e15
+    assert runs.FIRST / rate < 1e-2 * runs.SHORTEST
+    found = follow(lambda rows: lambda t, y: rate * np.exp(-y), np.zeros((1, 1)), 0.0, np.array([1.0]), 1e-9, 1e-9)
+    assert found[0, 0, 0] == pytest.approx(math.log1p(rate), rel=1e-7)
+
+
 def test_no_first_time_depends_on_the_systems_beside_it():
     """More systems than are worked on at a time."""
     drawn = np.random.default_rng(3)
@@ -196,8 +204,9 @@ def test_no_first_time_depends_on_the_systems_beside_it():
     np.testing.assert_array_equal(blow_up_time_first(data), alone)
 
 
-def batch(name, systems, L=1, N=1, D=1):
-    return name, {"L": L, "N": N, "D": D, "x0": np.broadcast_to(1.0, (systems, L)), "rtol": 1e-6}
+def batch(name, systems, L=1, N=1, D=1, R=1):
+    drawn = {"x0": np.broadcast_to(1.0, (systems, L)), "S_dt_in": np.broadcast_to(1.0, (systems, R, D))}
+    return name, {"L": L, "N": N, "D": D, "rtol": 1e-6, **drawn}
 
 
 @pytest.mark.parametrize(
@@ -212,6 +221,8 @@ def batch(name, systems, L=1, N=1, D=1):
         (batch("0", 5, 3), batch("1", 5, 4), False),
         (batch("0", 5, 3), batch(WITNESS, 1, 3), False),
         (batch(WITNESS, 1, 3), batch("trained", 5, 3), False),
+        (batch("0", 5, R=2), batch("1", 5, R=2), True),
+        (batch("0", 5, R=1), batch("1", 5, R=2), False),
     ],
 )
 def test_batches_are_measured_together_as_far_as_memory_goes(one, other, joined):
