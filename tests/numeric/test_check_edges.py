@@ -24,6 +24,7 @@ from s6flow.numeric.checks.orbits import axis_far, orbit
 from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.flow import Status
+from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.margin import IDLE, margin_program
@@ -149,6 +150,13 @@ def test_the_time_of_the_first_tokens_is_that_of_them_alone(m: int) -> None:
     np.testing.assert_allclose(found["T_prefix"], alone["T"], rtol=1e-6)
     assert found["T_prefix"] > 10 * found["T"]
     assert "T_prefix" not in alone
+
+
+def test_an_integral_that_no_claim_reads_is_left_out() -> None:
+    """As far as a checked form says what it reads; of a theorem that is to be lowered first all is observed."""
+    assert blowup._reads(checked("iterated-log"), "gate_slope")
+    assert not blowup._reads(checked("blow-up-ratio"), "gate_slope")
+    assert blowup._reads(REGISTRY["blow-up-ratio"], "gate_slope")
 
 
 def test_the_approach_to_a_blow_up_by_its_definition() -> None:
