@@ -320,7 +320,10 @@ class Campaign:
         return self.run(names, limit.__getitem__)
 
     def users(self, mutant: Mutant) -> list[set[str]]:
-        """The tests that reach what an import makes of a mutant: functions that name it, then all of the module."""
+        """The tests that reach what an import makes of a mutant: functions that name it, then all of the module.
+
+        Tests that run no line of the mutated files may read a constant: they are known by a name that stands in theirs.
+        """
         names, near = _bound(self.sources[mutant.module], mutant.line), set[str]()
         for _ in range(3):
             places = [place for name in names for place in self.uses.get(name, ())]
@@ -328,7 +331,9 @@ class Campaign:
             names = names | {name for _, _, bound in places for name in bound}
         every = {name for (module, _), tests in self.covering.items() if module == mutant.module for name in tests}
         direct = self.covering.get((mutant.module, mutant.lines[0]), set())
-        return [near | direct, every - near]
+        idle = {one for one in self.seconds if not self.experience.lines[one]}
+        reads = {one for one in idle if not names.isdisjoint(_words(one.partition("::")[0]))}
+        return [near | direct | reads, every - near]
 
     def exchange(self, module: str, code: CodeType) -> bool:
         """Give every loaded function of a file its code in another version of the file."""
@@ -387,6 +392,8 @@ def _anew(
         for name in sys.modules
         if name in changed or (name.startswith(DEPENDENT) and not name.startswith("s6flow"))
     }
+    # a package that is made anew would lack what is below it and stays
+    gone |= {name for name in sys.modules if name.startswith(tuple(f"{one}." for one in gone))}
     for name in gone:
         parent, _, last = name.rpartition(".")
         one = sys.modules.pop(name)

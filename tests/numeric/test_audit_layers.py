@@ -53,7 +53,7 @@ def signs(values: np.ndarray) -> tuple[int, int, int]:
 
 class TestSpectrum:
     @pytest.mark.parametrize(
-        ("channels", "states"), [(700, 4), (40, 4), (9, 4), (8, 4), (7, 4), (4, 4), (3, 4), (1, 3)]
+        ("channels", "states"), [(700, 4), (40, 4), (9, 4), (8, 4), (7, 4), (4, 4), (3, 4), (1, 3), (300, 130)]
     )
     def test_equals_the_large_matrix(self, channels: int, states: int) -> None:
         layer = random_layer(channels, states, seed=channels)

@@ -172,7 +172,7 @@ def test_twelve_layers_have_their_health_in_the_terminal(count: int, more: str |
 def test_names_and_numbers_of_health_are_not_broken() -> None:
     row = Made(title="a verdict of very many words that has to be folded", severity="warning")
     letters = "abcdefghijklmnopqrst"
-    lines = tabled(ill(f"{letters[:13]}1"), ill("zz", "warning", (row,)), width=56)
+    lines = tabled(ill(f"{letters[:13]}1"), ill("zz", "warning", (row,)), width=50)
     assert sum("12.5 %" in line for line in lines) == 2
     assert sum("1.23e+05" in line for line in lines) == 2
     assert any(line.split()[:1] == [f"{letters[:13]}1"] for line in lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,11 @@ from s6flow.numeric.checks import channels, examples, normalised
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.check import check, check_together
 from s6flow.numeric.checks.data.adjust import ADJUST, ROUND, _digits, _indefinite
+from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import ENGINES
+from s6flow.numeric.checks.judge import judge_data
+from s6flow.numeric.checks.measurements import Measurement
+from s6flow.numeric.checks.shared import count_of
 from s6flow.proofs.registry import REGISTRY
 
 Data = dict[str, Any]
@@ -121,11 +127,55 @@ def test_a_twentieth_are_channels_of_trained_weights(
 def test_a_check_by_its_defaults_is_that_of_a_hundred_systems_with_real_weights() -> None:
     key = "linear-recursion"
     one = check(key).as_json()
-    (same,) = check_together(key, ("numpy",), 100, 0, True)
-    assert {**one, "seconds": 0} == {**same.as_json(), "seconds": 0}
+    for options in ((100, 0, True), ()):
+        (same,) = check_together(key, ("numpy",), *options)
+        assert {**one, "seconds": 0} == {**same.as_json(), "seconds": 0}
     assert one["examples"] + one["undecided"] + one["idle"] > 100, (
         "with its witness, and with channels where there are any"
     )
+
+
+def test_the_seconds_of_reports_are_those_of_the_check() -> None:
+    began = time.perf_counter()
+    reports = check_together("mixed-blow-up", ("numpy",), 3, real_weights=False)
+    spent = time.perf_counter() - began
+    assert all(report.seconds > 0 for report in reports)
+    assert sum(report.seconds for report in reports) <= spent
+
+
+def test_a_report_names_what_integrated_where_the_claim_itself_was_judged() -> None:
+    """Balls judge the core of a claim about trajectories, and integrate nothing."""
+    pytest.importorskip("flint")
+    for backend, integrator in (("numpy", "numpy"), ("flint", None)):
+        (report,) = check_together("convergence-monotone", (backend,), 2, real_weights=False, integrator="numpy")
+        assert report.integrator == integrator
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "wanted", "used"),
+    [("log", "numba", "numba"), ("log", "numpy", "numpy"), ("asinh", "numba", "numpy"), (None, "numba", None)],
+)
+def test_compiled_loops_integrate_log_tokens_only(coordinates: str | None, wanted: str, used: str | None) -> None:
+    """A measurement that integrates nothing is told what was asked for."""
+    seen: list[str] = []
+    one = Measurement(lambda theorem, data, integrator: seen.append(integrator) or {}, coordinates)
+    assert one.integrator(wanted) == used
+    one(REGISTRY["dichotomy"], {}, wanted)
+    assert seen == [used or wanted]
+
+
+@pytest.mark.parametrize("tolerance", [None, 0.5])
+def test_a_claim_about_letters_is_allowed_its_own_tolerance(tolerance: float | None) -> None:
+    theorem = REGISTRY["linear-recursion"]
+    shape = Shape(3, 2, 2, 1)
+    data = construct(theorem, shape, np.random.default_rng(0).random((4, dimension(theorem, shape))))
+    exact, found = (judge_data(replace(theorem, tolerance=one), data).margins.min() for one in (0.0, tolerance))
+    assert (found > exact + 0.1) == (tolerance is not None)
+
+
+def test_numbers_alone_are_one_system() -> None:
+    assert count_of({"s": 1.0, "N": 3}) == 1
+    assert count_of({"s": 1.0, "mu": np.ones((4, 2))}) == 4
 
 
 def test_trained_channels_keep_their_weights_and_turn_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,11 @@ from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.data import strategies
 from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.data.construct import Shape, _Cube, construct, dimension
-from s6flow.numeric.checks.orbits import orbit
+from s6flow.numeric.checks.orbits import axis_far, orbit
 from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.flow import Status
+from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.margin import IDLE, margin_program
@@ -116,6 +117,10 @@ def test_without_gating_the_time_of_a_blow_up_is_in_closed_form() -> None:
     step = np.logaddexp(0.0, 0.3) + np.array([0.0, 0.4])
     wanted = 1 / (2 * 1.1 * step * np.array([4.0, 0.25]))
     np.testing.assert_allclose(blowup.blow_up_time_first(data), wanted, rtol=1e-11)
+    states = blowup._CACHE // 1000  # more numbers a system than are worked on at a time: each has its turn
+    many = data | {"mu": np.array([[1.5], [1.1]]) * np.eye(1, states), "s": [0.0, 0.7], "floor": [0.0, 0.4]}
+    few = many | {"mu": [[1.5], [1.1]]}
+    np.testing.assert_allclose(blowup.blow_up_time_first(many), blowup.blow_up_time_first(few), rtol=1e-13)
 
 
 def run_of(**letters: Any) -> Any:
@@ -132,6 +137,26 @@ def test_a_leader_is_the_first_that_takes_part_and_the_fastest() -> None:
     )  # fmt: skip
     np.testing.assert_array_equal(blowup._times(ends), [2.0, 1e30, 1e30, np.nan])
     np.testing.assert_array_equal(blowup._log_left(ends), [0.5, 0.6, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("m", [1, 2])
+def test_the_time_of_the_first_tokens_is_that_of_them_alone(m: int) -> None:
+    """Each token is ten times the one before, and blows up a hundred times sooner."""
+    flat = dict.fromkeys(("s", "b", "floor"), np.zeros(1))
+    data = flat | {"mu": np.array([[1.0, 0.5]]), "a": np.array([[0.7, 2.0]]), "x0": np.array([[0.02, 0.2, 2.0]])}
+    theorem = REGISTRY["causality-times"]
+    found = blowup.blowup(theorem, data | {"m": np.array([float(m)])}, "numpy")
+    alone = blowup.blowup(theorem, data | {"x0": data["x0"][:, :m]}, "numpy")
+    np.testing.assert_allclose(found["T_prefix"], alone["T"], rtol=1e-6)
+    assert found["T_prefix"] > 10 * found["T"]
+    assert "T_prefix" not in alone
+
+
+def test_an_integral_that_no_claim_reads_is_left_out() -> None:
+    """As far as a checked form says what it reads; of a theorem that is to be lowered first all is observed."""
+    assert blowup._reads(checked("iterated-log"), "gate_slope")
+    assert not blowup._reads(checked("blow-up-ratio"), "gate_slope")
+    assert blowup._reads(REGISTRY["blow-up-ratio"], "gate_slope")
 
 
 def test_the_approach_to_a_blow_up_by_its_definition() -> None:
@@ -284,6 +309,41 @@ def test_the_way_along_an_orbit_is_read_on_a_channel_that_is_used() -> None:
             assert found["along"][row, 0] == pytest.approx(moved, rel=1e-3, abs=1e-9)
     form = np.einsum("bd,bnd,bne,be->b", start, data["S_C"], data["S_B"], start) / (start**2).sum(axis=1)
     np.testing.assert_allclose(found["form_0"][:, 0], form, rtol=1e-12)
+
+
+def test_what_is_seen_near_an_axis_does_not_depend_on_the_unit_of_tokens() -> None:
+    """Tokens a billion times smaller, read a billion times as strongly: shares are the same, however small the entries are."""
+    theorem, unit = REGISTRY["axis-at-infinity"], 2.0**-30
+    data = drawn(theorem.id, 2, Shape(1, 2, 2, 1))
+    small = data | {name: data[name] / unit for name in ("S_B", "S_C", "S_dt_in")} | {"x": data["x"] * unit}
+    plain, found = (axis_far(theorem, one, "numpy") for one in (data, small))
+    assert (found["own_t"][:, 0] < 1).all()
+    np.testing.assert_allclose(found["excess_t"][:, :3], plain["excess_t"][:, :3], rtol=1e-6)
+    np.testing.assert_allclose(found["own_t"][:, :3], unit * plain["own_t"][:, :3], rtol=1e-6)
+
+
+def test_a_zero_token_goes_no_way_and_an_entry_of_one_is_as_any_other() -> None:
+    theorem = REGISTRY["orbit-trichotomy"]
+    theorem = replace(theorem, options=REGISTRY["orbit-sum"].options | dict(theorem.options))
+    data = drawn(theorem.id, 2, Shape(1, 2, 3, 1))
+    steps = np.logaddexp(0.0, data["b"]) + data["floor"][:, None]
+    lead = int(steps[1].argmax())
+    data["x"][0] = 0.0
+    data["x"][1] /= data["x"][1, 0, lead]
+    data["S_dt_in"] = np.zeros_like(data["S_dt_in"])
+    found = orbit(theorem, data, "numpy")
+    moved = math.log(abs(found["entry_t"][1, 0, lead])) / steps[1, lead]
+    assert found["along"][:, 0] == pytest.approx([0.0, moved], rel=1e-12)
+    assert abs(moved) > 1e-3
+
+
+def test_an_orbit_is_that_of_token_one_alone() -> None:
+    theorem = REGISTRY["orbit-trichotomy"]
+    theorem = replace(theorem, options=REGISTRY["orbit-sum"].options | dict(theorem.options))
+    data = drawn(theorem.id, 2, Shape(2, 2, 3, 1))
+    beside, alone = (orbit(theorem, {**data, "x": data["x"][:, :count]}, "numpy") for count in (2, 1))
+    for name, value in alone.items():
+        np.testing.assert_array_equal(beside[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize(("negative", "wanted"), [((2.27, 2.5), -1.0), ((1.3, 1.5), 1.0)])

@@ -152,9 +152,10 @@ def test_ranks_and_power_sums_of_both_products_agree() -> None:
 # ---- behind a norm, and on a sphere
 
 
-def turn(t: float) -> tuple[Data, Data]:
+def turn(t: float, scale: float = 1.0) -> tuple[Data, Data]:
     theorem = REGISTRY["direction-clock"]
     data = drawn(theorem.id, 2, Shape(3, 2, 3, 1))
+    data |= {name: scale * data[name] for name in ("S_C", "beta_C", "skip")}
     data["x"] *= np.array([1.0, 3.0, 0.2])[None, :, None] / np.linalg.norm(data["x"], axis=2, keepdims=True)
     data["t"] = np.full(2, t)
     return data, normalised.prenorm_turn(theorem, data, "numpy")
@@ -168,13 +169,22 @@ def test_a_direction_is_followed_for_a_share_of_the_time_of_the_fastest_token() 
     np.testing.assert_array_equal(found["earlier"], 0.0)
 
 
-def test_of_a_direction_that_is_not_followed_only_its_start_is_seen() -> None:
-    data, found = turn(1e5)
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_of_a_direction_that_is_not_followed_only_its_start_is_seen(scale: float) -> None:
+    data, found = turn(1e5, scale)
     first = normalised._behind_norm(data["x"], data, normalised._layer(data, True))[:, 0]
     speed = normalised._orthogonal(data["x"][:, 0], first)
     np.testing.assert_array_equal(found["later"], 0.0)
     np.testing.assert_array_equal(found["turned"], 0.0)
     np.testing.assert_allclose(found["turn_max"][:, 0], speed)
+
+
+@pytest.mark.parametrize(("share", "followed"), [(0.04, True), (0.06, False)])
+def test_a_step_that_moves_a_token_by_a_twentieth_is_too_rough(share: float, followed: bool) -> None:
+    """Of a token alone, whose steps are shares of its own length but for how it turns within one."""
+    theorem = REGISTRY["direction-clock"]
+    data = drawn(theorem.id, 2, Shape(1, 2, 3, 1)) | {"t": np.full(2, share * normalised.STEPS)}
+    assert (normalised.prenorm_turn(theorem, data, "numpy")["later"][:, 0] > 0).tolist() == [followed] * 2
 
 
 def test_a_channel_that_is_not_used_has_no_slope() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,34 @@ def test_the_time_itself_may_drive_a_system():
     times = np.linspace(-1.0, 3.0, 9)
     found = follow(lambda rows: lambda t, y: np.cos(t)[:, None] + 0 * y, np.zeros((1, 1)), -2.0, times, 1e-10, 1e-12)
     np.testing.assert_allclose(found[0, :, 0], np.sin(times) - np.sin(-2.0), atol=1e-9)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-3.0, -2.0), (-8.0, -0.5), (-1.0, 0.0), (0.0, 1e-3)])
+def test_a_run_ends_at_its_last_moment_on_either_side_of_zero(begin, end):
+    times = np.array([begin + 0.9 * (end - begin), end])
+    asked = Asked(lambda t, y: np.cos(t)[:, None] + 0 * y)
+    found = follow(asked, np.zeros((1, 1)), begin, times, 1e-10, 1e-12)
+    np.testing.assert_allclose(found[0, :, 0], np.sin(times) - np.sin(begin), atol=1e-9)
+    assert max(map(np.max, asked.times)) <= end + 1e-15
+
+
+@pytest.mark.parametrize("lost", [[True, True], [True, False]])
+def test_a_step_that_ends_without_a_slope_is_tried_again(lost):
+    """Where any component has none behind a long step, though its stages had."""
+    asked = Asked(lambda t, y: -y)
+
+    def slope(rows):
+        velocity = asked(rows)
+
+        def rate(t, y):
+            slopes, done = velocity(t, y), len(asked.times) - 1
+            ends = done > 0 and done % STAGES == 0 and t[0] - asked.times[done - STAGES][0] > 0.2
+            return np.where(ends & np.array(lost), np.nan, slopes)
+
+        return rate
+
+    found = follow(slope, np.ones((1, 2)), 0.0, np.array([1.0]), 1e-6, 1e-6)
+    np.testing.assert_allclose(found[0, 0], math.exp(-1.0), rtol=1e-5)
 
 
 def test_no_system_depends_on_the_others(monkeypatch):
@@ -155,6 +185,14 @@ def test_a_system_is_given_up_at_its_shortest_step(begin):
     assert len(steps) < 60, "and then it is given up"
 
 
+def test_short_steps_that_are_good_are_followed_by_longer_ones():
+    """y' = k e^-y from 0 is ln(1 + k t), whose first step is far below the shortest that a system is given up at."""
+    rate = 1e15
+    assert runs.FIRST / rate < 1e-2 * runs.SHORTEST
+    found = follow(lambda rows: lambda t, y: rate * np.exp(-y), np.zeros((1, 1)), 0.0, np.array([1.0]), 1e-9, 1e-9)
+    assert found[0, 0, 0] == pytest.approx(math.log1p(rate), rel=1e-7)
+
+
 def test_no_first_time_depends_on_the_systems_beside_it():
     """More systems than are worked on at a time."""
     drawn = np.random.default_rng(3)
@@ -166,8 +204,9 @@ def test_no_first_time_depends_on_the_systems_beside_it():
     np.testing.assert_array_equal(blow_up_time_first(data), alone)
 
 
-def batch(name, systems, L=1, N=1, D=1):
-    return name, {"L": L, "N": N, "D": D, "x0": np.broadcast_to(1.0, (systems, L)), "rtol": 1e-6}
+def batch(name, systems, L=1, N=1, D=1, R=1):
+    drawn = {"x0": np.broadcast_to(1.0, (systems, L)), "S_dt_in": np.broadcast_to(1.0, (systems, R, D))}
+    return name, {"L": L, "N": N, "D": D, "rtol": 1e-6, **drawn}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +221,8 @@ def batch(name, systems, L=1, N=1, D=1):
         (batch("0", 5, 3), batch("1", 5, 4), False),
         (batch("0", 5, 3), batch(WITNESS, 1, 3), False),
         (batch(WITNESS, 1, 3), batch("trained", 5, 3), False),
+        (batch("0", 5, R=2), batch("1", 5, R=2), True),
+        (batch("0", 5, R=1), batch("1", 5, R=2), False),
     ],
 )
 def test_batches_are_measured_together_as_far_as_memory_goes(one, other, joined):

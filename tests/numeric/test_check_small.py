@@ -182,6 +182,25 @@ def test_a_threshold_is_one_of_the_first_two_tokens(monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(found[name], alone[name])
 
 
+def test_a_ratio_is_read_when_the_statement_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a ten-thousandth of T is left; it is judged a thousand times nearer, and once more where a token is at 1e30."""
+    asked, integrate = list[dict[str, Any]](), threshold.integrate
+    monkeypatch.setattr(threshold, "HALVINGS", 1)
+    monkeypatch.setattr(
+        threshold, "integrate", lambda *given, **options: asked.append(options) or integrate(*given, **options)
+    )
+    one = np.ones((1, 1))
+    flat = {"s": 0.0 * one[0], "b": one[0], "floor": 0.0 * one[0]}
+    threshold.threshold(
+        REGISTRY["follower-threshold"], {**flat, "mu": one, "a": one, "x0": np.array([[2.0, 1.0]])}, "numpy"
+    )
+    near, late = next(row for row in asked if "log_times" in row), next(row for row in asked if "x_limit" in row)
+    left = -np.expm1(near["log_times"])
+    assert left[0] == pytest.approx(1e-4, rel=1e-9)
+    assert left[1] == pytest.approx(1e-3 * left[0], rel=1e-6)
+    assert late["x_limit"] == 1e30
+
+
 @pytest.mark.parametrize(("key", "integrator"), [("closed-form-first-token", "numpy"), ("scaling", None)])
 def test_a_nightly_row_names_the_integrator_of_trajectories(key: str, integrator: str | None) -> None:
     assert nightly._row(key, ("numpy",), 1, 0, "numpy")["integrator"] == integrator

@@ -152,6 +152,14 @@ def test_only_tokens_that_run_inward_reach_smaller_steps() -> None:
     assert verdict(np.abs(mu), a, [1.0, -1.0, 1.0], b=0.5) == outward, "mu_n of one sign"
 
 
+@pytest.mark.parametrize("x0", [[1.0], [-1.0], [1.0, 2.0], [-1.0, 2.0], [-1.0, 0.0, -2.0]])
+def test_a_step_that_does_not_grow_is_slow_on_neither_side(x0: list[float]) -> None:
+    """s x = 0 of every token: mu > 0 blows up, where with s x < 0 it would grow slowly."""
+    mu, a = np.array([1.0, 0.5]), np.array([0.5, 2.0])
+    assert verdict(mu, a, x0, s=0.0) == WORDS[End.FAST]
+    assert verdict(mu, a, [-abs(x) for x in x0], s=0.7) == WORDS[End.SLOW]
+
+
 def test_a_phase_line_reads_from_minus_to_plus_infinity() -> None:
     """p(x) = (x + 1)(x - 2): equilibria stand in ascending order around 0."""
     one = {"mu": 1.0, "nu": -1.0, "lambda": -2.0, "s": 1.0, "root_low": -1.0, "root_high": 2.0}

@@ -77,6 +77,8 @@ def test_what_decides_is_named() -> None:
     assert (flat.evidence.words()[0], flat.above[0], flat.bound[0]) == ("partial sums", NONNEGATIVE, 2)
     sloped = carried_signs(mu, a, one, one, 0.0)
     assert sloped.evidence.words()[0] == "scan"
+    floored = carried_signs(mu, a, 1.5 * one, one, 1.0)  # from a floor of 1 on, partial sums hold
+    assert (floored.evidence.words()[0], floored.below[0]) == ("partial sums", NONNEGATIVE)
     for weights, word in (
         ([1.0, 2.0, 0.5], "one sign"),
         ([-0.1, 0.2, 1.0], "slowest state"),
@@ -199,6 +201,25 @@ def test_K_between_sums_of_whole_numbers_of_steps_is_not_met(low: float, high: f
     mu, a = np.array([[first * second, -(first + second), 1.0]]), np.array([[1.0, 2.0, 3.0]])
     got = negative_within(mu, a, np.full(1, low), np.full(1, high))[:, 0]
     np.testing.assert_array_equal(got, found)
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_K_below_zero_at_the_last_sum_before_a_gap_is_met(met: bool) -> None:
+    """No sum of steps lies between `count` of the longest and one more of the shortest: what is negative there, and at the
+    last one before it or not.
+    """
+    rng, systems = np.random.default_rng(0), 300
+    low = rng.uniform(0.1, 1.0, systems)
+    high = low * rng.uniform(1.05, 1.12, systems)
+    count = rng.integers(2, 8, systems)
+    last, after = count * high, (count + 1) * low
+    assert (after > 1.01 * last).all()
+    first, second = last * (1 - 0.02 if met else 1 + 1e-3), last + 0.5 * (after - last)
+    gates = np.exp(-np.stack([first, second]) / last)
+    mu = np.stack([gates.prod(axis=0), -gates.sum(axis=0), np.ones(systems)], axis=1)
+    found = negative_within(mu, np.array([1.0, 2.0, 3.0]) / last[:, None], low, high)
+    assert (found[0] == NONNEGATIVE).all()
+    assert (found[1:] == (NEGATIVE if met else NONNEGATIVE)).all()
 
 
 def test_equal_rates_are_one_state_and_a_state_alone_keeps_its_weight() -> None:

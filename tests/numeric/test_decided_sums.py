@@ -11,7 +11,7 @@ import pytest
 from s6flow.errors import SourceError
 from s6flow.numeric.audit import report
 from s6flow.numeric.criteria import portrait, reach
-from s6flow.numeric.criteria.sums import Sums
+from s6flow.numeric.criteria.sums import _IN_CACHE, Nodes, Sums
 
 EPS = np.finfo(np.float64).eps
 
@@ -36,7 +36,18 @@ def test_beyond_a_settled_step_the_slowest_state_outweighs_its_rivals_twice(canc
 
 
 def test_without_rivals_every_step_is_settled() -> None:
-    assert Sums.of(np.array([[1.0, 2.0], [-1.0, -0.1]]), np.array([[1.0, 2.0]] * 2)).settled_after().tolist() == [0, 0]
+    weights = np.array([[1.0, 2.0], [-1.0, -0.1], [0.0, 0.0]])
+    assert Sums.of(weights, np.array([[1.0, 2.0]] * 3)).settled_after().tolist() == [0, 0, 0]
+
+
+def test_a_channel_with_more_numbers_than_are_taken_together_is_taken_alone() -> None:
+    states, count = 40, _IN_CACHE // 32
+    rng = np.random.default_rng(4)
+    sums = Sums.of(rng.normal(size=(2, states)), rng.uniform(0.1, 3.0, (2, states)))
+    steps = np.sort(rng.uniform(0.0, 2.0, (2, count)), axis=1)
+    assert states * count > _IN_CACHE
+    every = sums.weights[:, None] * np.exp(-sums.rates[:, None] * steps[..., None])
+    np.testing.assert_allclose(Nodes.of(sums, np.arange(2), steps).sums[0], every.sum(axis=2), rtol=1e-11, atol=1e-13)
 
 
 # ---- the portrait of token 2

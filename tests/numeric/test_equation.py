@@ -152,6 +152,36 @@ def test_time_letters_along_tokens_and_a_gate_against_scipy(backend: str) -> Non
         np.testing.assert_allclose(run.x.data[system], known.y.T, atol=1e-6 if backend == "torch" else 1e-8)
 
 
+def test_every_letter_along_the_tokens_has_its_own_row(backend: str) -> None:
+    """x' = c x + d, whose tokens are (x0 + d/c) e^(c t) - d/c."""
+    c, d, start = np.array([0.5, -0.3, 0.2]), np.array([1.0, 2.0, -0.7]), np.array([[0.4, -0.6, 0.2], [1.5, 0.1, -0.8]])
+    offset = sp.IndexedBase("d")
+    run = integrate(
+        start, flow_of(letter[index] * x + offset[index], {"c": c, "d": d}), times=[0.5, 2.0], backend=backend
+    )
+    known = [(start + d / c) * np.exp(c * time) - d / c for time in (0.5, 2.0)]
+    np.testing.assert_allclose(run.x.data, np.stack(known, axis=1), rtol=1e-6 if backend == "torch" else 1e-8)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_limit_is_one_of_sizes_on_either_side(side: float, backend: str) -> None:
+    """A step beyond 1e6 ends a run, which at the largest rate alone would go on to 1e75."""
+    run = integrate([side], flow_of(side * x**2, None), x_limit=1e6, backend=backend)
+    assert run.status == Status.BLOW_UP
+    assert 6.0 <= run.final_log_abs[0] / np.log(10.0) < 6.0 + 30.0
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_what_is_held_to_a_moving_place_does_not_rest(side: float, backend: str) -> None:
+    """Token 2 is held to a slowly decaying token 1 by a rate that takes many steps to every tenth of the time."""
+    slow, fast, times = 0.5, 1500.0, np.array([0.5, 1.0, 2.0])
+    equation = Equation(letter[index] * (h - x), scan=x)
+    run = integrate([side, side], flow_of(equation, {"c": [slow, fast]}), times=times, rtol=1e-7, backend=backend)
+    assert not run.settled
+    known = side * np.exp(-slow * times)
+    np.testing.assert_allclose(run.x.data, np.stack([known, fast / (fast - slow) * known], axis=1), rtol=1e-4)
+
+
 def test_a_system_of_a_batch_is_an_equation_again() -> None:
     flow = sf.integrate(
         [[0.0, 1.0], [1.0, 2.0]], t + letter[index] * x**2, parameters={"c": [[1.0, 0.5], [0.1, 0.2]]}, points=4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from types import SimpleNamespace as Made
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from s6flow.errors import AssumptionError, FormatError
-from s6flow.numeric.flow import FlowParameters, LayerParameters, fates, growth_rate, integrate
+from s6flow.numeric.flow import FlowParameters, LayerParameters, Status, fates, growth_rate, integrate
+from s6flow.numeric.flow.backends import fastest_on_cpu
 from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.coordinates import COORDINATES
 from s6flow.numeric.flow.parameters import AxisParameters, one_number
@@ -21,6 +23,8 @@ from s6flow.numeric.flow.step_control import (
     GUESSES,
     LOG_SAFETIES,
     PRECISIONS,
+    RUNNING,
+    STIFF,
     TORCH_DRIVER,
     Control,
     in_log_time,
@@ -85,6 +89,37 @@ def test_steps_in_log_time_aim_below_their_tolerance(method: str) -> None:
         given = in_log_time(control, method)
         assert 0 < given.safety < control.safety < 1
         assert {**vars(given), "safety": control.safety} == vars(control)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_token_is_followed_as_far_as_its_cube_lets_it(name: str) -> None:
+    """Its rates grow like its square, and it like the cube: nine tenths of the range's exponents are used."""
+    kind = np.finfo(np.float32 if name == "float32" else np.float64)
+    assert 3 * CONTROLS[name].log_limit > 0.9 * np.log(float(kind.max))
+
+
+def test_codes_of_systems_differ() -> None:
+    assert len({RUNNING, STIFF, *map(int, Status)}) == 2 + len(Status)
+
+
+@pytest.mark.parametrize(("found", "name"), [(None, "numpy"), (object(), "numba")])
+def test_log_tokens_run_compiled_where_that_is_installed(
+    found: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda library: asked.append(library) or found)
+    assert fastest_on_cpu() == name
+    assert asked == ["numba"]
+
+
+@pytest.mark.parametrize(("rtol", "taken"), [(0.9e-14, False), (1e-14, True), (1e-2, True), (1.1e-2, False)])
+def test_tolerances_are_taken_from_their_least_to_their_largest(rtol: float, taken: bool) -> None:
+    params = FlowParameters([-1.0], [0.5], 1.0, 0.2)
+    if taken:
+        assert problem_of([0.5], params, rtol=rtol).rtol == rtol
+    else:
+        with pytest.raises(AssumptionError, match="rtol must lie in 1e-14"):
+            problem_of([0.5], params, rtol=rtol)
 
 
 def test_kernels_hold_every_token_that_may_start() -> None:

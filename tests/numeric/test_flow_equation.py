@@ -96,6 +96,11 @@ def test_the_chart_log_takes_positive_tokens_alone() -> None:
     flow = flow_of(Equation(-x, chart="log"), None)
     state, arrays = flow._encode(np.array([[0.5, 1.0, 20.0]]))
     np.testing.assert_allclose(arrays["unit"] * np.sinh(state), np.log([[0.5, 1.0, 20.0]]), rtol=1e-15)
+    timed_flow = flow_of(Equation(p * t - x, chart="log", unit=0.5), {p: FLAT})
+    state, arrays = timed_flow._encode(np.array([[0.5, 1.0, 20.0], [3.0, 2.0, 0.1]]))
+    logs, signs = timed_flow._decode(state, arrays)
+    np.testing.assert_allclose(logs, np.log([[0.5, 1.0, 20.0], [3.0, 2.0, 0.1]]), rtol=1e-14)
+    np.testing.assert_array_equal(signs, np.ones((2, 3)))
     for wrong in (0.0, -1e-300):
         with pytest.raises(AssumptionError, match="the chart log needs tokens x0 > 0"):
             flow._encode(np.array([[0.5, wrong]]))

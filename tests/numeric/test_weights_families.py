@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
+from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.weights import S6Layer, WithheldLayer, open_checkpoint
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.stored import TensorInfo
@@ -235,6 +236,9 @@ def test_a_layer_validates_itself() -> None:
         "b": np.zeros(c),
     }
     assert S6Layer("x", **good).mu_n.sum() == n * c
+    for floor in ({}, {"floor": 0.5}):  # Delta(0) = softplus(b) + floor, which is none unless it is given
+        found = channel_numbers(S6Layer("x", **good, **floor))["delta0"]
+        np.testing.assert_allclose(found, np.log(2.0) + sum(floor.values()), rtol=1e-15)
     with pytest.raises(AssumptionError, match=r"a_n > 0; got 0.0 at x channel 0 state 0"):
         S6Layer("x", **{**good, "a": np.zeros((c, n))})
     with pytest.raises(AssumptionError, match="floor"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutation.__main__ import files  # noqa: E402
+from tests.mutation.campaign import Campaign  # noqa: E402
 from tests.mutation.mutants import mutants, mutated  # noqa: E402
+from tests.mutation.order import Experience  # noqa: E402
 from tests.mutation.report import REPORT, STATES, interval, markdown, reason_of  # noqa: E402
 
 SOURCE = '''
@@ -60,6 +62,22 @@ def test_a_reason_with_a_line_speaks_of_that_line_alone() -> None:
     assert reason_of({**row, "line": line + 1}, reasons) == "anywhere"
     assert reason_of({**row, "after": "3"}, reasons) == "anywhere"
     assert reason_of({**row, "before": "7"}, reasons) == ""
+
+
+def test_tests_that_run_no_line_judge_the_constants_that_they_name() -> None:
+    """One that reads a constant reaches nothing that a probe sees; one that names it not is none, nor is one of lines elsewhere."""
+    module, reads = "numeric/flow/step_control.py", "tests/numeric/test_flow_bounds.py::test_a"
+    campaign = object.__new__(Campaign)
+    campaign.sources, campaign.uses = {module: (ROOT / module).read_text()}, {}
+    campaign.covering, campaign.experience = defaultdict(set), Experience()
+    campaign.experience.lines = {
+        reads: {},
+        f"{reads}_b": {"numeric/thresholds.py": 3},
+        "tests/numeric/test_flow_oracles.py::c": {},
+    }
+    campaign.seconds = dict.fromkeys(campaign.experience.lines, 0.1)
+    one = next(one for one in mutants(campaign.sources[module], module) if one.before == "24")
+    assert campaign.users(one) == [{reads}, set()]
 
 
 def test_a_mutant_is_the_code_with_its_one_change() -> None:
