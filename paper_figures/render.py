@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from s6flow.paper_figures.figure import Canvas, Data, Drawing
 from s6flow.paper_figures.lettering import glyphs_alone, labels_stay, letters_kept, placed
+from s6flow.paper_figures.ticks import ticks_kept
 
 __all__ = ["FORMATS", "STYLE", "read_csv", "render", "write_csv"]
 
@@ -52,13 +53,14 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
             },
             "svg": {"Title": title, "Description": description, "Creator": "s6flow", "Date": None},
         }
-        placed(canvas)  # once, and equally for all formats
-        with mpl.rc_context({"figure.constrained_layout.use": False}), glyphs_alone():
-            # not "none": beside an engine, one that does nothing too, all is drawn twice
-            canvas.set_layout_engine(None)
-            files = {"png": _picture(canvas, metadata["png"])}
-            labels_stay(canvas)
-            files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
+        with ticks_kept():
+            placed(canvas)  # once, and equally for all formats
+            with mpl.rc_context({"figure.constrained_layout.use": False}), glyphs_alone():
+                # not "none": beside an engine, one that does nothing too, all is drawn twice
+                canvas.set_layout_engine(None)
+                files = {"png": _picture(canvas, metadata["png"])}
+                labels_stay(canvas)
+                files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
     return {**files, "csv": write_csv(data, description).encode()}
 
 

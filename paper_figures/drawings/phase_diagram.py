@@ -28,13 +28,13 @@ PARAMETERS: dict[str, Any] = {
     "log10_a": [-2.0, 1.3],
     "second": 0.7,
     "pair_b": 0.0,
-    "bisections": 16,
+    "bisections": 11,
     "mixed_mu": [-1.0, 1.5],
     "mixed_slow_a": 0.2,
     "mixed_x0": [1.0, 0.01],
     "mixed_log10_a": [-1.5, 1.3],
     "log_horizon": 40.0,
-    "rtol": 1e-7,
+    "rtol": 1e-6,
 }
 
 
