@@ -86,7 +86,8 @@ def _follow(
             slopes.append(velocity(t + h, new))
             allowed = atol + rtol * np.maximum(np.abs(y), np.abs(new))
             estimates = [np.abs(combine(weights, slopes) / allowed).max(axis=1) for _, weights in _PAIR.errors]
-            error = rules.error_norm(h, *estimates, rtol)  # far too long a step may have no error by chance: see there
+            # with rtol the rough estimate is bounded, too: the fine one of far too long a step may vanish by chance
+            error = rules.error_norm(h, *estimates, rtol)
             finite = np.isfinite(error) & np.isfinite(slopes[-1]).all(axis=1)
             good = rules.is_good(error, finite) & live
             after = t + h

@@ -34,7 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "mixed_x0": [1.0, 0.01],
     "mixed_log10_a": [-1.5, 1.3],
     "log_horizon": 40.0,
-    "rtol": 1e-6,
+    "rtol": 1e-7,
 }
 
 

@@ -48,6 +48,7 @@ THEOREM = Theorem(
     finite=sp.Lt(ob.log_T, 600),
     proof=proof,
     measurement="blowup",
+    # the horizon of what lives on lies above the claim's 600, so that it refutes the claim and does not touch its edge
     options={"bare_limit": True, "shapes": ((1, 2), (2, 2), (4, 3), (8, 4)), "log_horizon": 600.01},
     ranges={
         "mu": (0.3, 10.0),
