@@ -91,9 +91,7 @@ def applicable(theorem: Checkable, name: str) -> bool:
 
 def tolerance(theorem: Checkable, target: Engine, core: bool) -> float:
     """The rounding allowance of a theorem's margin on an engine."""
-    if target.backend == "flint":
-        return max(target.pointwise, 0.0 if core else theorem.tolerance or 0.0)
-    if core or theorem.measurement == "pointwise":
+    if core or target.backend == "flint" or theorem.measurement == "pointwise":
         return max(target.pointwise, 0.0 if core else theorem.tolerance or 0.0)
     own = target.measured if theorem.tolerance is None else theorem.tolerance
     return max(own, target.measured if target.single else 0.0)

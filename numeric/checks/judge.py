@@ -94,7 +94,7 @@ def judge_data(
         observed = observe(theorem, data, backend)
     parts = []
     if measures(theorem, backend):
-        slack = tolerance(theorem, target, theorem.measurement == "pointwise" and theorem.tolerance is None)
+        slack = tolerance(theorem, target, False)
         parts.append(_margins(_margin_program(theorem, False, factor), target, data, observed, slack))
     if theorem.core is not None and factor == 1:
         parts.append(_margins(_margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))

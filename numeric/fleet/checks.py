@@ -24,6 +24,7 @@ from s6flow.errors import FormatError
 from s6flow.files import write_atomic
 from s6flow.numeric.checks.check import Tally, Verdict, check_together
 from s6flow.numeric.checks.engines import applicable
+from s6flow.numeric.checks.measurements import MEASUREMENTS
 from s6flow.numeric.checks.nightly import code_digest, processor, seal, short_report, statement_digest, versions
 from s6flow.numeric.checks.shared import Checkable
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
@@ -107,16 +108,16 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
         "shard": shard,
         "drawn": count,
         "statement": statement_digest(get(key)),
-        "device": _device(options),
+        "device": _device(MEASUREMENTS[theorem.measurement].integrator(options.integrator)),
         "processor_seconds": round(time.process_time() - start, 2),
         "backends": {report.backend: report.as_json() for report in found},
     }
     return json.dumps({**row, "seal": seal(row)}).encode()
 
 
-def _device(options: CheckOptions) -> str:
+def _device(integrator: str | None) -> str:
     """Of this machine, in words: its processor, and its GPU where that integrates."""
-    if options.integrator != "triton":
+    if integrator != "triton":
         return processor()
     import torch
 

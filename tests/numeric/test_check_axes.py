@@ -11,7 +11,7 @@ import pytest
 
 from s6flow.numeric.checks.data.adjust import ADJUST, _axis_sizes, _digits
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
-from s6flow.numeric.checks.orbits import dying, lead, passed_over
+from s6flow.numeric.checks.orbits import dying, lead, log_due, passed_over
 from s6flow.numeric.checks.shared import quantity
 from s6flow.numeric.criteria.exponential_sums import OrbitCertificate
 from s6flow.numeric.flow.step_control import DRIVER
@@ -163,3 +163,56 @@ def test_a_zero_token_has_no_slowest_channel() -> None:
     assert gap[2] == pytest.approx(ordered[1] - ordered[0])
     assert gap[3] > 1e20
     np.testing.assert_array_equal(found["valid"], [[False, True]] * 4)
+
+
+# ---- the clock of the end
+
+
+def due(form: list[list[float]], start: list[float], steps: list[float], zero: float) -> float:
+    return float(log_due(np.array([form]), np.array([start]), np.array([steps]), np.array([zero]))[0])
+
+
+@pytest.mark.parametrize(
+    ("form", "start", "step", "grown"),
+    [(-1.0, 1.0, 0.5, 1e-2), (-0.03, 0.2, 1.3, 1e-2), (1.0, 1.0, 0.5, 1e30), (0.02, -0.1, 0.3, 1e30)],
+)
+def test_one_channel_takes_the_time_of_its_closed_form(form: float, start: float, step: float, grown: float) -> None:
+    """x' = Delta M x^3: 1/x^2 falls at the rate 2 Delta M."""
+    exact = math.log((1 - grown**-2) / (2 * step * form * start**2))
+    for channels in (1, 2):  # one that is not used has no say
+        rows = np.zeros((channels, channels)), np.zeros(channels), np.full(channels, 1e-3)
+        rows[0][0, 0], rows[1][0], rows[2][0] = form, start, step
+        assert (
+            exact
+            <= due(rows[0].tolist(), rows[1].tolist(), rows[2].tolist(), math.copysign(math.inf, form))
+            < exact + 0.1
+        )
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("mixed", [0.0, 0.1])
+def test_a_rest_ahead_is_come_near_in_the_time_of_a_quadrature(side: float, mixed: float) -> None:
+    from scipy.integrate import quad
+    from scipy.optimize import brentq
+
+    form, start, steps = np.array([[1.2, 2 * mixed], [0.0, -0.4]]) * side, np.array([0.5, -0.4]), np.array([0.3, 0.8])
+    if side < 0:  # the slow channel carries it backwards
+        form = -form @ np.diag([0.1, 4.0])
+
+    def clock(s: float) -> float:
+        x = start * np.exp(steps * s)
+        return float(x @ form @ x)
+
+    ahead = np.sign(clock(0.0))
+    zero = brentq(clock, 1e-3 * ahead, 9.0 * ahead)
+    exact = math.log(abs(quad(lambda s: 1 / clock(s), 0.0, zero - ahead * 0.005, limit=500)[0]))
+    assert exact <= due(form.tolist(), start.tolist(), steps.tolist(), zero) < exact + 0.02
+
+
+def test_a_bound_that_is_not_found_is_none() -> None:
+    """g = (e^(2 s) - 1/2)^2 stands still at its double zero; a zero that is not known promises nothing."""
+    double = [[-1.0, 0.5], [0.5, -0.25]]
+    assert due(double, [1.0, 1.0], [2.0, 1e-12], -math.inf) == math.inf
+    assert due(double, [1.0, 1.0], [2.0, 1e-12], math.nan) == math.inf
+    # 1/4 more keeps it from zero, and by a known time it has come through
+    assert due([[-1.0, 0.5], [0.5, -0.5]], [1.0, 1.0], [2.0, 1.0], -math.inf) < 25

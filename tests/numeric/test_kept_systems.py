@@ -107,3 +107,21 @@ def test_five_hundred_steps_are_off_by_what_five_hundred_steps_may_be() -> None:
         "x": [[0.629350069390661, -0.4808996725260623, 0.7133993936413509]],
     }  # fmt: skip
     assert (judge_data(theorem, batch_of(theorem, system)).margins > 0).all()
+
+
+def test_of_a_batch_only_what_moved_a_zero_token_is_followed_again() -> None:
+    """sign-invariance: beside the kept system another one keeps the digits that it has alone."""
+    theorem = get("sign-invariance")
+    kept = next(one["system"] for one in KEPT if one["theorem"] == "sign-invariance" and "grew" in one["why"])
+    other = {**kept, "x0": [0.3, 0.0, -0.2, 0.0, 0.1]}
+    alone = [batch_of(theorem, system) for system in (other, kept)]
+    both = {
+        key: np.concatenate([one[key] for one in alone]) if np.ndim(alone[0][key]) else alone[0][key]
+        for key in alone[0]
+    }
+    found = observe_together(theorem, [both], "numpy", "numpy")[0]
+    first, second = (observe_together(theorem, [one], "numpy", "numpy")[0] for one in alone)
+    for name, value in found.items():
+        np.testing.assert_array_equal(value[0], first[name][0])
+        np.testing.assert_array_equal(value[1], second[name][0])
+    assert (found["x_t"][:, :, 1] == 0).all()

@@ -53,8 +53,8 @@ SIGNIFICANDS = (8.0, 11.0, 24.0)
 class Shape:
     """Lengths of the axes of one batch of systems."""
 
-    token: int = 4
-    state: int = 2
+    token: int
+    state: int
     channel: int = 4
     rank: int = 2
 

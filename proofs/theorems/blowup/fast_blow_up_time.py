@@ -24,7 +24,7 @@ THEOREM = Theorem(
     measurement="blowup",
     options={"shapes": ((1, 1), (1, 3), (3, 2))},
     ranges={"x0": (1e-4, 1e3)},
-    tolerance=1e-7,
+    tolerance=1e-6,  # a run at rtol = 1e-10 was seen 2e-7 off: the estimated error of a step vanished by chance
     sharpness=Sharpness("an equation", sp.Rational(101, 100)),
     witness={"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0], "m": 1.0},
     counterexamples=(

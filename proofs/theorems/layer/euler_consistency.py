@@ -6,6 +6,9 @@ from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Theorem
 
+#: Distances at which the order shows: beyond them the higher orders do, near a blow-up say (ratio 0.59 at 0.17).
+small = sp.Rational(1, 50)
+
 THEOREM = Theorem(
     id="euler-consistency",
     title="The residual stack follows the flow with an error of first order in the layer depth",
@@ -15,10 +18,13 @@ THEOREM = Theorem(
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=(),
     conclusion=sp.Lt(sp.Limit(ob.error_h / nt.h, nt.h, 0), sp.oo, evaluate=False),
-    finite=sp.Le(sp.Abs(ob.error_half / ob.error_h - sp.Rational(1, 2)), sp.Rational(1, 20)),
+    finite=sp.Implies(
+        sp.Le(ob.error_h, small),
+        sp.Le(sp.Abs(ob.error_half / ob.error_h - sp.Rational(1, 2)), sp.Rational(1, 20)),
+    ),
     measurement="stack",
     options={"bare_limit": True, "shapes": ((1, 1), (3, 2), (6, 4)), "layers": 256},
     ranges={"x0": (0.05, 1.5), "mu": (0.05, 1.0), "b": (-2.0, 1.0), "s": (0.1, 1.5), "zero": (0.0, 0.1)},
     evidence="symbolic",
-    notes="Seen as: halving the step halves the distance from the flow at a fixed depth-time before blow-up.",
+    notes="Seen as: halving the step halves the distance from the flow at a fixed depth-time before blow-up, where it is at most 1/50.",
 )

@@ -59,6 +59,7 @@ THEOREM = Theorem(
         "log_times": (18.0,),
         "rtol": 1e-6,
         "max_steps": 500,
+        "near": near,
         "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2)),
     },
     ranges={"x": (0.1, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},
@@ -82,6 +83,6 @@ THEOREM = Theorem(
         "s is ln|x_d(t)/x_d(0)|/Delta_d, one number for all channels. The form along the orbit is "
         "g(s) = sum_de M_de x_d(0) x_e(0) e^((Delta_d + Delta_e) s); its zeros are isolated in ball arithmetic, with a "
         "certified count. If g has no zero ahead, T is finite where g > 0, and the token tends to zero where g < 0. Checked at "
-        "ln t = 18; a zero that is nearly double is reached later."
+        "ln t = 18; what a bound of the clock does not certify to have come about by then is undecided."
     ),
 )
