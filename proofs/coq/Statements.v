@@ -407,7 +407,8 @@ Definition fast_bound_attained_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu 0 b eps 1 (/ (2 * sum_below N mu * x0 ^ 2 * (softplus b + eps))) x /\ x O 0 = x0.
 
-(** step-floor: With a floor of the step every divergence ends in finite time. *)
+(** step-floor: With a floor of the step, mu_n >= 0 and mu > 0 no nonzero token lives for ever: T_l
+  <= 1/(2 mu floor x_l0^2). *)
 Definition step_floor_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   (forall n : nat, (n < N)%nat -> 0 <= mu n) ->
@@ -442,8 +443,8 @@ Definition fast_blow_up_time_statement : Prop :=
         filterlim (fun t => Rabs (x 0%nat t)) (at_left T1) (Rbar_locally p_infty))) /\
   (exists x : nat -> R -> R, solution N a mu s b eps 1 T1 x /\ x 0%nat 0 = x0).
 
-(** blow-up-profile: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: token m is the first that is unbounded at
-  the end of a maximal solution, mu_n of any signs. *)
+(** blow-up-profile: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3) if s x_m0 > 0. Here: token m is the first that is
+  unbounded at the end of a maximal solution, mu_n of any signs. *)
 Definition blow_up_profile_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -461,8 +462,8 @@ Definition blow_up_profile_statement : Prop :=
    filterlim (fun t => x m t ^ 2 * Rabs (x m t) * (T - t)) (at_left T)
      (locally (/ (3 * sum_below N mu * Rabs s)))).
 
-(** blow-up-profile, a case: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3). Here: the first token, whenever it
-  diverges. *)
+(** blow-up-profile, a case: Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3) if s x_m0 > 0. Here: the first token,
+  whenever it diverges. *)
 Definition blow_up_profile_first_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -476,7 +477,7 @@ Definition blow_up_profile_first_statement : Prop :=
     (locally (/ (3 * sum_below N mu * Rabs s))).
 
 (** blow-up-profile-flat: With s = 0: |x_1|
-  = (2 mu delta_0 (T-t))^(-1/2). Here: T is the time of the first token; its maximal solution ends there. *)
+  = (2 mu delta_0 (T-t))^(-1/2), T of token 1 alone. Here: T is the time of the first token; its maximal solution ends there. *)
 Definition blow_up_profile_flat_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b eps : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -527,8 +528,8 @@ Definition fast_order_statement : Prop :=
      x l 0 <> 0 ->
      forall B : R, exists t0 : R, 0 <= t0 /\ t0 < T /\ (forall t : R, t0 <= t -> t < T -> B < Rabs (x l t))).
 
-(** blow-up-ratio: Fast divergence: followers with s x_l0 < 0 keep a fixed ratio to the token before. Here: every
-  follower with s x < 0 keeps a fixed multiple of the token before it. *)
+(** blow-up-ratio: Fast divergence of token 1 before tokens with s x_l0 < 0 alone: the ratio of each to the token
+  before has a positive limit. Here: every follower with s x < 0 keeps a fixed multiple of the token before it. *)
 Definition blow_up_ratio_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   eps = 0 ->
@@ -594,8 +595,8 @@ Definition dichotomy_statement : Prop :=
 
 (** * States of their own *)
 
-(** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
-  Here: mu <= 0 with mu_n of any signs: solutions exist for all time. *)
+(** state-convergence, a case: mu < 0, mu_n of any signs, no token zero: every token tends to zero, at a rate that
+  kappa decides. Here: mu <= 0 with mu_n of any signs: solutions exist for all time. *)
 Definition state_existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
   0 <= eps ->
@@ -604,8 +605,8 @@ Definition state_existence_statement : Prop :=
   exists x : nat -> R -> R,
   solution N a mu s b eps L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** state-convergence: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides. Here:
-  exact constants where kappa < 1, the exponent where kappa > 1, and the first token with kappa = 1. *)
+(** state-convergence: mu < 0, mu_n of any signs, no token zero: every token tends to zero, at a rate that kappa
+  decides. Here: exact constants where kappa < 1, the exponent where kappa > 1, and the first token with kappa = 1. *)
 Definition state_convergence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (l : nat),
   0 <= eps ->
@@ -623,8 +624,8 @@ Definition state_convergence_statement : Prop :=
    (forall k : nat, (k < l)%nat -> share_carried N a mu b eps k <> 1) ->
    is_lim (fun t => t * x l t ^ 2 * ln t) p_infty (/ (2 * Rabs (sum_below N mu) * (softplus b + eps)))).
 
-(** state-convergence, a case: mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides.
-  Here: the same with zero tokens. *)
+(** state-convergence, a case: mu < 0, mu_n of any signs, no token zero: every token tends to zero, at a rate that
+  kappa decides. Here: the same with zero tokens. *)
 Definition state_convergence_zeros_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (x : nat -> R -> R) (p : nat -> nat -> R),
   0 <= eps ->
@@ -691,8 +692,9 @@ Definition carried_rate_statement : Prop :=
   growth_rate N a mu s b eps x 1 = growth_rate N a mu s b eps x 0 * sum_below N (fun n => mu n * exp (- a n
     * Delta s b eps (x 1%nat))) / sum_below N mu + sum_below N mu * x 1%nat ^ 2 * Delta s b eps (x 1%nat).
 
-(** carried-limits: |K| is at most the sum of |mu_n|/mu times the gates; K tends to 1 for s x
-  -> -oo and to 0 for s x -> +oo. Here: K is bounded by its gates and tends to K at the floor and to 0. *)
+(** carried-limits: |K| is at most the sum of |mu_n|/mu times the gates; K tends to 0 for s x
+  -> +oo and to its value at the floor, 1 without one, for s x
+  -> -oo. Here: K is bounded by its gates and tends to K at the floor and to 0. *)
 Definition carried_limits_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R),
   0 <= eps ->
@@ -741,8 +743,8 @@ Definition coexistence_witness_statement : Prop :=
   filterlim (x 0%nat) (at_left T) (Rbar_locally p_infty) /\
   filterlim (x 1%nat) (at_left T) (locally 0).
 
-(** carried-nonnegative: mu > 0 and K >= 0 at every step in reach: every nonzero token grows at least at its own rate.
-  Here: each nonzero token, whatever becomes of the others. *)
+(** carried-nonnegative: mu > 0 and K >= 0 at every step in reach: every nonzero token grows all the time. Here: each
+  nonzero token, whatever becomes of the others. *)
 Definition carried_nonnegative_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   0 <= eps ->
@@ -1049,7 +1051,7 @@ Definition orbit_trichotomy_statement : Prop :=
        0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))))).
 
 (** cone-attracts: M
-  = diag(1, -1) and unequal constant steps: from every start off the axes token 1 tends to a nonzero point of the cone. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
+  = diag(1, -1) and constant steps, the first one smaller: from every start off the axes token 1 tends to a nonzero point of the cone. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
 Definition cone_attracts_statement : Prop :=
   forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->

@@ -1,7 +1,8 @@
 """Where a formal statement says more or less than the registry's entry: computed from the two texts, kept nowhere.
 
 The template of a formal statement names what it prints: assumptions, domains, claims, formulas by key. What it does not
-print, or prints of other tokens, with another letter missing, or with a constant that merely exists, is a difference.
+print, or prints of other tokens, with another letter missing, or with a constant that merely exists, is a difference; so
+is what it asks for or claims in Coq's own words.
 """
 
 from __future__ import annotations
@@ -201,6 +202,36 @@ def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str
         yield "assumption", f"asks besides, or by cases: {', '.join(extra)}"
     if left:
         yield "assumption", f"does not print: {', '.join(left)}"
+    bare = [f"`{words}`" for premise in _premises(statement.body) if (words := _bare(premise))]
+    if bare:
+        yield "assumption", f"asks in Coq's words: {'; '.join(bare)}"
+
+
+#: What a premise in Coq's words is not: one that the registry prints, whose solution it is, of which token and time.
+_PRINTED = re.compile(rf"\b(?:assume|domain)\(|\b\w*(?:solution|maximal) |\b(?:{'|'.join(_MEANT)})\b")
+_PLACE = re.compile(r"(?:0|[A-Za-z]\w*|S \w+) <=? (?:\w+|S \w+)(?: <=? \w+)?|\(?[^()]*\)?%nat|Rbar_lt \S+ \S+")
+
+
+def _premises(body: str) -> list[str]:
+    """What a statement asks for before it claims anything: the parts before its outermost arrows, up to what exists."""
+    text = re.sub(r"\{%.*?%\}.*?\{%.*?%\}|\blet \w+ := .*? in\b|^\s*forall [^,]*,", " ", body, flags=re.S)
+    parts, depth, part = [], 0, ""
+    for piece in re.split(r"(\{\{.*?\}\}|->|\bexists\b|[(),])", text, flags=re.S):
+        depth += (piece == "(") - (piece == ")")
+        if depth == 0 and piece == "exists":
+            break
+        if depth == 0 and piece == "->":
+            parts.append(" ".join(part.split()))
+        bound = depth == 0 and piece == "," and part.lstrip().startswith("forall ")
+        part = "" if bound or (depth == 0 and piece == "->") else part + piece
+    return parts
+
+
+def _bare(premise: str) -> str:
+    """The premise with a formula's key for every hole; nothing if it stands in `_PRINTED` or says which token and when."""
+    if _PRINTED.search(premise) or _PLACE.fullmatch(premise):
+        return ""
+    return re.sub(r"\{\{ q\('(\w+)'.*?\) \}\}", r"\1", premise)
 
 
 def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
@@ -252,8 +283,8 @@ def _conclusion(theorem: Theorem, own: list[Stated]) -> Iterator[str]:
         if not (plain and written_bare) and not any(_same(value, e) for e in printed):
             yield f"the limit of ${ob.conclusion_latex(limit.args[0])}$ stands in Coq's words"
     claims = [part for part in sp.And.make_args(theorem.conclusion) if not part.has(sp.Limit)]
-    if claims and not printed and all(theorem.id not in statement.keys("claim") for statement in own):
-        yield "the conclusion stands in Coq's words"
+    if claims and all(theorem.id not in statement.keys("claim") for statement in own):
+        yield "the conclusion stands in Coq's words" + (", with formulas of the registry" if printed else "")
 
 
 def _same(value: sp.Expr, printed: sp.Expr) -> bool:

@@ -33,6 +33,7 @@ PLANTED = (
     ("assumption", "convergence-monotone", "convergence_monotone", "  {{ assume('states-nonpositive') }} ->\n", ""),
     ("assumption", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ assume('s-nonzero') }} ->\n"),
     ("assumption", "state-bound", "state_bound", "  {{ assume('inputs-bounded') }} ->\n", ""),
+    ("assumption", "scaling", "scaling", "  0 < k ->\n", "  0 < k ->\n  is_lim (x O) p_infty 0 ->\n"),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume('slow-starts', x0='y0 l') }})", "{{ assume('slow-starts', x0='y0 l') }}"),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume", "(forall l : nat, (l < 2)%nat -> {{ assume"),
     ("floor", "affine-phase-line", "affine_phase_line", "(s b eps : R)", "(s b : R)"),
@@ -45,6 +46,7 @@ PLANTED = (
     ("eigenvalues", "definite-converges", "definite_converges", "0 < m ->", "0 < m -> 0 < trace D M ->"),
     ("conclusion", "blow-up-profile", "blow_up_profile", "{{ q('profile_scaled', x_t='x m t') }}", "Rabs (x m t)"),
     ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "True"),
+    ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "0 <= {{ q('mu') }}"),
 )  # fmt: skip
 
 
@@ -66,6 +68,15 @@ def test_a_dropped_bound_is_found_in_coexistence() -> None:
     assert all(kind != "bound" for kind, _ in found("coexistence"))
     text = planted("coexistence", "  exists T0 : R,", "  exists small T0 : R,")
     assert ("bound", "small: some number, not an explicit one") in found("coexistence", text)
+
+
+def test_what_is_asked_in_coqs_words_is_on_the_page() -> None:
+    """Limits that are given, starts that are not zero; not of which token and time it speaks, nor what stands behind `exists`."""
+    (asked,) = (text for kind, text in found("attention-decay") if text.startswith("asks in Coq's words"))
+    assert "`is_lim (fun t => decay_scaled) p_infty cl`; `is_lim (fun t => decay_scaled) p_infty cj`" in asked
+    assert ("assumption", "asks in Coq's words: `square_norm D (fun e => x e 0) <> 0`") in found("replicator")
+    plain = ("convergence-monotone", "sign-invariance", "fast-bound", "carried-rate", "skip-equilibria", "coexistence")
+    assert not [key for key in plain if any("Coq's words: `" in text for _, text in found(key))]
 
 
 def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:

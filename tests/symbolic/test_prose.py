@@ -24,7 +24,7 @@ FORMULAS = {
     "the N x N matrix": r"the $N\, \times \, N$ matrix",
     "one decay rate a.": "one decay rate $a$.",
     "e^(3w)": "$e^{3w}$",
-    "K tends to 1 for s x -> -oo": r"$K$ tends to 1 for $s\, x \to -\infty$",
+    "1 without one, for s x -> -oo": r"1 without one, for $s\, x \to -\infty$",
     "divergence => growth": r"divergence $\Rightarrow$ growth",
     "while it is < 0": "while it is $< 0$",
     "floor = 0": r"$\varepsilon = 0$",

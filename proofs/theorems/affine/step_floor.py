@@ -12,7 +12,7 @@ bound = 1 / (2 * cr.mu_total * nt.floor * nt.x0[l] ** 2)
 
 THEOREM = Theorem(
     id="step-floor",
-    title="With a floor of the step every divergence ends in finite time",
+    title="With a floor of the step, mu_n >= 0 and mu > 0 no nonzero token lives for ever: T_l <= 1/(2 mu floor x_l0^2)",
     section="8b",
     source="ours (theory 8b)",
     kind="bound",

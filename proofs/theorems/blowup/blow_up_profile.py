@@ -13,7 +13,7 @@ excess = ob.log_remaining + 3 * ob.u_t[l] + sp.log(3 * cr.mu_total * sp.Abs(nt.s
 
 THEOREM = Theorem(
     id="blow-up-profile",
-    title="Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3)",
+    title="Fast divergence: |x_m| ~ (3 mu |s| (T-t))^(-1/3) if s x_m0 > 0",
     section="6",
     source="ours (theory 6)",
     kind="limit",

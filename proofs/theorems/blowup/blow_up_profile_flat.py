@@ -14,7 +14,7 @@ excess = ob.log_remaining + 2 * ob.u_t[l] + sp.log(2 * cr.mu_total * delta0) - s
 
 THEOREM = Theorem(
     id="blow-up-profile-flat",
-    title="With s = 0: |x_1| = (2 mu delta_0 (T-t))^(-1/2)",
+    title="With s = 0: |x_1| = (2 mu delta_0 (T-t))^(-1/2), T of token 1 alone",
     section="6",
     source="ours (theory 6)",
     kind="identity",

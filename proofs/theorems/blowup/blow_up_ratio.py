@@ -11,7 +11,7 @@ limit = sp.Limit(sp.Abs(ob.x_t[l]) / sp.Abs(ob.x_t[l - 1]), nt.t, ob.T, "-")
 
 THEOREM = Theorem(
     id="blow-up-ratio",
-    title="Fast divergence: followers with s x_l0 < 0 keep a fixed ratio to the token before",
+    title="Fast divergence of token 1 before tokens with s x_l0 < 0 alone: the ratio of each to the token before has a positive limit",
     section="6",
     source="ours (theory 6)",
     kind="limit",

@@ -14,7 +14,7 @@ bound = sp.Le(
 
 THEOREM = Theorem(
     id="carried-limits",
-    title="|K| is at most the sum of |mu_n|/mu times the gates; K tends to 1 for s x -> -oo and to 0 for s x -> +oo",
+    title="|K| is at most the sum of |mu_n|/mu times the gates; K tends to 0 for s x -> +oo and to its value at the floor, 1 without one, for s x -> -oo",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",

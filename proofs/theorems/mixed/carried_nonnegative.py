@@ -44,7 +44,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="carried-nonnegative",
-    title="mu > 0 and K >= 0 at every step in reach: every nonzero token grows at least at its own rate",
+    title="mu > 0 and K >= 0 at every step in reach: every nonzero token grows all the time",
     section="8, E3",
     source="ours (theory 8)",
     kind="inequality",
@@ -73,7 +73,8 @@ THEOREM = Theorem(
     notes=(
         "In reach are the steps that tokens 2, 3, ... can take while they grow, and sums of such steps: from Delta(0) on "
         "where s x_l(0) >= 0, and from the floor on if some s x_l(0) < 0 (l >= 2). The claim contains divergence-monotone, "
-        "whose mu_n >= 0 make K >= 0 everywhere. So no token tends to zero, and T_l is at most the bound of fast-bound. "
+        "whose mu_n >= 0 make K >= 0 everywhere. So no nonzero token tends to zero. In words, by carried-split: it grows at least at "
+        "its own rate, and T_l is at most the bound of fast-bound. "
         "Sufficient, not necessary: a token may grow although some token before it holds it back."
     ),
 )

@@ -95,7 +95,7 @@ THEOREM = Theorem(
     notes=(
         "The steps give the proof in words; their residuals hold its identities. So a root x* of K at which K changes from + to - as |x| grows, transversally or not, attracts: take p before and u "
         "behind it with no other root between; if F_1(0) is large enough u is held, and every x_2(0) from p to u tends to "
-        "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do. The distance falls like "
-        "|x_1|^(-rho), rho = -d K/d ln|x| at the root. Checked while token 1 goes from 1e30 to 1e80, K where u is at most 4 p."
+        "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do. At a transversal root the distance falls like "
+        "|x_1|^(-rho), rho = -d K/d ln|x| there, in words. Checked while token 1 goes from 1e30 to 1e80, K where u is at most 4 p."
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ log_size = ob.log_t + 2 * ob.u_t[l]
 
 THEOREM = Theorem(
     id="state-convergence",
-    title="mu < 0 and mu_n of any signs: every token tends to zero, at a rate that kappa decides",
+    title="mu < 0, mu_n of any signs, no token zero: every token tends to zero, at a rate that kappa decides",
     section="8, E1",
     source="ours (theory 8)",
     kind="limit",
@@ -83,6 +83,6 @@ THEOREM = Theorem(
     notes=(
         "Checked where |kappa_j - 1| > 1/4 for all j <= l, at ln t = 120 and 160; near kappa = 1 the "
         "corrections t^(-|1-kappa|) have not died out. "
-        "The constant of a critical share is that of the first token with kappa = 1; behind it only the exponent -1/2 is known."
+        "The constant of a critical share is that of the first token with kappa = 1; of a later one with kappa = 1 only the exponent -1/2 is known."
     ),
 )

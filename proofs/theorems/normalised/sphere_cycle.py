@@ -63,5 +63,6 @@ THEOREM = Theorem(
     uses=("replicator",),
     evidence="symbolic",
     notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0, |x| = 1; another radius multiplies k and kappa. That the token visits the channels in "
-    "turn, each time for longer, is seen in runs and not proved; with kappa = 0 and k = 3 the same is seen from most starts.",
+    "turn, each time for longer, is seen in runs and not proved; with kappa = 0 and k = 3 the same is seen from most starts. Checked is more than the limit says: entries "
+    "that still move by 1/2, for which the proof has no number.",
 )  # fmt: skip

@@ -59,5 +59,6 @@ THEOREM = Theorem(
             "Biases add a linear and a constant term.",
         ),
     ),
-    notes="M = S_C^T S_B has both signs (`symmetric-signature`), so the signs of mu on the channel axes do not decide the sign of C.B on data.",
+    notes="Where the rows of S_B and S_C are independent M = S_C^T S_B has both signs (`symmetric-signature`), so that the signs of mu on the channel "
+    "axes do not decide the sign of C.B on data.",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Unequal steps: an open set of starts settles on the cone (theory 11)."""
+"""Unequal constant steps: starts off the axes settle on the cone (theory 11)."""
 
 import sympy as sp
 
@@ -9,7 +9,7 @@ from s6flow.symbolic.theorem import Counterexample, Theorem
 
 THEOREM = Theorem(
     id="cone-attracts",
-    title="M = diag(1, -1) and unequal constant steps: from every start off the axes token 1 tends to a nonzero point of the cone",
+    title="M = diag(1, -1) and constant steps, the first one smaller: from every start off the axes token 1 tends to a nonzero point of the cone",
     section="11",
     source="ours (theory 11)",
     kind="limit",
@@ -43,7 +43,8 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "D = 2, M = diag(1, -1), constant steps delta_1 < delta_2: |x_2| / |x_1|^(delta_2/delta_1) is "
-        "conserved and the start ends where that curve meets the cone, which can be very near zero. Checked from starts between 0.7 "
+        "conserved and the start ends where that curve meets the cone, which can be very near zero. With delta_1 > delta_2 a start "
+        "where the form is positive grows without bound. Checked from starts between 0.7 "
         "and 1.4 in size, at ln t = 16 and 20. So one "
         "positive eigenvalue => divergence, as the caption of Figure 6 has it, is not a theorem."
     ),

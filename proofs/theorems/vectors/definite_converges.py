@@ -35,5 +35,8 @@ THEOREM = Theorem(
         ),
     ),
     evidence="symbolic",
-    notes="delta_low is the smallest step that any channel can have while |x_d| does not exceed its start.",
+    notes=(
+        "delta_low is not read off the run here: it is the smallest step that any channel can have while no |x_d| exceeds its "
+        "start, so at most the smallest along the trajectory. With that it is proved and checked."
+    ),
 )
