@@ -11,8 +11,8 @@ Scenarios: `positive` (convergence excluded), `negative` (convergence only), `mi
 negative; for the matrix and published forms every other eigenvalue), `unconstrained`. `cone` and `matrix` derive the
 forms.
 
-What a sign of mu_d decides on its channel's axis: mu_d < 0 is convergent whatever the signs of mu_n; mu_d > 0 excludes
-that, but where the mu_n have both signs a token can still die out while another blows up (theorem `coexistence`; `s6flow
+What a sign of mu_d decides on its channel's axis: mu_d < 0 is convergent whatever the signs of mu_n, where no token is
+zero; mu_d > 0 excludes that, but where the mu_n have both signs a token can still die out while another blows up (theorem `coexistence`; `s6flow
 audit` counts such channels). `entry` and `published` exclude that too, since there every mu_n of a channel has one sign,
 save for published mixed.
 
