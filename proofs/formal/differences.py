@@ -170,7 +170,7 @@ def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> It
         yield "bias", f"without a bias of {' and '.join(letter[-1] for letter in biases)}"
     yield from _existentials(theorem, statement)
     if re.search(r"solution [^()]* p_infty x ->", statement.body) and not any(
-        re.search(r"exists[^.]*solution [^()]* p_infty x", other.body) for other in siblings
+        re.search(r"exists[^.]*solution [^()]* p_infty x(?!\s*->)", other.body) for other in siblings
     ):
         yield "solution", "of a solution that is given for all times"
     weak = sorted(

@@ -42,6 +42,7 @@ PLANTED = (
     ("bias", "affine-phase-line", "affine_phase_line", "beta_B beta_C : nat", ": nat"),
     ("bound", "fast-bound", "fast_bound", "  Rbar_le T", "  exists bound : R, Rbar_le T"),
     ("solution", "divergence-monotone", "divergence_monotone", "solution N a mu s b eps L T x ->", "solution N a mu s b eps L p_infty x ->"),
+    ("solution", "state-convergence", "state_existence", "p_infty x /\\ (forall", "p_infty x -> (forall"),
     ("domain", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ domain('a') }} ->\n"),
     ("eigenvalues", "definite-converges", "definite_converges", "0 < m ->", "0 < m -> 0 < trace D M ->"),
     ("conclusion", "blow-up-profile", "blow_up_profile", "{{ q('profile_scaled', x_t='x m t') }}", "Rabs (x m t)"),
