@@ -30,7 +30,7 @@ THEOREM = Theorem(
             {"mu": [3.0, -2.0], "a": [20.0, 0.01], "s": 0.01, "b": -8.0, "floor": 0.5, "x0": [0.9, 1.0], "m": 2.0},
         ),
     ),
-    rates=(Rate("fast divergence", "floor > 0, mu > 0", sp.Le(ob.T, bound), "ours"),),
+    rates=(Rate("fast divergence", "floor > 0, mu_n >= 0, mu > 0", sp.Le(ob.T, bound), "ours"),),
     unbroken={
         "mu-positive": "with every mu_n >= 0 and mu = 0 the bound is infinite and says nothing",
         "floor-positive": "without a floor the bound is infinite and says nothing; tokens with s x < 0 then live for ever",

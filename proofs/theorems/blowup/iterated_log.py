@@ -48,7 +48,7 @@ THEOREM = Theorem(
     rates=(
         Rate(
             "fast divergence",
-            "behind it, next token with s x > 0",
+            "behind it, next token with s x > 0, off the threshold",
             sp.log(sp.log(1 / ob.remaining)) / (ob.decay * sp.Abs(nt.s)),
             "ours",
         ),

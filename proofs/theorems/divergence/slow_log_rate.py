@@ -59,7 +59,7 @@ THEOREM = Theorem(
     unbroken={
         "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves: both halves hold, and the lower one is no rate"
     },
-    rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0", sp.log(nt.t), "ours"),),
+    rates=(Rate("slow divergence", "mu_n >= 0, mu > 0, all s x_l0 < 0, no floor", sp.log(nt.t), "ours"),),
     uses=("causality",),
     evidence="symbolic",
     notes=(

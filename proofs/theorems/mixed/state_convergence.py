@@ -66,17 +66,17 @@ THEOREM = Theorem(
     rates=(
         Rate(
             "convergence",
-            "mu < 0, kappa_l < 1",
+            "mu < 0, no zero token, kappa_l < 1",
             sp.Pow(constant.subs(ob.sharp, 1) / nt.t, half, evaluate=False),
             "ours",
         ),
         Rate(
             "convergence",
-            "mu < 0, kappa_l = 1 for the first time",
+            "mu < 0, no zero token, kappa_l = 1 for the first time",
             sp.Pow(critical / (nt.t * sp.log(nt.t)), half, evaluate=False),
             "ours",
         ),
-        Rate("convergence", "mu < 0, kappa_l > 1", nt.t ** cr.decay_exponent(ob.kappa[l]), "ours"),
+        Rate("convergence", "mu < 0, no zero token, kappa_l > 1", nt.t ** cr.decay_exponent(ob.kappa[l]), "ours"),
     ),
     uses=("causality", "convergence-rate"),
     evidence="numeric",

@@ -44,7 +44,7 @@ THEOREM = Theorem(
             {"mu": [-1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0]},
         ),
     ),
-    rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0, mu_n of any signs", sp.log(nt.t), "ours"),),
+    rates=(Rate("slow divergence", "mu > 0, all s x_l0 < 0, mu_n of any signs, no floor", sp.log(nt.t), "ours"),),
     uses=("slow-first-token", "slow-log-rate"),
     evidence="numeric",
     notes=(
