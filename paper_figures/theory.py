@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -12,40 +11,21 @@ from numpy.typing import NDArray
 from s6flow.errors import TheoremError
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.proofs import index
+from s6flow.proofs.rates import short_latex
 from s6flow.proofs.registry import get
-from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.criteria import QUANTITIES, quantity
-from s6flow.symbolic.observables import conclusion_latex
 
 __all__ = [
-    "abbreviated",
     "cite",
     "cited",
     "decay_constants",
     "evaluate",
     "formula",
-    "latex",
     "rate",
     "short",
 ]
-
-#: What the printer writes and what pictures show.
-_SPELLINGS = (
-    (r"\int\limits", r"\int"),
-    (r"\log", r"\ln"),
-    (r"\ln{\left(t \right)}^", r"(\ln t)^"),
-    (r"\ln{\left(t \right)}", r"\ln t"),
-    ("delta0", r"\delta_0"),
-    ("orientation", r"\sigma"),
-    (r"\operatorname{sign}", r"\,\operatorname{sign}"),
-    (r"\delta_{0}", r"\delta_0"),
-)
-
-
-#: ln t before another factor, which its argument would seem to go on with.
-_FACTOR = re.compile(r"\\ln t (?=\w|\\left|\\m|\\d)")
 
 
 def evaluate(name: str, **inputs: Any) -> NDArray[np.float64]:
@@ -72,35 +52,9 @@ def decay_constants(mu: Any, a: Any, b: Any, floor: Any, tokens: int) -> NDArray
     return np.stack(found, axis=-1)
 
 
-#: Token -> the name that stands for the step there until it is printed; letters only, so that no printer splits it.
-_STEPS: dict[sp.Expr, str] = {
-    cr.y: "stepA", cr.y0: "stepB", cr.orientation * cr.r: "stepC", nt.x0[nt.l]: "stepD", nt.x[nt.l]: "stepE",
-}  # fmt: skip
-
-
-def abbreviated(expression: sp.Basic) -> sp.Basic:
-    """The expression with mu for sum_n mu_n, delta0 for Delta(0), and one name for the step at each token.
-
-    Captions say what the letters stand for; nothing else is changed: a root that is written as one stays one.
-    """
-    if isinstance(expression, sp.Pow) and expression.exp.is_Rational and not expression.exp.is_Integer:
-        return sp.Pow(abbreviated(expression.base), expression.exp, evaluate=False)
-    letters = {cr.mu_total: sp.Symbol("mu"), cr.delta(sp.Integer(0)): sp.Symbol("delta0")}
-    return expression.subs(letters | {cr.delta(token): sp.Symbol(name) for token, name in _STEPS.items()})
-
-
 def formula(name: str) -> str:
     """LaTeX of a quantity, as it is defined, abbreviated."""
-    return latex(QUANTITIES[name].build())
-
-
-def latex(expression: sp.Basic) -> str:
-    """LaTeX of an abbreviated expression, within what matplotlib's mathtext reads."""
-    text = conclusion_latex(abbreviated(expression))
-    steps = [(name, rf"\Delta({conclusion_latex(token)})") for token, name in _STEPS.items()]
-    for old, new in [*steps, *_SPELLINGS]:
-        text = text.replace(old, new)
-    return _FACTOR.sub(r"(\\ln t)\\,", text)
+    return short_latex(QUANTITIES[name].build())
 
 
 def cite(*ids: str) -> str:

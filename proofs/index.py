@@ -30,6 +30,7 @@ __all__ = [
     "library_blocks",
     "main",
     "note",
+    "rates",
     "refuted_ids",
     "rows",
     "status_of",
@@ -116,6 +117,22 @@ def status_of(key: str) -> str:
     from s6flow.proofs.status import status
 
     return status(get(key))
+
+
+def rates() -> list[dict[str, str]]:
+    """Rows of the table of rates in the order of the theory: theorem, status, scenario, condition, rate and whose it is."""
+    if (stored := FILE.current()) is not None:
+        every = stored["theorems"].values()
+        return [{"theorem": found["id"], "status": found["status"], **row} for found in every for row in found["rates"]]
+    from s6flow.proofs.rates import rate_rows
+    from s6flow.proofs.registry import REGISTRY
+    from s6flow.proofs.status import status
+
+    return [
+        {"theorem": theorem.id, "status": status(theorem), **row}
+        for theorem in REGISTRY.values()
+        for row in rate_rows(theorem)
+    ]
 
 
 def steps() -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ PARAMETERS: dict[str, Any] = {
     "floor": 0.0,
     "x0": [1.0, 0.5],
     "log10_levels": [6, 100, 12],
-    "clock": (1 - np.geomspace(1, 1e-7, 240))[1:],
+    "clock": np.unique(np.concatenate([np.geomspace(0.02, 0.2, 24), (1 - np.geomspace(1, 1e-7, 240))[1:]])),
     "scaled_tokens": [-8.0, 8.0, 121],
     "checkpoint": "unconstrained",
 }

@@ -64,6 +64,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         top.loglog(t, np.sqrt(constant / t), **palette.LIMIT, zorder=0)
     palette.keys(top, (r"$\sqrt{c_l/t}$", palette.LIMIT))
     palette.below(upper, top, 5)
+    top.set_xlabel("depth-time $t$")
     top.set_ylabel(r"$|x_l(t)|$")
     top.set_ylim(2e-4, 6)
     palette.panel(top, "a", "every token tends to 0 on its exact asymptote")

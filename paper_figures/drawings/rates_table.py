@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,12 @@ from matplotlib.text import Text
 
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.theory import latex
-from s6flow.proofs.registry import REGISTRY, get
-from s6flow.proofs.status import status
+from s6flow.proofs import index
 from s6flow.symbolic.derivation.document import RENDERERS, Table
+from s6flow.symbolic.derivation.prose import typeset
 
 SIZE = (3.3, 6.3)
 PARAMETERS: dict[str, Any] = {"scenarios": ["convergence", "slow divergence", "fast divergence"], "font_size": 7.0}
-#: Words of conditions and how they are typeset.
-_WORDS = (
-    (r"\bmu_n\b", r"$\\mu_n$"),
-    (r"\bmu\b", r"$\\mu$"),
-    (r"\bkappa_l\b", r"$\\kappa_l$"),
-    (r"\btoken l\b", "token $l$"),
-    (r"\bs x_10\b", "$s x_1(0)$"),
-    (r"\bs x_l0\b", "$s x_l(0)$"),
-    (r"\bs x\b", "$s x$"),
-    (">=", r"$\\geq$"),
-    ("<=", r"$\\leq$"),
-    ("([<>])", r"$\1$"),
-)
 #: Height of a line of heads in rows, and where rows begin and end, in shares of the width.
 _HEAD = 0.7
 _LEFT, _RIGHT = 0.02, 0.98
@@ -40,28 +26,21 @@ _HEADER = ("scenario", "condition", "rate", "by", "theorem", "status")
 def data() -> Data:
     """One row a rate, as text, in the order of the scenarios."""
     order: list[str] = PARAMETERS["scenarios"]
-    rows = [(rate, theorem) for theorem in REGISTRY.values() for rate in theorem.rates]
+    rows = index.rates()
     rows.sort(
         key=lambda row: (
-            order.index(row[0].scenario) if row[0].scenario in order else len(order),
-            row[0].whose == "ours",
+            order.index(row["scenario"]) if row["scenario"] in order else len(order),
+            row["whose"] == "ours",
         )
     )
     return as_data(
-        scenario=[rate.scenario for rate, _ in rows],
-        condition=[_typeset(rate.condition) for rate, _ in rows],
-        rate=[latex(rate.rate) for rate, _ in rows],
-        by=[rate.whose for rate, _ in rows],
-        theorem=[theorem.id for _, theorem in rows],
-        status=[status(theorem) for _, theorem in rows],
+        scenario=[row["scenario"] for row in rows],
+        condition=[typeset(row["condition"]) for row in rows],
+        rate=[row["rate"] for row in rows],
+        by=[row["whose"] for row in rows],
+        theorem=[row["theorem"] for row in rows],
+        status=[row["status"] for row in rows],
     )
-
-
-def _typeset(condition: str) -> str:
-    for word, form in _WORDS:
-        parts = re.split(r"(\$[^$]*\$)", condition)
-        condition = "".join(part if part.startswith("$") else re.sub(word, form, part) for part in parts)
-    return condition
 
 
 def table(data: Data) -> Table:
@@ -143,12 +122,12 @@ def _fitted(ax: Axes, x: float, y: float, text: str, width: float, height: float
 
 def caption(data: Data) -> str:
     """What is seen."""
-    number = len(set(data["theorem"].tolist()))
+    statuses = dict(zip(data["theorem"].tolist(), data["status"].tolist(), strict=True))
     papers = int((data["by"] == "paper").sum())
-    statuses = [status(get(key)) for key in dict.fromkeys(data["theorem"].tolist())]
-    counts = ", ".join(f"{statuses.count(name)} {name}" for name in palette.STATUSES if name in statuses)
+    counted = Counter(statuses.values())
+    counts = ", ".join(f"{counted[name]} {name}" for name in palette.STATUSES if name in counted)
     return (
-        f"{len(data['rate'])} rates from {number} theorems ({counts}); {papers} are the paper's, the others ours. "
+        f"{len(data['rate'])} rates from {len(statuses)} theorems ({counts}); {papers} are the paper's, the others ours. "
         r"$\mu=\sum_n\mu_n$, $\Delta(x)$ is the step at a token, $\delta_0=\Delta(0)$, $\varepsilon$ a floor of the "
         r"step, "
         r"$m_l$ the distance to the last nonzero token before $l$, $T$ the blow-up time."

@@ -142,7 +142,7 @@ def draw(canvas: Canvas, data: Data) -> None:
             data["measured"][keep, token],
             ".",
             **palette.token_style(token),
-            ms=3,
+            ms=6 - 1.7 * token,  # dots lie on one line: those of a later token inside of those before
             label=f"token {token + 1}",
         )
     _diagonal(left)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
-from s6flow.errors import FormatError
+from s6flow.errors import FormatError, TheoremError
 from s6flow.formula import plain
 from s6flow.proofs import index
 from s6flow.proofs.status import STATUSES
@@ -210,7 +210,7 @@ def theorem(identifier: str) -> TheoremPage:
 
     Args:
         identifier: its id, such as "convergence-rate"; `theorems().ids` has them all.
-    Raises: TheoremError: listing near ids, if there is none.
+    Raises: TheoremError: if there is none, listing near ids; for a number of the audit, such as "K0", what that rests on.
 
     >>> import s6flow as sf
     >>> page = sf.theorem("coexistence")
@@ -219,8 +219,25 @@ def theorem(identifier: str) -> TheoremPage:
     >>> page.figures
     ['phase-diagram', 'coexistence']
     """
-    index.known(identifier)
+    try:
+        index.known(identifier)
+    except TheoremError:
+        if not (source := _behind(identifier)):
+            raise
+        asked = f"{identifier}, a number of the audit"
+        raise TheoremError("a theorem id must be in the registry", asked, remedy=f"It rests on {source}.") from None
     return TheoremPage(identifier)
+
+
+def _behind(name: str) -> str:
+    """The theorem, or else the section of the theory, that a number of the audit rests on; "" if there is no such number."""
+    from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, LAYER_COLUMNS
+    from s6flow.numeric.health import NUMBERS
+
+    sources = {row.name: row.source for row in (*CHANNEL_COLUMNS, *LAYER_COLUMNS, *NUMBERS)}
+    if name not in sources:
+        return ""
+    return f"theorem {sources[name]}" if sources[name] in index.ids() else f"section {sources[name]} of docs/theory"
 
 
 @dataclass(frozen=True, repr=False)

@@ -65,7 +65,7 @@ _BESIDE_RELATIONS = {"floor": r"\varepsilon", "th": r"\hat t", "xh": r"\hat x"}
 #: Letters in a quotient alone.
 _DIFFERENTIALS = {"dzeta": r"d\zeta ", **{name: name for name in ("dt", "dr", "dz", "du", "dv", "dw")}}
 _OPERATORS = {
-    "<=": r"\le ", ">=": r"\ge ", "<": "<", ">": ">", "=": "=", "!=": r"\ne ", "~": r"\sim ", "->": r"\to ",
+    "<=": r"\leq ", ">=": r"\geq ", "<": "<", ">": ">", "=": "=", "!=": r"\ne ", "~": r"\sim ", "->": r"\to ",
     "=>": r"\Rightarrow ", "+": "+", "-": "-", "*": r"\cdot ", "/": "/", "^": "^", "+-": r"\pm ",
 }  # fmt: skip
 _RELATIONS = {"<=", ">=", "<", ">", "=", "!=", "~", "->", "=>"}
@@ -107,7 +107,7 @@ def typeset(text: str) -> str:
     """The text with $...$ around every formula in it; what stands in dollars, backquotes or [[ ]] stays as it is.
 
     >>> typeset("every mu_n is nonpositive, so |x_l| <= 2 t^(-1/2)")
-    'every $\\\\mu_{n}$ is nonpositive, so $|x_{l}|\\\\le 2 t^{-1/2}$'
+    'every $\\\\mu_{n}$ is nonpositive, so $|x_{l}|\\\\leq 2 t^{-1/2}$'
     """
     parts = re.split(r"(\$[^$]+\$|`[^`]+`|\[\[[a-z][a-z0-9:-]*\]\])", text)
     parts[::2] = [_sentence(_grouped(_tokens(part))) for part in parts[::2]]

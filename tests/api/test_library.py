@@ -83,6 +83,10 @@ def test_checks_report_what_was_run_and_what_was_not() -> None:
     [
         (FormatError, "a status must be one of", lambda: sf.theorems("proved")),
         (TheoremError, "Near: convergence-rate", lambda: sf.theorem("convergence-rat")),
+        (TheoremError, "See s6flow theorems", lambda: sf.theorem("K_O")),
+        (TheoremError, "K0, a number of the audit. It rests on theorem coexistence", lambda: sf.theorem("K0")),
+        (TheoremError, "It rests on theorem state-forgetting", lambda: sf.theorem("half_life_median")),
+        (TheoremError, "It rests on section 20 of docs/theory", lambda: sf.theorem("subnormal")),
         (TheoremError, "must be in the registry", lambda: sf.check("nothing")),
         (CodegenError, "backend must be one of", lambda: sf.check("linear-recursion", backend="abacus")),
         (FormatError, "Did you mean convergence", lambda: sf.figures("convergense", check=True)),

@@ -237,10 +237,14 @@ def test_every_cited_theorem_exists() -> None:
 
 def test_rates_are_typeset_without_doubt() -> None:
     rates = shown("rates_table")["rate"].tolist()
-    assert r"\frac{(\ln t)\,R_{l}}{\left|{s}\right|}" in rates
-    assert r"\sqrt{\frac{1 - \kappa_{l}}{2 \delta_0 t \left|{\mu}\right|}}" in rates
+    assert r"\frac{\left(\ln t\right) R_{l}}{\left|{s}\right|}" in rates
+    assert r"\sqrt{\frac{1 - \kappa_{l}}{2 \delta_{0} t \left|{\mu}\right|}}" in rates
     assert r"\frac{1}{\sqrt[3]{3 \mu (T-t) \left|{s}\right|}}" in rates
     assert not any(r"\sqrt{2}" in rate or "3^{" in rate for rate in rates)
+    assert not any(name in rate for rate in rates for name in (r"\limits", r"\log", "orientation", "Step"))
+    conditions = shown("rates_table")["condition"].tolist()
+    assert r"token 1, $s = 0$" in conditions
+    assert r"$\varepsilon > 0$, $\mu > 0$" in conditions
 
 
 def test_one_orbit_has_the_three_ends() -> None:

@@ -46,9 +46,10 @@ def test_the_committed_file_is_what_the_registry_says() -> None:
 
 def test_it_is_read_here_and_gives_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "convergence-rate"
-    read = [index.note(), index.ids(), index.rows(), index.content(key), index.status_of(key), index.refuted_ids()]
+    every = (index.note, index.ids, index.rows, index.rates, index.refuted_ids, index.steps)
+    read = [ask() for ask in every] + [index.content(key), index.status_of(key)]
     monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, schema="another"))
-    anew = [index.note(), index.ids(), index.rows(), index.content(key), index.status_of(key), index.refuted_ids()]
+    anew = [ask() for ask in every] + [index.content(key), index.status_of(key)]
     assert read[0] == ""
     assert "make generated" in str(anew[0])
     assert read[1:] == anew[1:]
@@ -69,6 +70,20 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
     now = json.loads(index.text())["theorems"][theorem.id]
     assert now["conclusion"] != committed["conclusion"]
+
+
+def test_a_changed_rate_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a token grows like (ln t)^2 where it was ln t."""
+    theorem = registry.get("slow-log-rate")
+    row = theorem.rates[0]
+    changed = dataclasses.replace(theorem, rates=(dataclasses.replace(row, rate=row.rate**2),))
+    committed = [found for found in index.rates() if found["theorem"] == theorem.id]
+    monkeypatch.setattr(registry, "_load", lambda key: changed)
+    home = registry.group(theorem)
+    monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
+    monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, schema="another"))
+    assert [found["rate"] for found in committed] == [r"\ln t"]
+    assert index.rates() == [{**committed[0], "rate": r"(\ln t)^{2}"}]
 
 
 @pytest.mark.parametrize(("file", "reads"), [("proofs/theorems/flow/planted.py", False), ("proofs/notes.txt", True)])
@@ -128,3 +143,13 @@ def test_the_library_is_shown_without_algebra(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert done.stdout
+
+
+def test_the_table_of_rates_is_read_without_algebra() -> None:
+    script = (
+        "import sys; from s6flow.paper_figures.drawings import rates_table\n"
+        "data = rates_table.data(); rates_table.caption(data); rates_table.extra_files(data)\n"
+        "print(len(data['rate']), 'sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(sum(len(theorem.rates) for theorem in registry.REGISTRY.values())), "False"]

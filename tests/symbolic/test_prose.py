@@ -12,8 +12,8 @@ from s6flow.symbolic.derivation.prose import typeset
 FORMULAS = {
     "every mu_n is nonpositive": r"every $\mu_{n}$ is nonpositive",
     "mu = sum mu_n is negative": r"$\mu = \sum \mu_{n}$ is negative",
-    "s x_l0 < 0 for l >= 2": r"$s\, x_{l}(0) < 0$ for $l \ge 2$",
-    "for l >= 2 x_l / x_1 tends": r"for $l \ge 2$ $x_{l} / x_{1}$ tends",
+    "s x_l0 < 0 for l >= 2": r"$s\, x_{l}(0) < 0$ for $l \geq 2$",
+    "for l >= 2 x_l / x_1 tends": r"for $l \geq 2$ $x_{l} / x_{1}$ tends",
     "falls like t^(-(1-q)) or 1/sqrt t": r"falls like $t^{-(1-q)}$ or $1/\sqrt{t}$",
     "O((ln t)^l)": r"$O((\ln t)^{l})$",
     "|x|' = mu |s| |x|^4": r"$|x|' = \mu \, |s|\, |x|^{4}$",
