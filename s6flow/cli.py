@@ -58,6 +58,8 @@ EXIT_STATUSES: dict[int, str] = {
     130: "interrupted (Ctrl-C); no file was left half written",
     143: "terminated; no file was left half written",
 }
+#: Library that whole commands are built on -> the extra that brings it.
+_EXTRAS = {"torch": "torch", "transformers": "transformers"}
 #: Set by the shell while it completes a command.
 _COMPLETE = "_S6FLOW_COMPLETE"
 
@@ -109,11 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             sys.stdout.flush()
     except S6FlowError as error:
         _fail(f"{type(error).__name__}: {error}", 1)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        remedy = f"Run pip install 's6flow[{_EXTRAS[library]}]'."
+        _fail(f"MissingDependencyError: this command needs {library}; got no {library}. {remedy}", 1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         raise SystemExit(0) from None
     except click.UsageError as error:
-        hint = f" Try s6flow {error.ctx.info_name} --help." if error.ctx and error.ctx.parent else " Try s6flow --help."
+        hint = f" Try {error.ctx.command_path} --help." if error.ctx and error.ctx.parent else " Try s6flow --help."
         _fail(f"UsageError: {error.format_message().rstrip('.')}.{hint}", 2)
     except click.ClickException as error:
         _fail(f"Error: {error.format_message()}", 1)

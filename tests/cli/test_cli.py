@@ -74,6 +74,7 @@ def test_help_imports_no_heavy_library() -> None:
         (["check", "no-such-theorem"], "no-such-theorem"),
         (["theorem", "xyz"], "got xyz. See s6flow theorems."),
         (["figures", "--json"], "--list. Try s6flow figures --help."),
+        (["fleet", "report", "x", "--out"], "Try s6flow fleet report --help."),
         (["check", "convergence-rate", "--backend", "abacus"], "abacus"),
         (["figures", "no-such-figure"], "no-such-figure"),
     ],
@@ -278,3 +279,23 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait() == 0
+
+
+def test_a_library_that_is_not_installed_is_named() -> None:
+    """`trace` is built on PyTorch, which the core does not bring."""
+    script = (
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'torch':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "from s6flow.cli import main\n"
+        "main(['trace'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr
+        == "MissingDependencyError: this command needs torch; got no torch. Run pip install 's6flow[torch]'.\n"
+    )

@@ -254,9 +254,10 @@ def test_errors_of_the_command_are_one_line(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "out").exists()
 
 
-def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("absent", ["distributed", "pyarrow"])
+def test_without_the_extra_it_is_named(absent: str, tmp_path: Path) -> None:
     script = (
-        "import sys; sys.modules['distributed'] = None; from s6flow.cli import main; "
+        f"import sys; sys.modules[{absent!r}] = None; from s6flow.cli import main; "
         f"main(['fleet', 'audit', 'README.md', '--out', {str(tmp_path / 'out')!r}])"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -264,6 +265,7 @@ def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
     assert ended.stderr.startswith("MissingDependencyError: ")
     assert "s6flow[cluster]" in ended.stderr
     assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_imports_no_dask() -> None:

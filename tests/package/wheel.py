@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: The package index's own limit is far above; more would make people wait.
 LARGEST_WHEEL = 16 * 2**20
-#: Commands that need no extra, each with the exit status that it must have.
+#: Commands without an extra, each with the exit status that it must have: 1 where an extra is needed, which one line names.
 COMMANDS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("--version",), 0),
     (("--help",), 0),
@@ -27,11 +27,15 @@ COMMANDS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("audit",), 0),
     (("audit", "--json", "audit.json", "--csv", "audit.csv", "--html", "audit.html"), 0),
     (("simulate", "--mu=-1,1.5", "--a", "0.2,4", "--b", "1", "--x0", "1,0.5"), 0),
+    (("diff", "positive.safetensors", "negative.safetensors", "--json", "diff.json"), 0),
     (("derive", "--out", "paper"), 0),
     (("figures", "--list"), 0),
     (("figures", "performance", "--out", "figures"), 0),
     (("audit", "no-such-file"), 1),
     (("theorem", "no-such-theorem"), 1),
+    (("trace",), 1),
+    (("fleet", "audit", "positive.safetensors", "--out", "fleet"), 1),
+    (("new-theorem", "convergence-rate", "--group", "flow"), 1),
     (("experiment", "--help"), 0),
     (("prove", "--help"), 0),
 )
@@ -77,6 +81,10 @@ def main() -> None:
         must([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], folder)
         work = folder / "work"
         work.mkdir()
+        for shipped in (folder / "env").glob(
+            "lib/python*/site-packages/s6flow/numeric/experiments/checkpoints/*.safetensors"
+        ):
+            shutil.copy(shipped, work)
         found = [line for words, status in COMMANDS if (line := wrong(binaries / "s6flow", words, status, work))]
         if wheel.stat().st_size > LARGEST_WHEEL:
             found.append(f"the wheel has {wheel.stat().st_size} bytes, more than {LARGEST_WHEEL}")
