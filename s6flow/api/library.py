@@ -234,7 +234,8 @@ def _behind(name: str) -> str:
     from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, LAYER_COLUMNS
     from s6flow.numeric.health import NUMBERS
 
-    sources = {row.name: row.source for row in (*CHANNEL_COLUMNS, *LAYER_COLUMNS, *NUMBERS)}
+    sources = {row.name: row.source for row in (*CHANNEL_COLUMNS, *LAYER_COLUMNS)}
+    sources |= {row.name: row.source for row in NUMBERS}
     if name not in sources:
         return ""
     return f"theorem {sources[name]}" if sources[name] in index.ids() else f"section {sources[name]} of docs/theory"
