@@ -244,7 +244,7 @@ def test_rates_are_typeset_without_doubt() -> None:
     assert not any(name in rate for rate in rates for name in (r"\limits", r"\log", "orientation", "Step"))
     conditions = shown("rates_table")["condition"].tolist()
     assert r"token 1, $s = 0$" in conditions
-    assert r"$\varepsilon > 0$, $\mu > 0$" in conditions
+    assert r"$\varepsilon > 0$, $\mu_{n} \geq 0$, $\mu > 0$" in conditions
 
 
 def test_one_orbit_has_the_three_ends() -> None:
