@@ -35,9 +35,9 @@ from s6flow.files import write_atomic
 from s6flow.numeric.checks.nightly import processor
 from s6flow.numeric.evidence import evidence_of
 from s6flow.numeric.fleet import audits
-from s6flow.numeric.fleet.checkpoints import Source, described
 from s6flow.numeric.fleet.pool import pool
-from s6flow.numeric.fleet.run_folder import Store, open_run
+from s6flow.numeric.fleet.sources import Source, described
+from s6flow.numeric.fleet.store import Store, open_run
 
 LAYERS, WIDTH, STATES = 2, 32, 8
 #: Checkpoints of a worker before the clock starts: two batches.

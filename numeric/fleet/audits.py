@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from s6flow import __version__
 from s6flow.errors import S6FlowError
-from s6flow.numeric.fleet.checkpoints import Source, batches, described, place_in_run
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
-from s6flow.numeric.fleet.run_folder import Store, read_tables
+from s6flow.numeric.fleet.sources import Source, batches, described, place_in_run
+from s6flow.numeric.fleet.store import Store, read_tables
 from s6flow.provenance import code_digest
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from s6flow.numeric.checks.measurements import MEASUREMENTS
 from s6flow.numeric.checks.nightly import code_digest, processor, seal, short_report, statement_digest, versions
 from s6flow.numeric.checks.shared import Checkable
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
-from s6flow.numeric.fleet.run_folder import Store, read_run
+from s6flow.numeric.fleet.store import Store, read_run
 from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from s6flow import __version__
 from s6flow.errors import AssumptionError, FormatError, S6FlowError
 from s6flow.numeric.fleet.pool import Failed, Lost, Pool, Task, same_version
-from s6flow.numeric.fleet.run_folder import Store
+from s6flow.numeric.fleet.store import Store
 from s6flow.provenance import code_digest
 
 __all__ = ["CHUNK", "FLOWS", "Grid", "digest", "flow_all", "flow_chunk", "flow_lines", "read_grid"]

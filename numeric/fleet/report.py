@@ -13,7 +13,7 @@ import jinja2
 from s6flow.errors import FormatError, MissingDependencyError
 from s6flow.files import write_atomic
 from s6flow.numeric.fleet.audits import CHECKPOINTS, LAYERS, STATUSES
-from s6flow.numeric.fleet.run_folder import Store, read_run, read_tables
+from s6flow.numeric.fleet.store import Store, read_run, read_tables
 from s6flow.text import counted, shown
 
 __all__ = ["FleetReport", "Run", "fleet_report", "write_page"]

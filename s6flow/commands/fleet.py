@@ -73,9 +73,9 @@ def audit(
     cannot be audited is a row with its reason. Exit status: 0 all were audited, 3 some were not.
     """
     from s6flow.numeric.fleet import audits
-    from s6flow.numeric.fleet.checkpoints import expand
     from s6flow.numeric.fleet.pool import pool
-    from s6flow.numeric.fleet.run_folder import open_run
+    from s6flow.numeric.fleet.sources import expand
+    from s6flow.numeric.fleet.store import open_run
 
     options = audits.AuditOptions(context, shuffles, seed, channels)
     for word in sources:
@@ -155,7 +155,7 @@ def check(
     from s6flow.numeric.checks.engines import require
     from s6flow.numeric.fleet import checks
     from s6flow.numeric.fleet.pool import pool
-    from s6flow.numeric.fleet.run_folder import open_run
+    from s6flow.numeric.fleet.store import open_run
     from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
     from s6flow.proofs.registry import REGISTRY, get
 
@@ -218,7 +218,7 @@ def flow(
     """
     from s6flow.numeric.fleet import flows
     from s6flow.numeric.fleet.pool import pool
-    from s6flow.numeric.fleet.run_folder import open_run
+    from s6flow.numeric.fleet.store import open_run
 
     _refuse_pipe(grid, "a grid")
     found = flows.read_grid(grid)
@@ -234,7 +234,7 @@ def flow(
 @click.argument("folder", type=_FOLDER)
 def report(folder: Path) -> int:
     """Report on the run in FOLDER, of whatever kind it is, finished or not."""
-    from s6flow.numeric.fleet.run_folder import read_run
+    from s6flow.numeric.fleet.store import read_run
 
     kind = read_run(folder).get("kind")
     reports = {"audit": _audit_report, "check": _check_report, "flow": _flow_report}
@@ -260,7 +260,7 @@ def _check_report(folder: Path) -> int:
 
 def _flow_report(folder: Path) -> int:
     from s6flow.numeric.fleet import flows
-    from s6flow.numeric.fleet.run_folder import Store, read_run
+    from s6flow.numeric.fleet.store import Store, read_run
 
     axes = read_run(folder)["options"].get("axes")
     if not isinstance(axes, dict) or not all(isinstance(values, list) for values in axes.values()):

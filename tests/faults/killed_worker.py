@@ -29,7 +29,7 @@ from fleet import made  # noqa: E402  # the benchmark's
 
 from s6flow.files import write_atomic  # noqa: E402
 from s6flow.numeric.checks.nightly import processor  # noqa: E402
-from s6flow.numeric.fleet.run_folder import read_tables  # noqa: E402
+from s6flow.numeric.fleet.store import read_tables  # noqa: E402
 
 #: The trained networks that s6flow ships.
 SHIPPED = ROOT / "numeric/experiments/checkpoints"

@@ -161,8 +161,8 @@ class _Answers:
 
 def test_the_command_holds_no_more_after_a_thousand_checkpoints(tmp_path: Path) -> None:
     from s6flow.numeric.fleet import audits
-    from s6flow.numeric.fleet.checkpoints import Source
-    from s6flow.numeric.fleet.run_folder import Store
+    from s6flow.numeric.fleet.sources import Source
+    from s6flow.numeric.fleet.store import Store
 
     options = audits.AuditOptions()
     sources = (Source(f"{number}.safetensors", f"{number:016x}", 1000, 1.0) for number in range(3200))

@@ -163,7 +163,7 @@ _OWN = ("identity", "modified")
 
 def _rows(table: str, folder: Path) -> list[dict[str, Any]]:
     """Rows of a fleet's table, less what is a run's own."""
-    from s6flow.numeric.fleet.run_folder import read_tables
+    from s6flow.numeric.fleet.store import read_tables
 
     rows = read_tables(sorted((folder / table).glob("*.parquet"))).to_pylist()
     return sorted(

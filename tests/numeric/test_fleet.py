@@ -14,10 +14,10 @@ from fleet_made import Here, made
 pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 
 from s6flow.errors import FormatError  # noqa: E402
-from s6flow.numeric.fleet import audits, checkpoints  # noqa: E402
+from s6flow.numeric.fleet import audits, sources  # noqa: E402
 from s6flow.numeric.fleet.pool import Lost  # noqa: E402
 from s6flow.numeric.fleet.report import fleet_report, write_page  # noqa: E402
-from s6flow.numeric.fleet.run_folder import Store, open_run, read_tables  # noqa: E402
+from s6flow.numeric.fleet.store import Store, open_run, read_tables  # noqa: E402
 
 OPTIONS = audits.AuditOptions(shuffles=10, channels=True)
 
@@ -35,7 +35,7 @@ def fleet(tmp_path: Path) -> list[str]:
 
 
 def _run(words: list[str], out: Path, pool: Any = None, options: audits.AuditOptions = OPTIONS) -> dict[str, int]:
-    listed = list(checkpoints.expand(words))
+    listed = list(sources.expand(words))
     with open_run(out, "audit", audits.as_options(options), audits.tables(options), lambda: "code") as store:
         return audits.audit_all(listed, store, pool or Here(), options)
 
@@ -82,8 +82,8 @@ def test_every_checkpoint_is_a_row_and_a_broken_one_says_why(fleet: list[str], t
 def test_a_killed_run_goes_on_and_counts_nothing_twice(
     after: int, fleet: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "BATCH", 2)
-    monkeypatch.setattr(audits, "batches", lambda left: checkpoints.batches(left, 2))
+    monkeypatch.setattr(sources, "BATCH", 2)
+    monkeypatch.setattr(audits, "batches", lambda left: sources.batches(left, 2))
     _run(fleet, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         _run(fleet, tmp_path / "out", Here(after))
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_and_counts_nothing_twice(
 def test_a_full_disk_is_one_line_and_tears_nothing(
     fleet: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audits, "batches", lambda left: checkpoints.batches(left, 2))
+    monkeypatch.setattr(audits, "batches", lambda left: sources.batches(left, 2))
     _run(fleet, tmp_path / "whole")
     real, left = Path.write_bytes, [7]  # run.json, two parts of three tables; then the disk is full
 
@@ -139,7 +139,7 @@ def test_retry_takes_up_what_was_not_audited_alone(fleet: list[str], tmp_path: P
 
 
 def test_a_checkpoint_that_changes_meanwhile_is_no_audit(fleet: list[str], tmp_path: Path) -> None:
-    listed = list(checkpoints.expand(fleet))
+    listed = list(sources.expand(fleet))
     made(Path(listed[1].name), 77, layers=2)
     with open_run(
         tmp_path / "out", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"

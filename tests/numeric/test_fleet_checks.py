@@ -15,7 +15,7 @@ pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 from s6flow.numeric.checks.check import check_together  # noqa: E402
 from s6flow.numeric.checks.nightly import short_report  # noqa: E402
 from s6flow.numeric.fleet import checks  # noqa: E402
-from s6flow.numeric.fleet.run_folder import open_run  # noqa: E402
+from s6flow.numeric.fleet.store import open_run  # noqa: E402
 from s6flow.proofs.registry import get  # noqa: E402
 
 CHECKED = checks.CheckOptions(examples=101, shards=4, seed=3, backends=("numpy", "flint"), integrator="numpy")

@@ -13,7 +13,7 @@ pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 from s6flow.errors import AssumptionError, FormatError, S6FlowError  # noqa: E402
 from s6flow.numeric.fleet import flows  # noqa: E402
 from s6flow.numeric.fleet.pool import Failed, Task  # noqa: E402
-from s6flow.numeric.fleet.run_folder import open_run, read_tables  # noqa: E402
+from s6flow.numeric.fleet.store import open_run, read_tables  # noqa: E402
 
 GRID = """
 mu = ["m", 1.5]

@@ -26,9 +26,9 @@ pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 
 from s6flow.cli import main
 from s6flow.errors import FormatError, S6FlowError
-from s6flow.numeric.fleet import audits, checkpoints
+from s6flow.numeric.fleet import audits, sources
 from s6flow.numeric.fleet.pool import Failed, Lost, Task, gpus, pool
-from s6flow.numeric.fleet.run_folder import Store, open_run, read_tables
+from s6flow.numeric.fleet.store import Store, open_run, read_tables
 
 OPTIONS = audits.AuditOptions(shuffles=10)
 #: A scheduler with one worker at a given port, until it is killed.
@@ -209,7 +209,7 @@ def test_a_killed_command_leaves_no_process_and_the_next_one_goes_on(tmp_path: P
     second = subprocess.run(_command(folder, out), capture_output=True, text=True)
     assert second.returncode == 3  # one of them is broken
     assert "done already" in second.stderr
-    listed = list(checkpoints.expand([str(folder)]))
+    listed = list(sources.expand([str(folder)]))
     with open_run(
         tmp_path / "whole", "audit", audits.as_options(OPTIONS), audits.tables(OPTIONS), lambda: "code"
     ) as store:

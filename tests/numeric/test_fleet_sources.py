@@ -9,7 +9,7 @@ import pytest
 from fleet_made import made
 
 from s6flow.errors import SourceError
-from s6flow.numeric.fleet.checkpoints import Source, batches, described, expand, place_in_run
+from s6flow.numeric.fleet.sources import Source, batches, described, expand, place_in_run
 
 
 def _names(*words: str | Path) -> list[str]:
