@@ -71,7 +71,7 @@ def rows() -> list[dict[str, str]]:
     if (stored := FILE.current()) is not None:
         every = [*stored["theorems"].values(), *stored["refuted"].values()]
         return [{key: found[key] for key in ROW} for found in every]
-    from s6flow.proofs.pages import listing
+    from s6flow.proofs.listing import listing
     from s6flow.proofs.refuted import refuted_listing
 
     return listing() + refuted_listing()
@@ -99,7 +99,7 @@ def known(key: str) -> None:
 
 
 def _computed(key: str) -> dict[str, Any]:
-    from s6flow.proofs.pages import as_json
+    from s6flow.proofs.listing import as_json
     from s6flow.proofs.refuted import REFUTED, refuted_json
 
     return _plain(refuted_json(REFUTED[key]) if key in REFUTED else as_json(key))

@@ -16,7 +16,7 @@ import pytest
 import s6flow.committed as committed_files
 from s6flow.committed import forget
 from s6flow.errors import TheoremError
-from s6flow.proofs import index, pages, refuted, registry
+from s6flow.proofs import index, listing, refuted, registry
 from s6flow.proofs.status import status
 from s6flow.provenance import package_root
 from s6flow.symbolic.observables import token_m
@@ -52,7 +52,7 @@ def test_it_is_read_here_and_gives_what_is_computed(monkeypatch: pytest.MonkeyPa
     assert read[0] == ""
     assert "make generated" in str(anew[0])
     assert read[1:] == anew[1:]
-    assert index.rows() == pages.listing() + refuted.refuted_listing()
+    assert index.rows() == listing.listing() + refuted.refuted_listing()
     assert index.status_of(key) == status(registry.get(key))
 
 
