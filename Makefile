@@ -94,8 +94,9 @@ generated docs-theory: $(VENV)/.demo
 	$(BIN)/python -m s6flow.symbolic.codegen.polynomials
 	$(BIN)/python -m s6flow.symbolic.programs.build
 	$(BIN)/python -m s6flow.proofs.checked
-	$(BIN)/python -m s6flow.proofs.boxes docs/theory
+	$(BIN)/python -m s6flow.proofs.theory_boxes docs/theory
 	$(BIN)/python -m s6flow.proofs.index
+	$(BIN)/python -m s6flow.paper_figures.rates
 	$(BIN)/python -m s6flow.numeric.flow.pairs
 	$(BIN)/python -m s6flow.numeric.health.pages
 	$(BIN)/python -m s6flow.api.schemas

@@ -30,7 +30,6 @@ __all__ = [
     "library_blocks",
     "main",
     "note",
-    "rates",
     "refuted_ids",
     "rows",
     "status_of",
@@ -72,7 +71,7 @@ def rows() -> list[dict[str, str]]:
     if (stored := FILE.current()) is not None:
         every = [*stored["theorems"].values(), *stored["refuted"].values()]
         return [{key: found[key] for key in ROW} for found in every]
-    from s6flow.proofs.pages import listing
+    from s6flow.proofs.listing import listing
     from s6flow.proofs.refuted import refuted_listing
 
     return listing() + refuted_listing()
@@ -100,7 +99,7 @@ def known(key: str) -> None:
 
 
 def _computed(key: str) -> dict[str, Any]:
-    from s6flow.proofs.pages import as_json
+    from s6flow.proofs.listing import as_json
     from s6flow.proofs.refuted import REFUTED, refuted_json
 
     return _plain(refuted_json(REFUTED[key]) if key in REFUTED else as_json(key))
@@ -117,22 +116,6 @@ def status_of(key: str) -> str:
     from s6flow.proofs.status import status
 
     return status(get(key))
-
-
-def rates() -> list[dict[str, str]]:
-    """Rows of the table of rates in the order of the theory: theorem, status, scenario, condition, rate and whose it is."""
-    if (stored := FILE.current()) is not None:
-        every = stored["theorems"].values()
-        return [{"theorem": found["id"], "status": found["status"], **row} for found in every for row in found["rates"]]
-    from s6flow.proofs.rates import rate_rows
-    from s6flow.proofs.registry import REGISTRY
-    from s6flow.proofs.status import status
-
-    return [
-        {"theorem": theorem.id, "status": status(theorem), **row}
-        for theorem in REGISTRY.values()
-        for row in rate_rows(theorem)
-    ]
 
 
 def steps() -> list[dict[str, Any]]:

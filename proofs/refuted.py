@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from s6flow.errors import TheoremError
-from s6flow.proofs.pages import letter_rows
+from s6flow.proofs.listing import letter_rows
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.systems import layer
 from s6flow.proofs.theorem_page import refuted_page

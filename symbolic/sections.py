@@ -1,7 +1,7 @@
 """The sections of the project's own theory (docs/theory): what "theory 8b" or `section="8, E3"` refers to.
 
 The chapters are not installed with the package; `headings.json` is their table of headings, written by
-`python -m s6flow.proofs.boxes docs/theory` and compared with them by a test.
+`python -m s6flow.proofs.theory_boxes docs/theory` and compared with them by a test.
 """
 
 from __future__ import annotations

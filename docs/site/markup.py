@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from s6flow.proofs import index
-from s6flow.proofs.boxes import plain, readable
+from s6flow.proofs.theory_boxes import plain, readable
 from s6flow.symbolic.derivation.inline import inline_parts
 from s6flow.symbolic.derivation.prose import typeset
 from s6flow.symbolic.sections import resolve

@@ -2,6 +2,8 @@
 
 Every observable comes back with axes (system, moment, ...); `valid` says which moments exist for which system, and
 NaN marks what could not be settled, which is judged as undecided, never as success.
+
+One long file: the measurements of tokens on an axis share how a run is read, and the table at the end names all.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.proofs import index
+from s6flow.paper_figures.rates import rates
 from s6flow.symbolic.derivation.document import RENDERERS, Table
 from s6flow.symbolic.derivation.prose import typeset
 
@@ -26,12 +26,12 @@ _HEADER = ("scenario", "condition", "rate", "by", "theorem", "status")
 def data() -> Data:
     """One row a rate, as text, in the order of the scenarios."""
     order: list[str] = PARAMETERS["scenarios"]
-    rows = index.rates()
-    rows.sort(
+    rows = sorted(
+        rates(),
         key=lambda row: (
             order.index(row["scenario"]) if row["scenario"] in order else len(order),
             row["whose"] == "ours",
-        )
+        ),
     )
     return as_data(
         scenario=[row["scenario"] for row in rows],

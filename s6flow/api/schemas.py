@@ -88,7 +88,6 @@ def _theorem() -> dict[str, Any]:
     differences = dict.fromkeys(("statement", "kind", "text"), _TEXT)
     places = {"statement": _TEXT, "stated": _TEXT, "proved": _TEXT}
     example = {"drops": _TEXT, "data": _SYSTEM, "note": _TEXT}
-    rate = {"scenario": _TEXT, "condition": _TEXT, "rate": _TEXT, "whose": {"enum": ["paper", "ours"]}}
     return _closed(
         {
             **dict.fromkeys(texts, _TEXT),
@@ -110,7 +109,6 @@ def _theorem() -> dict[str, Any]:
             "witness": _or_null(_SYSTEM),
             "counterexamples": _list(_closed(example)),
             "unbroken": _map(_TEXT),
-            "rates": _list(_closed(rate)),
             "figures": _list(_TEXT),
         }
     )

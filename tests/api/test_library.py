@@ -11,7 +11,7 @@ from representatives import sweep
 
 import s6flow as sf
 from s6flow.errors import CodegenError, FormatError, TheoremError
-from s6flow.proofs.pages import listing
+from s6flow.proofs.listing import listing
 from s6flow.proofs.refuted import REFUTED
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status

@@ -8,7 +8,7 @@ import pytest
 
 from s6flow.errors import TheoremError
 from s6flow.numeric.audit.columns import COLUMNS
-from s6flow.proofs import boxes
+from s6flow.proofs import theory_boxes
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.criteria import QUANTITIES
 from s6flow.symbolic.ends import NO_THEOREM
@@ -24,7 +24,7 @@ HERE = Path(__file__).name  # plants dangling references on purpose
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    return boxes.chapters(FOLDER)
+    return theory_boxes.chapters(FOLDER)
 
 
 def sources() -> list[Path]:
@@ -41,20 +41,20 @@ def dangling(text: str) -> list[str]:
 
 
 def test_table_of_headings_is_that_of_the_chapters(texts: dict[str, str]) -> None:
-    assert HEADINGS.read_text(encoding="utf-8") == boxes.headings_text(texts), "run make generated"
+    assert HEADINGS.read_text(encoding="utf-8") == theory_boxes.headings_text(texts), "run make generated"
     numbers = [key for key in sections() if "," not in key]
     assert numbers == [*map(str, range(9)), "8b", *map(str, range(9, 23))]
 
 
 def test_boxes_are_current(texts: dict[str, str]) -> None:
-    written = boxes.filled(texts)
+    written = theory_boxes.filled(texts)
     stale = [name for name in texts if texts[name] != written[name]]
     assert not stale, "run make generated"
 
 
 def test_every_theorem_stands_in_one_box(texts: dict[str, str]) -> None:
     assert len(REGISTRY) > 40
-    assert Counter(boxes.boxed(texts)) == Counter(REGISTRY.keys())
+    assert Counter(theory_boxes.boxed(texts)) == Counter(REGISTRY.keys())
 
 
 def test_a_box_stands_in_a_section_of_its_theorem(texts: dict[str, str]) -> None:
@@ -64,7 +64,7 @@ def test_a_box_stands_in_a_section_of_its_theorem(texts: dict[str, str]) -> None
         for line in text.splitlines():
             if heading := re.match(r"## (\d+b?)\. ", line):
                 here = heading[1]
-            for key in boxes.boxed({"": line}):
+            for key in theory_boxes.boxed({"": line}):
                 numbers = {part.split(",")[0] for part in parts_of(REGISTRY[key].section)}
                 if here not in numbers:
                     misplaced.append((key, here))
@@ -128,7 +128,7 @@ def test_a_theorem_of_no_section_is_refused() -> None:
 
 
 def test_links_between_chapters_hold(texts: dict[str, str]) -> None:
-    anchors = {f"{row['file']}#{row['anchor']}" for row in boxes.headings(texts)}
+    anchors = {f"{row['file']}#{row['anchor']}" for row in theory_boxes.headings(texts)}
     links = [link for text in texts.values() for link in re.findall(r"\]\(([^)]+)\)", text)]
     assert len(links) > 40
     for link in links:
@@ -161,13 +161,13 @@ def test_a_stale_chapter_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture
     for path in FOLDER.glob("*.md"):
         text = path.read_text(encoding="utf-8")
         (tmp_path / path.name).write_text(text.replace("> Conclusion:", "> Conclusions:", 1), encoding="utf-8")
-    assert boxes.main([str(tmp_path), "--check"]) == 1
+    assert theory_boxes.main([str(tmp_path), "--check"]) == 1
     assert "01-layer-and-limit.md: not current" in capsys.readouterr().out
 
 
 def test_an_opening_without_a_theorem_is_one_line(texts: dict[str, str]) -> None:
     with pytest.raises(TheoremError, match="no-such-theorem"):
-        boxes.filled({"x.md": "<!-- theorem: no-such-theorem -->\n<!-- end -->"})
+        theory_boxes.filled({"x.md": "<!-- theorem: no-such-theorem -->\n<!-- end -->"})
 
 
 def test_printed_references_say_which_document() -> None:

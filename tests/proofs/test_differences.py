@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s6flow.proofs import pages
+from s6flow.proofs import listing
 from s6flow.proofs.formal.differences import KINDS, TEMPLATE, differences, stated
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic.assumptions import letters_of
@@ -85,14 +85,14 @@ def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:
     assert len(rows) == TEXT.count("_statement : Prop :=")
     assert {row.id for row in rows} <= set(REGISTRY)
     for key in ("fast-bound", "convergence-rate", "coexistence"):
-        page = " ".join(getattr(block, "text", "") for block in pages.formal_blocks(get(key)))
+        page = " ".join(getattr(block, "text", "") for block in listing.formal_blocks(get(key)))
         assert differences(key)
         assert all(row.text in page for row in differences(key))
 
 
 def test_letters_of_every_page_are_explained() -> None:
     for theorem in REGISTRY.values():
-        rows = pages.letter_rows(theorem)
+        rows = listing.letter_rows(theorem)
         assert set(theorem.letters) <= set(rows)
         assert all(row["meaning"] for row in rows.values())
         assert ("sharp" in rows) == (theorem.sharpness is not None)

@@ -16,7 +16,8 @@ import pytest
 import s6flow.committed as committed_files
 from s6flow.committed import forget
 from s6flow.errors import TheoremError
-from s6flow.proofs import index, pages, refuted, registry
+from s6flow.paper_figures import rates
+from s6flow.proofs import index, listing, refuted, registry
 from s6flow.proofs.status import status
 from s6flow.provenance import package_root
 from s6flow.symbolic.observables import token_m
@@ -46,14 +47,14 @@ def test_the_committed_file_is_what_the_registry_says() -> None:
 
 def test_it_is_read_here_and_gives_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "convergence-rate"
-    every = (index.note, index.ids, index.rows, index.rates, index.refuted_ids, index.steps)
+    every = (index.note, index.ids, index.rows, index.refuted_ids, index.steps)
     read = [ask() for ask in every] + [index.content(key), index.status_of(key)]
     monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, schema="another"))
     anew = [ask() for ask in every] + [index.content(key), index.status_of(key)]
     assert read[0] == ""
     assert "make generated" in str(anew[0])
     assert read[1:] == anew[1:]
-    assert index.rows() == pages.listing() + refuted.refuted_listing()
+    assert index.rows() == listing.listing() + refuted.refuted_listing()
     assert index.status_of(key) == status(registry.get(key))
 
 
@@ -72,18 +73,26 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert now["conclusion"] != committed["conclusion"]
 
 
+def test_the_rates_that_are_kept_are_those_of_the_theorems(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rates.FILE.path.read_text(encoding="utf-8") == rates.text(), "run make generated"
+    kept = rates.rates()
+    monkeypatch.setattr(rates, "FILE", dataclasses.replace(rates.FILE, schema="another"))
+    assert rates.rates() == kept
+    assert len(kept) == sum(len(theorem.rates) for theorem in registry.REGISTRY.values())
+
+
 def test_a_changed_rate_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a token grows like (ln t)^2 where it was ln t."""
     theorem = registry.get("slow-log-rate")
     row = theorem.rates[0]
     changed = dataclasses.replace(theorem, rates=(dataclasses.replace(row, rate=row.rate**2),))
-    committed = [found for found in index.rates() if found["theorem"] == theorem.id]
+    committed = [found for found in rates.rates() if found["theorem"] == theorem.id]
     monkeypatch.setattr(registry, "_load", lambda key: changed)
     home = registry.group(theorem)
     monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
-    monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, schema="another"))
+    monkeypatch.setattr(rates, "FILE", dataclasses.replace(rates.FILE, schema="another"))
     assert [found["rate"] for found in committed] == [r"\ln t"]
-    assert index.rates() == [{**committed[0], "rate": r"(\ln t)^{2}"}]
+    assert rates.rates() == [{**committed[0], "rate": r"(\ln t)^{2}"}]
 
 
 @pytest.mark.parametrize(("file", "reads"), [("proofs/theorems/flow/planted.py", False), ("proofs/notes.txt", True)])

@@ -4,8 +4,8 @@
 that have no opening of their own; `<!-- contents -->` the list of all sections; `<!-- end -->` closes each. What stands
 between is written here.
 
-    python -m s6flow.proofs.boxes docs/theory          writes boxes and symbolic/headings.json
-    python -m s6flow.proofs.boxes docs/theory --check  says what is not current, and exits with 1
+    python -m s6flow.proofs.theory_boxes docs/theory          writes boxes and symbolic/headings.json
+    python -m s6flow.proofs.theory_boxes docs/theory --check  says what is not current, and exits with 1
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def boxed(texts: dict[str, str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write or check the boxes and the table of headings; 0 if all are current afterwards."""
-    parser = argparse.ArgumentParser(prog="python -m s6flow.proofs.boxes", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m s6flow.proofs.theory_boxes", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("folder", type=Path, help="the chapters, docs/theory")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something is not current")
     options = parser.parse_args(arguments)

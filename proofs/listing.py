@@ -10,7 +10,6 @@ from s6flow.proofs import theorem_page
 from s6flow.proofs.dependencies import kernel_uses, proof_place, statement_place
 from s6flow.proofs.formal import reached
 from s6flow.proofs.formal.differences import differences, stated
-from s6flow.proofs.rates import rate_rows
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
 from s6flow.symbolic.assumptions import assumption
@@ -87,7 +86,6 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
             for example in theorem.counterexamples
         ],
         "unbroken": dict(theorem.unbroken),
-        "rates": rate_rows(theorem),
         "notes": theorem.notes,
         "code": generate(margin_program(theorem), backend).text,
     }
