@@ -1,4 +1,7 @@
-"""The command line: what it prints, what it writes, and that bad input is one line and a nonzero exit."""
+"""The command line: what it prints, what it writes, and that bad input is one line and a nonzero exit.
+
+One long file: every command is asked for the same habits.
+"""
 
 from __future__ import annotations
 
