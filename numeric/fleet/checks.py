@@ -109,6 +109,7 @@ def check_shard(key: str, shard: int, options: CheckOptions, version: str) -> by
         "drawn": count,
         "statement": statement_digest(get(key)),
         "device": _device(MEASUREMENTS[theorem.measurement].integrator(options.integrator)),
+        "versions": versions(),
         "processor_seconds": round(time.process_time() - start, 2),
         "backends": {report.backend: report.as_json() for report in found},
     }
@@ -247,23 +248,22 @@ def write_report(folder: Path, command: str | None = None) -> tuple[Path, dict[s
     store = Store(folder, (SHARDS,), _SUFFIX)
     rows = [row for key in REGISTRY if (row := merged(store, key, options)) is not None]
     done = {row["id"] for row in rows}
+    parts = [part for key in done for part in _rows(store, key).values()]
     report = {
         "command": command
         or f"s6flow fleet check --examples {options.examples} --shards {options.shards} --seed {options.seed}",
         **options.as_json(),
         "code": run["code"],
-        "device": "; ".join(sorted(_devices(store, done))),
-        "versions": versions(),
+        "device": "; ".join(sorted({row["device"] for row in parts})),
+        "versions": {
+            tool: "; ".join(sorted({row["versions"][tool] for row in parts})) for tool in (versions() if parts else ())
+        },
         "date": datetime.date.today().isoformat(),
         "processor_seconds": round(sum(row["processor_seconds"] for row in rows), 1),
         "not_run": [key for key in REGISTRY if key not in done],
         "theorems": rows,
     }
     return write_atomic(folder / "report.json", json.dumps(report, indent=1) + "\n"), report
-
-
-def _devices(store: Store, keys: set[str]) -> Iterator[str]:
-    yield from {str(row["device"]) for key in keys for row in _rows(store, key).values()}
 
 
 def unfinished(report: Mapping[str, Any]) -> list[str]:
