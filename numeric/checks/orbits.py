@@ -24,7 +24,7 @@ _NEAR_END = 1e40
 #: What `orbit-sum` claims of the end at its horizon: gains of |x| where no zero lies ahead, and the distance in s to one that
 #: does, half of what is allowed.
 _GROWN, _SHRUNK, _CLOSE = 30 * math.log(10), math.log(100), 0.005
-#: Intervals of s on which the form is bounded from below, one exponential at a time.
+#: Intervals of s on each of which the form is bounded from below.
 _INTERVALS = 1024
 
 
