@@ -90,7 +90,7 @@ Proof.
   set (Q := quadratic_form D (form_matrix N S_B S_C) (X l)).
   rewrite (sum_below_ext D _ (fun d => 2 * Q * (step X l d * X l d ^ 2)
     + sum_below l (fun j => 2 * (X l d * (attend X d l j * X j d))))).
-  2:{ intros d _. rewrite unrolled_attention by apply cond_nonneg. cbn [sum_below]. rewrite own_attention. fold Q.
+  2:{ intros d _. rewrite layer_output_attended. cbn [sum_below]. rewrite own_attention. fold Q.
       rewrite (sum_below_ext l (fun j => 2 * (X l d * (attend X d l j * X j d)))
         (fun j => 2 * X l d * (attend X d l j * X j d))) by (intros; ring).
       rewrite sum_below_scal.

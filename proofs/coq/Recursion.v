@@ -11,6 +11,9 @@ Open Scope R_scope.
 Lemma sum_between_empty j g : sum_between (S j) (S j) g = 0.
 Proof. unfold sum_between. now rewrite Nat.sub_diag. Qed.
 
+Lemma sum_between_ext i m g h : (forall k, g k = h k) -> sum_between i m g = sum_between i m h.
+Proof. intros H. apply sum_below_ext. intros k _. apply H. Qed.
+
 Lemma sum_between_step j l g : (j <= l)%nat ->
   sum_between (S j) (S (S l)) g = sum_between (S j) (S l) g + g (S l).
 Proof.

@@ -367,7 +367,7 @@ Proof.
   split; [|split].
   - intros t Ht. rewrite Loss. split.
     + intros [Hneg Hl]. destruct (Sg t Ht I) as [At _]. rewrite A0, At. now apply Esc.
-    + intros Hpos. rewrite !Own. rewrite (fast_slope s e (x O 0) He P0 Hpos) in *.
+    + intros [Hpos _]. rewrite !Own. rewrite (fast_slope s e (x O 0) He P0 Hpos) in *.
       exact (skip_relaxes m (Rabs s) b d (fun t => e * x O t) Hm Hd (Rabs_pos s) E Sp t Ht).
   - intros Hpos. rewrite (fast_slope s e (x O 0) He P0 Hpos) in E. pose proof (Rabs_pos s) as Hk.
     destruct (skip_root m (Rabs s) b d Hm Hd Hk) as (r & Pr & Zr).

@@ -13,24 +13,48 @@ Local Open Scope R_scope.
 (** unrolled-attention: The S6 layer is a causal attention over its tokens. Here: the layer's output is a sum over
   earlier tokens with the hidden attention. *)
 Definition unrolled_attention_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> nat -> R) (d l : nat),
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (x : nat -> nat -> R),
   0 <= eps ->
-  layer_output N D a S_B S_C S_Delta b eps x d l =
-  sum_below (S l) (fun j => x j d * layer_attention N D a S_B S_C S_Delta b eps x d l j).
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat
+    -> sum_below N (fun n => cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n * (beta_C n
+    + sum_below D (fun e => x l e * S_C n e))) = sum_below N (fun n => (beta_C n + sum_below D (fun e => x l e
+    * S_C n e)) * sum_below (S l) (fun j => x j d * (softplus (b d
+    + sum_below rank (fun r => sum_below D (fun e => S_dt_in r e * x j e) * S_dt_out d r)) + eps) * exp (- a d n
+    * sum_between (S j) (S l) (fun k => softplus (b d + sum_below rank (fun r => sum_below D (fun e => S_dt_in r e
+    * x k e) * S_dt_out d r)) + eps)) * (beta_B n + sum_below D (fun e => S_B n e * x j e))))).
 
-(** channel-invariance: Tokens on a channel axis stay on it. Here: tokens on the axis of channel d stay on it, and
-  there the layer is the one-channel flow. *)
+(** channel-invariance: Tokens on a channel axis stay on it. Here: the output of every other channel is zero. *)
 Definition channel_invariance_statement : Prop :=
-  forall (N D : nat) (a S_B S_C S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R)
-    (r : nat -> R) (x : nat -> nat -> R) (d : nat),
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (x : nat -> nat -> R) (on_axis : nat -> R),
   0 <= eps ->
-  (d < D)%nat ->
-  (forall l : nat, x l d = r l) ->
-  (forall l e : nat, (e < D)%nat -> e <> d -> x l e = 0) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> on_axis d = 0 -> x l d = 0) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> on_axis d = 0
+    -> sum_below N (fun n => cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n * (beta_C n
+    + sum_below D (fun e => x l e * S_C n e))) = 0).
+
+(** channel-invariance, a case: Tokens on a channel axis stay on it. Here: on the axis of channel c the layer is the
+  flow of one channel; without a bias of B and C it is x_l F_l. *)
+Definition axis_restriction_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (x : nat -> nat -> R) (on_axis : nat -> R) (c : nat),
+  0 <= eps ->
+  (c < D)%nat ->
+  (forall d : nat, (d < D)%nat -> d <> c -> on_axis d = 0) ->
+  (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> on_axis d = 0 -> x l d = 0) ->
   forall l : nat,
-  (forall e : nat, (e < D)%nat -> e <> d -> layer_output N D a S_B S_C S_Delta b eps x e l = 0) /\
-  layer_output N D a S_B S_C S_Delta b eps x d l =
-    r l * growth_rate N (a d) (fun n => S_B n d * S_C n d) (S_Delta d d) (b d) eps r l.
+  (l < L)%nat ->
+  cell_output N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps (fun _ => 0) x l c =
+    axis_velocity N (fun n => S_B n c) (fun n => S_C n c) beta_B beta_C (a c) (sum_below rank (fun r => S_dt_in r c
+      * S_dt_out c r)) (b c) eps (fun k => x k c) l /\
+  ((forall n : nat, (n < N)%nat -> beta_B n = 0 /\ beta_C n = 0) ->
+   cell_output N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps (fun _ => 0) x l c =
+     x l c * growth_rate N (a c) (fun n => S_B n c * S_C n c) (sum_below rank (fun r => S_dt_in r c
+       * S_dt_out c r)) (b c) eps (fun k => x k c) l).
 
 (** euler-consistency: The residual stack follows the flow with an error of first order in the layer depth. Here: up to
   any time before the solution ends, the residual stack follows it within C h. *)
@@ -80,14 +104,16 @@ Definition one_decay_sum_statement : Prop :=
 (** sign-invariance: Tokens keep their signs, and zero tokens stay zero. Here: signs never change, and a zero token
   stays zero. *)
 Definition sign_invariance_statement : Prop :=
-  forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
+  forall (N : nat) (S_B S_C beta_B beta_C a : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R
+    -> R) (l : nat),
   0 <= eps ->
-  solution N a mu s b eps L T x ->
+  (forall n : nat, (n < N)%nat -> beta_C n = 0) ->
+  axis_solution N S_B S_C beta_B beta_C a s b eps L T x ->
   (l < L)%nat ->
   forall t : R,
   0 <= t ->
   Rbar_lt t T ->
-  (0 < x l 0 -> 0 < x l t) /\ (x l 0 < 0 -> x l t < 0) /\ (x l 0 = 0 -> x l t = 0).
+  (x l 0 = 0 -> x l t = 0) /\ (x l 0 <> 0 -> 0 < x l t * sign (x l 0)).
 
 (** scaling: The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain. Here: stretching tokens by c and
   time by k is a change of mu and s. *)
@@ -856,17 +882,17 @@ Definition affine_phase_line_statement : Prop :=
 
 (** * Variants *)
 
-(** skip-equilibria, a case: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and
-  escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal solution. *)
+(** skip-equilibria, a case: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x
+  >= 0, and escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal solution. *)
 Definition skip_maximal_solution_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps d : R) (L : nat) (y0 : nat -> R),
   eps = 0 ->
   exists (T : Rbar) (x : nat -> R -> R),
   skip_maximal N a mu s b eps d L T x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes
-  to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1, which no later token
-  feeds, with its limits. *)
+(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and
+  escapes to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1, which no later
+  token feeds, with its limits. *)
 Definition skip_equilibria_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps d : R) (T : Rbar) (x : nat -> R -> R),
   eps = 0 ->
@@ -878,7 +904,7 @@ Definition skip_equilibria_statement : Prop :=
      (s * x 0%nat 0 < 0 /\ Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s))
        * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2 < d -> Rabs (x 0%nat 0) * exp (t * (d - Rabs (sum_below N mu)
        * exp (b - Rabs s * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s)) * Rmax (Rabs (x 0%nat 0)) (2 / Rabs s) ^ 2))
-       <= Rabs (x 0%nat t)) /\ (0 <= s * x 0%nat 0 -> Rabs (1 + d / (sum_below N mu * x 0%nat t ^ 2
+       <= Rabs (x 0%nat t)) /\ (0 <= s * x 0%nat 0 /\ x 0%nat 0 <> 0 -> Rabs (1 + d / (sum_below N mu * x 0%nat t ^ 2
        * Delta s b eps (x 0%nat t))) <= Rabs (1 + d / (sum_below N mu * x 0%nat 0 ^ 2 * Delta s b eps (x 0%nat 0)))
        * exp (- (2 * d * t)))) /\
   (0 <= s * x 0%nat 0 ->
@@ -892,9 +918,9 @@ Definition skip_equilibria_statement : Prop :=
      / Rabs s) ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
 
-(** skip-equilibria: With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes
-  to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far enough out where s x
-  < 0 escapes. *)
+(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and
+  escapes to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far enough out
+  where s x < 0 escapes. *)
 Definition skip_escape_statement : Prop :=
   forall (N : nat) (mu : nat -> R) (s b eps d : R),
   eps = 0 ->

@@ -102,7 +102,9 @@ def _layer() -> dict[str, sp.Expr]:
     step = sp.cancel(-cell.gate.args[0] / nt.a[d, n])
     curve = next(iter(step.atoms(nt.softplus)))
     low_rank = next(part for part in curve.args[0].args if part.has(nt.S_dt_out))
+    on_axis = low_rank.replace(nt.x[l, nt.e], sp.KroneckerDelta(nt.e, d)).doit(deep=True)
     return {
+        "own_slope": on_axis.xreplace({part: part.args[0][0] for part in on_axis.atoms(sp.Piecewise)}),
         "projection": fm.project(sp.IndexedBase("S", real=True), n),
         "layer_step": step.subs(curve, drive),
         "layer_step_argument": curve.args[0].subs(low_rank, drive),
@@ -142,12 +144,15 @@ def _layer() -> dict[str, sp.Expr]:
 
 
 def _affine() -> dict[str, sp.Expr]:
-    """Token 1 with biases and a floor."""
+    """A channel axis with biases and a floor: token 1, and the cell of every token."""
     cell = axis_cell()
     speed = sp.Sum(cell.read(cell.increment), (n, 1, nt.N)).subs(nt.x[l], cr.y)
     return {
         "affine_speed": speed,
         "affine_factored": cr.y * cr.delta(cr.y) * affine_phase_line.p(cr.y),
+        "axis_increment": cell.increment.subs(nt.x[l], cr.y),
+        "axis_next": cell.after(state[n]).subs(nt.x[l], cr.y),
+        "axis_read": cell.read(state[n]).subs(nt.x[l], cr.y),
     }
 
 

@@ -42,7 +42,7 @@ def proof() -> tuple[Step, ...]:
 THEOREM = Theorem(
     id="skip-equilibria",
     title=(
-        "With the D skip and mu < 0 < d, token 1 settles at one nonzero value where s x >= 0, and escapes to infinity from "
+        "With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and escapes to infinity from "
         "every far enough start where s x < 0"
     ),
     section="9",
@@ -51,7 +51,10 @@ THEOREM = Theorem(
     variables=("mu", "s", "b", "floor", "y", "d_skip", "t"),
     assumptions=("skip-against-mu", "no-floor"),
     conclusion=sp.And(
-        sp.Implies(nt.s * y >= 0, sp.Le(moved, cr.skip_distance() * sp.exp(-2 * ob.d_skip * nt.t))),
+        sp.Implies(
+            sp.And(nt.s * y >= 0, sp.Ne(y, 0)),  # a token at zero rests there
+            sp.Le(moved, cr.skip_distance() * sp.exp(-2 * ob.d_skip * nt.t)),
+        ),
         sp.Implies(
             sp.And(nt.s * y < 0, cr.skip_loss() < ob.d_skip), sp.Ge(sp.Abs(ob.y_t), sp.Abs(y) * sp.exp(kept * nt.t))
         ),
