@@ -1575,6 +1575,15 @@ Definition sphere_cycle_statement : Prop :=
   (forall u v : R, 0 <= u <= v -> product v <= product u) /\
   ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
 
+(** sphere-converges, a case: On the sphere, with constant steps, token 1 converges to an equilibrium from every start.
+  Here: every start off zero has a solution for all times. *)
+Definition sphere_existence_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (y0 : nat -> R),
+  0 <= eps ->
+  square_norm D y0 <> 0 ->
+  exists x : nat -> R -> R,
+  sphere_solution D M S_Delta b eps p_infty x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
+
 (** sphere-converges: On the sphere, with constant steps, token 1 converges to an equilibrium from every start. Here:
   from every start off zero. *)
 Definition sphere_converges_statement : Prop :=
