@@ -16,7 +16,7 @@ import sympy as sp
 from s6flow.proofs.registry import get, group
 from s6flow.symbolic.ends import End
 
-__all__ = ["ROWS", "STRUCTURAL", "TOLERANCE", "Row", "named"]
+__all__ = ["HIDDEN", "ROWS", "STRUCTURAL", "TOLERANCE", "Row", "named"]
 
 Letters = dict[str, Any]
 #: Just inside and just outside of a number.
@@ -51,8 +51,8 @@ def named(key: str) -> dict[str, sp.Expr]:
     """The numbers that a theorem's module names, and the tolerance of an equation."""
     theorem = get(TAKEN_OVER.get(key, key))
     module = importlib.import_module(f"s6flow.proofs.theorems.{group(theorem)}.{theorem.id.replace('-', '_')}")
-    found = {name: sp.sympify(value) for name, value in vars(module).items() if name.isupper() and _is_number(value)}
-    found |= BARE.get(key, {})
+    found = dict(BARE.get(key, {}))
+    found |= {name: sp.sympify(value) for name, value in vars(module).items() if name.isupper() and _is_number(value)}
     equation = isinstance(theorem.finite, sp.Implies) and isinstance(theorem.finite.args[1], sp.Eq)
     return found | ({TOLERANCE: sp.Float(theorem.tolerance)} if equation and theorem.tolerance else {})
 
@@ -282,6 +282,14 @@ def normalised() -> Iterator[Row]:
 TABLES = (layers, flows, convergence, divergence, blow_ups, ends, mixed, phase_lines, vectors, normalised)
 ROWS = tuple(row for table in TABLES for row in table())
 
+#: Rows whose far side lies within a check's allowance for rounding, 1e-6 of both sides: a number near one that hardly differs
+#: from it decides nothing there. T < T_1, above all, is not told from T = T_1.
+HIDDEN = {
+    ("follower-threshold", "NEAR"): "x_second",
+    ("follower-threshold", "SOONER"): "T",
+    ("follower-threshold", "INTEGRATED"): "T",
+    ("radial", "ROUNDING"): "cosine",
+}
 _TOKEN, _LAW, _CODE = "number of a token", "factor or power of the law", "code of an end"
 _HALF = sp.Rational(1, 2)
 #: Numbers in finite forms that turn no run into a word, but for -1, 0 and 1 (signs, inverses, zero tokens, token 1, limits of ratios).
