@@ -23,7 +23,8 @@ def size(x: sp.Expr) -> sp.Expr:
 
 first = sp.And(sp.Eq(l, 1, evaluate=False), sp.Ne(ob.x_s[l], 0))
 way = (sp.Abs(ob.x_t[l]) - sp.Abs(ob.x_s[l])) * sp.sign(p(ob.x_s[l]))
-seen = sp.Rational(1, 10**5)
+#: Rounding of p, relative to the sizes of its terms, and of a token: nearer to a root its sign is not seen in float32.
+SEEN = sp.Rational(1, 10**5)
 
 THEOREM = Theorem(
     id="affine-phase-line",
@@ -37,8 +38,8 @@ THEOREM = Theorem(
     finite=sp.Implies(
         first,
         sp.And(
-            sp.Implies(sp.Gt(sp.Abs(p(ob.x_s[l])), seen * size(ob.x_s[l])), sp.Ge(way, -seen * sp.Abs(ob.x_s[l]))),
-            sp.Ge(p(ob.x_s[l]) * p(ob.x_t[l]), -seen * size(ob.x_s[l]) * size(ob.x_t[l])),
+            sp.Implies(sp.Gt(sp.Abs(p(ob.x_s[l])), SEEN * size(ob.x_s[l])), sp.Ge(way, -SEEN * sp.Abs(ob.x_s[l]))),
+            sp.Ge(p(ob.x_s[l]) * p(ob.x_t[l]), -SEEN * size(ob.x_s[l]) * size(ob.x_t[l])),
         ),
     ),
     core=sp.Implies(

@@ -13,7 +13,16 @@ K0 = cr.carried(sp.Integer(0))
 first, second = sp.Abs(ob.x_first), sp.Abs(ob.x_second)
 least = sp.sqrt(1 - K0) * first
 limit = sp.Limit(ob.ratio[l], nt.t, ob.T, "-")
-near = sp.Rational(1, 1000)
+#: A start whose distance from the threshold is a smaller share of it is not told from one on it.
+NEAR = sp.Rational(1, 1000)
+#: Of the ratio on the threshold, which is one in the limit only, while a ten-thousandth of T is left.
+ON_IT = sp.Rational(1, 50)
+#: Of T over T_1 where they are equal: one is integrated, the other a quadrature.
+INTEGRATED = sp.Rational(1, 10**7)
+#: What T lies below T_1 by where token 2 blows up first: above the rounding of float64.
+SOONER = sp.Rational(1, 10**12)
+#: The ratio at |x_1| = 1e30 where it tends to zero.
+GONE = sp.Rational(1, 10**6)
 is_second = sp.Eq(l, 2, evaluate=False)
 
 
@@ -57,12 +66,12 @@ THEOREM = Theorem(
     finite=sp.And(
         sp.Lt(least, c),
         sp.Lt(c, first),
-        sp.Le(sp.Abs(ob.ratio_near - 1), sp.Rational(1, 50)),
+        sp.Le(sp.Abs(ob.ratio_near - 1), ON_IT),
         sp.Implies(
-            sp.And(is_second, second < c * (1 - near)),
-            sp.And(sp.Ge(ob.T, ob.T_first * (1 - sp.Rational(1, 10**7))), sp.Le(ob.ratio[l], sp.Rational(1, 10**6))),
+            sp.And(is_second, second < c * (1 - NEAR)),
+            sp.And(sp.Ge(ob.T, ob.T_first * (1 - INTEGRATED)), sp.Le(ob.ratio[l], GONE)),
         ),
-        sp.Implies(sp.And(is_second, second > c * (1 + near)), sp.Lt(ob.T, ob.T_first * (1 - sp.Rational(1, 10**12)))),
+        sp.Implies(sp.And(is_second, second > c * (1 + NEAR)), sp.Lt(ob.T, ob.T_first * (1 - SOONER))),
     ),
     proof=proof,
     measurement="threshold",

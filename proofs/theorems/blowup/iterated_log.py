@@ -8,6 +8,10 @@ from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
 follower = sp.And(l > ob.blow_token, sp.Gt(nt.s * nt.x0[l], 0))
+#: ln(|x_l|^3 (T - t)) below which a follower lies below the scale of the blow-up.
+BELOW = -20
+#: Of the slope there: it is one in the limit only.
+STILL_MOVES = sp.Rational(1, 200)
 
 THEOREM = Theorem(
     id="iterated-log",
@@ -22,8 +26,8 @@ THEOREM = Theorem(
         sp.Eq(sp.Limit(ob.gate_slope[l], nt.t, ob.T, "-"), ob.weight[l], evaluate=False),
     ),
     finite=sp.Implies(
-        sp.And(follower, sp.Lt(3 * ob.u_s[l] + ob.log_remaining, -20)),
-        sp.Le(sp.Abs(ob.gate_slope[l] / ob.weight[l] - ob.sharp), sp.Rational(1, 200)),
+        sp.And(follower, sp.Lt(3 * ob.u_s[l] + ob.log_remaining, BELOW)),
+        sp.Le(sp.Abs(ob.gate_slope[l] / ob.weight[l] - ob.sharp), STILL_MOVES),
     ),
     measurement="blowup",
     options={"bare_limit": True, "approach": True, "log_horizon": 30.0, "shapes": ((3, 1), (5, 2), (8, 3))},

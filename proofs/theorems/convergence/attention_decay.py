@@ -13,6 +13,8 @@ c_l = ob.decay_constant()
 q = sp.exp(-ob.decay * delta0)
 source = (1 - q**ob.gap_m) / (2 * sp.Abs(cr.mu_total) * delta0)
 value = -sp.Abs(cr.mu_total) * delta0 * sp.sqrt(c_l * source) * q ** (l - m) * sp.sign(nt.x0[l] * ob.x_m)
+#: Of the limit, at ln t = 48 and later: above the next terms, those of two tokens (convergence-constants).
+NEXT_TERM = sp.Rational(1, 300)
 
 THEOREM = Theorem(
     id="attention-decay",
@@ -25,7 +27,7 @@ THEOREM = Theorem(
     conclusion=sp.Implies(l >= m, sp.Eq(sp.Limit(nt.t * ob.P_to[l], nt.t, sp.oo), value, evaluate=False)),
     finite=sp.Implies(
         sp.And(l >= m, sp.Ne(nt.x0[l], 0), sp.Ne(ob.x_m, 0)),
-        sp.Le(sp.Abs(ob.t_P[l] / value - ob.sharp), sp.Rational(1, 300)),
+        sp.Le(sp.Abs(ob.t_P[l] / value - ob.sharp), NEXT_TERM),
     ),
     measurement="late",
     options={"log_times": (48.0, 60.0, 80.0), "shapes": ((2, 1), (4, 2), (6, 2))},

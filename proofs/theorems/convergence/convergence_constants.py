@@ -8,6 +8,8 @@ from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 
 l = nt.l
 value = ob.decay_constant() * ob.sharp
+#: Of ln(t x_l^2), at ln t = 48 and later: above the next term, of relative order t^(-(1-q)) or t^(-1/2), on tame ranges.
+NEXT_TERM = sp.Rational(1, 500)
 
 THEOREM = Theorem(
     id="convergence-constants",
@@ -22,7 +24,7 @@ THEOREM = Theorem(
     ),
     finite=sp.Implies(
         sp.Ne(nt.x0[l], 0),
-        sp.Le(sp.Abs(ob.log_t + 2 * ob.u_t[l] - sp.log(value)), sp.Rational(1, 500)),
+        sp.Le(sp.Abs(ob.log_t + 2 * ob.u_t[l] - sp.log(value)), NEXT_TERM),
     ),
     measurement="late",
     options={"log_times": (48.0, 80.0, 120.0), "shapes": ((1, 1), (3, 2), (6, 4), (16, 4))},

@@ -5,6 +5,7 @@ import sympy as sp
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic.ends import End
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
@@ -31,9 +32,9 @@ THEOREM = Theorem(
         ),
     ),
     finite=sp.And(
-        sp.Implies(sp.And(moving, cr.mu_total < 0), sp.Eq(fate, 0)),
-        sp.Implies(sp.And(moving, cr.mu_total > 0, sp.Eq(ob.fast_tokens, 0)), sp.Eq(fate, 2)),
-        sp.Implies(sp.And(moving, cr.mu_total > 0, ob.fast_tokens > 0), sp.Eq(fate, 3)),
+        sp.Implies(sp.And(moving, cr.mu_total < 0), sp.Eq(fate, int(End.CONVERGENT))),
+        sp.Implies(sp.And(moving, cr.mu_total > 0, sp.Eq(ob.fast_tokens, 0)), sp.Eq(fate, int(End.SLOW))),
+        sp.Implies(sp.And(moving, cr.mu_total > 0, ob.fast_tokens > 0), sp.Eq(fate, int(End.FAST))),
     ),
     measurement="fate",
     options={"bare_limit": True, "shapes": ((1, 1), (2, 2), (4, 3)), "log_horizon": 300.0},

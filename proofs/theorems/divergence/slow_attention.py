@@ -7,6 +7,8 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
+#: The error allowed is (ITERATED ln ln t + REST)/ln t: of the order of the next term, on tame ranges.
+ITERATED, REST = 6, 20
 
 THEOREM = Theorem(
     id="slow-attention",
@@ -24,7 +26,7 @@ THEOREM = Theorem(
         sp.And(l >= 2, sp.Eq(ob.token_m, 1)),
         sp.Le(
             sp.Abs(ob.log_P[l] + ob.log_t + sp.log(ob.log_t / ob.ratio[l])),
-            (6 * sp.log(ob.log_t) + 20) / ob.log_t,
+            (ITERATED * sp.log(ob.log_t) + REST) / ob.log_t,
         ),
     ),
     measurement="slow",

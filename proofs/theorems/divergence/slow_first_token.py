@@ -10,7 +10,9 @@ from s6flow.symbolic.theorem import Counterexample, Rate, Sharpness, Theorem
 l = nt.l
 shift = cr.slow_expansion().subs(sp.Symbol("log_t", positive=True), ob.log_t)
 constant = sp.log(cr.mu_total / nt.s**2) + nt.b
-error = (12 * sp.log(ob.log_t) + 6 * sp.Abs(constant) + 20) / ob.log_t
+#: The error allowed is (ITERATED ln ln t + SHIFT |C| + REST)/ln t, C the constant: above the next term, (9 ln ln t + 3 C - 3)/ln t.
+ITERATED, SHIFT, REST = 12, 6, 20
+error = (ITERATED * sp.log(ob.log_t) + SHIFT * sp.Abs(constant) + REST) / ob.log_t
 size = sp.Abs(nt.s) * sp.exp(ob.u_t[l])
 
 THEOREM = Theorem(

@@ -7,7 +7,9 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Theorem
 
 #: Distances at which the order shows: beyond them the higher orders do, near a blow-up say (ratio 0.59 at 0.17).
-small = sp.Rational(1, 50)
+SMALL = sp.Rational(1, 50)
+#: Of the ratio, for the higher orders at these distances; an error of second order is off by five times as much.
+NEXT_ORDER = sp.Rational(1, 20)
 
 THEOREM = Theorem(
     id="euler-consistency",
@@ -19,8 +21,8 @@ THEOREM = Theorem(
     assumptions=(),
     conclusion=sp.Lt(sp.Limit(ob.error_h / nt.h, nt.h, 0), sp.oo, evaluate=False),
     finite=sp.Implies(
-        sp.Le(ob.error_h, small),
-        sp.Le(sp.Abs(ob.error_half / ob.error_h - sp.Rational(1, 2)), sp.Rational(1, 20)),
+        sp.Le(ob.error_h, SMALL),
+        sp.Le(sp.Abs(ob.error_half / ob.error_h - sp.Rational(1, 2)), NEXT_ORDER),
     ),
     measurement="stack",
     options={"bare_limit": True, "shapes": ((1, 1), (3, 2), (6, 4)), "layers": 256},

@@ -11,6 +11,10 @@ from s6flow.symbolic.theorem import Counterexample, Theorem
 l = nt.l
 second = sp.Eq(l, 2, evaluate=False)
 limit = sp.Limit(ob.x_t[l], nt.t, ob.T, "-")
+#: |u/p| up to which K is looked at: a token that has far to go may still be on its way.
+NARROW = 4
+#: |K| where token 2 is, while token 1 goes from 1e30 to 1e80: it only tends to a root.
+NEAR_ROOT = sp.Rational(1, 50)
 witness = {"mu": [-0.1, 1.2], "a": [0.2, 4.0], "s": 1.0, "b": -3.0, "floor": 0.0}
 
 
@@ -57,8 +61,8 @@ THEOREM = Theorem(
             sp.Le(sp.log(sp.Abs(ob.low)), ob.u_t[l]),
             sp.Le(ob.u_t[l], sp.log(sp.Abs(ob.high))),
             sp.Implies(
-                sp.Abs(ob.high) <= 4 * sp.Abs(ob.low),
-                sp.Le(sp.Abs(cr.carried(sp.sign(ob.low) * sp.exp(ob.u_t[l]))), sp.Rational(1, 50)),
+                sp.Abs(ob.high) <= NARROW * sp.Abs(ob.low),
+                sp.Le(sp.Abs(cr.carried(sp.sign(ob.low) * sp.exp(ob.u_t[l]))), NEAR_ROOT),
             ),
         ),
     ),

@@ -10,6 +10,10 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 l = nt.l
 second = sp.Eq(l, 2, evaluate=False)
+#: ln|x_2| below which the slope is compared: K(x_2) is K(0) at zero only.
+SMALL = -20
+#: Of the slope there, for the difference of K(x_2) from K(0).
+STILL_MOVES = sp.Rational(1, 10**4)
 
 
 def proof() -> tuple[Step, ...]:
@@ -52,8 +56,8 @@ THEOREM = Theorem(
             sp.Lt(ob.u_t[l], ob.u_s[l]),
             sp.Lt(ob.u_t[l], sp.log(sp.Abs(ob.x_second))),
             sp.Implies(
-                ob.u_s[l] < -20,
-                sp.Le(sp.Abs(ob.slope_of[l] - cr.carried(sp.Integer(0)) * ob.sharp), sp.Rational(1, 10**4)),
+                ob.u_s[l] < SMALL,
+                sp.Le(sp.Abs(ob.slope_of[l] - cr.carried(sp.Integer(0)) * ob.sharp), STILL_MOVES),
             ),
         ),
     ),

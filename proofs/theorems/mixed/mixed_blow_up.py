@@ -6,6 +6,9 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
 from s6flow.symbolic.theorem import Counterexample, Rate, Theorem
 
+#: ln of the time within which a system must have blown up to be seen to: the theorem has no bound of T.
+HORIZON = 600
+
 
 def proof() -> tuple[Step, ...]:
     """The inverse square of the first token with s x >= 0, behind tokens that live for ever."""
@@ -45,7 +48,7 @@ THEOREM = Theorem(
     variables=("mu", "a", "s", "b", "floor", "x0"),
     assumptions=("mu-positive", "some-token-not-slow"),
     conclusion=sp.Lt(ob.T, sp.oo, evaluate=False),
-    finite=sp.Lt(ob.log_T, 600),
+    finite=sp.Lt(ob.log_T, HORIZON),
     proof=proof,
     measurement="blowup",
     # the horizon of what lives on lies above the claim's 600, so that it refutes the claim and does not touch its edge

@@ -11,7 +11,11 @@ l = nt.l
 half = sp.Rational(1, 2)
 critical = cr.decay_constant_first()
 constant = (1 - ob.kappa[l]) * critical * ob.sharp
-settled = ob.kappa_gap[l] > sp.Rational(1, 4)
+#: Distance of every share so far from the critical one beyond which the corrections t^(-|1-kappa|) have died out.
+NOT_CRITICAL = sp.Rational(1, 4)
+#: Of ln(t x_l^2), and of the change of ln|x_l| between two outputs, at ln t = 120 and 160: above those corrections.
+NEXT_TERM, CHANGE = sp.Rational(1, 250), sp.Rational(1, 50)
+settled = ob.kappa_gap[l] > NOT_CRITICAL
 log_size = ob.log_t + 2 * ob.u_t[l]
 
 THEOREM = Theorem(
@@ -36,10 +40,10 @@ THEOREM = Theorem(
         ),
     ),
     finite=sp.And(
-        sp.Implies(sp.And(settled, ob.kappa[l] < 1), sp.Le(sp.Abs(log_size - sp.log(constant)), sp.Rational(1, 250))),
+        sp.Implies(sp.And(settled, ob.kappa[l] < 1), sp.Le(sp.Abs(log_size - sp.log(constant)), NEXT_TERM)),
         sp.Implies(
             sp.And(settled, ob.kappa[l] > 1),
-            sp.Le(sp.Abs(ob.u_t[l] - ob.u_s[l] + ob.kappa[l] / 2 * ob.log_step), sp.Rational(1, 50)),
+            sp.Le(sp.Abs(ob.u_t[l] - ob.u_s[l] + ob.kappa[l] / 2 * ob.log_step), CHANGE),
         ),
     ),
     measurement="late",

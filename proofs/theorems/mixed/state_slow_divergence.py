@@ -4,6 +4,7 @@ import sympy as sp
 
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic.ends import End
 from s6flow.symbolic.theorem import Counterexample, Rate, Theorem
 
 l = nt.l
@@ -21,7 +22,7 @@ THEOREM = Theorem(
         sp.Eq(sp.Limit(sp.Abs(ob.x_t[l]), nt.t, sp.oo), sp.oo, evaluate=False),
         sp.Lt(sp.Limit(sp.Abs(ob.x_t[l]) / ob.log_t, nt.t, sp.oo), sp.oo, evaluate=False),
     ),
-    finite=sp.Eq(ob.fate[l], 2),
+    finite=sp.Eq(ob.fate[l], int(End.SLOW)),
     measurement="fate",
     options={"shapes": ((1, 2), (2, 2), (3, 3)), "log_horizon": 500.0, "batch": 60, "bare_limit": True},
     ranges={"mu": (0.5, 10.0), "x0": (0.3, 4.0), "a": (0.1, 2.0), "s": (0.5, 2.0), "b": (-1.0, 1.0)},

@@ -14,6 +14,10 @@ bound = nm.ball_bound().subs(cr.y0, nt.x0[l])
 keeps = sp.Implies(sp.Ne(nt.x0[l], 0), sp.Gt(nt.x0[l] * ob.x_t[l], 0))
 first = sp.Eq(nt.l, 1, evaluate=False)
 scaled = nt.t * ob.x_t[l] ** 2
+#: ln t from which the constant is compared: the last output is there, the others come too soon.
+LATE = 45
+#: Of the constant there: above the next term, of relative order t^(-1/2).
+NEXT_TERM = sp.Rational(1, 100)
 
 
 def proof() -> tuple[Step, ...]:
@@ -66,8 +70,8 @@ THEOREM = Theorem(
         sp.Le(sp.Abs(ob.x_t[l]), bound, evaluate=False),
         keeps,
         sp.Implies(
-            sp.And(first, sp.Ne(nt.x0[l], 0), ob.log_t > 45),
-            sp.Le(sp.Abs(scaled / nm.ball_constant() - 1), sp.Rational(1, 100)),
+            sp.And(first, sp.Ne(nt.x0[l], 0), ob.log_t > LATE),
+            sp.Le(sp.Abs(scaled / nm.ball_constant() - 1), NEXT_TERM),
         ),
     ),
     proof=proof,

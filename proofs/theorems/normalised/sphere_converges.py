@@ -3,6 +3,7 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
+from s6flow.proofs.theorems.runs import ROUNDING
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
@@ -10,7 +11,7 @@ from s6flow.symbolic.theorem import Counterexample, Theorem
 
 side = sp.sign(ob.form_0)
 #: What the proof rests on, to rounding: the mean step moves one way.
-one_way = sp.Ge((ob.mean_t - ob.mean_s) * side, -sp.Rational(1, 10**6) * ob.mean_s)
+one_way = sp.Ge((ob.mean_t - ob.mean_s) * side, -ROUNDING * ob.mean_s)
 
 
 def proof() -> tuple[Step, ...]:

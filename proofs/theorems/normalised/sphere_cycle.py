@@ -7,6 +7,9 @@ from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
+#: What an entry still moves by: more than rounding, of at most 1 on the unit sphere; the proof has no number for it.
+SWING = sp.Rational(1, 2)
+
 
 def proof() -> tuple[Step, ...]:
     """What the steps' linear part does to the product of the entries' shares."""
@@ -50,7 +53,7 @@ THEOREM = Theorem(
         sp.Gt(sp.Limit(ob.swing_t, nt.t, sp.oo), 0, evaluate=False),
         sp.Le(ob.product_t, ob.product_s),
     ),
-    finite=sp.And(sp.Ge(ob.swing_t, sp.Rational(1, 2)), sp.Le(ob.product_t, ob.product_s)),
+    finite=sp.And(sp.Ge(ob.swing_t, SWING), sp.Le(ob.product_t, ob.product_s)),
     proof=proof,
     measurement="sphere_cycle",
     options={"shapes": ((1, 1, 3, 1),), "bare_limit": True},

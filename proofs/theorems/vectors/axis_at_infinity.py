@@ -5,6 +5,7 @@ from typing import Any
 import sympy as sp
 
 from s6flow.proofs.systems import Rows, layer
+from s6flow.proofs.theorems.runs import NEVER, ROUNDING
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
@@ -13,17 +14,17 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 bound = fm.axis_bound().subs({fm.before: ob.excess_0, fm.entry: ob.own_0, fm.token_value: ob.own_t})
 slow_bound = bound.subs(ob.lead, ob.own_pull)  # a power of one
 fast, slow = ob.own_pull > 0, ob.own_pull < 0
-#: Rounding of the excess in the run.
-slack = sp.Rational(1, 10**6)
-#: Stands for a logarithm of T where nothing blew up.
-never = 10**30
+#: |x_c| beyond which the time left is measured: it is compared in its leading law.
+FAR = 10**30
+#: Of ln((T - t) |x_c|^3) there: above the next terms of the law.
+NEXT_TERM = sp.Rational(1, 200)
 scaled = ob.remaining * ob.own_t**3
 #: ln of it over its limit: at |x_c| = 1e40 the factors themselves leave the range of single precision.
 off_profile = ob.log_remaining + 3 * ob.log_own_t - sp.log(fm.axis_profile()) - sp.log(ob.sharp)
 contracts = sp.And(
-    sp.Implies(fast, sp.Le(ob.excess_t, bound + slack)),
-    sp.Implies(sp.Not(fast), sp.Le(ob.excess_t, slow_bound + slack)),
-    sp.Ge(ob.own_gain, -slack),
+    sp.Implies(fast, sp.Le(ob.excess_t, bound + ROUNDING)),
+    sp.Implies(sp.Not(fast), sp.Le(ob.excess_t, slow_bound + ROUNDING)),
+    sp.Ge(ob.own_gain, -ROUNDING),
 )
 
 
@@ -53,10 +54,10 @@ THEOREM = Theorem(
     ),
     finite=sp.And(
         contracts,
-        sp.Implies(slow, sp.Ge(ob.log_T, never)),
+        sp.Implies(slow, sp.Ge(ob.log_T, NEVER)),
         sp.Implies(
-            sp.And(fast, ob.own_t > 10**30),  # where the time left is measured
-            sp.Le(sp.Abs(off_profile), sp.Rational(1, 200)),
+            sp.And(fast, ob.own_t > FAR),
+            sp.Le(sp.Abs(off_profile), NEXT_TERM),
         ),
     ),
     measurement="axis_far",

@@ -3,6 +3,7 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
+from s6flow.proofs.theorems.runs import NEVER
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
@@ -11,20 +12,22 @@ from s6flow.symbolic.theorem import Counterexample, Theorem
 d = nt.d
 place = fm.curve_point().subs({fm.step_value: ob.step_zero[d], fm.along: ob.along, fm.token_value: ob.entry_0[d]})
 side = sp.sign(ob.form_0)
-#: Stands for an infinite zero, and for a logarithm of T where nothing blew up.
-never = 10**30
-endless = sp.Ge(sp.Abs(ob.first_zero), never)
+endless = sp.Ge(sp.Abs(ob.first_zero), NEVER)
 #: |s| of zeros that are reached by t = e^18: at -s the token has shrunk by e^(Delta s), and needs a time of e^(2 Delta s).
-near = 3
+NEAR = 3
+#: How far from such a zero, in s, a token may be at t = e^18: it only tends to it.
+STILL_MOVES = sp.Rational(1, 100)
+#: What ln|x| has grown by, or fallen by, at t = e^18 where no zero lies ahead: a factor of 1e30, or of a hundredth.
+GROWN, SHRUNK = 30 * sp.log(10), sp.log(100)
 forwards, backwards = ob.form_0 > 0, ob.form_0 < 0
 #: Where the form is zero at the start it may vanish all along the orbit.
 counted = sp.Implies(sp.Ne(ob.form_0, 0), sp.Le(ob.zero_count, ob.coefficient_changes))
 #: Rounding of the run, of an entry relative to itself and of the place on the orbit: 500 steps, each off by up to 1e-6.
-slack = sp.Rational(1, 10**3)
+SLACK = sp.Rational(1, 10**3)
 #: Logarithms, because entries of e^138 leave the range of single precision.
 moved = ob.log_entry_t[d] - ob.log_entry_s[d]
 on_orbit = sp.And(
-    sp.Implies(sp.Ne(ob.entry_0[d], 0), sp.Le(sp.Abs(moved - ob.step_zero[d] * ob.along), slack)),
+    sp.Implies(sp.Ne(ob.entry_0[d], 0), sp.Le(sp.Abs(moved - ob.step_zero[d] * ob.along), SLACK)),
     sp.Ge(sp.sign(ob.entry_t[d]) * sp.sign(ob.entry_0[d]), 0),
     sp.Implies(sp.Eq(ob.entry_0[d], 0), sp.Eq(ob.entry_t[d], 0)),
 )
@@ -47,10 +50,10 @@ THEOREM = Theorem(
     ),
     finite=sp.And(
         on_orbit,
-        sp.Le((ob.along - ob.first_zero) * side, slack),
-        sp.Implies(sp.Le(sp.Abs(ob.first_zero), near), sp.Le(sp.Abs(ob.along - ob.first_zero), sp.Rational(1, 100))),
-        sp.Implies(sp.And(endless, forwards), sp.Ge(ob.norm_gain, 30 * sp.log(10))),
-        sp.Implies(sp.And(endless, backwards), sp.Le(ob.norm_gain, -sp.log(100))),
+        sp.Le((ob.along - ob.first_zero) * side, SLACK),
+        sp.Implies(sp.Le(sp.Abs(ob.first_zero), NEAR), sp.Le(sp.Abs(ob.along - ob.first_zero), STILL_MOVES)),
+        sp.Implies(sp.And(endless, forwards), sp.Ge(ob.norm_gain, GROWN)),
+        sp.Implies(sp.And(endless, backwards), sp.Le(ob.norm_gain, -SHRUNK)),
         counted,
     ),
     measurement="orbit",
@@ -59,7 +62,7 @@ THEOREM = Theorem(
         "log_times": (18.0,),
         "rtol": 1e-6,
         "max_steps": 500,
-        "near": near,
+        "near": NEAR,
         "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2)),
     },
     ranges={"x": (0.1, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},

@@ -3,14 +3,13 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
+from s6flow.proofs.theorems.runs import ROUNDING
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 d = nt.d
-#: Rounding of the form and of an entry, relative to |M| and to the entry.
-SLACK = sp.Rational(1, 10**6)
 side = sp.sign(ob.form_0)
 
 
@@ -56,7 +55,7 @@ THEOREM = Theorem(
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("no-projection-bias",),
     conclusion=sp.And(one_way(sp.Integer(0)), ends),
-    finite=one_way(SLACK),
+    finite=one_way(ROUNDING),
     proof=proof,
     measurement="vector",
     options={

@@ -3,6 +3,7 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
+from s6flow.proofs.theorems.runs import ROUNDING
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
@@ -23,8 +24,8 @@ THEOREM = Theorem(
         sp.Implies(sp.Eq(ob.form_0, 0), sp.Eq(ob.norm_t, ob.norm_0)),
     ),
     finite=sp.And(
-        sp.Ge(ob.cosine, 1 - sp.Rational(1, 10**6)),
-        sp.Ge((ob.norm_t - ob.norm_s) * sp.sign(ob.form_0), -ob.norm_s / 10**6),
+        sp.Ge(ob.cosine, 1 - ROUNDING),
+        sp.Ge((ob.norm_t - ob.norm_s) * sp.sign(ob.form_0), -ob.norm_s * ROUNDING),
     ),
     measurement="vector",
     options={"log_times": (-4.0, -3.0, -2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},

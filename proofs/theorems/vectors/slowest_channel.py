@@ -11,10 +11,14 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 d = nt.d
 constant = fm.dying_constant()
 power = fm.dying_power().subs(fm.step_value, ob.step_zero[d])
-#: A token at t = e^64 and later that has died by this much may have stopped on the cone near zero. It has not where it still
-#: halves between two outputs, or is smaller than any power leaves it.
+#: A token at t = e^64 and later that has died by DIED may have stopped on the cone near zero. It has not where it still falls
+#: to HALVES between two outputs, or below VANISHED, which is smaller than any power leaves it.
+DIED, HALVES, VANISHED = sp.Rational(1, 10**7), sp.Rational(1, 2), sp.Rational(1, 10**30)
+#: Of ln(t x_c^2) and of the powers, at ln t = 80 and 96: above the next terms, which fall like t^-0.2 or faster.
+NEXT_TERM = sp.Rational(1, 200)
 gone = sp.And(
-    sp.Le(ob.norm_t, ob.norm_0 / 10**7), sp.Or(sp.Le(ob.norm_t, ob.norm_s / 2), sp.Le(ob.norm_t, ob.norm_0 / 10**30))
+    sp.Le(ob.norm_t, ob.norm_0 * DIED),
+    sp.Or(sp.Le(ob.norm_t, ob.norm_s * HALVES), sp.Le(ob.norm_t, ob.norm_0 * VANISHED)),
 )
 #: ln of t x_c^2 over its limit: at t = e^96 the factors themselves leave the range of single precision.
 off_constant = ob.log_t + 2 * ob.log_own_t - sp.log(constant) - sp.log(ob.sharp)
@@ -53,10 +57,10 @@ THEOREM = Theorem(
         gone,
         sp.And(
             sp.Le(ob.own_form, 0),
-            sp.Implies(falls, sp.Le(sp.Abs(off_constant), sp.Rational(1, 200))),
+            sp.Implies(falls, sp.Le(sp.Abs(off_constant), NEXT_TERM)),
             sp.Implies(
                 sp.And(falls, used),
-                sp.Le(sp.Abs((ob.log_entry_t[d] - ob.log_entry_s[d]) / ob.log_step - power), sp.Rational(1, 200)),
+                sp.Le(sp.Abs((ob.log_entry_t[d] - ob.log_entry_s[d]) / ob.log_step - power), NEXT_TERM),
             ),
         ),
     ),
