@@ -8,7 +8,7 @@
 From Coq Require Import Reals Lra Psatz Lia.
 From Coquelicot Require Import Coquelicot.
 From S6Flow Require Import Definitions LayerState Normalised Statements Calculus Evolution Barrier Softplus Sums.
-From S6Flow Require Import LipschitzField FieldFlow FieldMaximal FieldAlong VectorFlow Direction Sphere SphereFlow.
+From S6Flow Require Import LipschitzField FieldFlow FieldMaximal FieldAlong VectorToken VectorFlow Direction Sphere SphereFlow.
 Open Scope R_scope.
 
 Section Existence.

@@ -144,17 +144,20 @@ def differences(identifier: str, text: str | None = None) -> tuple[Difference, .
         text: of the template; the committed one by default.
     """
     theorem = get(identifier)
-    own = [statement for statement in stated(text) if statement.id == identifier]
+    everything = stated(text)
+    own = [statement for statement in everything if statement.id == identifier]
     found = []
     for statement in own:
-        for kind, words in _compared(theorem, statement, own):
+        for kind, words in _compared(theorem, statement, own, everything):
             found.append(Difference(statement.name, kind, words))
     if own:
         found += [Difference(own[0].name, "conclusion", words) for words in _conclusion(theorem, own)]
     return tuple(dict.fromkeys(found))
 
 
-def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> Iterator[tuple[str, str]]:
+def _compared(
+    theorem: Theorem, statement: Stated, siblings: list[Stated], everything: list[Stated]
+) -> Iterator[tuple[str, str]]:
     yield from _assumptions(theorem, statement)
     yield from _quantifiers(statement)
     missing = [letter for letter in _COQ if letter in theorem.variables and not _writes(statement, letter)]
@@ -169,10 +172,11 @@ def _compared(theorem: Theorem, statement: Stated, siblings: list[Stated]) -> It
     if biases:
         yield "bias", f"without a bias of {' and '.join(letter[-1] for letter in biases)}"
     yield from _existentials(theorem, statement)
-    if re.search(r"solution [^()]* p_infty x ->", statement.body) and not any(
-        re.search(r"exists[^.]*solution [^()]* p_infty x(?!\s*->)", other.body) for other in siblings
-    ):
-        yield "solution", "of a solution that is given for all times"
+    if given := re.search(r"\b(\w*solution) [^()]* p_infty x ->", statement.body):
+        lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
+        if not any(lives.search(other.body) for other in siblings):
+            proved = ", ".join(f"`{other.name}`" for other in everything if lives.search(other.body))
+            yield "solution", "of a solution that is given for all times" + f"; that there is one, under what each asks: {proved}" * bool(proved)
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )

@@ -16,7 +16,7 @@ import sympy as sp
 from s6flow.proofs.registry import get, group
 from s6flow.symbolic.ends import End
 
-__all__ = ["HIDDEN", "ROWS", "STRUCTURAL", "TOLERANCE", "Row", "named"]
+__all__ = ["ROWS", "STRUCTURAL", "TOLERANCE", "Row", "named"]
 
 Letters = dict[str, Any]
 #: Just inside and just outside of a number.
@@ -25,8 +25,6 @@ IN, OUT = 0.99, 1.01
 TOLERANCE = "tolerance"
 #: Letters of most rows: one state, one channel, and a step of one at every token (the floor, softplus(-800) = 0).
 PLAIN: Letters = {"mu": 1.0, "a": 1.0, "s": 1.0, "b": -800.0, "floor": 1.0}
-#: Numbers that stand in a finite form without a name of their module.
-BARE = {"sign-invariance": {"NEGLIGIBLE": sp.Rational(1, 10**6), "MOVED": sp.Rational(1, 10**12)}}
 #: Theorems that take their finite form over from another one.
 TAKEN_OVER = {"carried-order": "fast-order"}
 
@@ -51,8 +49,7 @@ def named(key: str) -> dict[str, sp.Expr]:
     """The numbers that a theorem's module names, and the tolerance of an equation."""
     theorem = get(TAKEN_OVER.get(key, key))
     module = importlib.import_module(f"s6flow.proofs.theorems.{group(theorem)}.{theorem.id.replace('-', '_')}")
-    found = dict(BARE.get(key, {}))
-    found |= {name: sp.sympify(value) for name, value in vars(module).items() if name.isupper() and _is_number(value)}
+    found = {name: sp.sympify(value) for name, value in vars(module).items() if name.isupper() and _is_number(value)}
     equation = isinstance(theorem.finite, sp.Implies) and isinstance(theorem.finite.args[1], sp.Eq)
     return found | ({TOLERANCE: sp.Float(theorem.tolerance)} if equation and theorem.tolerance else {})
 
@@ -282,14 +279,6 @@ def normalised() -> Iterator[Row]:
 TABLES = (layers, flows, convergence, divergence, blow_ups, ends, mixed, phase_lines, vectors, normalised)
 ROWS = tuple(row for table in TABLES for row in table())
 
-#: Rows whose far side lies within a check's allowance for rounding, 1e-6 of both sides: a number near one that hardly differs
-#: from it decides nothing there. T < T_1, above all, is not told from T = T_1.
-HIDDEN = {
-    ("follower-threshold", "NEAR"): "x_second",
-    ("follower-threshold", "SOONER"): "T",
-    ("follower-threshold", "INTEGRATED"): "T",
-    ("radial", "ROUNDING"): "cosine",
-}
 _TOKEN, _LAW, _CODE = "number of a token", "factor or power of the law", "code of an end"
 _HALF = sp.Rational(1, 2)
 #: Numbers in finite forms that turn no run into a word, but for -1, 0 and 1 (signs, inverses, zero tokens, token 1, limits of ratios).

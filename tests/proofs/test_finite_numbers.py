@@ -21,7 +21,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
-from tests.proofs.finite_rows import HIDDEN, ROWS, STRUCTURAL, TOLERANCE, Row, named
+from tests.proofs.finite_rows import ROWS, STRUCTURAL, TOLERANCE, Row, named
 
 FINITE = [key for key, theorem in REGISTRY.items() if theorem.finite is not None]
 #: Signs and inverses, zero tokens, the first token and what a ratio tends to.
@@ -58,34 +58,16 @@ def test_a_run_on_either_side_of_a_number(row: Row) -> None:
     assert verdicts(get(row.key), row) == (True, False)
 
 
-def moved(row: Row) -> str:
-    """The letter in which the two observations of a row differ."""
-    return next(name for name in row.holds if row.holds[name] != row.fails[name])
-
-
-def test_the_allowance_of_a_check_hides_no_number_but_these() -> None:
-    hidden = {}
+def test_the_allowance_of_a_check_hides_no_number() -> None:
+    """A number near one that hardly differs from it would decide nothing beside 1e-6 of both sides, as T < T_1 did."""
+    hidden = []
     for row in ROWS:
         theorem = get(row.key)
         program, allowance = margin_program(theorem), tolerance(theorem, engine("numpy"), False)
         assert least(program, row.holds, allowance) >= 0
         if least(program, row.fails, allowance) >= 0:
-            hidden[row.key, row.name] = moved(row)
-    assert hidden == HIDDEN
-
-
-@pytest.mark.parametrize(
-    ("key", "name", "letter", "side"),
-    [("follower-threshold", "SOONER", "T", 1), ("follower-threshold", "INTEGRATED", "T", -1), ("radial", "ROUNDING", "cosine", -1)],
-)  # fmt: skip
-def test_what_decides_where_a_number_is_hidden(key: str, name: str, letter: str, side: int) -> None:
-    """The number and twice the allowance, which is relative to the sum of both sides."""
-    theorem = get(key)
-    row = next(row for row in ROWS if (row.key, row.name) == (key, name) and moved(row) == letter)
-    allowance = tolerance(theorem, engine("numpy"), False)
-    for share, holds in ((0.99, True), (1.01, False)):
-        there = (1 - float(named(key)[name])) * (1 + side * 2 * allowance * share)
-        assert (least(margin_program(theorem), row.holds | {letter: there}, allowance) >= 0) == holds
+            hidden.append((row.key, row.name))
+    assert not hidden
 
 
 def test_every_name_has_a_row_and_every_row_a_name() -> None:

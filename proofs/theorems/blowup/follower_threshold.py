@@ -17,13 +17,15 @@ limit = sp.Limit(ob.ratio[l], nt.t, ob.T, "-")
 NEAR = sp.Rational(1, 1000)
 #: Of the ratio on the threshold, which is one in the limit only, while a ten-thousandth of T is left.
 ON_IT = sp.Rational(1, 50)
-#: Of T over T_1 where they are equal: one is integrated, the other a quadrature.
-INTEGRATED = sp.Rational(1, 10**7)
-#: What T lies below T_1 by where token 2 blows up first: above the rounding of float64.
-SOONER = sp.Rational(1, 10**12)
+#: By what share of T_1 an equal T may lie below it: one is integrated, the other a quadrature, and one run in 10^6 is 2e-7 off.
+INTEGRATED = sp.Rational(1, 10**6)
+#: By what share T lies below T_1 where token 2 blows up first: above what equal ones differ by.
+SOONER = sp.Rational(1, 10**5)
 #: The ratio at |x_1| = 1e30 where it tends to zero.
 GONE = sp.Rational(1, 10**6)
 is_second = sp.Eq(l, 2, evaluate=False)
+#: A share of T_1, not two times: what rounds off in these would hide it.
+earlier = 1 - ob.T / ob.T_first
 
 
 def proof() -> tuple[Step, ...]:
@@ -69,9 +71,9 @@ THEOREM = Theorem(
         sp.Le(sp.Abs(ob.ratio_near - 1), ON_IT),
         sp.Implies(
             sp.And(is_second, second < c * (1 - NEAR)),
-            sp.And(sp.Ge(ob.T, ob.T_first * (1 - INTEGRATED)), sp.Le(ob.ratio[l], GONE)),
+            sp.And(sp.Le(earlier, INTEGRATED), sp.Le(ob.ratio[l], GONE)),
         ),
-        sp.Implies(sp.And(is_second, second > c * (1 + NEAR)), sp.Lt(ob.T, ob.T_first * (1 - SOONER))),
+        sp.Implies(sp.And(is_second, second > c * (1 + NEAR)), sp.Gt(earlier, SOONER)),
     ),
     proof=proof,
     measurement="threshold",

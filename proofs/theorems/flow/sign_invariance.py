@@ -7,6 +7,10 @@ from s6flow.symbolic.observables import x_t
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 l = nt.l
+#: A token this small may have either sign: integration error.
+NEGLIGIBLE = sp.Rational(1, 10**6)
+#: What a zero token may be moved by: rounding of the linear algebra that carries a stiff flow.
+MOVED = sp.Rational(1, 10**12)
 
 THEOREM = Theorem(
     id="sign-invariance",
@@ -22,9 +26,9 @@ THEOREM = Theorem(
     ),
     finite=sp.And(
         sp.Implies(
-            sp.And(sp.Ne(nt.x0[l], 0), sp.Gt(sp.Abs(x_t[l]), sp.Rational(1, 10**6))), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)
+            sp.And(sp.Ne(nt.x0[l], 0), sp.Gt(sp.Abs(x_t[l]), NEGLIGIBLE)), sp.Ge(x_t[l] * sp.sign(nt.x0[l]), 0)
         ),
-        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), sp.Rational(1, 10**12))),
+        sp.Implies(sp.Eq(nt.x0[l], 0), sp.Le(sp.Abs(x_t[l]), MOVED)),
     ),
     measurement="axis",
     options={"log_times": (-3.0, -1.0, 0.0, 1.0), "rtol": 1e-7, "max_steps": 600, "shapes": ((2, 1), (3, 2), (5, 3))},

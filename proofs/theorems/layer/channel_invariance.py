@@ -33,8 +33,8 @@ THEOREM = Theorem(
         ),
     ),
     notes=(
-        "That the motion on the axis is the 1-D flow with mu_n = S_C[n,d] S_B[n,d], s = S_Delta[d,d] is "
-        "the derivation's step "
-    "axis-restriction; dropped by the theory: conv1d, gate, norms, skip, in_proj and out_proj, finite depth."
+        "On the axis the layer is the flow of one channel with s = S_Delta[d,d], and where B and C have no bias that with "
+        "mu_n = S_C[n,d] S_B[n,d]: the derivation's step axis-restriction and the formal statement axis_restriction. Dropped by the "
+        "theory: conv1d, its SiLU, gate, norms, skip, in_proj and out_proj, finite depth."
     ),
 )  # fmt: skip

@@ -24,7 +24,7 @@ THEOREM = Theorem(
         sp.Implies(sp.Eq(ob.form_0, 0), sp.Eq(ob.norm_t, ob.norm_0)),
     ),
     finite=sp.And(
-        sp.Ge(ob.cosine, 1 - ROUNDING),
+        sp.Le(1 - ob.cosine, ROUNDING),  # the angle, not two cosines that rounding makes equal
         sp.Ge((ob.norm_t - ob.norm_s) * sp.sign(ob.form_0), -ob.norm_s * ROUNDING),
     ),
     measurement="vector",
