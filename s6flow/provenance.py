@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from s6flow.errors import S6FlowError
 
@@ -116,7 +117,7 @@ class Sources:
         return self._imports[path]
 
     def _imported(self, path: Path) -> Iterator[str]:
-        for node in ast.walk(self.tree(path)):
+        for node in _nodes(self.tree(path)):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for module, name, _ in _internal(node):
                     if self.file(module) is None:
@@ -216,20 +217,27 @@ class Sources:
         return "".join(words)
 
     def _collect(self, value: object, follow: bool, words: list[str]) -> None:
-        if isinstance(value, list):
-            for part in value:
-                self._collect(part, follow, words)
-        elif not isinstance(value, ast.AST):
-            told = isinstance(value, str) and _PACKAGE in value
-            words.append(repr(_MENTIONED.sub(_PACKAGE, value) if told else value))  # type: ignore[call-overload]
+        kind = type(value)
+        fields = _TELLING.get(kind)
+        if fields is None:
+            if kind is list:
+                for part in cast("list[object]", value):
+                    self._collect(part, follow, words)
+            else:
+                told = kind is str and _PACKAGE in cast(str, value)
+                words.append(repr(_MENTIONED.sub(_PACKAGE, cast(str, value)) if told else value))
         elif isinstance(value, ast.Import | ast.ImportFrom) and any(_internal(value)):
             for module, name, here in _internal(value):
                 words.append(f"(import {here} {self._origin(module, name) if follow else name})")
         else:
-            words.append(f"({type(value).__name__}")
-            for name, part in _parts(value):
-                words.append(f" {name}=")
-                self._collect(part, follow, words)
+            words.append(f"({kind.__name__}")
+            for name in fields:
+                part = getattr(value, name, None)
+                if name == "body" and _documented(value):
+                    part = part[1:]
+                if part is not None and part != []:
+                    words.append(f" {name}=")
+                    self._collect(part, follow, words)
             words.append(")")
 
 
@@ -264,7 +272,7 @@ def _is_silent(node: ast.stmt) -> bool:
 
 def _neighbours(tree: ast.Module, path: Path) -> Iterator[Path]:
     """Scripts beside a script that it imports by their bare names."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         yield from (near for name in names if (near := path.with_name(f"{name}.py")).is_file())
@@ -274,15 +282,32 @@ def _data_beside(folder: Path) -> list[Path]:
     return sorted(file for pattern in _BESIDE for file in folder.glob(pattern))
 
 
-def _parts(node: ast.AST) -> Iterator[tuple[str, object]]:
-    """A node's fields that mean something, a body without its docstring."""
-    for name in node._fields:
-        part: object = getattr(node, name, None)
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if name == "body" and documented and ast.get_docstring(node, clean=False) is not None:  # type: ignore[arg-type]
-            part = part[1:]  # type: ignore[index]
-        if name not in _SILENT and part is not None and part != []:
-            yield name, part
+#: Kind of nodes -> those of its fields that mean something.
+_TELLING: dict[type, tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name not in _SILENT)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+
+
+def _documented(node: object) -> bool:
+    """Whether the body of a module, class or function begins with its docstring."""
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:
+        return False
+    first = node.body[0]
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a tree, in any order; `ast.walk` takes twice the time, and every run with something to draw asks."""
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, ast.AST):
+            yield node
+            waiting += [getattr(node, name, None) for name in node._fields]
 
 
 def _hash(text: str) -> str:
