@@ -99,8 +99,8 @@ def test_tasks_that_would_not_end_in_time_are_left(tiny, tmp_path, monkeypatch):
     assert begun == [0, 2]
     assert len(left) == 3  # none of these wrote a result
     late = time.monotonic() + 60
-    assert grid._fits(tasks[2], 1, late)
-    assert not grid._fits(tasks[2], 3, late)  # three on a device take three times as long
+    assert grid.fits(tasks[2], 1, late)
+    assert not grid.fits(tasks[2], 3, late)  # three on a device take three times as long
 
 
 def test_workers_that_measure_for_too_long_are_ended():
@@ -114,7 +114,7 @@ def test_workers_that_measure_for_too_long_are_ended():
             self.ended = True
 
     worker = Stuck()
-    failures = grid._listen([worker], queue.Queue(), 1, lambda *_: None, time.monotonic() - 1)
+    failures = grid.listen([worker], queue.Queue(), 1, lambda *_: None, time.monotonic() - 1)
     assert worker.ended
     assert "still measuring" in failures[0]
 
