@@ -19,9 +19,9 @@ from s6flow.errors import FormatError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.mending import mend_log
 from s6flow.numeric.experiments.run import finished, perform, run_folder
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.processes import alone_in, end_with_parent
 
 __all__ = ["Task", "fits", "jobs_of_rank", "listen", "pick_devices", "run_grid", "run_tasks", "side_by_side"]

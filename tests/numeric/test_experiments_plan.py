@@ -17,12 +17,12 @@ from s6flow.numeric.experiments import grid, load_config, train
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import config_names
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.plan import load_plan, pack_plan, plan_names, plan_tasks, resume, run_plan, spent
 from s6flow.numeric.experiments.predicts import rank_correlation
 from s6flow.numeric.experiments.report import CONTRASTS, across, changed, grids_of, verdict_table, write_results
 from s6flow.numeric.experiments.run import finished, perform
-from s6flow.numeric.experiments.sources import load_source
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("alone")
