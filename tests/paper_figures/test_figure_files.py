@@ -18,7 +18,7 @@ from representatives import sweep
 
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.paper_figures import digest, draw, render
-from s6flow.paper_figures import figure_blocks as page
+from s6flow.paper_figures import document_blocks as page
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
