@@ -20,10 +20,10 @@ import numpy as np
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
+from s6flow.paper_figures.contents import index_page
 from s6flow.paper_figures.digest import figure_digest, integrates, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
-from s6flow.paper_figures.index_page import index_page
 from s6flow.paper_figures.record import read_record
 from s6flow.processes import end_with_parent
 

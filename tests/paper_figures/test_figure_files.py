@@ -91,6 +91,15 @@ def test_csv_gives_the_arrays_back() -> None:
     np.testing.assert_array_equal(back["d"], [0, 1, 2])
 
 
+def test_what_the_room_offers_is_no_module_of_it() -> None:
+    """An import of a module gives the room an attribute of its name, in place of what it would look up."""
+    import s6flow.paper_figures as room
+
+    modules = {path.stem for path in Path(room.__file__).parent.glob("*.py")}
+    assert modules.isdisjoint(room.__all__)
+    assert all(callable(getattr(room, name)) for name in room.__all__ if name != "FIGURES")
+
+
 def test_nothing_is_drawn_twice(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(drawn)
     monkeypatch.setattr(draw, "content_of", lambda *_: pytest.fail("drawn again"))
