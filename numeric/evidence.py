@@ -19,7 +19,7 @@ from typing import Any
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.provenance import code_digest, package_root
 
-__all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "stale_reasons"]
+__all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "result_name", "stale_reasons"]
 
 _AWAITING = "numeric/awaiting.json"
 _EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
@@ -148,14 +148,15 @@ def evidence_of(path: Path) -> Evidence:
 
     Raises: FormatError: the table has none: nothing would say when such a result is stale.
     """
-    name = _name(path)
+    name = result_name(path)
     row = next((row for row in EVIDENCE if fnmatchcase(name, row.pattern)), None)
     if row is None:
         raise FormatError("a committed result must be in the table of evidence", name, "s6flow.numeric.evidence")
     return row
 
 
-def _name(path: Path) -> str:
+def result_name(path: Path) -> str:
+    """A result's path from the root of the repository, by which the table knows it; whole where it lies elsewhere."""
     full, base = path.resolve(), _repository()
     return full.relative_to(base).as_posix() if full.is_relative_to(base) else full.as_posix()
 
@@ -186,7 +187,7 @@ def awaiting(path: Path) -> str | None:
     """Why a stale result has not been renewed yet; None if it is not declared."""
     table = _repository() / _AWAITING
     declared: dict[str, str] = json.loads(table.read_text()) if table.exists() else {}
-    return declared.get(_name(path))
+    return declared.get(result_name(path))
 
 
 def _recorded(content: Any) -> Iterator[str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from s6flow.paper_figures.blocks import figure_blocks
     from s6flow.paper_figures.catalogue import FIGURES
+    from s6flow.paper_figures.contents import index_page
+    from s6flow.paper_figures.document_blocks import figure_blocks
     from s6flow.paper_figures.draw import Outcome, Report, draw_figures
-    from s6flow.paper_figures.index_page import index_page
 
 __all__ = ["FIGURES", "Outcome", "Report", "draw_figures", "figure_blocks", "index_page"]
 
@@ -19,7 +19,7 @@ __all__ = ["FIGURES", "Outcome", "Report", "draw_figures", "figure_blocks", "ind
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from s6flow.paper_figures import blocks, catalogue, draw, index_page
+    from s6flow.paper_figures import catalogue, contents, document_blocks, draw
 
-    homes = {"FIGURES": catalogue, "figure_blocks": blocks, "index_page": index_page}
+    homes = {"FIGURES": catalogue, "figure_blocks": document_blocks, "index_page": contents}
     return getattr(homes.get(name, draw), name)

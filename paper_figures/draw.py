@@ -20,14 +20,14 @@ import numpy as np
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
+from s6flow.paper_figures.contents import index_page
 from s6flow.paper_figures.digest import figure_digest, integrates, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
-from s6flow.paper_figures.index_page import index_page
 from s6flow.paper_figures.record import read_record
 from s6flow.processes import end_with_parent
 
-__all__ = ["Outcome", "Progress", "Report", "draw_figures"]
+__all__ = ["Outcome", "Progress", "Report", "content_of", "draw_figures", "in_turn"]
 
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
@@ -160,7 +160,7 @@ def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -
             asked.append(_kept(figure, out, reuse, digest))
         if asked.count(None) > 1:
             pool = pool or _pool(min(processes, asked.count(None)))
-            for place in _in_turn([place for place, ask in enumerate(asked) if ask is None], figures):
+            for place in in_turn([place for place, ask in enumerate(asked) if ask is None], figures):
                 asked[place] = pool.submit(_drawn, figures[place], out, digests[figures[place].name])
         for figure, ask in zip(figures, asked, strict=True):
             if ask is None:
@@ -177,7 +177,7 @@ def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -
             pool.shutdown(cancel_futures=True)
 
 
-def _in_turn(places: list[int], figures: list[Figure]) -> list[int]:
+def in_turn(places: list[int], figures: list[Figure]) -> list[int]:
     """Places of figures in the order in which processes begin them: one that integrates flows, those that do not, the rest.
 
     With an empty cache the first that integrates compiles for half a minute what the others read; a second process that
@@ -229,7 +229,7 @@ def _drawn(figure: Figure, out: Path, digest: str) -> Outcome:
     """Draw a figure; it is skipped where its data are not there."""
     start = time.perf_counter()
     try:
-        files = _content(figure, digest)
+        files = content_of(figure, digest)
     except (FigureUnavailable, MissingDependencyError) as error:
         for path in _paths(figure, out):  # what an earlier run drew no longer belongs to these data
             path.unlink(missing_ok=True)
@@ -238,7 +238,7 @@ def _drawn(figure: Figure, out: Path, digest: str) -> Outcome:
     return Outcome(figure, "drawn", seconds=time.perf_counter() - start)
 
 
-def _content(figure: Figure, digest: str) -> dict[str, bytes]:
+def content_of(figure: Figure, digest: str) -> dict[str, bytes]:
     """Suffix -> content of every file of a figure, its record included."""
     from s6flow.paper_figures.render import render
     from s6flow.proofs.index import ids, status_of

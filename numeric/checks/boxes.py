@@ -16,7 +16,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.margin import IDLE, margin_program
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["BoxCertificate", "certify_box"]
+__all__ = ["BoxCertificate", "certify_box", "margin_on"]
 
 Interval = tuple[float, float]
 
@@ -71,7 +71,7 @@ def certify_box(
         while todo and seen < max_boxes:
             current = todo.pop()
             seen += 1
-            lower = _margin_on(function, cells, current, flint.arb, slack)
+            lower = margin_on(function, cells, current, flint.arb, slack)
             if lower >= 0:
                 lowest = min(lowest, lower) if lower < float(IDLE) - 0.5 else lowest
                 continue
@@ -115,7 +115,16 @@ def _cells(
     return cells, ranges
 
 
-def _margin_on(function: Any, cells: Any, ranges: list[Interval], arb: Any, slack: float) -> float:
+def margin_on(function: Any, cells: Any, ranges: list[Interval], arb: Any, slack: float) -> float:
+    """Certified lower bound of a claim's margin on one box; -inf where an enclosure is not finite.
+
+    Args:
+        function: the margin in ball arithmetic.
+        cells: name and index (None for a number) of each letter.
+        ranges: of each cell.
+        arb: the balls' constructor.
+        slack: allowance of the claim.
+    """
     values: dict[str, Any] = {"tolerance": np.array(arb(slack), dtype=object)}
     arrays: dict[str, list[Any]] = {}
     for (name, index), (low, high) in zip(cells, ranges, strict=True):

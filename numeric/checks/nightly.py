@@ -39,7 +39,7 @@ from s6flow.provenance import package_root
 from s6flow.symbolic.margin import margin_program
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["code_digest", "main", "nightly", "processor", "seal", "short_report", "statement_digest", "versions"]
+__all__ = ["code_digest", "kept_rows", "main", "nightly", "processor", "row_of", "seal", "short_report", "statement_digest", "versions"]  # fmt: skip
 
 #: What a report says of the machine that ran, and a row where that was another one.
 _MACHINE = ("device", "versions")
@@ -62,7 +62,7 @@ def code_digest() -> str:
     return evidence_of(package_root().resolve().parent / "proofs" / "nightly.json").digest()
 
 
-def _row(key: str, backends: tuple[str, ...], examples: int, seed: int, integrator: str) -> dict[str, Any]:
+def row_of(key: str, backends: tuple[str, ...], examples: int, seed: int, integrator: str) -> dict[str, Any]:
     """One theorem on all of its backends."""
     theorem, start = get(key), time.process_time()
     reports = check_together(theorem, backends, examples, seed, integrator=integrator)
@@ -120,7 +120,7 @@ def nightly(
     todo = {key: able for key, able in todo.items() if able and key not in kept}
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
         with _one_thread():
-            jobs = [pool.submit(_row, key, able, examples, seed, integrator) for key, able in todo.items()]
+            jobs = [pool.submit(row_of, key, able, examples, seed, integrator) for key, able in todo.items()]
         for job in as_completed(jobs):
             yield job.result()
 
@@ -170,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
         "device": processor(),
         "versions": versions(),
     }
-    kept = {} if options.fresh else _kept(options.out, header, backends)
+    kept = {} if options.fresh else kept_rows(options.out, header, backends)
     rows: dict[str, dict[str, Any]] = {}
     start = time.perf_counter()
     for row in nightly(options.examples, backends, options.seed, options.integrator, options.processes, kept):
@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(verdict.passes for verdict in verdicts) else 1
 
 
-def _kept(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def kept_rows(path: Path, header: dict[str, Any], backends: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Rows of an earlier report that this run would only compute again."""
     if not path.exists():
         return {}

@@ -12,7 +12,7 @@ from torch import Tensor
 from s6flow.errors import FormatError
 from s6flow.numeric.experiments.classes import Labelled
 from s6flow.numeric.experiments.config import Config
-from s6flow.numeric.experiments.text import Corpus
+from s6flow.numeric.experiments.corpora import Corpus
 
 __all__ = ["Batch", "Data"]
 

@@ -19,12 +19,12 @@ from s6flow.errors import FormatError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.mending import mend_log
 from s6flow.numeric.experiments.run import finished, perform, run_folder
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.processes import alone_in, end_with_parent
 
-__all__ = ["Task", "jobs_of_rank", "pick_devices", "run_grid", "run_tasks"]
+__all__ = ["Task", "fits", "jobs_of_rank", "listen", "pick_devices", "run_grid", "run_tasks", "side_by_side"]
 
 #: Seconds after the deadline in which a run that has trained to its end may still be measured.
 GRACE = 45.0
@@ -99,7 +99,7 @@ class Shelf:
         return self.known[key]
 
 
-def _fits(task: Task, share: int, deadline: float) -> bool:
+def fits(task: Task, share: int, deadline: float) -> bool:
     """Whether there is time for a task on a device that so many work on."""
     return time.monotonic() + task.seconds * share < deadline
 
@@ -112,7 +112,7 @@ def _work(
     torch.set_num_threads(threads)
     shelf = Shelf(folder, torch.device(device))
     while (task := todo.get()) is not None:
-        if not _fits(task, share, deadline):
+        if not fits(task, share, deadline):
             continue
         try:
             perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
@@ -136,7 +136,7 @@ def _in_process(
     for index, task in enumerate(tasks):
         if time.monotonic() >= deadline:
             return
-        if _fits(task, 1, deadline):
+        if fits(task, 1, deadline):
             report(task.name, index, len(tasks))
             perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
     report("done", len(tasks), len(tasks))
@@ -175,7 +175,7 @@ def run_tasks(
         if len(places) == 1:
             _in_process(folder, places[0], deadline, todo, report)
         elif todo:
-            _side_by_side(out, folder, places, deadline, todo, report)
+            side_by_side(out, folder, places, deadline, todo, report)
         return missing()
 
 
@@ -207,7 +207,7 @@ def run_grid(
     return [(task.condition, task.seed) for task in left]
 
 
-def _side_by_side(
+def side_by_side(
     out: Path,
     folder: Path | None,
     places: Sequence[torch.device],
@@ -234,7 +234,7 @@ def _side_by_side(
         process.start()
     failures = list[str]()
     try:
-        failures = _listen(processes, said, len(tasks), report, deadline + GRACE)
+        failures = listen(processes, said, len(tasks), report, deadline + GRACE)
     except BaseException:  # an interruption, too: what this process no longer hears must not train on
         for process in processes:
             process.terminate()
@@ -248,7 +248,7 @@ def _side_by_side(
         raise S6FlowError("every run of a grid must end", failures[0] + more, "worker", "Run it again to resume.")
 
 
-def _listen(processes: Sequence[Any], said: Any, jobs: int, report: Report, latest: float) -> list[str]:
+def listen(processes: Sequence[Any], said: Any, jobs: int, report: Report, latest: float) -> list[str]:
     """Until all workers have said that they are at their end, or until `latest`; what went wrong."""
     running, done, failures = len(processes), 0, list[str]()
     while running:

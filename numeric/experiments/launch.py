@@ -10,10 +10,10 @@ from typing import Any
 from s6flow.errors import FormatError
 from s6flow.files import refuse_clashes
 from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.data_sources import prepare_source
 from s6flow.numeric.experiments.grid import pick_devices, run_grid
 from s6flow.numeric.experiments.results import SHIPPED, pack, ship, summarise
 from s6flow.numeric.experiments.settings import load_config
-from s6flow.numeric.experiments.sources import prepare_source
 from s6flow.progress import bar
 
 __all__ = ["prepare", "run_experiment", "run_lm", "run_reorder"]

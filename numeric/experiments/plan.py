@@ -19,10 +19,10 @@ import torch
 from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.files import atomic_path
 from s6flow.numeric.experiments.config import Config
+from s6flow.numeric.experiments.data_sources import prepare_source
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.run import finished
 from s6flow.numeric.experiments.settings import load_config, read_table, refuse_values
-from s6flow.numeric.experiments.sources import prepare_source
 
 __all__ = ["Part", "load_plan", "pack_plan", "plan_names", "plan_tasks", "prepare_plan", "resume", "run_plan", "spent"]
 

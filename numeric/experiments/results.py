@@ -17,8 +17,8 @@ from s6flow.errors import FormatError
 from s6flow.files import atomic_path, write_atomic
 from s6flow.numeric.experiments.claims import CLAIMS, LATER, Claim
 from s6flow.numeric.experiments.config import Config, recorded
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.run import finished, run_folder
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.stats import RULE, decide, student_interval
 
 __all__ = ["FLAT", "SHIPPED", "SHIPPED_GRID", "gather", "judge", "pack", "ship", "shipped_config", "summarise"]

@@ -16,10 +16,10 @@ from s6flow.files import write_atomic
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.conditions import training_of
 from s6flow.numeric.experiments.config import Config, TrainConfig
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.logs import log_lines
 from s6flow.numeric.experiments.model import S6Stack, parameter_counts
 from s6flow.numeric.experiments.provenance import provenance
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.studies import Trained, study
 from s6flow.numeric.experiments.tensors import write_weights
 from s6flow.numeric.experiments.train import Outcome, Progress, build_model, evaluate, train_model

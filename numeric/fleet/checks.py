@@ -33,7 +33,7 @@ from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.status import status
 
-__all__ = ["FASTEST", "SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "judging", "line", "merged", "options_of", "shard_seed", "shards", "unfinished", "whole", "write_report"]  # fmt: skip
+__all__ = ["FASTEST", "SHARDS", "WORST", "CheckOptions", "check_all", "check_shard", "code_digest", "failed", "in_turn", "judging", "line", "merged", "options_of", "shard_seed", "shards", "unfinished", "whole", "write_report"]  # fmt: skip
 
 SHARDS = "shards"
 #: In the place of backends: the one that judges a theorem in the least time.
@@ -156,7 +156,7 @@ def check_all(
     cost = {key: float(rows[0].get("processor_seconds", 0.0)) for key, rows in known.items() if 0 in rows}
     left = {key: deque(shard for shard in range(options.shards) if shard not in known[key]) for key in keys}
     total = sum(map(len, left.values()))
-    tasks = (Task(f"{key}.{shard:06d}", (key, shard, options, __version__)) for key, shard in _in_turn(left, cost))
+    tasks = (Task(f"{key}.{shard:06d}", (key, shard, options, __version__)) for key, shard in in_turn(left, cost))
     lost: dict[str, str] = {}
     results = pool.results(check_shard, tasks, gpu=options.integrator == "triton")
     for count, (task, result) in enumerate(results, start=1):
@@ -172,7 +172,7 @@ def check_all(
     return lost
 
 
-def _in_turn(left: dict[str, deque[int]], cost: Mapping[str, float]) -> Iterator[tuple[str, int]]:
+def in_turn(left: dict[str, deque[int]], cost: Mapping[str, float]) -> Iterator[tuple[str, int]]:
     """Every theorem's first shard, and then theorem by theorem, the cheapest first: a run that is ended has judged every
     theorem on some systems, and as many as it could on all.
 

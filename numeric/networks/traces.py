@@ -38,7 +38,7 @@ from s6flow.numeric.refinements.mixer import kernel_scan
 from s6flow.numeric.trace import CONTINUOUS
 from s6flow.numeric.trace.inputs import load_network, text_tokens
 from s6flow.numeric.trace.run import trace
-from s6flow.numeric.weights.memory import MemoryStore
+from s6flow.numeric.weights.in_memory import MemoryStore
 from s6flow.numeric.zoo.audits import weights_digest
 
 __all__ = ["entry", "main", "written"]

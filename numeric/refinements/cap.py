@@ -29,8 +29,8 @@ from torch.nn.functional import softplus
 from s6flow.errors import AssumptionError, FormatError, S6FlowError
 from s6flow.numeric.refinements.layers import normed, s6_shape, selected
 from s6flow.numeric.weights.checkpoint import read_layer
+from s6flow.numeric.weights.in_memory import MemoryStore
 from s6flow.numeric.weights.layer import S6Layer, WithheldLayer
-from s6flow.numeric.weights.memory import MemoryStore
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 
 if TYPE_CHECKING:

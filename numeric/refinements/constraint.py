@@ -32,7 +32,7 @@ from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements.cone import REACH, nearest_pair, recover_pair, squash_pair, unsquash_pair
 from s6flow.numeric.refinements.layers import S6Shape, split_rows
 from s6flow.numeric.refinements.matrix import gain_parts, psd_gain, published_raw, published_rows, signature
-from s6flow.numeric.refinements.records import check_record, record
+from s6flow.numeric.refinements.origin import check_record, record
 
 __all__ = ["Form", "Scenario", "ScenarioConstraint"]
 

@@ -21,7 +21,7 @@ from torch.nn.functional import softplus
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.refinements.layers import channel_mu, s6_layers, s6_shape, selected
 from s6flow.numeric.refinements.mixer import mixer_forward, s6_inputs, s6_output
-from s6flow.numeric.refinements.records import differences, record
+from s6flow.numeric.refinements.origin import differences, record
 from s6flow.numeric.refinements.scores import SCORES, Score, ScoreInputs
 from s6flow.numeric.refinements.softsort import Reordering, reordering
 

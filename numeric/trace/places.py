@@ -13,7 +13,7 @@ from torch import nn
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.health.surroundings import PARENT_NORMS
 from s6flow.numeric.trace.scans import hidden, tap, unmapped
-from s6flow.numeric.weights.memory import plain_name
+from s6flow.numeric.weights.in_memory import plain_name
 
 __all__ = ["Place", "backbone", "eager", "parts", "places", "unwrapped", "vocabulary"]
 

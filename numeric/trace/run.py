@@ -19,7 +19,7 @@ from s6flow.numeric.trace.measure import add
 from s6flow.numeric.trace.places import Place, backbone, eager, parts, places, unwrapped, vocabulary
 from s6flow.numeric.trace.report import LayerTrace, NetworkTrace, numbers
 from s6flow.numeric.trace.watch import Watch
-from s6flow.numeric.weights.memory import MemoryStore, config_of
+from s6flow.numeric.weights.in_memory import MemoryStore, config_of
 from s6flow.text import counted
 
 __all__ = ["LIMITS", "trace"]

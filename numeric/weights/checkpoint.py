@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.errors import AssumptionError, FormatError, S6FlowError, SourceError
+from s6flow.numeric.weights.in_memory import MemoryStore, config_of
 from s6flow.numeric.weights.layer import Flag, S6Layer, WithheldLayer
 from s6flow.numeric.weights.locate import Located, locate
-from s6flow.numeric.weights.memory import MemoryStore, config_of
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers
 from s6flow.numeric.weights.spellings import PATTERNS, guess_family
 from s6flow.numeric.weights.stored import StoredTensor, TensorStore

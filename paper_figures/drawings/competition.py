@@ -35,7 +35,7 @@ PARAMETERS: dict[str, Any] = {
     "near": 1e-3,
 }
 #: Rock, paper, scissors: the step of each channel grows with one other channel and falls with the third.
-_CYCLIC = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+CYCLIC = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
 _SHADES = {"$x^\\top Mx>0$": "#fbe6d9", "$x^\\top Mx<0$": "#dfeaf4"}
 #: End of a normalised token: on an axis, or on the cone.
 _ENDS = {"to an axis": palette.BLACK, "to the cone": COLOURS["root"]}
@@ -53,7 +53,7 @@ def layer(case: dict[str, Any]) -> LayerParameters:
     return LayerParameters(
         S_B=same,
         S_C=np.diag(case["mu"]),
-        S_dt_in=case["cyclic"] * _CYCLIC + case["own"] * same,
+        S_dt_in=case["cyclic"] * CYCLIC + case["own"] * same,
         S_dt_out=same,
         a=np.ones((3, 3)),
         b=case["b"],

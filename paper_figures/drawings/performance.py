@@ -143,7 +143,7 @@ def data() -> Data:
 def draw(canvas: Canvas, data: Data) -> None:
     """One row a peer under its task: (a) how many times longer peers take, (b) shares of limits."""
     kinds = [kind for kind in ("peer", "limit") if (data["kind"] == kind).any()]
-    tables = {kind: _table(data, kind) for kind in kinds}
+    tables = {kind: by_task(data, kind) for kind in kinds}
     lines = [1 + sum(1 + len(rows) for rows in tables[kind].values()) for kind in kinds]
     axes = canvas.subplots(len(kinds), 1, squeeze=False, height_ratios=lines)[:, 0]
     for ax, kind, letter, count in zip(axes, kinds, "ab", lines, strict=False):
@@ -164,8 +164,8 @@ def draw(canvas: Canvas, data: Data) -> None:
         ax.tick_params(axis="y", length=0)
 
 
-def _table(data: Data, kind: str) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Task -> peer -> values."""
+def by_task(data: Data, kind: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Task -> peer -> values of one kind, peer or limit; lengths in the order of their numbers."""
     found: dict[str, dict[str, list[float]]] = {}
     for file, row, case, peer, value in zip(
         *(data[key] for key in ("file", "kind", "case", "peer", "value")), strict=True

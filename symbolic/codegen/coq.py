@@ -16,7 +16,7 @@ import sympy as sp
 from s6flow.errors import CodegenError
 from s6flow.symbolic import notation as nt
 
-__all__ = ["ATOM", "FLOOR", "Carried", "print_coq", "print_relation"]
+__all__ = ["ATOM", "FLOOR", "FUNCTIONS", "Carried", "print_coq", "print_relation"]
 
 # Binding strength of what was printed: a weaker text is put in parentheses where a stronger one is needed.
 ATOM, APPLICATION, POWER, OPPOSITE, PRODUCT, SUM, BINDER = 100, 90, 80, 70, 60, 50, 10
@@ -39,7 +39,8 @@ def print_coq(expression: sp.Expr, strength: int = 0) -> str:
     return _wrap(_real(expression), strength)
 
 
-_FUNCTIONS: tuple[tuple[Any, str], ...] = (
+#: Functions and what Gallina calls them.
+FUNCTIONS: tuple[tuple[Any, str], ...] = (
     (sp.exp, "exp"),
     (sp.log, "ln"),
     (sp.Abs, "Rabs"),
@@ -100,7 +101,7 @@ def _real(e: sp.Expr) -> Text:
         (variable, low, high) = e.limits[0]
         body = f"(fun {variable} => {_real(e.function)[0]})"
         return f"RInt {body} {_wrap(_real(low), ATOM)} {_wrap(_real(high), ATOM)}", APPLICATION
-    for kind, name in _FUNCTIONS:
+    for kind, name in FUNCTIONS:
         if isinstance(e, kind):
             arguments = sorted(e.args, key=_rank)
             return " ".join([name, *(_wrap(_real(a), ATOM) for a in arguments)]), APPLICATION

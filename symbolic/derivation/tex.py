@@ -30,6 +30,8 @@ _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciic
     c: f"\\{c}" for c in "#$%&_{}"
 }
 _TEX_UNICODE = {"≤": r"$\le$", "≥": r"$\ge$", "→": r"$\to$", "∞": r"$\infty$", "−": "-", "×": r"$\times$"}
+#: Characters of code behind which a line may end.
+_BREAKS = "-./:,_"
 _SECTIONS = {1: "section*", 2: "section*", 3: "subsection*", 4: "paragraph"}
 _SMALL = {"status", "residual", "note"}
 
@@ -63,8 +65,8 @@ def tex_text(text: str, formulas: bool = True) -> str:
         elif kind == "math":
             out.append(f"${piece}$")
         elif kind == "code":
-            escaped = "".join(_TEX.get(c, c) for c in piece)
-            out.append(rf"\texttt{{{re.sub(r'(?<=[-./:,])|(?<=_)', lambda _: chr(92) + 'allowbreak ', escaped)}}}")
+            spelled = "".join(_TEX.get(c, c) + r"\allowbreak " * (c in _BREAKS) for c in piece)
+            out.append(rf"\texttt{{{spelled}}}")
         else:
             out.append("".join((_TEX | _TEX_UNICODE).get(c, c) for c in piece))
     return "".join(out)
@@ -171,8 +173,19 @@ def broken(formula: str, line: float = LINE, within: int = _WITHIN) -> tuple[str
 
 
 def _parts(tokens: list[str], cuts: list[int]) -> list[str]:
-    parts = ["".join(tokens[a:b]).strip() for a, b in zip([0, *cuts], [*cuts, len(tokens)], strict=True)]
-    return [re.sub(r"^(?:\\[;,]\s*)+|(?:\\[;,]\s*)+$", "", part) for part in parts]
+    """The tokens between the cuts as text, without the spaces at their ends."""
+    parts = []
+    for start, end in zip([0, *cuts], [*cuts, len(tokens)], strict=True):
+        while start < end and _is_space(tokens[start]):
+            start += 1
+        while start < end and _is_space(tokens[end - 1]):
+            end -= 1
+        parts.append("".join(tokens[start:end]))
+    return parts
+
+
+def _is_space(token: str) -> bool:
+    return token in (r"\;", r"\,") or not token.strip()
 
 
 def _factors(tokens: list[str], depths: list[int]) -> list[int]:

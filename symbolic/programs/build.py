@@ -19,7 +19,7 @@ from s6flow.symbolic.criteria import QUANTITIES, quantity
 from s6flow.symbolic.end_rules import TABLES, rule_program
 from s6flow.symbolic.measured import MEASURED, measured
 from s6flow.symbolic.programs.rules import NORM
-from s6flow.symbolic.programs.store import FILE, as_data
+from s6flow.symbolic.programs.serial import FILE, as_data
 from s6flow.symbolic.step_control import NORMS, RULES, norm_rule
 
 __all__ = ["computed", "main", "tables", "text"]

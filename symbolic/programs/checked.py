@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.programs.store import as_data, from_data
+from s6flow.symbolic.programs.serial import as_data, from_data
 
 __all__ = ["IDLE", "Checked"]
 

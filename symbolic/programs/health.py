@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.programs.store import stored, table
+from s6flow.symbolic.programs.serial import stored, table
 
 __all__ = ["health_rule", "health_rule_text", "state_quantity"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from s6flow.symbolic.codegen.ir import Program
-from s6flow.symbolic.programs.store import stored
+from s6flow.symbolic.programs.serial import stored
 
 __all__ = ["exponential_sum_program", "inherited_limit_program", "predicate", "quantity"]
 

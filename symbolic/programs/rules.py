@@ -6,7 +6,7 @@ from functools import cache
 
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.ends import NO_THEOREM
-from s6flow.symbolic.programs.store import stored, table
+from s6flow.symbolic.programs.serial import stored, table
 
 __all__ = ["NORM", "cited", "deciding", "rule_program", "step_rules"]
 

@@ -288,7 +288,7 @@ def _place(name: str) -> Iterator[Path]:
 
 
 #: Name -> what `whole` found, and who may ask for it.
-_WHOLE: dict[str, Whole] = {}
+WHOLES: dict[str, Whole] = {}
 _LOCKS = {name: threading.RLock() for name in COMMANDS}
 _BEGUN: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
@@ -362,18 +362,18 @@ def _forks(name: str) -> bool:
     return not COMMANDS[name].rooms and not COMMANDS[name].cold
 
 
-def _known(kept: Path | None, name: str, nursery: Nursery | None = None) -> Whole:
+def whole_of(kept: Path | None, name: str, nursery: Nursery | None = None) -> Whole:
     """As `whole`; once a campaign, and with a folder once for a tree and a machine of a kind."""
     with _LOCKS[name]:
-        if name not in _WHOLE:
+        if name not in WHOLES:
             path = None if kept is None else kept / f"undisturbed-{here()}-{name.replace(' ', '_')}.json"
             if path is not None and path.exists():
-                _WHOLE[name] = Whole(**json.loads(path.read_text()))
+                WHOLES[name] = Whole(**json.loads(path.read_text()))
             else:
-                _WHOLE[name] = whole(name, nursery)
+                WHOLES[name] = whole(name, nursery)
                 if path is not None:
-                    path.write_text(json.dumps(asdict(_WHOLE[name])))
-        return _WHOLE[name]
+                    path.write_text(json.dumps(asdict(WHOLES[name])))
+        return WHOLES[name]
 
 
 def ended(
@@ -464,7 +464,7 @@ def _one(job: Job, kept: Path | None, nursery: Nursery | None) -> dict[str, Any]
     if share is None:
         found, more = disturbed(name, fault), {}
     else:
-        known = _known(kept, name, nursery)
+        known = whole_of(kept, name, nursery)
         length, parent = known.anew, None
         if nursery is not None and known.forked is not None and not _begins_anew(share):
             length, parent = known.forked, nursery
@@ -553,7 +553,7 @@ def campaign(options: argparse.Namespace) -> dict[str, Any]:
             rows.update(((row["command"], row["fault"], row["moment"]), row) for row in _kept(path))
     left = [job for job in todo if job[:3] not in rows]
     nursery = Nursery(ROOT) if options.forked and left and last > time.monotonic() else None
-    turns, lock = _Turns(left, lambda name: _known(options.folder, name, nursery), last), threading.Lock()
+    turns, lock = _Turns(left, lambda name: whole_of(options.folder, name, nursery), last), threading.Lock()
 
     def work(_: int) -> None:
         for job in turns.jobs():

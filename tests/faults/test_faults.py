@@ -181,7 +181,7 @@ def test_a_campaign_goes_on_is_joined_and_says_where_something_is(
 
     monkeypatch.setattr(faults, "whole", whole)
     monkeypatch.setattr(faults, "ended", ended)
-    monkeypatch.setattr(faults, "_WHOLE", {})
+    monkeypatch.setattr(faults, "WHOLES", {})
     first = faults.campaign(_options(tmp_path, "derive", "trace", "audit"))
     assert sorted(begun) == sorted(["audit", "derive", "trace", *["audit SIGTERM", "derive SIGTERM"] * 2])
     assert first["unfit"] == {"trace": "Unfit: status 1"}
@@ -204,9 +204,9 @@ def test_what_another_tree_came_to_is_not_expected(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(faults, "whole", lambda name, nursery: faults.Whole(1.0, None, faults.here()))
     found = []
     for tree in ("old", "old", "new"):
-        monkeypatch.setattr(faults, "_WHOLE", {})
+        monkeypatch.setattr(faults, "WHOLES", {})
         monkeypatch.setattr(faults, "here", lambda tree=tree: tree)
-        found.append(faults._known(tmp_path, "derive").goal)
+        found.append(faults.whole_of(tmp_path, "derive").goal)
     assert found == ["old", "old", "new"]
 
 

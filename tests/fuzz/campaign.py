@@ -69,7 +69,7 @@ class Deed(BaseException):
     """Something was done that no reading of a file does."""
 
 
-class _Watch:
+class Watch:
     """Counts deeds while an input is judged."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ def _set_clocks() -> None:
         signal.signal(clock, _late)
 
 
-def judged(number: int, folder: Path, watch: _Watch, longest: int) -> tuple[str, str, str]:
+def judged(number: int, folder: Path, watch: Watch, longest: int) -> tuple[str, str, str]:
     """Kind, outcome and detail of one input; an outcome that begins with ! is a finding."""
     from s6flow.errors import S6FlowError
 
@@ -130,7 +130,7 @@ def _place(found: Any) -> str:
 def work(numbers: range, longest: int) -> None:
     """Judge inputs one after the other; a line of JSON each, the number first, so that a death is known by it."""
     faulthandler.enable()
-    watch, out = _Watch(), sys.stdout
+    watch, out = Watch(), sys.stdout
     imported()
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)

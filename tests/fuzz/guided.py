@@ -81,9 +81,9 @@ def main() -> None:
         import s6flow.numeric.weights.readers  # noqa: F401
     print(f"{seeded(options.folder / 'inputs', options.seeds)} inputs to begin from", flush=True)
 
-    from campaign import BYTES, SECONDS, _Watch
+    from campaign import BYTES, SECONDS, Watch
 
-    watch, place = _Watch(), Path(tempfile.mkdtemp(prefix="s6flow-guided-"))
+    watch, place = Watch(), Path(tempfile.mkdtemp(prefix="s6flow-guided-"))
     for path in list((options.folder / "inputs").iterdir())[:_WARM]:
         read(path.read_bytes(), place)
 

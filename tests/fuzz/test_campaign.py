@@ -31,7 +31,7 @@ def deed(): pickle.loads(pickle.dumps(os.getcwd))
 def deeds(): return {{"refused": line, "!lines": lines, "!crash": lambda: 1 / 0, "!hang": hang, "!hang ": flow_that_waits, "!code": deed,
     "!memory": lambda: bytearray(3 << 30), "layers": lambda: "layers", "!crash ": lambda: warnings.warn("x")}}
 campaign.SECONDS, campaign.WAITS = 0.3, 3.0
-watch = campaign._Watch()
+watch = campaign.Watch()
 import resource
 campaign._set_clocks()
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, resource.RLIM_INFINITY))

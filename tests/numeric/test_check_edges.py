@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis.strategies
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -408,7 +409,7 @@ def test_shapes_are_drawn_up_to_the_largest(
 ) -> None:
     """64 tokens and 16 states, as the documentation says; fewer for theorems of whole layers."""
     planted = SimpleNamespace(integers=lambda *ends: ends, builds=lambda make, **axes: axes, sampled_from=list)
-    monkeypatch.setattr(strategies, "_hypothesis", lambda: planted)
+    monkeypatch.setattr(hypothesis, "strategies", planted)
     found = strategies.shapes(REGISTRY[theorem], largest)
     assert found == dict(zip(("token", "state", "channel", "rank"), ranges, strict=True))
     own = REGISTRY["slow-ratios"]
@@ -422,7 +423,7 @@ def test_cubes_are_random_with_a_few_drawn_entries(count: int, size: int, monkey
         integers=lambda low, high: ranges.append((low, high)), tuples=lambda *_: None, floats=lambda *_, **__: 0, sampled_from=lambda _: 0,
         lists=lambda *_, **__: None, builds=lambda build, *_: build,
     )  # fmt: skip
-    monkeypatch.setattr(strategies, "_hypothesis", lambda: planted)
+    monkeypatch.setattr(hypothesis, "strategies", planted)
     build = strategies.unit_cubes(count, size)
     assert ranges[0] == (0, max(count * size - 1, 0)), "every entry may be drawn"
     plain = np.random.default_rng(3).random((count, size))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis.strategies
 import numpy as np
 import pytest
 
@@ -84,7 +85,7 @@ def test_a_box_is_certified_from_zero_on_and_an_idle_claim_has_no_margin(
     lower: float, certified: bool, lowest: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("flint")
-    monkeypatch.setattr(boxes, "_margin_on", lambda *_: lower)
+    monkeypatch.setattr(boxes, "margin_on", lambda *_: lower)
     box = {"mu": [1.0, 1.0], "a": [1.0, 2.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [(1.0, 2.0), 1.0]}
     found = boxes.certify_box("convergence-monotone", box, max_boxes=1)
     assert (found.certified, found.margin) == (certified, lowest)
@@ -106,7 +107,7 @@ def test_the_entries_of_a_cube_shrink_to_ends_of_ranges() -> None:
 
     names = ("integers", "tuples", "floats", "sampled_from", "lists", "builds")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strategies, "_hypothesis", lambda: SimpleNamespace(**{name: note(name) for name in names}))
+        patch.setattr(hypothesis, "strategies", SimpleNamespace(**{name: note(name) for name in names}))
         strategies.unit_cubes(2, 3)
     found = {name: arguments for name, arguments in asked if name != "integers"}
     assert sorted(found["sampled_from"][0][0]) == [0.0, 1.0]
@@ -203,4 +204,4 @@ def test_a_ratio_is_read_when_the_statement_says(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("key", "integrator"), [("closed-form-first-token", "numpy"), ("scaling", None)])
 def test_a_nightly_row_names_the_integrator_of_trajectories(key: str, integrator: str | None) -> None:
-    assert nightly._row(key, ("numpy",), 1, 0, "numpy")["integrator"] == integrator
+    assert nightly.row_of(key, ("numpy",), 1, 0, "numpy")["integrator"] == integrator

@@ -11,7 +11,7 @@ import pytest
 
 from s6flow.errors import FormatError, SourceError
 from s6flow.numeric.weights import archives, locate
-from s6flow.numeric.weights.memory import MemoryStore, config_of, plain_name
+from s6flow.numeric.weights.in_memory import MemoryStore, config_of, plain_name
 from s6flow.numeric.weights.readers import NamedStores
 
 

@@ -47,7 +47,7 @@ def test_every_committed_result_is_in_the_table() -> None:
 def test_a_result_is_of_the_code_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = evidence.evidence_of(ROOT / "benchmarks" / "results" / "audit_cpu.json")
     path = tmp_path / "audit_cpu.json"
-    monkeypatch.setattr(evidence, "_name", lambda path: "benchmarks/results/audit_cpu.json")
+    monkeypatch.setattr(evidence, "result_name", lambda path: "benchmarks/results/audit_cpu.json")
     path.write_text(json.dumps({"provenance": {"code": row.digest()}}))
     assert evidence.stale_reasons(path) == []
     path.write_text(json.dumps({"provenance": {"code": "other"}}))

@@ -19,10 +19,10 @@ from s6flow.numeric.experiments.claims import CLAIMS, LATER
 from s6flow.numeric.experiments.classes import load_labelled
 from s6flow.numeric.experiments.conditions import CONDITIONS
 from s6flow.numeric.experiments.config import DataConfig
+from s6flow.numeric.experiments.corpora import Corpus, load_corpus
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.listops import evaluate, expression
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.stats import Interval, decide, student_interval
-from s6flow.numeric.experiments.text import Corpus, load_corpus
 from s6flow.numeric.experiments.train import learning_rate
 
 LISTOPS = DataConfig("listops", tokens=20, longest=30, train=24, held_out=6, depth=3, arguments=4)

@@ -144,7 +144,7 @@ def test_workers_go_to_every_gpu(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "4")
     assert [device.index for device in pick_devices("cuda")] == [1]
     places = []
-    monkeypatch.setattr(grid, "_side_by_side", lambda out, folder, devices, *rest: places.extend(devices))
+    monkeypatch.setattr(grid, "side_by_side", lambda out, folder, devices, *rest: places.extend(devices))
     run_grid(load_config(tiny), tmp_path, devices=[torch.device("cuda", index) for index in range(2)], workers=2)
     assert [place.index for place in places] == [0, 1, 0, 1]
 

@@ -17,12 +17,12 @@ from s6flow.numeric.experiments import grid, load_config, train
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import config_names
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.grid import Task, run_tasks
 from s6flow.numeric.experiments.plan import load_plan, pack_plan, plan_names, plan_tasks, resume, run_plan, spent
 from s6flow.numeric.experiments.predicts import rank_correlation
 from s6flow.numeric.experiments.report import CONTRASTS, across, changed, grids_of, verdict_table, write_results
 from s6flow.numeric.experiments.run import finished, perform
-from s6flow.numeric.experiments.sources import load_source
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("alone")
@@ -99,8 +99,8 @@ def test_tasks_that_would_not_end_in_time_are_left(tiny, tmp_path, monkeypatch):
     assert begun == [0, 2]
     assert len(left) == 3  # none of these wrote a result
     late = time.monotonic() + 60
-    assert grid._fits(tasks[2], 1, late)
-    assert not grid._fits(tasks[2], 3, late)  # three on a device take three times as long
+    assert grid.fits(tasks[2], 1, late)
+    assert not grid.fits(tasks[2], 3, late)  # three on a device take three times as long
 
 
 def test_workers_that_measure_for_too_long_are_ended():
@@ -114,7 +114,7 @@ def test_workers_that_measure_for_too_long_are_ended():
             self.ended = True
 
     worker = Stuck()
-    failures = grid._listen([worker], queue.Queue(), 1, lambda *_: None, time.monotonic() - 1)
+    failures = grid.listen([worker], queue.Queue(), 1, lambda *_: None, time.monotonic() - 1)
     assert worker.ended
     assert "still measuring" in failures[0]
 

@@ -13,9 +13,9 @@ import torch
 from s6flow.numeric.experiments import load_config, run_experiment
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import ModelConfig
+from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.deaths import deaths
 from s6flow.numeric.experiments.model import S6Stack
-from s6flow.numeric.experiments.sources import load_source
 from s6flow.numeric.experiments.studies import STUDIES, Trained, studies_of, study
 from s6flow.numeric.experiments.studies.capping import EDITS, edited
 from s6flow.numeric.experiments.studies.lengths import loss_at, multiples, rounded_weights

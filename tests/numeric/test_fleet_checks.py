@@ -135,7 +135,7 @@ def test_one_violated_shard_violates_the_whole(tmp_path: Path) -> None:
 def test_first_shards_come_first_and_then_the_cheapest_theorem() -> None:
     left = {"dear": deque([0, 1, 2]), "cheap": deque([0, 1]), "begun": deque([3])}
     cost = {"begun": 5.0}
-    taken = checks._in_turn(left, cost)
+    taken = checks.in_turn(left, cost)
     assert [next(taken), next(taken)] == [("dear", 0), ("cheap", 0)]
     cost |= {"dear": 9.0, "cheap": 1.0}
     assert list(taken) == [("cheap", 1), ("begun", 3), ("dear", 1), ("dear", 2)]

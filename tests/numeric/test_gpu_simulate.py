@@ -145,7 +145,7 @@ def test_slow_growth_is_read_before_its_steps_underflow(kernel: Any, monkeypatch
 
 
 def test_batches_that_do_not_fit_are_halved(kernel: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    from s6flow.numeric.flow.backends.fitting import halving
+    from s6flow.numeric.flow.backends.halving import halving
     from s6flow.numeric.flow.problem import Run
 
     sizes, seen = [], []

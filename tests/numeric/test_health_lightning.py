@@ -34,17 +34,17 @@ def network(tiny_mamba: Callable[..., Any]) -> Any:
     return Network(tiny_mamba())
 
 
-def test_numbers_arrive_where_the_run_logs(network: Any, tmp_path: Path) -> None:
+def test_numbers_arrive_where_the_run_logs(network: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import lightning.pytorch as lightning
     import torch
     from lightning.pytorch.loggers import CSVLogger
 
-    from s6flow.numeric.health.training import HealthMonitor, lightning_callback
+    from s6flow.numeric.health import training
 
-    monitor = HealthMonitor(network.inner, every=EVERY)
-    monitor._begun -= 3600.0  # as if it had run for long, so that no look is left out
+    monkeypatch.setattr(training, "BUDGET", 1e6)  # as if it had run for long, so that no look is left out
+    monitor = training.HealthMonitor(network.inner, every=EVERY)
     trainer = lightning.Trainer(
-        max_steps=STEPS, log_every_n_steps=1, accelerator="cpu", callbacks=[lightning_callback(monitor)],
+        max_steps=STEPS, log_every_n_steps=1, accelerator="cpu", callbacks=[training.lightning_callback(monitor)],
         logger=CSVLogger(str(tmp_path), name="run", version="0"), enable_progress_bar=False, enable_checkpointing=False,
         enable_model_summary=False,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from s6flow.errors import AssumptionError, SourceError
 from s6flow.numeric.audit import audit
 from s6flow.numeric.experiments import shipped_checkpoint
 from s6flow.numeric.experiments.studies.diagnosis import NUMBERS
-from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose
+from s6flow.numeric.health import HealthMonitor, check_optimizer, diagnose, training
 from s6flow.numeric.health.conclusions import ACROSS
 from s6flow.numeric.health.moved import LISTED, compare, comparison_json
 from s6flow.numeric.health.training import BUDGET, DYING, trainer_callback
@@ -201,17 +201,18 @@ def test_an_optimiser_that_decays_everything_is_named(tiny_mamba: Callable[..., 
         check_optimizer(torch.nn.Linear(2, 2), torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), 0.1))
 
 
-def aged(monitor: HealthMonitor) -> HealthMonitor:
-    """As if the training had run for an hour, so that a look can be afforded."""
-    monitor._begun -= 3600
-    return monitor
+@pytest.fixture
+def affordable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look that is due is taken, however short the training was."""
+    monkeypatch.setattr(training, "BUDGET", 1e6)
 
 
+@pytest.mark.usefixtures("affordable")
 def test_the_monitor_looks_warns_once_and_logs(tiny_mamba: Callable[..., Any]) -> None:
     import torch
 
     model, logged = tiny_mamba(), []
-    monitor = aged(HealthMonitor(model, every=10, log=lambda step, numbers: logged.append((step, numbers))))
+    monitor = HealthMonitor(model, every=10, log=lambda step, numbers: logged.append((step, numbers)))
     assert monitor.step(5) is None
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -236,20 +237,21 @@ def test_the_monitor_keeps_to_its_budget(tiny_mamba: Callable[..., Any]) -> None
     begun = time.perf_counter()
     while time.perf_counter() - begun < 0.5:
         monitor.step(1)
-    assert monitor.spent <= BUDGET * (time.perf_counter() - monitor._begun)
+    assert monitor.spent <= BUDGET * (time.perf_counter() - begun)
     with pytest.raises(AssumptionError, match="every"):
         HealthMonitor(tiny_mamba(), every=0)
 
 
+@pytest.mark.usefixtures("affordable")
 @pytest.mark.filterwarnings("ignore:step")
 def test_callbacks_log_to_what_the_loop_uses(tiny_mamba: Callable[..., Any]) -> None:
     model = tiny_mamba()
     state = SimpleNamespace(global_step=10, log_history=[])
-    trainer_callback(aged(HealthMonitor(model, every=10))).on_step_end(None, state, None)
+    trainer_callback(HealthMonitor(model, every=10)).on_step_end(None, state, None)
     assert state.log_history[0]["step"] == 10
     assert "health/response" in state.log_history[0]
     sent: list[dict[str, float]] = []
     trainer = SimpleNamespace(log=sent.append)  # what it reports to, it tells itself
-    trainer_callback(aged(HealthMonitor(model, every=10)), trainer).on_step_end(None, state, None)
+    trainer_callback(HealthMonitor(model, every=10), trainer).on_step_end(None, state, None)
     assert len(state.log_history) == 1
     assert "health/response" in sent[0]

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
+from s6flow.numeric.health import training  # noqa: E402
 from s6flow.numeric.health.numbers import UNIT_ROUNDOFF  # noqa: E402
 from s6flow.numeric.health.training import DYING, HealthMonitor, trainer_callback  # noqa: E402
 
@@ -53,10 +54,10 @@ def trained(folder: Path, decay: float, told: bool) -> tuple[Any, Reporter, Heal
         use_cpu=True, save_strategy="no", disable_tqdm=True, max_grad_norm=0.0,
     )  # fmt: skip
     step = optimizer(network, decay)
-    with warnings.catch_warnings(record=True) as said:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        patch.setattr(training, "BUDGET", 1e6)  # as if it had run for long, so that no look is left out
         monitor = HealthMonitor(network, every=EVERY, optimizer=step)
-        monitor._begun -= 3600.0  # as if it had run for long, so that no look is left out
         trainer = transformers.Trainer(
             network, options, train_dataset=[{"input_ids": row, "labels": row} for row in tokens],
             optimizers=(step, torch.optim.lr_scheduler.ConstantLR(step, 1.0)), callbacks=[reporter],

@@ -32,7 +32,7 @@ from s6flow.numeric.refinements import (
     split_rows,
 )
 from s6flow.numeric.refinements.cone import REACH
-from s6flow.numeric.refinements.records import record
+from s6flow.numeric.refinements.origin import record
 from s6flow.numeric.weights import open_checkpoint
 
 SCENARIOS = ["positive", "negative", "mixed"]

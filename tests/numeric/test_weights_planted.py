@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s6flow.errors import SourceError
-from s6flow.numeric.audit.report import _read
+from s6flow.numeric.audit import audit
 from s6flow.numeric.weights import S6Layer, open_checkpoint
 from s6flow.numeric.weights.locate import locate
 from s6flow.numeric.weights.opcodes import read_pickle
@@ -62,8 +62,9 @@ def test_the_first_number_beyond_float32_is_named(tmp_path: Path) -> None:
     assert "got -1e+39" in withheld.reason
     assert "m.x_proj.weight[1, 2]" in withheld.reason
     # an audit reads what there is, and finds the others on record
-    assert [one.name for one in _read(checkpoint, {"m": None, "n": None})] == ["n"]
-    assert [one.name for one in checkpoint.withheld] == ["m"]
+    report = audit(tmp_path / "file.npz", shuffles=2)
+    assert [one.name for one in report.layers] == ["n"]
+    assert [one.name for one in report.withheld] == ["m"]
     assert layer(tmp_path, tensors(x_proj__weight=large * 1e-10)).S_B.shape == (STATES, CHANNELS)
 
 

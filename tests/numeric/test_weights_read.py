@@ -11,8 +11,8 @@ import pytest
 
 from s6flow.errors import AssumptionError, FormatError, SourceError
 from s6flow.numeric.weights.checkpoint import Checkpoint, read_layer
+from s6flow.numeric.weights.in_memory import MemoryStore
 from s6flow.numeric.weights.layer import S6Layer
-from s6flow.numeric.weights.memory import MemoryStore
 from s6flow.numeric.weights.opcodes import STORAGES, Storage, TensorNote, read_pickle
 from s6flow.numeric.weights.pickled import TorchStore
 from s6flow.numeric.weights.plan import LayerPlan, plan_layers

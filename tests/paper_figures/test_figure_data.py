@@ -304,7 +304,7 @@ def test_shares_obey_the_replicator_and_end_where_they_must() -> None:
     for name in ("grows", "sinks", "cycle"):
         case, points = p[name], competition.lattice()
         x = np.sqrt(points)
-        pace = np.logaddexp(0, case["cyclic"] * x @ competition._CYCLIC.T + case["own"] * x + np.asarray(case["b"]))
+        pace = np.logaddexp(0, case["cyclic"] * x @ competition.CYCLIC.T + case["own"] * x + np.asarray(case["b"]))
         inputs = {"p": points, "pace": pace, "form": points @ np.asarray(case["mu"])}
         expected = velocity(*(inputs[key] for key in velocity.inputs))
         own = competition.rates(competition.layer(case), x)

@@ -17,8 +17,8 @@ from PIL import Image
 from representatives import sweep
 
 from s6flow.errors import FormatError, S6FlowError
-from s6flow.paper_figures import blocks as page
 from s6flow.paper_figures import digest, draw, render
+from s6flow.paper_figures import document_blocks as page
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
@@ -91,9 +91,18 @@ def test_csv_gives_the_arrays_back() -> None:
     np.testing.assert_array_equal(back["d"], [0, 1, 2])
 
 
+def test_what_the_room_offers_is_no_module_of_it() -> None:
+    """An import of a module gives the room an attribute of its name, in place of what it would look up."""
+    import s6flow.paper_figures as room
+
+    modules = {path.stem for path in Path(room.__file__).parent.glob("*.py")}
+    assert modules.isdisjoint(room.__all__)
+    assert all(callable(getattr(room, name)) for name in room.__all__ if name != "FIGURES")
+
+
 def test_nothing_is_drawn_twice(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(drawn)
-    monkeypatch.setattr(draw, "_content", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr(draw, "content_of", lambda *_: pytest.fail("drawn again"))
     report = draw.draw_figures([NAME], drawn)
     assert [outcome.state for outcome in report.outcomes] == ["unchanged"]
     assert _contents(drawn) == before
@@ -114,7 +123,7 @@ def test_what_is_not_current_is_drawn(
     else:
         monkeypatch.setattr(draw, "figure_digest", lambda figure: "another")
     calls = []
-    monkeypatch.setattr(draw, "_content", lambda figure, key: calls.append(key) or {"png": b"new", "json": b"{}"})
+    monkeypatch.setattr(draw, "content_of", lambda figure, key: calls.append(key) or {"png": b"new", "json": b"{}"})
     report = draw.draw_figures([NAME], tmp_path)
     assert [outcome.state for outcome in report.outcomes] == ["drawn"]
     assert len(calls) == 1
@@ -152,7 +161,7 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, monkeypatch
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(draw, "_content", stop)
+    monkeypatch.setattr(draw, "content_of", stop)
     with pytest.raises(KeyboardInterrupt):
         draw.draw_figures([NAME], tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -170,7 +179,7 @@ def test_a_folder_that_cannot_be_written_is_one_error_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(draw, "_content", lambda *_: pytest.fail("worked first"))
+    monkeypatch.setattr(draw, "content_of", lambda *_: pytest.fail("worked first"))
     with pytest.raises(S6FlowError, match="folder"):
         draw.draw_figures([NAME], tmp_path / "file" / "inside")
 
@@ -212,7 +221,7 @@ def test_a_forged_record_leads_nowhere_and_runs_nothing(tmp_path: Path, monkeypa
     def unavailable(*_: object) -> None:
         raise draw.FigureUnavailable("there is no such result", "a", "b")
 
-    monkeypatch.setattr(draw, "_content", unavailable)
+    monkeypatch.setattr(draw, "content_of", unavailable)
     other = next(name for name in FIGURES if name != NAME)
     for forms, listed in (({"x/../../beside.txt": "0"}, False), ({"png": "0"}, True)):
         said = "<script>a</script> $<script>b</script>$ `<script>c</script>`"
@@ -233,7 +242,7 @@ def test_blocks_reuse_neighbouring_figures(drawn: Path, tmp_path: Path, monkeypa
         (tmp_path / "figures" / name).write_bytes(content)
     only = {NAME: FIGURES[NAME]}
     monkeypatch.setattr(draw, "chosen", lambda names: list(only.values()))
-    monkeypatch.setattr(draw, "_content", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr(draw, "content_of", lambda *_: pytest.fail("drawn again"))
     blocks = page.figure_blocks(tmp_path / "derivation")
     pictures = [block for block in blocks if isinstance(block, Picture)]
     assert [picture.stem.name for picture in pictures] == [NAME]
@@ -261,7 +270,7 @@ def test_one_process_compiles_while_the_others_draw_what_integrates_nothing() ->
     modules = [figure.drawing() for figure in figures]
     flows = [any(value is integrate for value in vars(module).values()) for module in modules]
     assert [digest.integrates(figure) for figure in figures] == flows
-    order = draw._in_turn(list(range(len(figures))), figures)
+    order = draw.in_turn(list(range(len(figures))), figures)
     assert sorted(order) == list(range(len(figures)))
     alone = flows.count(False)
     assert [flows[place] for place in order] == [True] + [False] * alone + [True] * (len(figures) - alone - 1)

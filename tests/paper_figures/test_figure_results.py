@@ -97,7 +97,7 @@ def test_staleness_of_an_experiment(
     path = tmp_path / "numeric" / "experiments" / "results" / "lm_cpu.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(_experiment(**change)))
-    monkeypatch.setattr(evidence, "_name", lambda path: "numeric/experiments/results/lm_cpu.json")
+    monkeypatch.setattr(evidence, "result_name", lambda path: "numeric/experiments/results/lm_cpu.json")
     reasons = freshness.stale_reasons(path)
     assert (reasons == []) if reason is None else any(reason in line for line in reasons)
     if reason in ("the code is", "does not say which code"):
@@ -156,11 +156,11 @@ def test_captions_say_which_results_await_renewal(monkeypatch: pytest.MonkeyPatc
 )
 def test_a_ratio_stands_under_what_was_timed(file: str, case: str, task: str) -> None:
     columns = {"file": file, "kind": "peer", "case": case, "peer": "other", "value": 3.0}
-    assert list(performance._table({key: np.array([value]) for key, value in columns.items()}, "peer")) == [task]
+    assert list(performance.by_task({key: np.array([value]) for key, value in columns.items()}, "peer")) == [task]
 
 
 def test_lengths_stand_in_their_order() -> None:
     cases = ["L 1024", "L 128", "L 65536"]
     data = {"file": ["gpu_flow"] * 3, "kind": ["limit"] * 3, "case": cases, "peer": [""] * 3, "value": [0.1, 0.2, 0.3]}
-    (rows,) = performance._table({key: np.array(value) for key, value in data.items()}, "limit").values()
+    (rows,) = performance.by_task({key: np.array(value) for key, value in data.items()}, "limit").values()
     assert list(rows) == ["128 tokens", "1024 tokens", "65536 tokens"]

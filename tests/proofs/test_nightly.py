@@ -204,11 +204,11 @@ def test_which_rows_of_an_earlier_report_are_kept(tmp_path: Path, monkeypatch: p
 
     def kept(document: dict[str, Any], backends: tuple[str, ...] = tuple(ENGINES)) -> set[str]:
         out.write_text(json.dumps(document))
-        found = nightly._kept(out, header, backends)
+        found = nightly.kept_rows(out, header, backends)
         assert all(row["status"] == nightly.status(REGISTRY[key]) for key, row in found.items())
         return set(found)
 
-    assert nightly._kept(tmp_path / "none.json", header, tuple(ENGINES)) == {}
+    assert nightly.kept_rows(tmp_path / "none.json", header, tuple(ENGINES)) == {}
     rows = [planted(key) for key in TWO]
     whole = {**header, "theorems": rows}
     assert kept(whole) == set(TWO)
@@ -217,12 +217,12 @@ def test_which_rows_of_an_earlier_report_are_kept(tmp_path: Path, monkeypatch: p
     here = header | {"device": "CPU: here", "versions": {"numpy": "2"}}
     there = {"device": "CPU: there", "versions": {"numpy": "1"}}
     out.write_text(json.dumps({**whole, **there}))
-    found = nightly._kept(out, here, tuple(ENGINES))
+    found = nightly.kept_rows(out, here, tuple(ENGINES))
     assert all(there.items() <= row.items() and row["seal"] == nightly.seal(row) for row in found.values())
     out.write_text(json.dumps({**whole, **here, "theorems": list(found.values())}))
-    assert nightly._kept(out, here, tuple(ENGINES)) == found, "a row goes on saying where it ran"
+    assert nightly.kept_rows(out, here, tuple(ENGINES)) == found, "a row goes on saying where it ran"
     out.write_text(json.dumps({**whole, **here}))
-    assert not any("device" in row for row in nightly._kept(out, here, tuple(ENGINES)).values())
+    assert not any("device" in row for row in nightly.kept_rows(out, here, tuple(ENGINES)).values())
     edited = {**rows[0], "integrator": "numpy"}
     assert kept({**whole, "theorems": [edited, rows[1]]}) == {TWO[1]}, "edited by hand"
     stale = {**rows[0], "statement": "0" * 16}
@@ -252,7 +252,7 @@ def test_jobs_are_shared_by_processes_of_one_thread(monkeypatch: pytest.MonkeyPa
     assert rows["carried-limits"] == old
     assert rows["stationary"]["processor_seconds"] == 2.3
     assert (rows["stationary"]["integrator"], set(rows["stationary"]["backends"])) == (None, {"numpy", "flint"})
-    assert nightly._is_row(rows["stationary"])
+    assert rows["stationary"]["seal"] == nightly.seal(rows["stationary"])
 
 
 def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

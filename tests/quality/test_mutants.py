@@ -143,8 +143,8 @@ def coq_is_right(change: Callable[[str], str] = str) -> bool:
 @pytest.mark.parametrize("name", COQ_FUNCTIONS)
 def test_mutants_of_the_coq_table_are_killed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert coq_is_right()
-    table = tuple((kind, COQ_FUNCTIONS[name] if text == name else text) for kind, text in coq._FUNCTIONS)
-    monkeypatch.setattr(coq, "_FUNCTIONS", table)
+    table = tuple((kind, COQ_FUNCTIONS[name] if text == name else text) for kind, text in coq.FUNCTIONS)
+    monkeypatch.setattr(coq, "FUNCTIONS", table)
     assert not coq_is_right()
 
 

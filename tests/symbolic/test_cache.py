@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib._bootstrap_external as bootstrap
+import importlib.util
 import marshal
 import os
 import pickle
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -115,8 +116,9 @@ def test_bytecode_beside_the_text_is_never_believed(tmp_path: Path) -> None:
     planted.parent.mkdir(exist_ok=True)
     evil = compile(f"import os; os.mkdir({str(marker)!r})\ndef answer(): return 13\n", path, "exec")
     found = text.stat()
-    code = bootstrap._code_to_timestamp_pyc(evil, int(found.st_mtime), found.st_size)
-    for content in (bytes(code), bytes(code)[:20], b"", marshal.dumps(3)):
+    header = struct.pack("<4s3L", importlib.util.MAGIC_NUMBER, 0, int(found.st_mtime), found.st_size)
+    code = header + marshal.dumps(evil)
+    for content in (code, code[:20], b"", marshal.dumps(3)):
         planted.write_bytes(content)
         (_, answer), lines = run(LOAD, folder)
         assert (answer, lines) == ("42", [])

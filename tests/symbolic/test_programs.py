@@ -16,7 +16,7 @@ from s6flow.committed import forget
 from s6flow.errors import CodegenError
 from s6flow.symbolic.charts import log_program
 from s6flow.symbolic.codegen.module import source_text
-from s6flow.symbolic.programs import build, flows, rules, store
+from s6flow.symbolic.programs import build, flows, rules, serial
 
 PREFIXES = {"charts", "attention", "criteria", "carried_sums", "measured", "assumptions", "end_rules", "health_rules", "state", "step_control"}  # fmt: skip
 COLD = """
@@ -35,31 +35,31 @@ def wanted() -> str:
 
 
 def test_file_is_what_sympy_gives(wanted: str) -> None:
-    assert store.FILE.path.read_text(encoding="utf-8") == wanted, "run make generated"
+    assert serial.FILE.path.read_text(encoding="utf-8") == wanted, "run make generated"
 
 
 def test_every_program_comes_back_as_the_same_object() -> None:
     computed = build.computed()
     assert {key.split("/")[0] for key in computed} == PREFIXES
     for key, program in computed.items():
-        again = store.from_data(json.loads(json.dumps(store.as_data(program))))
+        again = serial.from_data(json.loads(json.dumps(serial.as_data(program))))
         assert again == program, key
         assert again.listing() == program.listing(), key
-        assert store.stored(key) == program, key
+        assert serial.stored(key) == program, key
         assert source_text(again, "numpy") == source_text(program, "numpy"), key
 
 
 def test_tables_are_the_rules() -> None:
     for key, found in build.tables().items():
-        assert store.table(key) == json.loads(json.dumps(found)), key
+        assert serial.table(key) == json.loads(json.dumps(found)), key
     assert list(rules.step_rules("hairer"))[-1] == rules.NORM
 
 
 def _changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
-    document = json.loads(store.FILE.path.read_text(encoding="utf-8")) | change
+    document = json.loads(serial.FILE.path.read_text(encoding="utf-8")) | change
     path = tmp_path / "programs.json"
     path.write_text(json.dumps(document), encoding="utf-8")
-    monkeypatch.setattr(store, "FILE", dataclasses.replace(store.FILE, name=str(path)))
+    monkeypatch.setattr(serial, "FILE", dataclasses.replace(serial.FILE, name=str(path)))
     forget()
     flows.log_program.cache_clear()
     rules.deciding.cache_clear()
@@ -77,21 +77,21 @@ def fresh() -> Any:
 def test_other_sources_are_lowered_anew(
     fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
-    wrong = {"charts/log_program": store.as_data(flows.growth_rate_program())}
+    wrong = {"charts/log_program": serial.as_data(flows.growth_rate_program())}
     _changed(tmp_path, monkeypatch, {"programs": wrong})
     assert flows.log_program() == flows.growth_rate_program()  # what the file says is what is used
     _changed(tmp_path, monkeypatch, {"programs": wrong, **change})
-    assert store.stored("charts/log_program") is None
-    assert store.table("end_rules/phase_rules") is None
+    assert serial.stored("charts/log_program") is None
+    assert serial.table("end_rules/phase_rules") is None
     assert flows.log_program() == log_program()
     assert len(rules.deciding("phase_rules")) == len(json.loads(json.dumps(build.tables()["end_rules/phase_rules"])))
 
 
 def test_an_operation_that_the_ir_lacks_is_refused() -> None:
-    data = store.as_data(log_program())
+    data = serial.as_data(log_program())
     data["nodes"][-1][0] = "system"
     with pytest.raises(CodegenError, match="must be one of OPS"):
-        store.from_data(data)
+        serial.from_data(data)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from s6flow.numeric.audit.simulation.mamba import (
 from s6flow.numeric.audit.simulation.observed import layer_fates
 from s6flow.numeric.audit.simulation.reference import s6_reference
 from s6flow.numeric.audit.simulation.together import Ask, side_by_side
-from s6flow.numeric.flow.backends.fitting import halving
+from s6flow.numeric.flow.backends.halving import halving
 from s6flow.numeric.flow.backends.torch.adaptive import integrate_batched
 from s6flow.numeric.flow.oracles import blow_up_quadrature
 from s6flow.numeric.flow.problem import Problem, Run, Status

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from s6flow.errors import MissingDependencyError
-from s6flow.numeric.flow.backends.fitting import halving
+from s6flow.numeric.flow.backends.halving import halving
 from s6flow.numeric.flow.backends.torch.adaptive import Flow, integrate_batched
 from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.weights import S6Layer

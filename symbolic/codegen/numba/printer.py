@@ -1,6 +1,6 @@
 """The Numba printer: loops of one system, tokens innermost, so that the compiler can vectorise over tokens.
 
-`numba_plan` says what is done in which loop, this spells it, and `numba_module` puts functions around the loops.
+`loop_plan` says what is done in which loop, this spells it, and `scaffold` puts functions around the loops.
 Needs no numba; what the text calls is in `runtime`.
 """
 
@@ -12,7 +12,7 @@ from string import Formatter
 
 from s6flow.errors import CodegenError
 from s6flow.symbolic.codegen.ir import AXES, Node, Program
-from s6flow.symbolic.codegen.numba.plan import Loop, Path, Plan, Step, Value, plan_loops
+from s6flow.symbolic.codegen.numba.loop_plan import Loop, Path, Plan, Step, Value, plan_loops
 from s6flow.symbolic.codegen.numba.scaffold import BLOCK, HEADER, assemble, length
 from s6flow.symbolic.codegen.rewrite import in_unit
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from s6flow.symbolic.codegen.ir import AXES
 from s6flow.symbolic.codegen.numba.functions import DECORATOR, PLAIN, functions_text
-from s6flow.symbolic.codegen.numba.plan import Plan
+from s6flow.symbolic.codegen.numba.loop_plan import Plan
 from s6flow.symbolic.codegen.rewrite import in_unit
 
 __all__ = ["BLOCK", "HEADER", "assemble", "length"]

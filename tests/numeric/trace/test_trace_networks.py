@@ -184,18 +184,19 @@ def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(
     model = mamba()
 
     def fused(mixer: Any) -> Callable[..., Any]:
-        real, parts = mixer.forward, ("in_proj", "x_proj", "out_proj")
+        real, hooked = mixer.forward, {name: getattr(mixer, name) for name in ("in_proj", "x_proj", "out_proj")}
+        bare = copy.deepcopy(hooked)  # before there are hooks
+
+        def put(parts: dict[str, Any]) -> None:
+            for name, part in parts.items():
+                setattr(mixer, name, part)
 
         def forward(*args: Any, **kwargs: Any) -> Any:
-            kept = {name: getattr(mixer, name) for name in parts}
-            for name, part in kept.items():
-                mixer._modules[name] = copy.deepcopy(part)
-                mixer._modules[name]._forward_hooks.clear()
-                mixer._modules[name]._forward_pre_hooks.clear()
+            put(bare)
             try:
                 return real(*args, **kwargs)
             finally:
-                mixer._modules.update(kept)
+                put(hooked)
 
         return forward
 

@@ -16,7 +16,7 @@ from s6flow.numeric.flow.step_control import DRIVER
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.numba.functions import DECORATOR
-from s6flow.symbolic.codegen.numba.plan import plan_loops
+from s6flow.symbolic.codegen.numba.loop_plan import plan_loops
 from s6flow.symbolic.codegen.numba.printer import HEADER, print_numba
 from s6flow.symbolic.codegen.triton.special import kernel_form
 

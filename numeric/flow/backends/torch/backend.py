@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from s6flow.errors import FormatError
-from s6flow.numeric.flow.backends.fitting import halving
+from s6flow.numeric.flow.backends.halving import halving
 from s6flow.numeric.flow.backends.torch.adaptive import Flow, integrate_batched
 from s6flow.numeric.flow.equation import KIND, LARGEST_LOG_RATE
 from s6flow.numeric.flow.problem import Problem, Run

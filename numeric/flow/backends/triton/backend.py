@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from s6flow.errors import FormatError
-from s6flow.numeric.flow.backends.fitting import halving
+from s6flow.numeric.flow.backends.halving import halving
 from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.backends.triton.doubt import doubted, jolted
 from s6flow.numeric.flow.backends.triton.fused import DeviceRun, equation_tensors, flow_tensors, is_short

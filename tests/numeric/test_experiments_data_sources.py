@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from s6flow.errors import FormatError, MissingDependencyError, SourceError
-from s6flow.numeric.experiments import images, text
+from s6flow.numeric.experiments import corpora, images
 from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.classes import load_labelled
 from s6flow.numeric.experiments.config import DataConfig, ModelConfig, load_config
+from s6flow.numeric.experiments.corpora import load_corpus
+from s6flow.numeric.experiments.data_sources import load_source, prepare_source
 from s6flow.numeric.experiments.images import image_tokens
 from s6flow.numeric.experiments.model import S6Stack
 from s6flow.numeric.experiments.recall import KEYS, VALUES, answer, recall_sequences
-from s6flow.numeric.experiments.sources import load_source, prepare_source
-from s6flow.numeric.experiments.text import load_corpus
 from s6flow.numeric.experiments.train import mean_loss
 
 CPU = torch.device("cpu")
@@ -90,7 +90,7 @@ def test_loss_of_byte_pairs_is_a_loss_of_bytes(dictionary):
 
 
 def test_missing_packages_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(text, "GCIDE", tmp_path / "gcide.dict.dz")
+    monkeypatch.setattr(corpora, "GCIDE", tmp_path / "gcide.dict.dz")
     monkeypatch.setattr(images, "FASHION", tmp_path / "fashion-mnist")
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     for name, package in (("gcide", "dict-gcide"), ("fashion", "dataset-fashion-mnist"), ("cifar-10", "datasets")):
@@ -109,7 +109,7 @@ def test_prepared_data_needs_no_package(monkeypatch, dictionary, tmp_path):
     made = load_source(config, dictionary)
     prepare_source(config.data, dictionary)
     (dictionary / "gcide.dict.dz").unlink()
-    monkeypatch.setattr(text, "GCIDE", tmp_path / "nowhere")
+    monkeypatch.setattr(corpora, "GCIDE", tmp_path / "nowhere")
     assert load_source(config, dictionary).describe() == made.describe()
     monkeypatch.setenv("S6FLOW_DATA", str(dictionary))
     assert load_source(config, None).describe() == made.describe()

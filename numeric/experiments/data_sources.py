@@ -19,7 +19,7 @@ from s6flow.errors import SourceError
 from s6flow.files import write_atomic
 from s6flow.numeric.experiments.classes import Labelled, load_labelled
 from s6flow.numeric.experiments.config import Config, DataConfig, recorded
-from s6flow.numeric.experiments.text import CORPORA, Corpus, load_corpus
+from s6flow.numeric.experiments.corpora import CORPORA, Corpus, load_corpus
 
 __all__ = ["DATA", "load_source", "prepare_source", "prepared_file"]
 

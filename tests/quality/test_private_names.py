@@ -1,0 +1,294 @@
+"""No module reaches for a name that another one keeps to itself; what still does stands in a table, with its reason.
+
+A name with one underscore in front is its module's, or its class's, own. The table is exact: an access that it does not have
+fails, and so does a row that nothing needs any more or whose reason no longer holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from s6flow.numeric.evidence import EVIDENCE
+from s6flow.provenance import Sources, package_root
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("symbolic", "proofs", "numeric", "paper_figures", "s6flow", "tests", "benchmarks", "docs")
+#: Names that their owners document: an underscore keeps them apart from a user's own names, or says that they are abrupt.
+DOCUMENTED = {"_exit", "_fields", "_make", "_print", "_replace", "_asdict"}
+#: Functions that take the name of an attribute as text.
+BY_TEXT = {"delattr", "getattr", "hasattr", "object", "patch", "setattr"}
+
+#: Of other libraries, which offer nothing public in their place: file -> names, and what they are needed for.
+FOREIGN: dict[str, tuple[str, str]] = {
+    "numeric/experiments/update.py": (
+        "_warned_capturable_if_run_uncaptured",
+        "PyTorch's optimisers warn of it once, and have no other switch",
+    ),
+    "numeric/refinements/layers.py": ("_orig_mod", "the module that torch.compile wraps"),
+    "numeric/trace/places.py": ("_orig_mod", "the module that torch.compile wraps"),
+    "paper_figures/lettering.py": ("_parse_cached", "Matplotlib keeps only fifty parsed formulas"),
+    "paper_figures/ticks.py": (
+        "_get_ticklabel_bboxes _update_ticks",
+        "what Matplotlib asks of an axis several times a drawing",
+    ),
+    "s6flow/commands/check.py": ("_cache", "where Numba keeps a compiled function; nothing is told without it"),
+    "s6flow/processes.py": ("_Popen", "how multiprocessing starts a process, in which signals are held"),
+    "symbolic/codegen/compiled.py": (
+        "_cache _cache_file _cache_path _index_name _source_stamp",
+        "where Numba keeps compiled functions, and for which source",
+    ),
+    "symbolic/codegen/numba/start.py": ("_HAVE_BLAS", "Numba would import SciPy only to learn that it is there"),
+    "tests/faults/nursery.py": ("_run_exitfuncs _shutdown", "a child ends as Python does, without what it forked from"),
+    "tests/mutation/campaign.py": ("_tmp_path_factory", "pytest's folder is made before children fork"),
+    "tests/numeric/test_refinements_cap.py": ("_forward_hooks", "PyTorch lists a module's hooks nowhere else"),
+    "tests/numeric/test_weights_models.py": (
+        "_mamba_block _selective_scan_seq",
+        "a published package's own forward pass, as a reference",
+    ),
+    "tests/paper_figures/test_ticks.py": ("_update_ticks", "counts what Matplotlib asks of an axis"),
+    "tests/symbolic/test_step_control.py": ("_estimate_error_norm", "SciPy's error norm is the reference"),
+}
+
+#: Of ours, and private on purpose: file -> names, and why a test asks for them.
+MEANT: dict[str, tuple[str, str]] = {
+    "tests/api/test_names.py": ("_TABLE", "a public name of the package would be a name of the API"),
+}
+
+#: Of ours, in code behind the digest of a committed result: public names would make it stale before anything else has
+#: changed. File -> names; they become public, or the test goes another way, when the results are made anew.
+HELD: dict[str, str] = {
+    "proofs/rates.py": "_Printer",
+    "s6flow/commands/fleet.py": "_require",
+    "tests/cli/test_interrupts.py": "_AGAIN",
+    "tests/faults/test_fleet_faults.py": "_client",
+    "tests/numeric/test_audit_drawings.py": "_FONT _LEFT _WIDTH _layer_labels _round_numbers _row_height",
+    "tests/numeric/test_audit_driven.py": "_Record _axis_error _compare_times _whole",
+    "tests/numeric/test_audit_ends.py": "_Record _axis_error _bilinear _compare_constants _compare_times _in_parts _pairs _whole",
+    "tests/numeric/test_audit_measured.py": "_bilinear _flat _in_parts _pairs _triangle",
+    "tests/numeric/test_audit_of_parts.py": "_read",
+    "tests/numeric/test_audit_outputs.py": "_CELLS",
+    "tests/numeric/test_audit_page.py": "_FONT _NOTABLE _failing _notable",
+    "tests/numeric/test_audit_planted.py": "_Record _bilinear _compare_constants _compare_times _pairs _whole",
+    "tests/numeric/test_audit_put.py": "_LISTED _memory _notable _number _plain _template",
+    "tests/numeric/test_audit_said.py": "_cells _fates _layers _scenarios _simulated _whole",
+    "tests/numeric/test_audit_signs.py": "_permutations",
+    "tests/numeric/test_audit_together.py": "_Whole _groups _in_a_row",
+    "tests/numeric/test_audit_words.py": "_blocks _cells _fates _layers _notable _number _plain",
+    "tests/numeric/test_check_axes.py": "_axis_sizes _digits",
+    "tests/numeric/test_check_choices.py": "_channels _digits _indefinite",
+    "tests/numeric/test_check_edges.py": "_CACHE _Cube _bounds _channels _gate_change _leads _log_left _observe _rank _reads _stack _times _weights",
+    "tests/numeric/test_check_moments.py": "_behind_norm _layer _on_sphere _orthogonal",
+    "tests/numeric/test_check_small.py": "_margin_program _margins _stack _stacked _total",
+    "tests/numeric/test_check_trained.py": "_channels",
+    "tests/numeric/test_compiled_flow.py": "_hand_over _version",
+    "tests/numeric/test_decided_certificates.py": "_Half _SPLITS _terms _verdict",
+    "tests/numeric/test_decided_edges.py": "_angle _behind_norm _layer _orthogonal _outward _smallest _steps _swing",
+    "tests/numeric/test_decided_readers.py": "_Bounded _KEPT _LONGEST _keep _kept _open_package _package_folders",
+    "tests/numeric/test_decided_sums.py": "_IN_CACHE _Pairs _held _pieces_closed _read _segment",
+    "tests/numeric/test_experiments_model.py": "_kernel_for",
+    "tests/numeric/test_fleet_workers.py": "_client _gpu_threads _removed",
+    "tests/numeric/test_flow_bounds.py": "_Pool _all_mu_zero _before _hand_over _loop _read",
+    "tests/numeric/test_flow_counts.py": "_FLOW_SHAPES _MATRIX_SHAPES _Pool",
+    "tests/numeric/test_flow_ends.py": "_Pool _guess",
+    "tests/numeric/test_flow_equation.py": "_decode _encode _log_size",
+    "tests/numeric/test_flow_steps.py": "_loop _read",
+    "tests/numeric/test_flow_stiff.py": "_Pool",
+    "tests/numeric/test_flow_torch.py": "_log_time _moving _tolerance",
+    "tests/numeric/test_gpu_limits.py": "_part _run",
+    "tests/numeric/test_gpu_scan.py": "_Record _axis_error _compare_constants _compare_times _whole",
+    "tests/numeric/test_judged_approach.py": "_approach _follows _leads _shut _systems",
+    "tests/numeric/test_kernel_sequences.py": "_Axes _Whole _axis_error _beyond_float32 _groups _held _in_a_row _split",
+    "tests/numeric/test_networks.py": "_scan",
+    "tests/numeric/test_pinned_checks.py": "_Cube",
+    "tests/numeric/test_pinned_plans.py": "_channels",
+    "tests/numeric/test_pinned_weights.py": "_TYPES",
+    "tests/numeric/test_torch_steps.py": "_Live _attempt _log_time _moving",
+    "tests/numeric/test_weights_hostile.py": "_KEPT _LARGE _LONGEST _MOST_ARRAYS",
+    "tests/numeric/test_weights_limits.py": "_Bounded _LARGEST_CONFIG _LARGEST_INDEX _begin _config _flatten _keep _kept _kind _unwrap",
+    "tests/numeric/test_weights_read.py": "_begin _kind",
+    "tests/numeric/test_weights_refusals.py": "_Bounded _begin _big _is_archive",
+    "tests/numeric/test_weights_stored.py": "_WORKERS",
+    "tests/numeric/trace/test_trace_bounds.py": "_call",
+    "tests/numeric/trace/test_trace_images.py": "_call",
+    "tests/numeric/trace/test_trace_networks.py": "_call",
+    "tests/proofs/test_certificates.py": "_certificates",
+    "tests/proofs/test_index.py": "_groups _load",
+    "tests/proofs/test_prove.py": "_home _refuse_words",
+}
+
+
+def private(name: str) -> bool:
+    """One underscore in front and none behind, which is how protocols such as `_repr_html_` are spelled."""
+    return name.startswith("_") and not name.startswith("__") and not name.endswith("_") and name not in DOCUMENTED
+
+
+@dataclass
+class File:
+    """What one file says of private names.
+
+    Args:
+        own: those that it defines, or sets on `self`.
+        taken: those that it takes from elsewhere -> modules that it names for them; "" where it names none.
+    """
+
+    own: set[str] = field(default_factory=set)
+    taken: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def _is_own(value: ast.expr) -> bool:
+    """Whether it is self, cls or super()."""
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id == "super"
+    return isinstance(value, ast.Name) and value.id in ("self", "cls")
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def read(tree: ast.Module) -> File:
+    """A file's private names. Those of a class may be used of other objects in the file that defines it."""
+    found, imported = File(), dict[str, str]()
+    used: list[tuple[str, str]] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.own |= {name} if private(name) else set()
+            case ast.Name(id=name, ctx=ast.Store()) if private(name):
+                found.own.add(name)
+            case ast.Attribute(value=value, attr=name, ctx=context) if private(name):
+                if not _is_own(value):
+                    used.append((name, ast.unparse(value)))
+                elif isinstance(context, ast.Store):
+                    found.own.add(name)
+            case ast.Import(names=names):
+                imported |= {alias.asname or alias.name: alias.name for alias in names}
+                for name in (part for alias in names for part in alias.name.split(".")[1:] if private(part)):
+                    found.taken[name].add("")
+            case ast.ImportFrom(names=names, module=str(module)):
+                imported |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
+                for name in (alias.name for alias in names if private(alias.name)):
+                    found.taken[name].add(module)
+                for name in filter(private, module.split(".")[1:]):
+                    found.taken[name].add("")
+            case ast.Call(func=function, args=[base, *_] as given) if _called(function) in BY_TEXT:
+                texts = [part.value for part in given if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                for text in texts:
+                    module, _, name = text.rpartition(".")
+                    if private(name) and module:
+                        found.taken[name].add(module)
+                    elif private(name) and not _is_own(base):
+                        used.append((name, ast.unparse(base)))
+            case ast.Subscript(
+                value=ast.Call(func=ast.Name(id="vars"), args=[base]) | ast.Attribute(value=base, attr="__dict__"),
+                slice=ast.Constant(value=str(name)),
+            ) if private(name):
+                used.append((name, ast.unparse(base)))
+    for name, base in used:
+        if base in imported or name not in found.own:
+            found.taken[name].add(imported.get(base, ""))
+    return found
+
+
+@functools.cache
+def sources() -> Sources:
+    """Of this checkout."""
+    return Sources(package_root())
+
+
+@functools.cache
+def files() -> dict[str, File]:
+    """File, from the root of the repository -> what it says."""
+    found = {}
+    for folder in FOLDERS:
+        linked = package_root() / folder
+        base = linked if linked.is_symlink() else ROOT / folder  # as the package sees it, so that it is parsed once
+        for path in sorted(base.rglob("*.py")):
+            if "generated" not in path.parts:
+                found[f"{folder}/{path.relative_to(base).as_posix()}"] = read(sources().tree(path))
+    return found
+
+
+@functools.cache
+def homes() -> dict[str, set[str]]:
+    """Private name -> files of ours that define it."""
+    found = defaultdict(set)
+    for path, file in files().items():
+        for name in file.own:
+            found[name].add(path)
+    return found
+
+
+@functools.cache
+def behind_results() -> set[str]:
+    """Files of ours that a committed result rests on."""
+    found = set[str]()
+    for row in EVIDENCE:
+        sources().wanted = row.wanted
+        roots = [ROOT / name if name.endswith(".py") else name for name in row.roots]
+        found |= {path.resolve().relative_to(ROOT).as_posix() for path in sources().files(roots).values()}
+    return found
+
+
+def file_of(module: str) -> str | None:
+    """The file of a module of ours."""
+    path = sources().file(module)
+    return None if path is None else path.resolve().relative_to(ROOT).as_posix()
+
+
+def declared() -> dict[str, set[str]]:
+    """File -> names of the three tables."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for table in (FOREIGN, MEANT):
+        for file, (names, _) in table.items():
+            found[file] |= set(names.split())
+    for file, names in HELD.items():
+        found[file] |= set(names.split())
+    return found
+
+
+def test_every_access_to_a_private_name_is_declared_and_needed() -> None:
+    assert {path: set(file.taken) for path, file in files().items() if file.taken} == declared()
+
+
+def test_a_name_of_another_library_is_none_of_ours() -> None:
+    ours = {(file, name): homes()[name] for file, (names, _) in FOREIGN.items() for name in names.split()}
+    assert {access: files for access, files in ours.items() if files} == {}
+
+
+def test_a_name_is_held_by_a_committed_result() -> None:
+    """It is defined in code behind one, in the module that the import names if there is one."""
+    free = []
+    for file, names in HELD.items():
+        for name in names.split():
+            modules = {found for module in files()[file].taken[name] if (found := file_of(module)) is not None}
+            if not (modules or homes()[name]) & behind_results():
+                free.append((file, name))
+    assert free == [], "these can be public now"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from s6flow.a import _b", {("_b", "s6flow.a")}),
+        ("from s6flow import a\na._b()", {("_b", "s6flow.a")}),
+        ("import s6flow.a as c\nmonkeypatch.setattr(c, '_b', 1)", {("_b", "s6flow.a")}),
+        ("monkeypatch.setattr('s6flow.a._b', 1)", {("_b", "s6flow.a")}),
+        ("from s6flow import a\nvars(a)['_b']", {("_b", "s6flow.a")}),
+        ("import os._b", {("_b", "")}),
+        ("thing._b = 1", {("_b", "")}),
+        ("def _b(): ...\nfrom s6flow import a\na._b", {("_b", "s6flow.a")}),
+        ("class A:\n    def __init__(self): self._b = 1\n    def f(self, other): return other._b", set()),
+        ("self._b\nsuper()._b\npage._repr_html_()\nrow._replace(a=1)\nsetattr(self, '_b', 1)\nx.__doc__", set()),
+        ("import _thread\nfrom s6flow.a import b\nb['_c']", set()),
+    ],
+)
+def test_the_rule_can_fail(text: str, found: set[tuple[str, str]]) -> None:
+    taken = read(ast.parse(text)).taken
+    assert {(name, module) for name, modules in taken.items() for module in modules} == found
