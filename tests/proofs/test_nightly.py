@@ -272,6 +272,12 @@ def test_the_results_page_says_how_much_was_judged(report: dict[str, Any]) -> No
     most = [name for name, count in idle.items() if count > drawn[name] / 2]
     assert most
     assert all(f"`{name}` ({idle[name]:,} of {drawn[name]:,})" in text for name in most)
+    undecided = {row["id"]: max(found["undecided"] for found in row["backends"].values()) for row in report["theorems"]}
+    assert f"Of {sum(map(bool, undecided.values()))} theorems some systems stayed undecided" in text
+    first, second = sorted(undecided, key=undecided.__getitem__)[:-3:-1]
+    told = [f"`{name}` ({undecided[name]:,} of {drawn[name]:,})" for name in (first, second)]
+    assert f"most of {' and '.join(told)}" in text
+    assert f"({report['processor_seconds']:,.0f} s of processors" in text
 
 
 def test_rows_that_were_edited_and_reports_that_were_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
