@@ -176,7 +176,11 @@ def _compared(
         lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
         if not any(lives.search(other.body) for other in siblings):
             proved = ", ".join(f"`{other.name}`" for other in everything if lives.search(other.body))
-            yield "solution", "of a solution that is given for all times" + f"; that there is one, under what each asks: {proved}" * bool(proved)
+            yield (
+                "solution",
+                "of a solution that is given for all times"
+                + f"; that there is one, under what each asks: {proved}" * bool(proved),
+            )
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )
