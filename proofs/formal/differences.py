@@ -148,16 +148,14 @@ def differences(identifier: str, text: str | None = None) -> tuple[Difference, .
     own = [statement for statement in everything if statement.id == identifier]
     found = []
     for statement in own:
-        for kind, words in _compared(theorem, statement, own, everything):
+        for kind, words in _compared(theorem, statement, everything):
             found.append(Difference(statement.name, kind, words))
     if own:
         found += [Difference(own[0].name, "conclusion", words) for words in _conclusion(theorem, own)]
     return tuple(dict.fromkeys(found))
 
 
-def _compared(
-    theorem: Theorem, statement: Stated, siblings: list[Stated], everything: list[Stated]
-) -> Iterator[tuple[str, str]]:
+def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> Iterator[tuple[str, str]]:
     yield from _assumptions(theorem, statement)
     yield from _quantifiers(statement)
     missing = [letter for letter in _COQ if letter in theorem.variables and not _writes(statement, letter)]
@@ -174,13 +172,11 @@ def _compared(
     yield from _existentials(theorem, statement)
     if given := re.search(r"\b(\w*solution) [^()]* p_infty x ->", statement.body):
         lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
-        if not any(lives.search(other.body) for other in siblings):
-            proved = ", ".join(f"`{other.name}`" for other in everything if lives.search(other.body))
-            yield (
-                "solution",
-                "of a solution that is given for all times"
-                + f"; that there is one, under what each asks: {proved}" * bool(proved),
-            )
+        proved = [other for other in everything if lives.search(other.body)]
+        if all(other.id != theorem.id for other in proved):
+            names = ", ".join(f"`{other.name}`" for other in proved)
+            there = f"; that there is one, under what each asks: {names}" if names else ""
+            yield "solution", f"of a solution that is given for all times{there}"
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )

@@ -140,5 +140,7 @@ def test_what_is_left_out_of_the_kernel_is_named() -> None:
     informal = [key for key, theorem in REGISTRY.items() if status(theorem) != "kernel-checked"]
     assert set(informal) == set(MISSING)
     numbers = {1: "One", 2: "Two", 3: "Three"}
-    said = RESULTS.split(f"{numbers[len(informal)]}\ntheorems are not formal, and their pages say what stops it: ", 1)[1]
+    said = RESULTS.split(f"{numbers[len(informal)]}\ntheorems are not formal, and their pages say what stops it: ", 1)[
+        1
+    ]
     assert set(re.findall(r"`([a-z-]+)`", said.split("\n\n", 1)[0])) == set(informal)
