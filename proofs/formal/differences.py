@@ -148,8 +148,7 @@ def differences(identifier: str, text: str | None = None) -> tuple[Difference, .
     own = [statement for statement in everything if statement.id == identifier]
     found = []
     for statement in own:
-        for kind, words in _compared(theorem, statement, everything):
-            found.append(Difference(statement.name, kind, words))
+        found += [Difference(statement.name, *row) for row in _compared(theorem, statement, everything)]
     if own:
         found += [Difference(own[0].name, "conclusion", words) for words in _conclusion(theorem, own)]
     return tuple(dict.fromkeys(found))
@@ -174,9 +173,9 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
         lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
         proved = [other for other in everything if lives.search(other.body)]
         if all(other.id != theorem.id for other in proved):
+            there = "; that there is one, under what each asks: " if proved else ""
             names = ", ".join(f"`{other.name}`" for other in proved)
-            there = f"; that there is one, under what each asks: {names}" if names else ""
-            yield "solution", f"of a solution that is given for all times{there}"
+            yield "solution", f"of a solution that is given for all times{there}{names}"
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )
