@@ -232,7 +232,7 @@ class Sources:
         else:
             words.append(f"({kind.__name__}")
             for name in fields:
-                part = getattr(value, name, None)
+                part: Any = getattr(value, name, None)
                 if name == "body" and _documented(value):
                     part = part[1:]
                 if part is not None and part != []:
