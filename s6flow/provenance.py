@@ -221,8 +221,8 @@ class Sources:
         fields = _TELLING.get(kind)
         if fields is None:
             if kind is list:
-                for part in cast("list[object]", value):
-                    self._collect(part, follow, words)
+                for each in cast("list[object]", value):
+                    self._collect(each, follow, words)
             else:
                 told = kind is str and _PACKAGE in cast(str, value)
                 words.append(repr(_MENTIONED.sub(_PACKAGE, cast(str, value)) if told else value))
