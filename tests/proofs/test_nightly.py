@@ -296,8 +296,10 @@ def test_rows_that_were_edited_and_reports_that_were_torn(tmp_path: Path, monkey
     ]
     monkeypatch.setattr(nightly, "REGISTRY", {"stationary": REGISTRY["stationary"]})
     at_once(monkeypatch)
-    assert nightly.main(arguments) == 0
+    monkeypatch.setattr("sys.argv", ["nightly", *arguments])
+    assert nightly.main() == 0
     first = json.loads(out.read_text())
+    assert first["command"].endswith("--integrator numpy --out nightly.json"), "no path of a machine"
     (row,) = first["theorems"]
     margin = row["backends"]["numpy"]["margin"]
     row["backends"]["numpy"]["margin"] = 12345.0  # better than it was
