@@ -80,7 +80,7 @@ def test_token_one_rests_where_its_form_is_as_small_as_rounding(
     theorem = get("orbit-trichotomy")
     count = len(theorem.options["log_times"])
     data = batch_of(theorem, layer([[2.0, 0.0], [0.0, -2.0]], [[1.0, 1.0]]))
-    turn = vectors.AT_REST * share / 2
+    turn = 1e-10 * share / 2
     angle = np.full(count, math.pi / 4)
     angle[:2] += 0.1, turn
     x = np.stack([np.cos(angle), np.sin(angle)], axis=-1)

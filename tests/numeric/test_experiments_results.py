@@ -110,7 +110,7 @@ def test_the_results_page_reports_coexistence_as_committed() -> None:
 def test_code_digest_covers_what_decides_a_run() -> None:
     found = source_files("s6flow.numeric.experiments.run", of_a_run)
     modules = {name.removeprefix("s6flow.numeric.") for name in found}
-    decides = {"model", "train", "update", "batches", "conditions", "config", "after", "run", "text", "listops"}
+    decides = {"model", "train", "update", "batches", "conditions", "config", "after", "run", "corpora", "listops"}
     assert {f"experiments.{name}" for name in decides} <= modules
     assert {"refinements.cone", "refinements.matrix", "refinements.softsort", "refinements.mixer"} <= modules
     aside = {"launch", "grid", "__main__", "results", "claims", "stats", "provenance", "checkpoints"}
