@@ -118,8 +118,8 @@ def write(names: list[str], seed: int, budget: float) -> None:
     if shallow:
         facts["notes"] += [
             "",
-            f"{shallow:,} of the survivors have tests that reach them and did not fit into what they were given, {QUICK:g} or {budget:g} "
-            "CPU seconds: every mutant gets the first before any gets more. More of them die when they are tried again (`--survivors`).",
+            f"{shallow:,} of the mutants that no judge killed, those called equivalent among them, have tests that reach them and did not "
+            f"fit into what they were given: every mutant gets {QUICK:g} CPU seconds before any gets more. More of them die when they are tried again (`--survivors`).",
         ]
     sizes = {name: sum(one.module == name for one in places) for name in names}
     report = document(rows, sizes, facts)
