@@ -299,7 +299,7 @@ def _documented(node: object) -> bool:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a tree, in any order; `ast.walk` takes twice the time, and every run with something to draw asks."""
+    """All nodes of a tree, in any order, which `ast.walk` keeps at a cost."""
     waiting: list[Any] = [tree]
     while waiting:
         node = waiting.pop()
