@@ -118,7 +118,6 @@ HELD: dict[str, str] = {
     "tests/numeric/trace/test_trace_images.py": "_call",
     "tests/numeric/trace/test_trace_networks.py": "_call",
     "tests/proofs/test_certificates.py": "_certificates",
-    "tests/proofs/test_finite_numbers.py": "_CLOSE _GROWN _SHRUNK",
     "tests/proofs/test_index.py": "_groups _load",
     "tests/proofs/test_prove.py": "_home _refuse_words",
 }

@@ -18,7 +18,7 @@ THEOREM = Theorem(
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "row", "bias"),
     assumptions=("equal-steps", "no-projection-bias"),
     conclusion=sp.And(
-        sp.Eq(ob.cosine, 1, evaluate=False),
+        sp.Implies(sp.Gt(ob.norm_0, 0), sp.Eq(ob.cosine, 1, evaluate=False)),  # zero has no direction
         sp.Implies(sp.Gt(ob.form_0, 0), sp.Gt(ob.norm_t, ob.norm_s)),
         sp.Implies(sp.Lt(ob.form_0, 0), sp.Lt(ob.norm_t, ob.norm_s)),
         sp.Implies(sp.Eq(ob.form_0, 0), sp.Eq(ob.norm_t, ob.norm_0)),

@@ -1,0 +1,10 @@
+"""What stands for infinity where a run is compared: a time of no blow-up, a zero that is never met."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+__all__ = ["NEVER"]
+
+#: Beyond every time, logarithm of a time and place on an orbit that a run reaches, and inside single precision.
+NEVER = sp.Integer(10) ** 30
