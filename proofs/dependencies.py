@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from s6flow.proofs.formal.differences import TEMPLATE, stated
+from s6flow.proofs.formal.template import TEMPLATE, stated
 from s6flow.proofs.prove import COQ
 
 __all__ = ["Item", "items", "kernel_uses", "proof_place", "statement_place", "uses_of"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from s6flow.proofs import theorem_page
 from s6flow.proofs.dependencies import kernel_uses, proof_place, statement_place
 from s6flow.proofs.formal import reached
-from s6flow.proofs.formal.differences import differences, stated
+from s6flow.proofs.formal.differences import differences
+from s6flow.proofs.formal.template import stated
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
 from s6flow.symbolic.assumptions import assumption
@@ -95,7 +97,24 @@ def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     """Every letter of the printed statement: how it is typeset, what values it takes and what it means."""
     names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
     rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
-    return {name: {"latex": row.latex, "domain": row.domain, "meaning": row.meaning} for name, row in rows.items()}
+    written = _written(theorem)
+    return {
+        name: {"latex": written.get(name, row.latex), "domain": row.domain, "meaning": row.meaning}
+        for name, row in rows.items()
+    }
+
+
+def _written(theorem: Theorem) -> dict[str, str]:
+    """Array of the printed statement -> how it is typeset there, with the index that it has."""
+    said = [
+        theorem.stated,
+        *([theorem.finite] if theorem.finite is not None else []),
+        *(assumption(key).relation for key in theorem.assumptions),
+    ]
+    terms = sorted(set().union(*(part.atoms(sp.Indexed) for part in said)), key=sp.default_sort_key, reverse=True)
+    return {
+        str(term.base.label): conclusion_latex(term) for term in terms if all(index.is_Symbol for index in term.indices)
+    }
 
 
 def _differences(theorem: Theorem) -> list[dict[str, str]]:

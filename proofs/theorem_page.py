@@ -102,7 +102,7 @@ def _evidence(content: Mapping[str, Any], cited: Sequence[str]) -> str:
     said += [content["reached"]] if content["reached"] else []
     grouped: dict[str, list[str]] = {}
     for row in content["differences"]:
-        grouped.setdefault(row["statement"], []).append(row["text"])
+        grouped.setdefault(row["statement"], []).append(row["text"].partition(": `")[0])  # without words of Coq
     said += [f"Against the page, `{name}` {'; '.join(texts)}." for name, texts in grouped.items()]
     return " ".join(said)
 

@@ -14,8 +14,9 @@ import jinja2
 import sympy as sp
 
 from s6flow.errors import CodegenError
-from s6flow.proofs.formal.differences import Stated, differences, stated
+from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.formulas import expressions
+from s6flow.proofs.formal.template import Stated, stated
 from s6flow.proofs.registry import get
 from s6flow.proofs.theorems.state import own_term_on_data
 from s6flow.symbolic import normalised as nm
@@ -155,6 +156,11 @@ def _title(key: str, says: str = "", case: bool = False) -> str:
     return f"(** {key}{', a case' if case else ''}: {get(key).title}.{' Here: ' + says + '.' if says else ''} *)"
 
 
+def _in_words(key: str, less: bool = False) -> str:
+    """A comment: the premise behind it stands for an assumption, or for less than it, or says what letters are."""
+    return f"(* {'less than ' if less else ''}{key.replace(' ', ', ')} *)"
+
+
 def generated_files() -> dict[str, str]:
     """File name -> text of every generated Coq file."""
     environment = jinja2.Environment(
@@ -168,6 +174,7 @@ def generated_files() -> dict[str, str]:
         assume=_assumed,
         claim=_claimed,
         domain=_domain,
+        in_words=_in_words,
         numbers=_numbers,
         title=_title,
         atom=ATOM,
@@ -226,6 +233,12 @@ def reached(identifier: str) -> str:
     whole = {row.name for row in own if not row.case}
     floorless = any(row.kind == "floor" and row.statement in whole for row in differences(identifier))
     missing = MISSING.get(identifier, "a floor of the step" if floorless else "")
-    return " ".join(
-        part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
+    spoken = any("in Coq's words" in row.text for row in differences(identifier))
+    said = (
+        f"Formal: {lines}." if lines else "",
+        "In Coq's words a name such as `layer_step` stands for the formula of the registry that is printed there."
+        if spoken
+        else "",
+        f"Not formal: {missing}." if missing else "",
     )
+    return " ".join(part for part in said if part)

@@ -2,34 +2,35 @@
 
 The template of a formal statement names what it prints: assumptions, domains, claims, formulas by key. What it does not
 print, or prints of other tokens, with another letter missing, or with a constant that merely exists, is a difference; so
-is what it asks for or claims in Coq's own words.
+is what it asks for or claims in Coq's own words. Words that stand for an assumption, or say what a letter is, are marked in
+the template: `in_words`.
+
+One long file: kinds of difference are a few lines each, and share what counts as printed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-import jinja2
-import jinja2.nodes
 import sympy as sp
 
 from s6flow.proofs.formal.formulas import expressions
+from s6flow.proofs.formal.template import Stated, calls, keyed, mark, stated
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
-from s6flow.symbolic.assumptions import assumption
+from s6flow.symbolic.assumptions import ASSUMPTIONS, assumption
 from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["KINDS", "Call", "Difference", "Stated", "differences", "stated"]
+__all__ = ["KINDS", "Difference", "differences", "stated"]
 
-TEMPLATE = Path(__file__).parent / "Statements.v.j2"
 KINDS = ("assumption", "quantifier", "floor", "bias", "bound", "solution", "domain", "eigenvalues", "conclusion")
 
+#: Coq counts tokens from zero.
+_NUMBERED = {"0": "token 1", "O": "token 1", "1": "token 2"}
 _FORALL = re.compile(r"forall (\w+) : nat, (?:\([^()]*\)%nat -> )*$")
 #: Letters of the registry -> how Coq writes them; a letter that is not here has the same name.
 _COQ = {"floor": ("eps", "floor"), "beta_B": ("beta_B",), "beta_C": ("beta_C",)}
@@ -58,84 +59,6 @@ class Difference:
     text: str
 
 
-@dataclass(frozen=True)
-class Stated:
-    """A statement of the template.
-
-    Args:
-        name: of the Coq theorem.
-        id: of the registry's theorem.
-        case: whether it states a part only.
-        body: template text of the proposition.
-    """
-
-    name: str
-    id: str
-    case: bool
-    body: str
-
-    def calls(self, function: str) -> list[Call]:
-        """Every call of `function` in a hole, nested calls too."""
-        return [call for call in _calls(self.body) if call.function == function]
-
-    def keys(self, function: str) -> set[str]:
-        """The keys alone."""
-        return {call.key for call in self.calls(function)}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call in a hole of the template.
-
-    Args:
-        function: title, assume, claim, domain, q, ...
-        key: its first argument.
-        options: the named arguments that are written out; one that is put together of others is not among them.
-        before: the template's text before the hole.
-    """
-
-    function: str
-    key: str
-    options: Mapping[str, Any]
-    before: str
-
-
-def stated(text: str | None = None) -> list[Stated]:
-    """Every statement of the template, or of a changed text of it: a title, and the definition behind it."""
-    source = TEMPLATE.read_text() if text is None else text
-    titles = [call for call in _calls(source) if call.function == "title"]
-    found = []
-    for call in titles:
-        definition = source[len(call.before) :].partition("Definition ")[2]
-        name, form, rest = definition.partition("_statement : Prop :=\n")
-        assert form, f"a statement must stand behind the title of {call.key}"
-        found.append(
-            Stated(name, call.key, call.options.get("case") is True, rest.partition(".\n\n")[0].removesuffix(".\n"))
-        )
-    return found
-
-
-@cache
-def _calls(text: str) -> tuple[Call, ...]:
-    """The calls of every hole of a text, as the template's own language reads it."""
-    language = jinja2.Environment()
-    found, start, end = [], 0, 0
-    for _, kind, piece in language.lex(text):
-        start = end if kind == "variable_begin" else start
-        end += len(piece)
-        if kind != "variable_end":
-            continue
-        for node in language.parse(text[start:end]).find_all(jinja2.nodes.Call):
-            match node:
-                case jinja2.nodes.Call(
-                    node=jinja2.nodes.Name(name=function), args=[jinja2.nodes.Const(value=str(key)), *_]
-                ):
-                    named = {one.key: one.value for one in node.kwargs}
-                    options = {name: v.value for name, v in named.items() if isinstance(v, jinja2.nodes.Const)}
-                    found.append(Call(function, key, options, text[:start]))
-    return tuple(found)
-
-
 @cache
 def differences(identifier: str, text: str | None = None) -> tuple[Difference, ...]:
     """The differences of every statement of a theorem, in the template's order; () where nothing is stated formally.
@@ -150,13 +73,14 @@ def differences(identifier: str, text: str | None = None) -> tuple[Difference, .
     for statement in own:
         found += [Difference(statement.name, *row) for row in _compared(theorem, statement, everything)]
     if own:
-        found += [Difference(own[0].name, "conclusion", words) for words in _conclusion(theorem, own)]
+        whole = next((statement for statement in own if not statement.case), own[0])
+        found += [Difference(whole.name, "conclusion", words) for words in _conclusion(theorem, own)]
     return tuple(dict.fromkeys(found))
 
 
 def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> Iterator[tuple[str, str]]:
     yield from _assumptions(theorem, statement)
-    yield from _quantifiers(statement)
+    yield from _quantifiers(theorem, statement)
     missing = [letter for letter in _COQ if letter in theorem.variables and not _writes(statement, letter)]
     granted = {_BY_ABSENCE[key] for key in theorem.assumptions if key in _BY_ABSENCE}
     if "no-projection-bias" in theorem.assumptions:
@@ -169,13 +93,20 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
     if biases:
         yield "bias", f"without a bias of {' and '.join(letter[-1] for letter in biases)}"
     yield from _existentials(theorem, statement)
+    yield from _claims(theorem, statement)
     if given := re.search(r"\b(\w*solution) [^()]* p_infty x ->", statement.body):
         lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
         proved = [other for other in everything if lives.search(other.body)]
         if all(other.id != theorem.id for other in proved):
-            there = "; that there is one, under what each asks: " if proved else ""
-            names = ", ".join(f"`{other.name}`" for other in proved)
-            yield "solution", f"of a solution that is given for all times{there}{names}"
+            able = ", ".join(f"`{other.name}`" for other in proved if _compatible(theorem, other))
+            yield (
+                "solution",
+                f"of a solution that is given for all times{'; that there is one, under what each asks: ' if able else ''}{able}",
+            )
+            kind = given[1].removesuffix("solution")
+            begun = re.compile(rf"exists[^.]*\b{kind}maximal ")
+            if not able and (names := [f"`{other.name}`" for other in everything if kind and begun.search(other.body)]):
+                yield "solution", f"that there is one up to some T, finite or not: {', '.join(names)}"
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )
@@ -194,20 +125,83 @@ def _writes(statement: Stated, letter: str) -> bool:
     return any(re.search(rf"\b{name}\b", bound) for name in _COQ.get(letter, (letter,)))
 
 
+def _letter(name: str) -> str:
+    latex = {**ob.OBSERVABLES, **ob.LETTERS}[name].latex
+    return latex.format(*"ddd") if "{0}" in latex else latex
+
+
+def _compatible(theorem: Theorem, other: Stated) -> bool:
+    """Whether one state, or one token, can meet what the theorem assumes and what another statement asks."""
+    asked = [assumption(key).relation for key in sorted(set(theorem.assumptions) | _asked(other)[0])]
+    weaker = [assumption(key).relation for _, key, less in _worded(other) if less]
+    asked += [relation.replace(sp.StrictLessThan, sp.LessThan) for relation in weaker]
+    signs = [_single(relation) for relation in asked if relation.has(nt.mu) and not relation.has(ob.decay)]
+    return sp.simplify(sp.And(*signs)) != sp.false
+
+
+def _single(relation: sp.Basic) -> sp.Basic:
+    """Of one state: a sum over the states is its term."""
+    only = sp.Symbol("mu_1", real=True)
+    bare = relation.replace(lambda e: isinstance(e, sp.Sum), lambda e: e.args[0])
+    return bare.replace(lambda e: isinstance(e, sp.Indexed) and e.base == nt.mu, lambda _: only)
+
+
+def _worded(statement: Stated) -> list[tuple[str, str, bool]]:
+    """Premises in Coq's words: the words, the assumption or letter that they stand for, and whether they ask for less."""
+    found = []
+    for premise in statement.premises:
+        if sign := mark(premise):
+            found.append((keyed(premise), sign.key, sign.options.get("less") is True))
+        elif words := _bare(premise):
+            found.append((words, "", False))
+    return found
+
+
+def _asked(statement: Stated) -> tuple[set[str], set[str]]:
+    """Assumptions that a statement prints: what it asks before it claims anything, and what it asks by cases.
+
+    One that is asked of token 1 alone is the assumption about token 1, where there is one of that name.
+    """
+    printed = [premise for premise in statement.premises if not mark(premise)]
+    before = {call.key for premise in printed for call in calls(premise) if call.function == "assume"}
+    cases = {call.key for part in statement.claims for call in calls(part) if call.function == "assume"}
+    return before, cases - before
+
+
 def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
-    # what stands behind an implication inside the conclusion counts as asked, too: a statement by cases asks case by case
-    asked, wanted = statement.keys("assume"), set(theorem.assumptions)
+    wanted = set(theorem.assumptions)
+    asked, cases = ({_of_first(theorem, statement, key) for key in keys} for keys in _asked(statement))
     implied = {key for key, letter in _BY_ABSENCE.items() if key in wanted and not _writes(statement, letter)}
     if re.search(r"solution N a mu 0 b|maximal N a mu 0 b", statement.body):
         implied.add("s-zero")
-    extra, left = sorted(asked - wanted), sorted(wanted - asked - implied)
-    if extra:
-        yield "assumption", f"asks besides, or by cases: {', '.join(extra)}"
-    if left:
-        yield "assumption", f"does not print: {', '.join(left)}"
-    bare = [f"`{words}`" for premise in _premises(statement.body) if (words := _bare(premise))]
-    if bare:
-        yield "assumption", f"asks in Coq's words: {'; '.join(bare)}"
+    worded = _worded(statement)
+    in_cases = statement.keys("in_words") - {key for _, key, _ in worded}
+    said: dict[tuple[str, bool], list[str]] = {}
+    for words, key, less in worded:
+        said.setdefault((key, less), []).append(f"`{words}`")
+    if extra := sorted(asked - wanted):
+        yield "assumption", f"asks besides: {', '.join(extra)}"
+    if extra := sorted(cases - wanted):
+        yield "assumption", f"asks by cases: {', '.join(extra)}"
+    if left := sorted(wanted - asked - cases - implied - statement.keys("in_words")):
+        yield "assumption", f"does not ask: {', '.join(left)}"
+    if in_cases:
+        yield "assumption", f"asks by cases, in Coq's words: {', '.join(sorted(in_cases))}"
+    for (key, less), quoted in said.items():
+        if key in wanted:
+            yield "assumption", f"asks for {'less than ' if less else ''}{key}, in Coq's words: {'; '.join(quoted)}"
+        else:
+            meant = " and ".join(f"${_letter(name)}$" for name in key.split())
+            opening = f"says what {meant} {'are' if ' ' in key else 'is'}" if key else "asks besides"
+            yield "assumption", f"{opening}, in Coq's words: {'; '.join(quoted)}"
+
+
+def _of_first(theorem: Theorem, statement: Stated, key: str) -> str:
+    """The assumption about token 1, if a statement asks `key` of that token alone and the theorem does not have it."""
+    if key in theorem.assumptions or _tokens(statement).get(key) != ["token 1"]:
+        return key
+    own = sp.Implies(sp.Eq(nt.l, 1, evaluate=False), assumption(key).relation)
+    return next((other for other, row in ASSUMPTIONS.items() if row.relation == own), key)
 
 
 #: What a premise in Coq's words is not: one that the registry prints, whose solution it is, of which token and time.
@@ -215,29 +209,22 @@ _PRINTED = re.compile(rf"\b(?:assume|domain)\(|\b\w*(?:solution|maximal) |\b(?:{
 _PLACE = re.compile(r"(?:0|[A-Za-z]\w*|S \w+) <=? (?:\w+|S \w+)(?: <=? \w+)?|\(?[^()]*\)?%nat|Rbar_lt \S+ \S+")
 
 
-def _premises(body: str) -> list[str]:
-    """What a statement asks for before it claims anything: the parts before its outermost arrows, up to what exists."""
-    text = re.sub(r"\{%.*?%\}.*?\{%.*?%\}|\blet \w+ := .*? in\b|^\s*forall [^,]*,", " ", body, flags=re.S)
-    parts, depth, part = [], 0, ""
-    for piece in re.split(r"(\{\{.*?\}\}|->|\bexists\b|[(),])", text, flags=re.S):
-        depth += (piece == "(") - (piece == ")")
-        if depth == 0 and piece == "exists":
-            break
-        if depth == 0 and piece == "->":
-            parts.append(" ".join(part.split()))
-        bound = depth == 0 and piece == "," and part.lstrip().startswith("forall ")
-        part = "" if bound or (depth == 0 and piece == "->") else part + piece
-    return parts
-
-
 def _bare(premise: str) -> str:
     """The premise with a formula's key for every hole; nothing if it stands in `_PRINTED` or says which token and when."""
     if _PRINTED.search(premise) or _PLACE.fullmatch(premise):
         return ""
-    return re.sub(r"\{\{ q\('(\w+)'.*?\) \}\}", r"\1", premise)
+    return keyed(premise)
 
 
-def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
+def _quantifiers(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
+    for key, tokens in _tokens(statement).items():
+        if _of_first(theorem, statement, key) == key:
+            yield "quantifier", f"{key} asked of {' and '.join(tokens)} only"
+
+
+def _tokens(statement: Stated) -> dict[str, list[str]]:
+    """Assumption about every token -> of which ones it is asked, where these are not all."""
+    found: dict[str, list[str]] = {}
     for call in statement.calls("assume"):
         relation, place = assumption(call.key).relation, call.options.get("x0", "")
         if nt.l not in relation.free_symbols or isinstance(relation, sp.Implies):
@@ -249,11 +236,12 @@ def _quantifiers(statement: Stated) -> Iterator[tuple[str, str]]:
         if bound and letter == bound.group(1):
             ranges = re.findall(rf"\(([^()]*\b{letter}\b[^()]*)\)%nat", line)
             if not any(re.fullmatch(rf"{letter} < L", part) for part in ranges):
-                yield "quantifier", f"{call.key} asked of tokens with {', '.join(ranges)} only"
-        elif letter in ("0", "O", "1") or place == "x0":
-            yield "quantifier", f"{call.key} asked of one token only"
+                found.setdefault(call.key, []).append(f"tokens with {', '.join(ranges)}")
+        elif number := _NUMBERED.get("0" if place == "x0" else letter):
+            found.setdefault(call.key, []).append(number)
         elif letter == "l" and not re.search(r"exists l : nat|forall l : nat", call.before):
-            yield "quantifier", f"{call.key} asked of token l only"
+            found.setdefault(call.key, []).append("token l")
+    return {key: list(dict.fromkeys(tokens)) for key, tokens in found.items()}
 
 
 def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
@@ -277,17 +265,41 @@ def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, st
 def _conclusion(theorem: Theorem, own: list[Stated]) -> Iterator[str]:
     """Parts of the registry's conclusion that none of a theorem's statements prints from it."""
     names = set().union(*(statement.keys("q") for statement in own))
-    printed = [expressions()[name] for name in sorted(names) if name in expressions()]
-    bare = re.compile(r"(?:is_lim|filterlim) \(?(?:x |fun t => Rabs \(x )")
-    written_bare = any(bare.search(statement.body) for statement in own)
+    bare = any(_BARE_LIMIT.search(statement.body) for statement in own)
     for limit in sorted(theorem.stated.atoms(sp.Limit), key=sp.default_sort_key):
-        value = limit.args[0].subs(_MEASURED)
-        plain = value in (ob.x_t[nt.l], sp.Abs(ob.x_t[nt.l]), sp.Abs(ob.x_t[nt.l - 1]))
-        if not (plain and written_bare) and not any(_same(value, e) for e in printed):
+        if not (bare and _plain(limit)) and not any(_prints(limit, name) for name in names):
             yield f"the limit of ${ob.conclusion_latex(limit.args[0])}$ stands in Coq's words"
-    claims = [part for part in sp.And.make_args(theorem.conclusion) if not part.has(sp.Limit)]
-    if claims and all(theorem.id not in statement.keys("claim") for statement in own):
-        yield "the conclusion stands in Coq's words" + (", with formulas of the registry" if printed else "")
+
+
+#: The limit of a token as Coq writes it.
+_BARE_LIMIT = re.compile(r"(?:is_lim|filterlim) \(?(?:x |fun t => Rabs \(x )")
+
+
+def _plain(limit: sp.Limit) -> bool:
+    """Whether it is of a token itself."""
+    return limit.args[0].subs(_MEASURED) in (ob.x_t[nt.l], sp.Abs(ob.x_t[nt.l]), sp.Abs(ob.x_t[nt.l - 1]))
+
+
+def _prints(limit: sp.Limit, name: str) -> bool:
+    """Whether the formula of that name is what the limit is of."""
+    return name in expressions() and _same(limit.args[0].subs(_MEASURED), expressions()[name])
+
+
+def _claims(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
+    """What a statement claims in Coq's words: neither printed from the conclusion nor a limit that stands in it."""
+    limits = theorem.stated.atoms(sp.Limit)
+    plain = any(_plain(limit) for limit in limits)
+
+    def printed(part: str) -> bool:
+        holes = calls(part)
+        limited = any(_prints(limit, call.key) for limit in limits for call in holes if call.function == "q")
+        limited |= plain and _BARE_LIMIT.search(part) is not None
+        return any(call.function == "claim" for call in holes) or (limited and "/\\" not in part)
+
+    words = [f"`{keyed(part)}`" for part in statement.claims if not printed(part)]
+    if words:
+        besides = "" if len(words) == len(statement.claims) else " besides"
+        yield "conclusion", f"claims{besides}, in Coq's words: {'; '.join(words)}"
 
 
 def _same(value: sp.Expr, printed: sp.Expr) -> bool:

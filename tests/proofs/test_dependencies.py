@@ -9,7 +9,7 @@ import pytest
 
 from s6flow.errors import TheoremError
 from s6flow.proofs.dependencies import items, kernel_uses, proof_place, statement_place, uses_of
-from s6flow.proofs.formal.differences import stated
+from s6flow.proofs.formal.template import stated
 from s6flow.proofs.registry import REGISTRY, get
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s6flow.proofs import listing
-from s6flow.proofs.formal.differences import KINDS, TEMPLATE, differences, stated
+from s6flow.proofs.formal.differences import KINDS, differences
+from s6flow.proofs.formal.template import TEMPLATE, stated
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic.assumptions import letters_of
 from s6flow.symbolic.observables import conclusion_latex
@@ -34,6 +35,8 @@ PLANTED = (
     ("assumption", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ assume('s-nonzero') }} ->\n"),
     ("assumption", "state-bound", "state_bound", "  {{ assume('inputs-bounded') }} ->\n", ""),
     ("assumption", "scaling", "scaling", "  0 < k ->\n", "  0 < k ->\n  is_lim (x O) p_infty 0 ->\n"),
+    ("assumption", "radial", "radial", "{{ in_words('equal-steps') }} ", ""),
+    ("assumption", "state-convergence", "state_existence", ", less=true", ""),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume('slow-starts', x0='y0 l') }})", "{{ assume('slow-starts', x0='y0 l') }}"),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume", "(forall l : nat, (l < 2)%nat -> {{ assume"),
     ("floor", "affine-phase-line", "affine_phase_line", "(s b eps : R)", "(s b : R)"),
@@ -48,6 +51,8 @@ PLANTED = (
     ("conclusion", "blow-up-profile", "blow_up_profile", "{{ q('profile_scaled', x_t='x m t') }}", "Rabs (x m t)"),
     ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "True"),
     ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "0 <= {{ q('mu') }}"),
+    ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }} /\\ T = p_infty"),
+    ("conclusion", "definite-converges", "definite_converges", "  T = p_infty /\\\n", ""),
 )  # fmt: skip
 
 
@@ -57,7 +62,7 @@ def test_a_planted_difference_is_found(kind: str, identifier: str, name: str, ol
     if kind == "conclusion" and identifier == "blow-up-profile":  # the case of token 1 prints it, too
         text = text.replace("{{ q('profile_scaled', x_t='x 0%nat t') }}", "Rabs (x 0%nat t)")
     new_ones = found(identifier, text) - found(identifier)
-    assert {k for k, _ in new_ones} == {kind}
+    assert kind in {k for k, _ in new_ones} <= {kind, "conclusion"}, "the claim in Coq's words changes as well"
 
 
 def test_every_kind_is_planted() -> None:
@@ -73,11 +78,64 @@ def test_a_dropped_bound_is_found_in_coexistence() -> None:
 
 def test_what_is_asked_in_coqs_words_is_on_the_page() -> None:
     """Limits that are given, starts that are not zero; not of which token and time it speaks, nor what stands behind `exists`."""
-    (asked,) = (text for kind, text in found("attention-decay") if text.startswith("asks in Coq's words"))
+    (asked,) = (text for kind, text in found("attention-decay") if "in Coq's words" in text)
     assert "`is_lim (fun t => decay_scaled) p_infty cl`; `is_lim (fun t => decay_scaled) p_infty cj`" in asked
-    assert ("assumption", "asks in Coq's words: `square_norm D (fun e => x e 0) <> 0`") in found("replicator")
+    assert ("assumption", "asks besides, in Coq's words: `square_norm D (fun e => x e 0) <> 0`") in found("replicator")
     plain = ("convergence-monotone", "sign-invariance", "fast-bound", "carried-rate", "skip-equilibria", "coexistence")
-    assert not [key for key in plain if any("Coq's words: `" in text for _, text in found(key))]
+    assert not [key for key in plain if any(k == "assumption" and "Coq's words: `" in t for k, t in found(key))]
+
+
+def test_words_that_stand_for_an_assumption_are_told_from_others() -> None:
+    """Not asked at all, asked in other words, asked for less, and what a letter is: four different sentences."""
+    texts = {text.partition(": ")[0] for key in REGISTRY for _, text in found(key)}
+    assert {
+        "does not ask",
+        "asks for equal-steps, in Coq's words",
+        "asks for less than mu-negative, in Coq's words",
+    } <= texts
+    assert "says what $\\underline\\Delta$ is, in Coq's words" in texts
+    without = planted("radial", "{{ in_words('equal-steps') }} ", "")
+    assert ("assumption", "does not ask: equal-steps") in found("radial", without)
+    assert ("assumption", "does not ask: equal-steps") not in found("radial")
+
+
+def test_what_is_asked_is_told_from_what_is_a_case() -> None:
+    asked = found("blow-up-profile")
+    assert ("assumption", "asks besides: s-nonzero") in asked
+    assert ("assumption", "asks by cases: first-token-fast, no-floor") in asked
+
+
+def test_an_assumption_about_token_1_has_one_name() -> None:
+    assert ("assumption", "asks besides: first-token-nonzero") in found("skip-equilibria")
+    assert not [row for row in found("fast-blow-up-time") if "nonzero" in row[1]], "it is the registry's own"
+    assert ("quantifier", "tokens-nonzero asked of token 1 and token 2 only") in found("closed-form-two-tokens")
+
+
+def test_what_is_claimed_besides_is_on_the_page() -> None:
+    (besides,) = (text for kind, text in found("definite-converges") if text.startswith("claims besides"))
+    assert "`T = p_infty`" in besides
+    assert "`(forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0)`" in besides
+    (told,) = (text for kind, text in found("coexistence") if "0 < T /" in text)
+    assert "{{" not in told, "a number of the witness has a name"
+
+
+def test_what_belongs_to_a_limit_is_said_of_the_whole_statement() -> None:
+    """Not of the first one, which may be a case."""
+    for key in REGISTRY:
+        cases = {row.name for row in stated() if row.case}
+        assert not [row for row in differences(key) if row.text.startswith("the limit of") and row.statement in cases]
+
+
+def test_solutions_are_named_that_the_theorem_can_have() -> None:
+    """A solution with mu <= 0 is none where mu > 0; where none lives for all times, one that is maximal is named."""
+    assert (
+        "solution",
+        "of a solution that is given for all times; that there is one, under what each asks: `slow_existence`",
+    ) in found("slow-ratios")
+    assert any("`state_existence`" in text for _, text in found("attention-decay"))
+    assert ("solution", "that there is one up to some T, finite or not: `vector_maximal_solution`") in found(
+        "slowest-channel"
+    )
 
 
 def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:

@@ -14,7 +14,7 @@ MOVED = sp.Rational(1, 10**12)
 
 THEOREM = Theorem(
     id="sign-invariance",
-    title="Tokens keep their signs, and zero tokens stay zero",
+    title="Without a bias of C tokens keep their signs, and zero tokens stay zero",
     section="4, 8b",
     source="ours (theory 4, 8b)",
     kind="invariance",

@@ -12,7 +12,7 @@ off_axis = sp.Eq(ob.on_axis[d], 0)
 
 THEOREM = Theorem(
     id="channel-invariance",
-    title="Tokens on a channel axis stay on it",
+    title="A layer moves tokens on a channel axis along that axis alone",
     section="3",
     source="ours (theory 3)",
     kind="invariance",
