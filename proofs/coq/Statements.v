@@ -25,7 +25,8 @@ Definition unrolled_attention_statement : Prop :=
     * sum_between (S j) (S l) (fun k => softplus (b d + sum_below rank (fun r => sum_below D (fun e => S_dt_in r e
     * x k e) * S_dt_out d r)) + eps)) * (beta_B n + sum_below D (fun e => S_B n e * x j e))))).
 
-(** channel-invariance: Tokens on a channel axis stay on it. Here: the output of every other channel is zero. *)
+(** channel-invariance: A layer moves tokens on a channel axis along that axis alone. Here: the output of every other
+  channel is zero. *)
 Definition channel_invariance_statement : Prop :=
   forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
     -> R)
@@ -36,15 +37,15 @@ Definition channel_invariance_statement : Prop :=
     -> sum_below N (fun n => cell_hidden D rank S_B S_dt_in S_dt_out beta_B a b eps x d l n * (beta_C n
     + sum_below D (fun e => x l e * S_C n e))) = 0).
 
-(** channel-invariance, a case: Tokens on a channel axis stay on it. Here: on the axis of channel c the layer is the
-  flow of one channel; without a bias of B and C it is x_l F_l. *)
+(** channel-invariance, a case: A layer moves tokens on a channel axis along that axis alone. Here: on the axis of
+  channel c the layer is the flow of one channel; without a bias of B and C it is x_l F_l. *)
 Definition axis_restriction_statement : Prop :=
   forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
     -> R)
     (b : nat -> R) (eps : R) (x : nat -> nat -> R) (on_axis : nat -> R) (c : nat),
   0 <= eps ->
   (c < D)%nat ->
-  (forall d : nat, (d < D)%nat -> d <> c -> on_axis d = 0) ->
+  (* on_axis *) (forall d : nat, (d < D)%nat -> d <> c -> on_axis d = 0) ->
   (forall l : nat, (l < L)%nat -> forall d : nat, (d < D)%nat -> on_axis d = 0 -> x l d = 0) ->
   forall l : nat,
   (l < L)%nat ->
@@ -101,8 +102,8 @@ Definition one_decay_sum_statement : Prop :=
   (forall n : nat, (n < N)%nat -> a n = a0) ->
   growth_rate N a mu s b eps x l = growth_rate 1 (fun _ => a0) (fun _ => sum_below N mu) s b eps x l.
 
-(** sign-invariance: Tokens keep their signs, and zero tokens stay zero. Here: signs never change, and a zero token
-  stays zero. *)
+(** sign-invariance: Without a bias of C tokens keep their signs, and zero tokens stay zero. Here: signs never change,
+  and a zero token stays zero. *)
 Definition sign_invariance_statement : Prop :=
   forall (N : nat) (S_B S_C beta_B beta_C a : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R
     -> R) (l : nat),
@@ -132,7 +133,7 @@ Definition uniqueness_statement : Prop :=
   0 <= eps ->
   solution N a mu s b eps L T x ->
   solution N a mu s b eps L T y ->
-  (forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->
+  (* same-prefix *) (forall l : nat, (l < L)%nat -> x l 0 = y l 0) ->
   forall l : nat,
   (l < L)%nat ->
   forall t : R,
@@ -148,7 +149,7 @@ Definition causality_statement : Prop :=
   solution N a mu s b eps L' T y ->
   (m <= L)%nat ->
   (m <= L')%nat ->
-  (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
+  (* same-prefix *) (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
   solution N a mu s b eps m T x /\
   (forall l : nat, (l < m)%nat -> forall t : R, 0 <= t -> Rbar_lt t T -> x l t = y l t).
 
@@ -583,7 +584,7 @@ Definition dichotomy_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
   eps = 0 ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
-  (forall n : nat, (n < N)%nat -> mu n <= 0) \/
+  (* less than one-sign-or-decay *) (forall n : nat, (n < N)%nat -> mu n <= 0) \/
   (forall n : nat, (n < N)%nat -> 0 <= mu n) \/
   (exists a0 : R, (forall n : nat, (n < N)%nat -> a n = a0)) ->
   exists (T : Rbar) (x : nat -> R -> R),
@@ -627,7 +628,7 @@ Definition state_existence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
   0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
-  sum_below N mu <= 0 ->
+  (* less than mu-negative *) sum_below N mu <= 0 ->
   exists x : nat -> R -> R,
   solution N a mu s b eps L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
@@ -804,8 +805,8 @@ Definition carried_roots_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (root_count sign_changes : nat),
   sum_below N mu <> 0 ->
   s <> 0 ->
-  has_roots N a mu s b eps root_count ->
-  (forall k : nat, changes_sign N a mu k -> (k <= sign_changes)%nat) ->
+  (* root_count *) has_roots N a mu s b eps root_count ->
+  (* sign_changes *) (forall k : nat, changes_sign N a mu k -> (k <= sign_changes)%nat) ->
   0 <= (INR root_count) /\ (INR root_count) <= (INR sign_changes).
 
 (** mixed-blow-up: mu > 0 and some nonzero token with s x_l0 >= 0, mu_n of any signs: divergence in finite time. Here:
@@ -816,8 +817,8 @@ Definition mixed_blow_up_statement : Prop :=
   0 <= eps ->
   (forall n : nat, (n < N)%nat -> 0 <= a n) ->
   0 < sum_below N mu ->
-  (forall i j : nat, (i < j)%nat -> (j < count)%nat -> fast i <> fast j) ->
-  (forall i : nat,
+  (* fast_tokens *) (forall i j : nat, (i < j)%nat -> (j < count)%nat -> fast i <> fast j) ->
+  (* fast_tokens *) (forall i : nat,
      (i < count)%nat ->
      (fast i < L)%nat /\ x (fast i) 0 <> 0 /\ 0 <= s * x (fast i) 0) ->
   1 <= (INR count) ->
@@ -965,8 +966,8 @@ Definition definite_converges_statement : Prop :=
   (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
   vector_maximal D M S_Delta b eps T x ->
   0 < m ->
-  (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e) * Rabs (x e 0)))
-    + eps) ->
+  (* delta_low *) (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e)
+    * Rabs (x e 0))) + eps) ->
   T = p_infty /\
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v ->
      Rabs (x d v) <= Rabs (x d u)) /\
@@ -1018,7 +1019,7 @@ Definition definite_all_tokens_statement : Prop :=
   (forall v : nat -> R, norm N (projection D S_C v) <= size_C * norm D v) ->
   layer_solution N D a S_B S_C S_Delta b eps L T x ->
   0 < low ->
-  (forall (l d : nat) (t : R), (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
+  (* delta_low, delta_high *) (forall (l d : nat) (t : R), (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
      low <= channel_step D S_Delta b eps (fun e => x l e t) d <= high) ->
   let before := constants_before eig size_B size_C low high (fun l => square_norm D (fun d => x l d 0)) in
   (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
@@ -1033,7 +1034,7 @@ Definition radial_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
   vector_solution D M S_Delta b eps T x ->
-  (forall (v : nat -> R) (d : nat), (d < D)%nat ->
+  (* equal-steps *) (forall (v : nat -> R) (d : nat), (d < D)%nat ->
      channel_step D S_Delta b eps v d = channel_step D S_Delta b eps v 0) ->
   exists c : R -> R,
   (forall t : R, 0 <= t -> Rbar_lt t T ->
@@ -1050,7 +1051,7 @@ Definition radial_statement : Prop :=
 Definition cone_equilibria_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (v : nat -> R) (T : Rbar),
   0 <= eps ->
-  quadratic_form D M v = 0 ->
+  (* on-cone *) quadratic_form D M v = 0 ->
   vector_solution D M S_Delta b eps T (fun d _ => v d).
 
 (** orbit-trichotomy: Token 1 in D dimensions: x^T M x keeps its sign, every |x_d| moves one way, and the token stops
@@ -1081,12 +1082,13 @@ Definition orbit_trichotomy_statement : Prop :=
 Definition cone_attracts_statement : Prop :=
   forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
-  M 0%nat 0%nat = 1 -> M 0%nat 1%nat = 0 -> M 1%nat 0%nat = 0 -> M 1%nat 1%nat = - 1 ->
-  (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
-  softplus (b 0%nat) < softplus (b 1%nat) ->
+  (* form-hyperbolic *) M 0%nat 0%nat = 1 -> (* form-hyperbolic *) M 0%nat 1%nat = 0 ->
+  (* form-hyperbolic *) M 1%nat 0%nat = 0 -> (* form-hyperbolic *) M 1%nat 1%nat = - 1 ->
+  (* form-hyperbolic *) (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
+  (* form-hyperbolic *) softplus (b 0%nat) < softplus (b 1%nat) ->
   vector_maximal 2 M S_Delta b eps T x ->
-  x 0%nat 0 <> 0 ->
-  x 1%nat 0 <> 0 ->
+  (* off-axes *) x 0%nat 0 <> 0 ->
+  (* off-axes *) x 1%nat 0 <> 0 ->
   T = p_infty /\
   (exists p : nat -> R,
      is_lim (x 0%nat) p_infty (p 0%nat) /\
@@ -1103,9 +1105,9 @@ Definition slowest_channel_statement : Prop :=
   0 <= eps ->
   vector_solution D M S_Delta b eps p_infty x ->
   (s < D)%nat ->
-  x s 0 <> 0 ->
+  (* slowest-unique *) x s 0 <> 0 ->
   let step := fun d => softplus (b d) + eps in
-  (forall d : nat, (d < D)%nat -> d <> s -> x d 0 <> 0 -> step s < step d) ->
+  (* slowest-unique *) (forall d : nat, (d < D)%nat -> d <> s -> x d 0 <> 0 -> step s < step d) ->
   (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0) ->
   M s s <= 0 /\
   (M s s < 0 ->
@@ -1121,7 +1123,7 @@ Definition slowest_channel_statement : Prop :=
 Definition orbit_sum_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
-  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   vector_maximal D M S_Delta b eps T x ->
   let step := fun d => softplus (b d) + eps in
   let X := fun (s : R) (d : nat) => x d 0 * exp (s * step d) in
@@ -1165,18 +1167,18 @@ Definition axis_at_infinity_statement : Prop :=
   0 <= eps ->
   (i < D)%nat ->
   Rabs side = 1 ->
-  0 < M i i ->
+  (* axis-form-positive *) 0 < M i i ->
   0 < gap ->
   let pull := fun d => side * S_Delta d i in
-  (0 < pull i ->
+  (* axis-leads *) (0 < pull i ->
    gap <= pull i /\ (forall d : nat, (d < D)%nat -> d <> i -> gap <= pull i - Rmax 0 (pull d))) ->
-  (pull i <= 0 ->
+  (* axis-leads *) (pull i <= 0 ->
    eps = 0 /\ (forall d : nat, (d < D)%nat -> d <> i -> gap <= pull i - pull d)) ->
   vector_maximal D M S_Delta b eps T x ->
   let excess := fun t => square_norm D (fun e => x e t) / x i t ^ 2 - 1 in
-  (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
-  excess 0 <= / (2 + (4 + 4 * sum_below D (fun d => sum_below D (fun e => Rabs (M d e)))) / M i i + (32 + 32
-    * sum_below D (fun d => sum_below D (fun e => Rabs (S_Delta d e)))) / gap) ^ 2 ->
+  (* axis-far *) (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
+  (* axis-narrow *) excess 0 <= / (2 + (4 + 4 * sum_below D (fun d => sum_below D (fun e => Rabs (M d e)))) / M i i
+    + (32 + 32 * sum_below D (fun d => sum_below D (fun e => Rabs (S_Delta d e)))) / gap) ^ 2 ->
   (forall t : R,
      0 <= t ->
      Rbar_lt t T ->
@@ -1203,13 +1205,13 @@ Definition axis_repels_statement : Prop :=
   (d < D)%nat ->
   d <> i ->
   Rabs side = 1 ->
-  0 < M i i ->
+  (* axis-form-positive *) 0 < M i i ->
   0 < gap ->
   let pull := fun d => side * S_Delta d i in
   (0 < pull d -> gap <= pull d - Rmax 0 (pull i)) ->
   (pull d <= 0 -> eps = 0 /\ gap <= pull d - pull i) ->
   vector_maximal D M S_Delta b eps T x ->
-  (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
+  (* axis-far *) (4 + 4 * eps + 16 * sum_below D (fun d => Rabs (b d))) / gap <= side * x i 0 ->
   x d 0 <> 0 ->
   exists t : R,
   0 <= t /\
@@ -1238,7 +1240,7 @@ Definition fisher_statement : Prop :=
   0 <= eps ->
   vector_solution D M S_Delta b eps T x ->
   square_norm D (fun e => x e 0) <> 0 ->
-  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
   let step := fun d => softplus (b d) + eps in
   (forall t : R, 0 < t -> Rbar_lt t T ->
@@ -1287,7 +1289,7 @@ Definition rank_reduction_eigenvalues_statement : Prop :=
   N. Here: N is the largest dimension of a space on which the form is positive, and of one on which it is negative. *)
 Definition symmetric_signature_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R),
-  (forall c c' : nat -> R,
+  (* rows-independent *) (forall c c' : nat -> R,
      (forall e : nat, (e < D)%nat -> sum_below N (fun n => c n * S_B n e + c' n * S_C n e) = 0) ->
      forall n : nat, (n < N)%nat -> c n = 0 /\ c' n = 0) ->
   let Q := quadratic_form D (form_matrix N S_B S_C) in
@@ -1507,7 +1509,7 @@ Definition direction_clock_statement : Prop :=
      filterlim (x d) (at_right 0) (locally (x d 0)) /\
      (forall t : R, 0 < t -> Rbar_lt t T -> is_derive (x d) t (G t d))) ->
   (forall t : R, 0 <= t -> Rbar_lt t T -> slope * t + start <= norm D (fun d => x d t)) ->
-  (forall t : R, 0 < t -> Rbar_lt t T -> norm D (tangential D (fun d => x d t) (G t)) <= turn_max) ->
+  (* turn_max *) (forall t : R, 0 < t -> Rbar_lt t T -> norm D (tangential D (fun d => x d t) (G t)) <= turn_max) ->
   forall earlier later : R, 0 <= earlier <= later -> Rbar_lt later T ->
   acos (cosine D (fun d => x d earlier) (fun d => x d later)) <= turn_max * ln ((later * slope + start) / (earlier
     * slope + start)) / slope.
@@ -1537,14 +1539,14 @@ Definition sphere_sinks_statement : Prop :=
   let axis := fun d => if Nat.eqb d i then r else 0 in
   let rate := fun d => 2 * M i i * square_norm D axis * (channel_step D S_Delta b eps axis d
     - channel_step D S_Delta b eps axis i) in
-  ((forall d : nat, (d < D)%nat -> d <> i -> rate d < 0) ->
+  ((* axis-sink *) (forall d : nat, (d < D)%nat -> d <> i -> rate d < 0) ->
    exists near : R,
    0 < near /\
    (forall x : nat -> R -> R,
       sphere_solution D M S_Delta b eps p_infty x ->
       norm D (fun d => x d 0) = norm D axis ->
       0 < r * x i 0 ->
-      (forall d : nat, (d < D)%nat -> d <> i -> Rabs (x d 0) < near) ->
+      (* axis-near *) (forall d : nat, (d < D)%nat -> d <> i -> Rabs (x d 0) < near) ->
       (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty (axis d)) /\
       (forall d : nat, (d < D)%nat -> d <> i -> x d 0 <> 0 ->
          is_lim (fun t => ln (channel_share D (fun e => x e t) d) / t) p_infty (rate d)))) /\
@@ -1570,7 +1572,7 @@ Definition sphere_cycle_statement : Prop :=
   sphere_solution 3 M S_Delta b eps p_infty x ->
   square_norm 3 (fun d => x d 0) = 1 ->
   (forall d : nat, (d < 3)%nat -> 0 < x d 0) ->
-  ~ (x 0%nat 0 = x 1%nat 0 /\ x 1%nat 0 = x 2%nat 0) ->
+  (* off-centre *) ~ (x 0%nat 0 = x 1%nat 0 /\ x 1%nat 0 = x 2%nat 0) ->
   let product := fun t => x 0%nat t * x 1%nat t * x 2%nat t / (x 0%nat t + x 1%nat t + x 2%nat t) ^ 3 in
   (forall u v : R, 0 <= u <= v -> product v <= product u) /\
   ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
@@ -1589,7 +1591,7 @@ Definition sphere_existence_statement : Prop :=
 Definition sphere_converges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R),
   0 <= eps ->
-  (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   sphere_solution D M S_Delta b eps p_infty x ->
   square_norm D (fun d => x d 0) <> 0 ->
   exists p : nat -> R,
