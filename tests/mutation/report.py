@@ -113,12 +113,12 @@ def markdown(report: dict[str, Any]) -> str:
         "Printed by `make mutation` from `report.json`: do not edit.",
         "",
         f"{span} {total['mutants']:,} mutants of the code that decides were tried on {report['date']} (commit {report['commit'][:12]}, "
-        f"seed {report['seed']}, in a drawn order that gives every file its share). {percent(rates, 'killed_of_all')} were killed; without those that no test can tell "
-        f"from the code, {percent(rates, 'killed_of_judged')}. "
+        f"seed {report['seed']}, in a drawn order that gives every file its share). {percent(rates, 'killed_of_all', whole)} were killed; without those that no test can tell "
+        f"from the code, {percent(rates, 'killed_of_judged', whole)}{_by_folder(report['modules'])}."
         + (
             ""
             if whole
-            else "In brackets Clopper's and Pearson's interval, 95 %, as of a simple random sample. "
+            else " In brackets Clopper's and Pearson's interval, 95 %, as of a simple random sample. "
             "It is too high by what was cut off unfinished, since survivors take longest, and by tests that were written for survivors of this very sample; "
             "files with few mutants have none in a small one."
         ),
@@ -145,6 +145,22 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def percent(rates: dict[str, Any], key: str) -> str:
+def _by_folder(modules: dict[str, dict[str, Any]]) -> str:
+    """Of every folder, what was killed of those that a test can tell from the code."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, row in modules.items():
+        found["/".join(name.split("/")[:2])].update({state: row[state] for state in STATES})
+    told = []
+    for folder, counts in found.items():
+        judged = counts.total() - counts["equivalent"]
+        if judged:
+            told.append(f"`{folder}` {100 * (counts['killed'] + counts['timeout']) / judged:.1f} %")
+    return f" ({', '.join(told)})" if len(told) > 1 else ""
+
+
+def percent(rates: dict[str, Any], key: str, whole: bool = False) -> str:
+    """A rate, with its interval where it is one of a sample."""
+    if whole:
+        return f"{100 * rates[key]:.1f} %"
     low, high = rates[f"{key}_interval"]
     return f"{100 * rates[key]:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
