@@ -147,6 +147,10 @@ def formal_blocks(content: Mapping[str, Any]) -> list[Block]:
         grouped.setdefault(row["statement"], []).append(row["text"])
     for name, texts in grouped.items():
         blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
+    if any("in Coq's words: `" in row["text"] for row in content["differences"]):
+        blocks.append(
+            Paragraph("In Coq's words a formula of the registry is called by its name; the statement prints it.")
+        )
     return blocks
 
 

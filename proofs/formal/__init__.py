@@ -233,12 +233,6 @@ def reached(identifier: str) -> str:
     whole = {row.name for row in own if not row.case}
     floorless = any(row.kind == "floor" and row.statement in whole for row in differences(identifier))
     missing = MISSING.get(identifier, "a floor of the step" if floorless else "")
-    spoken = any("in Coq's words" in row.text for row in differences(identifier))
-    said = (
-        f"Formal: {lines}." if lines else "",
-        "In Coq's words a name such as `layer_step` stands for the formula of the registry that is printed there."
-        if spoken
-        else "",
-        f"Not formal: {missing}." if missing else "",
+    return " ".join(
+        part for part in (f"Formal: {lines}." if lines else "", f"Not formal: {missing}." if missing else "") if part
     )
-    return " ".join(part for part in said if part)

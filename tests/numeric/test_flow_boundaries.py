@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,8 @@ import pytest
 import sympy as sp
 
 from s6flow.errors import AssumptionError
-from s6flow.numeric.flow import FlowParameters, FlowResult, Status, classify, integrate
+from s6flow.numeric.flow import FlowParameters, FlowResult, Status, classify, fates, integrate, oracles
 from s6flow.numeric.flow import equation as equations
-from s6flow.numeric.flow import fates, oracles
 from s6flow.numeric.thresholds import DECAY, EARLIEST, EXPONENT, GONE, SLOW_HIGH, SLOW_LOW
 from s6flow.symbolic.ends import End
 
@@ -109,7 +107,7 @@ def test_a_rate_of_just_the_limit_is_a_blow_up(limit: float, counts: bool, monke
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Panels of every quadrature, in turn."""
     panels: list[int] = []
     rate = oracles._rate
@@ -119,7 +117,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return rate(w, *letters)
 
     monkeypatch.setattr(oracles, "_rate", counting)
-    yield panels
+    return panels
 
 
 def test_a_quadrature_doubles_its_panels_until_it_rests_or_has_the_most(

@@ -146,6 +146,7 @@ def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:
         page = " ".join(getattr(block, "text", "") for block in listing.formal_blocks(get(key)))
         assert differences(key)
         assert all(row.text in page for row in differences(key))
+        assert "a formula of the registry is called by its name" in page
 
 
 def test_letters_of_every_page_are_explained() -> None:
