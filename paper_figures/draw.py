@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import importlib
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,7 +22,7 @@ from s6flow.paper_figures.digest import figure_digest, integrates, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
 from s6flow.paper_figures.record import read_record
-from s6flow.processes import end_with_parent
+from s6flow.paper_figures.workers import workers
 
 __all__ = ["Outcome", "Progress", "Report", "content_of", "draw_figures", "in_turn"]
 
@@ -151,30 +148,34 @@ def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -
         return
     folders = (out, *reuse)
     absent = sum(all(read_record(figure.name, folder) is None for folder in folders) for figure in figures)
-    pool = _pool(min(processes, absent)) if absent > 1 else None  # its imports run while the first digest is computed
-    try:
-        digests = {figure.name: "" for figure in figures}
-        asked: list[Outcome | Future[Outcome] | None] = []
-        for figure in figures:
-            digest = digests[figure.name] = figure_digest(figure)
-            asked.append(_kept(figure, out, reuse, digest))
-        if asked.count(None) > 1:
-            pool = pool or _pool(min(processes, asked.count(None)))
-            for place in in_turn([place for place, ask in enumerate(asked) if ask is None], figures):
-                asked[place] = pool.submit(_drawn, figures[place], out, digests[figures[place].name])
-        for figure, ask in zip(figures, asked, strict=True):
-            if ask is None:
-                yield _drawn(figure, out, digests[figure.name])
-            else:
-                yield ask if isinstance(ask, Outcome) else ask.result()
-    except BrokenProcessPool as error:
-        remedy = "Give it more memory; the same command draws what is missing."
-        raise S6FlowError(
-            "a process that draws figures must end by itself", "one that was ended", "", remedy
-        ) from error
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+    with workers(early=absent > 1) as pool:
+        try:
+            yield from _side_by_side(figures, out, reuse, processes, pool)
+        except BrokenProcessPool as error:
+            remedy = "Give it more memory; the same command draws what is missing."
+            raise S6FlowError(
+                "a process that draws figures must end by itself", "one that was ended", "", remedy
+            ) from error
+
+
+def _side_by_side(
+    figures: list[Figure], out: Path, reuse: list[Path], processes: int, pool: Callable[[int], ProcessPoolExecutor]
+) -> Iterator[Outcome]:
+    """The outcomes in order, of what `pool` makes where more than one must be drawn."""
+    digests = {figure.name: "" for figure in figures}
+    asked: list[Outcome | Future[Outcome] | None] = []
+    for figure in figures:
+        digest = digests[figure.name] = figure_digest(figure)
+        asked.append(_kept(figure, out, reuse, digest))
+    if asked.count(None) > 1:
+        running = pool(min(processes, asked.count(None)))
+        for place in in_turn([place for place, ask in enumerate(asked) if ask is None], figures):
+            asked[place] = running.submit(_drawn, figures[place], out, digests[figures[place].name])
+    for figure, ask in zip(figures, asked, strict=True):
+        if ask is None:
+            yield _drawn(figure, out, digests[figure.name])
+        else:
+            yield ask if isinstance(ask, Outcome) else ask.result()
 
 
 def in_turn(places: list[int], figures: list[Figure]) -> list[int]:
@@ -187,29 +188,6 @@ def in_turn(places: list[int], figures: list[Figure]) -> list[int]:
     flows = [place for place in places if integrates(figures[place])]
     later = [place for place in longest if place not in flows]
     return flows[:1] + later + [place for place in longest if place in flows[1:]]
-
-
-def _pool(processes: int) -> ProcessPoolExecutor:
-    """Processes that draw, started at once."""
-    context = multiprocessing.get_context("spawn")  # a copy of this process would have its threads' locks
-    pool = ProcessPoolExecutor(processes, context, _ready)
-    pool.submit(_idle)
-    return pool
-
-
-def _ready() -> None:
-    """Begin as a process that draws: what every figure needs is imported.
-
-    A figure is some hundred thousand objects that live until it is drawn; to look for rubbish among them at Python's usual
-    pace takes an eighth of the time.
-    """
-    end_with_parent()
-    gc.set_threshold(50_000, 20, 50)
-    importlib.import_module("s6flow.paper_figures.render")
-
-
-def _idle() -> None:
-    """Nothing: the first that is asked of a pool starts its processes."""
 
 
 def _kept(figure: Figure, out: Path, reuse: list[Path], digest: str) -> Outcome | None:

@@ -60,14 +60,19 @@ def render(drawing: Drawing, data: Data, title: str, about: Mapping[str, Any]) -
                 canvas.set_layout_engine(None)
                 files = {"png": _picture(canvas, metadata["png"])}
                 labels_stay(canvas)
-                files |= {form: _saved(canvas, form, metadata) for form in ("pdf", "svg")}
+                files |= {form: _saved(canvas, form, metadata[form]) for form in ("pdf", "svg")}
     return {**files, "csv": write_csv(data, description).encode()}
 
 
-def _saved(canvas: Canvas, form: str, metadata: Mapping[str, dict[str, Any]]) -> bytes:
-    buffer = io.BytesIO()
-    canvas.savefig(buffer, format=form, metadata=metadata[form])
-    return buffer.getvalue()
+def _saved(canvas: Canvas, form: str, metadata: Mapping[str, Any]) -> bytes:
+    """A file of a format; one of text is written as text, which is not encoded word by word."""
+    if form == "svg":
+        text = io.StringIO()
+        canvas.savefig(text, format=form, metadata=metadata)
+        return text.getvalue().encode()
+    content = io.BytesIO()
+    canvas.savefig(content, format=form, metadata=metadata)
+    return content.getvalue()
 
 
 def _picture(canvas: Canvas, metadata: Mapping[str, str]) -> bytes:

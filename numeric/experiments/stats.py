@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 __all__ = ["RULE", "Interval", "decide", "student_interval"]
 
@@ -43,7 +43,7 @@ def student_interval(values: Float[np.ndarray, " seed"]) -> Interval:
     count, mean = len(values), float(values.mean())
     if count < 2:
         return Interval(mean, -np.inf, np.inf, count)
-    half = float(student.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / np.sqrt(count))
     return Interval(mean, mean - half, mean + half, count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,24 @@ _FORMS: tuple[dict[str, Any], ...] = (
 )
 
 
-def stack(x0: NDArray[np.float64], params: FlowParameters, h: float, layers: int) -> NDArray[np.float64]:
-    """Tokens after 0, 1, ..., `layers` residual layers x + h S6(x) on a channel axis, shape (layer, token)."""
-    x = [np.asarray(x0, dtype=float)]
-    for _ in range(layers):
-        x.append(x[-1] * (1 + h * growth_rate(x[-1], params)))
-    return np.array(x)
+def stacks(
+    x0: NDArray[np.float64], params: FlowParameters, h: Sequence[float], layers: Sequence[int]
+) -> list[NDArray[np.float64]]:
+    """Tokens after 0, 1, ... residual layers x + h S6(x) on a channel axis, of every stack: shape (layer, token).
+
+    Args:
+        h: the step of each stack. layers: how many it has; all are computed side by side, as long as each lasts.
+    """
+    order = np.argsort(layers)[::-1]
+    steps, counts = np.asarray(h)[order, None], np.asarray(layers)[order]
+    x = np.empty((counts[0] + 1, len(counts), len(x0)))
+    x[0] = x0
+    for done in range(counts[0]):
+        last = int((counts > done).sum())
+        now = x[done, :last]
+        x[done + 1, :last] = now * (1 + steps[:last] * growth_rate(now, params))
+    places = np.argsort(order)
+    return [x[: count + 1, place] for count, place in zip(layers, places, strict=True)]
 
 
 def data() -> Data:
@@ -59,8 +72,9 @@ def data() -> Data:
     flow = np.concatenate([start[None], np.asarray(run.x)])
     errors: list[float] = []
     shown: dict[str, Any] = {}
-    for index, h in enumerate(p["steps"]):
-        x = stack(start, params, h, round(p["end"] / h))
+    depths = [round(p["end"] / h) for h in p["steps"]]
+    *short, deepest = stacks(start, params, [*p["steps"], 1.0], [*depths, p["deepest"]])
+    for index, (h, x) in enumerate(zip(p["steps"], short, strict=True)):
         at = h * np.arange(len(x))
         common = np.isin(np.round(at / finest), np.round(t / finest))
         mine = np.isin(np.round(t / finest), np.round(at / finest))
@@ -68,7 +82,7 @@ def data() -> Data:
         if index in p["shown"]:
             shown |= {f"stack_t_{index}": at, f"stack_x_{index}": x}
     depth = np.unique(np.round(np.geomspace(1, p["deepest"], 60)).astype(int))
-    deep = stack(start, params, 1.0, p["deepest"])[depth]
+    deep = deepest[depth]
     return as_data(
         t=t,
         flow=flow,

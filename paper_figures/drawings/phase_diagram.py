@@ -22,7 +22,7 @@ PARAMETERS: dict[str, Any] = {
     "mu": 1.0,
     "s": 1.0,
     "floor": 0.0,
-    "points": 100,
+    "points": 80,
     "scaled": [-4.0, 4.0],
     "b": [-4.0, 4.0],
     "log10_a": [-2.0, 1.3],
