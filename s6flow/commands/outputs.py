@@ -145,11 +145,22 @@ def say(line: str, indent: int = 0) -> None:
 
 
 def say_page(text: str) -> None:
-    """A page of Markdown: paragraphs are folded, displayed mathematics and code stay as they are."""
-    verbatim = False
+    """A page of Markdown: paragraphs and Python code are folded, displayed mathematics stays as it is."""
+    from s6flow.commands.listings import folded
+
+    mathematics, code = False, list[str]()
+    listing = False
     for line in text.splitlines():
-        verbatim ^= line.startswith(("```", "$$"))
-        if verbatim or not line.strip():
+        mathematics ^= line.startswith("$$")
+        if line.startswith("```"):
+            if code:
+                click.echo(folded("\n".join(code), width()))
+                code.clear()
+            listing = not listing
+            click.echo(line)
+        elif listing:
+            code.append(line)
+        elif mathematics or not line.strip():
             click.echo(line)
         else:
             say(line)
