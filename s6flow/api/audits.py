@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s6flow.api.folders import one_model
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
 from s6flow.numeric.audit import report as reports
@@ -253,18 +254,19 @@ def audit(
     >>> found.health.severity, found.totals("scenario_positive")
     ('healthy', {'convergent': 256})
     """
-    report = reports.audit(
-        source,
-        simulate=simulate,
-        certify=certify,
-        layers=layers,
-        seed=seed,
-        progress=progress,
-        device=device,
-        states=states,
-        shuffles=shuffles,
-        context=context,
-    )
+    with one_model(source):
+        report = reports.audit(
+            source,
+            simulate=simulate,
+            certify=certify,
+            layers=layers,
+            seed=seed,
+            progress=progress,
+            device=device,
+            states=states,
+            shuffles=shuffles,
+            context=context,
+        )
     return Audit(**{field.name: getattr(report, field.name) for field in fields(report)})
 
 
@@ -283,6 +285,7 @@ def diff(first: Any, second: Any, *, context: int = CONTEXT, shuffles: int = 200
     >>> moved.table().data["flips"]  # channels whose mu changed its sign
     [210, 202, 181, 161, 143, 98, 98, 92, 128, 133, 90, 80]
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # bounds beyond float64 are infinite, which is a verdict
+    # bounds beyond float64 are infinite, which is a verdict
+    with np.errstate(over="ignore", invalid="ignore"), one_model(first), one_model(second):
         found = compare(first, second, context, shuffles, seed)
     return Diff(**{field.name: getattr(found, field.name) for field in fields(found)})

@@ -154,3 +154,39 @@ def test_a_bad_source_is_one_line(source: Any, message: str) -> None:
     with pytest.raises(S6FlowError, match=message) as caught:
         sf.audit(source)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_two_models_names_them_and_says_what_to_do(tmp_path: Path) -> None:
+    for seed, name in enumerate(("first", "second")):
+        checkpoint(tmp_path / f"{name}.safetensors", seed)
+    for call in (lambda: sf.audit(tmp_path), lambda: sf.diff(tmp_path / "first.safetensors", tmp_path)):
+        with pytest.raises(SourceError, match="one checkpoint") as caught:
+            call()
+        said = str(caught.value)
+        assert f"first.safetensors, second.safetensors, all of which have {caught.value.value.split()[-1]}" in said
+        assert f"at {tmp_path}. Name one of them, for example {tmp_path / 'first.safetensors'};" in said
+
+
+def test_a_folder_of_many_models_names_some(tmp_path: Path) -> None:
+    for seed in range(6):
+        checkpoint(tmp_path / f"step{seed}.safetensors", seed)
+    with pytest.raises(SourceError, match=r"step0\S+ step1\S+ step2\S+ step3\S+ and 2 others, all"):
+        sf.audit(str(tmp_path))
+
+
+def test_shards_with_tensors_of_their_own_are_one_model(tmp_path: Path) -> None:
+    whole = load_file(checkpoint(tmp_path / "whole.safetensors"))
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for place in range(2):
+        save_file({key: whole[key] for key in list(whole)[place::2]}, folder / f"{place}.safetensors")
+    assert len(sf.audit(folder).health.layers) == 2
+
+
+def test_shards_of_an_index_that_repeat_a_tensor_are_told_as_such(tmp_path: Path) -> None:
+    files = [checkpoint(tmp_path / f"{place}.safetensors").name for place in range(2)]
+    names = dict.fromkeys(load_file(tmp_path / files[0]), files[0])
+    names["another"] = files[1]
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(SourceError, match="shards of a checkpoint must not repeat"):
+        sf.audit(tmp_path)
