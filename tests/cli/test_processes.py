@@ -120,3 +120,13 @@ main()
 def test_an_interrupt_behind_the_last_line_of_output_says_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", _LATE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_command_ends_without_looking_through_its_objects_again() -> None:
+    told = "import atexit, gc, sys; atexit.register(lambda: print('kept', gc.get_freeze_count()))"
+    called = "from s6flow.cli import main; main({})"
+    for words, argument in (("'figures', '--list'", ""), ("", "['figures', '--list']")):
+        script = f"{told}; sys.argv = ['s6flow', {words}]; {called.format(argument)}"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        count = int(done.stdout.splitlines()[-1].removeprefix("kept "))
+        assert (count > 1000) is not bool(argument), "a caller's own process is left as it is"
