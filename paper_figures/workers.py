@@ -10,11 +10,12 @@ import gc
 import importlib
 import importlib.util
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from s6flow.processes import end_with_parent
@@ -67,6 +68,8 @@ def _begin() -> Callable[[], None]:
         return lambda: None
 
     def end() -> None:
+        with suppress(ProcessLookupError):
+            os.kill(server._forkserver_pid, signal.SIGTERM)  # whoever interrupts does not wait for its imports
         server._stop()
         server.set_forkserver_preload(["__main__"])
 
