@@ -12,7 +12,7 @@ from typing import Any
 from s6flow.errors import FormatError
 from s6flow.files import atomic_path, refuse_clashes
 from s6flow.numeric.experiments.grid import pick_devices
-from s6flow.numeric.experiments.plan import (
+from s6flow.numeric.experiments.plan_of_runs import (
     Part,
     load_plan,
     pack_plan,

@@ -15,7 +15,7 @@ import numpy as np
 from s6flow.errors import FormatError
 from s6flow.files import atomic_path, write_atomic
 from s6flow.numeric.experiments.config import Config, load_config
-from s6flow.numeric.experiments.plan import Part
+from s6flow.numeric.experiments.plan_of_runs import Part
 from s6flow.numeric.experiments.predicts import correlations
 from s6flow.numeric.experiments.results import Runs, gather, judge
 from s6flow.numeric.experiments.stats import decide, student_interval

@@ -19,7 +19,15 @@ from s6flow.numeric.experiments.batches import Data
 from s6flow.numeric.experiments.config import config_names
 from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.grid import Task, run_tasks
-from s6flow.numeric.experiments.plan import load_plan, pack_plan, plan_names, plan_tasks, resume, run_plan, spent
+from s6flow.numeric.experiments.plan_of_runs import (
+    load_plan,
+    pack_plan,
+    plan_names,
+    plan_tasks,
+    resume,
+    run_plan,
+    spent,
+)
 from s6flow.numeric.experiments.predicts import rank_correlation
 from s6flow.numeric.experiments.report import CONTRASTS, across, changed, grids_of, verdict_table, write_results
 from s6flow.numeric.experiments.run import finished, perform

@@ -17,7 +17,7 @@ from s6flow.numeric.experiments import config as definitions
 from s6flow.numeric.experiments import config_names, prepare, run_experiment
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.config import recorded
-from s6flow.numeric.experiments.plan import load_plan, plan_names
+from s6flow.numeric.experiments.plan_of_runs import load_plan, plan_names
 from s6flow.numeric.experiments.settings import BOUNDS, KINDS, LONGEST, load_config
 
 SHIPPED = Path(definitions.__file__).parent / "configs" / "lm_cpu.toml"
