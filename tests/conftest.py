@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 # Numba's threads and PyTorch's are of one OpenMP: after a compiled loop PyTorch works on two, which wait for each other at full
 # speed, so that a step of a small network takes twenty times as long. It is read once, before either is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# SymPy's expressions and the tests themselves are a million objects that stay: to go through them again and again for garbage was
+# a tenth of the time of a run
+gc.set_threshold(100_000, 50, 100)
 
 ASKED = os.environ.get("S6FLOW_ANNOTATIONS", "arrays")
 if ASKED == "1":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,30 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.checks.check import batch_of
-from s6flow.numeric.checks.judge import judge_data, observe_together
+from s6flow.numeric.checks.judge import judge_data, observe, observe_together
 from s6flow.numeric.checks.measurements import CANCELLED
 from s6flow.numeric.checks.vectors import AT_REST
-from s6flow.proofs.registry import get
+from s6flow.proofs.checked import checked
 
 #: Found by `fleet check` among 10^6 systems a theorem: the theorem, the system, what it is, and what was wrong.
 KEPT: list[dict[str, Any]] = json.loads(Path(__file__).with_name("kept_systems.json").read_text())
 
 
+@cache
+def _integrated(key: str, system: str) -> dict[str, Any]:
+    theorem = checked(key)
+    return dict(observe(theorem, batch_of(theorem, json.loads(system)), "numpy", "numpy"))
+
+
+def _alone(key: str, system: dict[str, Any]) -> dict[str, Any]:
+    """What is observed of a system, integrated once for all tests that look at it."""
+    return dict(_integrated(key, json.dumps(system)))
+
+
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"{kept['theorem']}: {kept['why']}")
 def test_a_system_that_was_called_a_violation_is_none(kept: dict[str, Any]) -> None:
-    theorem = get(kept["theorem"])
-    judged = judge_data(theorem, batch_of(theorem, kept["system"]))
+    theorem, data = checked(kept["theorem"]), kept["system"]
+    judged = judge_data(theorem, batch_of(theorem, data), observed=_alone(kept["theorem"], data))
     assert judged.satisfied.all()
     (margin,) = judged.margins
     assert (margin >= 0 and np.isfinite(margin), np.isnan(margin), margin == np.inf) == (
@@ -33,10 +45,8 @@ def test_a_system_that_was_called_a_violation_is_none(kept: dict[str, Any]) -> N
 
 
 def _observed(key: str, **changed: Any) -> dict[str, Any]:
-    theorem = get(key)
     system = next(kept["system"] for kept in KEPT if kept["theorem"] == key)
-    found: dict[str, Any] = observe_together(theorem, [batch_of(theorem, {**system, **changed})], "numpy", "numpy")[0]
-    return found
+    return _alone(key, {**system, **changed})
 
 
 def test_what_token_one_does_before_it_rests_is_judged_and_nothing_behind() -> None:
@@ -60,10 +70,8 @@ def test_a_closed_form_is_judged_while_its_difference_has_digits() -> None:
 def test_a_token_is_held_back_only_behind_one_that_grew(changed: dict[str, Any], held: bool) -> None:
     """mixed-blow-up: what converges, or has no token of s x >= 0, is alive at the horizon, and that refutes a blow-up."""
     system = next(kept["system"] for kept in KEPT if kept["theorem"] == "mixed-blow-up" and kept["now"] == "undecided")
-    theorem = get("mixed-blow-up")
-    found = observe_together(theorem, [batch_of(theorem, {**system, **changed})], "numpy", "numpy")[0]
-    end = found["log_T"][0, 0]
-    assert np.isnan(end) if held else end == theorem.options["log_horizon"]
+    end = _alone("mixed-blow-up", {**system, **changed})["log_T"][0, 0]
+    assert np.isnan(end) if held else end == checked("mixed-blow-up").options["log_horizon"]
 
 
 def test_a_follower_that_moves_by_less_than_float64_shows_is_undecided() -> None:
@@ -77,7 +85,7 @@ def test_a_follower_that_moves_by_less_than_float64_shows_is_undecided() -> None
         "floor": 0.988975886561351,
         "x0": [0.0, -0.7307130941170532, 0.1688269222679644, 0.7221481429486204, 2.844585027368625, 3.0, -0.05, 3.0],
     }
-    theorem = get("iterated-log")
+    theorem = checked("iterated-log")
     assert np.isnan(judge_data(theorem, batch_of(theorem, system)).margins).all()
     # without that token the follower moves by what can be seen, and the claim holds
     theirs = judge_data(theorem, batch_of(theorem, {**system, "x0": system["x0"][:7]}))
@@ -86,7 +94,7 @@ def test_a_follower_that_moves_by_less_than_float64_shows_is_undecided() -> None
 
 def test_a_start_beyond_the_sizes_that_are_looked_at_is_undecided() -> None:
     """carried-root-attracts: the first token may start anywhere, and once started beyond 1e30, which was an error."""
-    theorem = get("carried-root-attracts")
+    theorem = checked("carried-root-attracts")
     for first, decided in ((20.0, True), (1e35, False)):
         system = {**theorem.witness, "x0": [first, 0.5]}  # type: ignore[dict-item]
         judged = judge_data(theorem, batch_of(theorem, system))
@@ -95,7 +103,7 @@ def test_a_start_beyond_the_sizes_that_are_looked_at_is_undecided() -> None:
 
 def test_five_hundred_steps_are_off_by_what_five_hundred_steps_may_be() -> None:
     """orbit-sum: entries of e^-30 were off by 1.2e-4 of themselves, and a slack of 1e-4 called that a violation."""
-    theorem = get("orbit-sum")
+    theorem = checked("orbit-sum")
     system = {
         "S_B": [[-0.3161568071779903, -0.5277664551926133, 0.4946875228469948], [-0.9920513864318018, 0.30558479192967675, 0.3663108442398227], [-0.9972221783094701, -0.7145976465947819, 0.5932534944718197]],
         "S_C": [[-0.5803478002854582, 0.9041238067934642, -0.48705308515410545], [-0.7731375796254675, 0.4024186754377642, 0.3], [0.6707027401464162, -0.5724898875838567, -0.42378889021416305]],
@@ -111,7 +119,7 @@ def test_five_hundred_steps_are_off_by_what_five_hundred_steps_may_be() -> None:
 
 def test_of_a_batch_only_what_moved_a_zero_token_is_followed_again() -> None:
     """sign-invariance: beside the kept system another one keeps the digits that it has alone."""
-    theorem = get("sign-invariance")
+    theorem = checked("sign-invariance")
     kept = next(one["system"] for one in KEPT if one["theorem"] == "sign-invariance" and "grew" in one["why"])
     other = {**kept, "x0": [0.3, 0.0, -0.2, 0.0, 0.1]}
     alone = [batch_of(theorem, system) for system in (other, kept)]
@@ -120,7 +128,7 @@ def test_of_a_batch_only_what_moved_a_zero_token_is_followed_again() -> None:
         for key in alone[0]
     }
     found = observe_together(theorem, [both], "numpy", "numpy")[0]
-    first, second = (observe_together(theorem, [one], "numpy", "numpy")[0] for one in alone)
+    first, second = (_alone("sign-invariance", system) for system in (other, kept))
     for name, value in found.items():
         np.testing.assert_array_equal(value[0], first[name][0])
         np.testing.assert_array_equal(value[1], second[name][0])

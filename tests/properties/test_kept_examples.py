@@ -18,12 +18,12 @@ from s6flow.numeric.checks.check import batch_of
 from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.engines import engine
 from s6flow.numeric.checks.examples import examples_of
-from s6flow.numeric.checks.judge import observe
+from s6flow.numeric.checks.judge import measures, observe
 from s6flow.numeric.checks.normalised import OFF_CENTRE, uneven
 from s6flow.numeric.checks.orbits import passed_over
 from s6flow.numeric.criteria.exponential_sums import OrbitCertificate
 from s6flow.numeric.flow import FlowParameters, Status, integrate
-from s6flow.proofs.registry import get
+from s6flow.proofs.checked import checked
 
 #: s = 0 and gates near one: tokens 8 to 14 lead up to |x| = 1e35, then token 16 overtakes them for good.
 OVERTAKEN = {
@@ -150,9 +150,12 @@ KEPT = (
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.key)
 def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
-    theorem = get(kept.key)
+    theorem = checked(kept.key)
+    data = batch_of(theorem, kept.data)
+    assert all(measures(theorem, backend) for backend in kept.backends), "each judges what is observed once"
+    observed = observe(theorem, data)
     for backend in kept.backends:
-        judged = judge_data(theorem, batch_of(theorem, kept.data), backend)
+        judged = judge_data(theorem, data, backend, observed=observed)
         assert judged.satisfied[0]
         assert judged.margins[0] >= 0, f"{backend}: {kept.why}"
 
@@ -163,7 +166,7 @@ def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
 )  # fmt: skip
 def test_a_start_at_the_centre_but_for_rounding_is_no_start_beside_it(third: float, meets: bool, decided: bool) -> None:
     """sphere-cycle: (0.2, 0.2, 0.2) scaled to |x| = 1 was off the centre by 2e-16, and rests as long as anybody looks."""
-    theorem = get("sphere-cycle")
+    theorem = checked("sphere-cycle")
     system = {"turn": 0.16, "pull": 0.07, "floor": 0.0, "x": [[0.2, 0.2, third]], "S_dt_in": [[1.0, 0.0, 0.0]]}
     judged = judge_data(theorem, batch_of(theorem, system))
     assert judged.satisfied[0] == meets
@@ -182,7 +185,7 @@ def test_a_start_that_is_drawn_at_the_centre_is_moved_away_from_it() -> None:
 
 def test_a_rest_that_a_run_may_pass_over_is_undecided() -> None:
     """orbit-sum: a run of 1e-6 called a blow-up what rests at |x| = 1.3e28, with another zero of the form 13 % farther on."""
-    theorem = get("orbit-sum")
+    theorem = checked("orbit-sum")
     data = batch_of(theorem, FAR_REST)
     observed = observe(theorem, data)
     assert np.isnan(observed["first_zero"]).all()
@@ -228,7 +231,7 @@ PLANTED = (
 def test_an_orbit_that_is_off_is_called_so(
     name: str, forwards: float, backwards: float, why: str, backend: str
 ) -> None:
-    theorem = get("orbit-sum")
+    theorem = checked("orbit-sum")
     data, observed = resting()
     assert (judge_data(theorem, data, backend, observed=observed).margins >= 0).all()
     step = np.where(observed["form_0"] > 0, forwards, backwards)
@@ -242,7 +245,7 @@ def test_an_orbit_that_is_off_is_called_so(
 @pytest.mark.parametrize(("form", "gain", "holds"), [(1.0, 69.0, False), (1.0, 69.2, True), (-1.0, -4.5, False), (-1.0, -4.7, True)])  # fmt: skip
 def test_an_orbit_without_a_rest_must_grow_or_die(form: float, gain: float, holds: bool) -> None:
     """By 1e30, and by a hundredth."""
-    theorem = get("orbit-sum")
+    theorem = checked("orbit-sum")
     data = batch_of(theorem, {**_PLAIN, "S_C": [[form, 0.0], [0.0, form]], "x": [[1.0, 0.5]], "t": 1.0})
     observed = observe(theorem, data)
     assert observed["first_zero"][0, 0] == form * 1e30
@@ -253,7 +256,7 @@ def test_an_orbit_without_a_rest_must_grow_or_die(form: float, gain: float, hold
 @cache
 def resting() -> tuple[dict[str, Any], dict[str, Any]]:
     """Two tokens that come to rest on an orbit, one on either side of its start, and what is seen of them."""
-    theorem = get("orbit-sum")
+    theorem = checked("orbit-sum")
     one = batch_of(theorem, {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, -1.0]], "x": [[1.0, 0.5]], "t": 1.0})
     other = batch_of(theorem, {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, -1.0]], "x": [[0.5, 1.0]], "t": 1.0})
     data = {key: np.concatenate([value, other[key]]) if np.ndim(value) else value for key, value in one.items()}
@@ -262,14 +265,14 @@ def resting() -> tuple[dict[str, Any], dict[str, Any]]:
 
 def test_a_zero_token_has_no_slowest_channel() -> None:
     """M_cc > 0 and |x| = 0 for all times: without a channel that it uses the assumption does not hold."""
-    theorem = get("slowest-channel")
+    theorem = checked("slowest-channel")
     system = {**_PLAIN, "S_C": [[1.0, 0.0], [0.0, 1.0]], "x": [[0.0, 0.0]], "t": 1.0}
     assert not judge_data(theorem, batch_of(theorem, system)).satisfied[0]
 
 
 def test_mu_positive_does_not_keep_a_token_behind_a_norm_from_falling() -> None:
     """mu = 1, but what the first token left in the slow state pulls the second one down: prenorm-axis asks for the sign of every mu_n."""
-    theorem = get("prenorm-axis")
+    theorem = checked("prenorm-axis")
     system = {
         "mu": [-2.0, 3.0],
         "a": [0.1, 9.0],
@@ -292,7 +295,7 @@ def test_mu_positive_does_not_keep_a_token_behind_a_norm_from_falling() -> None:
 @pytest.mark.parametrize("system", ACCIDENTS)
 def test_a_vanishing_error_estimate_is_not_believed(system: dict[str, Any], integrator: str) -> None:
     """Both missed T by 3e-6 at a tolerance of 1e-10; see symbolic.step_control.HAIRER."""
-    theorem = get("fast-blow-up-time")
+    theorem = checked("fast-blow-up-time")
     data = batch_of(theorem, system)
     observed = observe(theorem, data, integrator=integrator)
     assert judge_data(theorem, data, observed=observed).margins[0] >= 0.99 * theorem.tolerance
@@ -317,7 +320,7 @@ def test_a_leader_that_is_not_settled_is_undecided(C: float) -> None:
     q = 2.0**-0.01
     data = {"mu": [1.0], "a": [0.01], "s": 0.0, "b": 0.0, "floor": 0.0, "x0": [1.0, (1 / (1 - q) + C) ** -0.5]}
     assert ended(data, 1e100).status == Status.BLOW_UP
-    theorem = get("fast-order")
+    theorem = checked("fast-order")
     judged = judge_data(theorem, batch_of(theorem, data))
     assert judged.satisfied[0]
     assert np.isnan(judged.margins[0])
@@ -325,7 +328,7 @@ def test_a_leader_that_is_not_settled_is_undecided(C: float) -> None:
 
 def test_stiff_company_costs_digits_and_no_more() -> None:
     """Source: numeric.flow.stiff.LEAST_TOLERANCE; theorem `closed-form-first-token` is checked on token 1 alone."""
-    theorem = get("closed-form-first-token")
+    theorem = checked("closed-form-first-token")
     assert all(shape[0] == 1 for shape in theorem.options["shapes"])
     data = batch_of(theorem, STIFF_COMPANY)
     alone = {**data, "x0": data["x0"][:, :1]}
@@ -336,7 +339,7 @@ def test_stiff_company_costs_digits_and_no_more() -> None:
 def test_a_place_leads_back_to_its_system() -> None:
     report = check("divergence-monotone", examples=60, seed=5)
     name, row, moment = report.place
-    batches = dict(examples_of(get(report.id), engine("numpy"), 60, 5))
+    batches = dict(examples_of(checked(report.id), engine("numpy"), 60, 5))
     for key in ("mu", "a", "x0"):
         np.testing.assert_array_equal(batches[name][key][row], report.where[key])
     assert report.where["moment"] == moment

@@ -5,14 +5,17 @@ With `long` as an argument it takes every layout of lanes, and goes on to runs o
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import torch
 import triton
 import triton.language as tl
+from triton.runtime import interpreter
 
 from s6flow.numeric.flow import BACKENDS, FlowParameters, Status, integrate
 from s6flow.numeric.flow.backends.triton.backend import complete, on_device, solve
@@ -24,6 +27,30 @@ from s6flow.symbolic.codegen.device_margin import generate_margin
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.codegen.triton import runtime as rt
 
+gc.freeze()  # what was imported stays
+_patch, _dtype, dtypes = interpreter._patch_lang, interpreter._get_np_dtype, {}
+
+
+def dtype_once(kind):
+    """The interpreter makes a table of all types at every question, whose answer is that of the scalar."""
+    name = kind.scalar.name
+    if name not in dtypes:
+        dtypes[name] = _dtype(kind)
+    return dtypes[name]
+
+
+def patched_once(fn):
+    """The interpreter goes through Triton's language for what to replace at every call of a function, a third of the time.
+
+    Within a launch what is replaced stays so: only a module that is not yet is gone through.
+    """
+    langs = [value for value in fn.__globals__.values() if isinstance(value, ModuleType) and value in (tl, tl.core)]
+    if any(tl.core.is_builtin(lang.load) for lang in langs):
+        return _patch(fn)
+    return interpreter._LangPatchScope()
+
+
+interpreter._get_np_dtype, interpreter._patch_lang = dtype_once, patched_once
 LONG = "long" in sys.argv
 found: dict[str, float] = {}
 rng = np.random.default_rng(7)
