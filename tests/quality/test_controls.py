@@ -29,15 +29,10 @@ from s6flow.symbolic.theorem import Theorem
 
 DROPS = [(key, index) for key, theorem in REGISTRY.items() for index in range(len(theorem.counterexamples))]
 SHARP = [key for key, theorem in REGISTRY.items() if theorem.sharpness is not None]
-#: A counterexample of every kind of measurement: from there a check goes one way for all theorems. The first one, but
-#: where that is a long run.
-ONE_OF_EACH = list(
-    {
-        REGISTRY[key].measurement: (key, index) for key, index in reversed(DROPS) if key != "axis-at-infinity" or index
-    }.values()
-)
-#: Those whose data are not a long run.
-SHORT = [case for case in DROPS if case != ("axis-at-infinity", 0)]
+#: A counterexample of every kind of measurement: from there a check goes one way for all theorems. The first one that
+#: is not dear.
+ONE_OF_EACH = list({REGISTRY[case[0]].measurement: case for case in reversed(DROPS) if case not in DEAR}.values())
+SHORT = [case for case in DROPS if case != LONG]
 WITNESSED = [key for key, theorem in REGISTRY.items() if theorem.witness is not None]
 
 
@@ -48,9 +43,14 @@ def without(key: str, index: int) -> Checked:
     return dataclasses.replace(form, assumptions=kept, witness=example.data)
 
 
+def planted(key: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Data and observables of a theorem's counterexample of that number, or of its witness as -1."""
+    return _planted(key, (key, number) == LONG)[number]
+
+
 @functools.cache
-def planted(key: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-    """Data and observables of a theorem's counterexamples by number, and of its witness as -1.
+def _planted(key: str, long: bool) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+    """All of a theorem by number, but for a long run, which is integrated where it is asked for.
 
     Those of one shape are integrated together: no system's result depends on its batch, and a batch costs what one does.
     """
@@ -58,6 +58,7 @@ def planted(key: str) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
     cases = {number: batch_of(theorem, example.data) for number, example in enumerate(theorem.counterexamples)}
     if theorem.witness is not None:
         cases[-1] = batch_of(theorem, theorem.witness)
+    cases = {number: data for number, data in cases.items() if ((key, number) == LONG) == long}
     alike: dict[Any, list[int]] = {}
     for number, data in cases.items():
         lengths = {name: value if np.ndim(value) == 0 else np.shape(value)[1:] for name, value in data.items()}
@@ -111,7 +112,7 @@ def test_every_assumption_of_the_vocabulary_is_used_and_constructed() -> None:
 @pytest.mark.parametrize(("key", "index"), sweep(DROPS, SHORT, ids=lambda case: f"{case[0]}-{case[1]}"))
 def test_dropping_an_assumption_lets_its_counterexample_through(key: str, index: int) -> None:
     theorem = checked(key)
-    data, observed = planted(key)[index]
+    data, observed = planted(key, index)
     assert not satisfied(theorem, data, observed)[0], "the data must break the assumption"
     weaker = without(key, index)
     for backend in ("numpy", "torch", "flint"):
@@ -132,7 +133,7 @@ def test_a_check_without_the_assumption_is_violated(key: str, index: int) -> Non
 @pytest.mark.parametrize("key", WITNESSED)
 def test_witness_meets_the_theorem(key: str) -> None:
     theorem = checked(key)
-    data, observed = planted(key)[-1]
+    data, observed = planted(key, -1)
     judged = judge_data(theorem, data, observed=observed)
     assert judged.satisfied[0]
     assert judged.margins[0] >= 0
@@ -142,7 +143,7 @@ def test_witness_meets_the_theorem(key: str) -> None:
 def test_one_per_cent_tighter_fails_on_the_witness(key: str) -> None:
     theorem = REGISTRY[key]
     assert abs(theorem.sharpness.tightened - 1) == sp.Rational(1, 100)
-    data, observed = planted(key)[-1]
+    data, observed = planted(key, -1)
     assert judge_data(checked(key), data, observed=observed).margins[0] >= 0
     assert judge_data(theorem, data, factor=theorem.sharpness.tightened, observed=observed).margins[0] < 0
 
