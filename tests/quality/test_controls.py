@@ -29,10 +29,12 @@ from s6flow.symbolic.theorem import Theorem
 
 DROPS = [(key, index) for key, theorem in REGISTRY.items() for index in range(len(theorem.counterexamples))]
 SHARP = [key for key, theorem in REGISTRY.items() if theorem.sharpness is not None]
+#: Twice as long runs as those of the other counterexamples of their theorem.
+LONG = (("axis-at-infinity", 0), ("axis-at-infinity", 1))
 #: A counterexample of every kind of measurement: from there a check goes one way for all theorems. The first one that
-#: is not dear.
-ONE_OF_EACH = list({REGISTRY[case[0]].measurement: case for case in reversed(DROPS) if case not in DEAR}.values())
-SHORT = [case for case in DROPS if case != LONG]
+#: is no long run.
+ONE_OF_EACH = list({REGISTRY[case[0]].measurement: case for case in reversed(DROPS) if case not in LONG}.values())
+SHORT = [case for case in DROPS if case not in LONG]
 WITNESSED = [key for key, theorem in REGISTRY.items() if theorem.witness is not None]
 
 
@@ -45,12 +47,12 @@ def without(key: str, index: int) -> Checked:
 
 def planted(key: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Data and observables of a theorem's counterexample of that number, or of its witness as -1."""
-    return _planted(key, (key, number) == LONG)[number]
+    return _planted(key, (key, number) in LONG)[number]
 
 
 @functools.cache
 def _planted(key: str, long: bool) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-    """All of a theorem by number, but for a long run, which is integrated where it is asked for.
+    """All of a theorem by number, but for long runs, which are integrated where they are asked for.
 
     Those of one shape are integrated together: no system's result depends on its batch, and a batch costs what one does.
     """
@@ -58,7 +60,7 @@ def _planted(key: str, long: bool) -> dict[int, tuple[dict[str, Any], dict[str, 
     cases = {number: batch_of(theorem, example.data) for number, example in enumerate(theorem.counterexamples)}
     if theorem.witness is not None:
         cases[-1] = batch_of(theorem, theorem.witness)
-    cases = {number: data for number, data in cases.items() if ((key, number) == LONG) == long}
+    cases = {number: data for number, data in cases.items() if ((key, number) in LONG) == long}
     alike: dict[Any, list[int]] = {}
     for number, data in cases.items():
         lengths = {name: value if np.ndim(value) == 0 else np.shape(value)[1:] for name, value in data.items()}
