@@ -2,16 +2,21 @@
 
 What enters the scan of a real layer is SiLU of a convolution: never below the least value of SiLU, and in trained models
 mostly below ten. Between a token that blows up and one k places later lie k steps of such tokens, so that K is asked at
-sums of up to k steps. Nodes show where it is negative, the chord bound of `sums.Pieces` closes what lies between.
+sums of up to k steps. Nodes show where it is negative, the chord bound of `sums.Pieces` closes what lies between: first in
+float32, whose exponentials cost less than half, with a margin for its rounding, and where that leaves it open in float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
-from jaxtyping import Float64, Int8
+from jaxtyping import Float32, Float64, Int8, Int64
 
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED
-from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums
+from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums, exponential_sum
 from s6flow.numeric.thresholds import CLEAR
 
 __all__ = ["DISTANCES", "negative_within", "reachable", "reached"]
@@ -25,9 +30,18 @@ _DEPTH = 9
 _EPS = float(np.finfo(np.float64).eps)
 #: A step below it, as a far token's may underflow to, counts as it: grids are geometric.
 _LEAST = 1e-300
+#: Float32: how often intervals are cut, its exponentials that are taken together (they stay in a core's cache), and the
+#: largest size of an argument whose exponential is a float32 number: a rounding of the argument is worth as many of it.
+_SINGLE_DEPTH = 2
+_IN_CACHE = 1 << 16
+_DEEPEST = 104
+#: Sums of magnitudes, of weights up to 1, below which float32 numbers may have lost digits.
+_LOST = 1e-30
 
 Rows = Float64[np.ndarray, "channel state"]
 Column = Float64[np.ndarray, " channel"]
+#: K at steps of some rows, several of each.
+Evaluate = Callable[[Int64[np.ndarray, " row"], Float64[np.ndarray, "row node"]], Nodes]
 
 
 def reached(total: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -60,25 +74,77 @@ def negative_within(
     low = np.maximum(low, _LEAST)
     high = np.maximum(low, high)
     sums = sums or Sums.of(mu_n, a)
-    _ = sums.four  # the distances share it
+    many = len(DISTANCES)
+    ends = np.stack([low, *(distance * high for distance in DISTANCES)], axis=1)
+    # a row a channel and distance
+    spans = ends[:, :-1].ravel(), ends[:, 1:].ravel(), np.repeat(low, many), np.repeat(high, many)
+    rough = Single.of(sums)
+    told = _segment(partial(rough.nodes, many), *spans, rough.margin, _SINGLE_DEPTH).reshape(-1, many)
+    met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
+    open_ = np.flatnonzero((told == UNDECIDED) & ~met)
+    fine = partial(Nodes.of, sums.take(open_ // many))
     margin = CLEAR * a.shape[1] * _EPS
-    found = np.zeros((len(DISTANCES), len(a)), dtype=np.int8)
-    state = np.full(len(a), NONNEGATIVE, dtype=np.int8)
-    start = low
-    for index, distance in enumerate(DISTANCES):
-        end = distance * high
-        rows = np.flatnonzero(state != NEGATIVE)
-        state[rows] = np.where(
-            (worst := _segment(sums.take(rows), start[rows], end[rows], low[rows], high[rows], margin)) == NONNEGATIVE,
-            state[rows],
-            worst,
-        )
-        found[index] = state
-        start = end
-    return found
+    told.ravel()[open_] = _segment(fine, *(part[open_] for part in spans), margin, _DEPTH)
+    met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
+    unsure = np.logical_or.accumulate(told == UNDECIDED, axis=1)
+    return np.where(met, NEGATIVE, np.where(unsure, UNDECIDED, NONNEGATIVE)).astype(np.int8).T
 
 
-def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, margin: float) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Single:
+    """Exponential sums in float32, states first, so that one operation serves neighbouring channels.
+
+    Args:
+        four: of `Sums`, of weights up to 1.
+        rates: of `Sums`.
+        lost: what K'' may lose below the smallest number of float32, at most.
+    """
+
+    four: Float32[np.ndarray, "kind state channel"]
+    rates: Float32[np.ndarray, "state channel"]
+    lost: Column
+
+    @classmethod
+    def of(cls, sums: Sums) -> Single:
+        """The same sums, rounded."""
+        with np.errstate(all="ignore"):  # what leaves float32 is no number, and decides nothing
+            scaled = Sums(sums.weights / np.abs(sums.weights).max(axis=1, keepdims=True), sums.rates)
+            four = np.ascontiguousarray(scaled.four.transpose(0, 2, 1), np.float32)
+            lost = float(np.finfo(np.float32).tiny) * np.square(sums.rates).sum(axis=1)
+            return cls(four, np.ascontiguousarray(sums.rates.T, np.float32), lost)
+
+    @property
+    def error(self) -> float:
+        """Of a sum, as a share of the sum of magnitudes: of the argument, made of three roundings, the weight, the sum."""
+        return (3 * _DEEPEST + 8 + len(self.rates)) * float(np.finfo(np.float32).eps) / 2
+
+    @property
+    def margin(self) -> float:
+        """What has to be left of K: the error at a node and its own, as the nodes of an interval have the larger size."""
+        return 3 * self.error
+
+    def nodes(self, each: int, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
+        """Nodes of rows, `each` rows a channel; the bounds of K'' are moved up by their error."""
+        values = np.empty((len(self.four), *steps.shape))
+        together = max(1, _IN_CACHE // max(1, steps.shape[1] * len(self.rates)))
+        with np.errstate(all="ignore"):
+            for first in range(0, len(rows), together):
+                part = slice(first, first + together)
+                some = rows[part] // each
+                step = np.ascontiguousarray(steps[part].T, np.float32).T
+                # an index would put channels first in memory
+                four, rates = np.take(self.four, some, axis=2).transpose(0, 2, 1), np.take(self.rates, some, axis=1).T
+                values[:, part] = exponential_sum()(step, four[:, :, None], rates[:, None])
+            values[0][values[1] < _LOST] = np.nan
+            lost = self.lost[rows // each, None]
+            values[2] = values[2] * (1 + self.error) + lost
+            values[3] = values[3] * (1 - self.error) - lost
+        return Nodes(np.broadcast_to(rows[:, None], steps.shape), steps, values)
+
+
+def _segment(
+    evaluate: Evaluate, start: Column, end: Column, low: Column, high: Column, margin: float, deepest: int
+) -> np.ndarray:
     """The sign of K on the sums from `start` to `end`: nodes, then intervals cut until they are closed.
 
     An interval that is drawn back to its left end is that one sum, which only its own rounding can leave open.
@@ -93,21 +159,21 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     grid[:, 0] = start
     nodes = np.minimum(reached(grid, low[:, None], high[:, None]), end[:, None])
     negative, unclear = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    found = Nodes.of(sums, np.arange(count), nodes)
+    found = evaluate(np.arange(count), nodes)
     _note(negative, found, margin)
     pieces = found.between()
     part = np.arange(_SPLIT + 1) / _SPLIT
-    for depth in range(_DEPTH + 1):
-        pieces = _drawn_back(sums, pieces, low, high)
+    for depth in range(deepest + 1):
+        pieces = _drawn_back(evaluate, pieces, low, high)
         pieces = pieces.take(np.flatnonzero(~(pieces.closed(margin) | negative[pieces.low.rows])))
         alone = pieces.high.steps <= pieces.low.steps
         unclear[pieces.low.rows[alone]] = True
         pieces = pieces.take(np.flatnonzero(~alone))
         rows, left, right = pieces.low.rows, pieces.low.steps, pieces.high.steps
-        if not len(rows) or depth == _DEPTH:
+        if not len(rows) or depth == deepest:
             break
         cuts = reached(left[:, None] + (right - left)[:, None] * part, low[rows, None], high[rows, None])
-        found = Nodes.of(sums, rows, np.minimum(cuts, right[:, None])[:, 1:-1])
+        found = evaluate(rows, np.minimum(cuts, right[:, None])[:, 1:-1])
         _note(negative, found, margin)
         pieces = pieces.cut(found)
     worst[rows] = UNDECIDED
@@ -116,7 +182,7 @@ def _segment(sums: Sums, start: Column, end: Column, low: Column, high: Column, 
     return worst
 
 
-def _drawn_back(sums: Sums, pieces: Pieces, low: Column, high: Column) -> Pieces:
+def _drawn_back(evaluate: Evaluate, pieces: Pieces, low: Column, high: Column) -> Pieces:
     """The intervals with the right ends of `reachable`, and K at those that moved."""
     rows, right = pieces.low.rows, pieces.high.steps
     ends = reachable(pieces.low.steps, right, low[rows], high[rows])
@@ -124,7 +190,7 @@ def _drawn_back(sums: Sums, pieces: Pieces, low: Column, high: Column) -> Pieces
     if not len(moved):
         return pieces
     values = pieces.high.sums.copy()
-    values[:, moved] = Nodes.of(sums, rows[moved], ends[moved, None]).sums[..., 0]
+    values[:, moved] = evaluate(rows[moved], ends[moved, None]).sums[..., 0]
     return Pieces(pieces.low, Nodes(rows, ends, values))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s6flow.numeric.criteria.reach import negative_within, reachable, reached
+from s6flow.numeric.criteria.reach import Single, negative_within, reachable, reached
+from s6flow.numeric.criteria.sums import Nodes, Sums
 
 
 def nearest(total: float, low: float, high: float) -> float:
@@ -49,3 +50,41 @@ def test_k_is_negative_where_a_fine_grid_of_sums_says_so(seed: int) -> None:
         values = (mu_n[:, None] * np.exp(-a[:, None] * sums[:, None])).sum(axis=2).min(axis=1)
         clear = np.abs(values) > 1e-3
         np.testing.assert_array_equal(found[row, clear], (values < 0)[clear])
+
+
+@pytest.mark.parametrize("where", [1e-4, 0.3, 3.0])
+@pytest.mark.parametrize("least", [1e-2, 1e-3, 1e-6, -1e-6, -1e-3, -1e-2])
+def test_float32_decides_nothing_that_float64_does_not(where: float, least: float) -> None:
+    """Sums whose sign hangs on the third, sixth and later digits; what is near enough to zero is left to float64."""
+    rng = np.random.default_rng(3)
+    mu_n, a = np.array([[1.0 + least, -2.0, 1.0]]) * rng.uniform(1e-6, 1e6, (50, 1)), np.tile([1.0, 2.0, 3.0], (50, 1))
+    mu_n = mu_n * np.exp(np.array([0.0, 1.0, 2.0]) * where)  # so that K is least at the step `where`
+    low, high = where * rng.uniform(0.7, 0.99, 50), where * rng.uniform(1.01, 1.3, 50)
+    found = negative_within(mu_n, a, low, high)
+    np.testing.assert_array_equal(found[0], int(least < 0))
+
+
+def test_margins_of_float32_are_above_its_errors() -> None:
+    """Values of all four sums against float64, for arguments of any size; where float32 may lose digits it says nothing."""
+    rng = np.random.default_rng(5)
+    sums = Sums.of(
+        rng.normal(size=(400, 16)) * 10.0 ** rng.uniform(-30, 30, (400, 1)), np.exp(2 * rng.normal(size=(400, 16)))
+    )
+    steps, rows = 10.0 ** rng.uniform(-4, 3, (400, 5)), np.arange(400)
+    single, double = Single.of(sums), Nodes.of(sums, rows, steps)
+    found = single.nodes(1, rows, steps).sums.astype(np.float64)
+    value, size, up, down = double.sums / np.abs(sums.weights).max(axis=1)[:, None]
+    told = np.isfinite(found[0])
+    assert told.mean() > 0.9
+    assert (np.abs(found[0] - value)[told] <= single.error * size[told]).all()
+    assert (np.abs(found[0] - value)[told] > 0).any()
+    assert (found[2] >= up)[told].all()
+    assert (found[3] <= down)[told].all()
+    assert single.margin >= 2 * single.error
+
+
+def test_numbers_beyond_float32_are_left_to_float64() -> None:
+    """Rates and weights whose squares and ratios leave float32: the sign is that of the slower state."""
+    mu_n, a = np.array([[2.0, -1.0], [2e-60, -1.0]]), np.array([[1.0, 1e30], [1.0, 1.0 + 1e-12]])
+    low, high = np.ones(2), np.full(2, 2.0)
+    np.testing.assert_array_equal(negative_within(mu_n, a, low, high)[0], [0, 1])
