@@ -77,14 +77,14 @@ def negative_within(
     many = len(DISTANCES)
     ends = np.stack([low, *(distance * high for distance in DISTANCES)], axis=1)
     # a row a channel and distance
-    spans = ends[:, :-1].ravel(), ends[:, 1:].ravel(), np.repeat(low, many), np.repeat(high, many)
-    rough = Single.of(sums)
-    told = _segment(partial(rough.nodes, many), *spans, rough.margin, _SINGLE_DEPTH).reshape(-1, many)
+    start, end = ends[:, :-1].ravel(), ends[:, 1:].ravel()
+    low, high = np.repeat(low, many), np.repeat(high, many)
+    rough, margin = Single.of(sums), CLEAR * a.shape[1] * _EPS
+    told = _segment(partial(rough.nodes, many), start, end, low, high, rough.margin, _SINGLE_DEPTH).reshape(-1, many)
     met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
     open_ = np.flatnonzero((told == UNDECIDED) & ~met)
     fine = partial(Nodes.of, sums.take(open_ // many))
-    margin = CLEAR * a.shape[1] * _EPS
-    told.ravel()[open_] = _segment(fine, *(part[open_] for part in spans), margin, _DEPTH)
+    told.ravel()[open_] = _segment(fine, start[open_], end[open_], low[open_], high[open_], margin, _DEPTH)
     met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
     unsure = np.logical_or.accumulate(told == UNDECIDED, axis=1)
     return np.where(met, NEGATIVE, np.where(unsure, UNDECIDED, NONNEGATIVE)).astype(np.int8).T

@@ -168,3 +168,17 @@ def test_products_by_parts_are_the_whole_product() -> None:
     for rows, columns, terms in ((16, 16, 5120), (16, 8, 3001), (600, 600, 3), (1, 1, 1)):
         left, right = rng.normal(size=(rows, terms)), rng.normal(size=(columns, terms))
         np.testing.assert_allclose(cross_product(left, right), left @ right.T, rtol=0, atol=1e-10)
+
+
+def test_shuffles_do_not_hang_on_the_digits_of_float32() -> None:
+    """Two states of opposite signs whose products agree to seven digits, or altogether; float64 holds the sums exactly."""
+    rng = np.random.default_rng(2)
+    S_B, S_C = (1 + rng.integers(0, 64, (2, 2000)) * 2.0**-14 for _ in range(2))
+    S_C[1] *= -1
+    orders = controls._permutations(2000, 50, 1)
+    mu = np.array([(S_B * S_C[:, order]).sum(axis=0) for order in orders])
+    single = np.array([(S_B.astype(np.float32) * S_C[:, order].astype(np.float32)).sum(axis=0) for order in orders])
+    assert np.count_nonzero(mu == 0) > 10
+    assert np.count_nonzero((single < 0) != (mu < 0)) > 10
+    found = permutation_control(layer_of(S_B, S_C), 50, seed=1)
+    np.testing.assert_array_equal(found.fractions, (mu < 0).mean(axis=1))
