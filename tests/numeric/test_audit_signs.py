@@ -12,7 +12,7 @@ from s6flow.numeric.audit import audit, audit_layer
 from s6flow.numeric.audit import control as controls
 from s6flow.numeric.audit.control import permutation_control
 from s6flow.numeric.audit.simulation import reference
-from s6flow.numeric.audit.spectrum import product_signature, symmetric_signature
+from s6flow.numeric.audit.spectrum import INDEPENDENT, product_signature, symmetric_signature
 from s6flow.numeric.threads import cross_product
 from s6flow.numeric.weights import S6Layer
 
@@ -57,7 +57,8 @@ def test_signs_are_those_of_the_whole_matrix_and_no_larger_one_is_taken_apart(
 
         monkeypatch.setattr(np.linalg, name, watched)
     first, second = product_signature(layer), symmetric_signature(layer)
-    assert sizes == [min(channels, states), min(channels, 2 * states)]
+    assert sizes[0] == min(channels, states)
+    assert set(sizes[1:]) == {min(channels, 2 * states)}
     for one in (first, second):
         assert one.positive + one.negative + one.zero == channels
     if 2 * states <= channels:  # Sylvester's law: the signature of J, whatever was learned
@@ -182,3 +183,28 @@ def test_shuffles_do_not_hang_on_the_digits_of_float32() -> None:
     assert np.count_nonzero((single < 0) != (mu < 0)) > 10
     found = permutation_control(layer_of(S_B, S_C), 50, seed=1)
     np.testing.assert_array_equal(found.fractions, (mu < 0).mean(axis=1))
+
+
+@pytest.mark.parametrize(("share", "factored"), [(0.5, True), (2.0, False), (1e12, False)])
+def test_rows_near_to_each_other_are_factored_and_others_multiplied(
+    share: float, factored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two orthonormal rows, one of which is shortened to either side of the threshold, and down to nothing."""
+    seen: list[int] = []
+    cholesky = np.linalg.cholesky
+    monkeypatch.setattr(np.linalg, "cholesky", lambda gram: seen.append(1) or cholesky(gram))
+    rows = np.linalg.qr(np.random.default_rng(0).normal(size=(300, 2)))[0].T
+    small = np.sqrt(INDEPENDENT / share)
+    layer = layer_of(rows[:1], rows[1:] * small)
+    found = symmetric_signature(layer)
+    assert bool(seen) == factored
+    assert (found.positive, found.negative) == (1, 1)
+    np.testing.assert_allclose([found.largest, found.smallest], [small / 2, -small / 2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("states", [1, 4])
+def test_dependent_rows_have_the_signs_of_the_whole_matrix(states: int) -> None:
+    """S_C = S_B: the symmetric part is semidefinite, and no rounding of a product makes an eigenvalue negative."""
+    S_B = np.random.default_rng(1).normal(size=(states, 500))
+    found = symmetric_signature(layer_of(S_B, S_B.copy()))
+    assert (found.positive, found.negative) == (states, 0)
