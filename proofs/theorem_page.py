@@ -90,6 +90,9 @@ def theorem_statement(
     return blocks
 
 
+#: Behind it stands Coq text.
+_WORDS = "in Coq's words: `"
+
 #: Characters of LaTeX up to which an assumption stands in the sentence.
 _SHORT = 90
 
@@ -102,8 +105,11 @@ def _evidence(content: Mapping[str, Any], cited: Sequence[str]) -> str:
     said += [content["reached"]] if content["reached"] else []
     grouped: dict[str, list[str]] = {}
     for row in content["differences"]:
-        grouped.setdefault(row["statement"], []).append(row["text"].partition(": `")[0])  # without words of Coq
+        head, words, _ = row["text"].partition(_WORDS)
+        grouped.setdefault(row["statement"], []).append(head + words.removesuffix(": `"))
     said += [f"Against the page, `{name}` {'; '.join(texts)}." for name, texts in grouped.items()]
+    if any(_WORDS in row["text"] for row in content["differences"]):
+        said.append(f"Coq's words are printed by `s6flow theorem {content['id']}`.")
     return " ".join(said)
 
 
@@ -147,7 +153,7 @@ def formal_blocks(content: Mapping[str, Any]) -> list[Block]:
         grouped.setdefault(row["statement"], []).append(row["text"])
     for name, texts in grouped.items():
         blocks.append(Paragraph(f"`{name}_statement` against this page: {'; '.join(texts)}."))
-    if any("in Coq's words: `" in row["text"] for row in content["differences"]):
+    if any(_WORDS in row["text"] for row in content["differences"]):
         blocks.append(
             Paragraph("In Coq's words a formula of the registry is called by its name; the statement prints it.")
         )
