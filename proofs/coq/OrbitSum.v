@@ -271,6 +271,15 @@ Proof.
   { exact (on_curve_start D M (fun d => softplus (b d) + eps) (fun d => x d 0)). }
   pose proof (proj1 (proj2 maxi)) as sl. split.
   { exact (on_curve_expanded D M (fun d => softplus (b d) + eps) (fun d => x d 0)). }
+  split.
+  { (* the orbit itself *)
+    destruct (classic (exists j, (j < D)%nat /\ x j 0 <> 0)) as [(j & Hj & Nj)|No].
+    - exists (along b eps x j). split; [apply along_start|]. intros d t Hd Ht HT.
+      exact (entry_on_curve D M S_Delta b eps T x maxi constant j Hj Nj d t Hd Ht HT).
+    - exists (fun _ => 0). split; [reflexivity|]. intros d t Hd Ht HT.
+      assert (Z : x d 0 = 0) by (apply NNPP; intros N; apply No; now exists d).
+      unfold X. rewrite Z, (factor_zero T (x d) _ (entry_evolves D M S_Delta b eps T x sl d Hd)
+        (entry_bounded D M S_Delta b eps T x sl d) Z t Ht HT). ring. }
   split; [|split; [|split]].
   - rewrite G0. intros P. destruct (nonzero_form D M (fun d => x d 0) ltac:(lra)) as (j & Hj & Nj). cbv beta in Nj.
     pose proof (along_start b eps x j) as S0.

@@ -387,7 +387,7 @@ Definition slow_ratios_statement : Prop :=
   solution N a mu s b eps L p_infty x ->
   (0 < l)%nat ->
   (l < L)%nat ->
-  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  (* less than slow-starts, tokens-nonzero *) (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R, 1 < ratio /\ is_lim (fun t => x l t / x 0%nat t) p_infty ratio.
 
 (** slow-attention: Slow divergence: for l >= 2 |P_l1| ~ R_l / (t ln t), R_l the limit of x_l
@@ -401,7 +401,7 @@ Definition slow_attention_statement : Prop :=
   solution N a mu s b eps L p_infty x ->
   (0 < l)%nat ->
   (l < L)%nat ->
-  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  (* less than slow-starts, tokens-nonzero *) (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   exists ratio : R,
   1 < ratio /\
   is_lim (fun t => x l t / x 0%nat t) p_infty ratio /\
@@ -529,7 +529,7 @@ Definition causality_times_statement : Prop :=
   maximal N a mu s b eps L T x ->
   maximal N a mu s b eps m T' y ->
   (m <= L)%nat ->
-  (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
+  (* T_prefix *) (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
   Rbar_le T T'.
 
 (** fast-order: Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it. Here:
@@ -565,7 +565,7 @@ Definition blow_up_ratio_statement : Prop :=
   0 < sum_below N mu ->
   (0 < L)%nat ->
   0 < s * x 0%nat 0 ->
-  (forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
+  (* later-tokens-slow *) (forall l : nat, (0 < l)%nat -> (l < L)%nat -> s * x l 0 < 0) ->
   maximal N a mu s b eps L T x ->
   exists T0 : R,
   T = T0 /\
@@ -686,7 +686,7 @@ Definition state_divergence_statement : Prop :=
   0 < sum_below N mu ->
   solution N a mu s b eps L p_infty x ->
   (l < L)%nat ->
-  (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
+  (* less than slow-starts, tokens-nonzero *) (forall k : nat, (k <= l)%nat -> s * x k 0 < 0) ->
   is_lim (fun t => Rabs (x l t)) p_infty p_infty /\
   (exists t0 : R, forall u v : R, t0 < u -> u < v -> Rabs (x l u) < Rabs (x l v)) /\
   (forall n : nat,
@@ -775,7 +775,8 @@ Definition coexistence_witness_statement : Prop :=
 Definition carried_nonnegative_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (l : nat),
   0 <= eps ->
-  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 <= (carried_total N a mu z)) ->
+  (* less than carried-nonnegative *) (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0
+    <= (carried_total N a mu z)) ->
   0 < sum_below N mu ->
   solution N a mu s b eps L T x ->
   (l < L)%nat ->
@@ -787,7 +788,8 @@ Definition carried_nonnegative_statement : Prop :=
 Definition carried_order_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 <= eps ->
-  (forall z : R, in_reach s b eps L (fun k => x k 0) z -> 0 < (carried_total N a mu z)) ->
+  (* less than carried-positive *) (forall z : R, in_reach s b eps L (fun k => x k 0) z
+    -> 0 < (carried_total N a mu z)) ->
   0 < sum_below N mu ->
   maximal N a mu s b eps L T x ->
   exists m : nat,
@@ -926,7 +928,7 @@ Definition skip_escape_statement : Prop :=
   forall (N : nat) (mu : nat -> R) (s b eps d : R),
   eps = 0 ->
   s <> 0 ->
-  0 < d ->
+  (* less than skip-against-mu *) 0 < d ->
   exists far : R,
   forall y : R, far <= Rabs y -> Rabs (sum_below N mu) * exp (b - Rabs s * Rmax (Rabs y) (2 / Rabs s))
     * Rmax (Rabs y) (2 / Rabs s) ^ 2 < d.
@@ -963,7 +965,7 @@ Definition definite_converges_statement : Prop :=
     (eig m : R),
   0 <= eps ->
   eig < 0 ->
-  (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
+  (* eig_max *) (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
   vector_maximal D M S_Delta b eps T x ->
   0 < m ->
   (* delta_low *) (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e)
@@ -976,14 +978,14 @@ Definition definite_converges_statement : Prop :=
        * norm D (fun d => x d 0) ^ 2)) /\
   (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: sym(S_C^T S_B) > 0: token 1 grows all the time, without bound. Here: the maximal solution of
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 never shrinks and grows without bound. Here: the maximal solution of
   token 1 in D dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),
   0 <= eps ->
   0 < eig ->
-  (forall v : nat -> R, eig * square_norm D v <= quadratic_form D M v) ->
+  (* eig_min *) (forall v : nat -> R, eig * square_norm D v <= quadratic_form D M v) ->
   vector_maximal D M S_Delta b eps T x ->
   square_norm D (fun d => x d 0) <> 0 ->
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v -> Rbar_lt v T ->
@@ -1015,8 +1017,8 @@ Definition definite_all_tokens_statement : Prop :=
   (forall v : nat -> R, quadratic_form D (form_matrix N S_B S_C) v <= eig * square_norm D v) ->
   0 <= size_B ->
   0 <= size_C ->
-  (forall v : nat -> R, norm N (projection D S_B v) <= size_B * norm D v) ->
-  (forall v : nat -> R, norm N (projection D S_C v) <= size_C * norm D v) ->
+  (* size_B *) (forall v : nat -> R, norm N (projection D S_B v) <= size_B * norm D v) ->
+  (* size_C *) (forall v : nat -> R, norm N (projection D S_C v) <= size_C * norm D v) ->
   layer_solution N D a S_B S_C S_Delta b eps L T x ->
   0 < low ->
   (* delta_low, delta_high *) (forall (l d : nat) (t : R), (l < L)%nat -> (d < D)%nat -> 0 <= t -> Rbar_lt t T ->
@@ -1034,7 +1036,7 @@ Definition radial_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
   vector_solution D M S_Delta b eps T x ->
-  (* equal-steps *) (forall (v : nat -> R) (d : nat), (d < D)%nat ->
+  (* less than equal-steps *) (forall (v : nat -> R) (d : nat), (d < D)%nat ->
      channel_step D S_Delta b eps v d = channel_step D S_Delta b eps v 0) ->
   exists c : R -> R,
   (forall t : R, 0 <= t -> Rbar_lt t T ->
@@ -1084,7 +1086,7 @@ Definition cone_attracts_statement : Prop :=
   0 <= eps ->
   (* form-hyperbolic *) M 0%nat 0%nat = 1 -> (* form-hyperbolic *) M 0%nat 1%nat = 0 ->
   (* form-hyperbolic *) M 1%nat 0%nat = 0 -> (* form-hyperbolic *) M 1%nat 1%nat = - 1 ->
-  (* form-hyperbolic *) (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
+  (* less than form-hyperbolic *) (forall d e : nat, (d < 2)%nat -> (e < 2)%nat -> S_Delta d e = 0) ->
   (* form-hyperbolic *) softplus (b 0%nat) < softplus (b 1%nat) ->
   vector_maximal 2 M S_Delta b eps T x ->
   (* off-axes *) x 0%nat 0 <> 0 ->
@@ -1099,7 +1101,7 @@ Definition cone_attracts_statement : Prop :=
 
 (** slowest-channel: If token 1 dies, it does so like its slowest channel c: M_cc <= 0, and if M_cc < 0, t x_c^2
   -> 1/(2 |M_cc| Delta_c(0)) and ln|x_d|/ln t
-  -> -Delta_d(0)/(2 Delta_c(0)). Here: a solution that tends to zero; s is the slowest channel. *)
+  -> -Delta_d(0)/(2 Delta_c(0)) where x_d(0) != 0. Here: a solution that tends to zero; s is the slowest channel. *)
 Definition slowest_channel_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R) (s : nat),
   0 <= eps ->
@@ -1123,13 +1125,15 @@ Definition slowest_channel_statement : Prop :=
 Definition orbit_sum_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
-  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* less than constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   vector_maximal D M S_Delta b eps T x ->
   let step := fun d => softplus (b d) + eps in
   let X := fun (s : R) (d : nat) => x d 0 * exp (s * step d) in
   let g := fun s : R => quadratic_form D M (X s) in
   (forall s : R, g s = sum_below D (fun d => sum_below D (fun e =>
      M d e * x d 0 * x e 0 * exp (s * (step d + step e))))) /\
+  (exists s : R -> R, s 0 = 0 /\ (forall (d : nat) (t : R), (d < D)%nat -> 0 <= t -> Rbar_lt t T -> x d t
+    = X (s t) d)) /\
   (0 < g 0 ->
    (T = p_infty /\
     (exists s0 : R,
@@ -1240,7 +1244,7 @@ Definition fisher_statement : Prop :=
   0 <= eps ->
   vector_solution D M S_Delta b eps T x ->
   square_norm D (fun e => x e 0) <> 0 ->
-  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* less than constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   let share := fun t d => x d t ^ 2 / square_norm D (fun e => x e t) in
   let step := fun d => softplus (b d) + eps in
   (forall t : R, 0 < t -> Rbar_lt t T ->
@@ -1255,7 +1259,7 @@ Definition fisher_statement : Prop :=
   below, above the form on unit vectors; any N + 1 columns are dependent. *)
 Definition never_definite_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R),
-  (N < D)%nat ->
+  (* wider *) (N < D)%nat ->
   (exists v : nat -> R,
    (exists d : nat, (d < D)%nat /\ v d <> 0) /\
    quadratic_form D (form_matrix N S_B S_C) v = 0) /\
@@ -1473,7 +1477,7 @@ Definition prenorm_axis_exists_statement : Prop :=
   0 < radius ->
   (forall l : nat, (l < L)%nat -> y0 l <> 0) ->
   let tokens := fun k => axis_normalised radius (y0 k) in
-  (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
+  (* before-collapse *) (forall (l : nat) (t : R), (l < L)%nat -> 0 <= t -> Rbar_lt t T ->
      0 < sum_below N (fun n => hidden a mu s b eps tokens l n) * radius * t + Rabs (y0 l)) ->
   exists x : nat -> R -> R,
   read_solution N a mu s b eps (axis_normalised radius) L T x /\
@@ -1577,8 +1581,8 @@ Definition sphere_cycle_statement : Prop :=
   (forall u v : R, 0 <= u <= v -> product v <= product u) /\
   ~ (exists p : nat -> R, forall d : nat, (d < 3)%nat -> is_lim (x d) p_infty (p d)).
 
-(** sphere-converges, a case: On the sphere, with constant steps, token 1 converges to an equilibrium from every start.
-  Here: every start off zero has a solution for all times. *)
+(** sphere-converges, a case: On the sphere, with constant steps, token 1 converges to an equilibrium from every start
+  but zero. Here: every start off zero has a solution for all times. *)
 Definition sphere_existence_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (y0 : nat -> R),
   0 <= eps ->
@@ -1586,12 +1590,12 @@ Definition sphere_existence_statement : Prop :=
   exists x : nat -> R -> R,
   sphere_solution D M S_Delta b eps p_infty x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
 
-(** sphere-converges: On the sphere, with constant steps, token 1 converges to an equilibrium from every start. Here:
-  from every start off zero. *)
+(** sphere-converges: On the sphere, with constant steps, token 1 converges to an equilibrium from every start but
+  zero. Here: from every start off zero. *)
 Definition sphere_converges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (x : nat -> R -> R),
   0 <= eps ->
-  (* constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
+  (* less than constant-steps *) (forall d e : nat, (d < D)%nat -> (e < D)%nat -> S_Delta d e = 0) ->
   sphere_solution D M S_Delta b eps p_infty x ->
   square_norm D (fun d => x d 0) <> 0 ->
   exists p : nat -> R,

@@ -18,7 +18,7 @@ from functools import cache
 import sympy as sp
 
 from s6flow.proofs.formal.formulas import expressions
-from s6flow.proofs.formal.template import Stated, calls, keyed, mark, stated
+from s6flow.proofs.formal.template import Call, Stated, calls, keyed, mark, stated
 from s6flow.proofs.registry import get
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
@@ -133,7 +133,7 @@ def _letter(name: str) -> str:
 def _compatible(theorem: Theorem, other: Stated) -> bool:
     """Whether one state, or one token, can meet what the theorem assumes and what another statement asks."""
     asked = [assumption(key).relation for key in sorted(set(theorem.assumptions) | _asked(other)[0])]
-    weaker = [assumption(key).relation for _, key, less in _worded(other) if less]
+    weaker = [assumption(key).relation for _, key, less in _worded(theorem, other) if less]
     asked += [relation.replace(sp.StrictLessThan, sp.LessThan) for relation in weaker]
     signs = [_single(relation) for relation in asked if relation.has(nt.mu) and not relation.has(ob.decay)]
     return sp.simplify(sp.And(*signs)) != sp.false
@@ -146,13 +146,13 @@ def _single(relation: sp.Basic) -> sp.Basic:
     return bare.replace(lambda e: isinstance(e, sp.Indexed) and e.base == nt.mu, lambda _: only)
 
 
-def _worded(statement: Stated) -> list[tuple[str, str, bool]]:
+def _worded(theorem: Theorem, statement: Stated) -> list[tuple[str, str, bool]]:
     """Premises in Coq's words: the words, the assumption or letter that they stand for, and whether they ask for less."""
     found = []
     for premise in statement.premises:
         if sign := mark(premise):
-            found.append((keyed(premise), sign.key, sign.options.get("less") is True))
-        elif words := _bare(premise):
+            found.append((_said(premise), sign.key, sign.options.get("less") is True))
+        elif words := _bare(theorem, premise):
             found.append((words, "", False))
     return found
 
@@ -163,8 +163,10 @@ def _asked(statement: Stated) -> tuple[set[str], set[str]]:
     One that is asked of token 1 alone is the assumption about token 1, where there is one of that name.
     """
     printed = [premise for premise in statement.premises if not mark(premise)]
-    before = {call.key for premise in printed for call in calls(premise) if call.function == "assume"}
-    cases = {call.key for part in statement.claims for call in calls(part) if call.function == "assume"}
+    asked = [call for premise in printed for call in calls(premise) if call.function == "assume"]
+    before = {call.key for call in asked if not _elsewhere(call)}
+    inside = [call for part in statement.claims for call in calls(part) if call.function == "assume"]
+    cases = {call.key for call in inside if not _elsewhere(call)}
     return before, cases - before
 
 
@@ -174,26 +176,32 @@ def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str
     implied = {key for key, letter in _BY_ABSENCE.items() if key in wanted and not _writes(statement, letter)}
     if re.search(r"solution N a mu 0 b|maximal N a mu 0 b", statement.body):
         implied.add("s-zero")
-    worded = _worded(statement)
-    in_cases = statement.keys("in_words") - {key for _, key, _ in worded}
+    worded = _worded(theorem, statement)
+    marked = {key for keys in statement.keys("in_words") for key in keys.split()}
+    in_cases = marked - {key for _, keys, _ in worded for key in keys.split()}
     said: dict[tuple[str, bool], list[str]] = {}
     for words, key, less in worded:
         said.setdefault((key, less), []).append(f"`{words}`")
     if extra := sorted(asked - wanted):
-        yield "assumption", f"asks besides: {', '.join(extra)}"
+        yield "assumption", f"asks besides the page's assumptions: {', '.join(extra)}"
     if extra := sorted(cases - wanted):
         yield "assumption", f"asks by cases: {', '.join(extra)}"
-    if left := sorted(wanted - asked - cases - implied - statement.keys("in_words")):
+    left = sorted(wanted - asked - cases - implied - marked)
+    if left and statement.calls("numbers"):
+        yield "assumption", "is about the numbers of the witness alone"
+    elif left:
         yield "assumption", f"does not ask: {', '.join(left)}"
     if in_cases:
         yield "assumption", f"asks by cases, in Coq's words: {', '.join(sorted(in_cases))}"
     for (key, less), quoted in said.items():
-        if key in wanted:
-            yield "assumption", f"asks for {'less than ' if less else ''}{key}, in Coq's words: {'; '.join(quoted)}"
+        keys = key.split()
+        if keys and wanted.issuperset(keys):
+            opening = f"asks for {'less than ' if less else ''}{' and '.join(keys)}"
+        elif keys:
+            opening = f"says what {' and '.join(f'${_letter(name)}$' for name in keys)} {'are' if keys[1:] else 'is'}"
         else:
-            meant = " and ".join(f"${_letter(name)}$" for name in key.split())
-            opening = f"says what {meant} {'are' if ' ' in key else 'is'}" if key else "asks besides"
-            yield "assumption", f"{opening}, in Coq's words: {'; '.join(quoted)}"
+            opening = "asks besides the page's assumptions"
+        yield "assumption", f"{opening}, in Coq's words: {'; '.join(quoted)}"
 
 
 def _of_first(theorem: Theorem, statement: Stated, key: str) -> str:
@@ -204,16 +212,45 @@ def _of_first(theorem: Theorem, statement: Stated, key: str) -> str:
     return next((other for other, row in ASSUMPTIONS.items() if row.relation == own), key)
 
 
-#: What a premise in Coq's words is not: one that the registry prints, whose solution it is, of which token and time.
-_PRINTED = re.compile(rf"\b(?:assume|domain)\(|\b\w*(?:solution|maximal) |\b(?:{'|'.join(_MEANT)})\b")
-_PLACE = re.compile(r"(?:0|[A-Za-z]\w*|S \w+) <=? (?:\w+|S \w+)(?: <=? \w+)?|\(?[^()]*\)?%nat|Rbar_lt \S+ \S+")
+#: Which token and when: a number of a token or channel, that there are so many, a time before the end.
+_WHERE = r"\([a-z] <=? (?:L|D|[a-z])\)%nat|\([01] < L\)%nat|0 <= [a-z]\w*(?: <=? [a-z])?|u < v|Rbar_lt [a-z0]\w* T"
+_PLACE = re.compile(_WHERE)
+#: A hole of an assumption or a domain, of every token of a range or of the one at hand.
+_PRINTED = re.compile(rf"\(?(?:forall [^,{{}}]*, )?(?:(?:{_WHERE}) -> )*\{{\{{ (?:assume|domain)\([^{{}}]*\) \}}\}}\)?")
+#: The flow whose solution it is, with no number in a letter's place.
+_FLOW = re.compile(r"\w*(?:solution|maximal)(?: [A-Za-z]\w*| \([a-z_ ]+\))+")
 
 
-def _bare(premise: str) -> str:
-    """The premise with a formula's key for every hole; nothing if it stands in `_PRINTED` or says which token and when."""
-    if _PRINTED.search(premise) or _PLACE.fullmatch(premise):
-        return ""
-    return keyed(premise)
+def _bare(theorem: Theorem, premise: str) -> str:
+    """A premise in Coq's words; nothing if it is printed from the registry, a place, or the flow whose solution it is."""
+    flow = premise.replace(" mu 0 b", " mu s b") if "s-zero" in theorem.assumptions else premise
+    printed = _PRINTED.fullmatch(premise) and not any(_elsewhere(call) for call in calls(premise))
+    sign = re.fullmatch(r"0 (<=?) (\w+)", premise)
+    letter = {**ob.OBSERVABLES, **ob.LETTERS}.get(sign[2]) if sign else None
+    own = letter is not None and letter.domain in ("positive", *(["nonnegative"] if sign and sign[1] == "<=" else []))
+    return "" if printed or own or _PLACE.fullmatch(premise) or _FLOW.fullmatch(flow) else _said(premise)
+
+
+def _said(text: str) -> str:
+    """Coq's words; an assumption about token 1 that is printed of another token is spelled out, its name would mislead."""
+    from s6flow.proofs.formal import proposition  # which reads these differences
+
+    def spelled(key: str, hole: str) -> str | None:
+        (call,) = calls(hole)
+        return proposition(assumption(key).relation, key, **call.options) if _elsewhere(call) else None
+
+    return keyed(text, spelled)
+
+
+def _elsewhere(call: Call) -> bool:
+    """Whether an assumption about token 1, or about those behind it, is printed of another token."""
+    if call.function != "assume":
+        return False
+    relation, place = assumption(call.key).relation, call.options.get("x0", "x0")
+    first = isinstance(relation, sp.Implies) and relation.args[0] == sp.Eq(nt.l, 1, evaluate=False)
+    later = isinstance(relation, sp.Or) and sp.Eq(nt.l, 1, evaluate=False) in relation.args
+    token = re.match(r"(?:x|y0) ?(\w+)", str(place))
+    return (first or later) and place != "x0" and (later or token is None or token[1] not in ("0", "0%nat", "O"))
 
 
 def _quantifiers(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
@@ -227,7 +264,7 @@ def _tokens(statement: Stated) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for call in statement.calls("assume"):
         relation, place = assumption(call.key).relation, call.options.get("x0", "")
-        if nt.l not in relation.free_symbols or isinstance(relation, sp.Implies):
+        if nt.l not in relation.free_symbols or isinstance(relation, sp.Implies) or _elsewhere(call):
             continue
         line = call.before.rsplit("\n", 1)[-1]
         bound = _FORALL.search(line.rstrip().removesuffix("(") + " ") or _FORALL.search(line)
@@ -248,7 +285,7 @@ def _existentials(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, st
     """Real numbers that merely exist, unless the registry's conclusion speaks of a bound of a limit or of what holds at it."""
     names = [
         name
-        for group in re.findall(r"exists ([\w' ]+?) : R\b(?! ?->)", statement.body)
+        for group in re.findall(r"exists ([\w' ]+?) : R\b(?! ?->)", " ".join(statement.claims))
         for name in group.split()
         if not re.fullmatch(r"T\d?'?|t0?", name)
     ]
@@ -268,7 +305,14 @@ def _conclusion(theorem: Theorem, own: list[Stated]) -> Iterator[str]:
     bare = any(_BARE_LIMIT.search(statement.body) for statement in own)
     for limit in sorted(theorem.stated.atoms(sp.Limit), key=sp.default_sort_key):
         if not (bare and _plain(limit)) and not any(_prints(limit, name) for name in names):
-            yield f"the limit of ${ob.conclusion_latex(limit.args[0])}$ stands in Coq's words"
+            yield f"no formal statement prints the limit of ${ob.conclusion_latex(limit.args[0])}$ from the registry"
+    claims = [part for part in sp.And.make_args(theorem.conclusion) if not part.has(sp.Limit)]
+    if claims and all(theorem.id not in statement.keys("claim") for statement in own):
+        yield (
+            "no formal statement prints the rest of the conclusion from the registry"
+            if theorem.stated.has(sp.Limit)
+            else "no formal statement prints the conclusion from the registry"
+        )
 
 
 #: The limit of a token as Coq writes it.
@@ -285,18 +329,13 @@ def _prints(limit: sp.Limit, name: str) -> bool:
     return name in expressions() and _same(limit.args[0].subs(_MEASURED), expressions()[name])
 
 
+#: A claim that is printed from the conclusion and nothing else, of every token and time of a range.
+_CLAIMED = re.compile(rf"\(?(?:forall [^,{{}}]*, )?(?:(?:{_WHERE}) -> )*\(?\{{\{{ claim\([^{{}}]*\) \}}\}}\)?\)?")
+
+
 def _claims(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
-    """What a statement claims in Coq's words: neither printed from the conclusion nor a limit that stands in it."""
-    limits = theorem.stated.atoms(sp.Limit)
-    plain = any(_plain(limit) for limit in limits)
-
-    def printed(part: str) -> bool:
-        holes = calls(part)
-        limited = any(_prints(limit, call.key) for limit in limits for call in holes if call.function == "q")
-        limited |= plain and _BARE_LIMIT.search(part) is not None
-        return any(call.function == "claim" for call in holes) or (limited and "/\\" not in part)
-
-    words = [f"`{keyed(part)}`" for part in statement.claims if not printed(part)]
+    """What a statement claims in Coq's words: all that is not printed from the conclusion."""
+    words = [f"`{_said(part)}`" for part in statement.claims if not _CLAIMED.fullmatch(part)]
     if words:
         besides = "" if len(words) == len(statement.claims) else " besides"
         yield "conclusion", f"claims{besides}, in Coq's words: {'; '.join(words)}"

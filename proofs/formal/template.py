@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -111,7 +111,7 @@ def _parts(body: str) -> tuple[list[str], str]:
 
     The parts before its outermost arrows, up to what exists, and the rest.
     """
-    text = re.sub(r"\{%.*?%\}.*?\{%.*?%\}|\blet \w+ := .*? in\b|^\s*forall [^,]*,", " ", body, flags=re.S)
+    text = re.sub(r"\{%.*?%\}|\blet \w+ := .*? in\b|^\s*forall [^,]*,", " ", body, flags=re.S)
     parts, depth, part, exists = [], 0, "", False
     for piece in re.split(r"(\{\{.*?\}\}|->|\bexists\b|[(),])", text, flags=re.S):
         depth += (piece == "(") - (piece == ")")
@@ -143,8 +143,29 @@ def _conjuncts(text: str) -> list[str]:
     return [*parts, part.strip()]
 
 
-def keyed(text: str) -> str:
-    """Coq text with a formula's key for every hole, and no marks."""
-    text = re.sub(r"\{\{ domain\('(\w+)'.*?\) \}\}", r"0 <= \1", _MARK.sub("", text))
-    text = re.sub(r"\{\{ numbers\('[\w-]+', '(\w+)'\)\[(\d)\] \}\}", r"\1_\2", text)
-    return re.sub(r"\{\{ \w+\('([\w-]+)'.*?\) \}\}", r"\1", text)
+def keyed(text: str, spelled: Callable[[str, str], str | None] = lambda key, hole: None) -> str:
+    """Coq text with a formula's key and letters for every hole, and no marks.
+
+    Args:
+        spelled: what stands for an assumption's hole instead, of its key and text, or None.
+    """
+
+    def named(hole: re.Match[str]) -> str:
+        function, key, given = hole[1], hole[2], hole[3] or ""
+        if function == "domain":
+            return f"0 {'<' if 'strict=true' in given else '<='} {key}"
+        if function == "assume" and (instead := spelled(key, hole[0])) is not None:
+            return instead
+        if function == "numbers":
+            return f"the witness's {given.strip(chr(39))}"
+        letters = re.sub(r"\b(?:atom|product)\b(?:, )?", "", given).replace("'", "")
+        letters = re.sub(r" ~ q\((\w+)(?:, ([^()]*))?\) ~ ?", r"\1(\2)", letters)
+        return f"{key}({letters})" if letters else key
+
+    return re.sub(r"\{\{ (\w+)\('([\w-]+)'(?:, (.*?))?\)(?:\[\d\])? \}\}", named, _plain(text))
+
+
+def _plain(text: str) -> str:
+    """Without marks; what is repeated for the numbers of a witness is said once, of the i-th."""
+    text = re.sub(r"(\w+) \{\{ loop\.index0 \}\}(?:%nat)?", r"\1 i", _MARK.sub("", text))
+    return text.replace("{{ value }}", "the witness's number")

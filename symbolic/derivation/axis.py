@@ -129,7 +129,7 @@ def steps() -> tuple[Step, ...]:
             "Signs never change",
             (sp.Eq(grown, X(0)),),
             "Along the flow X' = X F, so the product below has derivative zero: $x_l(t) = x_l(0) e^{\\int F_l}$. A zero "
-            "token stays zero. (With a bias of C this fails for every token but the first.)",
+            "token stays zero. (With a bias of C this may fail for every token but the first.)",
             (sp.diff(grown, nt.t).subs(sp.Derivative(X(nt.t), nt.t), X(nt.t) * F(nt.t)),),
             ("sign-invariance",),
         ),

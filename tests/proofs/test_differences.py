@@ -35,7 +35,19 @@ PLANTED = (
     ("assumption", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ assume('s-nonzero') }} ->\n"),
     ("assumption", "state-bound", "state_bound", "  {{ assume('inputs-bounded') }} ->\n", ""),
     ("assumption", "scaling", "scaling", "  0 < k ->\n", "  0 < k ->\n  is_lim (x O) p_infty 0 ->\n"),
-    ("assumption", "radial", "radial", "{{ in_words('equal-steps') }} ", ""),
+    ("assumption", "radial", "radial", "{{ in_words('equal-steps', less=true) }} ", ""),
+    ("assumption", "radial", "radial", "'equal-steps', less=true", "'equal-steps'"),
+    ("assumption", "convergence-monotone", "convergence_monotone", "(l < L)%nat ->", "(l < 1)%nat ->"),
+    ("assumption", "convergence-monotone", "convergence_monotone", "(l < L)%nat ->", "(l < L)%nat -> (N < 2)%nat ->"),
+    ("assumption", "convergence-monotone", "convergence_monotone", "(l < L)%nat ->", "(l < L)%nat -> 0 < s ->"),
+    ("assumption", "fast-bound", "fast_bound", "(l < L)%nat ->", "(l < L)%nat -> b <= s ->"),
+    ("assumption", "fast-bound", "fast_bound", "(l < L)%nat ->", "(l < L)%nat -> eps <= 0 ->"),
+    ("assumption", "convergence-monotone", "convergence_monotone", "{{ assume('states-nonpositive') }}", "(s = 1 /\\ {{ assume('states-nonpositive') }})"),
+    ("assumption", "convergence-monotone", "convergence_monotone", "solution N a mu s b", "solution N a mu 0 b"),
+    ("assumption", "divergence-monotone", "divergence_monotone", "solution N a mu s b eps L T", "solution N a mu s 0 eps L T"),
+    ("assumption", "divergence-monotone", "divergence_monotone", "solution N a mu s b eps L T", "solution N a mu s b eps 1 T"),
+    ("assumption", "fast-blow-up-time", "fast_blow_up_time", "{{ assume('first-token-not-slow', x0='x0') }}", "{{ assume('first-token-not-slow', x0='x 3 0') }}"),
+    ("assumption", "sign-invariance", "sign_invariance", "{{ claim(", "s = 0 -> b = 1 -> {{ claim("),
     ("assumption", "state-convergence", "state_existence", ", less=true", ""),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume('slow-starts', x0='y0 l') }})", "{{ assume('slow-starts', x0='y0 l') }}"),
     ("quantifier", "slow-log-rate", "slow_existence", "(forall l : nat, (l < L)%nat -> {{ assume", "(forall l : nat, (l < 2)%nat -> {{ assume"),
@@ -53,6 +65,11 @@ PLANTED = (
     ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "0 <= {{ q('mu') }}"),
     ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }} /\\ T = p_infty"),
     ("conclusion", "definite-converges", "definite_converges", "  T = p_infty /\\\n", ""),
+    ("conclusion", "convergence-monotone", "convergence_monotone", "{{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }}", "({{ claim('convergence-monotone', x_t='x l v', x_s='x l u') }} \\/ L = 7)"),
+    ("conclusion", "slow-first-token", "slow_first_token", "p_infty 1", "p_infty 5"),
+    ("conclusion", "convergence-constants", "convergence_constants", "{{ q('decay_constant_first', atom) }}", "0"),
+    ("conclusion", "prenorm-eps", "prenorm_eps", "(T = p_infty -> ", "(T = p_infty -> s = 0 -> "),
+    ("conclusion", "fisher", "fisher", "{{ q('log_shares'", "{{ q('ratio', first='0', second='1') }} + {{ q('log_shares'"),
 )  # fmt: skip
 
 
@@ -62,7 +79,7 @@ def test_a_planted_difference_is_found(kind: str, identifier: str, name: str, ol
     if kind == "conclusion" and identifier == "blow-up-profile":  # the case of token 1 prints it, too
         text = text.replace("{{ q('profile_scaled', x_t='x 0%nat t') }}", "Rabs (x 0%nat t)")
     new_ones = found(identifier, text) - found(identifier)
-    assert kind in {k for k, _ in new_ones} <= {kind, "conclusion"}, "the claim in Coq's words changes as well"
+    assert kind in {k for k, _ in new_ones} <= {kind, "assumption", "conclusion"}, "Coq's words change as well"
 
 
 def test_every_kind_is_planted() -> None:
@@ -78,10 +95,16 @@ def test_a_dropped_bound_is_found_in_coexistence() -> None:
 
 def test_what_is_asked_in_coqs_words_is_on_the_page() -> None:
     """Limits that are given, starts that are not zero; not of which token and time it speaks, nor what stands behind `exists`."""
-    (asked,) = (text for kind, text in found("attention-decay") if "in Coq's words" in text)
-    assert "`is_lim (fun t => decay_scaled) p_infty cl`; `is_lim (fun t => decay_scaled) p_infty cj`" in asked
-    assert ("assumption", "asks besides, in Coq's words: `square_norm D (fun e => x e 0) <> 0`") in found("replicator")
-    plain = ("convergence-monotone", "sign-invariance", "fast-bound", "carried-rate", "skip-equilibria", "coexistence")
+    (asked,) = (text for kind, text in found("attention-decay") if text.startswith("asks besides"))
+    assert (
+        "`is_lim (fun t => decay_scaled(x_t=x l t)) p_infty cl`; `is_lim (fun t => decay_scaled(x_t=x j t)) p_infty cj`"
+        in asked
+    )
+    assert (
+        "assumption",
+        "asks besides the page's assumptions, in Coq's words: `square_norm D (fun e => x e 0) <> 0`",
+    ) in found("replicator")
+    plain = ("convergence-monotone", "sign-invariance", "carried-rate", "convergence-rate")
     assert not [key for key in plain if any(k == "assumption" and "Coq's words: `" in t for k, t in found(key))]
 
 
@@ -90,23 +113,24 @@ def test_words_that_stand_for_an_assumption_are_told_from_others() -> None:
     texts = {text.partition(": ")[0] for key in REGISTRY for _, text in found(key)}
     assert {
         "does not ask",
-        "asks for equal-steps, in Coq's words",
+        "asks for on-cone, in Coq's words",
+        "asks for less than equal-steps, in Coq's words",
         "asks for less than mu-negative, in Coq's words",
     } <= texts
     assert "says what $\\underline\\Delta$ is, in Coq's words" in texts
-    without = planted("radial", "{{ in_words('equal-steps') }} ", "")
+    without = planted("radial", "{{ in_words('equal-steps', less=true) }} ", "")
     assert ("assumption", "does not ask: equal-steps") in found("radial", without)
     assert ("assumption", "does not ask: equal-steps") not in found("radial")
 
 
 def test_what_is_asked_is_told_from_what_is_a_case() -> None:
     asked = found("blow-up-profile")
-    assert ("assumption", "asks besides: s-nonzero") in asked
-    assert ("assumption", "asks by cases: first-token-fast, no-floor") in asked
+    assert ("assumption", "asks besides the page's assumptions: s-nonzero") in asked
+    assert ("assumption", "asks by cases: no-floor") in asked, "what is asked of token m is no assumption about token 1"
 
 
 def test_an_assumption_about_token_1_has_one_name() -> None:
-    assert ("assumption", "asks besides: first-token-nonzero") in found("skip-equilibria")
+    assert ("assumption", "asks besides the page's assumptions: first-token-nonzero") in found("skip-equilibria")
     assert not [row for row in found("fast-blow-up-time") if "nonzero" in row[1]], "it is the registry's own"
     assert ("quantifier", "tokens-nonzero asked of token 1 and token 2 only") in found("closed-form-two-tokens")
 

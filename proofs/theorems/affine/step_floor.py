@@ -33,7 +33,7 @@ THEOREM = Theorem(
     rates=(Rate("fast divergence", "floor > 0, mu_n >= 0, mu > 0", sp.Le(ob.T, bound), "ours"),),
     unbroken={
         "mu-positive": "with every mu_n >= 0 and mu = 0 the bound is infinite and says nothing",
-        "floor-positive": "without a floor the bound is infinite and says nothing; tokens with s x < 0 then live for ever",
+        "floor-positive": "without a floor the bound is infinite and says nothing; tokens with s x < 0 then live for ever unless one before blows up",
     },
     evidence="symbolic",
     notes=(

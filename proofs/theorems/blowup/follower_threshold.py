@@ -100,7 +100,7 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "The proof is the words of its steps; residuals hold its identities. c depends on token 1 and on the parameters. For mu = 1, a = 0.5, s = 1, b = 0 and x_1(0) = 1 it is 0.8177127387647 to 13 digits. The starts on "
-        "the threshold are those that iterated-log leaves out: a set of codimension one, which no rounded start stays on. "
+        "the threshold are those that iterated-log leaves out: one size of token 2, which no rounded start stays on. "
         "Found by bisection; the ratio is read when a ten-thousandth of T is left. Beside "
         "the assumptions: with s = 0 the right side of the step would be rho^2 - (1 - q), and c the size sqrt(1 - q) |x_1(0)| itself."
     ),

@@ -62,7 +62,7 @@ THEOREM = Theorem(
     notes=(
         "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
         "of the last nonzero token before; "
-        "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, a set of codimension one: for two tokens those of "
+        "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, for two tokens those of "
         "follower-threshold, on which x_2/x_1 tends to 1; "
         "each zero token between multiplies it by q = exp(-a delta_0). With one decay rate the mu_n enter by their sum "
         "alone; a floor is part of Delta in G and q."

@@ -52,6 +52,6 @@ THEOREM = Theorem(
         "Checked where |x_l| > 1e-6, above the integration error; a zero token may be moved by 1e-12, above the rounding of the linear "
         "algebra that carries a stiff flow, and a system in which one moves at all is followed once more without that. Integrated in "
         "asinh coordinates, where a token is free to change its sign; log coordinates would prove nothing. "
-        "With a bias of C only token 1 keeps its sign."
+        "With a bias of C only token 1 is sure to keep its sign."
     ),
 )  # fmt: skip

@@ -35,7 +35,7 @@ THEOREM = Theorem(
         "least some c > 0. If token l stayed bounded up to T, its steps would stay in such a part, so F_l >= c F_j with j "
         "the nonzero token before; F_j has an infinite integral, as token j diverges, and so would F_l. Where K touches "
         "zero inside the reach (a double root) a later token can rest there: K >= 0 is not enough, see "
-        "carried-nonnegative. A blow-up does happen if some s x_l(0) >= 0: fast-bound's bound holds by "
+        "carried-nonnegative. A blow-up does happen if some nonzero token has s x_l(0) >= 0: fast-bound's bound holds by "
         "carried-nonnegative. Seen as in fast-order."
     ),
 )

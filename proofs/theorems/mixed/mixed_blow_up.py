@@ -84,7 +84,7 @@ THEOREM = Theorem(
     notes=(
         "The steps give the proof in words; their residuals hold its identities. Which token diverges, and what the others do, depends on K: see fast-order, carried-order, coexistence and "
         "carried-root-attracts. No bound of T is given: slow tokens before can hold the token back for an immense time. Without a floor "
-        "the converse holds, too: if every nonzero token has s x_l(0) < 0 the system lives for ever (state-slow-divergence). "
+        "the converse holds, too: if every nonzero token has s x_l(0) < 0 the system lives for ever (the formal statement slow_existence, of slow-log-rate). "
         "Checked with a horizon of ln t = 600: a system that lives up to it with a token of s x_l >= 0 below its start, behind a first "
         "token that grew, counts as undecided."
     ),

@@ -36,7 +36,7 @@ CYCLE = [[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]
 
 THEOREM = Theorem(
     id="sphere-converges",
-    title="On the sphere, with constant steps, token 1 converges to an equilibrium from every start",
+    title="On the sphere, with constant steps, token 1 converges to an equilibrium from every start but zero",
     section="16",
     source="ours (theory 16)",
     kind="limit",

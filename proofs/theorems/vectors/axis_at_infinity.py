@@ -98,7 +98,7 @@ THEOREM = Theorem(
     notes=(
         "c is the channel of the axis. How far out and how close to it: see the two assumptions; the power is gamma/sigma_cc on "
         "the fast side and one on the slow side. If another entry of the column is larger, and positive where there is a floor, "
-        "the axis repels: every token with x_d(0) != 0 there leaves the same neighbourhood (kernel-checked as well). With a "
+        "the axis repels: every token with x_d(0) != 0 there leaves such a neighbourhood, one of the size that the lead of d gives (kernel-checked as well). With a "
         "floor and all entries negative the ratio of steps tends to one, and nothing is claimed. Checked besides: |x_c| does not "
         "fall, which is orbit-trichotomy's."
     ),

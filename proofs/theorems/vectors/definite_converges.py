@@ -36,7 +36,7 @@ THEOREM = Theorem(
     ),
     evidence="symbolic",
     notes=(
-        "delta_low is not read off the run here: it is the smallest step that any channel can have while no |x_d| exceeds its "
+        "delta_low is smaller than the letter says, and not read off the run here: it is the smallest step that any channel can have while no |x_d| exceeds its "
         "start, so at most the smallest along the trajectory. With that it is proved and checked."
     ),
 )

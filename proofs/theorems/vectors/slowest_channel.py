@@ -28,7 +28,7 @@ THEOREM = Theorem(
     id="slowest-channel",
     title=(
         "If token 1 dies, it does so like its slowest channel c: M_cc <= 0, and if M_cc < 0, t x_c^2 -> 1/(2 |M_cc| Delta_c(0)) and "
-        "ln|x_d|/ln t -> -Delta_d(0)/(2 Delta_c(0))"
+        "ln|x_d|/ln t -> -Delta_d(0)/(2 Delta_c(0)) where x_d(0) != 0"
     ),
     section="14",
     source="ours (theory 14)",
