@@ -37,6 +37,10 @@ FOREIGN: dict[str, tuple[str, str]] = {
         "_get_ticklabel_bboxes _update_ticks",
         "what Matplotlib asks of an axis several times a drawing",
     ),
+    "paper_figures/workers.py": (
+        "_forkserver _forkserver_pid _stop",
+        "the process that copies are made from has no public way to its end",
+    ),
     "s6flow/commands/check.py": ("_cache", "where Numba keeps a compiled function; nothing is told without it"),
     "s6flow/processes.py": ("_Popen", "how multiprocessing starts a process, in which signals are held"),
     "symbolic/codegen/compiled.py": (
@@ -53,6 +57,10 @@ FOREIGN: dict[str, tuple[str, str]] = {
     ),
     "tests/paper_figures/test_ticks.py": ("_update_ticks", "counts what Matplotlib asks of an axis"),
     "tests/symbolic/test_step_control.py": ("_estimate_error_norm", "SciPy's error norm is the reference"),
+    "tests/symbolic/triton_interpreted.py": (
+        "_LangPatchScope _get_np_dtype _patch_lang",
+        "Triton's interpreter replaces its language at every call",
+    ),
 }
 
 #: Of ours, and private on purpose: file -> names, and why a test asks for them.
