@@ -104,6 +104,23 @@ def fits(task: Task, share: int, deadline: float) -> bool:
     return time.monotonic() + task.seconds * share < deadline
 
 
+#: The part of PyTorch that writes a file names itself where it cannot, and hides why.
+_WRITER = "inline_container"
+
+
+def _perform(task: Task, shelf: Shelf, deadline: float) -> None:
+    """Run a task; raises S6FlowError where its training state could not be written."""
+    try:
+        perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
+    except RuntimeError as error:
+        if _WRITER not in str(error):
+            raise
+        raise S6FlowError(
+            "a training state must be written whole", f"{error}".splitlines()[0],
+            str(run_folder(task.out, task.condition, task.seed)), "Is the disk full? The same command resumes.",
+        ) from error  # fmt: skip
+
+
 def _work(
     out: Path, folder: Path | None, device: str, share: int, deadline: float, todo: Any, said: Any, threads: int
 ) -> None:
@@ -115,7 +132,7 @@ def _work(
         if not fits(task, share, deadline):
             continue
         try:
-            perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
+            _perform(task, shelf, deadline)
         except S6FlowError as error:
             said.put(("failed", str(error)))
         except Exception as error:
@@ -138,7 +155,7 @@ def _in_process(
             return
         if fits(task, 1, deadline):
             report(task.name, index, len(tasks))
-            perform(task.config, shelf.data(task), task.condition, task.seed, task.out, deadline)
+            _perform(task, shelf, deadline)
     report("done", len(tasks), len(tasks))
 
 

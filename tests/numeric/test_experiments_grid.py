@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from s6flow.errors import FormatError, SourceError
+from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.numeric.experiments import grid, load_config
 from s6flow.numeric.experiments.__main__ import main
 from s6flow.numeric.experiments.checkpoints import shipped_checkpoint, shipped_names
@@ -160,3 +160,24 @@ def test_summary_of_nothing_and_missing_devices(tiny, tmp_path, monkeypatch):
     with pytest.raises(SourceError, match="shipped checkpoint"):
         shipped_checkpoint("sideways")
     assert set(shipped_names()) <= set(SHIPPED)
+
+
+def test_a_state_that_cannot_be_written_is_one_line(tiny, tmp_path, monkeypatch):
+    """PyTorch's writer names a place in its own source; the grid says what was not written and what to do."""
+
+    def full(*_):
+        torch.save(torch.zeros(100_000), "/dev/full")
+
+    monkeypatch.setattr(grid, "perform", full)
+    config = load_config(tiny)
+    with pytest.raises(S6FlowError, match=r"a training state must be written whole.*at .*runs.*Is the disk full\?"):
+        run_grid(config, tmp_path / "full", devices=[CPU], workers=1)
+
+
+def test_another_failure_keeps_its_name(tiny, tmp_path, monkeypatch):
+    def other(*_):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(grid, "perform", other)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        run_grid(load_config(tiny), tmp_path / "other", devices=[CPU], workers=1)
