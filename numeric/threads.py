@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-__all__ = ["beside", "cross_product", "in_order", "some_workers"]
+__all__ = ["cross_product", "in_order", "some_workers"]
 
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
@@ -45,16 +44,6 @@ def in_order(given: Iterable[_Given], work: Callable[[_Given], _Found], workers:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def beside(work: Callable[[], _Found]) -> Callable[[], _Found]:
-    """Start `work` in a thread of its own; what comes back waits for its outcome. On one core it is done when it is asked for."""
-    if some_workers(2) == 1:
-        return work
-    pool = ThreadPoolExecutor(1)
-    found = pool.submit(contextvars.copy_context().run, work)
-    pool.shutdown(wait=False)
-    return found.result
 
 
 #: Multiplications of one product that OpenBLAS leaves to the thread that asks for it.

@@ -28,7 +28,7 @@ from s6flow.numeric.criteria.sums import exponential_sum
 from s6flow.numeric.criteria.verdict import channel_verdicts
 from s6flow.numeric.health.anatomy import Maker, makers
 from s6flow.numeric.health.diagnosis import CONTEXT, Diagnosis, LayerHealth, health_of
-from s6flow.numeric.threads import beside, in_order, some_workers
+from s6flow.numeric.threads import in_order, some_workers
 from s6flow.numeric.weights import Checkpoint, Flag, S6Layer, WithheldLayer, open_checkpoint
 from s6flow.numeric.weights.plan import numbered
 from s6flow.numeric.weights.stored import KeptStore
@@ -161,15 +161,8 @@ def audit_layer(
     shuffles: int = 200,
     device: str = "cpu",
     states: TokenStates | None = None,
-    aside: bool = True,
 ) -> LayerAudit:
-    """Judge one layer that is in memory; arguments as `audit`.
-
-    Args:
-        aside: compute the control and the spectra in a second thread; no gain where layers are judged side by side.
-    """
-    apart = partial(_compare, layer, shuffles, seed)
-    compared = beside(apart) if aside else apart
+    """Judge one layer that is in memory; arguments as `audit`."""
     numbers = channel_numbers(layer)
     definite = (numbers["one_sign"] | numbers["one_rate"]).astype(bool)
     own = {
@@ -178,7 +171,6 @@ def audit_layer(
         "certified": certified_column(layer, numbers["mu"], certify),
     }
     columns = assemble(layer.channels, numbers, channel_verdicts(layer, numbers), own)
-    control, product, symmetric, signs = compared()
     judged = LayerAudit(
         name=layer.name,
         channels=layer.channels,
@@ -188,20 +180,12 @@ def audit_layer(
         affine=layer.affine,
         flags=layer.flags,
         columns=columns,
-        control=control,
-        product=product,
-        symmetric=symmetric,
-        signs_by_rate=signs,
+        control=permutation_control(layer, shuffles, seed),
+        product=product_signature(layer),
+        symmetric=symmetric_signature(layer),
+        signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0),
     )
     return replace(judged, simulation=simulator(device, states)(layer, columns, seed)) if simulate else judged
-
-
-def _compare(
-    layer: S6Layer, shuffles: int, seed: int
-) -> tuple[Control, Signature, Signature, Float64[np.ndarray, " state"]]:
-    """What is said of a layer as a whole."""
-    signs = np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0)
-    return permutation_control(layer, shuffles, seed), product_signature(layer), symmetric_signature(layer), signs
 
 
 def audit(
@@ -248,10 +232,10 @@ def audit(
     if unknown:
         known = ", ".join(checkpoint.layer_names[:3])
         raise FormatError("token states must be of layers", min(unknown), source, f"It has: {known}, ...")
+    options: dict[str, Any] = {"certify": certify, "seed": seed, "shuffles": shuffles}
     prepare()
     exponential_sum()
     workers = 1 if certify else some_workers(_WORKERS)  # the precision of balls is one for the whole process
-    options: dict[str, Any] = {"certify": certify, "seed": seed, "shuffles": shuffles, "aside": workers == 1}
     alive, found, judged = dict(chosen), list[LayerHealth](), dict[str, LayerAudit]()
 
     def keep(one: LayerAudit) -> None:

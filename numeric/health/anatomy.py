@@ -111,7 +111,7 @@ def _scan(
     a = a.reshape(-1, channels, states)[0]
     zero = np.zeros(channels)
     name = part_name(marker, spelling, head, stack)
-    letters = _letters(reader, get, channels, states, flax) if spelling else {}
+    letters = _letters(get, channels, states, flax) if spelling else {}
     norms = _normed(reader, letters, states, normed(prefix_of(marker), names)) if letters else {}
     bias = get("dt_bias")
     fold = letters.pop("fold", zero)
@@ -139,7 +139,7 @@ def _scan(
     )
 
 
-def _letters(reader: Reader, get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]:
+def _letters(get: Any, channels: int, states: int, flax: bool) -> dict[str, Any]:
     """S_B, S_C and the step's factors; empty where shapes do not fit."""
     x_proj, dt_out, x_bias = get("x_proj"), get("dt_proj"), get("x_bias")
     if x_proj is None or dt_out is None:
@@ -149,9 +149,8 @@ def _letters(reader: Reader, get: Any, channels: int, states: int, flax: bool) -
     if x_proj.shape[-1] != channels or rank < 0 or dt_out.shape != (channels, rank or channels):
         return {}
     bias = np.zeros(len(x_proj)) if x_bias is None else x_bias
-    # `@` would start threads; a NaN of dt_out gets through even where there is no bias
-    silent = not rank or not (bias[:rank].any() or reader.damage)
-    fold = np.zeros(channels) if silent else np.einsum("cr,r->c", dt_out, bias[:rank])
+    # `@` would start threads, and is what a NaN of dt_out gets through by even where there is no bias
+    fold = np.einsum("cr,r->c", dt_out, bias[:rank]) if rank else np.zeros(channels)
     return {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],

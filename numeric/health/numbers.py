@@ -96,13 +96,12 @@ def measure(block: Block, context: int, certified: bool = False) -> dict[str, fl
     if not np.isfinite(steps).all() or not np.isfinite(block.a).all():
         return found
     found["at_start"] = _at_start(block, drawn)
-    ordered = np.sort(steps)
-    found["step_low"], found["step_high"] = (_quantile(ordered, share) for share in (0.01, 0.99))
+    found["step_low"], found["step_high"] = (float(v) for v in np.quantile(steps, (0.01, 0.99)))
     found |= _memory(block, steps, context)
     if block.decay_spread and block.states > 1:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(block.a.max(axis=1)) - np.log(block.a.min(axis=1))
-        found["spread"] = _median(ratio) / math.log(block.states)
+        found["spread"] = float(np.median(ratio) / math.log(block.states))
     for key, matrix in (("rank_B", block.S_B), ("rank_C", block.S_C)):
         found[key] = None if matrix is None or not np.isfinite(matrix).all() else effective_rank(matrix)
     limits = bounds(block, certified)
@@ -132,39 +131,15 @@ def _memory(block: Block, steps: np.ndarray, context: int) -> dict[str, float | 
     width = steps[:, None]
     lives = _quantity("half_life", decay=block.a, width=width)
     lives = np.where(np.isnan(lives), np.inf, lives)
-    ordered = np.sort(lives, axis=None)
+    values = np.quantile(lives, list(QUANTILES.values()), method="nearest")
     with np.errstate(over="ignore"):
-        rates = block.a * width
-        spans = rates * context
-    found: dict[str, float | None] = {
-        f"half_life_{key}": float(ordered[round((ordered.size - 1) * share)]) for key, share in QUANTILES.items()
-    }
-    found["unsaturated"] = _share(lives > context)
-    found["accumulating"] = _share(spans < 0.01)
+        rates, spans = block.a * width, block.a * width * context
+    found: dict[str, float | None] = {f"half_life_{key}": float(v) for key, v in zip(QUANTILES, values, strict=True)}
+    found["unsaturated"] = float((lives > context).mean())
+    found["accumulating"] = float((spans < 0.01).mean())
     for key, row in FORMATS.items():
-        found[f"rounds_{key}"] = _share(rates <= float(_quantity("rounding_threshold", bits=float(row.bits))))
+        found[f"rounds_{key}"] = float((rates <= float(_quantity("rounding_threshold", bits=float(row.bits)))).mean())
     return found
-
-
-def _share(held: np.ndarray) -> float:
-    """How many of all hold."""
-    return float(np.count_nonzero(held) / held.size)
-
-
-def _median(values: np.ndarray) -> float:
-    """NaN where one is."""
-    ordered, middle = np.sort(values), len(values) // 2
-    if np.isnan(ordered[-1]):
-        return math.nan
-    return float(ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
-
-
-def _quantile(ordered: np.ndarray, share: float) -> float:
-    """A quantile of sorted numbers, between neighbours by NumPy's rule; its own function, like its median, imports masked arrays at a cost."""
-    place = (len(ordered) - 1) * share
-    low = int(place)
-    left, right, part = ordered[low], ordered[min(low + 1, len(ordered) - 1)], place - low
-    return float(left + (right - left) * part if part < 0.5 else right - (right - left) * (1 - part))
 
 
 def _reach(limits: Bounds) -> dict[str, float | None]:
@@ -184,10 +159,9 @@ def _at_start(block: Block, steps: np.ndarray) -> float:
     near = 2.0**-22
     if block.decay_spread:
         first = np.arange(1.0, block.states + 1)
-        width = near * np.maximum(np.log(first), near)
-        close = np.nonzero(np.abs(block.a - first) <= 2 * width * first)  # few have to be told by their logarithm
-        logs, places = np.log(block.a[close]), np.log(first)[close[1]]
-        rates = float(np.count_nonzero(np.abs(logs - places) <= width[close[1]]) / block.a.size)
+        with np.errstate(divide="ignore"):
+            logs = np.log(block.a)
+        rates = float((np.abs(logs - np.log(first)) <= near * np.maximum(np.log(first), near)).mean())
     else:
         rates = float(((block.a >= _FIRST_RATES[0] - near) & (block.a <= _FIRST_RATES[1] * (1 + near))).mean())
     ones = 1.0 if block.skip is None else float((block.skip == 1).mean())

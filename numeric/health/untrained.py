@@ -16,8 +16,6 @@ __all__ = ["MOST_CHANNELS", "untrained_numbers"]
 
 #: A wider layer is drawn with so many channels: quantiles and shares do not notice, bounds are then of the narrower one.
 MOST_CHANNELS = 1024
-#: Rows of a wide map that are drawn together.
-_TOGETHER = 32
 
 
 def untrained_numbers(block: Block, context: int) -> dict[str, float | None]:
@@ -53,19 +51,14 @@ def _draw(channels: int, states: int, rank: int, width: int, own: bool, spread: 
     def linear(rows: int, columns: int) -> np.ndarray:
         return rng.uniform(-1, 1, (rows, columns)) / math.sqrt(columns)  # PyTorch's own initialisation
 
-    def norms(rows: int, columns: int) -> np.ndarray:
-        """Of the rows of such a map, which is never whole in memory."""
-        parts = (min(_TOGETHER, rows - first) for first in range(0, rows, _TOGETHER))
-        return np.concatenate([np.linalg.norm(linear(part, columns), axis=1) for part in parts])
-
     steps = np.exp(rng.uniform(math.log(1e-3), math.log(0.1), channels)).clip(1e-4)
     rates = np.arange(1.0, states + 1) if spread else rng.uniform(1, 16, (channels, 1))
-    norm = norms(2 * channels, width)
+    norm = np.linalg.norm(linear(2 * channels, width), axis=1)
     taps = np.abs(linear(channels, 4)).sum(axis=1)
     zero, one = np.zeros(channels), np.ones(channels)
     x_proj = linear(rank + 2 * states, channels)
     out = linear(width, channels).astype("<f4").view("<u4")
-    root = math.sqrt(width) * norms(2 * states, width)
+    root = math.sqrt(width) * np.linalg.norm(linear(2 * states, width), axis=1)
     letters = {
         "S_B": x_proj[rank : rank + states],
         "S_C": x_proj[rank + states :],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from s6flow.numeric.audit import audit
-from s6flow.numeric.threads import beside, in_order, some_workers
+from s6flow.numeric.threads import in_order, some_workers
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.numeric.weights.stored import FLOATS, LARGEST_WEIGHT, KeptStore, StoredTensor
 
@@ -142,33 +142,6 @@ def test_an_error_in_a_thread_is_the_caller_s() -> None:
     assert [next(found) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(found)
-
-
-@pytest.mark.parametrize("cores", [1, 2])
-def test_what_is_done_beside_is_handed_over(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a thread of its own with the caller's settings, or on one core when it is asked for."""
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
-    begun, seen = threading.Event(), list[str]()
-
-    def work() -> dict[str, str]:
-        begun.set()
-        seen.append(threading.current_thread().name)
-        return dict(np.geterr())
-
-    with np.errstate(over="ignore", divide="raise"):
-        found, settings = beside(work), dict(np.geterr())
-    assert begun.wait(5.0 if cores > 1 else 0.05) == (cores > 1)
-    if cores > 1:
-        assert found() == settings
-    else:
-        found()
-    assert (seen == [threading.current_thread().name]) == (cores == 1)
-
-    def fails() -> None:
-        raise ValueError("beside")
-
-    with pytest.raises(ValueError, match="beside"):
-        beside(fails)()
 
 
 def test_workers_are_no_more_than_asked_for_or_cores(monkeypatch: pytest.MonkeyPatch) -> None:
