@@ -14,20 +14,19 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import cache, partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
-from inspect import isgeneratorfunction
 from types import FunctionType, ModuleType
 from typing import Any
 
 from beartype import BeartypeConf, beartype
-from jaxtyping import AbstractArray, AbstractDtype, TypeCheckError, jaxtyped
+from jaxtyping import AbstractArray, AbstractDtype, jaxtyped
 
 __all__ = ["Arrays", "arrays", "check", "hooked"]
 
-_check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
+_check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 #: Numba and Triton compile the functions of these packages from their source.
 KERNELS = ("s6flow.symbolic.codegen.numba", "s6flow.symbolic.codegen.triton")
@@ -95,18 +94,9 @@ def arrays(function: FunctionType) -> Any:
         return function
     function.__annotations__.update(dict.fromkeys(others, Any))
     try:
-        if isgeneratorfunction(function):
-            return jaxtyped(typechecker=_check)(function)
-        checked = _check(function)
+        return jaxtyped(typechecker=_check)(function)
     finally:
         function.__annotations__.update(written)
-
-    @wraps(function)
-    def within(*args: Any, **kwargs: Any) -> Any:
-        with jaxtyped("context"):  # its lengths; around the function jaxtyping would bind and check all arguments twice
-            return checked(*args, **kwargs)
-
-    return within
 
 
 def _shaped(annotation: Any, names: dict[str, Any]) -> bool:

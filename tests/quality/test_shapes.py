@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from annotations import arrays
-from jaxtyping import Float64, TypeCheckError
 from representatives import sweep
 
 from s6flow.errors import CodegenError, S6FlowError
@@ -57,27 +54,6 @@ def test_annotations_of_the_package_are_checked_where_asked_for(tmp_path: Path, 
     settings = {**os.environ, "S6FLOW_ANNOTATIONS": asked, "PYTHONPATH": path}
     done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout
-
-
-def _longer(x: Float64[np.ndarray, "row column"], by: int) -> Float64[np.ndarray, "row column"]:
-    return np.pad(x, ((0, by), (0, 0)))
-
-
-def _sums(x: Float64[np.ndarray, "row column"], y: Float64[np.ndarray, "row column"]) -> Iterator[float]:
-    yield from (x + y).sum(axis=1)
-
-
-def test_arrays_are_held_against_each_other_in_a_call_and_not_across_calls() -> None:
-    checked, row = arrays(_longer), np.ones((1, 2))
-    for given in (row, np.ones((3, 2))):
-        assert checked(given, 0).shape == given.shape
-    assert checked(row, np.int64(0)).shape == (1, 2), "another annotation is not looked at"
-    for wrong in ((row, 1), (row[0], 0), ([[1.0, 1.0]], 0)):
-        with pytest.raises(TypeCheckError):
-            checked(*wrong)
-    assert list(arrays(_sums)(row, row)) == [4.0]
-    with pytest.raises(TypeCheckError):
-        list(arrays(_sums)(row, np.ones((1, 3))))
 
 
 def test_the_interpreter_names_a_disagreeing_axis() -> None:
