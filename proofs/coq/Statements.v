@@ -1484,6 +1484,17 @@ Definition prenorm_axis_exists_statement : Prop :=
   (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
 (** prenorm-eps: A norm with a floor, mu_n <= 0, mu < 0: no token reaches zero, |x_l|
+  = O(1/sqrt t), and t x_1^2 tends to the constant of the bare flow over (c/rho)^3. Here: mu_n of any signs: every start has a solution for all times. *)
+Definition prenorm_ball_existence_statement : Prop :=
+  forall (N : nat) (a mu : nat -> R) (s b eps radius ball : R) (L : nat) (y0 : nat -> R),
+  0 <= eps ->
+  0 < radius ->
+  0 < ball ->
+  exists x : nat -> R -> R,
+  read_solution N a mu s b eps (ball_normalised radius ball) L p_infty x /\ (forall l : nat, (l < L)%nat -> x l 0
+    = y0 l).
+
+(** prenorm-eps: A norm with a floor, mu_n <= 0, mu < 0: no token reaches zero, |x_l|
   = O(1/sqrt t), and t x_1^2 tends to the constant of the bare flow over (c/rho)^3. Here: mu_n
   <= 0: no token reaches zero, every one obeys the bound, and token 1 has the paper's law. *)
 Definition prenorm_eps_statement : Prop :=
