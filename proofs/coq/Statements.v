@@ -883,6 +883,17 @@ Definition affine_phase_line_statement : Prop :=
         ((forall y : R, y <= x 0 -> affine_speed N S_B S_C beta_B beta_C s b eps y <> 0) ->
          is_lim x p_infty m_infty))).
 
+(** affine-phase-line, a case: With affine projections token 1 obeys x'
+  = x Delta(x) p(x): zero and the roots of p are its equilibria. Here: a start that is an equilibrium or moves towards one has a solution for all times. *)
+Definition affine_existence_statement : Prop :=
+  forall (N : nat) (S_B S_C beta_B beta_C : nat -> R) (s b eps y0 e : R),
+  0 <= eps ->
+  affine_speed N S_B S_C beta_B beta_C s b eps e = 0 ->
+  (y0 <= e /\ 0 <= affine_speed N S_B S_C beta_B beta_C s b eps y0) \/
+  (e <= y0 /\ affine_speed N S_B S_C beta_B beta_C s b eps y0 <= 0) ->
+  exists x : R -> R,
+  affine_solution N S_B S_C beta_B beta_C s b eps p_infty x /\ x 0 = y0.
+
 (** * Variants *)
 
 (** skip-equilibria, a case: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x

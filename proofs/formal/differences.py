@@ -94,19 +94,7 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
         yield "bias", f"without a bias of {' and '.join(letter[-1] for letter in biases)}"
     yield from _existentials(theorem, statement)
     yield from _claims(theorem, statement)
-    if given := re.search(r"\b(\w*solution) [^()]* p_infty x ->", statement.body):
-        lives = re.compile(rf"exists[^.]*\b{given[1]} [^()]* p_infty x(?!\s*->)")
-        proved = [other for other in everything if lives.search(other.body)]
-        if all(other.id != theorem.id for other in proved):
-            able = ", ".join(f"`{other.name}`" for other in proved if _compatible(theorem, other))
-            yield (
-                "solution",
-                f"of a solution that is given for all times{'; that there is one, under what each asks: ' if able else ''}{able}",
-            )
-            kind = given[1].removesuffix("solution")
-            begun = re.compile(rf"exists[^.]*\b{kind}maximal ")
-            if not able and (names := [f"`{other.name}`" for other in everything if kind and begun.search(other.body)]):
-                yield "solution", f"that there is one up to some T, finite or not: {', '.join(names)}"
+    yield from _lives(theorem, statement, everything)
     weak = sorted(
         call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
     )
@@ -117,6 +105,59 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
         about = any("eigenvalue" in ob.OBSERVABLES[name].meaning for name in spoken)
         if about and re.search(rf"\b{word}\b", statement.body):
             yield "eigenvalues", meaning
+
+
+#: Letters of a flow, up to the time of its end.
+_LETTERS = r"(?:[^()]|\([^()]*\))*? "
+#: A solution that is given for all times, and one whose claim speaks of T where it is infinite.
+_GIVEN = re.compile(rf"\b(\w*solution) {_LETTERS}(p_infty|T) x ->")
+
+_UNTIL_INFINITY = re.compile(r"T = p_infty ->")
+#: That it is one for all times is claimed.
+_PROVED = re.compile(r"maximal [^()]* T x -> T = p_infty\b(?! ->)")
+
+
+def _lives(theorem: Theorem, statement: Stated, everything: list[Stated]) -> Iterator[tuple[str, str]]:
+    """Of a solution that is given for all times: what proves that there is one, whatever the theorem it belongs to.
+
+    Named are the statements that ask nothing besides, and where there is none those that the theorem's letters can meet.
+    """
+    given = _GIVEN.search(statement.body)
+    asked_for = given is not None and (given[2] == "p_infty" or _UNTIL_INFINITY.search(statement.body))
+    if given is None or not asked_for or _PROVED.search(statement.body):
+        return
+    lives = re.compile(rf"exists[^.]*\b{given[1]} {_LETTERS}p_infty x(?!\s*->)")
+    proved = [other for other in everything if lives.search(other.body)]
+    enough = [f"`{other.name}`" for other in proved if _covered(theorem, statement, other)]
+    able = [f"`{other.name}`" for other in proved if _compatible(theorem, other)]
+    where = "" if given[2] == "p_infty" else "where T is infinite "
+    if enough:
+        named = f"; that there is one: {', '.join(enough)}"
+    else:
+        named = f"; that there is one, under what each asks: {', '.join(able)}" if able else ""
+    yield "solution", f"{where}of a solution that is given for all times{named}"
+    kind = given[1].removesuffix("solution")
+    begun = re.compile(rf"exists[^.]*\b{kind}maximal ")
+    if not able and (names := [f"`{other.name}`" for other in everything if kind and begun.search(other.body)]):
+        yield "solution", f"that there is one up to some T, finite or not: {', '.join(names)}"
+
+
+def _covered(theorem: Theorem, statement: Stated, other: Stated) -> bool:
+    """Whether another statement asks for nothing that this one does not ask, of the same flow; a letter's domain is the page's."""
+    asked, needed = ([_required(theorem, one) for one in (statement, other)])
+    return all(needed[k] <= asked[k] for k in (0, 1)) and not _SPECIAL.search(other.body)
+
+
+#: A flow with a number in a letter's place.
+_SPECIAL = re.compile(r"solution [^()]*\b\d+ [^()]*p_infty")
+
+
+def _required(theorem: Theorem, statement: Stated) -> tuple[set[str], set[str]]:
+    """Assumptions that a statement prints or marks, and premises in Coq's words, with a solution's start for a given one."""
+    words = _worded(theorem, statement)
+    marked = {key for _, keys, _ in words for key in keys.split()}
+    bare = {said.replace("(fun d => x d 0)", "y0") for said, key, _ in words if not key}
+    return _asked(statement)[0] | marked, bare
 
 
 def _writes(statement: Stated, letter: str) -> bool:
