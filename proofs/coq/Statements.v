@@ -1090,6 +1090,16 @@ Definition orbit_trichotomy_statement : Prop :=
     (forall B : R, exists t0 : R,
        0 <= t0 /\ Rbar_lt t0 T /\ (forall t : R, t0 <= t -> Rbar_lt t T -> B < norm D (fun d => x d t))))).
 
+(** orbit-trichotomy, a case: Token 1 in D dimensions: x^T M x keeps its sign, every |x_d| moves one way, and the token
+  stops on the cone x^T M x
+  = 0, dies, or grows without bound. Here: a start where the form is not positive has a solution for all times. *)
+Definition vector_existence_statement : Prop :=
+  forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (y0 : nat -> R),
+  0 <= eps ->
+  quadratic_form D M y0 <= 0 ->
+  exists x : nat -> R -> R,
+  vector_solution D M S_Delta b eps p_infty x /\ (forall d : nat, (d < D)%nat -> x d 0 = y0 d).
+
 (** cone-attracts: M
   = diag(1, -1) and constant steps, the first one smaller: from every start off the axes token 1 tends to a nonzero point of the cone. Here: the maximal solution from every start off the axes ends at a nonzero point of the cone. *)
 Definition cone_attracts_statement : Prop :=

@@ -1,4 +1,5 @@
-(** orbit-trichotomy: token 1 in D dimensions, any form and any steps.
+(** orbit-trichotomy: token 1 in D dimensions, any form and any steps; and that it lives for all times (vector-existence)
+    if the form at its start is not positive.
 
     The form Q obeys Q' = Q R, so it keeps its sign; every entry obeys
     x_d' = x_d Q Delta_d, so it keeps its own and moves one way.  What stays
@@ -226,4 +227,14 @@ Proof.
     apply Rlt_le_trans with K; [unfold K; pose proof (Rle_abs B); lra|].
     apply Rle_trans with (Rabs (x d t)); [lra|]. unfold norm. rewrite <- sqrt_Rsqr_abs. apply sqrt_le_1_alt.
     unfold Rsqr. pose proof (square_le_norm D (fun d => x d t) d Hd) as Sq. unfold square_norm in Sq. cbv beta in Sq. lra.
+Qed.
+
+Theorem vector_existence : vector_existence_statement.
+Proof.
+  intros D M S_Delta b eps y0 Heps Q0.
+  destruct (vector_maximal_solution D M S_Delta b eps y0 Heps) as (T & x & Hmax & Sx).
+  assert (E : quadratic_form D M (fun d => x d 0) = quadratic_form D M y0).
+  { apply sum_below_ext. intros d Hd. apply sum_below_ext. intros e He. now rewrite !Sx. }
+  destruct (orbit_trichotomy D M S_Delta b eps T x Heps Hmax) as (_ & _ & [[-> _]|[P _]]); [|cbv beta in P; lra].
+  exists x. split; [exact (proj1 (proj2 Hmax))|exact Sx].
 Qed.

@@ -108,10 +108,9 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
 
 
 #: Letters of a flow, up to the time of its end.
-_LETTERS = r"(?:[^()]|\([^()]*\))*? "
+_LETTERS = r"(?:[^(),>]|\([^()]*\))*? "
 #: A solution that is given for all times, and one whose claim speaks of T where it is infinite.
 _GIVEN = re.compile(rf"\b(\w*solution) {_LETTERS}(p_infty|T) x ->")
-
 _UNTIL_INFINITY = re.compile(r"T = p_infty ->")
 #: That it is one for all times is claimed.
 _PROVED = re.compile(r"maximal [^()]* T x -> T = p_infty\b(?! ->)")
@@ -130,22 +129,18 @@ def _lives(theorem: Theorem, statement: Stated, everything: list[Stated]) -> Ite
     proved = [other for other in everything if lives.search(other.body)]
     enough = [f"`{other.name}`" for other in proved if _covered(theorem, statement, other)]
     able = [f"`{other.name}`" for other in proved if _compatible(theorem, other)]
-    where = "" if given[2] == "p_infty" else "where T is infinite "
+    where = "" if given[2] == "p_infty" else "where T is infinite, "
     if enough:
         named = f"; that there is one: {', '.join(enough)}"
     else:
         named = f"; that there is one, under what each asks: {', '.join(able)}" if able else ""
     yield "solution", f"{where}of a solution that is given for all times{named}"
-    kind = given[1].removesuffix("solution")
-    begun = re.compile(rf"exists[^.]*\b{kind}maximal ")
-    if not able and (names := [f"`{other.name}`" for other in everything if kind and begun.search(other.body)]):
-        yield "solution", f"that there is one up to some T, finite or not: {', '.join(names)}"
 
 
 def _covered(theorem: Theorem, statement: Stated, other: Stated) -> bool:
     """Whether another statement asks for nothing that this one does not ask, of the same flow; a letter's domain is the page's."""
-    asked, needed = ([_required(theorem, one) for one in (statement, other)])
-    return all(needed[k] <= asked[k] for k in (0, 1)) and not _SPECIAL.search(other.body)
+    (asked, words), (needed, more) = (_required(theorem, one) for one in (statement, other))
+    return needed <= asked and more <= words and not _SPECIAL.search(other.body)
 
 
 #: A flow with a number in a letter's place.

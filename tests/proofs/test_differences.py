@@ -150,16 +150,56 @@ def test_what_belongs_to_a_limit_is_said_of_the_whole_statement() -> None:
         assert not [row for row in differences(key) if row.text.startswith("the limit of") and row.statement in cases]
 
 
-def test_solutions_are_named_that_the_theorem_can_have() -> None:
-    """A solution with mu <= 0 is none where mu > 0; where none lives for all times, one that is maximal is named."""
-    assert (
-        "solution",
-        "of a solution that is given for all times; that there is one, under what each asks: `slow_existence`",
-    ) in found("slow-ratios")
-    assert any("`state_existence`" in text for _, text in found("attention-decay"))
-    assert ("solution", "that there is one up to some T, finite or not: `vector_maximal_solution`") in found(
-        "slowest-channel"
+GIVEN = "of a solution that is given for all times"
+
+
+def lives(identifier: str, text: str | None = None) -> set[str]:
+    """What is said of solutions that are given for all times."""
+    return {words for kind, words in found(identifier, text) if kind == "solution"}
+
+
+def test_a_solution_for_all_times_has_a_statement_that_there_is_one() -> None:
+    """On every page: one that asks nothing besides where there is one, else what its letters can meet."""
+    said = {row for key in REGISTRY for row in lives(key)}
+    assert all("; that there is one" in row for row in said), said
+    assert lives("slow-ratios") == {f"{GIVEN}; that there is one: `slow_existence`"}
+    assert lives("attention-decay") == {f"{GIVEN}; that there is one: `state_existence`"}
+    assert lives("slow-first-token") == {f"{GIVEN}; that there is one, under what each asks: `slow_existence`"}
+    assert lives("slowest-channel") == {f"{GIVEN}; that there is one, under what each asks: `vector_existence`"}
+
+
+def test_a_statement_for_the_same_theorem_must_cover_it_too() -> None:
+    """`existence` is for mu_n <= 0: it says nothing of token 1 with mu_n of any signs, of the same theorem."""
+    assert lives("convergence-rate") == {
+        f"{GIVEN}; that there is one: `existence`, `state_existence`",
+        f"{GIVEN}; that there is one: `state_existence`",
+    }
+    asked = planted("state_existence", "{{ domain('a') }} ->", "{{ domain('a') }} ->\n  s = 0 ->")
+    assert lives("state-convergence", asked) == {
+        f"{GIVEN}; that there is one, under what each asks: `existence`, `convergence_rate_attained`, `slow_existence`, `state_existence`"
+    }
+
+
+def test_no_statement_is_named_whose_signs_the_theorem_excludes() -> None:
+    """A solution with mu <= 0 is none where mu > 0."""
+    without = planted("slow_existence", "p_infty x /\\ (forall", "p_infty x -> (forall")
+    assert lives("slow-ratios", without) == {GIVEN}
+    for key, theorem in REGISTRY.items():
+        if "mu-positive" in theorem.assumptions:
+            assert not [row for row in lives(key) if "`existence`" in row or "`state_existence`" in row]
+
+
+def test_a_claim_where_the_end_is_infinite_is_of_a_solution_for_all_times() -> None:
+    """Unless the same statement proves that a maximal one never ends."""
+    assert lives("prenorm-eps") == {f"where T is infinite, {GIVEN}; that there is one: `prenorm_ball_existence`"}
+    assert lives("divergence-monotone") == {
+        f"where T is infinite, {GIVEN}; that there is one, under what each asks: `slow_existence`"
+    }
+    assert not lives("definite-all-tokens")
+    ends = planted(
+        "definite_all_tokens", "  (layer_maximal N D a S_B S_C S_Delta b eps L T x -> T = p_infty) /\\\n", ""
     )
+    assert lives("definite-all-tokens", ends) == {f"where T is infinite, {GIVEN}"}
 
 
 def test_every_statement_is_read_and_its_differences_are_on_its_page() -> None:
