@@ -1469,6 +1469,19 @@ Definition prenorm_stack_statement : Prop :=
     - exp (- a d n * (softplus (b d + sum_below rank (fun r => sum_below D (fun e => sqrt (INR D)
     * Rabs (S_dt_in r e) * Rabs (gain e)) * Rabs (S_dt_out d r))) + eps)))))).
 
+(** prenorm-bound, a case: Behind a norm no token blows up: every entry moves by at most t times the layer's bound on
+  normalised inputs. Here: with a floor of the norm every start has a solution for all times. *)
+Definition prenorm_existence_statement : Prop :=
+  forall (N D rank L : nat) (S_B S_C S_dt_in S_dt_out : nat -> nat -> R) (beta_B beta_C : nat -> R) (a : nat -> nat
+    -> R)
+    (b : nat -> R) (eps : R) (skip gain : nat -> R) (norm_floor : R) (y0 : nat -> nat -> R),
+  0 <= eps ->
+  0 < norm_floor ->
+  (forall d : nat, (d < D)%nat -> forall n : nat, (n < N)%nat -> 0 < a d n) ->
+  exists x : nat -> nat -> R -> R,
+  normalised_solution N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps skip gain norm_floor L p_infty x /\
+  (forall l d : nat, (l < L)%nat -> (d < D)%nat -> x l d 0 = y0 l d).
+
 (** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
   + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, all fall linearly if mu_n
   <= 0, mu < 0. Here: the law, and what it says where all mu_n have one sign. *)
