@@ -231,10 +231,10 @@ Qed.
 
 Theorem vector_existence : vector_existence_statement.
 Proof.
-  intros D M S_Delta b eps y0 Heps Q0.
-  destruct (vector_maximal_solution D M S_Delta b eps y0 Heps) as (T & x & Hmax & Sx).
+  intros D M S_Delta b e0 y0 [eps <-]%as_floor Q0.
+  destruct (field_maximal_solution D _ y0 (vector_field_lipschitz D M S_Delta b eps)) as (T & x & Hmax & Sx).
   assert (E : quadratic_form D M (fun d => x d 0) = quadratic_form D M y0).
   { apply sum_below_ext. intros d Hd. apply sum_below_ext. intros e He. now rewrite !Sx. }
-  destruct (orbit_trichotomy D M S_Delta b eps T x Heps Hmax) as (_ & _ & [[-> _]|[P _]]); [|cbv beta in P; lra].
+  destruct (orbit_trichotomy D M S_Delta b eps T x (cond_nonneg eps) Hmax) as (_ & _ & [[-> _]|[P _]]); [|cbv beta in P; lra].
   exists x. split; [exact (proj1 (proj2 Hmax))|exact Sx].
 Qed.
