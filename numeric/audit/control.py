@@ -45,7 +45,7 @@ class Control:
 
 
 #: Pairs of channels that are gathered together: with the columns that they are taken from they stay in a core's cache.
-_TOGETHER = 1 << 14
+_TOGETHER = 1 << 15
 #: Multiplications of one product that BLAS leaves to the thread that asks for it: starting the others costs more.
 _ALONE = 1 << 13
 #: Channels that are counted together: as many as a byte can count.

@@ -183,7 +183,7 @@ def audit_layer(
         control=permutation_control(layer, shuffles, seed),
         product=product_signature(layer),
         symmetric=symmetric_signature(layer),
-        signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1), 1).mean(axis=0),
+        signs_by_rate=np.take_along_axis(layer.mu_n > 0, np.argsort(layer.a, axis=1, kind="stable"), 1).mean(axis=0),
     )
     return replace(judged, simulation=simulator(device, states)(layer, columns, seed)) if simulate else judged
 
