@@ -85,18 +85,20 @@ def channel_numbers(layer: S6Layer) -> dict[str, np.ndarray]:
     mu = np.where(doubtful, 0.0, mu)
     with np.errstate(divide="ignore", invalid="ignore"):
         carried = np.where(doubtful, np.nan, evaluate("carried_zero", **shared))
+    positive, negative = np.count_nonzero(mu_n > 0, axis=1), np.count_nonzero(mu_n < 0, axis=1)
+    fastest = a.max(axis=1)
     numbers: dict[str, np.ndarray] = {
         "mu": mu,
-        "mu_n_positive": np.count_nonzero(mu_n > 0, axis=1),
-        "mu_n_negative": np.count_nonzero(mu_n < 0, axis=1),
-        "mu_n_zero": np.count_nonzero(mu_n == 0, axis=1),
+        "mu_n_positive": positive,
+        "mu_n_negative": negative,
+        "mu_n_zero": layer.states - positive - negative,
         "s": s,
         "b": b,
         "delta0": evaluate("delta0", b=b, floor=floor),
         "K0": carried,
         **_kappa(mu, carried, shared),
         **_phase(layer, mu),
-        "one_rate": (np.ptp(a, axis=1) <= ONE_RATE * a.max(axis=1)).astype(np.int8),
+        "one_rate": (fastest - a.min(axis=1) <= ONE_RATE * fastest).astype(np.int8),
     }
     one_sign = (numbers["mu_n_positive"] == 0) | (numbers["mu_n_negative"] == 0)
     numbers["one_sign"] = one_sign.astype(np.int8)

@@ -9,14 +9,13 @@ float32, whose exponentials cost less than half, with a margin for its rounding,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8, Int64
+from jaxtyping import Float64, Int8, Int64
 
 from s6flow.numeric.criteria.carried import NEGATIVE, NONNEGATIVE, UNDECIDED
-from s6flow.numeric.criteria.sums import Nodes, Pieces, Sums, exponential_sum
+from s6flow.numeric.criteria.sums import Nodes, Pieces, Single, Sums
 from s6flow.numeric.thresholds import CLEAR
 
 __all__ = ["DISTANCES", "negative_within", "reachable", "reached"]
@@ -30,13 +29,8 @@ _DEPTH = 9
 _EPS = float(np.finfo(np.float64).eps)
 #: A step below it, as a far token's may underflow to, counts as it: grids are geometric.
 _LEAST = 1e-300
-#: Float32: how often intervals are cut, its exponentials that are taken together (they stay in a core's cache), and the
-#: largest size of an argument whose exponential is a float32 number: a rounding of the argument is worth as many of it.
+#: How often intervals are cut in float32.
 _SINGLE_DEPTH = 2
-_IN_CACHE = 1 << 16
-_DEEPEST = 104
-#: Sums of magnitudes, of weights up to 1, below which float32 numbers may have lost digits.
-_LOST = 1e-30
 
 Rows = Float64[np.ndarray, "channel state"]
 Column = Float64[np.ndarray, " channel"]
@@ -90,58 +84,6 @@ def negative_within(
     return np.where(met, NEGATIVE, np.where(unsure, UNDECIDED, NONNEGATIVE)).astype(np.int8).T
 
 
-@dataclass(frozen=True, eq=False)
-class Single:
-    """Exponential sums in float32, states first, so that one operation serves neighbouring channels.
-
-    Args:
-        four: of `Sums`, of weights up to 1.
-        rates: of `Sums`.
-        lost: what K'' may lose below the smallest number of float32, at most.
-    """
-
-    four: Float32[np.ndarray, "kind state channel"]
-    rates: Float32[np.ndarray, "state channel"]
-    lost: Column
-
-    @classmethod
-    def of(cls, sums: Sums) -> Single:
-        """The same sums, rounded."""
-        with np.errstate(all="ignore"):  # what leaves float32 is no number, and decides nothing
-            scaled = Sums(sums.weights / np.abs(sums.weights).max(axis=1, keepdims=True), sums.rates)
-            four = np.ascontiguousarray(scaled.four.transpose(0, 2, 1), np.float32)
-            lost = float(np.finfo(np.float32).tiny) * np.square(sums.rates).sum(axis=1)
-            return cls(four, np.ascontiguousarray(sums.rates.T, np.float32), lost)
-
-    @property
-    def error(self) -> float:
-        """Of a sum, as a share of the sum of magnitudes: of the argument, made of three roundings, the weight, the sum."""
-        return (3 * _DEEPEST + 8 + len(self.rates)) * float(np.finfo(np.float32).eps) / 2
-
-    @property
-    def margin(self) -> float:
-        """What has to be left of K: the error at a node and its own, as the nodes of an interval have the larger size."""
-        return 3 * self.error
-
-    def nodes(self, each: int, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
-        """Nodes of rows, `each` rows a channel; the bounds of K'' are moved up by their error."""
-        values = np.empty((len(self.four), *steps.shape))
-        together = max(1, _IN_CACHE // max(1, steps.shape[1] * len(self.rates)))
-        with np.errstate(all="ignore"):
-            for first in range(0, len(rows), together):
-                part = slice(first, first + together)
-                some = rows[part] // each
-                step = np.ascontiguousarray(steps[part].T, np.float32).T
-                # an index would put channels first in memory
-                four, rates = np.take(self.four, some, axis=2).transpose(0, 2, 1), np.take(self.rates, some, axis=1).T
-                values[:, part] = exponential_sum()(step, four[:, :, None], rates[:, None])
-            values[0][values[1] < _LOST] = np.nan
-            lost = self.lost[rows // each, None]
-            values[2] = values[2] * (1 + self.error) + lost
-            values[3] = values[3] * (1 - self.error) - lost
-        return Nodes(np.broadcast_to(rows[:, None], steps.shape), steps, values)
-
-
 def _segment(
     evaluate: Evaluate, start: Column, end: Column, low: Column, high: Column, margin: float, deepest: int
 ) -> np.ndarray:
@@ -154,9 +96,10 @@ def _segment(
     if not count:
         return worst
     first = np.maximum(start, np.finfo(np.float64).tiny)  # a step of 0 has no ratio, and a tiny one none in float64
+    grid = np.empty((count, _NODES))
+    grid[:, 0], grid[:, -1] = start, end
     with np.errstate(over="ignore"):
-        grid = first[:, None] * (end / first)[:, None] ** np.linspace(0.0, 1.0, _NODES)
-    grid[:, 0] = start
+        grid[:, 1:-1] = first[:, None] * (end / first)[:, None] ** np.linspace(0.0, 1.0, _NODES)[1:-1]
     nodes = np.minimum(reached(grid, low[:, None], high[:, None]), end[:, None])
     negative, unclear = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     found = evaluate(np.arange(count), nodes)

@@ -7,16 +7,22 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from s6flow.symbolic.codegen.module import Generated, generate
 from s6flow.symbolic.programs.quantities import exponential_sum_program
 
-__all__ = ["Column", "Nodes", "Pieces", "Rows", "Sums", "closed", "exponential_sum"]
+__all__ = ["Column", "Nodes", "Pieces", "Rows", "Single", "Sums", "closed", "exponential_sum"]
 
 _EPS = float(np.finfo(np.float64).eps)
 #: Exponentials that are taken together: with what they are made of they stay in a core's cache.
 _IN_CACHE = 1 << 15
+#: The same for float32, and the largest size of an argument whose exponential is a float32 number: a rounding of the
+#: argument is worth as many of it.
+_SINGLE_IN_CACHE = 1 << 16
+_DEEPEST = 104
+#: Sums of magnitudes, of weights up to 1, below which float32 numbers may have lost digits.
+_LOST = 1e-30
 
 Rows = Float64[np.ndarray, "channel state"]
 Column = Float64[np.ndarray, " channel"]
@@ -149,6 +155,58 @@ class Nodes:
     def flat(self) -> Nodes:
         """The nodes in one row."""
         return Nodes(self.rows.ravel(), self.steps.ravel(), self.sums.reshape(len(self.sums), -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Single:
+    """Exponential sums in float32, states first, so that one operation serves neighbouring channels.
+
+    Args:
+        four: of `Sums`, of weights up to 1.
+        rates: of `Sums`.
+        lost: what K'' may lose below the smallest number of float32, at most.
+    """
+
+    four: Float32[np.ndarray, "kind state channel"]
+    rates: Float32[np.ndarray, "state channel"]
+    lost: Column
+
+    @classmethod
+    def of(cls, sums: Sums) -> Single:
+        """The same sums, rounded."""
+        with np.errstate(all="ignore"):  # what leaves float32 is no number, and decides nothing
+            scaled = Sums(sums.weights / np.abs(sums.weights).max(axis=1, keepdims=True), sums.rates)
+            four = np.ascontiguousarray(scaled.four.transpose(0, 2, 1), np.float32)
+            lost = float(np.finfo(np.float32).tiny) * np.square(sums.rates).sum(axis=1)
+            return cls(four, np.ascontiguousarray(sums.rates.T, np.float32), lost)
+
+    @property
+    def error(self) -> float:
+        """Of a sum, as a share of the sum of magnitudes: of the argument, made of three roundings, the weight, the sum."""
+        return (3 * _DEEPEST + 8 + len(self.rates)) * float(np.finfo(np.float32).eps) / 2
+
+    @property
+    def margin(self) -> float:
+        """What has to be left of K: the error at a node and its own, as the nodes of an interval have the larger size."""
+        return 3 * self.error
+
+    def nodes(self, each: int, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
+        """Nodes of rows, `each` rows a channel; the bounds of K'' are moved up by their error."""
+        values = np.empty((len(self.four), *steps.shape))
+        together = max(1, _SINGLE_IN_CACHE // max(1, steps.shape[1] * len(self.rates)))
+        with np.errstate(all="ignore"):
+            for first in range(0, len(rows), together):
+                part = slice(first, first + together)
+                some = rows[part] // each
+                step = np.ascontiguousarray(steps[part].T, np.float32).T
+                # an index would put channels first in memory
+                four, rates = np.take(self.four, some, axis=2).transpose(0, 2, 1), np.take(self.rates, some, axis=1).T
+                values[:, part] = exponential_sum()(step, four[:, :, None], rates[:, None])
+            values[0][values[1] < _LOST] = np.nan
+            lost = self.lost[rows // each, None]
+            values[2] = values[2] * (1 + self.error) + lost
+            values[3] = values[3] * (1 - self.error) - lost
+        return Nodes(np.broadcast_to(rows[:, None], steps.shape), steps, values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,10 +97,11 @@ def carried_columns(
     codes[mu > 0] = EVIDENCE.index("one sign")
     codes[unknown] = EVIDENCE.index("undecided")
     rows = np.flatnonzero((mu > 0) & ~definite)
-    sums = Sums.of(layer.mu_n[rows], layer.a[rows])
+    mu_n, a = layer.mu_n[rows], layer.a[rows]
+    sums = Sums.of(mu_n, a)
     if len(rows):
         delta0, s = numbers["delta0"][rows], numbers["s"][rows]
-        signs = carried_signs(layer.mu_n[rows], layer.a[rows], delta0, s, layer.floor, sums)
+        signs = carried_signs(mu_n, a, delta0, s, layer.floor, sums)
         anywhere[rows], above[rows] = signs.anywhere, signs.above
         bound[rows], step[rows], codes[rows] = signs.bound, signs.step, signs.evidence.codes
     # At Delta(0) itself the inverse is 0 up to rounding, and every token stands there if s = 0.
