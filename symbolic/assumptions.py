@@ -74,6 +74,7 @@ _u = sp.Sum(nt.S_C[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
 _v = sp.Sum(nt.S_B[n, nt.e] * nt.x[l, nt.e], (nt.e, 1, nt.D))
 _form = sp.Sum(_u * _v, (n, 1, nt.N))
 _form_size = sp.Sum(sp.Abs(_u) * sp.Abs(_v), (n, 1, nt.N))
+_square = sp.Sum(nt.x[l, nt.e] ** 2, (nt.e, 1, nt.D))
 _sizes = sp.Sum(sp.Abs(nt.mu[n]), (n, 1, nt.N))
 _spread = sp.Sum(sp.Abs(nt.a[n] - ob.decay), (n, 1, nt.N))
 _zero_step, _second_step = cr.delta(sp.Integer(0)), cr.delta(ob.x_second)
@@ -149,6 +150,8 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
         ob.pull > 0, ob.pull < ob.turn, sp.Lt((2 * ob.turn**2 + ob.pull**2) * (3 * ob.turn**2 + ob.pull**2), 4 * ob.pull**2)),
      "0 < kappa < k, and both are small: (2 k^2 + kappa^2)(3 k^2 + kappa^2) < 4 kappa^2"),
     ("octant", _first(sp.Gt(nt.x[l, nt.d], 0)), "every entry of token 1 is positive"),
+    ("unit-start", _first(sp.Eq(_square, 1, evaluate=False)), "token 1 starts on the unit sphere",
+     _first(sp.Le(sp.Abs(_square - 1), sp.Rational(1, 10**12)))),
     ("off-centre", sp.Gt(ob.uneven, 0), "the entries of token 1 are not all equal"),
     ("axis-sink", sp.Eq(ob.falling, nt.D - 1), "every other share falls near axis 1"),
     ("axis-near", ob.off_axis < ob.near, "token 1 starts near enough to axis 1"),

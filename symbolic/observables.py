@@ -82,8 +82,8 @@ error_h, error_half = sp.symbols("error_h error_half", nonnegative=True)
 eig_min, eig_max, count_positive, count_negative, matrix_rank, row_rank = sp.symbols(
     "eig_min eig_max count_positive count_negative matrix_rank row_rank", real=True
 )
-norm_0, norm_t, norm_s, norm_gain, form_0, form_t, cosine, delta_low = sp.symbols(
-    "norm_0 norm_t norm_s norm_gain form_0 form_t cosine delta_low", real=True
+norm_0, norm_t, norm_s, norm_gain, form_0, form_t, cosine, delta_low, step_least = sp.symbols(
+    "norm_0 norm_t norm_s norm_gain form_0 form_t cosine delta_low step_least", real=True
 )
 y_t = sp.Symbol("y_t", real=True)
 entry_t, entry_s = sp.IndexedBase("entry_t", real=True), sp.IndexedBase("entry_s", real=True)
@@ -176,9 +176,9 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("P_to", "P_{{{0},m}}(t)", ("token",), "real", "hidden attention from a token to token m at depth-time t"),
     ("t_P", "t P_{{{0},m}}(t)", ("token",), "real", "that attention times the depth-time"),
     ("log_P", r"\ln|P_{{{0},m}}(t)|", ("token",), "real", "log of that attention"),
-    ("gap_m", "m_m", (), "positive", "distance of token m to the last nonzero token before; large if none"),
+    ("gap_m", "g_m", (), "positive", "distance of token m to the last nonzero token before; large if none"),
     ("x_m", "x_m(0)", (), "real", "token m at the start"),
-    ("gap", "m_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
+    ("gap", "g_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
     ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
     ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
     ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", _FATES),
@@ -225,7 +225,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("blow_token", "m", (), "natural", "first token that diverges at T"),
     ("log_remaining", r"\ln(T-t)", (), "real", "log of the time left before blow-up"),
     ("T", "T", (), "positive", "blow-up time of the system"),
-    ("T_first", "T_1", (), "positive", "blow-up time of token 1 by quadrature"),
+    ("T_first", r"\tau_1", (), "positive", "blow-up time of token 1 alone, an integral"),
     ("T_prefix", r"T_m", (), "positive", "blow-up time of tokens 1 to m alone"),
     ("log_T", r"\ln T", (), "real", "log of the blow-up time; the horizon's where nothing blew up before it"),
     ("threshold", "c", (), "positive", "size of token 2 at the start that parts the two orders of blow-up"),
@@ -261,10 +261,29 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
     ("norm_s", r"\|x(t')\|", (), "nonnegative", "norm of token 1 at an earlier depth-time"),
     ("norm_gain", r"\ln\|x(t)\|/\|x(0)\|", (), "real", "log of what the norm of token 1 grew by since the start"),
-    ("form_0", r"x(0)^\top M x(0)", (), "real", "quadratic form of token 1 at the start, over its squared norm"),
-    ("form_t", r"x(t)^\top M x(t)", (), "real", "quadratic form of token 1 at depth-time t, over its squared norm"),
+    (
+        "form_0",
+        r"\hat x(0)^\top M \hat x(0)",
+        (),
+        "real",
+        "quadratic form of the direction x/|x| of token 1 at the start",
+    ),
+    (
+        "form_t",
+        r"\hat x(t)^\top M \hat x(t)",
+        (),
+        "real",
+        "quadratic form of the direction x/|x| of token 1 at depth-time t",
+    ),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
     ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
+    (
+        "step_least",
+        r"\Delta_{\min}",
+        (),
+        "positive",
+        "min_d softplus(b_d - sum_e |S_Delta,de x_e(0)|) + eps: no step is smaller while no |x_e| exceeds its start",
+    ),
     ("delta_high", r"\overline\Delta", (), "positive", "largest step of any token and channel up to depth-time t"),
     ("size_B", r"\|S_B\|", (), "nonnegative", "largest singular value of S_B"),
     ("size_C", r"\|S_C\|", (), "nonnegative", "largest singular value of S_C"),
@@ -355,12 +374,12 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ),
     (
         "product_t",
-        r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t)",
+        "W(t)",
         (),
         "positive",
-        "product of the shares of the entries at depth-time t",
+        "product of the shares x_d/(x_1 + x_2 + x_3) of token 1's entries at depth-time t",
     ),
-    ("product_s", r"\frac{x_1 x_2 x_3}{(x_1+x_2+x_3)^3}(t')", (), "positive", "the same at an earlier depth-time"),
+    ("product_s", "W(t')", (), "positive", "the same at an earlier depth-time"),
     ("trace_term", r"\operatorname{{tr}}(M\Sigma)_{{{0}}}", ("token",), "real", "tr(M Sigma) of the tokens up to here"),
     ("mean_term", r"(m^\top M m)_{{{0}}}", ("token",), "real", "m^T M m of the tokens up to here"),
     ("own_form", "M_{cc}", (), "real", "entry of S_C^T S_B on the channel c"),

@@ -16,6 +16,7 @@ import numpy as np
 
 from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.flow import FlowResult, Status, integrate
+from s6flow.symbolic import infinity
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.checked import Checked
 from s6flow.symbolic.programs.quantities import quantity as criterion
@@ -28,7 +29,7 @@ APPROACH = (1e30, 1e55, 1e80)
 #: The leader's rate may lie below the largest one by so much, which is rounding.
 _TIE = 1e-9
 #: Stands for "no blow-up within the horizon" where a time is compared.
-NEVER = 1e30
+NEVER = float(infinity.NEVER)
 #: A token that takes part must have moved ln|x| by so much between two moments for its slope to be known: the run's own
 #: errors are a thousandth of it. Beside a token with s x < 0 a large follower moves by less than float64 can show.
 SEEN = 1e-6

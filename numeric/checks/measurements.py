@@ -35,6 +35,11 @@ __all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
 LOG_TIMES = (-12.0, -7.0, -4.0, -2.0, -0.5, 1.0, 3.0, 6.0, 10.0, 16.0, 27.631021115928547)
 #: The share of zeta(0) that must be left at an output: the run's relative error and that of the difference are divided by it.
 CANCELLED = 1e-3
+#: Tokens from a first nonzero one back to none: q^gap = 0 for every q below 1 that float64 tells from it by enough.
+NO_TOKEN = 1e6
+#: The share of a natural time that a stack runs, and of |x| that it must be off by: less is rounding of the flow beside it,
+#: which is integrated to 1e-13.
+STACK_SPAN, SEEN_ERROR = 0.2, 1e-9
 
 
 def _pointwise(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -132,11 +137,11 @@ def attention_to(result: FlowResult, data: Data) -> Array:
 
 
 def gaps(x0: Array) -> Array:
-    """Distance to the last nonzero token before; 1e6 where there is none, so that q^gap = 0."""
+    """Distance to the last nonzero token before; `NO_TOKEN` where there is none, so that q^gap = 0."""
     gap = np.empty(x0.shape)
     last = np.full(len(x0), -np.inf)
     for token in range(x0.shape[1]):
-        gap[:, token] = np.where(np.isfinite(last), token - last, 1e6)
+        gap[:, token] = np.where(np.isfinite(last), token - last, NO_TOKEN)
         last = np.where(x0[:, token] != 0, token, last)
     return gap
 
@@ -240,7 +245,7 @@ def _stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     x0 = np.asarray(data["x0"])
     params = flow_parameters(data)
     rates = np.abs(growth_rate(x0, params)).max(axis=1)
-    span = 0.2 / np.maximum(rates, 1e-300)
+    span = STACK_SPAN / np.maximum(rates, 1e-300)
     # the flow runs to depth-time span: scaling time by mu (theory 4) makes it 1 for every system
     scaled = FlowParameters(np.asarray(data["mu"]) * span[:, None], data["a"], data["s"], data["b"], data["floor"])
     result = integrate(x0, scaled, log_times=(-1.0, 0.0), rtol=1e-13, backend=integrator)
@@ -248,7 +253,7 @@ def _stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     layers = int(theorem.options.get("layers", 256))
     errors = [np.abs(_stacked(x0, scaled, count) - exact).max(axis=1) for count in (layers, 2 * layers)]
     size = np.abs(exact).max(axis=1)
-    seen = (errors[1] > 1e-9 * size) & (result.status == Status.HORIZON)  # else nothing but rounding is compared
+    seen = (errors[1] > SEEN_ERROR * size) & (result.status == Status.HORIZON)  # else nothing but rounding is compared
     return {"valid": seen[:, None], "error_h": errors[0][:, None], "error_half": errors[1][:, None]}
 
 

@@ -282,11 +282,10 @@ def _swing(now: Array) -> Array:
 
 
 def sphere_cycle(theorem: Checkable, data: Data, integrator: str) -> Observed:
-    """Token 1 of the layer with three channels in a cycle, from a start scaled to |x| = 1."""
+    """Token 1 of the layer with three channels in a cycle, on the sphere."""
     x = np.asarray(data["x"], dtype=np.float64)[:, 0]
     apart = uneven(x)
     hidden = (apart > 0) & (apart < OFF_CENTRE)
-    x = x / np.linalg.norm(x, axis=1, keepdims=True)
     turn, pull = np.asarray(data["turn"]), np.asarray(data["pull"])
     eye, round_, ones = np.eye(3), np.roll(np.eye(3), 1, axis=0), np.ones((len(x), 1, 1))
     drive = turn[:, None, None] * (round_ - round_.T) - pull[:, None, None] * eye

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s6flow.numeric.checks.blowup import NEVER
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, moments, quantity
+from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.checks.vectors import forms
 from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
 from s6flow.numeric.flow.step_control import DRIVER
@@ -21,9 +21,6 @@ __all__ = ["axis_far", "dying", "orbit", "passed_over"]
 _KEYS = ("S_B", "S_C", "S_dt_in", "S_dt_out", "a", "b", "beta_B", "beta_C", "floor")
 #: |x| at which the time left before a blow-up is measured: its leading law holds to float64 there.
 _NEAR_END = 1e40
-#: What `orbit-sum` claims of the end at its horizon: gains of |x| where no zero lies ahead, and the distance in s to one that
-#: does, half of what is allowed.
-_GROWN, _SHRUNK, _CLOSE = 30 * math.log(10), math.log(100), 0.005
 #: Intervals of s on each of which the form is bounded from below.
 _INTERVALS = 1024
 
@@ -32,8 +29,8 @@ def _run(theorem: Checkable, data: Data, integrator: str, x0: Array | None = Non
     """Token 1 alone: the first tokens are a closed system."""
     params = LayerParameters(**{key: data[key] for key in _KEYS})
     start = np.asarray(data["x"])[:, :1] if x0 is None else x0
-    steps = int(theorem.options.get("max_steps", 3000))
-    rtol = float(theorem.options.get("rtol", 1e-8))
+    steps = int(theorem.options.get("max_steps", STEPS))
+    rtol = float(theorem.options.get("rtol", RTOL))
     return integrate(start, params, rtol=rtol, max_steps=steps, backend=integrator, **options)
 
 
@@ -156,26 +153,30 @@ def passed_over(certificate: OrbitCertificate, start: Array, steps: Array, rtol:
     return bool(2 * size > -math.log(4 * rtol) and abs(behind - first) * steps[used].max() < DRIVER.longest_step)
 
 
-def log_due(form: Array, start: Array, steps: Array, zero: Array) -> Array:
+def log_due(theorem: Checkable, form: Array, start: Array, steps: Array, zero: Array) -> Array:
     """ln of a time by which token 1 has come as far as the claim about its end says: an upper bound, inf where none is found.
 
     On the orbit x_d(0) e^(Delta_d s) the clock is ds/dt = g(s). On an interval |g| lies above the chord between its ends, less
     an eighth of the squared width times the largest curvature, and the time that s needs is bounded from above.
 
     Args:
+        theorem: whose options say how far: `grown` and `shrunk`, gains of ln|x| where no zero lies ahead, and `still_moves`,
+            the distance in s to a zero that does, of which half is asked for.
         form: M, shape (system, channel, channel).
         start, steps: token 1 and its Delta_d, shape (system, channel).
         zero: the first zero of g ahead, inf or -inf where there is none, NaN where it is not known, shape (system).
     """
+    grown, shrunk, close = (float(theorem.options[key]) for key in ("grown", "shrunk", "still_moves"))
+    close /= 2  # the rest is for what the bound leaves out and for the run's errors
     weight = form * start[:, :, None] * start[:, None, :]
     rate = steps[:, :, None] + steps[:, None, :]
     ahead = np.sign(weight.sum(axis=(1, 2)))
     slowest = np.where(start != 0, steps, np.inf).min(axis=1)
     share = np.linspace(0.0, 1.0, _INTERVALS + 1)
     with np.errstate(all="ignore"):  # beyond the largest number a form is infinite and costs no time
-        far = (np.where(ahead > 0, _GROWN, _SHRUNK) / slowest)[:, None] * share
-        size = np.maximum(np.abs(zero), _CLOSE)[:, None]
-        near = size - size * (_CLOSE / size) ** share  # the nearer to the zero, the narrower
+        far = (np.where(ahead > 0, grown, shrunk) / slowest)[:, None] * share
+        size = np.maximum(np.abs(zero), close)[:, None]
+        near = size - size * (close / size) ** share  # the nearer to the zero, the narrower
         edges = ahead[:, None] * np.where(np.isinf(zero)[:, None], far, near)
         value, bend = np.zeros(edges.shape), np.zeros(edges.shape)
         for i, j in np.ndindex(*form.shape[1:]):
@@ -200,7 +201,9 @@ def orbit(theorem: Checkable, data: Data, integrator: str) -> Observed:
     rtol = float(theorem.options["rtol"])
     hidden = np.array([passed_over(row, x, width, rtol) for row, x, width in zip(found, start, steps, strict=True)])
     promised = (ends != 0) & (np.isinf(ends) | (np.abs(ends) <= theorem.options["near"]))
-    hidden |= promised & ~(log_due(M, start, steps, ends) <= theorem.options["log_times"][-1])  # it comes there later
+    hidden |= promised & ~(
+        log_due(theorem, M, start, steps, ends) <= theorem.options["log_times"][-1]
+    )  # it comes there later
     leading = (np.where(start != 0, 1.0, 0.0) * steps).argmax(axis=1)  # its entry moves most
     with np.errstate(divide="ignore", invalid="ignore"):
         along = np.log(np.abs(x / np.where(start != 0, start, 1.0))) / steps

@@ -12,11 +12,25 @@ from s6flow.numeric.flow import FlowParameters
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs import quantities
 
-__all__ = ["Array", "Checkable", "Data", "Observed", "count_of", "flow_parameters", "moments", "quantity"]
+__all__ = [
+    "RTOL",
+    "STEPS",
+    "Array",
+    "Checkable",
+    "Data",
+    "Observed",
+    "count_of",
+    "flow_parameters",
+    "moments",
+    "quantity",
+]
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
 Observed = dict[str, Any]
+#: Of a run of vector tokens, unless a theorem asks otherwise: a hundredth of what is allowed for rounding, and attempts
+#: after which a run is left undecided.
+RTOL, STEPS = 1e-8, 3000
 
 
 @runtime_checkable

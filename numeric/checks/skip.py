@@ -16,6 +16,8 @@ TIMES = (0.02, 0.2, 1.0, 2.0)
 BEGIN = -60.0
 #: Starts that are nearer to rest than this, as |1 + d/h|, are left undecided: rounding would decide them.
 AT_REST = 1e-2
+#: Rates beyond it blow up within the first step whatever they are; times |d| t it is finite still.
+FASTEST = 1e280
 
 
 def skip(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -29,7 +31,7 @@ def skip(theorem: Checkable, data: Data, integrator: str) -> Observed:
 
         def rate(log_time: Array, u: Array) -> Array:
             found = quantity("skip_rate", y=side * np.exp(u[:, 0]), **own) / size
-            return np.asarray(np.exp(log_time) * np.clip(found, -1e280, 1e280))[:, None]
+            return np.asarray(np.exp(log_time) * np.clip(found, -FASTEST, FASTEST))[:, None]
 
         return rate
 

@@ -13,10 +13,13 @@ __all__ = ["threshold"]
 #: What is left of T where token 2 is judged, and where the ratio is read: the linearisation at ratio one grows like
 #: 1/(T - t), so that what the first is off by, the second is off by a thousandth of.
 JUDGED, READ = 1e-7, 1e-4
-#: The smallest |x_2(0)/x_1(0)| that is looked for, and halvings of ln of it and of what is above one, down to rounding.
-LEAST, HALVINGS = 1e-3, 46
+#: The smallest and largest |x_2(0)/x_1(0)| that are looked for, of which the theorem leaves sqrt(1 - q) to one, and halvings
+#: of ln of them, down to rounding.
+LEAST, MOST, HALVINGS = 1e-3, 1.1, 46
 #: |x_1| at which a ratio is late, and T - t below 1e-80 of it.
 LATE = 1e30
+#: A logarithm whose exponential float64 holds.
+WIDEST = 700.0
 
 
 def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -41,7 +44,7 @@ def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
             found = np.exp(u[:, :, 1] - u[:, :, 0])
         return np.asarray(np.where(np.isnan(found), np.inf, found))
 
-    low, high = np.full(len(x0), np.log(LEAST)), np.full(len(x0), np.log(1.1))
+    low, high = np.full(len(x0), np.log(LEAST)), np.full(len(x0), np.log(MOST))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         above = ratios(np.exp(middle))[:, 1] > 1
@@ -55,7 +58,7 @@ def threshold(theorem: Checkable, data: Data, integrator: str) -> Observed:
         "valid": np.ones((len(x0), 1), dtype=bool),
         "threshold": (np.exp(low) * first)[:, None],
         "ratio_near": ratios(np.exp(low))[:, :1],
-        "ratio": np.exp(np.clip(final - final[:, :1], -700, 700))[:, None],
+        "ratio": np.exp(np.clip(final - final[:, :1], -WIDEST, WIDEST))[:, None],
         "T": T[:, None],
         "T_first": T_first[:, None],
     }

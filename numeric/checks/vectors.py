@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, moments, quantity
+from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.flow import LayerParameters, integrate
 from s6flow.numeric.flow.coordinates import COORDINATES
 
@@ -13,6 +13,9 @@ __all__ = ["channel_shares", "roots", "spectra", "vector", "vector_tokens"]
 #: |x^T M x| / (|M| |x|^2) at an output, below which token 1 rests on the cone to rounding: what moves it from there on is the
 #: linear algebra that carries a stiff flow, by up to 2e-3 where |x| is 2e3.
 AT_REST = 1e-10
+#: Eigenvalues and singular values below this share of the largest one are zero: float64 computes them to 1e-15 of it, times a
+#: modest power of the width, and matrices of random entries keep theirs far above.
+ROUNDING = 1e-10
 
 
 def forms(data: Data) -> Array:
@@ -22,7 +25,7 @@ def forms(data: Data) -> Array:
 
 def _bounds(M: Array) -> Observed:
     eigenvalues = np.linalg.eigvalsh((M + np.swapaxes(M, 1, 2)) / 2)
-    small = 1e-10 * np.abs(eigenvalues).max(axis=1, keepdims=True)
+    small = ROUNDING * np.abs(eigenvalues).max(axis=1, keepdims=True)
     return {
         "eig_min": eigenvalues[:, :1],
         "eig_max": eigenvalues[:, -1:],
@@ -33,7 +36,7 @@ def _bounds(M: Array) -> Observed:
 
 def _rank(M: Array) -> Array:
     singular = np.linalg.svd(M, compute_uv=False)
-    return (singular > 1e-10 * singular[:, :1]).sum(axis=1, keepdims=True).astype(float)
+    return (singular > ROUNDING * singular[:, :1]).sum(axis=1, keepdims=True).astype(float)
 
 
 def spectra(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -62,8 +65,8 @@ def vector(theorem: Checkable, data: Data, integrator: str) -> Observed:
     params = LayerParameters(**{key: data[key] for key in keys})
     x0 = np.asarray(data["x"])
     log_times = np.asarray(theorem.options["log_times"])
-    steps = int(theorem.options.get("max_steps", 3000))
-    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps, backend=integrator)
+    steps = int(theorem.options.get("max_steps", STEPS))
+    result = integrate(x0, params, log_times=log_times, rtol=RTOL, max_steps=steps, backend=integrator)
     M = forms(data)
     every = theorem.options.get("tokens") == "all"
     x = np.asarray(result.x.data)
@@ -105,7 +108,7 @@ def vector(theorem: Checkable, data: Data, integrator: str) -> Observed:
         "form_0": steady(np.einsum("bd,bde,be->b", first, M, first) / (first**2).sum(axis=1)),
         "form_t": form_t,
         "cosine": cosine,
-        "delta_low": steady(np.logaddexp(0.0, low).min(axis=1) + floor),
+        "step_least": steady(np.logaddexp(0.0, low).min(axis=1) + floor),
         "form_gap": steady(np.abs(M - np.diag([1.0, -1.0])).max(axis=(1, 2)) if two else np.full(len(x), 1.0)),
         "delta_first": steady(step0[:, 0]),
         "delta_second": steady(step0[:, min(1, step0.shape[1] - 1)]),
@@ -146,8 +149,8 @@ def vector_tokens(theorem: Checkable, data: Data, integrator: str) -> Observed:
     x0 = np.asarray(data["x"])
     first, last, outputs = theorem.options["log_times"]
     log_times = np.linspace(first, last, int(outputs))
-    steps = int(theorem.options.get("max_steps", 3000))
-    result = integrate(x0, params, log_times=log_times, rtol=1e-8, max_steps=steps, backend=integrator)
+    steps = int(theorem.options.get("max_steps", STEPS))
+    result = integrate(x0, params, log_times=log_times, rtol=RTOL, max_steps=steps, backend=integrator)
     failed = ~result.ended_well
     x = np.concatenate([x0[:, None], np.asarray(result.x.data)], axis=1)
     s_delta = np.einsum("bdr,bre->bde", np.asarray(data["S_dt_out"]), np.asarray(data["S_dt_in"]))

@@ -22,7 +22,7 @@ NAMES: dict[str, str] = {
     "x0": "x_0",
     "y0": "y_0",
     "orientation": r"\sigma",
-    "gap": "m",
+    "gap": "g",
     "decay": "a",
     "log_t": r"\ln t",
     "d_skip": "d",

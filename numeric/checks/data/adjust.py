@@ -405,6 +405,11 @@ def _off_centre(data: Data) -> None:
     data["x"] = raised
 
 
+def _unit(data: Data) -> None:
+    """Token 1 scaled to |x| = 1."""
+    data["x"] = data["x"] / np.linalg.norm(data["x"][:, :1], axis=2, keepdims=True)
+
+
 def _sink(data: Data) -> None:
     """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest, at |x| = |x_1|."""
     first = data["S_B"][:, :, 0]
@@ -492,6 +497,7 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "cycle-rates": _cycle,
     "octant": _set("x", np.abs),
     "off-centre": _off_centre,
+    "unit-start": _unit,
     "axis-sink": _sink,
     "axis-near": _sink_near,
     "channels-bounded": lambda data: data.update(

@@ -1,5 +1,7 @@
 """A normalised token that never converges (theory 16)."""
 
+import math
+
 import sympy as sp
 
 from s6flow.symbolic import notation as nt
@@ -37,7 +39,14 @@ def proof() -> tuple[Step, ...]:
 
 
 def _system(turn: float, pull: float, x: list[float]) -> dict[str, object]:
-    return {"turn": turn, "pull": pull, "floor": 0.0, "x": [x], "S_dt_in": [[1.0, 0.0, 0.0]]}
+    size = math.hypot(*x)
+    return {
+        "turn": turn,
+        "pull": pull,
+        "floor": 0.0,
+        "x": [[entry / size for entry in x]],
+        "S_dt_in": [[1.0, 0.0, 0.0]],
+    }
 
 
 THEOREM = Theorem(
@@ -48,7 +57,7 @@ THEOREM = Theorem(
     source="ours (theory 16)",
     kind="limit",
     variables=("turn", "pull", "floor", "x", "S_dt_in"),
-    assumptions=("cycle-rates", "octant", "off-centre"),
+    assumptions=("cycle-rates", "octant", "off-centre", "unit-start"),
     conclusion=sp.And(
         sp.Gt(sp.Limit(ob.swing_t, nt.t, sp.oo), 0, evaluate=False),
         sp.Le(ob.product_t, ob.product_s),
@@ -63,9 +72,10 @@ THEOREM = Theorem(
         Counterexample("octant", _system(0.3, 0.15, [0.8, 0.5, 0.0]), "Without the third channel the token ends on an axis."),
         Counterexample("off-centre", _system(0.3, 0.15, [1.0, 1.0, 1.0]), "The centre rests."),
     ),
+    unbroken={"unit-start": "another radius r acts as r k and r kappa do on the unit sphere: the same claim where these meet the rates, and not decided where they do not"},
     uses=("replicator",),
     evidence="symbolic",
-    notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0, |x| = 1; another radius multiplies k and kappa. That the token visits the channels in "
+    notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0. That the token visits the channels in "
     "turn, each time for longer, is seen in runs and not proved; with kappa = 0 and k = 3 the same is seen from most starts. Checked is more than the limit says: entries "
     "that still move by 1/2, for which the proof has no number.",
 )  # fmt: skip

@@ -58,6 +58,5 @@ THEOREM = Theorem(
     counterexamples=(Counterexample("no-projection-bias", BIASED, "C.B stands in the place of the form then."),),
     uses=("replicator",),
     evidence="symbolic",
-    notes="The axes are among the second kind; a face whose steps agree only at some of its points has these points. "
-    "In the conclusion the letter x(0)^T M x(0) is the form over the squared norm, hence the sixth power.",
+    notes="The axes are among the second kind; a face whose steps agree only at some of its points has these points.",
 )

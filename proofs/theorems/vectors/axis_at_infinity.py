@@ -5,10 +5,11 @@ from typing import Any
 import sympy as sp
 
 from s6flow.proofs.systems import Rows, layer
-from s6flow.proofs.theorems.runs import NEVER, ROUNDING
+from s6flow.proofs.theorems.runs import ROUNDING
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic.infinity import NEVER
 from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 bound = fm.axis_bound().subs({fm.before: ob.excess_0, fm.entry: ob.own_0, fm.token_value: ob.own_t})

@@ -16,7 +16,7 @@ THEOREM = Theorem(
     variables=("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor", "x", "t"),
     assumptions=("form-negative", "no-projection-bias"),
     conclusion=sp.Le(
-        ob.norm_t, ob.sharp * ob.norm_0 / sp.sqrt(1 + 2 * sp.Abs(ob.eig_max) * ob.delta_low * nt.t * ob.norm_0**2)
+        ob.norm_t, ob.sharp * ob.norm_0 / sp.sqrt(1 + 2 * sp.Abs(ob.eig_max) * ob.step_least * nt.t * ob.norm_0**2)
     ),
     measurement="vector",
     options={"log_times": (-2.0, 0.0, 1.0, 2.0), "shapes": ((1, 2, 2, 1), (1, 3, 3, 2), (1, 4, 4, 2))},
@@ -35,8 +35,5 @@ THEOREM = Theorem(
         ),
     ),
     evidence="symbolic",
-    notes=(
-        "delta_low is smaller than the letter says, and not read off the run here: it is the smallest step that any channel can have while no |x_d| exceeds its "
-        "start, so at most the smallest along the trajectory. With that it is proved and checked."
-    ),
+    notes="No |x_d| exceeds its start, so that no step along the trajectory is smaller than the one of the bound.",
 )

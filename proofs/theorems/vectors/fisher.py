@@ -44,6 +44,6 @@ THEOREM = Theorem(
     evidence="symbolic",
     notes=(
         "The sum of replicator times Delta_d. So the mean step rises while x^T M x > 0 and falls while it is < 0; and "
-        "ln|x_i|/Delta_i - ln|x_j|/Delta_j is conserved. In the conclusion the letter x(0)^T M x(0) is the form over the squared norm."
+        "ln|x_i|/Delta_i - ln|x_j|/Delta_j is conserved."
     ),
 )

@@ -3,10 +3,10 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
-from s6flow.proofs.theorems.runs import NEVER
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
+from s6flow.symbolic.infinity import NEVER
 from s6flow.symbolic.theorem import Counterexample, Theorem
 
 d = nt.d
@@ -63,6 +63,9 @@ THEOREM = Theorem(
         "rtol": 1e-6,
         "max_steps": 500,
         "near": NEAR,
+        "grown": float(GROWN),
+        "shrunk": float(SHRUNK),
+        "still_moves": float(STILL_MOVES),
         "shapes": ((1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 3, 2)),
     },
     ranges={"x": (0.1, 2.0), "matrix": (0.3, 1.0), "b": (-1.0, 1.0), "a": (0.1, 3.0)},

@@ -55,6 +55,6 @@ THEOREM = Theorem(
     evidence="symbolic",
     notes=(
         "The fitness of a channel is its step: while the token grows, the shares of channels whose step exceeds the mean rise, and "
-        "while it shrinks those of the others. In the conclusion the letter x(0)^T M x(0) is the form over the squared norm."
+        "while it shrinks those of the others."
     ),
 )
