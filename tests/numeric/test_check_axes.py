@@ -169,7 +169,9 @@ def test_a_zero_token_has_no_slowest_channel() -> None:
 
 
 def due(form: list[list[float]], start: list[float], steps: list[float], zero: float) -> float:
-    return float(log_due(np.array([form]), np.array([start]), np.array([steps]), np.array([zero]))[0])
+    return float(
+        log_due(REGISTRY["orbit-sum"], np.array([form]), np.array([start]), np.array([steps]), np.array([zero]))[0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from s6flow.numeric.checks import blowup, measurements, orbits, vectors
 from s6flow.numeric.checks.examples import batch_of
 from s6flow.numeric.checks.judge import observe_together
 from s6flow.numeric.flow import Status
-from s6flow.proofs.registry import get
+from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.systems import layer
 
 KEPT = json.loads(Path(__file__).with_name("kept_systems.json").read_text())
@@ -117,7 +117,11 @@ def test_only_systems_in_which_a_zero_token_moved_are_run_again(monkeypatch: pyt
 
 
 def due(form: Any, start: list[float], steps: list[float], zero: float) -> float:
-    return float(orbits.log_due(np.array([form]), np.array([start]), np.array([steps]), np.array([zero]))[0])
+    return float(
+        orbits.log_due(REGISTRY["orbit-sum"], np.array([form]), np.array([start]), np.array([steps]), np.array([zero]))[
+            0
+        ]
+    )
 
 
 @pytest.mark.parametrize(("decades", "found"), [(29.5, False), (30.5, True)])

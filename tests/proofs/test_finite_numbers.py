@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from s6flow.numeric.checks import blowup, orbits
 from s6flow.numeric.checks.engines import engine, tolerance
 from s6flow.proofs.registry import REGISTRY, get
 from s6flow.proofs.theorems.mixed import mixed_blow_up
-from s6flow.proofs.theorems.runs import NEVER
-from s6flow.proofs.theorems.vectors import orbit_sum
 from s6flow.symbolic.codegen.ir import Program
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
@@ -139,8 +136,5 @@ def test_a_number_that_is_twice_or_half_as_large_is_noticed(key: str) -> None:
     assert seen >= 2
 
 
-def test_what_runs_are_measured_with_agrees_with_what_is_claimed_of_them() -> None:
-    claimed = (NEVER, orbit_sum.GROWN, orbit_sum.SHRUNK, orbit_sum.STILL_MOVES / 2)
-    measured = (blowup.NEVER, orbits._GROWN, orbits._SHRUNK, orbits._CLOSE)
-    assert measured == pytest.approx([float(value) for value in claimed], rel=1e-15)
+def test_a_run_lasts_beyond_what_is_claimed_of_it() -> None:
     assert get("mixed-blow-up").options["log_horizon"] > mixed_blow_up.HORIZON

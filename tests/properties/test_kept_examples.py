@@ -162,12 +162,13 @@ def test_kept_system_holds_and_is_decided(kept: Kept) -> None:
 
 @pytest.mark.parametrize(
     ("third", "meets", "decided"),
-    [(0.2, False, False), (np.nextafter(0.2, 1), True, False), (0.2 * (1 + 2e-6), True, False), (0.2 * (1 + 3e-6), True, True)],
+    [(1.0, False, False), (np.nextafter(1, 2), True, False), (1 + 2e-6, True, False), (1 + 3e-6, True, True)],
 )  # fmt: skip
 def test_a_start_at_the_centre_but_for_rounding_is_no_start_beside_it(third: float, meets: bool, decided: bool) -> None:
-    """sphere-cycle: (0.2, 0.2, 0.2) scaled to |x| = 1 was off the centre by 2e-16, and rests as long as anybody looks."""
+    """sphere-cycle: a start off the centre by 2e-16 rests as long as anybody looks."""
+    start = np.array([1.0, 1.0, third])
     theorem = checked("sphere-cycle")
-    system = {"turn": 0.16, "pull": 0.07, "floor": 0.0, "x": [[0.2, 0.2, third]], "S_dt_in": [[1.0, 0.0, 0.0]]}
+    system = {"turn": 0.16, "pull": 0.07, "floor": 0.0, "x": [(start / np.linalg.norm(start)).tolist()], "S_dt_in": [[1.0, 0.0, 0.0]]}
     judged = judge_data(theorem, batch_of(theorem, system))
     assert judged.satisfied[0] == meets
     assert not judged.satisfied[0] or np.isfinite(judged.margins[0]) == decided

@@ -2,8 +2,6 @@
 
 A name with one underscore in front is its module's, or its class's, own. The table is exact: an access that it does not have
 fails, and so does a row that nothing needs any more or whose reason no longer holds.
-
-One long file: a third of it is the table.
 """
 
 from __future__ import annotations
@@ -129,7 +127,6 @@ HELD: dict[str, str] = {
     "tests/numeric/trace/test_trace_images.py": "_call",
     "tests/numeric/trace/test_trace_networks.py": "_call",
     "tests/proofs/test_certificates.py": "_certificates",
-    "tests/proofs/test_finite_numbers.py": "_CLOSE _GROWN _SHRUNK",
     "tests/proofs/test_index.py": "_groups _load",
     "tests/proofs/test_prove.py": "_home _refuse_words",
 }
