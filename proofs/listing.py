@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block
 from s6flow.symbolic.margin import margin_program
-from s6flow.symbolic.observables import LETTERS, OBSERVABLES, conclusion_latex
+from s6flow.symbolic.observables import LETTERS, OBSERVABLES, SPOKEN, conclusion_latex
 from s6flow.symbolic.sections import resolve
 from s6flow.symbolic.theorem import Theorem
 
@@ -98,10 +100,26 @@ def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     names = theorem.letters if theorem.sharpness is None else (*theorem.letters, "sharp")
     rows = {name: LETTERS.get(name) or OBSERVABLES[name] for name in dict.fromkeys(names)}
     written = _written(theorem)
+    said = _said(theorem, [row.meaning for row in rows.values()])
+    rows |= {name: row for name, (sign, row) in SPOKEN.items() if re.search(sign, said)}
     return {
         name: {"latex": written.get(name, row.latex), "domain": row.domain, "meaning": row.meaning}
         for name, row in rows.items()
     }
+
+
+def _said(theorem: Theorem, meanings: Sequence[str]) -> str:
+    """The sentences and formulas of a theorem's page, those of its proof and its legend among them."""
+    asked = [assumption(key) for key in theorem.assumptions]
+    proof = [step.because for step in theorem.steps()]
+    formulas = [
+        conclusion_latex(theorem.stated),
+        *([] if theorem.finite is None else [conclusion_latex(theorem.finite)]),
+    ]
+    words = [theorem.title, theorem.notes, *theorem.unbroken.values(), *(row.note for row in theorem.counterexamples)]
+    return "\n".join(
+        [*words, *(part for row in asked for part in (row.words, row.latex)), *formulas, *proof, *meanings]
+    )
 
 
 def _written(theorem: Theorem) -> dict[str, str]:

@@ -106,6 +106,8 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("no-read-bias", sp.Eq(nt.beta_C[n], 0), "the projection to C has no bias"),
     ("one-sign-or-decay", sp.And(sp.Ne(cr.mu_total, 0), sp.Or(sp.Eq(_sizes, sp.Abs(cr.mu_total)), sp.Eq(_spread, 0))),
      "mu is not zero, and all mu_n have one sign or all states share one decay rate a"),
+    ("one-token", sp.Eq(nt.L, 1), "there is one token"),
+    ("two-tokens", sp.Eq(nt.L, 2), "there are two tokens"),
     ("second-token-fast", nt.s * ob.x_second > 0, "s x_2(0) > 0"),
     ("second-token-held", sp.And(sp.Ne(ob.x_second, 0), sp.Lt(_held * _first_write + cr.mu_total * ob.x_second**2 * _most, 0)),
      "token 2 is held: x_2(0) is not zero, and with every step between Delta(0) and its own its growth rate is negative"),
@@ -136,8 +138,8 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     ("slowest-unique", ob.step_gap > 0, "one channel c has the smallest step at zero among those with x_d(0) != 0"),
     ("axis-form-positive", ob.own_form > 0, "M_cc > 0 on the channel c"),
     ("axis-leads", ob.lead > 0,
-     "the step of channel c takes most from x_c: S_Delta[c, c] sign x_c(0) exceeds the other entries of its column, and zero "
-     "where there is a floor"),
+     "the step of channel c takes most from x_c: S_Delta[c, c] sign x_c(0) exceeds the other entries S_Delta[d, c] sign x_c(0), and it "
+     "is positive or the step has no floor"),
     ("axis-far", ob.own_0 >= fm.axis_far(), "token 1 starts far out on axis c"),
     ("axis-narrow", ob.excess_0 <= fm.axis_width(), "token 1 starts close to axis c"),
     ("inputs-bounded", sp.Le(sp.Abs(st.v[l]), st.v_max), "no token writes more than V"),

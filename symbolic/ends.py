@@ -60,7 +60,7 @@ ENDS: dict[End, Ending] = {
     End.SLOW: Ending(
         "slow", "every token diverges logarithmically, without end", "diverges like ln t", True, True, "#e69f00"
     ),
-    End.FAST: Ending("fast", f"{_BLOW_UP} and every later one with it", "diverges at the blow-up", True, True, "#d55e00"),
+    End.FAST: Ending("fast", f"{_BLOW_UP} and every later one with it", "not below its start when the system blows up", True, True, "#d55e00"),
     End.COEXISTENCE: Ending("coexistence", f"{_BLOW_UP} while a later one tends to 0", "", True, True, "#cc79a7"),
     End.LIMIT: Ending(
         "finite limit", f"{_BLOW_UP} while a later one tends to a limit that is not 0", "tends to a limit that is not 0",

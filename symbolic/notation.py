@@ -140,7 +140,13 @@ NOTATION: dict[str, Notation] = {
     for row in (
         Notation("x", "x_l", ("token",), "real", "token value"),
         Notation("x0", "x_{l}(0)", ("token",), "real", "token value at depth-time 0"),
-        Notation("mu", r"\mu_n", ("state",), "real", "S_C[n,d] S_B[n,d], the state's share of S_C^T S_B"),
+        Notation(
+            "mu",
+            r"\mu_n",
+            ("state",),
+            "real",
+            "product of a state's entries of S_C and S_B on the channel: its share of S_C^T S_B",
+        ),
         Notation("a", "a_n", ("state",), "positive", "decay rate, A = -a"),
         Notation("s", "s", (), "real", "S_Delta on the channel axis"),
         Notation("b", "b", (), "real", "bias of the step Delta"),

@@ -24,6 +24,7 @@ from s6flow.symbolic.notation import Notation
 __all__ = [
     "LETTERS",
     "OBSERVABLES",
+    "SPOKEN",
     "attention",
     "conclusion_latex",
     "decay",
@@ -139,7 +140,7 @@ LETTERS: dict[str, Notation] = {
         ("x_copy", r"\tilde x_{{{0}}}", ("token",), "real", "tokens of a second system"),
         ("row", r"\rho_{{{0}}}", ("rank",), "real", "the row of the step projection that all channels share"),
         ("bias", "b", (), "real", "the step bias that all channels share"),
-        ("on_axis", "e_{{{0}}}", ("channel",), "0 or 1", "the unit vector of a channel axis"),
+        ("on_axis", r"\iota_{{{0}}}", ("channel",), "0 or 1", "1 on the channel of the axis, 0 on the others"),
         ("Delta", r"\Delta_{{{0}}}", ("token",), "positive", "step of each token, of any kind"),
         ("v", "v_{{{0}}}", ("token",), "real", "what each token writes, B_l u_l"),
         ("v_copy", r"\tilde v_{{{0}}}", ("token",), "real", "what the tokens of a second input write"),
@@ -161,8 +162,49 @@ LETTERS: dict[str, Notation] = {
     ),
 }
 
-#: Codes of `ends.End` that one token may have.
-_FATES = ", ".join(f"{int(end)}: {ENDS[end].token}" for end in (End.CONVERGENT, End.STATIONARY, End.SLOW, End.FAST))
+#: Words of `ends.ENDS` for one token.
+_FATES = "; ".join(
+    f"{ENDS[end].word}: {ENDS[end].token}" for end in (End.CONVERGENT, End.STATIONARY, End.SLOW, End.FAST)
+)
+
+#: Letters that sentences and formulas use beside those of a statement's arrays: where they stand (a pattern), how they are
+#: typeset, and what they mean.
+SPOKEN: dict[str, tuple[str, Notation]] = {
+    name: (sign, Notation(name, latex, (), domain, meaning))
+    for name, sign, latex, domain, meaning in (
+        (
+            "Delta(x)",
+            r"(?<![\\\w])Delta\([x0v]\w*\)",
+            r"\Delta(x)",
+            "positive",
+            "step of a token x: softplus(s x + b) + eps",
+        ),
+        ("delta_0", r"(?<![\w])\\?delta_0\b", r"\delta_0", "positive", "step at zero, Delta(0)"),
+        ("mu_sum", r"(?<![\\\w])mu(?![\w])", r"\mu", "real", "sum of the mu_n, on an axis of the sum of S_C,n S_B,n"),
+        ("nu", r"(?<![\\\w])nu\b", r"\nu", "real", "sum over the states of S_C,n beta_B,n + S_B,n beta_C,n"),
+        ("lambda", r"(?<![\\\w])lambda(?![\w])", r"\lambda", "real", "sum over the states of beta_C,n beta_B,n"),
+        ("p(x)", r"(?<!\w)p\(x\)", "p(x)", "real", "C.B of a token x alone: mu x^2 + nu x + lambda"),
+        (
+            "K",
+            r"(?<![\\\w])K(?![\w^])",
+            "K(x)",
+            "real",
+            "share of the growth before it that a token x inherits: sum_n mu_n e^(-a_n Delta(x)) / mu",
+        ),
+        ("M", r"(?<![\\\w])M(?![A-Za-z0-9])", "M", "real", "the matrix S_C^T S_B of the quadratic form x^T M x"),
+        ("Q", r"(?<![\\\w])Q(?!\w)", "Q", "real", "the quadratic form x^T M x of token 1"),
+        ("F_l", r"(?<![\\\w])F_(?:l|\{)", "F_l", "real", "growth rate of token l: x_l' = x_l F_l"),
+        (
+            "scan",
+            r"operatorname\{scan\}",
+            r"\operatorname{scan}(g,u)_l",
+            "real",
+            "f_l of f_l = g_l f_(l-1) + u_l with f_0 = 0",
+        ),
+        ("before_l", r"l\}?\^-", "l^-", "natural", "the last nonzero token before token l"),
+        ("half_life", r"H the half-life", "H", "positive", "tokens after which a state has lost half, ln 2/(a Delta)"),
+    )
+}
 
 #: What is measured.
 OBSERVABLES: dict[str, Notation] = _rows(
@@ -176,11 +218,17 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("P_to", "P_{{{0},m}}(t)", ("token",), "real", "hidden attention from a token to token m at depth-time t"),
     ("t_P", "t P_{{{0},m}}(t)", ("token",), "real", "that attention times the depth-time"),
     ("log_P", r"\ln|P_{{{0},m}}(t)|", ("token",), "real", "log of that attention"),
-    ("gap_m", "g_m", (), "positive", "distance of token m to the last nonzero token before; large if none"),
+    ("gap_m", "g_m", (), "positive", "distance of token m to the last nonzero token before; infinite if there is none"),
     ("x_m", "x_m(0)", (), "real", "token m at the start"),
-    ("gap", "g_{{{0}}}", ("token",), "positive", "distance to the last nonzero token before; large if none"),
+    (
+        "gap",
+        "g_{{{0}}}",
+        ("token",),
+        "positive",
+        "distance to the last nonzero token before; infinite if there is none",
+    ),
     ("weight", "w_{{{0}}}", ("token",), "nonnegative", "product of gates of the zero tokens between"),
-    ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share kappa_l of theory 8"),
+    ("kappa", r"\kappa_{{{0}}}", ("token",), "real", "carried share of docs/theory, section 8"),
     ("fate", r"\operatorname{{fate}}_{{{0}}}", ("token",), "code", _FATES),
     ("ratio", r"\frac{{x_{{{0}}}(t)}}{{x_1(t)}}", ("token",), "positive", "x_l / x_1 at depth-time t"),
     ("ratio_limit", "R_{{{0}}}", ("token",), "positive", "the limit of x_l / x_1"),
@@ -224,39 +272,57 @@ OBSERVABLES: dict[str, Notation] = _rows(
     ("spectrum_size", r"\|M^{{{0}}}\|", ("state",), "nonnegative", "size of the power whose trace is compared"),
     ("blow_token", "m", (), "natural", "first token that diverges at T"),
     ("log_remaining", r"\ln(T-t)", (), "real", "log of the time left before blow-up"),
-    ("T", "T", (), "positive", "blow-up time of the system"),
+    ("T", "T", (), "positive", "end of the maximal solution: the blow-up time, infinite if there is none"),
     ("T_first", r"\tau_1", (), "positive", "blow-up time of token 1 alone, an integral"),
-    ("T_prefix", r"T_m", (), "positive", "blow-up time of tokens 1 to m alone"),
+    (
+        "T_prefix",
+        r"T_m",
+        (),
+        "positive",
+        "end of the maximal solution of tokens 1 to m alone, infinite if there is none",
+    ),
     ("log_T", r"\ln T", (), "real", "log of the blow-up time; the horizon's where nothing blew up before it"),
     ("threshold", "c", (), "positive", "size of token 2 at the start that parts the two orders of blow-up"),
     ("ratio_near", r"x_2/x_1|_c", (), "real", "x_2/x_1 on the threshold, while a ten-thousandth of T is left"),
-    ("remaining", "(T-t)", (), "positive", "time left before blow-up"),
+    ("remaining", "(T-t)", (), "positive", "depth-time left before the blow-up"),
     ("limit_value", r"x_{m+1}(T)", (), "real", "value of the token behind the one that blows up"),
     (
         "carried_sign",
-        r"\operatorname{sign}\min_{\text{reach}}\mu K",
+        r"\operatorname{sign}(\min_{\text{reach}}\mu K)",
         (),
         "sign",
         "least sign of mu K over the steps in reach: from Delta(0) on, from the floor on if some s x_l(0) < 0, l >= 2",
     ),
-    ("root_count", r"\#\{K=0\}", (), "natural", "certified number of roots of K"),
+    ("root_count", r"\#\{K=0\}", (), "natural", "number of roots of K"),
     ("sign_changes", r"V(\mu)", (), "natural", "sign changes of mu_n in the order of a_n"),
-    ("error_h", "E(h)", (), "nonnegative", "distance of the residual stack from the flow"),
+    (
+        "error_h",
+        "E(h)",
+        (),
+        "nonnegative",
+        "distance of the residual stack from the flow, at a depth-time before the flow's end",
+    ),
     ("error_half", "E(h/2)", (), "nonnegative", "the same with half the step"),
     ("eig_min", r"\lambda_{\min}", (), "real", "smallest eigenvalue of sym(S_C^T S_B)"),
     ("eig_max", r"\lambda_{\max}", (), "real", "largest eigenvalue of sym(S_C^T S_B)"),
     ("count_positive", "n_+", (), "natural", "number of positive eigenvalues of sym(S_C^T S_B)"),
     ("count_negative", "n_-", (), "natural", "number of negative eigenvalues of sym(S_C^T S_B)"),
-    ("matrix_rank", r"\operatorname{rank}", (), "natural", "numerical rank of S_C^T S_B"),
-    ("row_rank", r"\operatorname{rank}[S_B; S_C]", (), "natural", "numerical rank of the rows of S_B and S_C together"),
+    ("matrix_rank", r"\operatorname{rank}", (), "natural", "rank of S_C^T S_B"),
+    ("row_rank", r"\operatorname{rank}[S_B; S_C]", (), "natural", "rank of the rows of S_B and S_C together"),
     (
         "spectrum",
-        r"\operatorname{{tr}}(S_C^\top S_B)^{{{0}}}",
+        r"\operatorname{{tr}}((S_C^\top S_B)^{{{0}}})",
         ("state",),
         "real",
         "traces of the large matrix's powers",
     ),
-    ("small", r"\operatorname{{tr}}(S_B S_C^\top)^{{{0}}}", ("state",), "real", "traces of the small matrix's powers"),
+    (
+        "small",
+        r"\operatorname{{tr}}((S_B S_C^\top)^{{{0}}})",
+        ("state",),
+        "real",
+        "traces of the small matrix's powers",
+    ),
     ("norm_0", r"\|x(0)\|", (), "nonnegative", "norm of token 1 at the start"),
     ("norm_t", r"\|x(t)\|", (), "nonnegative", "norm of token 1 at depth-time t"),
     ("norm_s", r"\|x(t')\|", (), "nonnegative", "norm of token 1 at an earlier depth-time"),
@@ -276,7 +342,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "quadratic form of the direction x/|x| of token 1 at depth-time t",
     ),
     ("cosine", r"\cos(x(0),x(t))", (), "real", "cosine between token 1 and its start"),
-    ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any channel along the trajectory"),
+    ("delta_low", r"\underline\Delta", (), "positive", "smallest step of any token and channel up to depth-time t"),
     (
         "step_least",
         r"\Delta_{\min}",
@@ -321,8 +387,8 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "entry of a token in the residual stream at depth-time t",
     ),
     ("turned", r"\angle(x(t_1),x(t_2))", (), "nonnegative", "angle by which the token's direction has turned"),
-    ("start", "r_0", (), "positive", "|x(t)| is at least r_0 + m t"),
-    ("slope", "m", (), "positive", "|x(t)| is at least r_0 + m t"),
+    ("start", "r_0", (), "positive", "|x(t)| is at least r_0 + w t"),
+    ("slope", "w", (), "positive", "|x(t)| is at least r_0 + w t"),
     ("turn_max", "U", (), "positive", "largest velocity orthogonal to the token"),
     ("earlier", "t_1", (), "nonnegative", "the earlier depth-time"),
     ("later", "t_2", (), "positive", "the later depth-time"),
@@ -338,14 +404,14 @@ OBSERVABLES: dict[str, Notation] = _rows(
         r"\frac{{\ln p_{{{0}}}}}{{t}}",
         ("channel",),
         "real",
-        "rate of a channel's share, between two late depth-times",
+        "rate of a channel's share",
     ),
     (
         "sink_of",
         r"\lambda_{{{0}}}",
         ("channel",),
         "real",
-        "2 r^2 mu_i (Delta_d - Delta_i) at the axis; 0 for the axis itself",
+        "2 |x(0)|^2 M_11 (Delta_d - Delta_1) on axis 1; 0 for axis 1 itself",
     ),
     ("mean_t", r"\overline\Delta(t)", (), "positive", "mean step of token 1, weighted by its shares, at depth-time t"),
     ("mean_s", r"\overline\Delta(t')", (), "positive", "the same at an earlier depth-time"),
@@ -411,7 +477,7 @@ OBSERVABLES: dict[str, Notation] = _rows(
         r"\gamma",
         (),
         "real",
-        "how far S_Delta[c, c] sign x_c(0) exceeds the other entries S_Delta[d, c] sign x_c(0), and zero where it is positive",
+        "how far S_Delta[c, c] sign x_c(0) exceeds the other entries S_Delta[d, c] sign x_c(0), and zero where it is positive; -1 where it is not and the step has a floor",
     ),
     ("form_size", r"\sum|M_{de}|", (), "nonnegative", "sum of the absolute entries of S_C^T S_B"),
     ("column_size", r"\sum|S_{\Delta,de}|", (), "nonnegative", "sum of the absolute entries of S_Delta"),
@@ -427,13 +493,13 @@ OBSERVABLES: dict[str, Notation] = _rows(
         "the first zero of the form on the orbit, forwards where it is positive at the start, backwards where negative; "
         "infinite if there is none, 0 where the form is zero at the start",
     ),
-    ("zero_count", r"\#\{g=0\}", (), "natural", "certified number of zeros of the form on the orbit"),
+    ("zero_count", r"\#\{g=0\}", (), "natural", "number of zeros of g, the form along the orbit"),
     (
         "coefficient_changes",
         "V(g)",
         (),
         "natural",
-        "sign changes of its coefficients in the order of their exponents",
+        "sign changes of the coefficients of g, the form along the orbit, in the order of their exponents",
     ),
     (
         "sharp",
@@ -508,6 +574,18 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         if known and "{0}" not in known.latex:
             return known.latex
         return NAMES.get(e.name) or super()._print_Symbol(e, style)
+
+    def _print_Pow(self, e: sp.Pow) -> str:
+        r"""A power of a letter that is typeset in several parts has them in brackets: (\ln t)^l."""
+        if isinstance(e.base, sp.Symbol) and not e.exp.is_number and " " in (base := self._print(e.base)):
+            return rf"\left({base}\right)^{{{self._print(e.exp)}}}"
+        return str(super()._print_Pow(e))
+
+    def _print_Equality(self, e: sp.Equality) -> str:
+        """The fate of a token by its word."""
+        if isinstance(e.lhs, sp.Indexed) and str(e.lhs.base.label) == "fate" and e.rhs.is_Integer:
+            return rf"{self._print(e.lhs)} = \text{{{ENDS[End(int(e.rhs))].word}}}"
+        return str(super()._print_Relational(e))
 
     def _print_StrictLessThan(self, e: sp.StrictLessThan) -> str:
         """A limit below infinity is a bound: no claim that the limit exists."""

@@ -206,12 +206,19 @@ def _asked(statement: Stated) -> tuple[set[str], set[str]]:
     return before, cases - before
 
 
+#: Assumption -> the number of tokens that a solution is of.
+_COUNTED = {"one-token": 1, "two-tokens": 2}
+
+
 def _assumptions(theorem: Theorem, statement: Stated) -> Iterator[tuple[str, str]]:
     wanted = set(theorem.assumptions)
     asked, cases = ({_of_first(theorem, statement, key) for key in keys} for keys in _asked(statement))
     implied = {key for key, letter in _BY_ABSENCE.items() if key in wanted and not _writes(statement, letter)}
     if re.search(r"solution N a mu 0 b|maximal N a mu 0 b", statement.body):
         implied.add("s-zero")
+    implied |= {
+        key for key, count in _COUNTED.items() if re.search(rf"maximal N a mu s b eps {count} ", statement.body)
+    }
     worded = _worded(theorem, statement)
     marked = {key for keys in statement.keys("in_words") for key in keys.split()}
     in_cases = marked - {key for _, keys, _ in worded for key in keys.split()}

@@ -117,7 +117,7 @@ def test_words_that_stand_for_an_assumption_are_told_from_others() -> None:
         "asks for less than equal-steps, in Coq's words",
         "asks for less than mu-negative, in Coq's words",
     } <= texts
-    assert "says what $\\underline\\Delta$ is, in Coq's words" in texts
+    assert "says what $\\Delta_{\\min}$ is, in Coq's words" in texts
     without = planted("radial", "{{ in_words('equal-steps', less=true) }} ", "")
     assert ("assumption", "does not ask: equal-steps") in found("radial", without)
     assert ("assumption", "does not ask: equal-steps") not in found("radial")

@@ -168,7 +168,13 @@ def test_a_start_at_the_centre_but_for_rounding_is_no_start_beside_it(third: flo
     """sphere-cycle: a start off the centre by 2e-16 rests as long as anybody looks."""
     start = np.array([1.0, 1.0, third])
     theorem = checked("sphere-cycle")
-    system = {"turn": 0.16, "pull": 0.07, "floor": 0.0, "x": [(start / np.linalg.norm(start)).tolist()], "S_dt_in": [[1.0, 0.0, 0.0]]}
+    system = {
+        "turn": 0.16,
+        "pull": 0.07,
+        "floor": 0.0,
+        "x": [(start / np.linalg.norm(start)).tolist()],
+        "S_dt_in": [[1.0, 0.0, 0.0]],
+    }
     judged = judge_data(theorem, batch_of(theorem, system))
     assert judged.satisfied[0] == meets
     assert not judged.satisfied[0] or np.isfinite(judged.margins[0]) == decided

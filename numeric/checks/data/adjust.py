@@ -488,6 +488,8 @@ ADJUST: dict[str, Callable[[Data], None]] = {
     "axis-far": _axis_far,
     "axis-narrow": _axis_narrow,
     "rows-independent": _nothing,
+    "one-token": _nothing,
+    "two-tokens": _nothing,
     "wider": _nothing,
     "inputs-bounded": lambda data: data.update(v=np.clip(data["v"], -data["v_max"][:, None], data["v_max"][:, None])),
     "steps-bounded": lambda data: data.update(Delta=np.minimum(data["Delta"], data["delta_max"][:, None])),

@@ -14,12 +14,12 @@ excess = ob.log_remaining + 2 * ob.u_t[l] + sp.log(2 * cr.mu_total * delta0) - s
 
 THEOREM = Theorem(
     id="blow-up-profile-flat",
-    title="With s = 0: |x_1| = (2 mu delta_0 (T-t))^(-1/2), T of token 1 alone",
+    title="With s = 0, token 1 alone: |x_1| = (2 mu Delta(0) (T-t))^(-1/2)",
     section="6",
     source="ours (theory 6)",
     kind="identity",
     variables=("mu", "a", "s", "b", "floor", "x0"),
-    assumptions=("mu-positive", "s-zero", "first-token-nonzero"),
+    assumptions=("one-token", "mu-positive", "s-zero", "first-token-nonzero"),
     conclusion=sp.Implies(
         leading, sp.Eq(ob.remaining * ob.x_t[l] ** 2, cr.blow_up_profile_flat() * ob.sharp, evaluate=False)
     ),
@@ -43,10 +43,11 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
+        "one-token": "a later token may blow up first, and T is its time then",
         "mu-positive": "token 1 does not blow up without it, and there is no T - t to speak of",
         "first-token-nonzero": "a zero token does not blow up, and there is no T - t to speak of",
     },
     uses=("blow-up-profile", "fast-blow-up-time"),
     evidence="symbolic",
-    notes="T is that of token 1 alone, which no other touches; checked as ln(T - t) + 2 ln|x_1|.",
+    notes="No other token touches token 1: the same holds beside others, with T its own. Checked as ln(T - t) + 2 ln|x_1|.",
 )

@@ -55,7 +55,7 @@ THEOREM = Theorem(
     source="ours (theory 6)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "decay"),
-    assumptions=("one-sign-or-decay", "mu-positive", "first-token-fast", "second-token-fast"),
+    assumptions=("two-tokens", "one-sign-or-decay", "mu-positive", "first-token-fast", "second-token-fast"),
     conclusion=sp.And(
         sp.Lt(least, c),
         sp.Lt(c, first),
@@ -93,6 +93,7 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
+        "two-tokens": "a third token may blow up before both, and T is its time then",
         "mu-positive": "no token blows up without it, and there is no order of blow-up",
         "first-token-fast": "token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no T_1 to share",
     },

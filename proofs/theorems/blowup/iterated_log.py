@@ -60,7 +60,7 @@ THEOREM = Theorem(
     uses=("one-decay-sum", "fast-order"),
     evidence="numeric",
     notes=(
-        "gate_slope is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
+        "Checked is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
         "of the last nonzero token before; "
         "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, for two tokens those of "
         "follower-threshold, on which x_2/x_1 tends to 1; "

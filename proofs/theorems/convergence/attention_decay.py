@@ -9,10 +9,9 @@ from s6flow.symbolic.theorem import Counterexample, Sharpness, Theorem
 
 l, m = nt.l, ob.token_m
 delta0 = cr.delta(sp.Integer(0))
-c_l = ob.decay_constant()
 q = sp.exp(-ob.decay * delta0)
-source = (1 - q**ob.gap_m) / (2 * sp.Abs(cr.mu_total) * delta0)
-value = -sp.Abs(cr.mu_total) * delta0 * sp.sqrt(c_l * source) * q ** (l - m) * sp.sign(nt.x0[l] * ob.x_m)
+#: c_l = (1 - q^g_l)/(2 |mu| delta_0), so that |mu| delta_0 sqrt(c_l c_m) is half of a root without mu.
+value = -sp.sqrt((1 - q ** ob.gap[l]) * (1 - q**ob.gap_m)) / 2 * q ** (l - m) * sp.sign(nt.x0[l] * ob.x_m)
 #: Of the limit, at ln t = 48 and later: above the next terms, those of two tokens (convergence-constants).
 NEXT_TERM = sp.Rational(1, 300)
 

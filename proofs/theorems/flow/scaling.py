@@ -12,7 +12,7 @@ scaled = flow_cell().at({nt.s: sp.sign(nt.s)}).at({nt.x[l]: sp.Abs(nt.s) * nt.x0
 
 THEOREM = Theorem(
     id="scaling",
-    title="The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain",
+    title="The flow scales: for s != 0 only sign s, b, the floor, a_n, mu_n and |s| x remain",
     section="4",
     source="ours (theory 4)",
     kind="identity",
@@ -21,5 +21,5 @@ THEOREM = Theorem(
     conclusion=sp.Eq(ob.growth(nt.x0) * nt.s**2, scaled, evaluate=False),
     scale=ob.magnitude(flow_cell(), nt.x0) * nt.s**2,
     evidence="symbolic",
-    notes="With th = |mu| t / s^2 the factor |mu| goes too, because F is linear in the mu_n.",
+    notes="In the depth-time |mu| t / s^2 the factor |mu| goes too where mu is not zero, because F_l is linear in the mu_n.",
 )

@@ -40,12 +40,12 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="carried-root-attracts",
-    title="mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to a root of K",
+    title="Two tokens, mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to a root of K",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0", "low", "high"),
-    assumptions=("mu-positive", "first-token-not-slow", "second-token-between", "carried-below", "held-above"),
+    assumptions=("two-tokens", "mu-positive", "first-token-not-slow", "second-token-between", "carried-below", "held-above"),
     conclusion=sp.Implies(
         second,
         sp.And(
@@ -93,7 +93,10 @@ THEOREM = Theorem(
             "K > 0 everywhere: token 2 grows past every u by iterated logarithms.",
         ),
     ),
-    unbroken={"mu-positive": "token 1 does not blow up without it, and there is no T to approach"},
+    unbroken={
+        "two-tokens": "a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then",
+        "mu-positive": "token 1 does not blow up without it, and there is no T to approach",
+    },
     uses=("carried-rate", "fast-blow-up-time", "sign-invariance"),
     evidence="numeric",
     notes=(

@@ -35,12 +35,12 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="coexistence",
-    title="mu > 0 and a second token that is held: it tends to zero while token 1 blows up",
+    title="Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",
     variables=("mu", "a", "s", "b", "floor", "x0"),
-    assumptions=("mu-positive", "first-token-not-slow", "second-token-held"),
+    assumptions=("two-tokens", "mu-positive", "first-token-not-slow", "second-token-held"),
     conclusion=sp.Implies(
         second,
         sp.And(
@@ -94,7 +94,10 @@ THEOREM = Theorem(
             "K(0) = 0.81 > 0: token 2 tends to 2.92, a root of K (carried-root-attracts).",
         ),
     ),
-    unbroken={"mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with"},
+    unbroken={
+        "two-tokens": "a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then",
+        "mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with",
+    },
     uses=("carried-rate", "causality", "fast-blow-up-time"),
     evidence="numeric",
     notes=(

@@ -31,7 +31,7 @@ def proof() -> tuple[Step, ...]:
             "Let G_j = sum_n |f_{j,n}|. If the integral of G_{j-1} is at most C ln ln t + C, a token j with s x_j < 0 is at most "
             "a power of ln t (v = |x_j| exp(-int G_{j-1}) obeys v' <= c e^{-|s| v/2}), so its own rate, whose integral is "
             "ln|x_j| minus the inherited one, has an integral of that form, and so has G_j; a zero token only passes "
-            "G_{j-1} on. So |g| <= G_{l-1} is as the title asks, and z E with E = exp(2 int g) falls at least as fast as "
+            "G_{j-1} on. So |g| <= G_{l-1}, and z E with E = exp(2 int g) falls at least as fast as "
             "2 mu Delta(0) (ln t)^(-2C), whose integral is infinite: z reaches zero. With a floor or s = 0 the first nonzero "
             "token inherits nothing and its step is bounded below.",
             (sp.expand((fall + z * 2 * g) * E + 2 * m * step * E),),

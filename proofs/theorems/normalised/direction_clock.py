@@ -26,7 +26,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="direction-clock",
-    title="If |x(t)| >= r + m t and the velocity orthogonal to x is at most U, the direction turns at most (U/m) ln((r + m t_2)/(r + m t_1))",
+    title="If |x(t)| >= r_0 + w t and the velocity orthogonal to x is at most U, the direction turns at most (U/w) ln((r_0 + w t_2)/(r_0 + w t_1))",
     section="17",
     source="ours (theory 17)",
     kind="bound",
@@ -45,6 +45,6 @@ THEOREM = Theorem(
     options={"shapes": ((1, 2, 3, 2), (3, 2, 4, 2), (2, 3, 8, 2))},
     ranges={"t": (1e-2, 3.0), "x": (0.1, 10.0), "matrix": (0.1, 1.0), "b": (-2.0, 2.0), "a": (0.1, 3.0)},
     evidence="symbolic",
-    notes="Of any velocity, for r > 0 and m > 0: a stack that is a flow in depth and whose tokens grow linearly (`prenorm-axis`) turns them at "
+    notes="Of any velocity, for r_0 > 0 and w > 0: a stack that is a flow in depth and whose tokens grow linearly (`prenorm-axis`) turns them at "
     "most like the inverse of depth. The bound grows with the logarithm of depth, so it does not say that directions settle.",
 )  # fmt: skip

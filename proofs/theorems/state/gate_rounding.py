@@ -34,7 +34,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="gate-rounding",
-    title="Rounded to p bits, a gate e^(-a Delta) with a Delta <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is",
+    title="Rounded to p bits, a gate e^(-a Delta) with a Delta <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |rd(h)| leave a rounded state rd(h) as it is",
     section="19",
     source="ours (theory 19)",
     kind="bound",

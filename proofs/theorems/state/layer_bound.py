@@ -63,6 +63,6 @@ THEOREM = Theorem(
             "channels-bounded", {**_ONE, "x": [[10.0, 0.0]], "x_max": [1.0, 1.0]}, "An input out of its range."
         ),
     ),
-    notes="B and C may be normalised or may read another vector: then their own largest values take the place of write_bound and read_bound. "
+    notes="B and C may be normalised or may read another vector: then their own largest values take the place of the bounds on B and C. "
     "A pre-norm gives U from weights alone.",
 )

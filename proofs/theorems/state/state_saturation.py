@@ -38,7 +38,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="state-saturation",
-    title="At length L the worst case has reached the share 1 - 2^(-L/T) of its limit, T the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-L/T)) times",
+    title="After l tokens the worst case has reached the share 1 - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-l/H)) times",
     section="18",
     source="ours (theory 18)",
     kind="identity",
@@ -60,6 +60,6 @@ THEOREM = Theorem(
             "steps-constant", {"Delta": [0.1, 0.5], "v": [1.0, 1.0], "decay": 1.0, "v_max": 1.0, "delta_max": 0.5}, "A shorter step fills less."
         ),
     ),
-    notes="A state whose half-life exceeds the training length was never seen saturated. That no other inputs below v_max and steps below Delta "
+    notes="A state whose half-life exceeds the training length was never seen saturated. That no other inputs up to V and steps up to Delta "
     "give a larger state is `state-bound`.",
 )  # fmt: skip

@@ -44,7 +44,7 @@ THEOREM = Theorem(
     uses=("unrolled-attention",),
     evidence="symbolic",
     notes=(
-        "z_l = |x_l|^2 obeys z_l' <= -2 |lambda| Delta_low z_l^2 + 2 |S_B||S_C| Delta_high z_l sum_{j<l} z_j. The bounds "
+        "z_l = |x_l|^2 obeys z_l' <= -2 |lambda_max| (the smallest step) z_l^2 + 2 |S_B||S_C| (the largest) z_l sum_{j<l} z_j. The bounds "
         "of the steps are those of the run up to t; with S_Delta = 0 or a positive floor they hold for all time, and every "
         "token tends to zero. Without a lower bound it need not: see `definite-later-tokens` among the refuted claims."
     ),

@@ -42,7 +42,7 @@ THEOREM = Theorem(
     ),
     evidence="symbolic",
     notes=(
-        "Unbounded by the comparison d|x|^2/dt >= 2 eig_min |x|^2 min_d Delta_d |x|^2; checked is the growth alone. T is the end of the maximal "
+        "Unbounded by the comparison d|x|^2/dt >= 2 lambda_min |x|^2 min_d Delta_d |x|^2; checked is the growth alone. T is the end of the maximal "
         "solution, finite or not; the zero token stays."
     ),
 )
