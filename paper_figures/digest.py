@@ -20,24 +20,16 @@ from s6flow.paper_figures.figure import Figure, shown_files
 from s6flow.provenance import bytes_digest, code_digest, package_root, source_files
 from s6flow.symbolic.codegen.cache import cache_folder
 
-__all__ = ["code_of", "figure_digest", "integrates", "versions"]
+__all__ = ["code_of", "figure_digest", "versions"]
 
 _TOOLS = ("numpy", "scipy", "sympy", "matplotlib")
 #: What draws every figure, and the registry, through which statements and statuses are shown: it finds its files itself.
 _RENDER, _REGISTRY = "render", "registry"
-#: What integrates flows for figures.
-_FLOWS = "flows"
 
 
 def code_of(module: str) -> dict[str, Path]:
     """Module -> file of everything that a figure's module imports; the package of figures itself imports them all."""
     return source_files(module, _not_own)
-
-
-def integrates(figure: Figure) -> bool:
-    """Whether the figure's own module imports the compiled flow; read in its text, as its code need not be parsed for it."""
-    file = package_root() / "paper_figures" / "drawings" / f"{figure.module}.py"
-    return f"from {__package__}.{_FLOWS} import" in file.read_text(encoding="utf-8")
 
 
 def _not_own(name: str) -> bool:

@@ -18,23 +18,18 @@ from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 from s6flow.files import write_atomic
 from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.contents import index_page
-from s6flow.paper_figures.digest import figure_digest, integrates, versions
+from s6flow.paper_figures.digest import figure_digest, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
 from s6flow.paper_figures.freshness import stale_results
 from s6flow.paper_figures.record import read_record
 from s6flow.paper_figures.workers import workers
 
-__all__ = ["Outcome", "Progress", "Report", "content_of", "draw_figures", "in_turn"]
+__all__ = ["LONGEST", "Outcome", "Progress", "Report", "content_of", "draw_figures", "in_turn"]
 
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
-#: Figures that take longest, the longest first, and their turn; no harm is done where one takes less.
-_LONGEST = {
-    name: turn
-    for turn, name in enumerate(
-        ("phase-diagram", "table-of-rates", "two-dimensions", "training", "orbits", "real-weights", "theorem-graph")
-    )
-}
+#: Figures that take longest, the longest first; no harm is done where one takes less.
+LONGEST = ("phase-diagram", "table-of-rates", "two-dimensions", "training", "orbits", "real-weights", "theorem-graph")
 #: What the exit status says: all is well, something was skipped, something committed is stale.
 OK, SKIPPED, STALE = 0, 3, 4
 
@@ -179,15 +174,9 @@ def _side_by_side(
 
 
 def in_turn(places: list[int], figures: list[Figure]) -> list[int]:
-    """Places of figures in the order in which processes begin them: one that integrates flows, those that do not, the rest.
-
-    With an empty cache the first that integrates compiles for half a minute what the others read; a second process that
-    began at once would compile it, too. Of both kinds the longest go first, so that no process draws alone at the end.
-    """
-    longest = sorted(places, key=lambda place: _LONGEST.get(figures[place].name, len(_LONGEST)))
-    flows = [place for place in places if integrates(figures[place])]
-    later = [place for place in longest if place not in flows]
-    return flows[:1] + later + [place for place in longest if place in flows[1:]]
+    """Places of figures in the order in which processes begin them: the longest first, so that none draws alone at the end."""
+    turn = {name: place for place, name in enumerate(LONGEST)}
+    return sorted(places, key=lambda place: turn.get(figures[place].name, len(turn)))
 
 
 def _kept(figure: Figure, out: Path, reuse: list[Path], digest: str) -> Outcome | None:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from s6flow.numeric.criteria.portrait import followers
 from s6flow.numeric.experiments import shipped_checkpoint
-from s6flow.numeric.flow import FlowParameters
+from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.numeric.weights import open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
+from s6flow.paper_figures.levels import at_levels
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 4.8)
@@ -70,13 +70,11 @@ def growth(letters: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     Multiplying mu_n by the blow-up time divides all times by it, so that one list of times serves all systems.
     """
     x0 = np.asarray(PARAMETERS["x0"]) * np.where(letters["s"] < 0, -1.0, 1.0)[:, None]
-    levels = np.geomspace(*PARAMETERS["log10_levels"])
-    ends = [integrate(x0, FlowParameters(**letters), x_limit=10.0**level) for level in levels]
-    time = np.asarray(ends[-1].blow_up_time)
+    ends, late = at_levels(x0, letters, PARAMETERS["log10_levels"])
+    time = np.asarray(ends.blow_up_time)[-1]
     scaled = FlowParameters(**(letters | {"mu": letters["mu"] * time[:, None]}))
     run = integrate(x0, scaled, times=PARAMETERS["clock"], rtol=1e-12)
     early = np.moveaxis(np.asarray(run.log_abs), np.shape(run.log_abs).index(len(PARAMETERS["clock"])), 0)
-    late = np.stack([end.final_log_abs for end in ends])
     return time, np.moveaxis(np.concatenate([np.log(np.abs(x0))[None], early, late]), -1, 1)
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.flow import FlowParameters
+from s6flow.numeric.flow import FlowParameters, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, decay_constants, evaluate, formula
 
 SIZE = (3.3, 4.8)

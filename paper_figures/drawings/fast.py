@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from s6flow.numeric.flow import FlowParameters, blow_up_quadrature
+from s6flow.numeric.flow import FlowParameters, blow_up_quadrature, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
+from s6flow.paper_figures.levels import at_levels
 from s6flow.paper_figures.theory import cited, evaluate, formula
 
 SIZE = (3.3, 5.2)
@@ -50,10 +50,7 @@ def data() -> Data:
     remaining = np.union1d(np.logspace(low, high, int(count)), p["attention_remaining"])[::-1] * exact
     run = integrate(p["x0"], params, times=exact - remaining, horizon=2 * exact, rtol=1e-12)
     place = [int(np.argmin(np.abs(remaining / exact - value))) for value in p["attention_remaining"]]
-    lowest, highest, number = p["log10_levels"]
-    levels = np.geomspace(lowest, highest, int(number))
-    ends = [integrate(p["x0"], params, horizon=2 * exact, x_limit=10.0**level) for level in levels]
-    log_abs = np.array([end.final_log_abs for end in ends])
+    _, log_abs = at_levels(p["x0"], {key: p[key] for key in ("mu", "a", "s", "b", "floor")}, p["log10_levels"])
     return as_data(
         remaining=remaining,
         x=run.x,

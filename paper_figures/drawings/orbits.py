@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from s6flow.numeric.flow import LayerParameters
+from s6flow.numeric.flow import LayerParameters, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, evaluate
 from s6flow.symbolic.ends import COLOURS
 

@@ -10,12 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from s6flow.numeric.criteria.system import axis_verdict
-from s6flow.numeric.flow import FlowParameters, Status
+from s6flow.numeric.flow import FlowParameters, Status, integrate
 from s6flow.numeric.health import VERDICTS
 from s6flow.numeric.zoo import ZOO
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited
 from s6flow.symbolic.ends import COLOURS, ENDS
 

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, SymLogNorm
 from numpy.typing import NDArray
 
-from s6flow.numeric.flow import FlowParameters, Status
+from s6flow.numeric.flow import FlowParameters, Status, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, evaluate, formula
 from s6flow.symbolic.assumptions import predicate
 from s6flow.symbolic.codegen.module import generate

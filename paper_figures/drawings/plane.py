@@ -11,10 +11,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from s6flow.numeric.flow import FlowResult, LayerParameters, Status
+from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited
 from s6flow.symbolic.ends import COLOURS
 

@@ -11,11 +11,10 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from numpy.typing import NDArray
 
 from s6flow.numeric.audit import audit
-from s6flow.numeric.flow import AxisParameters, FlowParameters
+from s6flow.numeric.flow import AxisParameters, FlowParameters, integrate
 from s6flow.numeric.weights import S6Layer, open_checkpoint
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited, decay_constants, formula
 from s6flow.symbolic.ends import COLOURS, SCENARIOS, WORDS, word
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s6flow.numeric.flow import FlowParameters, attention_matrix
+from s6flow.numeric.flow import FlowParameters, attention_matrix, integrate
 from s6flow.paper_figures import palette
 from s6flow.paper_figures.figure import Canvas, Data, as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.paper_figures.theory import cited
 
 SIZE = (3.3, 4.9)

@@ -22,7 +22,6 @@ from s6flow.paper_figures import document_blocks as page
 from s6flow.paper_figures.catalogue import FIGURES
 from s6flow.paper_figures.command import figures
 from s6flow.paper_figures.figure import as_data
-from s6flow.paper_figures.flows import integrate
 from s6flow.symbolic.derivation.document import Figure as Picture
 from s6flow.symbolic.derivation.document import render as render_document
 
@@ -265,12 +264,11 @@ def test_processes_draw_what_one_draws(counts: list[int], drawn: Path, tmp_path:
     assert {outcome.state for outcome in again.outcomes} == {"unchanged"}
 
 
-def test_one_process_compiles_while_the_others_draw_what_integrates_nothing() -> None:
+def test_the_longest_are_begun_first_and_none_is_left_out() -> None:
     figures = list(FIGURES.values())
-    modules = [figure.drawing() for figure in figures]
-    flows = [any(value is integrate for value in vars(module).values()) for module in modules]
-    assert [digest.integrates(figure) for figure in figures] == flows
     order = draw.in_turn(list(range(len(figures))), figures)
     assert sorted(order) == list(range(len(figures)))
-    alone = flows.count(False)
-    assert [flows[place] for place in order] == [True] + [False] * alone + [True] * (len(figures) - alone - 1)
+    longest = [figures[place].name for place in order[: len(draw.LONGEST)]]
+    assert longest == list(draw.LONGEST)
+    assert order[len(longest) :] == sorted(order[len(longest) :])
+    assert draw.in_turn([0, order[0]], figures) == [order[0], 0]
