@@ -29,7 +29,10 @@ __all__ = ["LONGEST", "Outcome", "Progress", "Report", "content_of", "draw_figur
 State = Literal["drawn", "unchanged", "skipped", "fresh", "stale"]
 Progress = Callable[["Outcome", int, int], None]
 #: Figures that take longest, the longest first; no harm is done where one takes less.
-LONGEST = ("phase-diagram", "table-of-rates", "two-dimensions", "training", "orbits", "real-weights", "theorem-graph")
+LONGEST = (
+    "phase-diagram", "real-weights", "two-dimensions", "theorem-graph", "orbits", "training", "competition", "performance",
+    "memory", "table-of-rates",
+)  # fmt: skip
 #: What the exit status says: all is well, something was skipped, something committed is stale.
 OK, SKIPPED, STALE = 0, 3, 4
 
@@ -156,19 +159,31 @@ def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -
 def _side_by_side(
     figures: list[Figure], out: Path, reuse: list[Path], processes: int, pool: Callable[[int], ProcessPoolExecutor]
 ) -> Iterator[Outcome]:
-    """The outcomes in order, of what `pool` makes where more than one must be drawn."""
-    digests = {figure.name: "" for figure in figures}
-    asked: list[Outcome | Future[Outcome] | None] = []
-    for figure in figures:
-        digest = digests[figure.name] = figure_digest(figure)
-        asked.append(_kept(figure, out, reuse, digest))
-    if asked.count(None) > 1:
-        running = pool(min(processes, asked.count(None)))
-        for place in in_turn([place for place, ask in enumerate(asked) if ask is None], figures):
-            asked[place] = running.submit(_drawn, figures[place], out, digests[figures[place].name])
-    for figure, ask in zip(figures, asked, strict=True):
+    """The outcomes in order, of what `pool` makes where more than one must be drawn.
+
+    A figure is drawn as soon as its digest is known, while those of the others are found.
+    """
+    asked: dict[int, Outcome | Future[Outcome]] = {}
+    due: list[tuple[int, str]] = []
+    running: ProcessPoolExecutor | None = None
+    for place in in_turn(list(range(len(figures))), figures):
+        digest = figure_digest(figures[place])
+        kept = _kept(figures[place], out, reuse, digest)
+        if kept is not None:
+            asked[place] = kept
+            continue
+        due.append((place, digest))
+        if running is None and len(due) > 1:
+            running = pool(processes)
+        if running is not None:
+            for ready, key in due:
+                asked[ready] = running.submit(_drawn, figures[ready], out, key)
+            due.clear()
+    alone = dict(due)
+    for place, figure in enumerate(figures):
+        ask = asked.get(place)
         if ask is None:
-            yield _drawn(figure, out, digests[figure.name])
+            yield _drawn(figure, out, alone[place])
         else:
             yield ask if isinstance(ask, Outcome) else ask.result()
 

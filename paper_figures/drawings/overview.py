@@ -52,13 +52,14 @@ def data() -> Data:
     p = PARAMETERS
     low, high, count = p["log10_times"]
     times, tokens, ends = [], [], []
-    for mu, x0 in zip(p["mu"], p["x0"], strict=True):
+    flows = FlowParameters(np.asarray(p["mu"])[:, None], [p["a"]], p["s"], p["b"])
+    whole = integrate(np.asarray(p["x0"]), flows, horizon=10.0**high)
+    for place, (mu, x0) in enumerate(zip(p["mu"], p["x0"], strict=True)):
         params = FlowParameters([mu], [p["a"]], p["s"], p["b"])
         ends.append(axis_verdict(params, np.asarray(x0))[0])
-        whole = integrate(x0, params, horizon=10.0**high)
         moments = np.logspace(low, high, int(count))
-        if whole.status == Status.BLOW_UP:  # as many moments, closer and closer to the last one
-            time = float(whole.blow_up_time)
+        if whole.status[place] == Status.BLOW_UP:  # as many moments, closer and closer to the last one
+            time = float(whole.blow_up_time[place])
             moments = time * (1 - np.logspace(np.log10(1 - 10.0**low / time), p["log10_nearest"], int(count)))
         run = integrate(x0, params, times=moments, horizon=2 * 10.0**high, rtol=1e-10)
         times.append(run.times)

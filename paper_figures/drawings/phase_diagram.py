@@ -27,7 +27,7 @@ PARAMETERS: dict[str, Any] = {
     "log10_a": [-2.0, 1.3],
     "second": 0.7,
     "pair_b": 0.0,
-    "bisections": 11,
+    "bisections": 6,
     "mixed_mu": [-1.0, 1.5],
     "mixed_slow_a": 0.2,
     "mixed_x0": [1.0, 0.01],
@@ -72,22 +72,27 @@ def data() -> Data:
         ),
         pair_time=np.where(two.status == Status.BLOW_UP, two.blow_up_time, np.nan),
         pair_token=two.blow_up_token,
-        pair_boundary=_boundary(_axis("log10_a")),
+        pair_boundary=_boundary(_axis("log10_a"), two.blow_up_token == 1),
         mixed_share=growth / (mixed.final_log_abs[..., 0] - np.log(p["mixed_x0"][0])),
         mixed_k0=evaluate("carried_zero", mu=np.array(p["mixed_mu"]), a=a, b=mixed_b, floor=p["floor"]),
     )
 
 
-def _boundary(log10_a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """s x_1(0) from which on token 1 blows up first, one a decay rate, by bisection over integrated flows."""
+def _boundary(log10_a: NDArray[np.float64], first: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """s x_1(0) from which on token 1 blows up first, one a decay rate, by bisection over integrated flows.
+
+    Args:
+        first: where it does on the grid, between whose points the bisection begins; shape (decay rate, s x_1(0)).
+    """
     p = PARAMETERS
-    low, high = (np.full(len(log10_a), end) for end in (0.0, p["scaled"][1]))
+    place = first.argmax(axis=1)
+    low, high = _axis("scaled")[place - 1], _axis("scaled")[place]
     params = FlowParameters([p["mu"]], 10.0 ** log10_a[:, None], p["s"], p["pair_b"], p["floor"])
     for _ in range(p["bisections"]):
         middle = 0.5 * (low + high)
         run = _integrate(np.stack([middle, np.full_like(middle, p["second"])], axis=-1) / p["s"], params)
-        first = run.blow_up_token == 1
-        low, high = np.where(first, low, middle), np.where(first, middle, high)
+        above = run.blow_up_token == 1
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
     return 0.5 * (low + high)
 
 

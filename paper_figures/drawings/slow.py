@@ -21,6 +21,7 @@ PARAMETERS: dict[str, Any] = {
     "x0": [-1.0, -0.5, -1.6, -0.8, -0.3, -1.2],
     "log_times": [0.3, 500.0, 96],
     "log_horizon": 600.0,
+    "rtol": 1e-8,
     "attention_log_times": [-3.0, 1.0, 3.0],
     "shown": [0, 1, 2, 4],
     "powers": [2, 3],
@@ -33,7 +34,7 @@ def data() -> Data:
     params = FlowParameters(p["mu"], p["a"], p["s"], p["b"], p["floor"])
     low, high, count = p["log_times"]
     log_times = np.union1d(np.geomspace(low, high, int(count)), p["attention_log_times"])
-    run = integrate(p["x0"], params, log_times=log_times, log_horizon=p["log_horizon"])
+    run = integrate(p["x0"], params, log_times=log_times, log_horizon=p["log_horizon"], rtol=p["rtol"])
     place = np.searchsorted(log_times, p["attention_log_times"])
     start = np.asarray(p["x0"])
     letters = {"mu": p["mu"], "s": p["s"], "b": p["b"]}

@@ -24,6 +24,7 @@ PARAMETERS: dict[str, Any] = {
     "sequences": 400,
     "tokens": 8,
     "seed": 7,
+    "log_horizon": 20.0,
     "quotients": [0.5, 2.5],
 }
 
@@ -53,8 +54,7 @@ def data() -> Data:
     score = p["s"] * tokens
     ascending = np.take_along_axis(tokens, np.argsort(score, axis=1), 1)
     orders = np.stack([tokens, ascending, ascending[:, ::-1]])
-    ends = integrate(orders, params, rtol=1e-8)
-    spread = ends.final_log_abs.max(axis=-1, keepdims=True) - 5.0
+    ends = integrate(orders, params, log_horizon=p["log_horizon"], rtol=1e-8)
     return as_data(
         remaining=remaining,
         x=x,
@@ -63,7 +63,6 @@ def data() -> Data:
         blow_up_token=np.asarray(whole.blow_up_token),
         order_time=ends.blow_up_time,
         order_token=ends.blow_up_token,
-        order_leading=(ends.final_log_abs > spread).sum(axis=-1),
         slow_sequences=np.isinf(ends.blow_up_time).sum(axis=1),
     )
 
