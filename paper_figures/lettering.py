@@ -21,7 +21,7 @@ from matplotlib.mathtext import MathTextParser
 __all__ = ["glyphs_alone", "labels_stay", "letters_kept", "placed"]
 
 #: Rules of substitution and placing, which a PDF has no use for: fontTools would follow them to further glyphs.
-_RULES = ("GSUB", "GPOS", "GDEF")
+_RULES = ("GSUB", "GPOS", "GDEF", "kern")
 #: Size [pt] and resolution [dpi] at which formulas are read: Matplotlib's own for outlines of letters.
 _EM, _DPI = 100.0, 72.0
 #: Text, font and resolution -> the formula as it was set. Its values are read, never changed.
