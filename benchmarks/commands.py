@@ -5,7 +5,8 @@
 Each command runs in a process of its own, the best of several. Processor time (user and system, of the process and its
 children) is what counts: on a machine that others use the clock on the wall says little. Beside it stand the seconds
 that the command was promised to take on an idle core. Byte code is kept in a folder of the run, as a user's is beside
-the package, whatever the environment says. A run with --json that is ended goes on where it was: the same command, on the
+the package, whatever the environment says; that of what draws is written before a command is measured, as an installation
+writes it, since all figures are drawn but once. A run with --json that is ended goes on where it was: the same command, on the
 same commit, measures what is missing.
 """
 
@@ -47,6 +48,10 @@ CASES: tuple[tuple[str, tuple[str, ...], float, bool], ...] = (
 )
 #: What every command is compared with.
 PEERS = {"python -c pass": "pass", "python -c 'import sympy'": "import sympy"}
+#: Imports all that draws figures.
+DRAWING = """import importlib, s6flow.paper_figures.shared, matplotlib.backends.backend_pdf, matplotlib.backends.backend_svg
+from s6flow.paper_figures.catalogue import FIGURES
+for figure in FIGURES.values(): importlib.import_module(figure.path)"""
 #: figures skips one whose data need a package that is not there.
 _FINE = (0, 3)
 
@@ -91,6 +96,8 @@ def measure(repeat: int, long: bool, known: dict[str, Any], keep: Callable[[dict
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "out").mkdir()
+        if long:
+            cold([sys.executable, "-c", DRAWING], folder)
         peers = known.get("peers") or {
             peer: best([sys.executable, "-c", code], folder, repeat) for peer, code in PEERS.items()
         }
