@@ -2,6 +2,8 @@
 
 A name with one underscore in front is its module's, or its class's, own. The table is exact: an access that it does not have
 fails, and so does a row that nothing needs any more or whose reason no longer holds.
+
+One long file: three tables with a row for each access.
 """
 
 from __future__ import annotations
