@@ -116,8 +116,8 @@ Definition sign_invariance_statement : Prop :=
   Rbar_lt t T ->
   (x l 0 = 0 -> x l t = 0) /\ (x l 0 <> 0 -> 0 < x l t * sign (x l 0)).
 
-(** scaling: The flow scales: only sign s, b, the floor, a_n, mu_n and |s| x remain. Here: stretching tokens by c and
-  time by k is a change of mu and s. *)
+(** scaling: The flow scales: for s != 0 only sign s, b, the floor, a_n, mu_n and |s| x remain. Here: stretching tokens
+  by c and time by k is a change of mu and s. *)
 Definition scaling_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R) (c k : R),
   0 <= eps ->
@@ -447,7 +447,7 @@ Definition step_floor_statement : Prop :=
   Rbar_le T (/ (2 * sum_below N mu * eps * x l 0 ^ 2)).
 
 (** fast-blow-up-time: Fast divergence: token 1 alone blows up at an explicit integral. Here: the first token lives
-  exactly until the integral T_1. *)
+  exactly until the integral tau_1. *)
 Definition fast_blow_up_time_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps x0 : R),
   0 <= eps ->
@@ -503,8 +503,8 @@ Definition blow_up_profile_first_statement : Prop :=
   filterlim (fun t => x 0%nat t ^ 2 * Rabs (x 0%nat t) * (T - t)) (at_left T)
     (locally (/ (3 * sum_below N mu * Rabs s))).
 
-(** blow-up-profile-flat: With s = 0: |x_1|
-  = (2 mu delta_0 (T-t))^(-1/2), T of token 1 alone. Here: T is the time of the first token; its maximal solution ends there. *)
+(** blow-up-profile-flat: With s = 0, token 1 alone: |x_1|
+  = (2 mu Delta(0) (T-t))^(-1/2). Here: T is the time of the first token; its maximal solution ends there. *)
 Definition blow_up_profile_flat_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b eps : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -733,8 +733,8 @@ Definition carried_limits_statement : Prop :=
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
      is_lim (fun z => carried_factor N a mu s b eps (z / s)) p_infty 0).
 
-(** coexistence: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the explicit
-  bound on the second token, mu_n of any signs. *)
+(** coexistence: Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the
+  explicit bound on the second token, mu_n of any signs. *)
 Definition coexistence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -754,8 +754,8 @@ Definition coexistence_statement : Prop :=
   filterlim (fun t => growth_rate N a mu s b eps (fun k => x k t) 1 / growth_rate N a mu s b eps (fun k => x k t) 0)
     (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * (softplus b + eps))) / sum_below N mu)).
 
-(** coexistence, a case: mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the
-  theorem's witness. *)
+(** coexistence, a case: Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up.
+  Here: the theorem's witness. *)
 Definition coexistence_witness_statement : Prop :=
   forall a mu : nat -> R,
   a 0%nat = 1 / 5 ->
@@ -827,8 +827,8 @@ Definition mixed_blow_up_statement : Prop :=
   solution N a mu s b eps L T x ->
   Rbar_lt T p_infty.
 
-(** carried-root-attracts: mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to
-  a root of K. *)
+(** carried-root-attracts: Two tokens, mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u
+  and tends to a root of K. *)
 Definition carried_root_attracts_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R) (low high : R),
   0 <= eps ->
@@ -979,7 +979,7 @@ Definition definite_converges_statement : Prop :=
   (* eig_max *) (forall v : nat -> R, quadratic_form D M v <= eig * square_norm D v) ->
   vector_maximal D M S_Delta b eps T x ->
   0 < m ->
-  (* delta_low *) (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e)
+  (* step_least *) (forall d : nat, (d < D)%nat -> m <= softplus (b d - sum_below D (fun e => Rabs (S_Delta d e)
     * Rabs (x e 0))) + eps) ->
   T = p_infty /\
   (forall (d : nat) (u v : R), (d < D)%nat -> 0 <= u <= v ->
@@ -1356,8 +1356,8 @@ Definition state_forgetting_statement : Prop :=
     / (decay * width) <= age -> exp (- age * decay * width) <= 1 / 2) /\ (age <= ln 2 / (decay * width) -> 1 / 2
     <= exp (- age * decay * width))).
 
-(** state-saturation: At length L the worst case has reached the share 1
-  - 2^(-L/T) of its limit, T the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-L/T)) times. *)
+(** state-saturation: After l tokens the worst case has reached the share 1
+  - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-l/H)) times. *)
 Definition state_saturation_statement : Prop :=
   forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
   0 < decay ->
@@ -1395,7 +1395,7 @@ Definition layer_bound_statement : Prop :=
     + sum_below D (fun e => x_max e * Rabs (S_B n e))).
 
 (** gate-rounding: Rounded to p bits, a gate e^(-a Delta) with a Delta
-  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is. Here: a gate, a state and a sum that are rounded in any way that the definition allows. *)
+  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |rd(h)| leave a rounded state rd(h) as it is. Here: a gate, a state and a sum that are rounded in any way that the definition allows. *)
 Definition gate_rounding_statement : Prop :=
   forall (bits : nat) (decay width h_state h_rounded update gate after : R),
   (0 < bits)%nat ->
@@ -1409,7 +1409,7 @@ Definition gate_rounding_statement : Prop :=
     / 2 ^ (S bits) -> (2 ^ bits * Rabs (after - h_rounded) / Rabs h_rounded) = 0).
 
 (** gate-rounding, a case: Rounded to p bits, a gate e^(-a Delta) with a Delta
-  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |h| leave h as it is. Here: every number is rounded to one and only one number of two bits or more. *)
+  <= 2^-(p+1) is 1, and updates up to 2^-(p+1) |rd(h)| leave a rounded state rd(h) as it is. Here: every number is rounded to one and only one number of two bits or more. *)
 Definition rounding_exists_statement : Prop :=
   forall (bits : nat) (y : R),
   (1 < bits)%nat ->
@@ -1547,9 +1547,9 @@ Definition prenorm_eps_statement : Prop :=
    is_lim (fun t => t * x 0%nat t ^ 2) p_infty (ball ^ 3 / (2 * radius ^ 3 * Rabs (sum_below N mu) * (softplus b
      + eps)))).
 
-(** direction-clock: If |x(t)| >= r
-  + m t and the velocity orthogonal to x is at most U, the direction turns at most (U/m) ln((r + m t_2)/(r
-  + m t_1)). Here: any velocity G, between any two times. *)
+(** direction-clock: If |x(t)| >= r_0
+  + w t and the velocity orthogonal to x is at most U, the direction turns at most (U/w) ln((r_0 + w t_2)/(r_0
+  + w t_1)). Here: any velocity G, between any two times. *)
 Definition direction_clock_statement : Prop :=
   forall (D : nat) (x : nat -> R -> R) (G : R -> nat -> R) (T : Rbar) (start slope turn_max : R),
   0 < start ->
@@ -1577,9 +1577,9 @@ Definition sphere_equilibria_statement : Prop :=
    quadratic_form D M v = 0 \/
    (forall d e : nat, (d < D)%nat -> (e < D)%nat -> v d <> 0 -> v e <> 0 -> step d = step e)).
 
-(** sphere-sinks: On the sphere axis i attracts token 1 from near by if mu_i (Delta_d
-  - Delta_i) < 0 there for every other channel d; its share, unless zero, falls at the rate 2 r^2 mu_i (Delta_d
-  - Delta_i). Here: the rate of every share near a sink, and that an axis with a growing share attracts nothing that uses it. *)
+(** sphere-sinks: On the sphere axis 1 attracts token 1 from near by if M_11 (Delta_d
+  - Delta_1) < 0 there for every other channel d; its share, unless zero, falls at the rate 2 |x(0)|^2 M_11 (Delta_d
+  - Delta_1). Here: the rate of every share near a sink, and that an axis with a growing share attracts nothing that uses it. *)
 Definition sphere_sinks_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i : nat) (r : R),
   0 <= eps ->
@@ -1619,7 +1619,7 @@ Definition sphere_cycle_statement : Prop :=
   (forall v : nat -> R, projection 3 S_Delta v 2 = turn * (v 1%nat - v 0%nat) - pull * v 2%nat) ->
   0 < pull /\ pull < turn /\ (pull ^ 2 + 2 * turn ^ 2) * (pull ^ 2 + 3 * turn ^ 2) < 4 * pull ^ 2 ->
   sphere_solution 3 M S_Delta b eps p_infty x ->
-  square_norm 3 (fun d => x d 0) = 1 ->
+  (* unit-start *) square_norm 3 (fun d => x d 0) = 1 ->
   (forall d : nat, (d < 3)%nat -> 0 < x d 0) ->
   (* off-centre *) ~ (x 0%nat 0 = x 1%nat 0 /\ x 1%nat 0 = x 2%nat 0) ->
   let product := fun t => x 0%nat t * x 1%nat t * x 2%nat t / (x 0%nat t + x 1%nat t + x 2%nat t) ^ 3 in
