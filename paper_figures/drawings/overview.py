@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def draw(canvas: Canvas, data: Data) -> None:
         for token, ls in enumerate(_DASHES):
             ax.loglog(times, sizes[:, token], color=COLOURS[end], ls=ls, lw=1.2 if token == 0 else 0.9)
         meaning = next(entry.token for entry in ENDS.values() if entry.word == end)
-        palette.keys(ax, (f"{end}: {meaning}", {"color": COLOURS[end]}))
+        palette.keys(ax, (textwrap.fill(f"{end}: {meaning}", 34), {"color": COLOURS[end]}))
     palette.keys(ax, *((f"token {token + 1}", {"color": "black", "ls": ls}) for token, ls in enumerate(_DASHES)))
     ax.set_ylim(3e-3, 1e3)
     ax.minorticks_off()

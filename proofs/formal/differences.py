@@ -96,7 +96,9 @@ def _compared(theorem: Theorem, statement: Stated, everything: list[Stated]) -> 
     yield from _claims(theorem, statement)
     yield from _lives(theorem, statement, everything)
     weak = sorted(
-        call.key for call in statement.calls("domain") if call.options.get("strict") is not True and call.key != "floor"
+        call.key
+        for call in statement.calls("domain")
+        if call.options.get("strict") is not True and ob.LETTERS[call.key].domain == "positive"
     )
     if weak:
         yield "domain", f"also where {', '.join(weak)} is zero"
@@ -267,6 +269,8 @@ _FLOW = re.compile(r"\w*(?:solution|maximal)(?: [A-Za-z]\w*| \([a-z_ ]+\))+")
 def _bare(theorem: Theorem, premise: str) -> str:
     """A premise in Coq's words; nothing if it is printed from the registry, a place, or the flow whose solution it is."""
     flow = premise.replace(" mu 0 b", " mu s b") if "s-zero" in theorem.assumptions else premise
+    for key in _COUNTED.keys() & set(theorem.assumptions):
+        flow = flow.replace(f" eps {_COUNTED[key]} T", " eps L T")
     printed = _PRINTED.fullmatch(premise) and not any(_elsewhere(call) for call in calls(premise))
     sign = re.fullmatch(r"0 (<=?) (\w+)", premise)
     letter = {**ob.OBSERVABLES, **ob.LETTERS}.get(sign[2]) if sign else None

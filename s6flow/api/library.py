@@ -215,7 +215,7 @@ def theorem(identifier: str) -> TheoremPage:
     >>> import s6flow as sf
     >>> page = sf.theorem("coexistence")
     >>> page.content["title"]
-    'mu > 0 and a second token that is held: it tends to zero while token 1 blows up'
+    'Two tokens, mu > 0, s x_1(0) >= 0 and a second token that is held: it tends to zero while token 1 blows up'
     >>> page.figures
     ['phase-diagram', 'coexistence']
     """

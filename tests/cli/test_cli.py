@@ -128,7 +128,12 @@ def test_simulate_blow_up_time_of_the_witness(capsys: pytest.CaptureFixture[str]
     assert report["trajectory"][-1]["x"][0] == pytest.approx((1.5 * remaining[-1]) ** (-1 / 3), rel=1e-2)
     first, second = report["tokens"]
     assert (report["observed"], report["agrees"]) == ("coexistence", True)
-    assert first == {"end": "diverges at the blow-up", "limit": None, "rate": None, "carried_zero": None}
+    assert first == {
+        "end": "not below its start when the system blows up",
+        "limit": None,
+        "rate": None,
+        "carried_zero": None,
+    }
     assert second["end"] == "tends to 0"
     assert second["rate"] == pytest.approx(second["carried_zero"], rel=1e-9) == pytest.approx(-1.52232, abs=5e-6)
 

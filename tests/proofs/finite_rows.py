@@ -284,7 +284,7 @@ _HALF = sp.Rational(1, 2)
 #: Numbers in finite forms that turn no run into a word, but for -1, 0 and 1 (signs, inverses, zero tokens, token 1, limits of ratios).
 STRUCTURAL: dict[str, dict[sp.Expr | int, str]] = {
     "euler-consistency": {_HALF: "half a step, half an error"},
-    "attention-decay": {2: _LAW, -2: _LAW, -_HALF: _LAW},
+    "attention-decay": {2: _LAW, -_HALF: _LAW},
     "convergence-constants": {2: _LAW, _HALF: _LAW},
     "slow-attention": {2: _TOKEN},
     "slow-first-token": {3: _LAW, -2: _LAW},

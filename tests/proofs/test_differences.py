@@ -34,6 +34,8 @@ PLANTED = (
     ("assumption", "convergence-monotone", "convergence_monotone", "  {{ assume('states-nonpositive') }} ->\n", ""),
     ("assumption", "convergence-monotone", "convergence_monotone", "  (l < L)%nat ->\n", "  (l < L)%nat ->\n  {{ assume('s-nonzero') }} ->\n"),
     ("assumption", "state-bound", "state_bound", "  {{ assume('inputs-bounded') }} ->\n", ""),
+    ("assumption", "coexistence", "coexistence", "maximal N a mu s b eps 2 T", "maximal N a mu s b eps 3 T"),
+    ("assumption", "coexistence", "coexistence", "maximal N a mu s b eps 2 T", "maximal N a mu s b eps L T"),
     ("assumption", "scaling", "scaling", "  0 < k ->\n", "  0 < k ->\n  is_lim (x O) p_infty 0 ->\n"),
     ("assumption", "radial", "radial", "{{ in_words('equal-steps', less=true) }} ", ""),
     ("assumption", "radial", "radial", "'equal-steps', less=true", "'equal-steps'"),

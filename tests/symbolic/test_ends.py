@@ -30,7 +30,7 @@ def test_words_are_unique_and_every_end_has_one() -> None:
 
 
 def test_theorems_speak_in_the_same_codes() -> None:
-    """Conclusions like fate = 2 mean `End.SLOW`; the observable says the codes in words."""
+    """Conclusions like fate = 2 mean `End.SLOW` and print its word; the observable says what the words mean."""
     used = {
         int(equation.rhs)
         for theorem in REGISTRY.values()
@@ -41,7 +41,7 @@ def test_theorems_speak_in_the_same_codes() -> None:
     }
     assert used == {End.CONVERGENT, End.SLOW, End.FAST}
     for end in (End.CONVERGENT, End.STATIONARY, End.SLOW, End.FAST):
-        assert f"{int(end)}: {ENDS[end].token}" in OBSERVABLES["fate"].meaning
+        assert f"{ENDS[end].word}: {ENDS[end].token}" in OBSERVABLES["fate"].meaning
 
 
 def test_an_end_without_a_theorem_is_not_decided_and_the_other_way_round() -> None:

@@ -37,7 +37,7 @@ THEOREM = Theorem(
     },
     evidence="symbolic",
     notes=(
-        "For affine projections the same needs deg p >= 1: with mu = nu = 0 < lambda growth is "
+        "For affine projections the same needs mu or nu to be nonzero: with mu = nu = 0 < lambda growth is "
         "exponential even with a floor."
     ),
 )

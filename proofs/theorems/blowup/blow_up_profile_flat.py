@@ -43,7 +43,7 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
-        "one-token": "a later token may blow up first, and T is its time then",
+        "one-token": "false there: a later token may blow up first, and T is its time then; the check draws one token",
         "mu-positive": "token 1 does not blow up without it, and there is no T - t to speak of",
         "first-token-nonzero": "a zero token does not blow up, and there is no T - t to speak of",
     },

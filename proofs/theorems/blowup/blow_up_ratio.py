@@ -57,7 +57,7 @@ THEOREM = Theorem(
     uses=("fast-blow-up-time",),
     evidence="numeric",
     notes=(
-        "Seen: the slope is 1 to 1 %. It is the change of ln|x_l| over that of the last nonzero token before, while the leader "
+        "K depends on Delta(x) alone. Seen: the slope is 1 to 1 %. It is the change of ln|x_l| over that of the last nonzero token before, while the leader "
         "goes from 1e30 to 1e55 to 1e80. Each state has its own decay rate: near the blow-up every gate is open."
     ),
 )

@@ -93,9 +93,9 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
-        "two-tokens": "a third token may blow up before both, and T is its time then",
+        "two-tokens": "false there: a third token may blow up before both, and T is its time then; the check draws two tokens",
         "mu-positive": "no token blows up without it, and there is no order of blow-up",
-        "first-token-fast": "token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no T_1 to share",
+        "first-token-fast": "without a floor token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no tau_1 to share; with one it does, and x_2/x_1 is negative",
     },
     uses=("carried-rate", "one-decay-sum", "fast-blow-up-time", "fast-bound"),
     evidence="numeric",
@@ -103,6 +103,6 @@ THEOREM = Theorem(
         "The proof is the words of its steps; residuals hold its identities. c depends on token 1 and on the parameters. For mu = 1, a = 0.5, s = 1, b = 0 and x_1(0) = 1 it is 0.8177127387647 to 13 digits. The starts on "
         "the threshold are those that iterated-log leaves out: one size of token 2, which no rounded start stays on. "
         "Found by bisection; the ratio is read when a ten-thousandth of T is left. Beside "
-        "the assumptions: with s = 0 the right side of the step would be rho^2 - (1 - q), and c the size sqrt(1 - q) |x_1(0)| itself."
+        "the assumptions: with s = 0 the right side of the step would be rho^2 - (1 - K(0)), rho = x_2/x_1, and c the size sqrt(1 - K(0)) |x_1(0)| itself. Delta(x) decides K; F_1 is F_l of token 1."
     ),
 )

@@ -60,11 +60,11 @@ THEOREM = Theorem(
     uses=("one-decay-sum", "fast-order"),
     evidence="numeric",
     notes=(
-        "Checked is the change of G(|x_l|), G(r) = int^r exp(a Delta(v)) dv/v, over the change of ln "
+        "Checked is the change of G(|x_l|), G(r) = int^r exp(a D(v)) dv/v with D(v) the step of a token of size v and the sign of x_l, over the change of ln "
         "of the last nonzero token before; "
         "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, for two tokens those of "
         "follower-threshold, on which x_2/x_1 tends to 1; "
-        "each zero token between multiplies it by q = exp(-a delta_0). With one decay rate the mu_n enter by their sum "
-        "alone; a floor is part of Delta in G and q."
+        "each zero token between multiplies it by exp(-a delta_0). With one decay rate the mu_n enter by their sum "
+        "alone; a floor is part of the step in G and delta_0."
     ),
 )

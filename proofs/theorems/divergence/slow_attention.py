@@ -48,12 +48,12 @@ THEOREM = Theorem(
         Counterexample(
             "tokens-nonzero",
             {"mu": [1.0], "a": [3.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 0.0, -1.0], "m": 1.0},
-            "The gate of the zero token stays at q < 1, and token 3 sees token 1 through it.",
+            "The gate of the zero token stays at e^(-a Delta(0)) < 1, and token 3 sees token 1 through it.",
         ),
         Counterexample(
             "slow-starts",
             {"mu": [1.0], "a": [3.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 1e-80], "m": 1.0},
-            "Token 2 blows up, later than ln t = 300; until then its gate is nearly q < 1.",
+            "Token 2 blows up, later than ln t = 300; until then its gate is nearly e^(-a Delta(0)) < 1.",
         ),
         Counterexample(
             "no-floor",

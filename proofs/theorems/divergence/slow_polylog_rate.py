@@ -43,8 +43,9 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
-        "states-nonnegative": "not needed in the end: with mu_n of both signs every token is of the order of ln t, too "
-        "(state-slow-divergence); kept because the kernel has checked no more",
+        "states-nonnegative": "with mu_n of both signs every token is of the order of ln t where none is zero (state-slow-divergence); behind a zero token the share "
+        "that is carried, K(0), may exceed one, and token 3 was seen to outgrow (ln t)^3: mu = (6, -5), a = (0.05, 10), x(0) = (-1, 0, -0.1), "
+        "s = 1, b = 0; the check's horizon is too near for it",
         "mu-positive": "with every mu_n >= 0 and mu = 0 nothing moves and the bound is trivial; kept as the paper's scenario",
     },
     rates=(Rate("slow divergence", "mu > 0, one decay rate, all s x_l0 < 0", sp.log(nt.t) ** l, "paper"),),

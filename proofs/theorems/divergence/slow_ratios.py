@@ -47,7 +47,7 @@ THEOREM = Theorem(
         Counterexample(
             "tokens-nonzero",
             {"mu": [1.0], "a": [1.0], "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [-1.0, 0.0, -1.0]},
-            "Token 2 stays zero; token 3 inherits only q of the rate of token 1, and its ratio tends to 1.",
+            "Token 2 stays zero; token 3 inherits only e^(-a Delta(0)) of the rate of token 1, and its ratio tends to 1.",
         ),
         Counterexample(
             "slow-starts",

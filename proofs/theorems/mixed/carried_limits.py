@@ -40,7 +40,7 @@ THEOREM = Theorem(
     },
     evidence="symbolic",
     notes=(
-        "Checked is the bound; the limits are the derivation's step carried-rate. The left one is K at Delta = floor: 1 without "
+        "Checked is the bound; the limits are the derivation's step carried-rate. The left one is K at Delta(x) = floor: 1 without "
         "a floor."
     ),
 )

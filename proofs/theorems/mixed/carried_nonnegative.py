@@ -71,7 +71,7 @@ THEOREM = Theorem(
     uses=("linear-recursion",),
     evidence="symbolic",
     notes=(
-        "In reach are the steps that tokens 2, 3, ... can take while they grow, and sums of such steps: from Delta(0) on "
+        "K depends on the step alone: K at a step, or a sum of steps, S is sum mu_n e^(-a_n S)/mu. In reach are the steps that tokens 2, 3, ... can take while they grow, and sums of such steps: from Delta(0) on "
         "where s x_l(0) >= 0, and from the floor on if some s x_l(0) < 0 (l >= 2). The claim contains divergence-monotone, "
         "whose mu_n >= 0 make K >= 0 everywhere. So no nonzero token tends to zero. In words, by carried-split: it grows at least at "
         "its own rate, and T_l is at most the bound of fast-bound. "

@@ -30,7 +30,7 @@ THEOREM = Theorem(
     uses=("carried-nonnegative", "fast-bound", "linear-recursion"),
     evidence="numeric",
     notes=(
-        "In words. Let S be a sum of steps of tokens 2, 3, ... and D in a compact part of the reach. mu K at S + D "
+        "In words. K depends on the step alone: K at a sum S of steps is sum mu_n e^(-a_n S)/mu. Let S be a sum of steps of tokens 2, 3, ... and D in a compact part of the reach. mu K at S + D "
         "over mu K at S is continuous and positive, and tends to exp(-a D) with the slowest a for large S; so it is at "
         "least some c > 0. If token l stayed bounded up to T, its steps would stay in such a part, so F_l >= c F_j with j "
         "the nonzero token before; F_j has an infinite integral, as token j diverges, and so would F_l. Where K touches "

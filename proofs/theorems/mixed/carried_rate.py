@@ -26,5 +26,7 @@ THEOREM = Theorem(
     ranges={},
     unbroken={"mu-nonzero": "K is a sum divided by mu and does not exist without it"},
     evidence="symbolic",
-    notes=("Exact at every state; near the blow-up of token 1 the own rate is negligible for a bounded x_2."),
+    notes=(
+        "Exact at every state, with K at the step Delta(x) of token 2; near the blow-up of token 1 the own rate is negligible for a bounded x_2."
+    ),
 )

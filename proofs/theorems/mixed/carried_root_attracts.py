@@ -40,7 +40,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="carried-root-attracts",
-    title="Two tokens, mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u and tends to a root of K",
+    title="Two tokens, mu > 0, s x_1(0) >= 0, K(p) >= 0 and a second token that would be held at u: it stays between p and u and tends to a root of K",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",
@@ -94,13 +94,13 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
-        "two-tokens": "a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then",
+        "two-tokens": "false there: a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then; the check draws two tokens",
         "mu-positive": "token 1 does not blow up without it, and there is no T to approach",
     },
     uses=("carried-rate", "fast-blow-up-time", "sign-invariance"),
     evidence="numeric",
     notes=(
-        "The steps give the proof in words; their residuals hold its identities. So a root x* of K at which K changes from + to - as |x| grows, transversally or not, attracts: take p before and u "
+        "K depends on Delta(x) alone; F_1 is F_l of token 1. The steps give the proof in words; their residuals hold its identities. So a root x* of K at which K changes from + to - as |x| grows, transversally or not, attracts: take p before and u "
         "behind it with no other root between; if F_1(0) is large enough u is held, and every x_2(0) from p to u tends to "
         "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do. At a transversal root the distance falls like "
         "|x_1|^(-rho), rho = -d K/d ln|x| there, in words. Checked while token 1 goes from 1e30 to 1e80, K where u is at most 4 p."

@@ -26,7 +26,7 @@ THEOREM = Theorem(
     evidence="numeric",
     ranges={"a": (1e-1, 20.0)},
     notes=(
-        "Roots are isolated in ball arithmetic with certified signs and a certified count; x and Delta "
+        "Roots are isolated in ball arithmetic with certified signs and a certified count; x and Delta(x) "
         "are in bijection for s != 0."
     ),
 )

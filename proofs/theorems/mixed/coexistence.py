@@ -35,7 +35,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="coexistence",
-    title="Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up",
+    title="Two tokens, mu > 0, s x_1(0) >= 0 and a second token that is held: it tends to zero while token 1 blows up",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",
@@ -95,13 +95,13 @@ THEOREM = Theorem(
         ),
     ),
     unbroken={
-        "two-tokens": "a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then",
+        "two-tokens": "false there: a third token may end the flow before, and tokens 1 and 2 with it, wherever they are then; the check draws two tokens",
         "mu-positive": "token 1 does not blow up without it, and there is nothing to coexist with",
     },
     uses=("carried-rate", "causality", "fast-blow-up-time"),
     evidence="numeric",
     notes=(
-        "A token that is held has K(0) < 0 before it; where K(0) < 0 every token small enough is held, on both sides of zero. "
+        "Where a token is held K(0) < 0; where K(0) < 0 and x_1(0) is not zero every second token small enough is held, on both sides of zero. F_1 is F_l of token 1. "
         "Token 2 vanishes like (T-t)^(|K(0)|/3), for s = 0 with the exponent |K(0)|/2. s = 0 and a floor are allowed. "
         "Checked while token 1 goes from 1e30 to 1e80; the slope where |x_2| has fallen below e^-20. The other ways in which the "
         "dichotomy fails: carried-root-attracts."

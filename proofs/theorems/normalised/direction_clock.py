@@ -10,16 +10,16 @@ from s6flow.symbolic.theorem import Sharpness, Theorem
 
 def proof() -> tuple[Step, ...]:
     """The clock's hand."""
-    U, m, r, t1, t2 = sp.symbols("U m r_0 t_1 t_2", positive=True)
-    clock = U / m * sp.log((r + m * t2) / (r + m * t1))
+    U, w, r, t1, t2 = sp.symbols("U w r_0 t_1 t_2", positive=True)
+    clock = U / w * sp.log((r + w * t2) / (r + w * t1))
     return (
         Step(
             "direction-speed",
             "Directions move at the orthogonal velocity over the norm",
-            (sp.Eq(sp.Derivative(clock, t2), U / (r + m * t2), evaluate=False),),
-            r"For $\theta = x/|x|$ and $\Pi$ the projection orthogonal to it, $\theta' = \Pi x'/|x|$, at most $U/(r_0 + mt)$. The cosine of the "
+            (sp.Eq(sp.Derivative(clock, t2), U / (r + w * t2), evaluate=False),),
+            r"For $\theta = x/|x|$ and $\Pi$ the projection orthogonal to it, $\theta' = \Pi x'/|x|$, at most $U/(r_0 + wt)$. The cosine of the "
             r"angle to $\theta(t_1)$ falls at most by its sine times that, and the angle by the integral.",
-            (sp.simplify(sp.diff(clock, t2) - U / (r + m * t2)), clock.subs(t2, t1)),
+            (sp.simplify(sp.diff(clock, t2) - U / (r + w * t2)), clock.subs(t2, t1)),
         ),
     )
 

@@ -69,6 +69,6 @@ THEOREM = Theorem(
     ),
     uses=("channel-invariance",),
     evidence="symbolic",
-    notes="Where mu_n have one sign every token grows at least, or falls at least, at the rate c |mu| c^2 Delta of its own term; token 1 at "
+    notes="F_l is that of the bare flow at the normalised tokens c sign x_l, so that x_l' = c sign(x_l) F_l. Where mu_n have one sign every token grows at least, or falls at least, at the rate c |mu| c^2 Delta of its own term; token 1 at "
     "exactly that, whatever the signs. Where they have both signs a later token may fall though mu > 0, or grow though mu < 0. The gain is positive; a negative one exchanges growth and collapse. When a token reaches zero, F of the later ones changes, and the law goes on from there.",
 )  # fmt: skip

@@ -25,7 +25,7 @@ def proof() -> tuple[Step, ...]:
             "sink-rate",
             "The rate of a share at an axis",
             (sp.Eq(rate, 2 * Q * (step - axis), evaluate=False),),
-            r"At axis $i$ the form is $\mu_i r^2$ and the mean of the steps is $\Delta_i$. Near a sink all other shares together fall "
+            r"At axis $i$ the form is $M_{ii} |x|^2$ and the mean of the steps is $\Delta_i$. Near a sink all other shares together fall "
             r"exponentially, so the rates tend to their values at the axis; near any axis a share whose rate is positive there grows.",
             (sp.expand(rate - 2 * Q * (step - axis)),),
         ),

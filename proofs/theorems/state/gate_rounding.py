@@ -53,5 +53,5 @@ THEOREM = Theorem(
     evidence="symbolic",
     sharpness=Sharpness("2^-(p+1), up to its square", sp.Rational(99, 100)),
     witness={"decay": 1.0, "width": 1.005 * 2.0**-9, "bits": 8.0, "h_state": 1.0, "update": 2.0**-9},
-    notes="p counts the leading bit: 8 for bfloat16, 11 for float16, 24 for float32; rounding to nearest, ties to even; no subnormal state.",
+    notes="p counts the leading bit: 8 for bfloat16, 11 for float16, 24 for float32; rounding to nearest, ties to even; no subnormal state. The third claim is of rd(h) != 0.",
 )

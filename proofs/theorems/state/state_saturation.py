@@ -25,9 +25,9 @@ def proof() -> tuple[Step, ...]:
         Step(
             "state-fills",
             "The worst case fills up",
-            (sp.Eq(sp.Symbol("h_L"), state, evaluate=False),),
+            (sp.Eq(sp.Symbol("h_l"), state, evaluate=False),),
             r"By induction from $h_0 = 0$: one more token at the largest step and input keeps the form. "
-            r"By `state-bound` no inputs do worse, so $2^{-L/T}$, $T = \ln 2/(a\Delta)$, is the share that was never seen at length $L$.",
+            r"By `state-bound` no inputs do worse, so $2^{-l/H}$, $H = \ln 2/(a\Delta)$, is the share that was never seen at length $l$.",
             (
                 sp.simplify(sp.expand((gate * state + st.delta_max * st.v_max - after) * (1 - gate))),
                 sp.simplify(power - (1 - 1 / _beyond(_count))),

@@ -43,7 +43,7 @@ THEOREM = Theorem(
     ),
     evidence="symbolic",
     notes=(
-        "The sum of replicator times Delta_d. So the mean step rises while x^T M x > 0 and falls while it is < 0; and "
+        "The sum of replicator times Delta_d. So the mean step does not fall while x^T M x > 0 and does not rise while it is < 0; and "
         "ln|x_i|/Delta_i - ln|x_j|/Delta_j is conserved."
     ),
 )

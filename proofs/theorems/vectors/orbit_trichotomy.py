@@ -78,6 +78,6 @@ THEOREM = Theorem(
         "The token runs along the orbit of V(x)_d = Delta_d(x) x_d, forwards while x^T M x > 0 and backwards while it is "
         "< 0. Growth without bound needs x^T M x > 0, death needs x^T M x < 0; what stops on the cone is not zero if "
         "x^T M x > 0 at the start. How it ends is not checked here: see orbit-sum, cone-attracts and slowest-channel. Checked up to the first output at which the token rests on the cone, |x^T M x| <= 1e-10 |M| |x|^2: "
-        "rounding alone moves it from there on. In the conclusion the letters x^T M x are the form over the squared norm."
+        "rounding alone moves it from there on."
     ),
 )
