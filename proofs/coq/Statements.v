@@ -733,8 +733,8 @@ Definition carried_limits_statement : Prop :=
   (s <> 0 -> (forall n : nat, (n < N)%nat -> 0 < a n) ->
      is_lim (fun z => carried_factor N a mu s b eps (z / s)) p_infty 0).
 
-(** coexistence: Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up. Here: the
-  explicit bound on the second token, mu_n of any signs. *)
+(** coexistence: Two tokens, mu > 0, s x_1(0) >= 0 and a second token that is held: it tends to zero while token 1
+  blows up. Here: the explicit bound on the second token, mu_n of any signs. *)
 Definition coexistence_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -754,8 +754,8 @@ Definition coexistence_statement : Prop :=
   filterlim (fun t => growth_rate N a mu s b eps (fun k => x k t) 1 / growth_rate N a mu s b eps (fun k => x k t) 0)
     (at_left T0) (locally (sum_below N (fun n => mu n * exp (- a n * (softplus b + eps))) / sum_below N mu)).
 
-(** coexistence, a case: Two tokens, mu > 0 and a second token that is held: it tends to zero while token 1 blows up.
-  Here: the theorem's witness. *)
+(** coexistence, a case: Two tokens, mu > 0, s x_1(0) >= 0 and a second token that is held: it tends to zero while
+  token 1 blows up. Here: the theorem's witness. *)
 Definition coexistence_witness_statement : Prop :=
   forall a mu : nat -> R,
   a 0%nat = 1 / 5 ->
@@ -827,8 +827,8 @@ Definition mixed_blow_up_statement : Prop :=
   solution N a mu s b eps L T x ->
   Rbar_lt T p_infty.
 
-(** carried-root-attracts: Two tokens, mu > 0 and K falling from K(p) >= 0 to K(u) < 0: token 2 stays between p and u
-  and tends to a root of K. *)
+(** carried-root-attracts: Two tokens, mu > 0, s x_1(0) >= 0, K(p) >= 0 and a second token that would be held at u: it
+  stays between p and u and tends to a root of K. *)
 Definition carried_root_attracts_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (T : Rbar) (x : nat -> R -> R) (low high : R),
   0 <= eps ->
