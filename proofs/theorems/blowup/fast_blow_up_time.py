@@ -48,5 +48,5 @@ THEOREM = Theorem(
         ),
     ),
     evidence="symbolic",
-    notes="With more tokens the system may blow up earlier, at a later one: T_L <= T_1 (causality-times).",
+    notes="With more tokens the system may blow up earlier, at a later one: T_m <= tau_1 for every m (causality-times).",
 )

@@ -42,5 +42,5 @@ THEOREM = Theorem(
         Rate("fast divergence", "mu_n >= 0, mu > 0, some s x_l0 >= 0", sp.Le(ob.T, bound), "ours"),
     ),
     evidence="symbolic",
-    notes="T_l is the time of tokens 1..l alone; measured as such.",
+    notes="T_l is the time of tokens 1..l alone; measured as such. h(x) = mu x^2 Delta(x) is the growth rate of a token x alone.",
 )

@@ -73,5 +73,5 @@ THEOREM = Theorem(
         "words of state-slow-divergence, after a transient that can be immense; kept because the kernel has checked no more"
     },
     evidence="numeric",
-    notes="The limit depends on the initial data. Checked at ln t = 250 and 300: above one, and moving by less than 2 %.",
+    notes="h(x) = mu x^2 Delta(x) is the growth rate of a token x alone, F_1 is F_l of token 1. The limit depends on the initial data. Checked at ln t = 250 and 300: above one, and moving by less than 2 %.",
 )

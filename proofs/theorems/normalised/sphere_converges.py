@@ -58,7 +58,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[0.5, 0.4]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0], b=[0.0, 1.0]),
-            "C.B is positive where the form is negative.",
+            "C^T B is positive where the form is negative.",
         ),
     ),
     uses=("replicator", "fisher"),

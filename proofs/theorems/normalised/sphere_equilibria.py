@@ -55,7 +55,9 @@ THEOREM = Theorem(
     scale=(ob.form_norm * ob.norm_0**2) ** 2 * ob.norm_0**2 * sp.Sum(ob.step_of[e] ** 2, (e, 1, nt.D)),
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-3.0, 3.0)},
     options={"shapes": ((1, 2, 2, 1), (1, 3, 4, 2), (1, 2, 16, 3))},
-    counterexamples=(Counterexample("no-projection-bias", BIASED, "C.B stands in the place of the form then."),),
+    counterexamples=(
+        Counterexample("no-projection-bias", BIASED, "C^T B, with its biases, stands in the place of the form then."),
+    ),
     uses=("replicator",),
     evidence="symbolic",
     notes="The axes are among the second kind; a face whose steps agree only at some of its points has these points.",

@@ -53,7 +53,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             {**SINK, "beta_B": [1.0, 0.0], "beta_C": [1.0, 0.0]},
-            "C.B = 4 at the axis, not 1: four times the rate.",
+            "C^T B = 4 at the axis, not 1: four times the rate.",
         ),
         Counterexample("axis-sink", {**SINK, "b": [0.0, 1.0]}, "The other step is larger: the axis is left."),
         Counterexample(

@@ -60,5 +60,5 @@ THEOREM = Theorem(
         ),
     ),
     notes="Where the rows of S_B and S_C are independent M = S_C^T S_B has both signs (`symmetric-signature`), so that the signs of mu on the channel "
-    "axes do not decide the sign of C.B on data.",
+    "axes do not decide the sign of C.B = x^T M x on data.",
 )  # fmt: skip

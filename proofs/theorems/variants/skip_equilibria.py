@@ -82,7 +82,7 @@ THEOREM = Theorem(
     ),
     evidence="symbolic",
     notes=(
-        "On the side s x >= 0 the own rate h falls strictly from 0 to -oo, so d + h(r) has exactly one root, and "
+        "h(x) = mu x^2 Delta(x) is the own rate of a token x. On the side s x >= 0 it falls strictly from 0 to -oo, so d + h(r) has exactly one root, and "
         "|1 + d/h| falls at least like e^(-2 d t): equality for s = 0. On the side s x < 0 a token at r loses at most "
         "|mu| r^2 e^(b-|s|r), which is largest at r = 2/|s| and tends to zero beyond: so every far enough start escapes "
         "for every d > 0, and every start at all if d > 4|mu| e^(b-2)/s^2. Between lie the other roots of d + h."

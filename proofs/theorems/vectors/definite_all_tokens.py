@@ -38,7 +38,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1], [0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]),
-            "C.B = 2 - |x|^2 for token 1: a small token grows to the circle |x|^2 = 2 and stays there.",
+            "C^T B = 2 - |x|^2 for token 1: a small token grows to the circle |x|^2 = 2 and stays there.",
         ),
     ),
     uses=("unrolled-attention",),

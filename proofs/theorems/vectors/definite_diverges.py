@@ -33,7 +33,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[1.0, 0.0], [0.0, 1.0]], [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[-1.0, -1.0]),
-            "C.B = |x|^2 - 2: a small token shrinks.",
+            "C^T B = |x|^2 - 2: a small token shrinks.",
         ),
         Counterexample(
             "form-positive",

@@ -28,7 +28,7 @@ THEOREM = Theorem(
     ranges={"x": (0.1, 2.0), "matrix": (0.1, 1.0), "b": (-3.0, 3.0)},
     options={"shapes": ((1, 2, 2, 1), (1, 3, 4, 2), (1, 2, 16, 3))},
     counterexamples=(
-        Counterexample("no-projection-bias", BIASED, "C.B stands in the place of the form then."),
+        Counterexample("no-projection-bias", BIASED, "C^T B, with its biases, stands in the place of the form then."),
         Counterexample(
             "constant-steps",
             {

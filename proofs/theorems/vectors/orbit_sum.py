@@ -80,7 +80,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0], b=[0.0, 1.0]),
-            "C.B = 2 - |x|^2 moves the token forwards where the form is negative.",
+            "C^T B = 2 - |x|^2 moves the token forwards where the form is negative.",
         ),
     ),
     uses=("orbit-trichotomy", "fisher", "carried-roots"),

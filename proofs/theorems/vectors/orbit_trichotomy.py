@@ -70,7 +70,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]),
-            "C.B = 2 - |x|^2 decides, not the form -|x|^2: the token grows.",
+            "C^T B = 2 - |x|^2 decides, not the form -|x|^2: the token grows.",
         ),
     ),
     evidence="symbolic",

@@ -34,7 +34,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer(NEGATIVE, [[0.1, 0.1]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0]) | {"row": [0.0], "bias": 0.0},
-            "Still radial, but C.B = 2 - |x|^2 decides, not the form.",
+            "Still radial, but C^T B = 2 - |x|^2 decides, not the form.",
         ),
         Counterexample(
             "equal-steps",

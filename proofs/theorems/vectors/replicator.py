@@ -49,7 +49,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[0.5, 0.4]], beta_B=[1.0, 1.0], beta_C=[1.0, 1.0], b=[0.0, 1.0]),
-            "C.B stands in the place of the form then.",
+            "C^T B, with its biases, stands in the place of the form then.",
         ),
     ),
     evidence="symbolic",

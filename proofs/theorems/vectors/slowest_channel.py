@@ -85,7 +85,7 @@ THEOREM = Theorem(
         Counterexample(
             "no-projection-bias",
             layer([[-1.0, 0.0], [0.0, -1.0]], [[1.0, 1.0]], beta_B=[1.0, 0.0], beta_C=[-1.0, 0.0], b=[0.0, 1.0]),
-            "C.B tends to -1, not to zero: the token dies like an exponential.",
+            "C^T B tends to -1, not to zero: the token dies like an exponential.",
         ),
     ),
     uses=("orbit-trichotomy",),
