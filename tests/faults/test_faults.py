@@ -143,10 +143,10 @@ def test_every_command_that_writes_is_tried() -> None:
 
 def test_moments_of_a_longer_campaign_go_on() -> None:
     kinds = [number.name for number in faults.SIGNALS]
-    few, many = (faults.jobs(each, ["simulate", "prove"], 0, kinds) for each in (2, 20))
+    few, many = (faults.jobs(each, ["simulate", "prove"], 0, kinds) for each in (2, 70))
     assert set(few) < set(many)
     assert set(few) == set(many[: len(few)])
-    assert Counter(name for name, *_ in many) == {"simulate": 60, "prove": 3 * faults.COMMANDS["prove"].most}
+    assert Counter(name for name, *_ in many) == {"simulate": 210, "prove": 3 * faults.COMMANDS["prove"].most}
 
 
 def test_the_committed_report_found_nothing() -> None:

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -35,6 +36,8 @@ ROOMS = ("symbolic", "proofs", "numeric", "paper_figures")
 
 #: Bytes of the digest of a configuration.
 DIGEST = 8
+#: The formal statement that a copy of the proofs keeps, of a hundred whose proofs take minutes to build.
+STATEMENT = "depth_contraction"
 
 Whole = Callable[[Path], bool]
 
@@ -76,8 +79,9 @@ def _python(path: Path) -> bool:
 
 
 def _committed(path: Path) -> bool:
-    """A Coq source is the one of this tree, before or after `prove --write`."""
-    return path.read_text().rstrip() == (ROOT / "proofs/coq" / path.name).read_text().rstrip()
+    """A Coq source is the one of this tree, or what is kept of it, before or after `prove --write`."""
+    text = (ROOT / "proofs/coq" / path.name).read_text()
+    return path.read_text().rstrip() in (text.rstrip(), _kept(text).rstrip())
 
 
 def _xz(path: Path) -> bool:
@@ -134,7 +138,7 @@ class Command:
         rooms: folders of the package that it writes into; it gets a copy of them.
         cold: whether it begins with an empty cache of its own.
         notes: beginnings of lines on stderr that tell no error.
-        most: runs of every signal at the most; what takes minutes, or starts workers that import for seconds, gets no 200.
+        most: runs of every signal at the most; what starts others that import or compile for seconds gets no 200.
     """
 
     words: tuple[str, ...]
@@ -206,7 +210,8 @@ _PLAN = {**_DATA, "lm.toml": _LM, "plan.toml": '[[part]]\ngrid = "lm.toml"\nseco
 _FLEET_AUDIT = ("fleet", "audit", "many", "--out", "fa", "--workers", "1", "--shuffles", "2")
 _PLANNED = ("experiment", "plan", "plan.toml", "--out", "p", "--data", "w", "--device", "cpu", "--archive", "p.tar.gz")
 _GPU = ("note: no GPU",)
-#: Of every signal, so that a command that starts a fleet gets 200 in all.
+_PROVED = partial(_bytes, "package/proofs/coq/Statements.v package/proofs/coq/record.json")
+#: Of every signal, so that a command that starts others gets 200 in all.
 _THIRD = 67
 _COUNTS = ("0 in ", "1 in ", "2 in ", "1 of ", "2 of ")
 
@@ -226,7 +231,7 @@ COMMANDS: dict[str, Command] = {
     "derive": Command(("derive", "--out", "d", "--no-figures", "--no-theorems"), folder="d", reached=partial(_bytes, "d/*")),
     "figures": Command(("figures", "convergence", "--out", "f"), folder="f", reached=partial(_bytes, "f/*.csv f/*.html")),
     "new-theorem": Command(("new-theorem", "a-new-one", "--group", "flow"), folder="package/proofs/theorems/flow", rooms=("proofs",)),
-    "prove": Command(("prove", "--write", "--record"), folder="package/proofs/coq", rooms=("proofs",), workers=True, notes=("building", "reading"), most=5),
+    "prove": Command(("prove", "--write", "--record"), folder="package/proofs/coq", reached=_PROVED, workers=True, rooms=("proofs",), notes=("building", "reading"), most=_THIRD),
     "fleet audit": Command(_FLEET_AUDIT, folder="fa", reached=lambda folder: (_rows("fa/checkpoints", folder), _rows("fa/layers", folder)), workers=True, notes=_COUNTS, most=_THIRD),
     "fleet check": Command(
         ("fleet", "check", "scaling", "--examples", "40", "--shards", "4", "--out", "fc", "--workers", "1"), folder="fc", reached=_verdicts, workers=True, most=_THIRD
@@ -241,7 +246,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "experiment lm, with workers": Command(
         ("experiment", "lm", "--config", "lm.toml", "--data", "w", "--out", "e", "--device", "cpu", "--workers", "2", "--seeds", "0,1"),
-        folder="e", inputs={**_DATA, "lm.toml": _LM}, reached=_trained, workers=True, notes=_GPU, most=25,
+        folder="e", inputs={**_DATA, "lm.toml": _LM}, reached=_trained, workers=True, notes=_GPU, most=_THIRD,
     ),
     "experiment reorder": Command(
         ("experiment", "reorder", "--config", "r.toml", "--out", "e", "--device", "cpu"), folder="e", inputs={"r.toml": _REORDER}, reached=_trained, notes=_GPU
@@ -293,6 +298,26 @@ def _copied(package: Path, rooms: tuple[str, ...]) -> None:
             shutil.copytree(ROOT / room, package / room, ignore=skipped)
         else:
             os.symlink(ROOT / room, package / room)
-    statements = package / "proofs/coq/Statements.v"
-    if "proofs" in rooms and statements.exists():
-        statements.write_text(statements.read_text() + "\n")  # so that `prove --write` has something to write
+    if "proofs" in rooms:
+        _keep_one(package / "proofs")
+
+
+def _keep_one(proofs: Path) -> None:
+    """Leave `STATEMENT`, its proof and what that requires; a line more in the statements is for `prove --write` to put right."""
+    template, statements = proofs / "formal/Statements.v.j2", proofs / "coq/Statements.v"
+    template.write_text(_kept(template.read_text()))
+    statements.write_text(_kept(statements.read_text()) + "\n")
+    texts = {path.stem: path.read_text() for path in (proofs / "coq").glob("*.v")}
+    wanted = [next(name for name, text in texts.items() if f"Theorem {STATEMENT} :" in text)]
+    for name in wanted:
+        required = re.findall(r"^From S6Flow Require Import ([\w ]+)\.$", texts[name], re.M)
+        wanted += [more for line in required for more in line.split() if more not in wanted]
+    for name in texts.keys() - wanted:
+        (proofs / f"coq/{name}.v").unlink()
+
+
+def _kept(statements: str) -> str:
+    """Of all definitions in a text of the statements, or in its template, that of `STATEMENT` alone."""
+    parts = statements.split("\n\n")
+    kept = [part for part in parts if "_statement : Prop" not in part or f"Definition {STATEMENT}_statement :" in part]
+    return "\n\n".join(kept).rstrip("\n") + "\n"
