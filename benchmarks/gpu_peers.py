@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from gpu_cases import measure
 
-__all__ = ["PEERS", "TIME", "Arrays", "H", "attention_matrix", "eager_linear", "ratios", "runge_kutta"]
+__all__ = ["PEERS", "TIME", "Arrays", "H", "as_exact", "attention_matrix", "eager_linear", "ratios", "runge_kutta"]
 
 #: Length of a fixed step, and horizon of an adaptive run [depth-time].
 H, TIME = 0.01, 100.0
@@ -144,6 +144,28 @@ PEERS: dict[str, tuple[Callable[[Any, float], dict[str, Any]], tuple[float, ...]
     "torchode": (torchode_run, (1e-4, 1e-5)),
     "diffrax": (diffrax_run, (1e-4, 1e-5)),
 }
+
+
+#: How often the interval between two of our tolerances is halved, one whose mean error is a peer's or less and one of more.
+HALVINGS = 4
+
+
+def as_exact(ours: Callable[[float], dict[str, Any]], found: dict[float, dict[str, Any]], aim: float) -> None:
+    """Bring our mean error nearer below a peer's: a grid of tolerances would have us be more exact than the peer.
+
+    Args:
+        ours: times a run at a tolerance and finds its errors.
+        found: tolerance -> such a row; more are put in.
+        aim: the peer's mean error.
+    """
+    good = max((rtol for rtol, row in found.items() if row["mean_error"] <= aim), default=None)
+    bad = min((rtol for rtol, row in found.items() if row["mean_error"] > aim), default=None)
+    if good is None or bad is None or bad <= good:
+        return
+    for _ in range(HALVINGS):
+        middle = float(np.sqrt(good * bad))
+        found[middle] = ours(middle)
+        good, bad = (middle, bad) if found[middle]["mean_error"] <= aim else (good, middle)
 
 
 def ratios(found: dict[str, Any], ours: str) -> dict[str, float]:

@@ -255,7 +255,9 @@ def rows() -> list[tuple[str, str, str]]:
     out.append(
         (
             f"audit of {shape['layers']} layers x {shape['channels']} channels",
-            f"{time['seconds']:.1f} s, {time['peak_gib']:.2f} GiB ({time['cpu_seconds']:.1f} s of processor time)",
+            f"{time['seconds']:.2f} s, {time['peak_gib']:.2f} GiB ({time['cpu_seconds']:.1f} s of processor time), least of "
+            f"{len(time['all_seconds'])}, most {max(time['all_seconds']):.2f} s; one layer in memory "
+            f"{1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
             f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {load_text:.1f}",
         )
     )

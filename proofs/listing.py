@@ -16,6 +16,7 @@ from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.template import stated
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
+from s6flow.proofs.theorems.letters import OWN_MEANINGS
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block
@@ -102,8 +103,9 @@ def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     written = _written(theorem)
     said = _said(theorem, [row.meaning for row in rows.values()])
     rows |= {name: row for name, (sign, row) in SPOKEN.items() if re.search(sign, said)}
+    own = OWN_MEANINGS.get(theorem.id, {})
     return {
-        name: {"latex": written.get(name, row.latex), "domain": row.domain, "meaning": row.meaning}
+        name: {"latex": written.get(name, row.latex), "domain": row.domain, "meaning": own.get(name, row.meaning)}
         for name, row in rows.items()
     }
 

@@ -9,8 +9,10 @@ destroys only the pairing: what the real pairing adds is the distance to the shu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isqrt
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -44,31 +46,32 @@ class Control:
     sample: Float64[np.ndarray, " channel"]
 
 
-#: Pairs of channels that are gathered together: with the columns that they are taken from they stay in a core's cache.
-_TOGETHER = 1 << 15
 #: Multiplications of one product that BLAS leaves to the thread that asks for it: starting the others costs more.
-_ALONE = 1 << 13
+_ALONE = 1 << 18
 #: Channels that are counted together: as many as a byte can count.
 _MOST = 255
+#: Shuffles that are summed together: with few states all of 200, with many as many as leave room for a few channels.
+_TOGETHER, _BESIDE = 256, 16
 
-
-def _permutations(channels: int, shuffles: int, seed: int) -> Int64[np.ndarray, "shuffle channel"]:
-    """Every shuffle of the channels, by itself."""
-    rng = np.random.default_rng([seed, channels])
-    return rng.permuted(np.tile(np.arange(channels), (shuffles, 1)), axis=1)
+Order = Int64[np.ndarray, " channel"]
 
 
 @lru_cache(maxsize=4)
-def partners(channels: int, shuffles: int, seed: int) -> Int64[np.ndarray, "channel shuffle"]:
-    """Whom each channel is paired with.
+def orders(channels: int, shuffles: int, seed: int) -> tuple[tuple[Order, Order], ...]:
+    """Pairs of random orders of the channels, each behind as many shuffles as there are channels, the last behind what is left.
 
     Shared by all layers of a size, so that one layer's control does not depend on which others are audited.
     """
-    return np.ascontiguousarray(_permutations(channels, shuffles, seed).T)
+    rng = np.random.default_rng([seed, channels])
+    return tuple((rng.permutation(channels), rng.permutation(channels)) for _ in range(0, shuffles, channels))
 
 
 def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> Control:
     """Compare the fraction of mu < 0 with that of shuffled channels.
+
+    Shuffle k of two orders pairs each place of one with the k-th place behind it in the other, around the end. It is a
+    permutation drawn evenly from all; two shuffles of the same orders have no pair in common, and what neighbouring shuffles
+    sum for neighbouring places is one product of matrices.
 
     Args:
         layer: the weights.
@@ -76,37 +79,55 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
         seed: of the permutations.
     Numerics: the shuffles are summed in float32; sums within its rounding of zero are summed again in float64.
     """
-    fraction = float(np.count_nonzero(layer.mu_n.sum(axis=1) < 0) / layer.channels)
+    channels = layer.channels
+    fraction = float(np.count_nonzero(layer.mu_n.sum(axis=1) < 0) / channels)
     scale = max(np.abs(layer.S_B).max(), 1e-300), max(np.abs(layer.S_C).max(), 1e-300)
     S_B, S_C = (np.ascontiguousarray((m / k).T, np.float32) for m, k in zip((layer.S_B, layer.S_C), scale, strict=True))
-    doubtful = _rounding(S_B)
-    others = partners(layer.channels, shuffles, seed)
-    counts, sample = np.zeros(shuffles, np.int64), np.empty(layer.channels, np.float32)
-    width = min(shuffles, max(1, _ALONE // layer.states))
-    height = min(_MOST, max(1, _TOGETHER // width))
-    room = np.empty((height * width, layer.states), np.float32)
-    for left in range(0, shuffles, width):
-        for start in range(0, layer.channels, height):
-            # With the partners of a channel side by side, its mu beside all of them are one product.
-            rows = slice(start, start + height)
-            some = others[rows, left : left + width]
-            columns = np.take(S_C, some.reshape(-1), axis=0, out=room[: some.size], mode="clip")
-            mu = (columns.reshape(*some.shape, -1) @ S_B[rows, :, None])[..., 0]
-            negative = mu < -doubtful[rows]
-            if np.count_nonzero(mu < doubtful[rows]) > np.count_nonzero(negative):
-                row, column = np.nonzero((mu < doubtful[rows]) & ~negative)
-                sums = np.einsum("np,np->p", layer.S_B[:, rows][:, row], layer.S_C[:, some[row, column]])
-                negative[row, column] = sums < 0
-            counts[left : left + width] += negative.view(np.uint8).sum(axis=0, dtype=np.uint8)
-            if not left:
-                sample[rows] = mu[:, 0]
-    fractions = counts / layer.channels
+    rounding = _rounding(S_B)
+    counts, sample = np.zeros(shuffles, np.int64), np.empty(channels, np.float32)
+    for number, (order, other) in enumerate(orders(channels, shuffles, seed)):
+        own = counts[number * channels :][:channels]
+        around = np.resize(other, channels + len(own) - 1)
+        left, right, near = S_B[order], S_C[around], rounding[order]
+        for rows, shifts in _blocks(channels, len(own), layer.states):
+            partners = slice(rows.start + shifts.start, rows.stop + shifts.stop - 1)
+            mu = _pairs(left[rows], right[partners])
+            negative = mu < -near[rows]
+            if np.count_nonzero(mu < near[rows]) > np.count_nonzero(negative):
+                row, shift = np.nonzero((mu < near[rows]) & ~negative)
+                pairs = order[rows][row], around[partners][row + shift]
+                negative[row, shift] = np.einsum("np,np->p", layer.S_B[:, pairs[0]], layer.S_C[:, pairs[1]]) < 0
+            own[shifts] += negative.view(np.uint8).sum(axis=0, dtype=np.uint8)
+            if not number and not shifts.start:
+                sample[order[rows]] = mu[:, 0]
+    fractions = counts / channels
     mean, sd = float(fractions.mean()), float(fractions.std(ddof=1))
     # Counts are integers, so a tie is exact up to the rounding of the mean.
     as_far = np.count_nonzero(np.abs(fractions - mean) >= abs(fraction - mean) - 1e-9)
     z = (fraction - mean) / sd if sd > 0 else float("nan")
     p = (1 + int(as_far)) / (1 + shuffles)
     return Control(fraction, mean, sd, z, p, shuffles, fractions, sample * (scale[0] * scale[1]))
+
+
+def _blocks(channels: int, shuffles: int, states: int) -> Iterator[tuple[slice, slice]]:
+    """Places of the channels and shuffles whose sums are one product of at most `_ALONE` multiplications."""
+    area = max(1, _ALONE // states)  # of the product: height (height + width - 1)
+    width = min(shuffles, _TOGETHER, max(1, area // _BESIDE))
+    height = max(1, min(_MOST, (isqrt((width - 1) ** 2 + 4 * area) - (width - 1)) // 2))
+    for shift in range(0, shuffles, width):
+        for start in range(0, channels, height):
+            yield slice(start, min(start + height, channels)), slice(shift, min(shift + width, shuffles))
+
+
+def _pairs(
+    left: Float32[np.ndarray, "row state"], right: Float32[np.ndarray, "partner state"]
+) -> Float32[np.ndarray, "row shift"]:
+    """The sum over the states of row r of the left and row r + k of the right, at [r, k]."""
+    rows, partners = len(left), len(right)
+    room = np.empty(rows * (partners + 1), np.float32)
+    np.matmul(left, right.T, out=room[: rows * partners].reshape(rows, partners))
+    # read with one column more, every row of the product begins one place further on
+    return room.reshape(rows, partners + 1)[:, : partners + 1 - rows]
 
 
 def _rounding(S_B: Float32[np.ndarray, "channel state"]) -> Float32[np.ndarray, "channel one"]:

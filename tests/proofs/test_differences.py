@@ -8,8 +8,9 @@ from s6flow.proofs import listing
 from s6flow.proofs.formal.differences import KINDS, differences
 from s6flow.proofs.formal.template import TEMPLATE, stated
 from s6flow.proofs.registry import REGISTRY, get
+from s6flow.proofs.theorems.letters import OWN_MEANINGS
 from s6flow.symbolic.assumptions import letters_of
-from s6flow.symbolic.observables import conclusion_latex
+from s6flow.symbolic.observables import LETTERS, OBSERVABLES, SPOKEN, conclusion_latex
 
 TEXT = TEMPLATE.read_text()
 
@@ -222,6 +223,16 @@ def test_letters_of_every_page_are_explained() -> None:
         assert all(row["meaning"] for row in rows.values())
         assert ("sharp" in rows) == (theorem.sharpness is not None)
         assert "sharp" not in letters_of(theorem.stated), "a sharp factor is one as stated"
+
+
+def test_a_letter_that_means_another_thing_on_a_page_says_so_there() -> None:
+    """What is planned for a page without that letter, or what all pages say anyway, is no such meaning."""
+    usual = {**{name: row for name, (_, row) in SPOKEN.items()}, **LETTERS, **OBSERVABLES}
+    for key, own in OWN_MEANINGS.items():
+        rows = listing.letter_rows(get(key))
+        assert {name: rows[name]["meaning"] for name in own} == own
+        assert all(usual[name].meaning != meaning for name, meaning in own.items())
+    assert "x_l' = x_l F_l" in listing.letter_rows(get("fast-bound"))["F_l"]["meaning"]
 
 
 def test_conclusions_are_mathematics_not_codes() -> None:
