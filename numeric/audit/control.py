@@ -47,7 +47,7 @@ class Control:
 
 
 #: Multiplications of one product that BLAS leaves to the thread that asks for it: starting the others costs more.
-_ALONE = 1 << 18
+ALONE = 1 << 18
 #: Channels that are counted together: as many as a byte can count.
 _MOST = 255
 #: Shuffles that are summed together: with few states all of 200, with many as many as leave room for a few channels.
@@ -89,7 +89,7 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
         own = counts[number * channels :][:channels]
         around = np.resize(other, channels + len(own) - 1)
         left, right, near = S_B[order], S_C[around], rounding[order]
-        for rows, shifts in _blocks(channels, len(own), layer.states):
+        for rows, shifts in blocks(channels, len(own), layer.states):
             partners = slice(rows.start + shifts.start, rows.stop + shifts.stop - 1)
             mu = _pairs(left[rows], right[partners])
             negative = mu < -near[rows]
@@ -109,9 +109,9 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
     return Control(fraction, mean, sd, z, p, shuffles, fractions, sample * (scale[0] * scale[1]))
 
 
-def _blocks(channels: int, shuffles: int, states: int) -> Iterator[tuple[slice, slice]]:
-    """Places of the channels and shuffles whose sums are one product of at most `_ALONE` multiplications."""
-    area = max(1, _ALONE // states)  # of the product: height (height + width - 1)
+def blocks(channels: int, shuffles: int, states: int) -> Iterator[tuple[slice, slice]]:
+    """Places of the channels and shuffles whose sums are one product of at most `ALONE` multiplications."""
+    area = max(1, ALONE // states)  # of the product: height (height + width - 1)
     width = min(shuffles, _TOGETHER, max(1, area // _BESIDE))
     height = max(1, min(_MOST, (isqrt((width - 1) ** 2 + 4 * area) - (width - 1)) // 2))
     for shift in range(0, shuffles, width):

@@ -99,14 +99,28 @@ def test_a_layer_of_zeros_has_zeros_only() -> None:
 # ---- shuffled channels
 
 
-@pytest.mark.parametrize(("channels", "shuffles"), [(7, 2), (255, 5), (256, 6), (257, 9), (4000, 3)])
+def shuffled(channels: int, shuffles: int, seed: int) -> np.ndarray:
+    """Whom each channel is paired with, one row a shuffle: shuffle k of two orders, place by place."""
+    rows = []
+    for order, other in controls.orders(channels, shuffles, seed):
+        for shift in range(min(channels, shuffles - len(rows))):
+            row = np.empty(channels, np.int64)
+            for place in range(channels):
+                row[order[place]] = other[(place + shift) % channels]
+            rows.append(row)
+    return np.array(rows)
+
+
+@pytest.mark.parametrize(
+    ("channels", "shuffles"), [(7, 2), (7, 7), (7, 24), (255, 5), (256, 6), (257, 9), (300, 270), (4000, 3)]
+)
 def test_shuffles_are_counted_as_if_one_by_one(channels: int, shuffles: int) -> None:
     """Every shuffle in float64, by itself; a layer's scale shows nowhere but in the sample."""
     layer = drawn(3, channels, seed=channels, scale=1e-3)
     found = permutation_control(layer, shuffles, seed=4)
-    orders = controls._permutations(channels, shuffles, 4)
-    assert (np.sort(orders, axis=1) == np.arange(channels)).all()
-    mu = [(layer.S_B * layer.S_C[:, order]).sum(axis=0) for order in orders]
+    partners = shuffled(channels, shuffles, 4)
+    assert (np.sort(partners, axis=1) == np.arange(channels)).all()
+    mu = [(layer.S_B * layer.S_C[:, others]).sum(axis=0) for others in partners]
     shares = np.array([np.mean(one < 0) for one in mu])
     np.testing.assert_allclose(found.fractions, shares, atol=1e-12)
     np.testing.assert_allclose(found.sample, mu[0], atol=1e-11)
@@ -116,6 +130,30 @@ def test_shuffles_are_counted_as_if_one_by_one(channels: int, shuffles: int) -> 
     assert found.p == pytest.approx((1 + beyond) / (1 + shuffles))
     if shares.std() > 0:
         assert found.z == pytest.approx((fraction - shares.mean()) / np.std(shares, ddof=1))
+
+
+@pytest.mark.parametrize(("channels", "shuffles"), [(1, 5), (2, 9), (30, 100), (600, 200)])
+def test_shuffles_of_the_same_orders_have_no_pair_in_common(channels: int, shuffles: int) -> None:
+    """A channel meets every other one once before it meets one again; the next orders are other ones."""
+    partners = shuffled(channels, shuffles, 3)
+    assert partners.shape == (shuffles, channels)
+    for start in range(0, shuffles, channels):
+        block = np.sort(partners[start : start + channels], axis=0)
+        assert (np.diff(block, axis=0) > 0).all()
+    if shuffles > channels > 2:
+        assert not np.array_equal(partners[:channels], partners[channels : 2 * channels])
+
+
+@pytest.mark.parametrize("states", [1, 3, 16, 300, 5000])
+def test_blocks_cover_every_pair_once_and_leave_blas_alone(states: int) -> None:
+    for channels, shuffles in ((1, 1), (5, 3), (400, 300), (1000, 200)):
+        met = np.zeros((channels, shuffles), int)
+        for rows, shifts in controls.blocks(channels, shuffles, states):
+            met[rows, shifts] += 1
+            height, width = rows.stop - rows.start, shifts.stop - shifts.start
+            assert height <= np.iinfo(np.uint8).max
+            assert height * (height + width - 1) * states <= controls.ALONE or height == 1
+        assert (met == 1).all()
 
 
 def test_what_is_not_said_is_the_same_everywhere() -> None:
@@ -176,9 +214,9 @@ def test_shuffles_do_not_hang_on_the_digits_of_float32() -> None:
     rng = np.random.default_rng(2)
     S_B, S_C = (1 + rng.integers(0, 64, (2, 2000)) * 2.0**-14 for _ in range(2))
     S_C[1] *= -1
-    orders = controls._permutations(2000, 50, 1)
-    mu = np.array([(S_B * S_C[:, order]).sum(axis=0) for order in orders])
-    single = np.array([(S_B.astype(np.float32) * S_C[:, order].astype(np.float32)).sum(axis=0) for order in orders])
+    partners = shuffled(2000, 50, 1)
+    mu = np.array([(S_B * S_C[:, others]).sum(axis=0) for others in partners])
+    single = np.array([(S_B.astype(np.float32) * S_C[:, others].astype(np.float32)).sum(axis=0) for others in partners])
     assert np.count_nonzero(mu == 0) > 10
     assert np.count_nonzero((single < 0) != (mu < 0)) > 10
     found = permutation_control(layer_of(S_B, S_C), 50, seed=1)

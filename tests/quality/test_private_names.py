@@ -87,7 +87,6 @@ HELD: dict[str, str] = {
     "tests/numeric/test_audit_planted.py": "_Record _bilinear _compare_constants _compare_times _pairs _whole",
     "tests/numeric/test_audit_put.py": "_LISTED _memory _notable _number _plain _template",
     "tests/numeric/test_audit_said.py": "_cells _fates _layers _scenarios _simulated _whole",
-    "tests/numeric/test_audit_signs.py": "_permutations",
     "tests/numeric/test_audit_together.py": "_Whole _groups _in_a_row",
     "tests/numeric/test_audit_words.py": "_blocks _cells _fates _layers _notable _number _plain",
     "tests/numeric/test_check_axes.py": "_axis_sizes _digits",
