@@ -16,7 +16,7 @@ from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.template import stated
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
-from s6flow.proofs.theorems.letters import OWN_MEANINGS
+from s6flow.proofs.theorems.wording import OWN_LETTERS, meaning_of, words_of
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block
@@ -77,8 +77,7 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         },
         "letters": letter_rows(theorem),
         "assumptions": [
-            {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
-            for name in theorem.assumptions
+            {"key": name, "words": words_of(name), "latex": assumption(name).latex} for name in theorem.assumptions
         ],
         "conclusion": conclusion_latex(theorem.stated),
         "checked": None if theorem.finite is None else conclusion_latex(theorem.finite),
@@ -103,25 +102,28 @@ def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
     written = _written(theorem)
     said = _said(theorem, [row.meaning for row in rows.values()])
     rows |= {name: row for name, (sign, row) in SPOKEN.items() if re.search(sign, said)}
-    own = OWN_MEANINGS.get(theorem.id, {})
+    rows |= OWN_LETTERS.get(theorem.id, {})
     return {
-        name: {"latex": written.get(name, row.latex), "domain": row.domain, "meaning": own.get(name, row.meaning)}
+        name: {
+            "latex": written.get(name, row.latex),
+            "domain": row.domain,
+            "meaning": meaning_of(theorem.id, row, name),
+        }
         for name, row in rows.items()
     }
 
 
 def _said(theorem: Theorem, meanings: Sequence[str]) -> str:
     """The sentences and formulas of a theorem's page, those of its proof and its legend among them."""
-    asked = [assumption(key) for key in theorem.assumptions]
-    proof = [step.because for step in theorem.steps()]
+    asked = [part for key in theorem.assumptions for part in (words_of(key), assumption(key).latex)]
+    steps = theorem.steps()
+    proof = [part for step in steps for part in (step.title, *map(conclusion_latex, step.statement), step.because)]
     formulas = [
         conclusion_latex(theorem.stated),
         *([] if theorem.finite is None else [conclusion_latex(theorem.finite)]),
     ]
     words = [theorem.title, theorem.notes, *theorem.unbroken.values(), *(row.note for row in theorem.counterexamples)]
-    return "\n".join(
-        [*words, *(part for row in asked for part in (row.words, row.latex)), *formulas, *proof, *meanings]
-    )
+    return "\n".join([*words, *asked, *formulas, *proof, *meanings])
 
 
 def _written(theorem: Theorem) -> dict[str, str]:

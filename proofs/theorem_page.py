@@ -35,7 +35,8 @@ def theorem_page(content: Mapping[str, Any], code: bool = True, figures: Sequenc
         blocks.append(Paragraph(f"Checked at finite time as: ${content['checked']}$."))
     for step in content["proof"]:
         residuals = counted(len(step["residuals"]), "residual")
-        blocks.append(Paragraph(f"Step `{step['step']}` ({residuals}: {step['state']}). {step['because']}"))
+        blocks.append(Paragraph(f"Step `{step['step']}` ({residuals}: {step['state']}). {step['title']}:"))
+        blocks += [Display(tuple(step["statement"])), Paragraph(step["because"])]
     if content["sharpness"]:
         breaks = f"With $\\chi = {content['tightened']}$ the witness breaks it."
         blocks.append(Paragraph(f"Sharp: {content['sharpness']}. {breaks}"))

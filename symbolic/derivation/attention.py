@@ -117,8 +117,8 @@ def steps() -> tuple[Step, ...]:
                 abbreviate(sp.Eq(state[l, n], flow.after(state[l - 1, n]))),
                 abbreviate(sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l)))),
             ),
-            "The same induction for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "
-            "by an associative scan instead of O(L^2). Residuals as above.",
+            "The induction of unrolled-state for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "
+            "by an associative scan instead of O(L^2). Residuals: first token; earlier tokens; own term.",
             induction(flow),
             ("linear-recursion", "causality"),
         ),

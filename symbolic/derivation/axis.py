@@ -148,7 +148,7 @@ def steps() -> tuple[Step, ...]:
                 sp.Eq(sp.Symbol(r"\hat x"), sp.Abs(nt.s) * nt.x[l]),
                 sp.Eq(sp.Symbol(r"\hat t"), sp.Abs(sp.Symbol("mu")) * nt.t / nt.s**2),
             ),
-            "With $x = \\hat x/|s|$ the gate depends on $\\hat x$, sign(s) and b alone, and the increment is $|\\mu|/s^2$ times that of "
+            "With $x = \\hat x/|s|$ the gate depends on s and x by $\\hat x$ and sign(s) alone, and, where mu is not zero, the increment is $|\\mu|/s^2$ times that of "
             "the system with $\\mu_n/|\\mu|$, which the new time absorbs. Residuals: gate; increment.",
             (scaled.gate - unit.gate, scaled.increment - size_mu / size**2 * unit.increment),
             ("scaling",),

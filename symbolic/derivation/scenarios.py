@@ -55,7 +55,7 @@ def convergence() -> tuple[Step, ...]:
             "Explicit bound",
             (sp.Le(sp.Abs(X(t)), bound),),
             "If all mu_n <= 0, what earlier tokens contribute is at most zero, so $F_l \\le \\mu x_l^2 \\Delta(x_l)$ and "
-            "$z' \\ge 2|\\mu|\\Delta \\ge 2|\\mu| m$: |x_l| falls, so Delta stays between its values at 0 and at the start. "
+            "$z' \\ge 2|\\mu|\\Delta \\ge 2|\\mu| m$, m the smaller one of the steps at 0 and at the start: |x_l| falls, so Delta stays between them. "
             "Residual: the bound's inverse square has exactly that derivative; it starts at |x_0|.",
             (sp.diff(bound_m**-2, t) - 2 * mu_abs * m, bound_m.subs(t, 0) - x_start),
             ("convergence-rate",),
@@ -64,8 +64,9 @@ def convergence() -> tuple[Step, ...]:
             "convergence-constants",
             "Exact constants",
             (sp.Eq(sp.Symbol(r"\lim_{t\to\infty} t x_l^2"), constant),),
-            "The previous token brings $F_{l-1} \\sim -1/(2t)$ with shares phi, so $z' = \\kappa z/t + 2|\\mu|\\delta_0$ to leading "
-            "order, and again $F_l = -z'/(2z) = -1/(2t)$. Residuals: the solution of the limit equation for kappa < 1; its growth "
+            "The previous token brings $F_{l-1} \\sim -\\max(1,\\kappa_{l-1})/(2t)$, of which state n holds a share. So $z = 1/x_l^2$ obeys "
+            "$z' = \\kappa z/t + 2|\\mu|\\delta_0$ to leading order, $\\kappa$ the share that token l inherits (docs/theory, section 8), and "
+            "$F_l = -z'/(2z) \\sim -\\max(1,\\kappa)/(2t)$. Residuals: the solution of the limit equation for kappa < 1; its growth "
             "rate; the homogeneous solution $t^\\kappa$, which dominates for kappa > 1; and for kappa = 1 $z = 2|\\mu|\\delta_0 t \\ln t$.",
             (
                 sp.diff(limit_solution, t) - kappa * limit_solution / t - 2 * mu_abs * delta0,
@@ -119,8 +120,9 @@ def divergence() -> tuple[Step, ...]:
             "blow-up-time",
             "Exact blow-up time of token 1",
             (sp.Eq(sp.Symbol("T_1"), sp.Integral(integrand, (cr.r, x_start, sp.oo))),),
-            "Token 1 obeys x' = x h(x), h(x) = mu x^2 Delta(x), which separates; the integral converges exactly when s x_1(0) >= 0. "
-            "Residuals: dt/dr is the inverse of the velocity; for s = 0 the integral is 1/(2 mu delta_0 x_0^2).",
+            "Token 1 obeys x' = x h(x), h(x) = mu x^2 Delta(x), which separates; the integral converges where s x_1(0) >= 0, and where the step has a floor; "
+            "without a floor it diverges for s x_1(0) < 0. "
+            "Residuals: dt/dr is the inverse of the velocity; for s = 0 the integral is 1/(2 mu delta_0 x_1(0)^2).",
             (
                 integrand * cr.r * cr.own_rate(cr.orientation * cr.r).subs(cr.orientation**2, 1) - 1,
                 time - 1 / (2 * mu * delta0 * x_start**2),
@@ -173,7 +175,7 @@ def divergence() -> tuple[Step, ...]:
             "Ratios settle",
             (sp.Eq(sp.Symbol(r"\frac{d\ln x_2}{d\ln x_1}"), ratio),),
             "Dividing by F_1, the first term tends to 1 integrably because Delta(x_2) decays like a power of t, and the second is h(x_2)/h(x_1), "
-            "integrable once x_2 > x_1. So ln(x_2/x_1) converges to a positive limit. Residual: the gate tends to 1.",
+            "integrable once |x_2| exceeds |x_1| by a factor above one. So ln(x_2/x_1) converges to a positive limit. Residual: the gate tends to 1.",
             (
                 ratio - sp.exp(-a_ * cr.delta(x2)) - cr.own_rate(x2) / cr.own_rate(x1),
                 sp.limit(sp.exp(-a_ * nt.softplus(-y).rewrite(sp.log)), y, sp.oo) - 1,
@@ -204,7 +206,7 @@ def states() -> tuple[Step, ...]:
                 sp.Eq(sp.Symbol("K(y)"), cr.carried(cr.y)),
             ),
             "As token m blows up its own increments dominate, so $f_{m,n}/F_m \\to \\mu_n/\\mu$, and the next token reads them through its gates. "
-            "If K(0) < 0 a small token tends to zero while token m blows up. Residuals: K; K = 1 where Delta vanishes; K = 0 where it is infinite.",
+            "Token m is the one that blows up first. If K(0) < 0, token m+1 tends to zero while token m blows up if it is small enough for the system at hand. Residuals: K; K = 1 where Delta vanishes; K = 0 where it is infinite.",
             (
                 cr.carried(cr.y) * cr.mu_total - after.func(after.function * cr.mu_total, *after.limits),
                 sp.limit(sp.exp(-nt.softplus(-y).rewrite(sp.log)), y, sp.oo) - 1,

@@ -60,7 +60,7 @@ THEOREM = Theorem(
     notes=(
         "The fate of every start is exact: zero (where p < 0 between it and zero), a root of p, or infinity (slow iff s x < 0 "
         "and floor = 0; with mu = nu = 0 < lambda growth is exponential for s = 0, or with a floor for s x < 0). "
-        "Later tokens: by integration. Checked where p is above 1e-5 of the sum of its terms' sizes: nearer to a root "
+        "Later tokens: by integration. Checked where |p| is above 1e-5 of the sum of its terms' sizes: nearer to a root "
         "its sign is rounding, in float32 at least."
     ),
 )

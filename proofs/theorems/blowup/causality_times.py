@@ -19,5 +19,5 @@ THEOREM = Theorem(
     options={"log_horizon": 30.0, "shapes": ((2, 1), (3, 2), (6, 4), (16, 8)), "max_steps": 400},
     ranges={"x0": (1e-2, 30.0), "b": (-4.0, 4.0)},
     evidence="symbolic",
-    notes="For mu_n, tokens and s of any signs; T is infinite where nothing blows up, and what lies beyond ln t = 30 counts as infinite.",
+    notes="For mu_n, tokens and s of any signs; T is infinite where nothing blows up, and in the check what lies beyond ln t = 30 counts as infinite.",
 )

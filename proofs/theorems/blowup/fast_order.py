@@ -13,7 +13,7 @@ STILL_GROWS = sp.Rational(1, 10**6)
 
 THEOREM = Theorem(
     id="fast-order",
-    title="Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it",
+    title="Fast divergence: tokens before the first that blows up stay bounded, later nonzero ones diverge with it",
     section="6",
     source="ours (theory 6)",
     kind="limit",

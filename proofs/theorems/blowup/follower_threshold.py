@@ -89,13 +89,13 @@ THEOREM = Theorem(
         Counterexample(
             "second-token-fast",
             {"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [1.0, -0.5]},
-            "A token with s x < 0 never overtakes: it keeps a ratio of its own (blow-up-ratio).",
+            "A token with s x < 0 does not blow up before token 1: |x_2/x_1| tends to a limit of its own (blow-up-ratio).",
         ),
     ),
     unbroken={
         "two-tokens": "false there: a third token may blow up before both, and T is its time then; the check draws two tokens",
         "mu-positive": "no token blows up without it, and there is no order of blow-up",
-        "first-token-fast": "without a floor token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no tau_1 to share; with one it does, and x_2/x_1 is negative",
+        "first-token-fast": "without a floor token 1 does not blow up for s x_1 <= 0 (where s x_2 > 0), and there is no tau_1 to share; with one it does unless it is zero, and x_2/x_1 is negative",
     },
     uses=("carried-rate", "one-decay-sum", "fast-blow-up-time", "fast-bound"),
     evidence="numeric",

@@ -39,7 +39,7 @@ THEOREM = Theorem(
         "s": (0.2, 3.0),
         "zero": (0.0, 0.2),
     },
-    sharpness=Sharpness("the slope is one exactly", sp.Rational(101, 100)),
+    sharpness=Sharpness("the slope is w_l exactly", sp.Rational(101, 100)),
     witness={"mu": [1.0], "a": [0.5], "decay": 0.5, "s": 1.0, "b": 0.0, "floor": 0.0, "x0": [2.0, 0.5]},
     counterexamples=(
         Counterexample(
@@ -62,7 +62,7 @@ THEOREM = Theorem(
     notes=(
         "Checked is the change of G(|x_l|), G(r) = int^r exp(a D(v)) dv/v with D(v) the step of a token of size v and the sign of x_l, over the change of ln "
         "of the last nonzero token before; "
-        "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, for two tokens those of "
+        "left out are the starts on which |x_l|^3 (T - t) does not tend to zero, for two tokens with s x_1 > 0 those of "
         "follower-threshold, on which x_2/x_1 tends to 1; "
         "each zero token between multiplies it by exp(-a delta_0). With one decay rate the mu_n enter by their sum "
         "alone; a floor is part of the step in G and delta_0."

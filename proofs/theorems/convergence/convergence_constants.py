@@ -13,7 +13,7 @@ NEXT_TERM = sp.Rational(1, 500)
 
 THEOREM = Theorem(
     id="convergence-constants",
-    title="Convergent scenario: t x_l^2 tends to an explicit constant, zero tokens included",
+    title="Convergent scenario: t x_l^2 of every nonzero token tends to an explicit constant, with zero tokens among the others or not",
     section="5",
     source="ours (theory 5)",
     kind="limit",
@@ -56,7 +56,7 @@ THEOREM = Theorem(
     evidence="numeric",
     notes=(
         "With one decay rate the mu_n enter by their sum alone, so that they may have any signs. "
-        "The next term is of relative order t^(-(1-q)) or t^(-1/2); checked at ln t = 48, 80, 120 to "
+        "The next term is of relative order t^(-(1-q)) or t^(-1/2), up to powers of ln t; checked at ln t = 48, 80, 120 to "
         "0.2 % on tame ranges."
     ),
 )

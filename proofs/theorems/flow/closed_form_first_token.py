@@ -13,7 +13,7 @@ first = sp.Eq(ob.x_t[l] ** -2, zeta, evaluate=False)
 
 THEOREM = Theorem(
     id="closed-form-first-token",
-    title="With s = 0 the inverse square of token 1 falls linearly",
+    title="With s = 0 the inverse square of token 1 is linear in depth-time: it falls for mu > 0 and rises for mu < 0",
     section="4",
     source="ours (theory 4)",
     kind="identity",

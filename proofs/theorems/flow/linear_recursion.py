@@ -9,7 +9,7 @@ from s6flow.symbolic.theorem import Theorem
 
 THEOREM = Theorem(
     id="linear-recursion",
-    title="The growth rate of every token is one linear recursion",
+    title="The growth rate of every token is a sum of linear recursions, one for each state",
     section="4",
     source="ours (theory 4)",
     kind="identity",

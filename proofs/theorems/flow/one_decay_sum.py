@@ -29,7 +29,7 @@ gate = flow_cell().gate.subs({nt.a[nt.n]: ob.decay, nt.x[nt.l]: nt.x0[nt.l]})
 
 THEOREM = Theorem(
     id="one-decay-sum",
-    title="With one decay rate, the paper's setting, the flow depends on mu = sum mu_n alone",
+    title="With one decay rate, the paper's setting, the mu_n enter the flow by their sum mu alone",
     section="0, 4",
     source="paper (setting); ours (statement)",
     kind="identity",

@@ -34,7 +34,7 @@ THEOREM = Theorem(
     ),
     notes=(
         "On the axis the layer is the flow of one channel with s = S_Delta[d,d], and where B and C have no bias that with "
-        "mu_n = S_C[n,d] S_B[n,d]: the derivation's step axis-restriction and the formal statement axis_restriction. Dropped by the "
-        "theory: conv1d, its SiLU, gate, norms, skip, in_proj and out_proj, finite depth."
+        "mu_n = S_C[n,d] S_B[n,d]: the derivation's step axis-restriction and the formal statement axis_restriction. Left out on "
+        "the axis: conv1d, its SiLU, gate, norms, skip, in_proj and out_proj, finite depth."
     ),
 )  # fmt: skip

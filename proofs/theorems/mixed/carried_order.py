@@ -5,7 +5,7 @@ from s6flow.symbolic.theorem import Counterexample, Theorem
 
 THEOREM = Theorem(
     id="carried-order",
-    title="mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later ones diverge",
+    title="mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later nonzero ones diverge",
     section="8, E3",
     source="ours (theory 8)",
     kind="limit",
@@ -24,9 +24,7 @@ THEOREM = Theorem(
             "Coexistence: token 2 tends to zero.",
         ),
     ),
-    unbroken={
-        "mu-positive": "with K > 0 in reach and mu < 0 token 1 tends to zero, and no blow-up need be there to speak of"
-    },
+    unbroken={"mu-positive": "with mu < 0 token 1 tends to zero, and nothing blows up"},
     uses=("carried-nonnegative", "fast-bound", "linear-recursion"),
     evidence="numeric",
     notes=(

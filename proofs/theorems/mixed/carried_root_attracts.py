@@ -27,7 +27,7 @@ def proof() -> tuple[Step, ...]:
             "With w = ln|x_1| token 2 obeys d ln|x_2|/dw = K(x_2) + own(x_2)/F_1",
             (sp.Eq(sp.Symbol("F_2") / F, K + own / F, evaluate=False),),
             "carried-rate, divided by F_1 = dw/dt. At p the right side is positive and at u not, at the start and, as F_1 "
-            "grows, ever after: |x_2| stays between. F_1 is at least m e^(2w), so the second term has a finite integral over "
+            "grows, ever after: |x_2| stays between. F_1 is at least a positive multiple of e^(2w), so the second term has a finite integral over "
             "w. K is analytic and not zero throughout (K(u) < 0 <= K(p)): between two of its zeros ln|x_2| can cross "
             "against the sign of K at most finitely often, so it converges, and only a zero of K can be its limit.",
             (
@@ -102,7 +102,7 @@ THEOREM = Theorem(
     notes=(
         "K depends on Delta(x) alone; F_1 is F_l of token 1. The steps give the proof in words; their residuals hold its identities. So a root x* of K at which K changes from + to - as |x| grows, transversally or not, attracts: take p before and u "
         "behind it with no other root between; if F_1(0) is large enough u is held, and every x_2(0) from p to u tends to "
-        "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do. At a transversal root the distance falls like "
-        "|x_1|^(-rho), rho = -d K/d ln|x| there, in words. Checked while token 1 goes from 1e30 to 1e80, K where u is at most 4 p."
+        "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do if K >= 0 there. At a transversal root with rho = -d K/d ln|x| < 3 the distance falls like "
+        "|x_1|^(-rho), in words; for rho > 3 only like |x_1|^(-3), as the own rate over F_1 does (s is not zero). Checked while token 1 goes from 1e30 to 1e80, K where |u| is at most 4 |p|."
     ),
 )  # fmt: skip

@@ -27,7 +27,7 @@ def proof() -> tuple[Step, ...]:
             "A held token shrinks in proportion to the growth of token 1",
             (sp.Le(sp.Symbol("F_2"), -share * F),),
             "While |x_2| is at most its start, K(x_2) <= -k and its own rate is at most o, with o < k f, f = F_1(0) <= F_1. "
-            "So |x_2| falls, stays below its start, and ln|x_2| falls by k - o/f for every unit that ln|x_1| grows.",
+            "So |x_2| falls, stays below its start, and ln|x_2| falls by at least k - o/f for every unit that ln|x_1| grows.",
             (sp.expand(-share * F - rate - o * (F / f - 1)),),
         ),
     )
@@ -101,7 +101,7 @@ THEOREM = Theorem(
     uses=("carried-rate", "causality", "fast-blow-up-time"),
     evidence="numeric",
     notes=(
-        "Where a token is held K(0) < 0; where K(0) < 0 and x_1(0) is not zero every second token small enough is held, on both sides of zero. F_1 is F_l of token 1. "
+        "Where a token is held K(0) < 0; where K(0) < 0 and x_1(0) is not zero, token 2 is held if it is small enough and not zero, on either side of zero. F_1 is F_l of token 1. "
         "Token 2 vanishes like (T-t)^(|K(0)|/3), for s = 0 with the exponent |K(0)|/2. s = 0 and a floor are allowed. "
         "Checked while token 1 goes from 1e30 to 1e80; the slope where |x_2| has fallen below e^-20. The other ways in which the "
         "dichotomy fails: carried-root-attracts."

@@ -18,7 +18,7 @@ def proof() -> tuple[Step, ...]:
             "Directions move at the orthogonal velocity over the norm",
             (sp.Eq(sp.Derivative(clock, t2), U / (r + w * t2), evaluate=False),),
             r"For $\theta = x/|x|$ and $\Pi$ the projection orthogonal to it, $\theta' = \Pi x'/|x|$, at most $U/(r_0 + wt)$. The cosine of the "
-            r"angle to $\theta(t_1)$ falls at most by its sine times that, and the angle by the integral.",
+            r"angle to $\theta(t_1)$ falls at most by its sine times that, and so the angle grows at most by the integral.",
             (sp.simplify(sp.diff(clock, t2) - U / (r + w * t2)), clock.subs(t2, t1)),
         ),
     )
@@ -36,7 +36,7 @@ THEOREM = Theorem(
     proof=proof,
     measurement="prenorm_turn",
     tolerance=1e-4,
-    sharpness=Sharpness("attained by every token over short times, and by a spiral for all times", sp.Rational(99, 100)),
+    sharpness=Sharpness("approached by every token that turns, over short times; attained by a spiral for all times", sp.Rational(99, 100)),
     witness={
         "S_B": [[1.0, 0.0]], "S_C": [[1.0, 0.0]], "S_dt_in": [[0.0, 0.0]], "S_dt_out": [[0.0], [0.0]], "beta_B": [0.0], "beta_C": [0.0],
         "a": [[1.0], [1.0]], "b": [0.0, 1.0], "floor": 0.0, "skip": [0.5, 0.0], "gain": [1.0, 1.0], "norm_floor": 0.0,

@@ -39,7 +39,7 @@ def _system(mu: list[float], x0: list[float], t: float) -> dict[str, object]:
 
 THEOREM = Theorem(
     id="prenorm-axis",
-    title="Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)| + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, "
+    title="Behind a norm without a floor, on a channel axis, |x_l(t)| = |x_l(0)| + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, "
     "all fall linearly if mu_n <= 0, mu < 0",
     section="17",
     source="ours (theory 17)",

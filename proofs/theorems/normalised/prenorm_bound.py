@@ -39,7 +39,7 @@ THEOREM = Theorem(
     proof=proof,
     measurement="prenorm_stack",
     tolerance=1e-9,
-    sharpness=Sharpness("attained by one token of one channel as the decay rate grows", sp.Rational(99, 100)),
+    sharpness=Sharpness("approached by one token of one channel as the decay rate grows", sp.Rational(99, 100)),
     witness={
         "S_B": [[1.0]], "S_C": [[1.0]], "S_dt_in": [[1.0]], "S_dt_out": [[1.0]], "beta_B": [0.0], "beta_C": [0.0], "a": [[100.0]],
         "b": [0.0], "floor": 0.0, "skip": [0.5], "gain": [1.0], "norm_floor": 0.0, "x": [[1.0]], "t": 1.0,

@@ -51,7 +51,7 @@ def _system(turn: float, pull: float, x: list[float]) -> dict[str, object]:
 
 THEOREM = Theorem(
     id="sphere-cycle",
-    title="On the unit sphere token 1 need not converge: it does not for M = -1 and steps in a cycle of three channels, from every start in the "
+    title="On the unit sphere token 1 need not converge: for M = -1 and steps in a cycle of three channels it converges from no start in the "
     "octant but its centre",
     section="16",
     source="ours (theory 16)",
@@ -75,7 +75,7 @@ THEOREM = Theorem(
     unbroken={"unit-start": "at |x(0)| = 10 with k = 0.3 and kappa = 0.15 the product W rises, in six runs of six; the check is made for the unit sphere and shows none"},
     uses=("replicator",),
     evidence="symbolic",
-    notes="S_Delta = k (rock, paper, scissors) - kappa, b = 0. That the token visits the channels in "
+    notes="S_Delta has the rows (-kappa, -k, k), (k, -kappa, -k) and (-k, k, -kappa); M is minus the identity, b = 0. That the token visits the channels in "
     "turn, each time for longer, is seen in runs and not proved; with kappa = 0 and k = 3 the same is seen from most starts. Checked is more than the limit says: entries "
     "that still move by 1/2, for which the proof has no number.",
 )  # fmt: skip

@@ -60,5 +60,5 @@ THEOREM = Theorem(
     ),
     uses=("replicator",),
     evidence="symbolic",
-    notes="The axes are among the second kind; a face whose steps agree only at some of its points has these points.",
+    notes="The axes are among the second kind; of a face whose steps agree only at some of its points these points rest.",
 )

@@ -32,7 +32,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="state-forgetting",
-    title="The influence of token j on h_l is Delta_j e^(-a (Delta_(j+1) + ... + Delta_l)); it halves in ln 2/(a Delta) tokens",
+    title="The influence of token j on h_l is Delta_j e^(-a (Delta_(j+1) + ... + Delta_l)); at a constant step Delta it halves in ln 2/(a Delta) tokens",
     section="18",
     source="ours (theory 18)",
     kind="identity",

@@ -38,7 +38,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="state-saturation",
-    title="After l tokens the worst case has reached the share 1 - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-l/H)) times",
+    title="After l tokens the worst case has reached the share 1 - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it by a factor of at most 1/(1 - 2^(-l/H))",
     section="18",
     source="ours (theory 18)",
     kind="identity",
@@ -50,7 +50,7 @@ THEOREM = Theorem(
     ),
     proof=proof,
     evidence="symbolic",
-    sharpness=Sharpness("attained at every length: the limit is reached as L' grows", sp.Rational(99, 100)),
+    sharpness=Sharpness("an equality at every length", sp.Rational(99, 100)),
     witness={"Delta": [0.5, 0.5, 0.5], "v": [2.0, 2.0, 2.0], "decay": 1.0, "v_max": 2.0, "delta_max": 0.5},
     counterexamples=(
         Counterexample(

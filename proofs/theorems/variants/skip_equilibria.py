@@ -42,7 +42,7 @@ def proof() -> tuple[Step, ...]:
 THEOREM = Theorem(
     id="skip-equilibria",
     title=(
-        "With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and escapes to infinity from "
+        "With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value of its sign where s x >= 0, and escapes to infinity from "
         "every far enough start where s x < 0"
     ),
     section="9",
@@ -85,6 +85,6 @@ THEOREM = Theorem(
         "h(x) = mu x^2 Delta(x) is the own rate of a token x. On the side s x >= 0 it falls strictly from 0 to -oo, so d + h(r) has exactly one root, and "
         "|1 + d/h| falls at least like e^(-2 d t): equality for s = 0. On the side s x < 0 a token at r loses at most "
         "|mu| r^2 e^(b-|s|r), which is largest at r = 2/|s| and tends to zero beyond: so every far enough start escapes "
-        "for every d > 0, and every start at all if d > 4|mu| e^(b-2)/s^2. Between lie the other roots of d + h."
+        "for every d > 0, and every nonzero start if d > 4|mu| e^(b-2)/s^2. Other roots of d + h, if there are any, lie between zero and these starts. r is |x|."
     ),
 )

@@ -39,7 +39,7 @@ THEOREM = Theorem(
     id="axis-at-infinity",
     title=(
         "Far out on axis c with M_cc > 0, where the step of c takes most from x_c, token 1 leaves along the axis: the share of "
-        "the other channels falls by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c > 0 and not if it is < 0"
+        "the other channels falls at least by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c > 0 and not if it is < 0"
     ),
     section="14",
     source="ours (theory 14)",

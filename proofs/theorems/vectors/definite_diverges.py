@@ -11,7 +11,7 @@ grows = sp.Ge(ob.norm_t, ob.norm_s)
 
 THEOREM = Theorem(
     id="definite-diverges",
-    title="sym(S_C^T S_B) > 0: token 1 never shrinks and grows without bound",
+    title="sym(S_C^T S_B) > 0: token 1 never shrinks and, unless it is zero, grows without bound",
     section="11",
     source="paper (2-D, two positive eigenvalues); ours (any D)",
     kind="inequality",

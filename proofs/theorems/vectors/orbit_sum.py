@@ -89,6 +89,6 @@ THEOREM = Theorem(
         "The s of the title, varsigma in the conclusion, is ln|x_d(t)/x_d(0)|/Delta_d, one number for all channels. The form along the orbit is "
         "g(s) = sum_de M_de x_d(0) x_e(0) e^((Delta_d + Delta_e) s); its zeros are isolated in ball arithmetic, with a "
         "certified count. If g has no zero ahead, T is finite where g > 0, and the token tends to zero where g < 0. Checked at "
-        "ln t = 18; what a bound of the clock does not certify to have come about by then is undecided."
+        "ln t = 18; an end that is not certified to be reached by then counts as undecided."
     ),
 )

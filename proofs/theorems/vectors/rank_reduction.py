@@ -8,7 +8,7 @@ from s6flow.symbolic.theorem import Theorem
 
 THEOREM = Theorem(
     id="rank-reduction",
-    title="All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero eigenvalues",
+    title="All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so are its nonzero eigenvalues",
     section="11",
     source="ours (theory 11)",
     kind="identity",
