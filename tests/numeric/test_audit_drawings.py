@@ -52,7 +52,7 @@ def test_ticks_are_at_the_finest_round_step_with_five_ranges_at_most() -> None:
     for start, room in zip(low, wide, strict=True):
         steps = [digit * 10.0**power for power in range(-6, 6) for digit in (1, 2, 5)]
         step = min(one for one in steps if room / one <= 5 * (1 + 1e-12))
-        found = pictures._round_numbers(start, start + room)
+        found = pictures.round_numbers(start, start + room)
         every = step * np.arange(np.ceil(start / step - 1e-9), np.floor((start + room) / step + 1e-9) + 1)
         inside = every[(every > start + 1e-9 * step) & (every < start + room - 1e-9 * step)]
         assert 2 <= len(found) <= 6
@@ -105,7 +105,7 @@ def test_k0_beyond_the_ends_stands_at_the_ends() -> None:
     values = [-9.0, -1.96, -0.04, 0.04, 0.96, 2.5, 2.96, 40.0, np.inf, np.nan, -np.inf]
     svg = pictures.carried_histogram(report(layer(K0=np.array(values))))
     found = bars(svg)
-    left, right = pictures._LEFT, pictures._WIDTH - 4
+    left, right = map(float, re.search(r"M(\d+) [\d.]+V[\d.]+H(\d+)", svg).groups())  # ends of the axis
     bins = [(middle - left) / (right - left) * 5 - 2 for middle, _, _ in found]
     assert bins == pytest.approx([-1.96, -0.04, 0.04, 0.96, 2.5, 2.96], abs=0.06)
     assert highest(svg) == 2
@@ -147,7 +147,7 @@ def test_more_than_half_have_the_colour_of_growth(share: float) -> None:
 @pytest.mark.parametrize("count", [1, 30, 60, 104, 106, 200, 400])
 def test_rows_of_many_layers_stay_wide_enough(count: int) -> None:
     """A picture is no higher than a phone's screen while its rows can be told apart, which four pixels let."""
-    height = pictures._row_height(report(*[layer(f"l.{place}") for place in range(count)]))
+    height = pictures.row_height(report(*[layer(f"l.{place}") for place in range(count)]))
     assert height >= 4.0
     assert height * count <= 420.0 + 1e-9 or height == 4.0
 
@@ -155,7 +155,7 @@ def test_rows_of_many_layers_stay_wide_enough(count: int) -> None:
 @pytest.mark.parametrize(("count", "labels"), [(1, 1), (24, 24), (25, 13), (48, 24), (49, 17)])
 def test_labels_of_many_layers_are_thinned(count: int, labels: int) -> None:
     """To two dozen at most, and no two stand closer than their letters are high."""
-    made = report(*[layer(f"l.{place}") for place in range(count)])
-    found = [float(y) for _, y, _, text in TEXTS.findall("".join(pictures._layer_labels(made, 0.0, pictures._row_height(made)))) if text.startswith("layer")]  # fmt: skip
+    svg = pictures.sign_structure(report(*[layer(f"l.{place}") for place in range(count)]))
+    found = [float(y) for _, y, _, text in TEXTS.findall(svg) if text.startswith("layer")]
     assert len(found) == labels
-    assert all(np.diff(found) >= pictures._FONT)
+    assert all(np.diff(found) >= float(re.search(r'font-size="(\d+)"', svg).group(1)))

@@ -239,8 +239,8 @@ class TestHtml:
     def test_size_does_not_grow_with_channels(self, report: AuditReport, monkeypatch: pytest.MonkeyPatch) -> None:
         from s6flow.numeric.audit.output import pictures
 
-        assert len(pictures.scenario_map(report)) < 100 * 3 * 3 * pictures._CELLS
-        monkeypatch.setattr(pictures, "_CELLS", 5)
+        assert len(pictures.scenario_map(report)) < 100 * 3 * 3 * pictures.CELLS
+        monkeypatch.setattr(pictures, "CELLS", 5)
         few = pictures.scenario_map(report)
         assert few.count("h") < 200
 

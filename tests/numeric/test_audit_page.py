@@ -42,11 +42,12 @@ def test_letters_are_legible_on_a_phone(html: str) -> None:
 def test_nothing_is_written_outside_of_a_picture(html: str) -> None:
     """Letters take at most 0.62 of their size; what would not fit is seen."""
     for svg in drawn(html):
+        size = float(re.search(r'font-size="(\d+)"', svg).group(1))
         width, height = (float(v) for v in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
         shown = re.findall(r'<text x="([-\d.]+)" y="([-\d.]+)" text-anchor="(\w+)">([^<]*)<', svg)
         assert len(shown) > 2
         for x, y, anchor, text in shown:
-            wide = 0.62 * pictures._FONT * len(text.replace("&lt;", "<"))
+            wide = 0.62 * size * len(text.replace("&lt;", "<"))
             left = float(x) - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * wide
             if (x, y) != ("0.0", "0.0"):  # of a turned title, by its group
                 assert left >= -1, text
@@ -76,11 +77,11 @@ def test_captions_show_the_colours_of_the_bars(html: str) -> None:
 
 
 def test_most_negative_means_negative(report: AuditReport, html: str) -> None:
-    rows = page._notable(report)
-    assert 0 < len(rows) <= page._NOTABLE
+    rows = page.notable_channels(report)
+    assert 0 < len(rows) <= 20
     assert all(row["K0"] < 0 for row in rows)
     assert [row["K0"] for row in rows] == sorted(row["K0"] for row in rows)
-    failing = np.concatenate([page._failing(layer)[1] for layer in report.layers])
+    failing = np.concatenate([one.numbers("K0")[one.numbers("dichotomy_can_fail") == 1] for one in report.layers])
     assert (failing > 0).any()  # K is negative elsewhere on these, which are counted and not listed
     assert f"{len(failing)} channels, {int((failing < 0).sum())} of them with K(0) &lt; 0" in html
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace as Made
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors.numpy import save_file
 
 from s6flow.numeric.audit import audit, audit_layer
 from s6flow.numeric.audit.output import page, records
-from s6flow.numeric.audit.output.health import _memory, health_sentences, health_table
+from s6flow.numeric.audit.output.health import health_sentences, health_table, memory_sentences
 from s6flow.numeric.audit.report import AuditReport, LayerAudit
 from s6flow.numeric.health import VERDICTS, Diagnosis, LayerHealth
 from s6flow.numeric.weights import S6Layer
@@ -36,14 +37,11 @@ from s6flow.numeric.weights import S6Layer
     ],
 )
 def test_numbers_of_the_page(value: Any, text: str) -> None:
-    assert page._number(value) == text
+    assert page.shown(value) == text
 
 
 def failing(name: str, K0: list[float], fails: list[int] | None = None) -> Any:
-    numbers = {key: np.array(K0) for key in page._LISTED} | {
-        "dichotomy_can_fail": np.array(fails or [1] * len(K0)),
-        "K0": np.array(K0),
-    }
+    numbers = defaultdict(lambda: np.array(K0), dichotomy_can_fail=np.array(fails or [1] * len(K0)))
     return made(
         LayerAudit,
         name=name,
@@ -56,7 +54,7 @@ def failing(name: str, K0: list[float], fails: list[int] | None = None) -> Any:
 
 def test_the_page_lists_the_twenty_most_negative() -> None:
     values = [-float(place) for place in range(13)]  # the first is 0, which is not negative
-    found = page._notable(
+    found = page.notable_channels(
         made(
             AuditReport,
             layers=[failing("b", values), failing("a", values), failing("c", [-9.0, -9.0, -99.0], [1, 1, 0])],
@@ -70,22 +68,22 @@ def test_the_page_lists_the_twenty_most_negative() -> None:
         ("c", 1),
     ]
     assert [row["evidence"] for row in found[:2]] == ["e12", "e12"]
-    assert page._notable(made(AuditReport, layers=[failing("a", [0.0, 1.0])])) == []
+    assert page.notable_channels(made(AuditReport, layers=[failing("a", [0.0, 1.0])])) == []
 
 
 def test_the_page_counts_what_is_negative(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("summary", "_pictures", "health_rows", "reference", "sentences"):
         monkeypatch.setattr(page, name, lambda *_, **__: [])
-    monkeypatch.setattr(page, "_template", lambda: Made(render=lambda **given: str(given["negative"])))
+    monkeypatch.setattr(page, "template", lambda: Made(render=lambda **given: str(given["negative"])))
     first = failing("a", [-1.0, 0.0, 2.0, -3.0, -4.0], [1, 1, 1, 1, 0])
     assert page.to_html(made(AuditReport, layers=[first], health=None, totals=lambda _: {})) == "2"
 
 
 def test_values_of_a_document_are_plain() -> None:
     for value in (float("nan"), float("inf"), np.float64("-inf"), np.float32("nan"), None):
-        assert records._plain(value) is None
+        assert records.plain_value(value) is None
     for value, plain in ((np.float64(1.5), 1.5), (0.0, 0.0), (np.int64(3), 3), ("x", "x"), (np.bool_(True), True)):
-        got = records._plain(value)
+        got = records.plain_value(value)
         assert got == plain
         assert type(got) is type(plain)
 
@@ -136,15 +134,17 @@ def lives(median: float | None = 2.0, **numbers: Any) -> Any:
 
 
 def test_memory_is_told_by_layer() -> None:
-    lines = list(_memory(made(Diagnosis, layers=[lives(), lives(4.0, half_life_max=None, rank_B=0.5), lives(None)])))
+    lines = list(
+        memory_sentences(made(Diagnosis, layers=[lives(), lives(4.0, half_life_max=None, rank_B=0.5), lives(None)]))
+    )
     assert lines == [
         "Memory, half-lives in tokens at the bias' step, by layer: 5 % of states below 0 (untrained: 0); median 2 to 4 (untrained: 1.5); longest 0 to 9 (untrained: 1.5).",
         "Share of states that remember beyond the context, by layer: 0.5 (untrained: 1.5).",
         "Effective rank over the number of states, S_B and S_C, by layer: 0.25 to 0.5 (untrained: 1.5) and 0.75 (untrained: 1.5).",
     ]
     for part in ("rank_B", "rank_C"):  # one that is not known: of neither
-        assert len(list(_memory(made(Diagnosis, layers=[lives(), lives(**{part: None})])))) == 2
-    assert list(_memory(made(Diagnosis, layers=[lives(None)]))) == []
+        assert len(list(memory_sentences(made(Diagnosis, layers=[lives(), lives(**{part: None})])))) == 2
+    assert list(memory_sentences(made(Diagnosis, layers=[lives(None)]))) == []
 
 
 def ill(name: str, severity: str = "healthy", verdicts: Any = (), **numbers: Any) -> Any:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from made_reports import made, printed
 from rich.console import Group
-from rich.text import Text
 
 from s6flow.numeric.audit.output import sentences, tables
 from s6flow.numeric.audit.output.fitting import FittingTable
@@ -81,7 +80,7 @@ def test_a_line_of_a_layer(numbers: Any, control: Any, cells: list[str]) -> None
     one = layer(
         "x", 4, numbers=numbers, control=Made(**{"fraction": 0.5, "mean": 0.25, "sd": 0.125, "z": 2.0} | control)
     )
-    assert tables._cells(one) == cells
+    assert tables.layer_cells(one) == cells
 
 
 def reported(*layers: Any, **changes: Any) -> Any:
@@ -109,7 +108,7 @@ def reported(*layers: Any, **changes: Any) -> Any:
 
 @pytest.mark.parametrize(("count", "step"), [(1, 1), (2, 1), (31, 1), (32, 1), (33, 2), (64, 2), (65, 3)])
 def test_more_than_32_layers_are_thinned(count: int, step: int) -> None:
-    title, numbers, note, _, scenarios, meanings = tables._layers(
+    title, numbers, note, _, scenarios, meanings = tables.layer_tables(
         reported(*(layer(f"l.{place}.m") for place in range(count)))
     )
     assert title.plain == ("made, here; layers l.*.m" if count > 1 else "made, here; layer l.0.m")
@@ -134,7 +133,7 @@ def test_only_a_disagreement_is_red() -> None:
         ("convergent", "convergent"): 2,
         ("not decided", "slow"): 4,
     }
-    table = tables._fates(reported(layer("x", simulation=made(Simulation, confusion=counts)))).renderables[1]
+    table = tables.fates_table(reported(layer("x", simulation=made(Simulation, confusion=counts)))).renderables[1]
     seen = {
         (name, column): (cell.plain, str(cell.style))
         for name, cells in table.rows
@@ -146,9 +145,11 @@ def test_only_a_disagreement_is_red() -> None:
     }  # fmt: skip
 
 
-def test_a_path_with_spaces_stays_on_a_line() -> None:
+def test_a_path_with_spaces_stays_on_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "health_table", lambda _: [])
+    monkeypatch.setattr(tables, "sentences", lambda *_, **__: ["next"])
     path = "a folder of models/" * 6 + "one model.safetensors"
-    assert path in printed([tables._whole(path), Text("next")], 40).splitlines()
+    assert path in printed(tables.render_table(reported(source=path, health=None)), 40).splitlines()
 
 
 def test_how_to_read_is_printed_unless_it_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ def health_of(name: str, *kinds: str, fatal: bool = True) -> Any:
 
 def test_what_is_withheld_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentences, "health_sentences", lambda _: iter(()))
-    monkeypatch.setattr(sentences, "_scenarios", lambda _: iter(()))
+    monkeypatch.setattr(sentences, "scenario_sentences", lambda _: iter(()))
     kind = FATAL[0]
 
     def said(names: str, withheld: list[tuple[str, str]]) -> list[str]:
@@ -197,7 +198,9 @@ FACTS = {
 def scenarios_of(monkeypatch: pytest.MonkeyPatch, *layers: Any, certified: dict[str, int] | None = None) -> list[str]:
     monkeypatch.setattr(sentences, "summary", lambda _: FACTS)
     return list(
-        sentences._scenarios(made(AuditReport, layers=layers, simulated=False, totals=lambda _: certified or {}))
+        sentences.scenario_sentences(
+            made(AuditReport, layers=layers, simulated=False, totals=lambda _: certified or {})
+        )
     )
 
 
@@ -229,7 +232,7 @@ def simulated(counts: dict[tuple[str, str], int], wrong: int = 0, kernel: Any = 
         Made(layer="x", channel=place, start=(0.5,), predicted="slow", observed="fast") for place in range(wrong)
     )
     run = made(Simulation, confusion=counts, disagreements=rows, reference_error=1e-15, kernel=kernel, engine="made")
-    return list(sentences._simulated(reported(layer("x", simulation=run), layer("y"))))
+    return list(sentences.simulation_sentences(reported(layer("x", simulation=run), layer("y"))))
 
 
 def test_starts_are_counted_by_how_they_ended() -> None:

@@ -20,7 +20,7 @@ from s6flow.numeric.audit import AuditReport, render_table, write_json
 from s6flow.numeric.audit.columns import READING
 from s6flow.numeric.audit.control import Control
 from s6flow.numeric.audit.output import page, records, tables
-from s6flow.numeric.audit.output.fitting import FittingTable, _blocks
+from s6flow.numeric.audit.output.fitting import FittingTable, column_blocks
 from s6flow.numeric.audit.output.health import health_sentences, health_table
 from s6flow.numeric.audit.output.sentences import sentences
 from s6flow.numeric.audit.report import LayerAudit
@@ -86,14 +86,14 @@ def simulated(*wrong: Disagreement, **counts: int) -> Simulation:
     ("count", "rows", "said"), [(1, 1, False), (2, 2, False), (32, 32, False), (33, 17, True), (64, 32, True)]
 )
 def test_more_than_32_layers_are_thinned_and_that_is_said(count: int, rows: int, said: bool) -> None:
-    lines = printed(tables._layers(report(*(layer(f"l.{place}") for place in range(count)))))
+    lines = printed(tables.layer_tables(report(*(layer(f"l.{place}") for place in range(count)))))
     assert sum(line.split()[1:] == ["4", "0.500", "0.250±0.125", "+2.0", "2", "1+1?"] for line in lines) == rows
     assert any("One layer in 2 is shown" in line for line in lines) == said
     assert lines[0] == ("linear modules, npz; layer l.0" if count == 1 else "linear modules, npz; layers l.*")
 
 
 def test_words_of_tokens_of_both_signs_have_no_column() -> None:
-    lines = printed(tables._layers(report(layer(scenario_mixed=end_labels(np.full(N, End.SLOW))))))
+    lines = printed(tables.layer_tables(report(layer(scenario_mixed=end_labels(np.full(N, End.SLOW))))))
     assert any(line.split() == ["layer", word(End.FAST), *word(End.NOT_DECIDED).split()] for line in lines)
     assert any(line.split() == ["0", "2/2", "2/2"] for line in lines)
 
@@ -102,7 +102,7 @@ def test_words_of_tokens_of_both_signs_have_no_column() -> None:
     ("sd", "z", "shown"), [(0.5, -1.25, "-1.2"), (0.0, math.nan, "-"), (0.5, math.inf, "-"), (0.0, 1.0, "-")]
 )
 def test_a_control_without_spread_has_no_distance(sd: float, z: float, shown: str) -> None:
-    found = tables._cells(replace(layer(), control=replace(CONTROL, sd=sd, z=z)))
+    found = tables.layer_cells(replace(layer(), control=replace(CONTROL, sd=sd, z=z)))
     assert found == ["4", "0.500", f"0.250±{sd:.3f}", shown, "2", "1+1?"]
 
 
@@ -110,11 +110,11 @@ def test_a_control_without_spread_has_no_distance(sd: float, z: float, shown: st
     ("fails", "shown"), [([-1] * 4, "unknown"), ([0] * 4, "0"), ([1, 1, 1, 0], "3"), ([0, 0, 0, -1], "0+1?")]
 )
 def test_what_can_fail_is_counted_beside_what_is_unknown(fails: list[int], shown: str) -> None:
-    assert tables._cells(layer(dichotomy_can_fail=np.array(fails)))[-1] == shown
+    assert tables.layer_cells(layer(dichotomy_can_fail=np.array(fails)))[-1] == shown
 
 
 def test_only_what_contradicts_a_prediction_is_red() -> None:
-    parts = tables._fates(report(layer(simulation=simulated(right=5, wrong=2, late=3, silent=4))))
+    parts = tables.fates_table(report(layer(simulation=simulated(right=5, wrong=2, late=3, silent=4))))
     styles = {}
     for name, cells in parts.renderables[1].rows:
         for heading, cell in zip(parts.renderables[1].columns, cells, strict=True):
@@ -144,7 +144,7 @@ def test_a_path_stays_in_one_line_and_how_to_read_may_be_left_out() -> None:
     ([3, 3], 10, [[0, 1]]), ([3, 3], 9, [[0], [1]]), ([30, 3, 3], 10, [[0], [1, 2]]), ([1], 1, [[0]]), ([], 9, []),
 ])  # fmt: skip
 def test_columns_stand_side_by_side_while_they_fit(sizes: list[int], room: int, blocks: list[list[int]]) -> None:
-    assert list(_blocks(sizes, room)) == blocks
+    assert list(column_blocks(sizes, room)) == blocks
 
 
 @pytest.mark.parametrize(("width", "tables_"), [(24, 1), (23, 2), (40, 1), (12, 3)])
@@ -313,7 +313,7 @@ def test_documents_are_of_letters_and_of_finite_numbers(tmp_path: Path, monkeypa
         (np.int64(3), 3),
         ("word", "word"),
     ):
-        assert json.dumps(records._plain(value)) == json.dumps(plain)
+        assert json.dumps(records.plain_value(value)) == json.dumps(plain)
 
 
 def test_what_is_unknown_is_not_counted() -> None:
@@ -326,18 +326,18 @@ def test_what_is_unknown_is_not_counted() -> None:
     ("value", "shown"), [(None, "–"), (math.nan, "–"), (1.23456, "1.235"), (3, "3"), ("word", "word")]
 )
 def test_numbers_of_the_page(value: Any, shown: str) -> None:
-    assert page._number(value) == shown
+    assert page.shown(value) == shown
 
 
 def test_the_page_lists_twenty_channels_the_most_negative_first() -> None:
     """K(0) = 0 is not negative; equal ones go by layer and channel."""
     fails, K0 = np.ones(N), np.array([-0.5, 0.0, 0.25, -0.5])
     made = report(*(layer(f"l.{place}", dichotomy_can_fail=fails, K0=K0 * (1 + place // 2)) for place in (3, 2, 1, 0)))
-    assert [(row["layer"], row["channel"]) for row in page._notable(made)] == [
+    assert [(row["layer"], row["channel"]) for row in page.notable_channels(made)] == [
         (f"l.{place}", on) for place in (2, 3, 0, 1) for on in (0, 3)
     ]
     falling = layer(dichotomy_can_fail=fails, K0=np.array([-1.0, -2.0, -3.0, -4.0]))
-    many = page._notable(report(*(replace(falling, name=f"l.{place}") for place in range(6))))
+    many = page.notable_channels(report(*(replace(falling, name=f"l.{place}") for place in range(6))))
     assert [row["K0"] for row in many] == [-4.0] * 6 + [-3.0] * 6 + [-2.0] * 6 + [-1.0] * 2
     wide = LayerAudit(**{**falling.__dict__, "channels": 30, "columns": {**falling.columns}})
     columns = {
@@ -346,6 +346,6 @@ def test_the_page_lists_twenty_channels_the_most_negative_first() -> None:
         "dichotomy_evidence": labels(*["sampled"] * 30),
     }
     columns |= {name: np.zeros(30) for name in ("mu", "s", "delta0", "K_negative_token")}
-    assert [row["K0"] for row in page._notable(report(replace(wide, columns=columns)))] == [
+    assert [row["K0"] for row in page.notable_channels(report(replace(wide, columns=columns)))] == [
         -30.0 + place for place in range(20)
     ]

@@ -38,7 +38,7 @@ class FittingTable:
             for place, heading in enumerate(self.columns)
         ]
         names = min(_NAMES, max(len(name) for name in (self.first, *(name for name, _ in self.rows))))
-        for places in _blocks(sizes, options.max_width - names - 3):
+        for places in column_blocks(sizes, options.max_width - names - 3):
             table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
             table.add_column(self.first, overflow="fold", min_width=names, max_width=names)
             for place in places:
@@ -48,7 +48,7 @@ class FittingTable:
             yield table
 
 
-def _blocks(sizes: Sequence[int], room: int) -> Iterator[list[int]]:
+def column_blocks(sizes: Sequence[int], room: int) -> Iterator[list[int]]:
     """Places of columns that fit into `room` side by side, at least one a block."""
     block: list[int] = []
     for place in range(len(sizes)):

@@ -85,7 +85,7 @@ def health_sentences(diagnosis: Diagnosis) -> Iterator[str]:
                 f"{verdict.severity.capitalize()}, {verdict.title}: {first.name}{more}{damage}; {numbers}. "
                 f"Rule: {verdict.rule_text}; {verdict.reason}. Remedy: {remedy}."
             )
-    yield from _memory(diagnosis)
+    yield from memory_sentences(diagnosis)
     undecided = {row.name: row for layer in diagnosis.layers for row in layer.undecided}
     if undecided:
         yield f"Not decided on some layers, whose numbers are unknown: {', '.join(row.title for row in undecided.values())}."
@@ -104,7 +104,7 @@ def _beside(layer: LayerHealth, name: str) -> str:
     return f"{name} {shown(layer.numbers.get(name))} (untrained: {shown(layer.untrained.get(name))})"
 
 
-def _memory(diagnosis: Diagnosis) -> Iterator[str]:
+def memory_sentences(diagnosis: Diagnosis) -> Iterator[str]:
     """Half-lives of the layers that live."""
     alive = [
         layer for layer in diagnosis.layers if not layer.fatal and layer.numbers.get("half_life_median") is not None

@@ -31,16 +31,18 @@ _LISTED = ("mu", "s", "delta0", "K0", "K_negative_token")
 
 
 @cache
-def _template() -> jinja2.Template:
+def template() -> jinja2.Template:
+    """The page without its report; a name that it is not given is an error."""
     folder = jinja2.FileSystemLoader(Path(__file__).resolve().parent)
     environment = jinja2.Environment(
         loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = shown
     return environment.get_template("page.html.j2")
 
 
-def _number(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value for a reader: numbers to four digits, a dash for what is not there."""
     if value is None or (isinstance(value, float) and value != value):
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -52,7 +54,7 @@ def to_html(report: AuditReport) -> str:
     seen = [word for word in OBSERVED if any(observed == word for _, observed in counts)]
     predicted = [word for word in SCENARIOS if any(p == word for p, _ in counts)]
     used = {word for name in SIGNS for word in report.totals(f"theorem_{name}")} - {NO_THEOREM}
-    return _template().render(
+    return template().render(
         report=report,
         schema=SCHEMA,
         summary=summary(report),
@@ -69,7 +71,7 @@ def to_html(report: AuditReport) -> str:
         theorems=[(name, statuses().get(name, "not in the registry")) for name in sorted(used)],
         dropped=DROPPED,
         reading=(*READING, *on_axes()),
-        notable=_notable(report),
+        notable=notable_channels(report),
         negative=sum(int((_failing(layer)[1] < 0).sum()) for layer in report.layers),
         listed=_LISTED,
         confusion=[(p, [(counts.get((p, o), 0), agrees(p, o)) for o in seen]) for p in predicted],
@@ -133,7 +135,7 @@ def _failing(layer: LayerAudit) -> tuple[Int64[np.ndarray, " row"], Float64[np.n
     return rows, layer.numbers("K0")[rows]
 
 
-def _notable(report: AuditReport) -> list[dict[str, Any]]:
+def notable_channels(report: AuditReport) -> list[dict[str, Any]]:
     """Channels on which the dichotomy can fail and K(0) < 0, the most negative first."""
     found: list[tuple[float, LayerAudit, int]] = []
     for layer in report.layers:

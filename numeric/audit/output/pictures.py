@@ -23,7 +23,8 @@ __all__ += ["carried_histogram", "control_chart", "mu_histogram", "scenario_map"
 _WIDTH, _LEFT, _ROW, _FONT = 420, 74, 14, 12  # "layer 100" fits at the left
 #: Ends whose colours bars take; captions show the same colours beside their words.
 BELOW, ABOVE, BREAKS, KEEPS, DOT = "convergent", "fast", "coexistence", "root", "fast"
-_CELLS = 240
+#: Cells of a layer in the map, at most.
+CELLS = 240
 _BINS = 60
 _MOST_LABELS = 24
 
@@ -59,13 +60,14 @@ def _layer_labels(report: AuditReport, top: float, height: float) -> list[str]:
     ]
 
 
-def _row_height(report: AuditReport) -> float:
+def row_height(report: AuditReport) -> float:
+    """Height of a layer's row, less for many layers, down to what can be told apart."""
     return max(4.0, min(_ROW, 420 / len(report.layers)))
 
 
 def scenario_map(report: AuditReport) -> str:
     """Layers (rows) by channels (columns), one panel a sign of tokens; a cell shows its commonest scenario."""
-    height, body, top = _row_height(report), [], 16.0
+    height, body, top = row_height(report), [], 16.0
     room = _WIDTH - _LEFT - 4
     for name in SIGNS:
         title = "tokens of both signs" if name == "mixed" else f"tokens all {name}"
@@ -73,7 +75,7 @@ def scenario_map(report: AuditReport) -> str:
         strokes: dict[str, list[str]] = {}
         for index, layer in enumerate(report.layers):
             labels = layer.words(f"scenario_{name}")
-            edges = np.linspace(0, layer.channels, min(_CELLS, layer.channels) + 1).astype(int)
+            edges = np.linspace(0, layer.channels, min(CELLS, layer.channels) + 1).astype(int)
             parts = [labels.codes[first:last] for first, last in pairwise(edges.tolist())]
             cells = np.array([np.bincount(part).argmax() for part in parts])
             width = room / len(cells)
@@ -108,7 +110,7 @@ def _legend(report: AuditReport, top: float) -> tuple[list[str], float]:
 
 def control_chart(report: AuditReport) -> str:
     """Fraction of mu < 0 of every layer (dot) on the range of its shuffles (line) and their mean +- 2 sd (bar)."""
-    height, top, room = _row_height(report), 6.0, _WIDTH - _LEFT - 20
+    height, top, room = row_height(report), 6.0, _WIDTH - _LEFT - 20
     values = [v for layer in report.layers for v in (layer.control.fraction, *layer.control.fractions)]
     low, high = max(0.0, float(min(values)) - 0.05), min(1.0, float(max(values)) + 0.05)
 
@@ -117,7 +119,7 @@ def control_chart(report: AuditReport) -> str:
 
     body = _layer_labels(report, top, height)
     bottom = top + len(report.layers) * height
-    for tick in _round_numbers(low, high):
+    for tick in round_numbers(low, high):
         body += [
             _line(f"M{x(tick):.1f} {top:.1f}V{bottom:.1f}", 0.2),
             _text(x(tick), bottom + 1.2 * _FONT, f"{tick:.3g}", "middle"),
@@ -136,7 +138,7 @@ def control_chart(report: AuditReport) -> str:
     return _svg(bottom + 2.9 * _FONT, "Fraction of mu < 0 beside shuffled channels", body)
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
+def round_numbers(low: float, high: float) -> list[float]:
     """Ticks from `low` to `high`: multiples of 1, 2 or 5 times a power of ten, two to six of them."""
     least = (high - low) / 5
     power = 10.0 ** np.floor(np.log10(least))
@@ -217,7 +219,7 @@ def carried_histogram(report: AuditReport) -> str:
 
 def sign_structure(report: AuditReport) -> str:
     """Share of channels with mu_n > 0, by layer (row) and by the state's place when decay rates ascend (column)."""
-    height, top, room = _row_height(report), 18.0, _WIDTH - _LEFT - 4
+    height, top, room = row_height(report), 18.0, _WIDTH - _LEFT - 4
     body = [_text(_LEFT, top - 5, "slowest state"), _text(_WIDTH - 4, top - 5, "fastest state", "end")]
     body += _layer_labels(report, top, height)
     for index, layer in enumerate(report.layers):

@@ -37,7 +37,7 @@ SCHEMA = "s6flow-audit/2"
 _DESCRIBED = ("name", "kind", "dtype", "meaning", "unit", "assumption", "source", "section", "theorem")
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """NumPy scalars as Python's, NaN and Inf as null."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -84,7 +84,7 @@ def summary(report: AuditReport) -> dict[str, Any]:
 
 
 def _layer(layer: LayerAudit) -> dict[str, Any]:
-    entry = {key: _plain(value) for key, value in layer.row().items()}
+    entry = {key: plain_value(value) for key, value in layer.row().items()}
     entry["control_fractions"] = [float(value) for value in layer.control.fractions]
     entry["flags"] = [asdict(flag) for flag in layer.flags]
     entry["channel_columns"] = {column.name: channel_values(layer, column) for column in CHANNEL_COLUMNS}

@@ -39,7 +39,7 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
         yield whole(report.health)
     yield from health_sentences(report.health)
     if report.layers:
-        yield from _scenarios(report)
+        yield from scenario_sentences(report)
     else:
         yield "No layer gets scenarios: see its health, and why it was withheld."
     names = {entry.name for entry in report.withheld}
@@ -56,7 +56,7 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
         yield from how_to_read()
 
 
-def _scenarios(report: AuditReport) -> Iterator[str]:
+def scenario_sentences(report: AuditReport) -> Iterator[str]:
     """What the theory says of the layers that live and that it fits."""
     facts = summary(report)
     total = facts["channels"]
@@ -104,7 +104,7 @@ def _scenarios(report: AuditReport) -> Iterator[str]:
             words = ", ".join(f"{word} {count}" for word, count in certified.items())
             yield f"Certified in ball arithmetic, channels with mu > 0, the dichotomy: {words}."
     if report.simulated:
-        yield from _simulated(report)
+        yield from simulation_sentences(report)
     if all(layer.symmetric.positive == layer.symmetric.negative == layer.states for layer in report.layers):
         yield "In every layer sym(S_C^T S_B) has N positive and N negative eigenvalues: no layer is definite."
     flagged: dict[str, list[str]] = {}
@@ -123,7 +123,8 @@ def how_to_read() -> Iterator[str]:
     yield "The theory drops: " + "; ".join(f"{part} ({effect})" for part, effect in DROPPED) + "."
 
 
-def _simulated(report: AuditReport) -> Iterator[str]:
+def simulation_sentences(report: AuditReport) -> Iterator[str]:
+    """What the simulated starts came to, every disagreement by name up to some number of them."""
     counts = confusion(report)
     decided = {key: count for key, count in counts.items() if agrees(*key) is not None}
     right = sum(count for key, count in decided.items() if agrees(*key))

@@ -32,9 +32,9 @@ def render_table(report: AuditReport, explain: bool = True) -> list[RenderableTy
     """
     parts: list[RenderableType] = [_whole(report.source), *health_table(report.health)]
     if report.layers:
-        parts += _layers(report)
+        parts += layer_tables(report)
     if report.simulated:
-        parts.append(_fates(report))
+        parts.append(fates_table(report))
     parts += [Text(line) for line in sentences(report, brief=True)]
     return parts + (render_reading() if explain else [])
 
@@ -44,7 +44,7 @@ def render_reading() -> list[RenderableType]:
     return [Text(line) for line in how_to_read()]
 
 
-def _layers(report: AuditReport) -> list[RenderableType]:
+def layer_tables(report: AuditReport) -> list[RenderableType]:
     """Two narrow tables, so that 80 columns are enough: numbers, and scenarios."""
     pattern, names = short_names([layer.name for layer in report.layers])
     layers = "layers" if len(names) > 1 else "layer"
@@ -54,7 +54,7 @@ def _layers(report: AuditReport) -> list[RenderableType]:
     scenarios = FittingTable("layer", words)
     step = -(-len(report.layers) // _MOST_ROWS)
     for name, layer in list(zip(names, report.layers, strict=True))[::step]:
-        numbers.add_row(name, _cells(layer))
+        numbers.add_row(name, layer_cells(layer))
         sides = [layer.words(f"scenario_{sign}").counts() for sign in SIGNS[:2]]
         scenarios.add_row(name, ["/".join(str(side.get(word, 0)) for side in sides) for word in words])
     thinned = f" One layer in {step} is shown; --json, --csv and --html have them all." if step > 1 else ""
@@ -76,7 +76,8 @@ def _whole(text: str) -> Group:
     return Group(Text(text, no_wrap=True, overflow="ignore"))
 
 
-def _cells(layer: LayerAudit) -> list[str]:
+def layer_cells(layer: LayerAudit) -> list[str]:
+    """A layer's line in the table of numbers, without its name; what is unknown is counted with a question mark."""
     control = layer.control
     fails = layer.numbers("dichotomy_can_fail")
     fail, unknown = int((fails == 1).sum()), int((fails < 0).sum())
@@ -90,7 +91,8 @@ def _cells(layer: LayerAudit) -> list[str]:
     ]
 
 
-def _fates(report: AuditReport) -> Group:
+def fates_table(report: AuditReport) -> Group:
+    """How many starts of each prediction came to each end; what contradicts its prediction is red."""
     counts = confusion(report)
     seen = [word for word in OBSERVED if any(o == word for _, o in counts)]
     table = FittingTable("predicted", seen)
