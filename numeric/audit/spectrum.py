@@ -90,10 +90,10 @@ def _factor(wide: Float64[np.ndarray, "column row"]) -> Float64[np.ndarray, "col
     values = np.linalg.eigvalsh(gram)
     if values[0] > INDEPENDENT * values[-1]:
         return np.asarray(np.linalg.cholesky(gram).T)
-    return _triangle(wide.T)
+    return triangular_factor(wide.T)
 
 
-def _triangle(tall: Float64[np.ndarray, "row column"]) -> Float64[np.ndarray, "column column"]:
+def triangular_factor(tall: Float64[np.ndarray, "row column"]) -> Float64[np.ndarray, "column column"]:
     """R of tall = Q R, by blocks of rows whose triangles are stacked and factored again.
 
     Blocks this small stay on one thread: for the whole matrix LAPACK starts all of them, at a hundred times the cost

@@ -62,8 +62,8 @@ def asked(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(kernel.audit, "simulate_layer", simulated)
     monkeypatch.setattr(kernel, "driver", lambda: "planted")
-    monkeypatch.setattr(kernel, "_axis_error", lambda *_: 0.0)
-    monkeypatch.setattr(kernel, "_whole", whole)
+    monkeypatch.setattr(kernel, "axis_error", lambda *_: 0.0)
+    monkeypatch.setattr(kernel, "whole_layer", whole)
     return seen
 
 
@@ -140,7 +140,7 @@ def record(kernel: Any, run: Run, start: np.ndarray) -> Any:
     problem = made(
         Problem, targets=np.array([599.0, 600.0]), arrays={"sigma": np.sign(start)}, start=np.log(np.abs(start))
     )
-    return kernel._Record(np.zeros(len(start), dtype=int), problem, run)
+    return kernel.Record(np.zeros(len(start), dtype=int), problem, run)
 
 
 @pytest.mark.parametrize("s", [1.0, -1.0])
@@ -156,7 +156,7 @@ def test_a_blow_up_time_is_that_of_the_first_token(kernel: Any, s: float) -> Non
     run = Run.empty(2, 1, 2)
     run.status[:], run.end_velocity[:] = Status.BLOW_UP, [1.0, 0.1]
     run.end_log_time[:], run.log_remaining[:] = np.log(0.75 * exact), np.log(0.25 * exact)
-    found = kernel._compare_times(layer, [record(kernel, run, start)])
+    found = kernel.compare_times(layer, [record(kernel, run, start)])
     assert found["compared"] == 2
     assert found["error_of_ln_T"]["1.0"] < 1e-6
 
@@ -169,7 +169,7 @@ def test_the_first_token_leads_with_a_hundredth_of_the_rate(kernel: Any, lead: l
     run = Run.empty(1, 1, 2)
     run.status[:], run.end_velocity[:] = Status.BLOW_UP, lead
     run.end_log_time[:], run.log_remaining[:] = 0.0, 0.0
-    assert kernel._compare_times(layer_of(1), [record(kernel, run, np.ones((1, 2)))])["compared"] == counts
+    assert kernel.compare_times(layer_of(1), [record(kernel, run, np.ones((1, 2)))])["compared"] == counts
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def test_pairs_are_started_and_predicted_by_what_K_decides(monkeypatch: pytest.M
         return np.full(len(starts), word(End.UNDECIDED))
 
     monkeypatch.setattr(integrator, "followers", known)
-    monkeypatch.setattr(integrator, "_in_parts", parts)
-    starts, channels, predicted, _ = integrator._pairs(layer, growing, np.random.default_rng(0), integrator.CPU)
+    monkeypatch.setattr(integrator, "fates_in_parts", parts)
+    starts, channels, predicted, _ = integrator.pair_outcome(layer, growing, np.random.default_rng(0), integrator.CPU)
     assert set(channels.tolist()) == set(growing[:2].tolist())
     wanted = np.where(channels == growing[0], word(End.COEXISTENCE), word(End.LIMIT))
     np.testing.assert_array_equal(predicted, wanted)
@@ -116,11 +116,15 @@ def test_pairs_are_tried_on_channels_that_theory_leaves_open(monkeypatch: pytest
     names, asked = (word(End.FAST), word(End.NOT_DECIDED)), list[Any]()
     codes = {"positive": [0, 1, 0, 0, 0], "negative": [0, 0, 0, 1, 0], "mixed": [0, 1, 0, 0, 1]}
     columns: Any = {f"scenario_{sign}": Labels(np.array(of, dtype=np.uint8), names) for sign, of in codes.items()}
-    monkeypatch.setattr(integrator, "_in_parts", lambda e, l, starts, *_: np.full(len(starts), word(End.UNDECIDED)))
     monkeypatch.setattr(
-        integrator, "_pairs", lambda layer, channels, rng, engine: asked.append(channels.tolist()) or (np.empty(0),) * 4
+        integrator, "fates_in_parts", lambda e, l, starts, *_: np.full(len(starts), word(End.UNDECIDED))
     )
-    integrator._bilinear(drawn(5), columns, np.random.default_rng(0), integrator.CPU)
+    monkeypatch.setattr(
+        integrator,
+        "pair_outcome",
+        lambda layer, channels, rng, engine: asked.append(channels.tolist()) or (np.empty(0),) * 4,
+    )
+    integrator.bilinear_outcomes(drawn(5), columns, np.random.default_rng(0), integrator.CPU)
     assert asked == [[1, 3, 4]]
 
 
@@ -148,10 +152,10 @@ def test_whole_layers_start_in_windows_of_the_states(
     empty = integrator.Simulation({}, (), 0, 1.0, 0.0, 0)
     monkeypatch.setattr(kernel.audit, "simulate_layer", lambda *given: engines.append(given[3]) or empty)
     monkeypatch.setattr(kernel, "driver", lambda: "none")
-    monkeypatch.setattr(kernel, "_axis_error", lambda *_: 0.25)
-    monkeypatch.setattr(kernel, "_compare_constants", lambda *_: {"compared": 1})
-    monkeypatch.setattr(kernel, "_compare_times", lambda *_: {"compared": 2})
-    monkeypatch.setattr(kernel, "_whole", lambda layer, kind, x0, ask: starts.append(x0) or kind)
+    monkeypatch.setattr(kernel, "axis_error", lambda *_: 0.25)
+    monkeypatch.setattr(kernel, "compare_constants", lambda *_: {"compared": 1})
+    monkeypatch.setattr(kernel, "compare_times", lambda *_: {"compared": 2})
+    monkeypatch.setattr(kernel, "whole_layer", lambda layer, kind, x0, ask: starts.append(x0) or kind)
     states = None if rows is None else np.arange(rows)[:, None] * np.ones(3)
     found = kernel.simulate_layer(layer, {}, 0, states).kernel
     assert found["constants"] == (None if beta else {"compared": 1})
@@ -201,7 +205,7 @@ def test_token_one_is_timed_from_a_hundredth_of_the_fastest(
     run.status[:], run.end_velocity[:] = Status.BLOW_UP, [[-lead, fastest]]
     run.end_log_time[:] = -np.log(2 * 2.0 * np.logaddexp(0, 0.3) * 0.7**2)
     problem = SimpleNamespace(arrays={"sigma": np.sign(start)}, start=np.log(np.abs(start)))
-    found = kernel._compare_times(layer, [kernel._Record(np.array([0]), problem, run)])
+    found = kernel.compare_times(layer, [kernel.Record(np.array([0]), problem, run)])
     assert found["compared"] == compared
     if compared:
         assert found["error_of_ln_T"]["1.0"] < 1e-6

@@ -107,7 +107,7 @@ def test_matrices_are_no_larger_than_states_ask_for(
 def test_a_triangle_has_the_products_of_its_columns(rows: int, columns: int) -> None:
     """R^T R = A^T A, whatever the blocks."""
     tall = np.random.default_rng(rows).normal(size=(rows, columns))
-    triangle = spectrum._triangle(tall)
+    triangle = spectrum.triangular_factor(tall)
     assert len(triangle) <= columns
     np.testing.assert_allclose(triangle.T @ triangle, tall.T @ tall, rtol=1e-9, atol=1e-9 * rows)
 
@@ -191,7 +191,7 @@ def test_a_layer_that_does_not_move_has_no_error() -> None:
 
 def test_starts_one_after_another_know_their_channel() -> None:
     starts = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    flat, channels = integrator._flat(starts)
+    flat, channels = integrator.flat_starts(starts)
     assert flat.shape == (6, 4)
     assert channels.tolist() == [0, 1, 2, 0, 1, 2]
     assert all((row == starts[place // 3, place % 3]).all() for place, row in enumerate(flat))
@@ -206,9 +206,11 @@ def known(layer: S6Layer, monkeypatch: pytest.MonkeyPatch, vanishes: Any, held: 
         return SimpleNamespace(vanishes=vanishes(first), held=held(first), root=np.arange(len(first)) * 1.0)
 
     monkeypatch.setattr(integrator, "followers", followers)
-    monkeypatch.setattr(integrator, "_in_parts", lambda engine, layer, starts, *_: np.array(["seen"] * len(starts)))
+    monkeypatch.setattr(
+        integrator, "fates_in_parts", lambda engine, layer, starts, *_: np.array(["seen"] * len(starts))
+    )
     rng = np.random.default_rng(0)
-    return integrator._pairs(layer, np.arange(layer.channels), rng, integrator.CPU), seen
+    return integrator.pair_outcome(layer, np.arange(layer.channels), rng, integrator.CPU), seen
 
 
 def test_pairs_are_judged_where_the_follower_s_end_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,9 +246,13 @@ def test_pairs_are_made_where_the_theory_decides_nothing(monkeypatch: pytest.Mon
     silent = word(End.NOT_DECIDED)
     words = np.array([columns[f"scenario_{name}"].words() for name in ("positive", "negative", "mixed")])  # type: ignore[union-attr]
     asked: list[np.ndarray] = []
-    monkeypatch.setattr(integrator, "_in_parts", lambda engine, layer, starts, *_: np.array(["seen"] * len(starts)))
-    monkeypatch.setattr(integrator, "_pairs", lambda layer, channels, *_: asked.append(channels) or (np.empty(0),) * 4)
-    ((starts, channels, predicted, seen), _) = integrator._bilinear(
+    monkeypatch.setattr(
+        integrator, "fates_in_parts", lambda engine, layer, starts, *_: np.array(["seen"] * len(starts))
+    )
+    monkeypatch.setattr(
+        integrator, "pair_outcome", lambda layer, channels, *_: asked.append(channels) or (np.empty(0),) * 4
+    )
+    ((starts, channels, predicted, seen), _) = integrator.bilinear_outcomes(
         layer, columns, np.random.default_rng(0), integrator.CPU
     )
     np.testing.assert_array_equal(asked[0], np.flatnonzero((words == silent).any(axis=0)))

@@ -80,7 +80,7 @@ def record(kernel: Any, run: Run, channels: list[int], start: np.ndarray, last: 
     problem = SimpleNamespace(
         targets=np.array([last - 1, last]), arrays={"sigma": np.sign(start)}, start=np.log(np.abs(start))
     )
-    return kernel._Record(np.array(channels), problem, run)
+    return kernel.Record(np.array(channels), problem, run)
 
 
 def test_constants_are_compared_where_runs_got_there(kernel: Any) -> None:
@@ -94,13 +94,13 @@ def test_constants_are_compared_where_runs_got_there(kernel: Any) -> None:
     off = np.array([0.0, 0.009, 0.011, 5.0, 5.0, -0.2])
     run.end = 0.5 * (np.log(limit[channels] * (1 + off[:, None])) - 600.0)
     start = np.ones((6, integrator.TOKENS))
-    found = kernel._compare_constants(layer, [record(kernel, run, channels, start)])
+    found = kernel.compare_constants(layer, [record(kernel, run, channels, start)])
     each = integrator.TOKENS
     assert (found["compared"], found["within_1_percent"], found["critical_not_compared"]) == (4 * each, 2 * each, 0)
     assert found["relative_error"]["1.0"] == pytest.approx(0.2, rel=1e-9)
     assert found["relative_error"]["0.5"] == pytest.approx(0.01, rel=1e-9)
     early = record(kernel, run, channels, start, 599.0)
-    nothing = kernel._compare_constants(layer, [early])
+    nothing = kernel.compare_constants(layer, [early])
     assert (nothing["compared"], nothing["relative_error"], nothing["critical_not_compared"]) == (0, None, 0)
 
 
@@ -110,7 +110,7 @@ def test_critical_constants_are_counted_apart(kernel: Any, monkeypatch: pytest.M
     run = Run.empty(2, 1, 4)
     run.status[:], run.end_log_time[:] = Status.HORIZON, 600.0
     run.end[:] = 0.5 * (np.log([[1.0, 2.0, 3.0, 1.0]]) - 600.0)
-    found = kernel._compare_constants(None, [record(kernel, run, [0, 0], np.ones((2, 4)))])
+    found = kernel.compare_constants(None, [record(kernel, run, [0, 0], np.ones((2, 4)))])
     assert (found["compared"], found["within_1_percent"], found["critical_not_compared"]) == (4, 4, 2)
 
 
@@ -130,7 +130,7 @@ def test_blow_up_times_are_compared_of_some_systems(kernel: Any, count: int) -> 
     run.end_velocity[:] = [0.011, -1.0]
     run.end_velocity[count] = [-0.009, 1.0]
     run.status[count + 1 :] = Status.HORIZON
-    found = kernel._compare_times(layer, [record(kernel, run, channels, start)])
+    found = kernel.compare_times(layer, [record(kernel, run, channels, start)])
     chosen = list(range(0, count, max(1, count // 24)))[:24]
     assert found["compared"] == len(chosen)
     np.testing.assert_allclose(found["error_of_ln_T"]["1.0"], error[chosen].max(), rtol=1e-6, atol=1e-10)
@@ -153,7 +153,7 @@ def test_whole_layers_start_at_their_largest_token(kernel: Any, monkeypatch: pyt
     monkeypatch.setattr(kernel, "layer_fates", fates)
     x0 = np.random.default_rng(0).normal(size=(3, 4, 2))
     x0[1, 2, 1] = -9.0
-    found = kernel._whole(layer_of(np.ones((2, 1)), np.ones((2, 1)), np.ones(2), np.zeros(2)), "random", x0)
+    found = kernel.whole_layer(layer_of(np.ones((2, 1)), np.ones((2, 1)), np.ones(2), np.zeros(2)), "random", x0)
     assert found == {"states": "random", "starts": 3, "tokens": 4, "converged": 3}
     np.testing.assert_array_equal(seen["largest"], [max(abs(x0[place].ravel())) for place in range(3)])
     np.testing.assert_allclose(np.sinh(seen["start"]), x0.reshape(3, 8), rtol=1e-12)
@@ -189,7 +189,7 @@ def test_pairs_start_where_the_first_token_blows_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(integrator, "followers", known)
     mu = np.array([[1.0, 0.5], [1.0, -1.0], [-2.0, 1.0], [2.0, -1.0], [1.0, 1.0]])
     layer = layer_of(mu, np.ones((5, 2)), [1.0, 1.0, 1.0, -1.0, 0.0], np.zeros(5))
-    starts, channels, predicted, found = integrator._pairs(
+    starts, channels, predicted, found = integrator.pair_outcome(
         layer, np.arange(4), np.random.default_rng(0), integrator.CPU
     )
     assert len(starts) == len(channels) == len(predicted) == len(found) == 0
@@ -208,7 +208,7 @@ def test_tokens_of_the_reference_have_the_sizes_of_starts(monkeypatch: pytest.Mo
         return 0.0, 1
 
     monkeypatch.setattr(integrator, "reference_error", error)
-    monkeypatch.setattr(integrator, "_bilinear", lambda *_: [])
+    monkeypatch.setattr(integrator, "bilinear_outcomes", lambda *_: [])
     found = integrator.simulate_layer(layer_of([[1.0]], [[1.0]], [1.0], [0.0]), {}, 0)
     assert (found.starts, found.confusion, found.log_horizon) == (0, {}, 600.0)
     tokens = np.array(drawn)

@@ -109,7 +109,7 @@ def test_starts_in_a_row_do_not_know_of_each_other(kernel: Any, beta: float, flo
     layers = layers_of(beta, floor, channels=5)
     x = torch.as_tensor(np.random.default_rng(0).normal(size=(3, 6, 4, 5)))
     got = mamba.layer_velocity(mamba.LayerOnDevice.stacked(layers, cpu), x.flatten(0, 1)).reshape(x.shape)
-    assert mamba._in_a_row(6, 4) == 6
+    assert mamba.starts_in_a_row(6, 4) == 6
     for place, layer in enumerate(layers):
         for start in range(6):
             alone = mamba.layer_velocity(mamba.LayerOnDevice.of(layer, cpu), x[place, start : start + 1])[0]
@@ -124,7 +124,7 @@ def test_as_many_starts_in_a_row_as_one_pass_holds(starts: int, tokens: int, hel
     pytest.importorskip("triton")
     from s6flow.numeric.audit.simulation import mamba
 
-    assert mamba._in_a_row(starts, tokens) == held
+    assert mamba.starts_in_a_row(starts, tokens) == held
     assert held == 1 or held * (tokens + 1) <= mamba.PASS
 
 
@@ -234,7 +234,7 @@ def test_layers_side_by_side_end_as_alone(kernel: Any, monkeypatch: pytest.Monke
 def test_no_more_layers_at_once_than_their_channels_fit(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     def groups(channels: list[int]) -> list[list[int]]:
         judged = ((random_layer(count), {}) for count in channels)
-        return [[layer.channels for layer, _ in group] for group in kernel._groups(judged)]
+        return [[layer.channels for layer, _ in group] for group in kernel.layer_groups(judged)]
 
     monkeypatch.setattr(kernel, "GRID", 10)
     assert groups([4, 6, 1, 12, 3, 3]) == [[4, 6], [1], [12], [3, 3]]
@@ -247,8 +247,8 @@ def test_runs_are_those_of_their_questions(kernel: Any) -> None:  # noqa: F811
     """Whole layers and halves of them: each start's run is that of a flow of its own."""
     layers = layers_of(channels=3)
     x0 = np.random.default_rng(1).normal(size=(3, 4, 2, 3))
-    runs = kernel.answer([kernel._Whole(layer, start) for layer, start in zip(layers, x0, strict=True)])
+    runs = kernel.answer([kernel.LayerQuestion(layer, start) for layer, start in zip(layers, x0, strict=True)])
     for layer, start, run in zip(layers, x0, runs, strict=True):
-        lone = kernel.answer([kernel._Whole(layer, start)])[0]
+        lone = kernel.answer([kernel.LayerQuestion(layer, start)])[0]
         np.testing.assert_array_equal(run.status, lone.status)
         np.testing.assert_allclose(run.end_log_time, lone.end_log_time, atol=1e-2)  # a step of tolerance 1e-3

@@ -154,7 +154,7 @@ def record(
     run.status[:], run.end[:], run.end_log_time[:] = status, end, log_t
     for name, value in more.pop("run", {}).items():
         getattr(run, name)[:] = value
-    return kernel._Record(np.array(channels), SimpleNamespace(targets=np.array([1.0, horizon]), **more), run)
+    return kernel.Record(np.array(channels), SimpleNamespace(targets=np.array([1.0, horizon]), **more), run)
 
 
 def test_constants_are_compared_where_runs_arrived() -> None:
@@ -169,11 +169,11 @@ def test_constants_are_compared_where_runs_arrived() -> None:
         record([none, good[0]], [[0.0, 0.0], [0.0, 0.0]], 600.0, 600.0, [Status.HORIZON, Status.BLOW_UP]),
         record(good, near.tolist(), 600.0, 599.0),
     ]
-    found = kernel._compare_constants(layer, records)
+    found = kernel.compare_constants(layer, records)
     assert (found["compared"], found["within_1_percent"], found["critical_not_compared"]) == (4, 3, 0)
     sizes = np.array([0.003, 0.004, 0.02, 0.0])
     assert found["relative_error"] == pytest.approx({str(q): np.quantile(sizes, q) for q in (0.5, 0.99, 1.0)}, rel=1e-8)
-    assert kernel._compare_constants(layer, [])["relative_error"] is None
+    assert kernel.compare_constants(layer, [])["relative_error"] is None
 
 
 def test_critical_constants_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_critical_constants_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -
     limit, clear = np.array([[1.0, 2.0], [np.nan, 1.0]]), np.array([[True, False], [True, True]])
     monkeypatch.setattr(kernel, "constants", lambda layer, tokens: (limit, clear))
     at = 0.5 * (np.log([[1.0, 2.0], [1.0, 1.0]]) - 600.0)
-    found = kernel._compare_constants(layer, [record([0, 1], at.tolist(), 600.0, 600.0)])
+    found = kernel.compare_constants(layer, [record([0, 1], at.tolist(), 600.0, 600.0)])
     assert (found["compared"], found["critical_not_compared"]) == (1, 1)
 
 
@@ -198,7 +198,7 @@ def test_blow_up_times_are_compared_where_token_one_leads() -> None:
         "log_remaining": exact + off - np.log(4), "end_log_time": exact + off + np.log(0.75),
         "end_velocity": np.array([[0.011, -1.0], [1.0, 0.0], [-1.0, 0.5], [0.009, 1.0]]),
     }  # fmt: skip
-    found = kernel._compare_times(
+    found = kernel.compare_times(
         layer, [record(channels, [[0.0, 0.0]] * 4, 0.0, 600.0, Status.BLOW_UP, run=run, **problem)]
     )
     assert found["compared"] == 3
@@ -207,8 +207,8 @@ def test_blow_up_times_are_compared_where_token_one_leads() -> None:
     many = record([0] * 60, [[0.0, 0.0]] * 60, 0.0, 600.0, [Status.BLOW_UP] * 50 + [Status.HORIZON] * 10,
                   run={"end_velocity": np.ones((60, 2)), "log_remaining": 0.0},
                   arrays={"sigma": np.ones((60, 2))}, start=np.zeros((60, 2)))  # fmt: skip
-    assert kernel._compare_times(layer, [many])["compared"] == 24
-    assert kernel._compare_times(layer, [])["error_of_ln_T"] is None
+    assert kernel.compare_times(layer, [many])["compared"] == 24
+    assert kernel.compare_times(layer, [])["error_of_ln_T"] is None
 
 
 def test_whole_layers_converge_diverge_rest_or_stay_open() -> None:
@@ -228,7 +228,7 @@ def test_a_layer_of_zeros_stays_where_it_is_and_one_with_a_sign_goes_to_its_end(
     free = random_layer(3, 2, seed=9)
     layer = replace(free, S_C=np.zeros_like(free.S_C))
     start = np.random.default_rng(0).normal(size=(4, 2, 3))
-    found = kernel._whole(layer, "planted", start)
+    found = kernel.whole_layer(layer, "planted", start)
     assert found == {
         "states": "planted",
         "starts": 4,
@@ -239,7 +239,7 @@ def test_a_layer_of_zeros_stays_where_it_is_and_one_with_a_sign_goes_to_its_end(
         "undecided": 0,
         "undecided_but_grown": 0,
     }
-    assert kernel._axis_error(random_layer(3, 2, seed=9), np.random.default_rng(0)) < 1e-5
+    assert kernel.axis_error(random_layer(3, 2, seed=9), np.random.default_rng(0)) < 1e-5
 
 
 # One flow of every kind with a known end, in both coordinates of the driver: u' = c, x' = x^3, v' = -v, v' = 1 - v.

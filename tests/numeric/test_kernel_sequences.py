@@ -55,7 +55,7 @@ def test_states_beyond_1e36_are_left_out(floored: bool, share: float, out: bool)
     layers: Any = Made(floored=floored, b=torch.tensor([[[0.5, -2.0]]]))
     u, step, B = torch.zeros(1, 4, 2), torch.zeros(1, 4, 2), torch.zeros(1, 4, 3)
     u[0, 2, 1], step[0, 3, 0], B[0, 2, 2] = -share * 1e36 / (2 * longest * 1e6), -3.0, 1e6
-    found = mamba._beyond_float32(layers, u, step, B, 2)
+    found = mamba.beyond_float32(layers, u, step, B, 2)
     assert found.shape == (1, 4, 1)
     assert found.flatten().tolist() == [False, False, out, out]
 
@@ -63,7 +63,7 @@ def test_states_beyond_1e36_are_left_out(floored: bool, share: float, out: bool)
 def test_a_state_of_1e36_itself_is_left_out() -> None:
     layers: Any = Made(floored=True, b=None)
     u, one = torch.full((1, 1, 1), 1e36), torch.ones(1, 1, 1)
-    assert mamba._beyond_float32(layers, u, one, one, 1).tolist() == [[[True]]]
+    assert mamba.beyond_float32(layers, u, one, one, 1).tolist() == [[[True]]]
 
 
 def test_between_two_starts_stands_a_token_of_nothing_but_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,12 +114,12 @@ def test_what_is_forgotten_between_two_starts(rates: list[float], forgets: bool)
 )  # fmt: skip
 def test_as_many_starts_in_a_row_as_one_pass_holds(starts: int, tokens: int, held: int) -> None:
     """Each with its gap; a pass has 128 tokens, and all sequences are equally long."""
-    assert mamba._in_a_row(starts, tokens) == held
+    assert mamba.starts_in_a_row(starts, tokens) == held
 
 
 def test_rows_are_made_once_for_the_same_tensor() -> None:
     made: list[Any] = []
-    held = mamba._held(lambda rows: made.append(rows) or len(made))
+    held = mamba.remembered(lambda rows: made.append(rows) or len(made))
     one, other = torch.arange(3), torch.arange(3)
     assert [held(one), held(one), held(other), held(other), held(one)] == [1, 1, 2, 2, 3]
     assert [rows is one for rows in made] == [True, False, True]
@@ -202,7 +202,7 @@ def axes(layer: Any, channels: list[int], tokens: int = 2, log: bool = True) -> 
         coordinates=Made(name="log" if log else "asinh"), targets=np.array([600.0]), rtol=1e-5, max_steps=9,
         start=np.zeros((len(channels), tokens)), arrays={"sigma": np.ones((len(channels), tokens))},
     )  # fmt: skip
-    return kernel._Axes(layer, np.array(channels), problem)
+    return kernel.AxesQuestion(layer, np.array(channels), problem)
 
 
 def test_layers_with_a_step_s_floor_and_without_do_not_run_at_once() -> None:
@@ -211,7 +211,7 @@ def test_layers_with_a_step_s_floor_and_without_do_not_run_at_once() -> None:
     assert axes(low, [0]).kind == axes(one, [1, 2]).kind != axes(free, [0]).kind
     assert axes(low, [0]).kind != axes(low, [0], 3).kind
     assert axes(low, [0]).kind != axes(low, [0], 2, log=False).kind
-    free, low, one = (kernel._Whole(layer, np.zeros((4, 2, 3))) for layer in (free, low, one))
+    free, low, one = (kernel.LayerQuestion(layer, np.zeros((4, 2, 3))) for layer in (free, low, one))
     assert low.kind == one.kind != free.kind
 
 
@@ -221,7 +221,7 @@ def test_systems_of_more_tokens_come_first_and_whole_layers_last() -> None:
         axes(layer, [0], 8),
         axes(layer, [0, 1], 3),
         axes(layer, [0], 2),
-        kernel._Whole(layer, np.ones((1, 2, 3))),
+        kernel.LayerQuestion(layer, np.ones((1, 2, 3))),
     ]
     ranks = [question.rank for question in ordered]
     assert ranks == sorted(set(ranks))
@@ -255,7 +255,7 @@ def test_an_error_of_the_kernel_is_relative(monkeypatch: pytest.MonkeyPatch, sca
         return torch.as_tensor(1.01 * recurrence(layer, sent[0].numpy()))[None]
 
     monkeypatch.setattr(kernel, "layer_velocity", off)
-    assert kernel._axis_error(layer, np.random.default_rng(0)) == pytest.approx(0.01, rel=1e-6)
+    assert kernel.axis_error(layer, np.random.default_rng(0)) == pytest.approx(0.01, rel=1e-6)
 
 
 @pytest.mark.parametrize(("constant", "there"), [(0.0, False), (-1.0, False), (1e-9, True)])
@@ -279,11 +279,11 @@ def test_a_limit_of_zero_is_none(monkeypatch: pytest.MonkeyPatch, constant: floa
 @pytest.mark.parametrize(("layers", "groups"), [(63, [63]), (64, [64]), (65, [64, 1]), (129, [64, 64, 1])])
 def test_so_many_layers_wait_at_once(layers: int, groups: list[int]) -> None:
     judged: Any = [(Made(channels=1), {}) for _ in range(layers)]
-    assert [len(group) for group in kernel._groups(judged)] == groups
+    assert [len(group) for group in kernel.layer_groups(judged)] == groups
 
 
 def test_a_run_of_many_layers_is_cut_into_theirs() -> None:
     run = Run.empty(5, 1, 2)
     run.status[:] = [Status.HORIZON, Status.BLOW_UP, Status.OVERFLOW, Status.UNDERFLOW, Status.STEP_LIMIT]
-    parts = kernel._split(run, [2, 0, 3])
+    parts = kernel.split_run(run, [2, 0, 3])
     assert [part.status.tolist() for part in parts] == [run.status[:2].tolist(), [], run.status[2:].tolist()]

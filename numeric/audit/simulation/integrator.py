@@ -124,7 +124,7 @@ def simulate_layer(layer: S6Layer, columns: Columns, seed: int, engine: Engine =
         engine: what drives the flows.
     """
     rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-    run = _affine if layer.affine else _bilinear
+    run = _affine_outcomes if layer.affine else bilinear_outcomes
     found: list[_Outcome] = run(layer, columns, rng, engine)
     confusion: dict[tuple[str, str], int] = {}
     wrong: list[Disagreement] = []
@@ -150,7 +150,7 @@ def _sizes(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.exp(rng.uniform(-SPREAD, SPREAD, shape))
 
 
-def _in_parts(
+def fates_in_parts(
     engine: Engine,
     layer: S6Layer,
     starts: Float64[np.ndarray, "system token"],
@@ -184,12 +184,13 @@ def _in_parts(
     return np.concatenate(found)
 
 
-def _flat(starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def flat_starts(starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Starts (start, channel, token) one after another, and the channel of each."""
     return starts.reshape(-1, starts.shape[-1]), np.tile(np.arange(starts.shape[1]), len(starts))
 
 
-def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
+def bilinear_outcomes(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
+    """Starts of each of the three signs on every channel; then pairs, where the theory leaves such a start open."""
     drawn, predicted = [], []
     for name in SIGNS:
         sizes = _sizes(rng, (STARTS, layer.channels, TOKENS))
@@ -203,17 +204,17 @@ def _bilinear(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine
         assert isinstance(scenario, Labels), "a scenario is a word"
         predicted.append(np.tile(np.array(scenario.words()), STARTS))
 
-    starts, channels = _flat(np.concatenate(drawn))
+    starts, channels = flat_starts(np.concatenate(drawn))
     words = np.concatenate(predicted)
     blur = _blur(layer, engine)
-    observed = _in_parts(
+    observed = fates_in_parts(
         engine, layer, starts, channels, _bilinear_parameters(layer), LOG_HORIZON,
         lambda r, part: system_fates(r, blur[channels[part]]),
     )  # fmt: skip
-    return [(starts, channels, words, observed), _pairs(layer, np.unique(channels[words == _OPEN]), rng, engine)]
+    return [(starts, channels, words, observed), pair_outcome(layer, np.unique(channels[words == _OPEN]), rng, engine)]
 
 
-def _pairs(layer: S6Layer, channels: np.ndarray, rng: np.random.Generator, engine: Engine) -> _Outcome:
+def pair_outcome(layer: S6Layer, channels: np.ndarray, rng: np.random.Generator, engine: Engine) -> _Outcome:
     """Two tokens, the first far on its way to its blow-up, where the phase portrait of K decides the second one."""
     channels = np.tile(channels[layer.mu_n[channels].sum(axis=1) > 0], 2 * STARTS)
     starts = _sizes(rng, (len(channels), 2)) * [AHEAD, 1.0]
@@ -225,7 +226,7 @@ def _pairs(layer: S6Layer, channels: np.ndarray, rng: np.random.Generator, engin
     starts, channels, roots = starts[judged], channels[judged], known.root[judged]
     predicted = np.where(known.vanishes[judged], word(End.COEXISTENCE), word(End.LIMIT))
     blur = _blur(layer, engine)
-    seen = _in_parts(
+    seen = fates_in_parts(
         engine, layer, starts, channels, _bilinear_parameters(layer), LOG_HORIZON,
         lambda r, part: pair_fates(r, roots[part], blur[channels[part]]),
     )  # fmt: skip
@@ -243,7 +244,7 @@ def _blur(layer: S6Layer, engine: Engine) -> np.ndarray:
     return np.asarray((engine.noise * (np.abs(layer.mu_n).sum(axis=1) / mu))[:, None])
 
 
-def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
+def _affine_outcomes(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: Engine) -> list[_Outcome]:
     numbers = {key: value for key, value in columns.items() if isinstance(value, np.ndarray)}
 
     def params(rows: np.ndarray) -> AxisParameters:
@@ -262,14 +263,16 @@ def _affine(layer: S6Layer, columns: Columns, rng: np.random.Generator, engine: 
     signs = np.repeat([1.0, -1.0], STARTS)[:, None, None]
     drawn = signs * _sizes(rng, (2 * STARTS, layer.channels, 1))
     predicted = np.array(WORDS)[fate_of(drawn[..., 0], numbers, layer.floor)].ravel()
-    first, on = _flat(drawn)
+    first, on = flat_starts(drawn)
     roots = np.stack([numbers["root_low"], numbers["root_high"]])
-    observed = _in_parts(
+    observed = fates_in_parts(
         engine, layer, first, on, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, roots[:, on[part]])
     )
-    several, channels = _flat(
+    several, channels = flat_starts(
         _sizes(rng, (1, layer.channels, AFFINE_TOKENS)) * rng.choice([-1.0, 1.0], (1, layer.channels, AFFINE_TOKENS))
     )
-    later = _in_parts(engine, layer, several, channels, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, None))
+    later = fates_in_parts(
+        engine, layer, several, channels, params, AFFINE_LOG_HORIZON, lambda r, part: axis_fates(r, None)
+    )
     nothing = np.full(later.shape, _OPEN)
     return [(first, on, predicted, observed), (several, channels, nothing, later)]

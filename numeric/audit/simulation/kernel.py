@@ -80,7 +80,7 @@ def driver() -> str:
 
 
 @dataclass(frozen=True)
-class _Record:
+class Record:
     """A finished run of channel-axis flows."""
 
     channels: np.ndarray
@@ -89,7 +89,7 @@ class _Record:
 
 
 @dataclass(frozen=True)
-class _Axes:
+class AxesQuestion:
     """A question: the run of systems on some channels of a layer."""
 
     layer: S6Layer
@@ -110,7 +110,7 @@ class _Axes:
 
 
 @dataclass(frozen=True)
-class _Whole:
+class LayerQuestion:
     """A question: the run of a whole layer from starts x0, shape (start, token, channel)."""
 
     layer: S6Layer
@@ -127,7 +127,7 @@ class _Whole:
         return 1, 0
 
 
-def answer(questions: Sequence[_Axes | _Whole]) -> list[Run]:
+def answer(questions: Sequence[AxesQuestion | LayerQuestion]) -> list[Run]:
     """The runs that are asked for, those of one kind at once: a launch costs the same for one layer and for many."""
     found: dict[int, Run] = {}
     kinds = dict[Hashable, list[int]]()
@@ -135,23 +135,23 @@ def answer(questions: Sequence[_Axes | _Whole]) -> list[Run]:
         kinds.setdefault((type(question), question.kind), []).append(place)
     for places in kinds.values():
         group: list[Any] = [questions[place] for place in places]
-        run = _axes if isinstance(group[0], _Axes) else _wholes
+        run = _axes if isinstance(group[0], AxesQuestion) else _wholes
         found |= zip(places, run(group), strict=True)
     return [found[place] for place in range(len(questions))]
 
 
-def _alone(question: _Axes | _Whole) -> Run:
+def _alone(question: AxesQuestion | LayerQuestion) -> Run:
     return answer([question])[0]
 
 
-def _split(run: Run, counts: Sequence[int]) -> list[Run]:
+def split_run(run: Run, counts: Sequence[int]) -> list[Run]:
     """The runs of so many systems each, that stand in one."""
     cuts = np.cumsum(counts)[:-1]
     parts = zip(*(np.split(getattr(run, item.name), cuts) for item in fields(Run)), strict=True)
     return [Run(*part) for part in parts]
 
 
-def _axes(questions: Sequence[_Axes]) -> list[Run]:
+def _axes(questions: Sequence[AxesQuestion]) -> list[Run]:
     layers = list({id(one.layer): one.layer for one in questions}.values())
     first = dict(zip(map(id, layers), np.cumsum([0, *(layer.channels for layer in layers)]).tolist(), strict=False))
     channels = np.concatenate([one.channels + first[id(one.layer)] for one in questions])
@@ -162,10 +162,10 @@ def _axes(questions: Sequence[_Axes]) -> list[Run]:
         start=np.concatenate([one.start for one in problems]),
         arrays={"sigma": np.concatenate(signs)} if signs else {},
     )
-    return _split(axis_run(layers, channels, joint), [len(one.start) for one in problems])
+    return split_run(axis_run(layers, channels, joint), [len(one.start) for one in problems])
 
 
-def _wholes(questions: Sequence[_Whole]) -> list[Run]:
+def _wholes(questions: Sequence[LayerQuestion]) -> list[Run]:
     device = require_device()
     x0 = np.concatenate([one.x0 for one in questions])
     start = torch.asinh(torch.as_tensor(x0, device=device).double()).reshape(len(x0), -1)
@@ -180,7 +180,7 @@ def _wholes(questions: Sequence[_Whole]) -> list[Run]:
         return integrate_batched(flow, start[part], horizon, LAYER_RTOL, LAYER_STEPS)
 
     run = halving(Run.empty(len(start), len(horizon), start.shape[1]), work)
-    return _split(run, [len(one.x0) for one in questions])
+    return split_run(run, [len(one.x0) for one in questions])
 
 
 def simulate_layers(
@@ -194,14 +194,14 @@ def simulate_layers(
     """
     selective_scan()
     known = states or {}
-    for group in _groups(judged):
+    for group in layer_groups(judged):
         tasks: list[Callable[[Ask], audit.Simulation]] = [
             partial(simulate_layer, layer, columns, seed, known.get(layer.name)) for layer, columns in group
         ]
         yield from side_by_side(tasks, answer, lambda question: question.rank)
 
 
-def _groups(judged: Iterable[tuple[S6Layer, audit.Columns]]) -> Iterator[list[tuple[S6Layer, audit.Columns]]]:
+def layer_groups(judged: Iterable[tuple[S6Layer, audit.Columns]]) -> Iterator[list[tuple[S6Layer, audit.Columns]]]:
     """As many layers in a row as have no more channels than the kernel's grid, and no more than `LAYERS`."""
     held: list[tuple[S6Layer, audit.Columns]] = []
     for layer, columns in judged:
@@ -230,12 +230,12 @@ def simulate_layer(
     if states is not None and states.shape[1] != layer.channels:
         found = f"{states.shape[1]} channels, the layer {layer.channels}"
         raise FormatError("token states need the layer's channels", found, layer.name)
-    records: list[_Record] = []
+    records: list[Record] = []
 
     def solver(layer: S6Layer, channels: np.ndarray) -> Any:
         def advance(problem: Problem) -> Run:
-            run = ask(_Axes(layer, channels, problem))
-            records.append(_Record(channels, problem, run))
+            run = ask(AxesQuestion(layer, channels, problem))
+            records.append(Record(channels, problem, run))
             return run
 
         return advance
@@ -244,18 +244,18 @@ def simulate_layer(
     simulation = audit.simulate_layer(layer, columns, seed, engine)
     rng = np.random.default_rng([seed, layer.channels])
     extra: dict[str, Any] = {
-        "axis_error": _axis_error(layer, rng),
-        "constants": None if layer.affine else _compare_constants(layer, records),
-        "blow_up_times": None if layer.affine else _compare_times(layer, records),
-        "whole_layer": [_whole(layer, "random", rng.standard_normal((STARTS, TOKENS, layer.channels)), ask)],
+        "axis_error": axis_error(layer, rng),
+        "constants": None if layer.affine else compare_constants(layer, records),
+        "blow_up_times": None if layer.affine else compare_times(layer, records),
+        "whole_layer": [whole_layer(layer, "random", rng.standard_normal((STARTS, TOKENS, layer.channels)), ask)],
     }
     if states is not None:
         first = rng.integers(0, max(len(states) - TOKENS, 0) + 1, STARTS)
-        extra["whole_layer"].append(_whole(layer, "real", np.stack([states[i : i + TOKENS] for i in first]), ask))
+        extra["whole_layer"].append(whole_layer(layer, "real", np.stack([states[i : i + TOKENS] for i in first]), ask))
     return replace(simulation, kernel=extra)
 
 
-def _axis_error(layer: S6Layer, rng: np.random.Generator) -> float:
+def axis_error(layer: S6Layer, rng: np.random.Generator) -> float:
     """Largest difference between the kernel on the whole layer and the S6 recurrence, tokens on one axis, relative."""
     tokens = np.zeros((TOKENS, layer.channels))
     tokens[:, int(rng.integers(layer.channels))] = rng.standard_normal(TOKENS)
@@ -294,7 +294,7 @@ def _quantiles(values: np.ndarray) -> Quantiles | None:
     return {str(q): float(np.quantile(values, q)) for q in (0.5, 0.99, 1.0)} if values.size else None
 
 
-def _compare_constants(layer: S6Layer, records: list[_Record]) -> dict[str, Any]:
+def compare_constants(layer: S6Layer, records: list[Record]) -> dict[str, Any]:
     """t x_l^2 at the horizon over its predicted limit, for systems that got there."""
     limit, clear = constants(layer, audit.TOKENS)
     errors, critical = [], 0
@@ -318,7 +318,7 @@ def _compare_constants(layer: S6Layer, records: list[_Record]) -> dict[str, Any]
     }
 
 
-def _compare_times(layer: S6Layer, records: list[_Record]) -> dict[str, Any]:
+def compare_times(layer: S6Layer, records: list[Record]) -> dict[str, Any]:
     """Blow-up times of systems whose first token leads, against the exact integral for token 1 (theory 6)."""
     mu, errors = layer.mu_n.sum(axis=1), []
     for record in records:
@@ -335,7 +335,7 @@ def _compare_times(layer: S6Layer, records: list[_Record]) -> dict[str, Any]:
     return {"compared": len(errors), "error_of_ln_T": _quantiles(np.array(errors))}
 
 
-def _whole(layer: S6Layer, kind: str, x0: np.ndarray, ask: Ask = _alone) -> dict[str, Any]:
+def whole_layer(layer: S6Layer, kind: str, x0: np.ndarray, ask: Ask = _alone) -> dict[str, Any]:
     """Ends of D-dimensional flows: what part converges, diverges, or settles elsewhere."""
-    counts = layer_fates(ask(_Whole(layer, x0)), np.abs(x0).max(axis=(1, 2)))
+    counts = layer_fates(ask(LayerQuestion(layer, x0)), np.abs(x0).max(axis=(1, 2)))
     return {"states": kind, "starts": len(x0), "tokens": x0.shape[1], **counts}

@@ -145,7 +145,7 @@ class _AxisRows(NamedTuple):
     floored: bool
 
 
-def _held(make: Callable[[Tensor], _Made]) -> Callable[[Tensor], _Made]:
+def remembered(make: Callable[[Tensor], _Made]) -> Callable[[Tensor], _Made]:
     """`make`, done once as long as it is asked for the same tensor: every evaluation of a recorded attempt does."""
     known: list[tuple[Tensor, _Made]] = []
 
@@ -206,7 +206,7 @@ def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
     one = torch.ones(1, dtype=torch.float64, device=sign.device)
     harmless = systems.s[index, None] * sign < 0
 
-    @_held
+    @remembered
     def known(rows: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor, _AxisRows]:
         picked = index[rows]
         numbers = tuple(part[picked, None].double() for part in (systems.s, systems.b, systems.floor))
@@ -236,7 +236,7 @@ def axis_flow(systems: AxisSystems, sign: Tensor, index: Tensor) -> Flow:
 def affine_axis_flow(systems: AxisSystems, index: Tensor) -> Flow:
     """As `axis_flow` for channels with projection biases, whose signs may change: the state is asinh x."""
 
-    known = _held(lambda rows: systems.rows(index[rows]))
+    known = remembered(lambda rows: systems.rows(index[rows]))
 
     def velocity(v: Tensor, rows: Tensor) -> Tensor:
         return _rows_velocity(known(rows), torch.sinh(v), None).double() / torch.cosh(v)
@@ -341,9 +341,9 @@ def layer_velocity(layers: LayerOnDevice, x: Tensor) -> Tensor:
     if layers.floored:
         step = torch.nn.functional.softplus(step + layers.b, threshold=20.0) + layers.floor
     B, C = u @ layers.S_B + layers.beta_B, u @ layers.S_C + layers.beta_C
-    held = _in_a_row(starts, tokens) if layers.forgets else 1
+    held = starts_in_a_row(starts, tokens) if layers.forgets else 1
     gap = held > 1
-    out = _beyond_float32(layers, u, step, B, tokens) if gap else None
+    out = beyond_float32(layers, u, step, B, tokens) if gap else None
     if out is not None:
         u, step, B = (part.masked_fill(out, 0.0) for part in (u, step, B))
 
@@ -364,14 +364,14 @@ def layer_velocity(layers: LayerOnDevice, x: Tensor) -> Tensor:
     return (y if out is None else y.masked_fill(out, torch.nan)).reshape(x.shape)
 
 
-def _in_a_row(starts: int, tokens: int) -> int:
+def starts_in_a_row(starts: int, tokens: int) -> int:
     """How many starts go through the kernel as one sequence: all sequences are equally long."""
     return max(
         held for held in range(1, starts + 1) if starts % held == 0 and (held == 1 or held * (tokens + 1) <= PASS)
     )
 
 
-def _beyond_float32(layers: LayerOnDevice, u: Tensor, step: Tensor, B: Tensor, tokens: int) -> Tensor:
+def beyond_float32(layers: LayerOnDevice, u: Tensor, step: Tensor, B: Tensor, tokens: int) -> Tensor:
     """Which starts may have states that float32 does not hold, sums of u step B; shape (layer, start * token, 1)."""
 
     def largest(part: Tensor) -> Tensor:
@@ -395,7 +395,7 @@ def layer_flow(
             layer they are needless.
     """
 
-    slots = _held(lambda rows: rows if index is None else index[rows])
+    slots = remembered(lambda rows: rows if index is None else index[rows])
 
     def velocity(v: Tensor, rows: Tensor) -> Tensor:
         every = systems or len(v)
