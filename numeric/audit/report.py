@@ -259,10 +259,10 @@ def audit(
             _refuse(checkpoint, layer.name)
     # Layers of another name than their health has, as damage may give it one.
     left = {name: None for name in alive if name not in judged}
-    for one in in_order(_read(checkpoint, left), partial(audit_layer, **options), workers):
+    for one in in_order(read_layers(checkpoint, left), partial(audit_layer, **options), workers):
         keep(one)
     if simulate:
-        read = _read(checkpoint, dict.fromkeys(judged))
+        read = read_layers(checkpoint, dict.fromkeys(judged))
         flown = simulations(((layer, judged[layer.name].columns) for layer in read), seed, device, states)
         names = [name for name in checkpoint.layer_names if name in judged]
         for done, (name, simulation) in enumerate(zip(names, flown, strict=True), 1):
@@ -340,7 +340,7 @@ def chosen_layers(checkpoint: Checkpoint, layers: Sequence[str] | None) -> dict[
     return dict.fromkeys(name for name in names if name in wanted)
 
 
-def _read(checkpoint: Checkpoint, chosen: dict[str, None]) -> Iterator[S6Layer]:
+def read_layers(checkpoint: Checkpoint, chosen: dict[str, None]) -> Iterator[S6Layer]:
     """The chosen layers one at a time; those whose values are refused show up in `checkpoint.withheld`."""
     for name in checkpoint.layer_names:
         if name not in chosen:

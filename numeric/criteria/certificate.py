@@ -14,7 +14,7 @@ __all__ = ["CERTIFIED", "certified_column"]
 CERTIFIED = ("not asked", "holds", "fails", "inconclusive")
 
 
-def _verdict(layer: S6Layer, channel: int) -> str:
+def certified_verdict(layer: S6Layer, channel: int) -> str:
     """Whether K >= 0 on every step in reach, from certified roots and signs of K."""
     s = float(layer.s[channel])
     certificate = certify_K(layer.mu_n[channel], layer.a[channel], s, float(layer.b[channel]), layer.floor)
@@ -32,5 +32,5 @@ def certified_column(layer: S6Layer, mu: Float64[np.ndarray, " channel"], certif
     """
     codes = np.zeros(layer.channels, dtype=np.uint8)
     for channel in np.flatnonzero(mu > 0) if certify and not layer.affine else ():
-        codes[channel] = CERTIFIED.index(_verdict(layer, int(channel)))
+        codes[channel] = CERTIFIED.index(certified_verdict(layer, int(channel)))
     return Labels(codes, CERTIFIED)

@@ -53,7 +53,7 @@ class Followers:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
+class Pairs:
     """Systems of two tokens, s x_1(0) >= 0, with K as a sum over steps."""
 
     mu_n: Rows
@@ -64,13 +64,14 @@ class _Pairs:
     first: System
     second: System
 
-    def take(self, rows: np.ndarray) -> _Pairs:
+    def take(self, rows: np.ndarray) -> Pairs:
         """Some of the systems."""
         parts = (self.mu_n, self.a, self.s, self.b, self.first, self.second)
         mu_n, a, s, b, first, second = (part[rows] for part in parts)
-        return _Pairs(mu_n, a, s, b, self.floor, first, second)
+        return Pairs(mu_n, a, s, b, self.floor, first, second)
 
     def step(self, y: np.ndarray) -> np.ndarray:
+        """Delta at tokens."""
         return np.asarray(evaluate("step", y=y, s=self.s, b=self.b, floor=np.full(len(self.s), self.floor)))
 
     def bound(self, y: np.ndarray) -> np.ndarray:
@@ -99,14 +100,14 @@ def followers(mu_n: Rows, a: Rows, s: System, b: System, floor: float, first: Sy
     rows = np.flatnonzero((mu_n.sum(axis=1) > 0) & (s * first >= 0) & (first != 0) & (second != 0))
     vanishes, held, root = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool), np.full(count, np.nan)
     if len(rows):
-        pairs = _Pairs(mu_n[rows], a[rows], s[rows], b[rows], floor, first[rows], second[rows])
+        pairs = Pairs(mu_n[rows], a[rows], s[rows], b[rows], floor, first[rows], second[rows])
         with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
             vanishes[rows] = _vanishes(pairs)
-            held[rows], root[rows] = _held(pairs)
+            held[rows], root[rows] = held_at_root(pairs)
     return Followers(vanishes, held & ~vanishes, np.where(vanishes, np.nan, root))
 
 
-def _pieces_closed(weights: Rows, rates: Rows, low: System, high: System) -> Bool[np.ndarray, " system"]:
+def closed_in_pieces(weights: Rows, rates: Rows, low: System, high: System) -> Bool[np.ndarray, " system"]:
     """Whether sum_n weights_n exp(-rates_n step) > 0 for every step in [low, high]."""
     sums, margin = Sums.of(weights, rates), CLEAR * rates.shape[1] * float(np.finfo(np.float64).eps)
     rows, every = np.arange(len(low)), np.ones(len(low), dtype=bool)
@@ -116,7 +117,7 @@ def _pieces_closed(weights: Rows, rates: Rows, low: System, high: System) -> Boo
     return every
 
 
-def _vanishes(pairs: _Pairs) -> Bool[np.ndarray, " system"]:
+def _vanishes(pairs: Pairs) -> Bool[np.ndarray, " system"]:
     """Where the theorem's own assumption holds, by its generated predicate."""
     program = generate(predicate("second-token-held"), "numpy", "fast")
     letters = {
@@ -126,7 +127,7 @@ def _vanishes(pairs: _Pairs) -> Bool[np.ndarray, " system"]:
     return np.asarray(program(*(letters[name] for name in program.inputs)), dtype=bool)
 
 
-def _held(pairs: _Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
+def held_at_root(pairs: Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
     """Whether p and u with one root of K between them stand on either side of x_2(0); that root."""
     inner, outer = np.full(len(pairs.s), np.nan), np.full(len(pairs.s), np.nan)
     for power in range(STRIDES + 1):
@@ -146,7 +147,7 @@ def _held(pairs: _Pairs) -> tuple[Bool[np.ndarray, " system"], System]:
     slope = pairs.a * pairs.mu_n  # minus the derivative of mu K in the step
     # s y > 0: the step grows with |y| and K falls in it; else K rises in the step
     falling = np.where((far > near)[:, None], slope, -slope)
-    ok &= (far != near) & _pieces_closed(falling, pairs.a, low, high)
+    ok &= (far != near) & closed_in_pieces(falling, pairs.a, low, high)
     for _ in range(_BISECTIONS):
         middle = (near + far) / 2
         inside = (pairs.mu_n * np.exp(-pairs.a * middle[:, None])).sum(axis=1) > 0

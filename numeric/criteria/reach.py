@@ -74,17 +74,17 @@ def negative_within(
     start, end = ends[:, :-1].ravel(), ends[:, 1:].ravel()
     low, high = np.repeat(low, many), np.repeat(high, many)
     rough, margin = Single.of(sums), CLEAR * a.shape[1] * _EPS
-    told = _segment(partial(rough.nodes, many), start, end, low, high, rough.margin, _SINGLE_DEPTH).reshape(-1, many)
+    told = signs_on(partial(rough.nodes, many), start, end, low, high, rough.margin, _SINGLE_DEPTH).reshape(-1, many)
     met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
     open_ = np.flatnonzero((told == UNDECIDED) & ~met)
     fine = partial(Nodes.of, sums.take(open_ // many))
-    told.ravel()[open_] = _segment(fine, start[open_], end[open_], low[open_], high[open_], margin, _DEPTH)
+    told.ravel()[open_] = signs_on(fine, start[open_], end[open_], low[open_], high[open_], margin, _DEPTH)
     met = np.logical_or.accumulate(told == NEGATIVE, axis=1)
     unsure = np.logical_or.accumulate(told == UNDECIDED, axis=1)
     return np.where(met, NEGATIVE, np.where(unsure, UNDECIDED, NONNEGATIVE)).astype(np.int8).T
 
 
-def _segment(
+def signs_on(
     evaluate: Evaluate, start: Column, end: Column, low: Column, high: Column, margin: float, deepest: int
 ) -> np.ndarray:
     """The sign of K on the sums from `start` to `end`: nodes, then intervals cut until they are closed.

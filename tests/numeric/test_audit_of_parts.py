@@ -50,8 +50,10 @@ def test_what_is_asked_for_is_judged_and_the_rest_skipped(tmp_path: Path, layers
 def test_tensors_are_read_once_for_health_and_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left to be read again are layers of another name than their health has: here none."""
     left, judged = list[list[str]](), list[str]()
-    read, judge = report._read, report.audit_layer
-    monkeypatch.setattr(report, "_read", lambda checkpoint, names: left.append(list(names)) or read(checkpoint, names))
+    read, judge = report.read_layers, report.audit_layer
+    monkeypatch.setattr(
+        report, "read_layers", lambda checkpoint, names: left.append(list(names)) or read(checkpoint, names)
+    )
     monkeypatch.setattr(
         report, "audit_layer", lambda layer, **options: judged.append(layer.name) or judge(layer, **options)
     )

@@ -143,7 +143,7 @@ def test_without_a_slope_only_one_sign_decides_every_multiple_of_the_step(
     monkeypatch.setattr(certificate, "certify_K", lambda *_: found)
     one = np.ones((1, 1))
     layer = S6Layer("one", one, one, one, np.zeros(1), np.zeros(1), one, s * one, np.zeros(1), 0.0)
-    assert certificate._verdict(layer, 0) == word
+    assert certificate.certified_verdict(layer, 0) == word
 
 
 #: x0, mu, s, b, floor: where a step of the rest would be 0, tiny or huge were it computed otherwise.

@@ -54,12 +54,12 @@ def test_a_channel_with_more_numbers_than_are_taken_together_is_taken_alone() ->
 # ---- the portrait of token 2
 
 
-def pairs(scale: float = 1.0, states: int = 2) -> portrait._Pairs:
+def pairs(scale: float = 1.0, states: int = 2) -> portrait.Pairs:
     """K falls through zero as token 2 grows: mu_n of both signs, and a step that grows with x."""
     mu = np.zeros((1, states))
     mu[0, :2] = 20.0, -2.0
     one = np.ones(1)
-    return portrait._Pairs(
+    return portrait.Pairs(
         scale * mu, np.linspace(2.5, 0.3, states)[None], 0.8 * one, 0.1 * one, 0.0, 0.9 * one, 0.1 * one
     )
 
@@ -91,9 +91,9 @@ def test_margins_of_intervals_grow_with_the_states(monkeypatch: pytest.MonkeyPat
         return np.full(len(start), UNDECIDED, dtype=np.int8)
 
     monkeypatch.setattr(portrait, "closed", closed)
-    monkeypatch.setattr(reach, "_segment", segment)
+    monkeypatch.setattr(reach, "signs_on", segment)
     rates = np.linspace(1.0, 2.0, 64)[None]
-    portrait._pieces_closed(np.ones((1, 64)), rates, np.ones(1), 2 * np.ones(1))
+    portrait.closed_in_pieces(np.ones((1, 64)), rates, np.ones(1), 2 * np.ones(1))
     reach.negative_within(np.ones((1, 64)), rates, np.ones(1), 2 * np.ones(1))
     assert min(seen) >= 64 * EPS
     assert len(seen) == portrait.PIECES + 2  # what float32 leaves open is asked in float64
@@ -104,11 +104,11 @@ def test_margins_of_intervals_grow_with_the_states(monkeypatch: pytest.MonkeyPat
 def test_a_bound_within_its_rounding_holds_nothing(share: float, held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Token 2 is held where the bound of its growth is below zero by more than what rounding adds to it."""
 
-    def bound(self: portrait._Pairs, y: np.ndarray) -> np.ndarray:
+    def bound(self: portrait.Pairs, y: np.ndarray) -> np.ndarray:
         return np.where(np.abs(y) > 0.5, share * self.carried(y)[1], 1.0)
 
-    monkeypatch.setattr(portrait._Pairs, "bound", bound)
-    found, root = portrait._held(pairs())
+    monkeypatch.setattr(portrait.Pairs, "bound", bound)
+    found, root = portrait.held_at_root(pairs())
     assert found.tolist() == [held]
     assert np.isfinite(root).tolist() == [held]
 
@@ -132,7 +132,7 @@ def test_a_layer_that_is_refused_is_on_record(withheld: list[str], sound: bool) 
         layer_names=("a", "b"), layer=layer, withheld=[SimpleNamespace(name=name) for name in withheld]
     )
     if sound:
-        assert list(report._read(checkpoint, {"a": None})) == []
+        assert list(report.read_layers(checkpoint, {"a": None})) == []
     else:
         with pytest.raises(AssertionError, match="neither read nor withheld"):
-            list(report._read(checkpoint, {"a": None}))
+            list(report.read_layers(checkpoint, {"a": None}))
