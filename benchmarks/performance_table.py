@@ -250,15 +250,12 @@ def rows() -> list[tuple[str, str, str]]:
     )
     out += equation_rows(cpu, busy)
     shape, time = audit["shape"], audit["audit"]
-    load_average = audit["provenance"]["load_average"]
-    load_text = load_average[0] if isinstance(load_average, list) else load_average
     out.append(
         (
             f"audit of {shape['layers']} layers x {shape['channels']} channels",
-            f"{time['seconds']:.2f} s, {time['peak_gib']:.2f} GiB ({time['cpu_seconds']:.1f} s of processor time), least of "
-            f"{len(time['all_seconds'])}, most {max(time['all_seconds']):.2f} s; one layer in memory "
-            f"{1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
-            f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {load_text:.1f}",
+            f"{time['seconds']:.2f} s ({time['cpu_seconds']:.1f} s of processor time), least of {len(time['all_seconds'])}, most "
+            f"{max(time['all_seconds']):.2f} s; {time['peak_gib']:.2f} GiB; one in memory {1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
+            f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {audit['provenance']['load_average']:.1f}",
         )
     )
     return [*out, command_row()]
