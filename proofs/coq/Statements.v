@@ -77,8 +77,8 @@ Definition euler_consistency_statement : Prop :=
 
 (** * The flow *)
 
-(** linear-recursion: The growth rate of every token is one linear recursion. Here: the growth rate's recursion equals
-  the double sum. *)
+(** linear-recursion: The growth rate of every token is a sum of linear recursions, one for each state. Here: the
+  growth rate's recursion equals the double sum. *)
 Definition linear_recursion_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l : nat),
   0 <= eps ->
@@ -86,16 +86,16 @@ Definition linear_recursion_statement : Prop :=
   sum_below N (fun n => sum_below (S l) (fun j =>
     mu n * x j ^ 2 * Delta s b eps (x j) * exp (- a n * sum_between (S j) (S l) (fun k => Delta s b eps (x k))))).
 
-(** linear-recursion: The growth rate of every token is one linear recursion. Here: a token's velocity is its row of
-  the hidden attention. *)
+(** linear-recursion: The growth rate of every token is a sum of linear recursions, one for each state. Here: a token's
+  velocity is its row of the hidden attention. *)
 Definition unrolled_attention_channel_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (x : nat -> R) (l : nat),
   0 <= eps ->
   x l * growth_rate N a mu s b eps x l =
   sum_below (S l) (fun j => x j * attention N a mu s b eps x l j).
 
-(** one-decay-sum: With one decay rate, the paper's setting, the flow depends on mu
-  = sum mu_n alone. Here: one state with the sum of the mu_n has the same growth rates. *)
+(** one-decay-sum: With one decay rate, the paper's setting, the mu_n enter the flow by their sum mu alone. Here: one
+  state with the sum of the mu_n has the same growth rates. *)
 Definition one_decay_sum_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps a0 : R) (x : nat -> R) (l : nat),
   0 <= eps ->
@@ -173,7 +173,7 @@ Definition maximal_solution_statement : Prop :=
    (forall B : R, exists t : R, 0 <= t /\ Rbar_lt t T /\ B < Rabs (x l t))).
 
 (** closed-form-first-token: With s
-  = 0 the inverse square of token 1 falls linearly. Here: constant step: the inverse square is linear in time. *)
+  = 0 the inverse square of token 1 is linear in depth-time: it falls for mu > 0 and rises for mu < 0. Here: constant step: the inverse square is linear in time. *)
 Definition closed_form_first_token_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b eps : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -185,7 +185,7 @@ Definition closed_form_first_token_statement : Prop :=
   x 0%nat 0 <> 0 -> / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * (softplus b + eps).
 
 (** closed-form-two-tokens: With s
-  = 0 and one decay rate, token 2 is a linear term and a power. Here: constant step: the second token in closed form. *)
+  = 0 and one decay rate, the inverse square of token 2 is a multiple of that of token 1 and a multiple of a power of it. Here: constant step: the second token in closed form. *)
 Definition closed_form_two_tokens_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b eps a0 : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -274,8 +274,8 @@ Definition convergence_rate_attained_statement : Prop :=
    Rabs (x O t) =
    Rabs x0 / sqrt (1 + 2 * t * x0 ^ 2 * Rabs (sum_below N mu) * (softplus b + eps))).
 
-(** convergence-constants: Convergent scenario: t x_l^2 tends to an explicit constant, zero tokens included. Here:
-  exact constants with one decay rate, zero tokens allowed. *)
+(** convergence-constants: Convergent scenario: t x_l^2 of every nonzero token tends to an explicit constant, with zero
+  tokens among the others or not. Here: exact constants with one decay rate, zero tokens allowed. *)
 Definition convergence_constants_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps a0 : R) (L : nat) (x : nat -> R -> R) (l : nat),
   0 <= eps ->
@@ -532,8 +532,8 @@ Definition causality_times_statement : Prop :=
   (* T_prefix *) (forall l : nat, (l < m)%nat -> x l 0 = y l 0) ->
   Rbar_le T T'.
 
-(** fast-order: Fast divergence: tokens before the first that blows up stay bounded, later ones diverge with it. Here:
-  who diverges at the blow-up time. *)
+(** fast-order: Fast divergence: tokens before the first that blows up stay bounded, later nonzero ones diverge with
+  it. Here: who diverges at the blow-up time. *)
 Definition fast_order_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -578,8 +578,8 @@ Definition blow_up_ratio_statement : Prop :=
 
 (** * Every initial state *)
 
-(** dichotomy: With mu_n of one sign or one decay rate, mu and the signs of s x_l0 decide the scenario. Here: every
-  initial state is classified. *)
+(** dichotomy: With mu_n of one sign or one decay rate, mu and the signs of s x_l0 of the nonzero tokens decide the
+  scenario of each of these. Here: every initial state is classified. *)
 Definition dichotomy_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
   eps = 0 ->
@@ -783,8 +783,8 @@ Definition carried_nonnegative_statement : Prop :=
   (forall u v : R, 0 <= u -> u < v -> Rbar_lt v T -> x l 0 <> 0 -> Rabs (x l u) < Rabs (x l v)) /\
   (x l 0 <> 0 -> T = p_infty -> is_lim (fun t => Rabs (x l t)) p_infty p_infty).
 
-(** carried-order: mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later ones
-  diverge. Here: who diverges at the end of a maximal solution. *)
+(** carried-order: mu > 0 and K > 0 inside the reach: tokens before the first that blows up stay bounded, later nonzero
+  ones diverge. Here: who diverges at the end of a maximal solution. *)
 Definition carried_order_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (T : R) (x : nat -> R -> R),
   0 <= eps ->
@@ -896,17 +896,18 @@ Definition affine_existence_statement : Prop :=
 
 (** * Variants *)
 
-(** skip-equilibria, a case: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x
-  >= 0, and escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal solution. *)
+(** skip-equilibria, a case: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value of its sign
+  where s x >= 0, and escapes to infinity from every far enough start where s x < 0. Here: every start has a maximal
+  solution. *)
 Definition skip_maximal_solution_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps d : R) (L : nat) (y0 : nat -> R),
   eps = 0 ->
   exists (T : Rbar) (x : nat -> R -> R),
   skip_maximal N a mu s b eps d L T x /\ (forall l : nat, (l < L)%nat -> x l 0 = y0 l).
 
-(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and
-  escapes to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1, which no later
-  token feeds, with its limits. *)
+(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value of its sign where s
+  x >= 0, and escapes to infinity from every far enough start where s x < 0. Here: the maximal solution of token 1,
+  which no later token feeds, with its limits. *)
 Definition skip_equilibria_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps d : R) (T : Rbar) (x : nat -> R -> R),
   eps = 0 ->
@@ -932,9 +933,9 @@ Definition skip_equilibria_statement : Prop :=
      / Rabs s) ^ 2 < d ->
    is_lim (fun t => Rabs (x 0%nat t)) p_infty p_infty).
 
-(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value where s x >= 0, and
-  escapes to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far enough out
-  where s x < 0 escapes. *)
+(** skip-equilibria: With the D skip and mu < 0 < d, a nonzero token 1 settles at one nonzero value of its sign where s
+  x >= 0, and escapes to infinity from every far enough start where s x < 0. Here: for every d > 0 a start that is far
+  enough out where s x < 0 escapes. *)
 Definition skip_escape_statement : Prop :=
   forall (N : nat) (mu : nat -> R) (s b eps d : R),
   eps = 0 ->
@@ -989,8 +990,8 @@ Definition definite_converges_statement : Prop :=
        * norm D (fun d => x d 0) ^ 2)) /\
   (forall d : nat, (d < D)%nat -> is_lim (x d) p_infty 0).
 
-(** definite-diverges: sym(S_C^T S_B) > 0: token 1 never shrinks and grows without bound. Here: the maximal solution of
-  token 1 in D dimensions, positive definite form. *)
+(** definite-diverges: sym(S_C^T S_B) > 0: token 1 never shrinks and, unless it is zero, grows without bound. Here: the
+  maximal solution of token 1 in D dimensions, positive definite form. *)
 Definition definite_diverges_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (T : Rbar) (x : nat -> R -> R)
     (eig : R),
@@ -1184,8 +1185,9 @@ Definition orbit_sum_statement : Prop :=
      changes_sign K rate coefficient k).
 
 (** axis-at-infinity: Far out on axis c with M_cc > 0, where the step of c takes most from x_c, token 1 leaves along
-  the axis: the share of the other channels falls by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c >
-  0 and not if it is < 0. Here: i is the channel c, side the sign of x_c, gap a lead over every other channel. *)
+  the axis: the share of the other channels falls at least by an explicit power of |x_c|, which blows up if S_Delta[c,
+  c] x_c > 0 and not if it is < 0. Here: i is the channel c, side the sign of x_c, gap a lead over every other channel.
+  *)
 Definition axis_at_infinity_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i : nat) (side gap : R)
     (T : Rbar) (x : nat -> R -> R),
@@ -1220,8 +1222,9 @@ Definition axis_at_infinity_statement : Prop :=
   (pull i < 0 -> T = p_infty).
 
 (** axis-at-infinity: Far out on axis c with M_cc > 0, where the step of c takes most from x_c, token 1 leaves along
-  the axis: the share of the other channels falls by an explicit power of |x_c|, which blows up if S_Delta[c, c] x_c >
-  0 and not if it is < 0. Here: a channel d that has the lead over i is gained: the same neighbourhood is left. *)
+  the axis: the share of the other channels falls at least by an explicit power of |x_c|, which blows up if S_Delta[c,
+  c] x_c > 0 and not if it is < 0. Here: a channel d that has the lead over i is gained: the same neighbourhood is
+  left. *)
 Definition axis_repels_statement : Prop :=
   forall (D : nat) (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps : R) (i d : nat) (side gap : R)
     (T : Rbar) (x : nat -> R -> R),
@@ -1296,13 +1299,13 @@ Definition never_definite_statement : Prop :=
    (forall d : nat,
       sum_below (S N) (fun i => c i * form_matrix N S_B S_C d (column i)) = 0)).
 
-(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero
+(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so are its nonzero
   eigenvalues. Here: all power sums of the eigenvalues agree, as traces of powers. *)
 Definition rank_reduction_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R) (k : nat),
   trace D (matrix_power D (form_matrix N S_B S_C) k) = trace N (matrix_power N (small_matrix D S_B S_C) k).
 
-(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so its nonzero
+(** rank-reduction: All traces of powers of S_C^T S_B are those of the N x N matrix S_B S_C^T, and so are its nonzero
   eigenvalues. Here: every nonzero eigenvalue of one matrix, real or complex, is one of the other. *)
 Definition rank_reduction_eigenvalues_statement : Prop :=
   forall (N D : nat) (S_B S_C : nat -> nat -> R) (alpha beta : R),
@@ -1346,7 +1349,7 @@ Definition state_bound_statement : Prop :=
     - exp (- decay * delta_max))).
 
 (** state-forgetting: The influence of token j on h_l is Delta_j e^(-a (Delta_(j+1) + ...
-  + Delta_l)); it halves in ln 2/(a Delta) tokens. *)
+  + Delta_l)); at a constant step Delta it halves in ln 2/(a Delta) tokens. *)
 Definition state_forgetting_statement : Prop :=
   forall (decay width age : R) (Delta v v_copy : nat -> R) (L : nat),
   0 < decay ->
@@ -1357,7 +1360,7 @@ Definition state_forgetting_statement : Prop :=
     <= exp (- age * decay * width))).
 
 (** state-saturation: After l tokens the worst case has reached the share 1
-  - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it at most 1/(1 - 2^(-l/H)) times. *)
+  - 2^(-l/H) of its limit, H the half-life: a longer sequence exceeds it by a factor of at most 1/(1 - 2^(-l/H)). *)
 Definition state_saturation_statement : Prop :=
   forall (decay v_max delta_max : R) (Delta v : nat -> R) (L : nat),
   0 < decay ->
@@ -1482,7 +1485,7 @@ Definition prenorm_existence_statement : Prop :=
   normalised_solution N D rank S_B S_C S_dt_in S_dt_out beta_B beta_C a b eps skip gain norm_floor L p_infty x /\
   (forall l d : nat, (l < L)%nat -> (d < D)%nat -> x l d 0 = y0 l d).
 
-(** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
+(** prenorm-axis: Behind a norm without a floor, on a channel axis, |x_l(t)| = |x_l(0)|
   + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, all fall linearly if mu_n
   <= 0, mu < 0. Here: the law, and what it says where all mu_n have one sign. *)
 Definition prenorm_axis_statement : Prop :=
@@ -1502,7 +1505,7 @@ Definition prenorm_axis_statement : Prop :=
   (growth_rate N a mu s b eps tokens l < 0 -> Rbar_le T (Rabs (x l 0) / (radius
     * Rabs (growth_rate N a mu s b eps tokens l)))).
 
-(** prenorm-axis: Behind a norm, on a channel axis, |x_l(t)| = |x_l(0)|
+(** prenorm-axis: Behind a norm without a floor, on a channel axis, |x_l(t)| = |x_l(0)|
   + c F_l t until a token reaches zero: all grow linearly if mu_n >= 0, mu > 0, all fall linearly if mu_n
   <= 0, mu < 0. Here: from every start there is such a solution until the law first reaches zero. *)
 Definition prenorm_axis_exists_statement : Prop :=
@@ -1607,8 +1610,8 @@ Definition sphere_sinks_statement : Prop :=
      x d 0 <> 0 ->
      ~ (forall e : nat, (e < D)%nat -> is_lim (x e) p_infty (axis e))).
 
-(** sphere-cycle: On the unit sphere token 1 need not converge: it does not for M
-  = -1 and steps in a cycle of three channels, from every start in the octant but its centre. Here: no token in the octant converges but the one at its centre. *)
+(** sphere-cycle: On the unit sphere token 1 need not converge: for M
+  = -1 and steps in a cycle of three channels it converges from no start in the octant but its centre. Here: no token in the octant converges but the one at its centre. *)
 Definition sphere_cycle_statement : Prop :=
   forall (M S_Delta : nat -> nat -> R) (b : nat -> R) (eps turn pull : R) (x : nat -> R -> R),
   0 <= eps ->
