@@ -55,9 +55,13 @@ class Display:
     @property
     def latex(self) -> tuple[str, ...]:
         """LaTeX of every line."""
-        from s6flow.symbolic.derivation.latex import display  # brings SymPy, which a page of stored text does not need
+        return tuple(line if isinstance(line, str) else _printed(line) for line in self.lines)
 
-        return tuple(line if isinstance(line, str) else display(line) for line in self.lines)
+
+def _printed(expression: sp.Basic) -> str:
+    from s6flow.symbolic.derivation.latex import display  # brings SymPy, which a page of stored text does not need
+
+    return display(expression)
 
 
 @dataclass(frozen=True)
