@@ -24,9 +24,15 @@ def proof() -> tuple[Step, ...]:
         Step(
             "axis-law",
             "Between zeros the velocity of a token is constant",
-            (sp.Eq(sp.diff(law, t), c * F, evaluate=False),),
+            (
+                sp.Eq(
+                    sp.Symbol(r"\frac{dx_l}{dt}"),
+                    c * sp.Symbol("\\operatorname{sign}(x_l)") * sp.Symbol("F_l"),
+                    evaluate=False,
+                ),
+            ),
             r"On the axis of channel $d$ the norm leaves of a token its sign: $n_l = c\operatorname{sign}x_l$, $c = \sqrt D\,\gamma_d$. "
-            r"So $x_l' = n_l F_l(n)$ is constant, with the sign of $x_l$ times that of $F_l$. A solution cannot pass zero: there its velocity "
+            r"So $x_l'$ is constant, with the sign of $x_l$ times that of $F_l$. A solution cannot pass zero: there its velocity "
             r"would have to jump. With $\mu_n$ of one sign what earlier tokens add to $F_l$ has the sign of its own term.",
             (sp.simplify(sp.diff(law, t) - c * F),),
         ),
