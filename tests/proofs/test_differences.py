@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sympy.core.relational import Relational
 
 from s6flow.proofs import listing
 from s6flow.proofs.formal.differences import KINDS, differences
@@ -244,6 +245,13 @@ def test_a_letter_that_means_another_thing_on_a_page_says_so_there() -> None:
         said = " ".join([get(key).title, *(str(part) for step in get(key).steps() for part in step.statement)])
         assert all(name in said for name in letters)
     assert "x_l' = x_l F_l" in listing.letter_rows(get("fast-bound"))["F_l"]["meaning"]
+
+
+def test_no_printed_step_says_that_a_thing_is_itself() -> None:
+    for theorem in REGISTRY.values():
+        for part in (part for step in theorem.steps() for part in step.statement):
+            assert isinstance(part, Relational)
+            assert conclusion_latex(part.lhs) != conclusion_latex(part.rhs), f"{theorem.id}: {part}"
 
 
 def test_conclusions_are_mathematics_not_codes() -> None:

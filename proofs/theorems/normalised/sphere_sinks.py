@@ -24,7 +24,7 @@ def proof() -> tuple[Step, ...]:
         Step(
             "sink-rate",
             "The rate of a share at an axis",
-            (sp.Eq(sp.Derivative(share, p).subs(p, 0), 2 * Q * (step - axis), evaluate=False),),
+            (sp.Eq(sp.Symbol(r"\frac{p_d'}{p_d}"), 2 * Q * (step - axis), evaluate=False),),
             r"At axis $i$ the form is $M_{ii} |x|^2$ and the mean of the steps is $\Delta_i$. Near a sink all other shares together fall "
             r"exponentially, so the rates tend to their values at the axis; near any axis a share whose rate is positive there grows.",
             (sp.expand(rate - 2 * Q * (step - axis)),),
