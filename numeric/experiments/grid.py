@@ -9,7 +9,8 @@ import os
 import queue
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,6 +160,25 @@ def _in_process(
     report("done", len(tasks), len(tasks))
 
 
+def threads_of_each(places: int) -> int:
+    """Threads of each of so many workers.
+
+    However many have work left: sums of floats hang on it, and a run that is resumed must come to the same.
+    """
+    return torch.get_num_threads() if places == 1 else max(1, (os.cpu_count() or 1) // places)
+
+
+@contextmanager
+def threads_set(threads: int) -> Iterator[None]:
+    """So many threads of PyTorch in this process for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def run_tasks(
     tasks: Sequence[Task],
     out: Path,
@@ -188,11 +208,13 @@ def run_tasks(
         todo = missing()
         for task in todo:
             mend_log(run_folder(task.out, task.condition, task.seed))
-        places = [device for _ in range(max(1, workers)) for device in devices][: len(todo)]
-        if len(places) == 1:
-            _in_process(folder, places[0], deadline, todo, report)
+        places = [device for _ in range(max(1, workers)) for device in devices]
+        threads = threads_of_each(len(places))
+        if len(todo) == 1 or (todo and len(places) == 1):
+            with threads_set(threads):
+                _in_process(folder, places[0], deadline, todo, report)
         elif todo:
-            side_by_side(out, folder, places, deadline, todo, report)
+            side_by_side(out, folder, places[: len(todo)], deadline, todo, report, threads)
         return missing()
 
 
@@ -231,14 +253,14 @@ def side_by_side(
     deadline: float,
     tasks: Sequence[Task],
     report: Report,
+    threads: int,
 ) -> None:
-    """One worker process at every place; they take tasks from one queue."""
+    """One worker process at every place, with so many threads each; they take tasks from one queue."""
     context = mp.get_context("spawn")  # a CUDA context does not survive fork
     todo, said = context.Queue(), context.Queue()
     out.mkdir(parents=True, exist_ok=True)
     for task in [*tasks, *[None] * len(places)]:
         todo.put(task)
-    threads = max(1, (os.cpu_count() or 1) // len(places))
     processes = [
         context.Process(
             target=_work,

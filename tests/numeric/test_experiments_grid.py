@@ -56,6 +56,30 @@ def test_workers_side_by_side(tiny, tmp_path):
         assert two[condition]["metrics"] == one[condition]["metrics"]
 
 
+@pytest.mark.parametrize(("workers", "threads"), [(1, 3), (2, 8), (5, 3), (40, 1)])
+def test_a_run_that_is_left_has_the_threads_that_it_had_beside_others(workers, threads, tiny, tmp_path, monkeypatch):
+    """Its sums are those of an undisturbed grid; one worker keeps the threads of its process, and no run leaves others behind."""
+    before, seen, config = torch.get_num_threads(), [], load_config(tiny)
+    task = grid.Task(config, tmp_path, "unconstrained", 0)
+    monkeypatch.setattr(grid.os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(grid, "finished", lambda *asked: None if not seen else {})
+    monkeypatch.setattr(grid, "perform", lambda *asked: seen.append(torch.get_num_threads()))
+    torch.set_num_threads(3)
+    try:
+        assert grid.run_tasks([task], tmp_path, devices=[CPU], workers=workers) == []
+        assert seen == [threads]
+        assert torch.get_num_threads() == 3
+        told = []
+        monkeypatch.setattr(grid, "side_by_side", lambda *asked: told.append((len(asked[2]), asked[-1])))
+        monkeypatch.setattr(grid, "finished", lambda *asked: None)
+        others = [task, task._replace(seed=1), task._replace(seed=2)]
+        if workers > 1:
+            grid.run_tasks(others, tmp_path, devices=[CPU], workers=workers)
+            assert told == [(min(workers, 3), threads)]
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_ranks_share_the_grid(monkeypatch):
     config = load_config("lm")
     whole, parts = jobs_of_rank(config), []
