@@ -254,7 +254,7 @@ def rows() -> list[tuple[str, str, str]]:
         (
             f"audit of {shape['layers']} layers x {shape['channels']} channels",
             f"{time['seconds']:.2f} s ({time['cpu_seconds']:.1f} s of processor time), least of {len(time['all_seconds'])}, most "
-            f"{max(time['all_seconds']):.2f} s; {time['peak_gib']:.2f} GiB; one in memory {1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
+            f"{max(time['all_seconds']):.2f} s; {time['peak_gib']:.2f} GiB; one layer in memory {1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
             f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {audit['provenance']['load_average']:.1f}",
         )
     )

@@ -110,7 +110,7 @@ def permutation_control(layer: S6Layer, shuffles: int = 200, seed: int = 0) -> C
 
 
 def blocks(channels: int, shuffles: int, states: int) -> Iterator[tuple[slice, slice]]:
-    """Places of the channels and shuffles whose sums are one product of at most `ALONE` multiplications."""
+    """Places of the channels and shuffles whose sums are one product of at most `ALONE` multiplications, or of one of each."""
     area = max(1, ALONE // states)  # of the product: height (height + width - 1)
     width = min(shuffles, _TOGETHER, max(1, area // _BESIDE))
     height = max(1, min(_MOST, (isqrt((width - 1) ** 2 + 4 * area) - (width - 1)) // 2))

@@ -21,7 +21,7 @@ __all__ = ["DEFAULT_LOG_HORIZON", "LARGEST_LOG_HORIZON", "batched", "integrate"]
 
 Float = NDArray[np.float64]
 
-#: ln t: theory 8's examples decide at 387; beyond 650 the clock itself nears the range of float64.
+#: ln t: theory 8's examples decide at 388; beyond 650 the clock itself nears the range of float64.
 DEFAULT_LOG_HORIZON, LARGEST_LOG_HORIZON = 600.0, 650.0
 #: A token takes part in the blow-up if it grows at this fraction of the fastest rate when |x| passes the limit;
 #: a token that stays bounded is slower by the distance to the blow-up, 1e-200 of it.

@@ -17,7 +17,7 @@ OWN_WORDS: dict[str, str] = {
     "steps-bounded": "no step exceeds the bound of the steps",
 }
 
-_OF_STEPS = "K at a step, or a sum of steps, S: sum_n mu_n e^(-a_n S) / mu, the share of earlier growth that is inherited across S"
+_OF_STEPS = "of the step alone: at a step, or a sum of steps, S it is sum_n mu_n e^(-a_n S) / mu, the share of earlier growth that is inherited across S"
 _REACH = {
     "carried_sign": "least sign of mu K over the steps in reach: beyond Delta(0), for s = 0 at its multiples, beyond the floor if some s x_l(0) < 0, l >= 2"
 }

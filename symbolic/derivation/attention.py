@@ -19,6 +19,8 @@ output = sp.IndexedBase("y", real=True)
 kernel = sp.IndexedBase("P", real=True)
 state = sp.IndexedBase("f", real=True)
 step_width = sp.IndexedBase("Delta", positive=True)
+#: The same of the layer, a step for each channel and token; the letter Delta has one index.
+layer_step = sp.IndexedBase(r"\Delta", positive=True)
 into = sp.IndexedBase("B", real=True)
 out_of = sp.IndexedBase("C", real=True)
 
@@ -49,7 +51,7 @@ def abbreviate(expression: sp.Basic) -> sp.Basic:
     layer, flow = layer_cell(), flow_cell()
     for index in (l, j, k):
         at = {l: index}
-        for cell, letter in ((layer, step_width[d, index]), (flow, step_width[index])):
+        for cell, letter in ((layer, layer_step[d, index]), (flow, step_width[index])):
             rate = nt.a[d, n] if cell is layer else nt.a[n]
             expression = expression.xreplace({sp.cancel(-cell.gate.args[0] / rate).subs(at): letter})
         expression = expression.xreplace(

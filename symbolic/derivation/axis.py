@@ -76,7 +76,7 @@ def steps() -> tuple[Step, ...]:
             "channel-invariance",
             "A channel axis is invariant",
             (sp.Eq(sp.Symbol("y_{l,d}"), 0),),
-            "Let every token lie on the axis of channel d_0. The increment of any other channel d carries the factor "
+            "For the output y and d other than d_0. Let every token lie on the axis of channel d_0. The increment of any other channel d carries the factor "
             "$x_{l,d} = 0$, so its state and output vanish and the axis is mapped to itself.",
             (off,),
             ("channel-invariance",),
@@ -89,7 +89,7 @@ def steps() -> tuple[Step, ...]:
                 sp.Eq(sp.Symbol("increment"), axis.increment),
                 sp.Eq(sp.Symbol("readout"), axis.readout),
             ),
-            "The sums over channels have one term each, and s = sum_r S_dt_out[d_0,r] S_dt_in[r,d_0] is the diagonal entry "
+            "Letters without a channel are those of d_0. The sums over channels have one term each, and s = sum_r S_dt_out[d_0,r] S_dt_in[r,d_0] is the diagonal entry "
             "of the step projection. Residuals: gate, increment, readout of the layer minus those of the axis cell.",
             tuple(
                 part - pull_out(pull_out(cell_part))
@@ -128,7 +128,7 @@ def steps() -> tuple[Step, ...]:
             "sign-invariance",
             "Signs never change",
             (sp.Eq(grown, X(0)),),
-            "Along the flow X' = X F, so the product below has derivative zero: $x_l(t) = x_l(0) e^{\\int F_l}$. A zero "
+            "Along the flow X' = X F, so the product of X(t) and e^(-int F) has derivative zero: $x_l(t) = x_l(0) e^{\\int F_l}$. A zero "
             "token stays zero. (With a bias of C this may fail for every token but the first.)",
             (sp.diff(grown, nt.t).subs(sp.Derivative(X(nt.t), nt.t), X(nt.t) * F(nt.t)),),
             ("sign-invariance",),
@@ -137,7 +137,7 @@ def steps() -> tuple[Step, ...]:
             "causality",
             "Tokens 1..l form a closed system",
             (sp.Eq(sp.Derivative(flow.increment, other), 0),),
-            "Gate and increment of token l depend on no other token's value.",
+            "The letter with a hat stands for another token's value: gate and increment of token l depend on none.",
             tuple(sp.diff(part.subs(nt.x[l], X(nt.t)), other) for part in (flow.gate, flow.increment)),
             ("causality",),
         ),

@@ -54,7 +54,7 @@ def convergence() -> tuple[Step, ...]:
             "convergence-bound",
             "Explicit bound",
             (sp.Le(sp.Abs(X(t)), bound),),
-            "If all mu_n <= 0, what earlier tokens contribute is at most zero, so $F_l \\le \\mu x_l^2 \\Delta(x_l)$ and "
+            "Written for a start x_0 > 0. If all mu_n <= 0, what earlier tokens contribute is at most zero, so $F_l \\le \\mu x_l^2 \\Delta(x_l)$ and "
             "$z' \\ge 2|\\mu|\\Delta \\ge 2|\\mu| m$, m the smaller one of the steps at 0 and at the start: |x_l| falls, so Delta stays between them. "
             "Residual: the bound's inverse square has exactly that derivative; it starts at |x_0|.",
             (sp.diff(bound_m**-2, t) - 2 * mu_abs * m, bound_m.subs(t, 0) - x_start),
@@ -82,7 +82,7 @@ def convergence() -> tuple[Step, ...]:
             "How the shares of the states move from token to token",
             (sp.Eq(sp.Symbol("kappa_l"), cr.inherited()), sp.Eq(sp.Symbol("phi_{l,n}"), cr.share_after())),
             "With $f_{l,n} \\sim -\\phi_{l,n}/(2t)$ and $t x_l^2 \\to (1-\\kappa_l)/(2|\\mu|\\delta_0)$ the recurrence of the states "
-            "becomes one of shares; where kappa_l >= 1 the token itself adds nothing, hence the maximum.",
+            "becomes one of shares, where phi_n on the right stands for those of token l-1; where kappa_l >= 1 the token itself adds nothing, hence the maximum.",
             (share - next_share,),
             ("state-convergence",),
         ),
@@ -90,7 +90,7 @@ def convergence() -> tuple[Step, ...]:
             "single-decay",
             "One decay rate, zero tokens allowed",
             (sp.Eq(sp.Symbol("c_l"), single),),
-            "With a_n = a the shares sum to one, so kappa_l is q = exp(-a delta_0) to the power of the distance to the last "
+            "c_l is the limit of t x_l^2, g the distance to the last nonzero token before l, and kappa_l the share of section 8. With a_n = a the shares sum to one, so kappa_l is q = exp(-a delta_0) to the power of the distance to the last "
             "nonzero token before l; the first nonzero token has none before it and c = 1/(2|mu| delta_0).",
             (
                 single - constant_below.subs(kappa, sp.exp(-decay * zero_step) ** gap).subs(delta0, zero_step),
@@ -120,7 +120,7 @@ def divergence() -> tuple[Step, ...]:
             "blow-up-time",
             "Exact blow-up time of token 1",
             (sp.Eq(sp.Symbol("T_1"), sp.Integral(integrand, (cr.r, x_start, sp.oo))),),
-            "Token 1 obeys x' = x h(x), h(x) = mu x^2 Delta(x), which separates; the integral converges where s x_1(0) >= 0, and where the step has a floor; "
+            "x_0 is |x_1(0)| and sigma its sign. Token 1 obeys x' = x h(x), h(x) = mu x^2 Delta(x), which separates; the integral converges where s x_1(0) >= 0, and where the step has a floor; "
             "without a floor it diverges for s x_1(0) < 0. "
             "Residuals: dt/dr is the inverse of the velocity; for s = 0 the integral is 1/(2 mu delta_0 x_1(0)^2).",
             (
@@ -148,8 +148,8 @@ def divergence() -> tuple[Step, ...]:
         Step(
             "blow-up-profile",
             "Profile at blow-up",
-            (sp.Eq(sp.Symbol("|x_m|"), profile),),
-            "For s x > 0 large, Delta ~ |s||x|, so |x|' = mu |s| |x|^4 to leading order. Residuals: the profile solves it; "
+            (sp.Eq(sp.Symbol(r"|x_{m}|^3"), profile**3),),
+            "To leading order, for the token m that blows up first. For s x > 0 large, Delta ~ |s||x|, so |x|' = mu |s| |x|^4 to leading order. Residuals: the profile solves it; "
             "softplus(z)/z -> 1.",
             (
                 sp.diff(profile, t) - mu * slope * profile**4,
@@ -160,7 +160,7 @@ def divergence() -> tuple[Step, ...]:
         Step(
             "slow-first-token",
             "Slow divergence of token 1 to three terms",
-            (sp.Eq(sp.Symbol("|s||x_1|"), expansion),),
+            (sp.Eq(sp.Symbol(r"|s||x_{1}|"), expansion + sp.Symbol("o(1)")),),
             "For s x < 0, y = |s||x| obeys $e^y y^{-3} y' \\to \\mu e^b/s^2$, so $y = \\ln t + 3 \\ln y + \\ln(\\mu e^b/s^2) + o(1)$. Residuals: "
             "$e^y$ softplus(-y) -> 1; the three terms solve the implicit equation up to o(1), with w = ln t; the constant.",
             (
@@ -174,7 +174,7 @@ def divergence() -> tuple[Step, ...]:
             "slow-ratios",
             "Ratios settle",
             (sp.Eq(sp.Symbol(r"\frac{d\ln x_2}{d\ln x_1}"), ratio),),
-            "Dividing by F_1, the first term tends to 1 integrably because Delta(x_2) decays like a power of t, and the second is h(x_2)/h(x_1), "
+            "One decay rate written out. Dividing by F_1, the first term tends to 1 integrably because Delta(x_2) decays like a power of t, and the second is h(x_2)/h(x_1), "
             "integrable once |x_2| exceeds |x_1| by a factor above one. So ln(x_2/x_1) converges to a positive limit. Residual: the gate tends to 1.",
             (
                 ratio - sp.exp(-a_ * cr.delta(x2)) - cr.own_rate(x2) / cr.own_rate(x1),
@@ -206,7 +206,7 @@ def states() -> tuple[Step, ...]:
                 sp.Eq(sp.Symbol("K(y)"), cr.carried(cr.y)),
             ),
             "As token m blows up its own increments dominate, so $f_{m,n}/F_m \\to \\mu_n/\\mu$, and the next token reads them through its gates. "
-            "Token m is the one that blows up first. If K(0) < 0, token m+1 tends to zero while token m blows up if it is small enough for the system at hand. Residuals: K; K = 1 where Delta vanishes; K = 0 where it is infinite.",
+            "Token m is the one that blows up first. The first line holds in the limit, for a bounded x_{m+1}. If K(0) < 0, token m+1 tends to zero while token m blows up, provided that it starts near enough to zero; how near depends on the system. Residuals: K; K = 1 where Delta vanishes; K = 0 where it is infinite.",
             (
                 cr.carried(cr.y) * cr.mu_total - after.func(after.function * cr.mu_total, *after.limits),
                 sp.limit(sp.exp(-nt.softplus(-y).rewrite(sp.log)), y, sp.oo) - 1,
@@ -231,17 +231,17 @@ def states() -> tuple[Step, ...]:
         ),
         Step(
             "skip",
-            "With the D skip",
+            "With the D skip token 1 rests at a root",
             (sp.Eq(cr.skip_equilibrium(), 0),),
-            "The skip adds d x to the velocity, so token 1 rests where its growth rate vanishes.",
+            "Of y, the value at rest. The skip adds d x to the velocity, so token 1 rests where its growth rate vanishes.",
             (cr.skip_equilibrium() - d_skip - cr.own_rate(cr.y),),
             ("skip-equilibria",),
         ),
         Step(
             "finite-depth",
-            "Finite depth",
+            "One layer of step h, and the number that decides",
             (sp.Eq(sp.Symbol("x^{(i+1)}"), layer_map), sp.Lt(cr.contraction_number(), 2)),
-            "One layer multiplies token 1 by one minus this number; it moves towards zero exactly if the number lies in (0, 2).",
+            "y is the value of token 1 at layer i. A layer multiplies it by one minus the number on the left of the second line; it moves towards zero exactly if the number lies in (0, 2).",
             (sp.expand(layer_map - cr.y * (1 - cr.contraction_number())),),
             ("depth-contraction",),
         ),

@@ -37,7 +37,7 @@ THEOREM = Theorem(
     },
     evidence="symbolic",
     notes=(
-        "For affine projections this is false: a token may tend to zero or to a root of p, and with mu = nu = 0 < lambda and s x <= 0 it "
-        "grows only exponentially (affine-phase-line)."
+        "For affine projections this is false: a token may tend to zero or to a root of p (affine-phase-line). Where mu = nu = 0 < lambda "
+        "and s x <= 0, a nonzero token grows only exponentially."
     ),
 )

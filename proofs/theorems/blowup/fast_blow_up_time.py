@@ -36,7 +36,7 @@ THEOREM = Theorem(
     ),
     unbroken={
         "first-token-nonzero": "a zero token never moves and the integral from zero diverges: both sides are infinite",
-        "first-token-not-slow": "for s x_1 < 0 without a floor the integral diverges and T is infinite; with a floor both are "
+        "first-token-not-slow": "for s x_1 < 0 without a floor the integral diverges and token 1 lives for ever; with a floor both are "
         "finite and equal. Assumed so that both sides are numbers",
     },
     rates=(

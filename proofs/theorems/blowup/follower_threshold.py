@@ -35,8 +35,14 @@ def proof() -> tuple[Step, ...]:
     return (
         Step(
             "threshold-ratio",
-            "With w = ln|x_1|, rho = x_2/x_1: d ln rho/dw = K(x_2) - 1 + rho^2 Delta(x_2)/Delta(x_1)",
-            (sp.Eq(sp.Derivative(sp.log(rho), rho) * rho * far, far, evaluate=False),),
+            "How the ratio rho = x_2/x_1 moves with w = ln|x_1|",
+            (
+                sp.Eq(
+                    sp.Symbol(r"\frac{d\ln\rho}{dw}"),
+                    sp.Symbol("K(x_{2})") - 1 + rho**2 * sp.Symbol(r"\frac{\Delta(x_{2})}{\Delta(x_{1})}"),
+                    evaluate=False,
+                ),
+            ),
             "carried-rate over F_1, minus one. K falls from K(0) < 1 to 0 where s x_2 > 0, and |x_2| grows. If rho^2 < 1 - "
             "K(x_2), the right side is negative for rho < 1 and stays so: rho tends to 0. If rho >= 1 it is positive, and token 2, which "
             "from then on exceeds a token of its own size alone, blows up before T_1. Both sets of starts are open, one lies below "

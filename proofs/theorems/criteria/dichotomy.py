@@ -13,7 +13,7 @@ fate, moving = ob.fate[l], sp.Ne(nt.x0[l], 0)
 
 THEOREM = Theorem(
     id="dichotomy",
-    title="With mu_n of one sign or one decay rate, mu and the signs of s x_l0 of the nonzero tokens decide the scenario of each of these",
+    title="With mu_n of one sign or one decay rate, mu and the signs of s x_l0 of the nonzero tokens decide the scenario, one for all of these",
     section="7",
     source="paper (with one decay rate); ours (any decay rates)",
     kind="limit",

@@ -27,7 +27,7 @@ def proof() -> tuple[Step, ...]:
             "two-tokens-at-s-zero",
             "Two tokens with a constant step",
             (sp.Eq(sp.Symbol("z_2"), solution),),
-            "z_2 = 1/x_2^2 and zeta = 1/x_1^2 obey zeta dz_2/dzeta = q z_2 + zeta, q = e^(-a delta_0) the gate of a constant step.",
+            "z_2 = 1/x_2^2 and zeta = 1/x_1^2 obey zeta dz_2/dzeta = q z_2 + zeta, q = e^(-a delta_0) the gate of a constant step; C is a constant.",
             (residual,),
         ),
     )
@@ -35,7 +35,7 @@ def proof() -> tuple[Step, ...]:
 
 THEOREM = Theorem(
     id="closed-form-two-tokens",
-    title="With s = 0 and one decay rate, the inverse square of token 2 is a multiple of that of token 1 and a multiple of a power of it",
+    title="With s = 0 and one decay rate, the inverse square of token 2 is the sum of a multiple of that of token 1 and a multiple of a power of that",
     section="4",
     source="ours (theory 4)",
     kind="identity",

@@ -36,7 +36,7 @@ def proof() -> tuple[Step, ...]:
             "carried-partial-sums",
             "Partial sums of the mu_n that are not negative make K >= 0",
             (sp.Eq(carried, abel, evaluate=False),),
-            "Abel summation with the $a_n$ ascending; a sufficient test, which the audit tries first.",
+            "kappa(z) is mu K at z. Abel summation with the $a_n$ ascending; a sufficient test, which the audit tries first.",
             (sp.expand(total(z) - abel),),
         ),
     )

@@ -20,7 +20,7 @@ witness = {"mu": [-0.1, 1.2], "a": [0.2, 4.0], "s": 1.0, "b": -3.0, "floor": 0.0
 
 def proof() -> tuple[Step, ...]:
     """Token 2 against ln|x_1|: an autonomous equation and a term that is integrable."""
-    K, own, F, m, w = sp.symbols("K own F m w", positive=True)
+    K, own, F, m, w = sp.symbols("K own F_1 m w", positive=True)
     return (
         Step(
             "root-in-log-time",
@@ -103,6 +103,6 @@ THEOREM = Theorem(
         "K depends on Delta(x) alone; F_1 is F_l of token 1. The steps give the proof in words; their residuals hold its identities. So a root x* of K at which K changes from + to - as |x| grows, transversally or not, attracts: take p before and u "
         "behind it with no other root between; if F_1(0) is large enough u is held, and every x_2(0) from p to u tends to "
         "x*. p may be taken as near zero as K >= 0 reaches, and for a start below the root p = x_2(0) will do if K >= 0 there. At a transversal root with rho = -d K/d ln|x| < 3 the distance falls like "
-        "|x_1|^(-rho), in words; for rho > 3 only like |x_1|^(-3), as the own rate over F_1 does (s is not zero). Checked while token 1 goes from 1e30 to 1e80, K where |u| is at most 4 |p|."
+        "|x_1|^(-rho), from single starts faster, in words; for rho > 3 only like |x_1|^(-3), as the own rate over F_1 does (s is not zero). Checked while token 1 goes from 1e30 to 1e80, K where |u| is at most 4 |p|."
     ),
 )  # fmt: skip

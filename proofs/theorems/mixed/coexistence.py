@@ -18,7 +18,7 @@ STILL_MOVES = sp.Rational(1, 10**4)
 
 def proof() -> tuple[Step, ...]:
     """The rate of token 2 against that of token 1, which never falls below its start."""
-    k, o, f, F = sp.symbols("k o f F", positive=True)
+    k, o, f, F = sp.symbols("k o f F_1", positive=True)
     rate = -k * F + o
     share = k - o / f
     return (

@@ -54,7 +54,7 @@ THEOREM = Theorem(
         "(own(x_2) + ... + own(x_l)) (1 + o(1)), own(x) = mu x^2 Delta(x): it increases. A limit of rho_l below or at zero would make own(x_l) at least of the "
         "order of own(x_1), that is of 1/(t ln t), which has an infinite integral; so every rho_j, 2 <= j <= l, exceeds some e > 0 in the end, own(x_j) is below "
         "t^(-1-e/2), and rho_l converges: x_l/x_1 tends to a limit "
-        "above one, and x_1 to ln t/|s| (slow-first-token). Checked as: a token of at least 0.2 ln t/|s| that rises. "
+        "above one, and |s||x_1|/ln t to one (slow-first-token). Checked as: a token of at least 0.2 ln t/|s| that rises. "
         "The transient can be immense (theory 8: ln t = 388): what is not settled at ln t = 500 counts "
         "as undecided, never as slow, and so does a token that falls behind one that rises."
     ),

@@ -22,7 +22,7 @@ NEXT_TERM = sp.Rational(1, 100)
 
 def proof() -> tuple[Step, ...]:
     """How a normalised token moves."""
-    x, c, rho = sp.symbols("x c rho", positive=True)
+    x, c, rho = sp.symbols(r"x c \varrho", positive=True)
     n = c * x / sp.sqrt(x**2 + rho**2)
     slope = c / rho * (1 - n**2 / c**2) ** sp.Rational(3, 2)
     return (
@@ -30,7 +30,7 @@ def proof() -> tuple[Step, ...]:
             "ball-slope",
             "The normalised token moves by a factor of the token's velocity",
             (sp.Eq(sp.Derivative(sp.Symbol("n"), sp.Symbol("x")), slope, evaluate=False),),
-            r"With $g = c/\varrho$: $n' = g\,n\,(1 - n^2/c^2)^{3/2} F$, so for small tokens it is the bare flow in the time $g t$, and for "
+            r"For $n = c x/\sqrt{x^2 + \varrho^2}$, written for x > 0. With $g = c/\varrho$: $n' = g\,n\,(1 - n^2/c^2)^{3/2} F$, so for small tokens it is the bare flow in the time $g t$, and for "
             r"token 1 a quadrature in $n$. For $\mu_n\le0$ no token grows, so $|n|\ge c|x|/\sqrt{x(0)^2 + \varrho^2}$, and "
             r"$|x|' \le -|\mu|\,|n|^3\Delta(n)$ gives the bound; for token 1 this is an equation, and $n\sim gx$ gives the constant.",
             (sp.simplify(sp.diff(n, x) ** 2 - slope**2),),

@@ -21,8 +21,8 @@ def proof() -> tuple[Step, ...]:
             "A gate above the midpoint rounds to one",
             (sp.Ge(sp.exp(-_z), 1 - _z, evaluate=False),),
             r"The p-bit numbers below 1 are $2^{-p}$ apart, so what is at least $1 - 2^{-(p+1)}$ rounds to 1 (the midpoint to even). The gap "
-            r"$e^{-z} - (1 - z)$ is zero at 0 and its derivative $1 - e^{-z}$ is positive. The gate loses its last bit beyond $-\ln(1 - \epsilon)$, "
-            r"$\epsilon = 2^{-(p+1)}$, which is below $\epsilon + \epsilon^2$.",
+            r"$e^{-z} - (1 - z)$ is zero at 0 and its derivative $1 - e^{-z}$ is positive. Beyond $z = -\ln(1 - \epsilon)$, $z = a\Delta$, the gate rounds to $1 - 2^{-p}$ or less; with "
+            r"$\epsilon = 2^{-(p+1)}$ that is below $\epsilon + \epsilon^2$.",
             (
                 gap.subs(_z, 0),
                 sp.diff(gap, _z) - (1 - sp.exp(-_z)),

@@ -35,9 +35,9 @@ def proof() -> tuple[Step, ...]:
     return (
         Step(
             "form-keeps-its-sign",
-            "Q' = Q sum_ij M_ij (Delta_i + Delta_j) x_i x_j",
-            (sp.Eq(moved, Q * m * (steps_i + steps_j) * i * j),),
-            "So Q never passes zero; every |x_d|' has its sign, and a token that stays bounded converges to an equilibrium.",
+            "The form obeys a linear equation along the flow",
+            (sp.Eq(sp.Symbol(r"(M_{ij}x_ix_j)'"), Q * m * (steps_i + steps_j) * i * j),),
+            "Term by term, so that Q' = Q sum_ij M_ij (Delta_i + Delta_j) x_i x_j. So Q never passes zero; every |x_d|' has its sign, and a token that stays bounded converges to an equilibrium.",
             (sp.expand(moved - Q * m * (steps_i + steps_j) * i * j),),
         ),
     )

@@ -24,7 +24,7 @@ def proof() -> tuple[Step, ...]:
             "share-velocity",
             "A share grows by the excess of its step over the mean",
             (sp.Eq(moved, wanted),),
-            "Squares obey (x_d^2)' = 2 Q Delta_d x_d^2; all other channels together obey the same with their own mean step.",
+            "q is x_d^2, r the sum of the other squares and m their mean step. Squares obey (x_d^2)' = 2 Q Delta_d x_d^2; all other channels together obey the same with m.",
             (sp.cancel(moved - wanted),),
         ),
     )
