@@ -185,7 +185,7 @@ Definition closed_form_first_token_statement : Prop :=
   x 0%nat 0 <> 0 -> / x 0%nat t ^ 2 = / x 0%nat 0 ^ 2 - 2 * sum_below N mu * t * (softplus b + eps).
 
 (** closed-form-two-tokens: With s
-  = 0 and one decay rate, the inverse square of token 2 is a multiple of that of token 1 and a multiple of a power of it. Here: constant step: the second token in closed form. *)
+  = 0 and one decay rate, the inverse square of token 2 is the sum of a multiple of that of token 1 and a multiple of a power of that. Here: constant step: the second token in closed form. *)
 Definition closed_form_two_tokens_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (b eps a0 : R) (L : nat) (T : Rbar) (x : nat -> R -> R),
   0 <= eps ->
@@ -579,7 +579,7 @@ Definition blow_up_ratio_statement : Prop :=
 (** * Every initial state *)
 
 (** dichotomy: With mu_n of one sign or one decay rate, mu and the signs of s x_l0 of the nonzero tokens decide the
-  scenario of each of these. Here: every initial state is classified. *)
+  scenario, one for all of these. Here: every initial state is classified. *)
 Definition dichotomy_statement : Prop :=
   forall (N : nat) (a mu : nat -> R) (s b eps : R) (L : nat) (y0 : nat -> R),
   eps = 0 ->

@@ -51,13 +51,20 @@ def abbreviate(expression: sp.Basic) -> sp.Basic:
     layer, flow = layer_cell(), flow_cell()
     for index in (l, j, k):
         at = {l: index}
-        for cell, letter in ((layer, layer_step[d, index]), (flow, step_width[index])):
+        for cell, letter in ((layer, step_width[d, index]), (flow, step_width[index])):
             rate = nt.a[d, n] if cell is layer else nt.a[n]
             expression = expression.xreplace({sp.cancel(-cell.gate.args[0] / rate).subs(at): letter})
         expression = expression.xreplace(
             {input_map().subs(at): into[n, index], layer.readout.subs(at): out_of[n, index]}
         )
     return expression
+
+
+def printed(expression: sp.Basic) -> sp.Basic:
+    """`abbreviate`, with a letter for the layer's steps that takes two indices wherever it is typeset."""
+    found = abbreviate(expression)
+    steps_of_layer = {term for term in found.atoms(sp.Indexed) if term.base == step_width and len(term.indices) > 1}
+    return found.xreplace({term: layer_step[term.indices] for term in steps_of_layer})
 
 
 def input_map() -> sp.Expr:
@@ -83,8 +90,8 @@ def steps() -> tuple[Step, ...]:
                 sp.Eq(step_width[d, l], sp.cancel(-layer.gate.args[0] / nt.a[d, n])),
                 sp.Eq(into[n, l], input_map()),
                 sp.Eq(out_of[n, l], layer.readout),
-                abbreviate(recurrence),
-                abbreviate(read),
+                printed(recurrence),
+                printed(read),
             ),
             "This is what mamba-ssm's selective scan computes: the exact exponential for A = -a and an Euler step "
             "for B, with $h_0 = 0$; biases of the projections and a floor of the step are kept.",
@@ -93,7 +100,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             "unrolled-state",
             "The unrolled state",
-            (abbreviate(unrolled),),
+            (printed(unrolled),),
             "Induction on the token. For the first token the sum has one term. If it holds at $l-1$, multiplying by the "
             "gate extends every decay by one factor, because the exponents add, and the new term has an empty sum in its "
             "exponent. Residuals: first token; earlier tokens; own term.",
@@ -105,7 +112,7 @@ def steps() -> tuple[Step, ...]:
             "The hidden attention",
             (
                 sp.Eq(output[l, d], sp.Sum(kernel[d, l, j] * nt.x[j, d], (j, 1, l))),
-                abbreviate(sp.Eq(kernel[d, l, j], P)),
+                printed(sp.Eq(kernel[d, l, j], P)),
             ),
             "The two finite sums over states and tokens are exchanged; the residual compares them term by term.",
             (exchange,),
@@ -116,8 +123,8 @@ def steps() -> tuple[Step, ...]:
             "The quadratic sum is a linear recursion",
             (
                 sp.Eq(step_width[l], sp.cancel(-flow.gate.args[0] / nt.a[n])),
-                abbreviate(sp.Eq(state[l, n], flow.after(state[l - 1, n]))),
-                abbreviate(sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l)))),
+                printed(sp.Eq(state[l, n], flow.after(state[l - 1, n]))),
+                printed(sp.Eq(state[l, n], sp.Sum(written(flow, j, l), (j, 1, l)))),
             ),
             "The induction of unrolled-state for one token value per position: the growth rate $F_l = \\sum_n f_{l,n}$ costs O(L) work "
             "by an associative scan instead of O(L^2). Residuals: first token; earlier tokens; own term.",
