@@ -107,7 +107,7 @@ def test_no_letter_stays_typed(blocks: list[Block]) -> None:
             assert kind != "text" or not LITERAL.search(piece), (text, piece)
     for formula in (formula for block in blocks for formula in _formulas(block)):
         bare = re.sub(
-            r"\\(?:operatorname|mathrm|text|begin|end)\{[^}]*\}|\\[A-Za-z]+|d[A-Zr]|(?<=[{,])[cdeij]{2}(?=\})",
+            r"\\(?:operatorname|mathrm|text|begin|end)\{[^}]*\}|\\[A-Za-z]+|d[A-Zrtwx]|(?<=[{,])[cdeij]{2}(?=\})",
             "",
             formula,
         )

@@ -36,7 +36,7 @@ def proof() -> tuple[Step, ...]:
         Step(
             "form-keeps-its-sign",
             "The form obeys a linear equation along the flow",
-            (sp.Eq(sp.Symbol(r"(M_{ij}x_ix_j)'"), Q * m * (steps_i + steps_j) * i * j),),
+            (sp.Eq(sp.Symbol(r"(M_{ij} x_{i} x_{j})'"), Q * m * (steps_i + steps_j) * i * j),),
             "Term by term, so that Q' = Q sum_ij M_ij (Delta_i + Delta_j) x_i x_j. So Q never passes zero; every |x_d|' has its sign, and a token that stays bounded converges to an equilibrium.",
             (sp.expand(moved - Q * m * (steps_i + steps_j) * i * j),),
         ),
