@@ -161,10 +161,7 @@ def _in_process(
 
 
 def threads_of_each(places: int) -> int:
-    """Threads of each of so many workers.
-
-    However many have work left: sums of floats hang on it, and a run that is resumed must come to the same.
-    """
+    """Threads of each of so many workers, however many have work left: sums of floats hang on it."""
     return torch.get_num_threads() if places == 1 else max(1, (os.cpu_count() or 1) // places)
 
 
