@@ -9,8 +9,7 @@ import os
 import queue
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from s6flow.numeric.experiments.config import Config
 from s6flow.numeric.experiments.data_sources import load_source
 from s6flow.numeric.experiments.mending import mend_log
 from s6flow.numeric.experiments.run import finished, perform, run_folder
+from s6flow.numeric.experiments.threads_of_runs import threads_of_each, threads_set
 from s6flow.processes import alone_in, end_with_parent
 
 __all__ = ["Task", "fits", "jobs_of_rank", "listen", "pick_devices", "run_grid", "run_tasks", "side_by_side"]
@@ -158,22 +158,6 @@ def _in_process(
             report(task.name, index, len(tasks))
             _perform(task, shelf, deadline)
     report("done", len(tasks), len(tasks))
-
-
-def threads_of_each(places: int) -> int:
-    """Threads of each of so many workers, however many have work left: sums of floats hang on it."""
-    return torch.get_num_threads() if places == 1 else max(1, (os.cpu_count() or 1) // places)
-
-
-@contextmanager
-def threads_set(threads: int) -> Iterator[None]:
-    """So many threads of PyTorch in this process for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def run_tasks(

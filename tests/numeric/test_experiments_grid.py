@@ -61,7 +61,7 @@ def test_a_run_that_is_left_has_the_threads_that_it_had_beside_others(workers, t
     """Its sums are those of an undisturbed grid; one worker keeps the threads of its process, and no run leaves others behind."""
     before, seen, config = torch.get_num_threads(), [], load_config(tiny)
     task = grid.Task(config, tmp_path, "unconstrained", 0)
-    monkeypatch.setattr(grid.os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
     monkeypatch.setattr(grid, "finished", lambda *asked: None if not seen else {})
     monkeypatch.setattr(grid, "perform", lambda *asked: seen.append(torch.get_num_threads()))
     torch.set_num_threads(3)
