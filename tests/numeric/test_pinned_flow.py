@@ -105,7 +105,7 @@ def run(key: str) -> dict[str, Any]:
     found = {name: np.ma.filled(getattr(result, name), 0) for name in FIELDS}
     # how far the last step before a blow-up goes is decided by roundings, which processors make in their own ways
     whole = result.status == Status.HORIZON
-    for name in ("final_log_abs", "final_pace"):
+    for name in ("final_log_abs", "final_log_time", "final_pace", "final_share"):
         found[name] = np.where(whole.reshape(-1, *[1] * (found[name].ndim - 1)), found[name], 0.0)
     return found
 
