@@ -42,7 +42,7 @@ def steps() -> tuple[Step, ...]:
             "residual-stack",
             "The residual stack is forward Euler",
             (sp.Eq(X(t + h), stack), sp.Eq(sp.Derivative(X(t), t), V(X(t)))),
-            "One layer adds h times its output V. Divided by h, the difference is V for every h, so as $h \\to 0$ with "
+            "X stands for the stack in the first line and for the flow in the second. One layer adds h times its output V. Divided by h, the difference is V for every h, so as $h \\to 0$ with "
             "$t = i h$ the stack's limit is the ODE whose velocity is the layer's output.",
             ((stack - X(t)) / h - V(X(t)),),
             ("euler-consistency",),
@@ -68,7 +68,7 @@ def steps() -> tuple[Step, ...]:
             "The global error is of first order on compact intervals",
             (sp.Eq(sp.Symbol("e_i"), error_majorant(i)),),
             "On a compact interval before blow-up V is Lipschitz with constant Lambda and the local error is at most "
-            "$C h^2$, so errors obey $e_{i+1} \\le (1 + h \\Lambda) e_i + C h^2$; the majorant solves this with equality and is at "
+            "$C h^2$, so errors are at most e_i, which obey $e_{i+1} \\le (1 + h \\Lambda) e_i + C h^2$; the majorant solves this with equality and is at "
             "most $C h (e^{\\Lambda t} - 1)/\\Lambda$.",
             (
                 sp.expand(

@@ -19,7 +19,7 @@ def proof() -> tuple[Step, ...]:
             "one-decay-sum",
             "States with a common gate add up to one state",
             (sp.Eq(states, gate * (f + g) + (mu + nu) * written, evaluate=False),),
-            "The recursion is linear in its states; for N states by induction.",
+            "Of two states f and g with one gate, into which a token writes with the factors mu and nu: the recursion is linear in its states; for N states by induction.",
             (sp.expand(states - gate * (f + g) - (mu + nu) * written),),
         ),
     )

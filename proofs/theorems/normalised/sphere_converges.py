@@ -25,7 +25,7 @@ def proof() -> tuple[Step, ...]:
             "sphere-one-way",
             "The mean step moves by its variance",
             (sp.Eq(moved, 2 * Q * variance, evaluate=False),),
-            r"(Two channels written out.) $Q' = Q\sum_{de}M_{de}x_dx_e(\Delta_d + \Delta_e - 2\bar\Delta)$, so $Q$ keeps its sign; and "
+            r"(Two channels written out, p the share of the first.) $Q' = Q\sum_{de}M_{de}x_dx_e(\Delta_d + \Delta_e - 2\bar\Delta)$, so $Q$ keeps its sign; and "
             r"$\ln|x_d/x_e|' = Q(\Delta_d - \Delta_e)$: every ratio of entries moves one way and has a limit in $[0,\infty]$, so the token has one.",
             (sp.expand(moved - 2 * Q * variance),),
         ),

@@ -29,7 +29,7 @@ def proof() -> tuple[Step, ...]:
             "The linear part of the steps makes the product fall",
             (sp.Eq(moved, wanted, evaluate=False), sp.Eq(spread, across, evaluate=False)),
             r"On $|x| = 1$ with $Q = -1$ the product $W$ of the shares $x_d/\sum x$ has $(\ln W)' = -\sum_d(1 - 3x_d/\sum x)\Delta_d$. "
-            r"Softplus is $z/2$ and an even part of slope at most $|z|/4$; $|z|^2\le2k^2+\kappa^2$. By the Cauchy-Schwarz inequality the even "
+            r"Of $z$, the argument of a step, softplus is $z/2$ and an even part of slope at most $|z|/4$; $|z|^2\le2k^2+\kappa^2$. By the Cauchy-Schwarz inequality the even "
             r"part adds at most $\frac14\sqrt{(2k^2+\kappa^2)(3k^2+\kappa^2)}$ where the linear one takes $\frac\kappa2$, times "
             r"$(3 - (\sum x)^2)/\sum x$. So $W$ falls. A limit would be an equilibrium: an axis, from "
             r"which a share grows, or the centre, where $W$ is largest.",

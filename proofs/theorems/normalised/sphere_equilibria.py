@@ -27,7 +27,7 @@ def proof() -> tuple[Step, ...]:
             "sphere-speed",
             "The squared speed is a variance",
             (sp.Eq(squared, variance, evaluate=False),),
-            r"$x_d' = Q(\Delta_d - \bar\Delta)x_d$, so $|x'|^2 = Q^2\sum_d x_d^2(\Delta_d - \bar\Delta)^2$ (three channels written out). A "
+            r"$x_d' = Q(\Delta_d - \bar\Delta)x_d$, so $|x'|^2 = Q^2\sum_d x_d^2(\Delta_d - \bar\Delta)^2$ (three channels written out, p_d for x_d^2). A "
             r"variance is zero where all steps on the support agree.",
             (sp.cancel(squared - variance),),
         ),

@@ -8,7 +8,7 @@ from s6flow.symbolic import state as st
 from s6flow.symbolic.theorem import Counterexample, Sharpness, Step, Theorem
 
 _worst = st.v_max * st.state_gain()
-_count = sp.Symbol("L", positive=True)
+_count = sp.Symbol("l", positive=True)
 
 
 def _beyond(count: sp.Expr) -> sp.Expr:

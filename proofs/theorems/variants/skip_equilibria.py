@@ -23,14 +23,14 @@ def proof() -> tuple[Step, ...]:
             "skip-largest-rate",
             "The own rate is bounded where s x < 0",
             (sp.Le(r**2 * sp.exp(-k * r), 4 * sp.exp(-2) / k**2),),
-            "softplus(z) <= e^z, and r^2 e^(-k r) is largest at r = 2/k and falls beyond.",
+            "r is |x| and k is |s|. softplus(z) <= e^z, and r^2 e^(-k r) is largest at r = 2/k and falls beyond.",
             (sp.diff(bound, r).subs(r, 2 / k), bound.subs(r, 2 / k) - 4 * c * sp.exp(-2) / k**2),
         ),
         Step(
             "skip-relaxation",
             "With w = -d/h(x) and u = ln|x|, (w - 1)' = -d (d ln|h|/du) (w - 1), and d ln|h|/du >= 2 where s x >= 0",
             (sp.Eq(sp.Derivative(share - 1, r) * r * (d - c * r**2), -2 * d * (share - 1)),),
-            "u' = d + h; a constant step gives equality, a rising one more.",
+            "Written for a constant step, h = -c r^2: u' = d + h gives equality there, and more for a rising step.",
             (
                 sp.diff(share, r) * r * (d - c * r**2) + 2 * d * (share - 1),
                 -(d / own) * (d - own) + d * (d / own - 1),
