@@ -31,25 +31,22 @@ earlier = 1 - ob.T / ob.T_first
 def proof() -> tuple[Step, ...]:
     """The ratio of the two tokens against ln|x_1|."""
     rho = sp.Symbol("rho", positive=True)
-    far = -1 + rho**3  # K -> 0 and Delta(x_2)/Delta(x_1) -> rho as both tokens grow
+    K, first, second, mu, x = sp.symbols(r"K(x_{2}) \Delta(x_{1}) \Delta(x_{2}) mu x", positive=True)
+    own, follower = mu * x**2 * first, mu * (rho * x) ** 2 * second
+    right = K - 1 + rho**2 * second / first
+    far = right.subs({K: 0, second: rho * first})  # as both tokens grow
     return (
         Step(
             "threshold-ratio",
             "How the ratio rho = x_2/x_1 moves with w = ln|x_1|",
-            (
-                sp.Eq(
-                    sp.Symbol(r"\frac{d\ln\rho}{dw}"),
-                    sp.Symbol("K(x_{2})") - 1 + rho**2 * sp.Symbol(r"\frac{\Delta(x_{2})}{\Delta(x_{1})}"),
-                    evaluate=False,
-                ),
-            ),
+            (sp.Eq(sp.Symbol(r"\frac{d\ln\rho}{dw}"), right, evaluate=False),),
             "carried-rate over F_1, minus one. K falls from K(0) < 1 to 0 where s x_2 > 0, and |x_2| grows. If rho^2 < 1 - "
             "K(x_2), the right side is negative for rho < 1 and stays so: rho tends to 0. If rho >= 1 it is positive, and token 2, which "
             "from then on exceeds a token of its own size alone, blows up before T_1. Both sets of starts are open, one lies below "
             "the other, and both are not empty. Between them |x_2| grows without bound (else rho tends to 0), the right side tends to "
             "rho^3 - 1, and rho can only tend to 1. There the difference of ln rho of two such starts would grow like e^(3w): there is "
             "one only.",
-            (sp.diff(far, rho).subs(rho, 1) * 1 - 3, far.subs(rho, 1)),
+            (sp.expand((K * own + follower) / own - 1 - right), sp.diff(far, rho).subs(rho, 1) - 3, far.subs(rho, 1)),
         ),
     )
 
