@@ -21,7 +21,18 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.checked import Checked
 from s6flow.symbolic.programs.quantities import quantity as criterion
 
-__all__ = ["blow_up_time_first", "blowup"]
+__all__ = [
+    "IN_CACHE",
+    "approach",
+    "blow_up_time_first",
+    "blow_up_times",
+    "blowup",
+    "gate_integral_change",
+    "leads",
+    "log_remaining",
+    "predecessor",
+    "predecessor_weights",
+]
 
 #: |x| of the leader at which the state is looked at: a moment is the way from one of them to the next. A run passes
 #: its limit by up to e^30, the longest step, and 1e100 ends every run.
@@ -35,8 +46,8 @@ NEVER = float(infinity.NEVER)
 SEEN = 1e-6
 #: Attempts of a run, as `integrate` allows by default; a theorem may ask for fewer.
 MAX_STEPS = 5000
-#: Numbers that are worked on at a time.
-_CACHE = 1 << 16
+#: Numbers that are worked on at a time: with what they are made of they stay in a core's cache.
+IN_CACHE = 1 << 16
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -70,7 +81,7 @@ def blow_up_time_first(data: Data, panels: int = 160, span: float = 48.0) -> Arr
 
 def _in_parts(function: Callable[[slice], Array], systems: int, each: int) -> Array:
     """What a function makes of all systems, so many at a time as the cache holds; `each` numbers a system."""
-    size = max(1, _CACHE // each)
+    size = max(1, IN_CACHE // each)
     return np.concatenate([function(slice(first, first + size)) for first in range(0, max(systems, 1), size)])
 
 
@@ -81,15 +92,15 @@ def blowup(theorem: Checkable, data: Data, integrator: str) -> Observed:
     steps = int(theorem.options.get("max_steps", MAX_STEPS))
     run = partial(integrate, params=flow_parameters(data), log_horizon=horizon, backend=integrator, max_steps=steps)
     whole = run(x0)
-    observed: Observed = {"T": _times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
+    observed: Observed = {"T": blow_up_times(whole)[:, None], "valid": np.ones((len(x0), 1), dtype=bool)}
     observed["T_first"] = blow_up_time_first(data)[:, None]
     ends = np.where(whole.status == Status.BLOW_UP, whole.log_blow_up_time, horizon)
     observed["log_T"] = np.where(whole.ended_well & ~_held_back(data, whole), ends, np.nan)[:, None]
     if "m" in data:
         prefix = np.where(np.arange(x0.shape[1]) < np.asarray(data["m"])[:, None], x0, 0.0)
-        observed["T_prefix"] = _times(run(prefix))[:, None]
+        observed["T_prefix"] = blow_up_times(run(prefix))[:, None]
     if theorem.options.get("approach"):
-        observed.update(_approach(data, whole, run, _reads(theorem, "gate_slope")))
+        observed.update(approach(data, whole, run, _reads(theorem, "gate_slope")))
     return observed
 
 
@@ -105,7 +116,8 @@ def _held_back(data: Data, whole: FlowResult) -> Any:
     return (whole.status != Status.BLOW_UP) & (gain[rows, nonzero.argmax(axis=1)] > 0) & (fast & (gain < 0)).any(axis=1)
 
 
-def _times(result: FlowResult) -> Array:
+def blow_up_times(result: FlowResult) -> Array:
+    """T of every system, shape (system) [depth-time]: at most `NEVER`, which stands for none; NaN where the run failed."""
     time = np.where(result.status == Status.BLOW_UP, np.minimum(result.blow_up_time, NEVER), NEVER)
     return np.where(result.ended_well, time, np.nan)
 
@@ -115,8 +127,16 @@ def _reads(theorem: Checkable, name: str) -> bool:
     return not isinstance(theorem, Checked) or any(inp.name == name for inp in theorem.margin.inputs)
 
 
-def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult], gates: bool = True) -> Observed:
-    """Changes between the states at `APPROACH`, and the time left from each of them on."""
+def approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult], gates: bool = True) -> Observed:
+    """Changes between the states at `APPROACH`, and the time left from each of them on.
+
+    Args:
+        data: letters of the systems, x0 of shape (system, token).
+        whole: their run to its end.
+        run: from starts of that shape, and up to `x_limit` if that is given, to a result.
+        gates: whether the change of the gate integral is asked for, too.
+    Returns: observables, shape (system, way between two sizes) or (system, way, token).
+    """
     x0 = np.asarray(data["x0"])
     nonzero = x0 != 0
     far = np.abs(x0).max(axis=1) >= APPROACH[0]  # what starts beyond these sizes is not settled within them
@@ -124,7 +144,7 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult], gat
     u = np.stack([result.final_log_abs for result in reached], axis=1)
     u_s, u_t, count = u[:, :-1], u[:, 1:], len(APPROACH) - 1
     blown = whole.status == Status.BLOW_UP
-    led = np.stack([blown & _leads(result, whole.blow_up_token) for result in reached[:-1]], axis=1)
+    led = np.stack([blown & leads(result, whole.blow_up_token) for result in reached[:-1]], axis=1)
     lost = far | (blown & ~led.any(axis=1))  # nobody leads yet: not settled within these sizes
     led[:, -1] |= lost
     u_t = np.where(lost[:, None, None], np.nan, u_t)
@@ -135,26 +155,35 @@ def _approach(data: Data, whole: FlowResult, run: Callable[..., FlowResult], gat
         slope = np.where(before[:, None] >= 0, np.clip(change / change_before, -NEVER, NEVER), 0.0)
     return {
         "valid": led,
-        "T": np.repeat(_times(whole)[:, None], count, 1),
+        "T": np.repeat(blow_up_times(whole)[:, None], count, 1),
         "T_first": np.full((len(x0), count), np.nan),
         "u_t": u_t,
         "u_s": u_s,
         "slope_of": slope,
         **({"gate_slope": _gate_slope(data, u_s, u_t, change, change_before)} if gates else {}),
-        "weight": moments(_weights(data, nonzero), count),
+        "weight": moments(predecessor_weights(data, nonzero), count),
         "blow_token": np.repeat(whole.blow_up_token[:, None].astype(float), count, 1),
-        "log_remaining": np.stack([_log_left(run(result.final_x)) for result in reached[1:]], axis=1),
+        "log_remaining": np.stack([log_remaining(run(result.final_x)) for result in reached[1:]], axis=1),
     }
 
 
-def _leads(result: FlowResult, token: Any) -> Any:
-    """Whether `token`, counted from 1, is the first that takes part in the blow-up, and the fastest one."""
+def leads(result: FlowResult, token: Any) -> Any:
+    """Whether `token`, counted from 1, is the first that takes part in the blow-up, and the fastest one.
+
+    Args:
+        result: with shares of the fastest rate, shape (system, token).
+        token: one a system, shape (system).
+    Returns: booleans, shape (system).
+    """
     own = np.take_along_axis(result.final_share, np.maximum(token - 1, 0)[:, None], axis=1)[:, 0]
     return (result.blow_up_token == token) & (own >= result.final_share.max(axis=1) - _TIE)
 
 
-def _log_left(again: FlowResult) -> Array:
-    """ln of the time left by a run with its own clock from the state reached, which has its own relative accuracy."""
+def log_remaining(again: FlowResult) -> Array:
+    """ln of the time left by a run with its own clock from the state reached, which has its own relative accuracy.
+
+    Returns: shape (system) [ln depth-time]; NaN where that run does not blow up.
+    """
     return np.where(again.status == Status.BLOW_UP, again.log_blow_up_time, np.nan)
 
 
@@ -168,8 +197,14 @@ def predecessor(nonzero: Any) -> Any:
     return before
 
 
-def _weights(data: Data, nonzero: Any) -> Array:
-    """q^k, k the number of zero tokens since the last nonzero one, with the common decay rate."""
+def predecessor_weights(data: Data, nonzero: Any) -> Array:
+    """q^k, k the number of zero tokens since the last nonzero one, with the common decay rate.
+
+    Args:
+        data: letters of the systems: a of shape (system, state), b and floor of shape (system).
+        nonzero: whether a token is, shape (system, token).
+    Returns: in (0, 1], shape (system, token).
+    """
     delta0 = quantity("delta0", b=data["b"], floor=data["floor"])
     rate = np.asarray(data["a"])[:, 0]
     between = np.arange(nonzero.shape[1]) - predecessor(nonzero) - 1
@@ -181,12 +216,18 @@ def _gate_slope(data: Data, u_s: Array, u_t: Array, change: Array, change_before
     nonzero = np.asarray(data["x0"]) != 0
     follows = predecessor(nonzero)[:, None] >= 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        slope = np.where(follows, _gate_change(data, u_s, u_t) / change_before, 0.0)
+        slope = np.where(follows, gate_integral_change(data, u_s, u_t) / change_before, 0.0)
     return np.where(nonzero[:, None] & follows & (np.abs(change) < SEEN), np.nan, slope)
 
 
-def _gate_change(data: Data, u_from: Array, u_to: Array) -> Array:
-    """The change of G(r) = int^r exp(a Delta(v)) dv / v between two states, by Gauss-Legendre in ln v."""
+def gate_integral_change(data: Data, u_from: Array, u_to: Array) -> Array:
+    """The change of G(r) = int^r exp(a Delta(v)) dv / v between two states, by Gauss-Legendre in ln v.
+
+    Args:
+        data: letters of the systems: x0 of shape (system, token), a of shape (system, state), s, b and floor of shape (system).
+        u_from, u_to: ln|x| of the two states, shape (system, way, token); an infinite one, of a zero token, counts as 0.
+    Returns: shape (system, way, token).
+    """
     panels = 40
     edges = np.linspace(0.0, 1.0, panels + 1)
     unit = (edges[:-1, None] + (1 + _NODES) / (2 * panels)).ravel()

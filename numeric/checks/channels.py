@@ -12,7 +12,7 @@ from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.judge import satisfied
 from s6flow.numeric.checks.shared import Checkable
 
-__all__ = ["trained_channels"]
+__all__ = ["PACKAGE", "package_channels", "trained_channels"]
 
 #: The package that ships a small trained Mamba; part of the test extra.
 PACKAGE = "typeseg"
@@ -21,8 +21,8 @@ _AFFINE = {"S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor", "x0"}
 
 
 @cache
-def _channels() -> dict[str, Any] | None:
-    """Every channel of every layer: letter -> array, channel first; None if the package is not installed."""
+def package_channels() -> dict[str, Any] | None:
+    """Every channel of every layer of `PACKAGE`: letter -> array, channel first; None if it is not installed."""
     from s6flow.numeric.weights import open_checkpoint
 
     try:
@@ -58,7 +58,7 @@ def trained_channels(theorem: Checkable, count: int) -> dict[str, Any] | None:
     letters = set(theorem.variables)
     if not (letters <= _BILINEAR or letters <= _AFFINE) or "x0" not in letters:
         return None
-    everything = _channels()
+    everything = package_channels()
     if everything is None:
         return None
     generator = np.random.default_rng(11)

@@ -20,7 +20,19 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.checked import IDLE, Checked
 from s6flow.symbolic.programs.quantities import predicate
 
-__all__ = ["Judgement", "decided", "judge_data", "measures", "observe", "observe_together", "satisfied"]
+__all__ = [
+    "DERIVED",
+    "Judgement",
+    "claim_program",
+    "decided",
+    "judge_data",
+    "least_margins",
+    "measures",
+    "moment_margins",
+    "observe",
+    "observe_together",
+    "satisfied",
+]
 
 
 def _outward(data: Data) -> NDArray[np.float64]:
@@ -95,19 +107,24 @@ def judge_data(
     parts = []
     if measures(theorem, backend):
         slack = tolerance(theorem, target, False)
-        parts.append(_margins(_margin_program(theorem, False, factor), target, data, observed, slack))
+        parts.append(moment_margins(claim_program(theorem, False, factor), target, data, observed, slack))
     if theorem.core is not None and factor == 1:
-        parts.append(_margins(_margin_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
+        parts.append(moment_margins(claim_program(theorem, True), target, data, {}, tolerance(theorem, target, True)))
     count = count_of(data)
-    found = [_smallest(values, count) for values in parts]
+    found = [least_margins(values, count) for values in parts]
     margins = decided(np.stack([smallest for smallest, _ in found], axis=1))
     first = np.nan_to_num(np.stack([smallest for smallest, _ in found]), nan=np.inf).argmin(axis=0)
     where = np.stack([index for _, index in found])[first, np.arange(count)]
     return Judgement(margins, satisfied(theorem, data, observed), where)
 
 
-def _margin_program(theorem: Checkable, core: bool, factor: Any = 1) -> Program:
-    """The program of the margin: the one that a checked form brings along, else lowered from the theorem's relations."""
+def claim_program(theorem: Checkable, core: bool, factor: Any = 1) -> Program:
+    """The program of the margin: the one that a checked form brings along, else lowered from the theorem's relations.
+
+    Args:
+        core: of the pointwise core, which the theorem must have, instead of the claim.
+        factor: of the sharp constant; anything but 1 is lowered anew.
+    """
     if isinstance(theorem, Checked) and factor == 1:
         found = theorem.core if core else theorem.margin
         assert found is not None, "the core of a theorem that has one"
@@ -152,9 +169,19 @@ def observe_together(
     ]
 
 
-def _margins(
+def moment_margins(
     program: Any, target: Engine, data: Data, observed: Mapping[str, Any], slack: float
 ) -> NDArray[np.float64]:
+    """Margins of a batch at every moment, as a program says.
+
+    Args:
+        program: see `claim_program`.
+        target: the engine that evaluates it.
+        data: letters that are not observed.
+        observed: observables, shape (system, moment, ...); `valid`, shape (system, moment), says which moments there are.
+        slack: the engine's tolerance.
+    Returns: shape (system, moment, ...); `IDLE` where there is no such moment.
+    """
     valid = observed.get("valid")
     steps = 1 if valid is None else valid.shape[1]
     names = [inp.name for inp in program.inputs]
@@ -172,8 +199,14 @@ def _margins(
     return result
 
 
-def _smallest(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Per system: NaN if any part is undecided and none is negative, +inf if nothing was claimed, else the minimum."""
+def least_margins(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Per system: NaN if any part is undecided and none is negative, +inf if nothing was claimed, else the minimum.
+
+    Args:
+        values: margins, shape (system, moment, ...), (system), or one for all.
+        count: of systems.
+    Returns: least margins, and the moments where they are, both of shape (system).
+    """
     if values.ndim == 0:
         values = np.full((count, 1), float(values))
     values = np.broadcast_to(values, (count, *values.shape[1:]))

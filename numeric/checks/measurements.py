@@ -29,7 +29,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
 from s6flow.symbolic.programs.flows import growth_rate_program
 
-__all__ = ["MEASUREMENTS", "Measurement", "flow_parameters", "moments"]
+__all__ = ["MEASUREMENTS", "Measurement", "behind_stack", "flow_parameters", "moments", "observed_tokens"]
 
 #: ln t of ordinary trajectories: from before anything moves to t = 1e12.
 LOG_TIMES = (-12.0, -7.0, -4.0, -2.0, -0.5, 1.0, 3.0, 6.0, 10.0, 16.0, 27.631021115928547)
@@ -58,7 +58,7 @@ def _run(
 
 def _trajectory(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens at the outputs, and at the output before."""
-    return _observe(_run(theorem, data, flow_parameters(data), integrator), data)
+    return observed_tokens(_run(theorem, data, flow_parameters(data), integrator), data)
 
 
 def _axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
@@ -72,7 +72,7 @@ def _axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
         params = AxisParameters(
             **{key: part[key] for key in ("S_B", "S_C", "beta_B", "beta_C", "a", "s", "b", "floor")}
         )
-        return _observe(_run(theorem, part, params, integrator, **changed), part)
+        return observed_tokens(_run(theorem, part, params, integrator, **changed), part)
 
     observed = observe(data)
     moved = ((np.asarray(data["x0"]) == 0)[:, None] & (observed["x_t"] != 0)).any(axis=(1, 2))
@@ -84,7 +84,13 @@ def _axis(theorem: Checkable, data: Data, integrator: str) -> Observed:
     return observed
 
 
-def _observe(result: FlowResult, data: Data) -> Observed:
+def observed_tokens(result: FlowResult, data: Data) -> Observed:
+    """Tokens at the outputs of a run, and at the output before, of which the first is the start.
+
+    Args:
+        data: with the start x0, shape (system, token).
+    Returns: observables, shape (system, output) or (system, output, token); tokens of a run that failed are NaN.
+    """
     x0 = np.asarray(data["x0"], dtype=np.float64)
     log_abs, sign = result.log_abs.data.copy(), result.sign.data.copy()
     failed = ~result.ended_well
@@ -110,7 +116,7 @@ def _observe(result: FlowResult, data: Data) -> Observed:
 def _late(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens and attention at late times, with gaps between nonzero tokens and the shares of theory 8."""
     result = _run(theorem, data, flow_parameters(data), integrator, (20.0, 40.0, 60.0))
-    observed = _observe(result, data)
+    observed = observed_tokens(result, data)
     count = len(result.log_times)
     if "m" in data:
         x0, rows, column = np.asarray(data["x0"]), np.arange(len(data["x0"])), np.asarray(data["m"]).astype(int) - 1
@@ -200,7 +206,7 @@ def _fate(theorem: Checkable, data: Data, integrator: str) -> Observed:
 def _slow(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Late times of slow divergence: ratios to token 1, and the constant of the first output."""
     result = _run(theorem, data, flow_parameters(data), integrator, (100.0, 200.0, 300.0))
-    observed = _observe(result, data)
+    observed = observed_tokens(result, data)
     count = len(result.log_times)
     u = observed["u_t"]
     token = np.arange(1, u.shape[2] + 1)
@@ -251,14 +257,20 @@ def _stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     result = integrate(x0, scaled, log_times=(-1.0, 0.0), rtol=1e-13, backend=integrator)
     exact = result.x.data[:, -1]
     layers = int(theorem.options.get("layers", 256))
-    errors = [np.abs(_stacked(x0, scaled, count) - exact).max(axis=1) for count in (layers, 2 * layers)]
+    errors = [np.abs(behind_stack(x0, scaled, count) - exact).max(axis=1) for count in (layers, 2 * layers)]
     size = np.abs(exact).max(axis=1)
     seen = (errors[1] > SEEN_ERROR * size) & (result.status == Status.HORIZON)  # else nothing but rounding is compared
     return {"valid": seen[:, None], "error_h": errors[0][:, None], "error_half": errors[1][:, None]}
 
 
-def _stacked(x0: Array, params: FlowParameters, layers: int) -> Array:
-    """Tokens behind a stack; the fast pipeline's last digits lie far below what one step of it leaves out."""
+def behind_stack(x0: Array, params: FlowParameters, layers: int) -> Array:
+    """Tokens behind a stack of residual layers that each add 1 / layers times their output, shape (system, token).
+
+    Args:
+        x0: tokens in front of it, of that shape.
+        params: of the flow, one a system.
+    Numerics: the fast pipeline's last digits lie far below what one step of it leaves out.
+    """
     rate = generate(growth_rate_program(), "numpy", "fast")
     x, letters = x0.copy(), params.arrays()
     with np.errstate(all="ignore"):

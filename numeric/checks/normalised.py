@@ -40,7 +40,8 @@ OFF_CENTRE = 1e-6
 LEAST = -600.0
 
 
-def _layer(data: Data, skip: bool) -> dict[str, Array]:
+def layer_arrays(data: Data, skip: bool) -> dict[str, Array]:
+    """Arrays of the layers of a batch, system first; without `skip` their direct paths are zero."""
     keys = ("S_B", "S_C", "S_dt_in", "S_dt_out", "beta_B", "beta_C", "a", "b", "floor")
     arrays = {key: np.asarray(data[key], dtype=np.float64) for key in keys}
     channels = arrays["S_B"].shape[-1]
@@ -55,8 +56,16 @@ def _read(x: Array, arrays: dict[str, Array], pipeline: str | None = None) -> Ar
         return np.asarray(function(*({**arrays, "x": x}[name] for name in function.inputs)))
 
 
-def _behind_norm(x: Array, data: Data, arrays: dict[str, Array], pipeline: str | None = None) -> Array:
-    """The layer's output at normalised tokens; a zero token is left where it is."""
+def output_behind_norm(x: Array, data: Data, arrays: dict[str, Array], pipeline: str | None = None) -> Array:
+    """The layer's output at normalised tokens; a zero token is left where it is.
+
+    Args:
+        x: tokens, shape (system, token, channel).
+        data: of the norm: gain of shape (system, channel), norm_floor of shape (system).
+        arrays: of the layer, see `layer_arrays`.
+        pipeline: of generated code; None for its default.
+    Returns: shape (system, token, channel).
+    """
     function = generate(measured("normalised"), "numpy", pipeline)
     batch, tokens, channels = x.shape
     flat = x.reshape(-1, channels)
@@ -74,28 +83,28 @@ def _behind_norm(x: Array, data: Data, arrays: dict[str, Array], pipeline: str |
 
 def prenorm_stack(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Tokens behind a stack of layers that each add t / LAYERS times their output."""
-    arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
+    arrays, x = layer_arrays(data, True), np.asarray(data["x"], dtype=np.float64)
     step = np.asarray(data["t"])[:, None, None] / LAYERS
     for _ in range(LAYERS):
-        x = x + step * _behind_norm(x, data, arrays)
+        x = x + step * output_behind_norm(x, data, arrays)
     return {"stream_t": x[:, None]}
 
 
 def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The direction of token 1 behind a norm, until the run's end or until it moves too fast to be followed."""
-    arrays, x = _layer(data, True), np.asarray(data["x"], dtype=np.float64)
+    arrays, x = layer_arrays(data, True), np.asarray(data["x"], dtype=np.float64)
     norm: Data = {key: np.asarray(data[key]) for key in ("gain", "norm_floor")}
-    k1 = _behind_norm(x, norm, arrays)
+    k1 = output_behind_norm(x, norm, arrays)
     fastest = np.linalg.norm(k1, axis=2).max(axis=1)
     h = np.asarray(data["t"]) * np.linalg.norm(x, axis=2).min(axis=1) / np.maximum(fastest, 1e-300) / STEPS
     time = h[:, None] * np.arange(STEPS + 1)
     along, speed = np.zeros((len(x), STEPS + 1, x.shape[2])), np.zeros((len(x), STEPS + 1))
-    along[:, 0], speed[:, 0] = x[:, 0], _orthogonal(x[:, 0], k1[:, 0])
+    along[:, 0], speed[:, 0] = x[:, 0], orthogonal_speed(x[:, 0], k1[:, 0])
     last, row, h = np.zeros(len(x), dtype=int), np.arange(len(x)), h[:, None, None]
     for index in range(1, STEPS + 1):
-        k2 = _behind_norm(x + h / 2 * k1, norm, arrays, "fast")
-        k3 = _behind_norm(x + h / 2 * k2, norm, arrays, "fast")
-        k4 = _behind_norm(x + h * k3, norm, arrays, "fast")
+        k2 = output_behind_norm(x + h / 2 * k1, norm, arrays, "fast")
+        k3 = output_behind_norm(x + h / 2 * k2, norm, arrays, "fast")
+        k4 = output_behind_norm(x + h * k3, norm, arrays, "fast")
         moved = h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         smooth = (np.linalg.norm(moved, axis=2) < ROUGH * np.linalg.norm(x, axis=2)).all(axis=1)
         if not smooth.all():  # what moves too fast is left where it was
@@ -104,9 +113,9 @@ def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
             if not len(row):
                 break
         x = x + moved
-        k1 = _behind_norm(x, norm, arrays, "fast")
+        k1 = output_behind_norm(x, norm, arrays, "fast")
         last[row] = index
-        along[row, index], speed[row, index] = x[:, 0], _orthogonal(x[:, 0], k1[:, 0])
+        along[row, index], speed[row, index] = x[:, 0], orthogonal_speed(x[:, 0], k1[:, 0])
     seen = np.arange(STEPS + 1) <= last[:, None]
     size = np.where(seen, np.linalg.norm(along, axis=2), np.inf)
     start = START * size.min(axis=1)
@@ -115,7 +124,7 @@ def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     slope = np.where(moved_on.any(axis=1), growth.min(axis=1), np.nan)
     ended, later = (values[np.arange(len(last)), last] for values in (along, time))
     return {
-        "turned": _angle(along[:, 0], ended)[:, None],
+        "turned": angle(along[:, 0], ended)[:, None],
         "start": start[:, None],
         "slope": slope[:, None],
         "turn_max": np.where(seen, speed, 0.0).max(axis=1)[:, None],
@@ -124,13 +133,17 @@ def prenorm_turn(theorem: Checkable, data: Data, integrator: str) -> Observed:
     }
 
 
-def _orthogonal(x: Array, velocity: Array) -> Array:
+def orthogonal_speed(x: Array, velocity: Array) -> Array:
+    """Length of the part of a velocity that is orthogonal to x, both of shape (system, channel); shape (system)."""
     along = (x * velocity).sum(axis=1) / (x**2).sum(axis=1)
     return np.asarray(np.linalg.norm(velocity - along[:, None] * x, axis=1))
 
 
-def _angle(one: Array, two: Array) -> Array:
-    """By both half angles, so that small ones keep their digits."""
+def angle(one: Array, two: Array) -> Array:
+    """Angles between vectors of shape (system, channel), in [0, pi] [rad], shape (system).
+
+    Numerics: by both half angles, so that small ones keep their digits.
+    """
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (one, two))
     return np.asarray(2 * np.arctan2(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)))
 
@@ -177,13 +190,15 @@ def prenorm_ball(theorem: Checkable, data: Data, integrator: str) -> Observed:
         return {"x_t": sign[:, None] * np.exp(u), "t": np.exp(log_t), "log_t": log_t}
 
 
-def _on_sphere(x: Array, arrays: dict[str, Array], times: Array, rtol: float = 1e-8) -> Array:
+def sphere_path(x: Array, arrays: dict[str, Array], times: Array, rtol: float = 1e-8) -> Array:
     """ln|x_d| of token 1 on the sphere at times that each system counts in its own unit; NaN where it failed.
 
     Args:
         x: starts, shape (batch, channel).
+        arrays: of the layer, see `layer_arrays`.
         times: shape (batch, moment), evenly spaced in every system.
         rtol: tolerated error of ln|x_d| in a step.
+    Returns: shape (batch, moment, channel); -inf of a zero entry.
     """
     sign, unit = np.sign(x), times[:, -1:]
     begin = np.log(np.where(x == 0, 1.0, np.abs(x)))
@@ -206,18 +221,19 @@ def _on_sphere(x: Array, arrays: dict[str, Array], times: Array, rtol: float = 1
     return np.asarray(np.where(sign[:, None] == 0, -np.inf, u))
 
 
-def _steps(x: Array, arrays: dict[str, Array]) -> Array:
+def layer_steps(x: Array, arrays: dict[str, Array]) -> Array:
+    """Delta of every channel at tokens, both of shape (system, token, channel), > 0."""
     drive = np.einsum("bdr,bre,bte->btd", arrays["S_dt_out"], arrays["S_dt_in"], x) + arrays["b"][:, None]
     return np.asarray(np.logaddexp(0.0, drive) + arrays["floor"][:, None, None])
 
 
 def sink_letters(data: Data) -> dict[str, Array]:
     """What `sphere-sinks` speaks of before anything moves: the rates at axis 1, and how far from it token 1 starts."""
-    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    arrays, x = layer_arrays(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
     square, channels = (x**2).sum(axis=1), x.shape[1]
     axis = np.zeros_like(x)
     axis[:, 0] = np.sqrt(square) * np.where(x[:, 0] < 0, -1.0, 1.0)
-    step, M = _steps(axis[:, None], arrays)[:, 0], np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
+    step, M = layer_steps(axis[:, None], arrays)[:, 0], np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
     leads = np.abs(step - step[:, :1])[:, 1:] if channels > 1 else np.ones((len(x), 1))
     slopes = np.einsum("bdr,bre->bde", arrays["S_dt_out"], arrays["S_dt_in"])
     values = {
@@ -238,13 +254,13 @@ def sink_letters(data: Data) -> dict[str, Array]:
 
 def sphere_sinks(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """Rates of the shares near axis 1, between two late times, and what they should be."""
-    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    arrays, x = layer_arrays(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
     letters = sink_letters(data)
     rate = letters["sink_of"]
     moving = np.where(rate != 0, np.abs(rate), np.inf)
     slowest = np.where(np.isfinite(moving.min(axis=1)), moving.min(axis=1), 1.0)
     times = np.linspace(0.0, 24.0, 3) / slowest[:, None]
-    u = _on_sphere(x, arrays, times)
+    u = sphere_path(x, arrays, times)
     with np.errstate(invalid="ignore"):  # of a channel that is not used
         slope = 2 * (u[:, 2] - u[:, 1] - (u[:, 2, :1] - u[:, 1, :1])) / (times[:, 2] - times[:, 1])[:, None]
     falling = (rate < 0).sum(axis=1, keepdims=True).astype(float)
@@ -260,22 +276,22 @@ def sphere_sinks(theorem: Checkable, data: Data, integrator: str) -> Observed:
 
 def sphere_run(theorem: Checkable, data: Data, integrator: str) -> Observed:
     """The mean step of token 1 along its way on the sphere."""
-    arrays, x = _layer(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
+    arrays, x = layer_arrays(data, False), np.asarray(data["x"], dtype=np.float64)[:, 0]
     M = np.einsum("bnd,bne->bde", arrays["S_C"], arrays["S_B"])
     square = (x**2).sum(axis=1)
     unit = 1 / (np.linalg.norm(M, 2, axis=(1, 2)) * square)
     times = np.linspace(0.0, 60.0, 41) * unit[:, None]
     now = np.sign(x)[:, None] * np.exp(
-        _on_sphere(x, arrays, times, 1e-11)
+        sphere_path(x, arrays, times, 1e-11)
     )  # at rest an error of a step stays, and a claim goes to 1e-6
     share = now**2 / (now**2).sum(axis=2, keepdims=True)
-    mean = (share * _steps(now, arrays)).sum(axis=2)
+    mean = (share * layer_steps(now, arrays)).sum(axis=2)
     form = np.einsum("bd,bde,be->b", x, M, x) / square
-    return {"mean_t": mean[:, 1:], "mean_s": mean[:, :-1], "form_0": moments(form, 40), "swing_t": _swing(now)[:, 1:]}
+    return {"mean_t": mean[:, 1:], "mean_s": mean[:, :-1], "form_0": moments(form, 40), "swing_t": swing(now)[:, 1:]}
 
 
-def _swing(now: Array) -> Array:
-    """The largest change of an entry from each moment on."""
+def swing(now: Array) -> Array:
+    """The largest change of an entry from each moment on, shape (system, moment), of entries (system, moment, channel)."""
     back = now[:, ::-1]
     spread = np.maximum.accumulate(back, axis=1) - np.minimum.accumulate(back, axis=1)
     return np.asarray(spread.max(axis=2)[:, ::-1])
@@ -295,12 +311,12 @@ def sphere_cycle(theorem: Checkable, data: Data, integrator: str) -> Observed:
         "floor": np.asarray(data["floor"]), "skip": np.zeros((len(x), 3)),
     }  # fmt: skip
     times = np.linspace(0.0, 200.0, 601) / (turn - pull)[:, None]
-    now = np.exp(_on_sphere(x, arrays, times))
+    now = np.exp(sphere_path(x, arrays, times))
     log_product = np.log(np.maximum(now, 1e-300)).sum(axis=2) - 3 * np.log(now.sum(axis=2))
     outputs = np.exp(log_product[:, ::50])
     count = outputs.shape[1] - 1
     return {
-        "swing_t": moments(np.where(hidden, np.nan, _swing(now)[:, 100]), count),  # from a sixth of the run on
+        "swing_t": moments(np.where(hidden, np.nan, swing(now)[:, 100]), count),  # from a sixth of the run on
         "product_t": outputs[:, 1:],
         "product_s": outputs[:, :-1],
         "uneven": moments(apart, count),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.numeric.checks.data.adjust import ADJUST, _axis_sizes, _digits
+from s6flow.numeric.checks.data.adjust import ADJUST, axis_sizes, digit_share
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.orbits import dying, lead, log_due, passed_over
 from s6flow.numeric.checks.shared import quantity
@@ -50,7 +50,7 @@ def test_a_form_on_an_axis_is_a_multiple_of_one_column_by_the_other() -> None:
     ADJUST["axis-form-positive"](data)
     rows, c = np.arange(COUNT), data["on_axis"].argmax(axis=1)
     ratio = data["S_C"][rows, :, c] / before["S_B"][rows, :, c]
-    share = 0.2 + _digits(before["S_C"][rows, 0, c])
+    share = 0.2 + digit_share(before["S_C"][rows, 0, c])
     np.testing.assert_allclose(ratio, np.repeat(share[:, None], 3, axis=1), rtol=1e-12)
     assert (ratio >= 0.2).all()
     assert ((data["S_C"] * data["S_B"]).sum(axis=1)[rows, c] > 0).all()
@@ -68,7 +68,7 @@ def test_the_step_of_an_axis_leads_on_either_side(channels: int) -> None:
     ADJUST["axis-leads"](data)
     after, own, other = column(data)
     c = data["on_axis"].argmax(axis=1)
-    slow = _digits((data["S_dt_in"][np.arange(COUNT), :, c] ** 2).sum(axis=1)) < 0.4
+    slow = digit_share((data["S_dt_in"][np.arange(COUNT), :, c] ** 2).sum(axis=1)) < 0.4
     assert 5 < slow.sum() < COUNT - 5
     np.testing.assert_array_equal(data["floor"], np.where(slow, 0.0, 0.1))
     kept = np.ones_like(entries, dtype=bool)
@@ -77,7 +77,7 @@ def test_the_step_of_an_axis_leads_on_either_side(channels: int) -> None:
     np.testing.assert_allclose(after[kept], wanted[kept], rtol=1e-9, atol=1e-12)
     best = other if channels > 1 else np.full(COUNT, -0.5)
     moved = np.where(slow, -np.abs(own_before) - 0.3, own_before)
-    digits = _digits(moved)
+    digits = digit_share(moved)
     clear = (digits > 1e-3) & (digits < 1 - 1e-3)  # of a number that is summed anew
     lifted = np.where(slow, best + 0.2 * (1 - digits), np.maximum(best, 0.0) + 0.2 + digits)
     np.testing.assert_allclose(own[clear], lifted[clear], atol=1e-8)
@@ -93,7 +93,7 @@ def test_leads_of_constructions_and_of_measurements_are_one(channels: int) -> No
     data["S_dt_out"][0] = 0.0  # no pull at all
     _, own, other = column(data)
     assert own[0] == 0.0
-    found = _axis_sizes(data)
+    found = axis_sizes(data)
     np.testing.assert_allclose(found["lead"], lead(own, other, np.zeros(COUNT)), rtol=1e-12)
 
 
@@ -103,17 +103,17 @@ def test_a_token_is_put_between_once_and_three_times_as_far_as_is_asked() -> Non
         ADJUST[assumption](data)
     rows, c = np.arange(COUNT), data["on_axis"].argmax(axis=1)
     before = data["x"].copy()
-    far = np.asarray(quantity("axis_far", **_axis_sizes(data)))
+    far = np.asarray(quantity("axis_far", **axis_sizes(data)))
     ADJUST["axis-far"](data)
     ratio = data["x"][rows, 0, c] / before[rows, 0, c] * np.abs(before[rows, 0, c]) / far
-    np.testing.assert_allclose(ratio - 1 - 2 * _digits(before[rows, 0, c]), 1e-9, rtol=0, atol=3e-15)
+    np.testing.assert_allclose(ratio - 1 - 2 * digit_share(before[rows, 0, c]), 1e-9, rtol=0, atol=3e-15)
     first = data["x"].copy()
     ADJUST["axis-narrow"](data)
     np.testing.assert_array_equal(data["x"][rows, 0, c], first[rows, 0, c])
     np.testing.assert_array_equal(data["x"][:, 1], first[:, 1])
     rest = data["x"][:, 0].copy()
     rest[rows, c] = 0.0
-    width = np.sqrt(quantity("axis_width", **_axis_sizes(data))) * np.abs(first[rows, 0, c])
+    width = np.sqrt(quantity("axis_width", **axis_sizes(data))) * np.abs(first[rows, 0, c])
     share = np.linalg.norm(rest, axis=1) / width
     assert (share >= 0.1 - 1e-9).all()
     assert (share < 1.0).all()

@@ -13,7 +13,7 @@ import pytest
 from s6flow.numeric.checks import channels, examples, normalised
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.check import check, check_together
-from s6flow.numeric.checks.data.adjust import ADJUST, ROUND, _digits, _indefinite
+from s6flow.numeric.checks.data.adjust import ADJUST, ROUND, digit_share, indefinite_form
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import ENGINES
 from s6flow.numeric.checks.judge import judge_data
@@ -34,7 +34,7 @@ def batch(**letters: Any) -> Data:
 def test_digits_end_just_below_a_whole_number() -> None:
     edge = 1 - ROUND
     values = np.array([5e-7, edge * (1 - 1e-9) / 1e6, edge * (1 + 1e-9) / 1e6, 1e-6, 7.25e-6, -7.25e-6])
-    np.testing.assert_allclose(_digits(values), [0.5, edge, 0.0, 0.0, 0.25, 0.25], rtol=1e-8)
+    np.testing.assert_allclose(digit_share(values), [0.5, edge, 0.0, 0.0, 0.25, 0.25], rtol=1e-8)
 
 
 def test_a_sum_of_zero_counts_as_a_positive_one() -> None:
@@ -87,7 +87,7 @@ def test_sums_from_a_later_step_need_a_tenth_of_the_largest_weight(share: float,
 def test_an_indefinite_form_has_two_squares(states: int, signs: list[float]) -> None:
     S_B = np.random.default_rng(2).normal(size=(2, states, 3))
     data = {"S_B": S_B, "S_C": np.ones_like(S_B)}
-    _indefinite(data)
+    indefinite_form(data)
     np.testing.assert_array_equal(data["S_C"], S_B * np.array(signs)[:, None])
 
 
@@ -186,7 +186,7 @@ def test_trained_channels_keep_their_weights_and_turn_their_tokens(monkeypatch: 
         "mu": -np.abs(rng.normal(size=(count, 4))), "a": np.exp(rng.normal(size=(count, 4))), "s": rng.normal(size=count),
         "b": rng.normal(size=count), "floor": np.zeros(count),
     }  # fmt: skip
-    monkeypatch.setattr(channels, "_channels", lambda: planted)
+    monkeypatch.setattr(channels, "package_channels", lambda: planted)
     theorem = REGISTRY["convergence-monotone"]
     found = channels.trained_channels(theorem, 5)
     assert found is not None

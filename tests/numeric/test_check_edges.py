@@ -20,7 +20,7 @@ from s6flow.numeric.checks import blowup, channels, judge, measurements, normali
 from s6flow.numeric.checks.boxes import certify_box
 from s6flow.numeric.checks.data import strategies
 from s6flow.numeric.checks.data.adjust import ADJUST
-from s6flow.numeric.checks.data.construct import Shape, _Cube, construct, dimension
+from s6flow.numeric.checks.data.construct import Shape, UnitCube, construct, dimension
 from s6flow.numeric.checks.orbits import axis_far, orbit
 from s6flow.numeric.checks.reach import carried_sign
 from s6flow.numeric.checks.skip import skip
@@ -98,13 +98,13 @@ def test_the_token_before_is_the_last_that_is_not_zero() -> None:
     data = {"a": np.array([[0.7, 0.7]] * 2), "b": np.array([0.3, -1.0]), "floor": np.array([0.0, 0.2])}
     gate = np.exp(-0.7 * (np.logaddexp(0.0, data["b"]) + data["floor"]))[:, None]
     between = [[0, 0, 1, 0], [0, 1, 2, 0]]
-    np.testing.assert_allclose(blowup._weights(data, nonzero), gate ** np.array(between), rtol=1e-13)
+    np.testing.assert_allclose(blowup.predecessor_weights(data, nonzero), gate ** np.array(between), rtol=1e-13)
 
 
 def test_the_change_of_the_gate_integral_is_quadratures() -> None:
     data = {"x0": [[2.0, -1.0, 0.0]], "a": [[0.8, 0.8]], "s": [0.9], "b": [-0.4], "floor": [0.1]}
     low, high = np.array([[[0.2, -1.0, -np.inf]]]), np.array([[[2.5, 1.5, -np.inf]]])
-    found = blowup._gate_change(data, low, high)[0, 0]
+    found = blowup.gate_integral_change(data, low, high)[0, 0]
 
     def gate(v: float, sign: float) -> float:
         return math.exp(0.8 * (np.logaddexp(0.0, 0.9 * sign * math.exp(v) - 0.4) + 0.1))
@@ -118,7 +118,7 @@ def test_without_gating_the_time_of_a_blow_up_is_in_closed_form() -> None:
     step = np.logaddexp(0.0, 0.3) + np.array([0.0, 0.4])
     wanted = 1 / (2 * 1.1 * step * np.array([4.0, 0.25]))
     np.testing.assert_allclose(blowup.blow_up_time_first(data), wanted, rtol=1e-11)
-    states = blowup._CACHE // 1000  # more numbers a system than are worked on at a time: each has its turn
+    states = blowup.IN_CACHE // 1000  # more numbers a system than are worked on at a time: each has its turn
     many = data | {"mu": np.array([[1.5], [1.1]]) * np.eye(1, states), "s": [0.0, 0.7], "floor": [0.0, 0.4]}
     few = many | {"mu": [[1.5], [1.1]]}
     np.testing.assert_allclose(blowup.blow_up_time_first(many), blowup.blow_up_time_first(few), rtol=1e-13)
@@ -131,13 +131,13 @@ def run_of(**letters: Any) -> Any:
 def test_a_leader_is_the_first_that_takes_part_and_the_fastest() -> None:
     share = [[1.0, 0.5], [0.5, 1.0], [1.0, 1.0 + 5e-10], [1.0, 1.0 + 2e-9], [1.0, 0.5]]
     result = run_of(final_share=share, blow_up_token=[1, 1, 1, 1, 2])
-    np.testing.assert_array_equal(blowup._leads(result, np.ones(5, dtype=int)), [True, False, True, False, False])
+    np.testing.assert_array_equal(blowup.leads(result, np.ones(5, dtype=int)), [True, False, True, False, False])
     ends = run_of(
         status=[Status.BLOW_UP, Status.BLOW_UP, Status.HORIZON, Status.STEP_LIMIT], blow_up_time=[2.0, 1e31, 3.0, 3.0],
         log_blow_up_time=[0.5, 0.6, 0.7, 0.8], ended_well=[True, True, True, False],
     )  # fmt: skip
-    np.testing.assert_array_equal(blowup._times(ends), [2.0, 1e30, 1e30, np.nan])
-    np.testing.assert_array_equal(blowup._log_left(ends), [0.5, 0.6, np.nan, np.nan])
+    np.testing.assert_array_equal(blowup.blow_up_times(ends), [2.0, 1e30, 1e30, np.nan])
+    np.testing.assert_array_equal(blowup.log_remaining(ends), [0.5, 0.6, np.nan, np.nan])
 
 
 @pytest.mark.parametrize("m", [1, 2])
@@ -155,9 +155,14 @@ def test_the_time_of_the_first_tokens_is_that_of_them_alone(m: int) -> None:
 
 def test_an_integral_that_no_claim_reads_is_left_out() -> None:
     """As far as a checked form says what it reads; of a theorem that is to be lowered first all is observed."""
-    assert blowup._reads(checked("iterated-log"), "gate_slope")
-    assert not blowup._reads(checked("blow-up-ratio"), "gate_slope")
-    assert blowup._reads(REGISTRY["blow-up-ratio"], "gate_slope")
+    flat = dict.fromkeys(("s", "b", "floor"), np.zeros(1))
+    data = flat | {"mu": np.array([[1.0, 0.5]]), "a": np.full((1, 2), 0.7), "x0": np.array([[1.0, 0.2]])}
+    for theorem, seen in (
+        (checked("iterated-log"), True),
+        (checked("blow-up-ratio"), False),
+        (REGISTRY["blow-up-ratio"], True),
+    ):
+        assert ("gate_slope" in blowup.blowup(theorem, data, "numpy")) is seen
 
 
 def test_the_approach_to_a_blow_up_by_its_definition() -> None:
@@ -196,7 +201,7 @@ def test_an_output_stands_beside_the_one_before_with_its_own_sign() -> None:
         log_times=np.array([0.0, 1.0, 2.0]), reached=np.array([[True, True, False], [False, False, False]]),
         status=np.array([Status.BLOW_UP, Status.STEP_LIMIT]),
     )  # fmt: skip
-    found = measurements._observe(result, {"x0": [[-9.0, 8.0], [1.0, 0.0]]})
+    found = measurements.observed_tokens(result, {"x0": [[-9.0, 8.0], [1.0, 0.0]]})
     np.testing.assert_allclose(found["x_t"][0], [[2, -3], [-4, -5], [6, 7]])
     np.testing.assert_allclose(found["x_s"][0], [[-9, 8], [2, -3], [-4, -5]])
     np.testing.assert_allclose(found["u_s"][0, 0], np.log([9, 8]))
@@ -229,7 +234,7 @@ def test_a_stack_of_layers_is_compared_where_more_than_rounding_is_seen() -> Non
     """Halving the step halves the error, at any size of the tokens; of a system at rest nothing is compared."""
     letters = {"a": [[1.0, 2.0]] * 3, "s": [0.0] * 3, "b": [0.2] * 3, "floor": [0.0] * 3}
     data = {"x0": [[1e-6, 2e-6], [1e3, -3e3], [1.0, 2.0]], "mu": [[-1.0, -2.0], [-1.0, -2.0], [0.0, 0.0]], **letters}
-    found = measurements._stack(REGISTRY["euler-consistency"], {key: np.array(value) for key, value in data.items()}, "numpy")  # fmt: skip
+    found = measurements.MEASUREMENTS["stack"](REGISTRY["euler-consistency"], {key: np.array(value) for key, value in data.items()}, "numpy")  # fmt: skip
     np.testing.assert_array_equal(found["valid"][:, 0], [True, True, False])
     np.testing.assert_allclose(found["error_h"][:2] / found["error_half"][:2], 2.0, rtol=0.02)
 
@@ -270,10 +275,11 @@ def test_what_moves_roughly_stops_alone() -> None:
 
 def test_eigenvalues_and_ranks_are_counted_beyond_rounding() -> None:
     M = np.array([np.diag([1.0, 2e-10, -0.5e-10]), 1e-3 * np.diag([1.0, 0.5e-10, -2e-10])])
-    found = vectors._bounds(M)
+    one = np.broadcast_to(np.eye(3), M.shape)
+    found = vectors.spectra(REGISTRY["symmetric-signature"], {"S_B": one, "S_C": M}, "numpy")
     np.testing.assert_array_equal(found["count_positive"], [[2], [1]])
     np.testing.assert_array_equal(found["count_negative"], [[0], [1]])
-    np.testing.assert_array_equal(vectors._rank(M), [[2], [2]])
+    np.testing.assert_array_equal(found["matrix_rank"], [[2], [2]])
 
 
 def test_the_constants_of_later_tokens_add_up_over_those_before() -> None:
@@ -361,7 +367,7 @@ def test_without_gating_the_reach_is_the_multiples_of_one_step(negative: tuple[f
 
 
 def test_the_ends_of_a_cube() -> None:
-    ends = _Cube(np.array([[1.0, 0.0, 0.5]]))
+    ends = UnitCube(np.array([[1.0, 0.0, 0.5]]))
     assert not ends.rare(0.0), "a share of zero is never"
     assert ends.rare(0.0, 1).tolist() == [[False]]
     assert ends.sign(1).tolist() == [[-1.0]]
@@ -440,7 +446,7 @@ def planted_channels(monkeypatch: pytest.MonkeyPatch) -> Data:
         "mu": np.abs(RNG.normal(size=(size, 2))) + 0.1, "a": np.exp(RNG.normal(size=(size, 2))), "s": RNG.choice([-1.0, 1.0], size) * np.exp(RNG.normal(size=size)),
         "b": RNG.normal(size=size), "floor": np.zeros(size),
     }  # fmt: skip
-    monkeypatch.setattr(channels, "_channels", lambda: everything)
+    monkeypatch.setattr(channels, "package_channels", lambda: everything)
     return everything
 
 

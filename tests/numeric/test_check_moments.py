@@ -163,7 +163,7 @@ def turn(t: float, scale: float = 1.0) -> tuple[Data, Data]:
 
 def test_a_direction_is_followed_for_a_share_of_the_time_of_the_fastest_token() -> None:
     data, found = turn(0.05)
-    first = normalised._behind_norm(data["x"], data, normalised._layer(data, True))
+    first = normalised.output_behind_norm(data["x"], data, normalised.layer_arrays(data, True))
     fastest = np.linalg.norm(first, axis=2).max(axis=1)
     np.testing.assert_allclose(found["later"][:, 0], 0.05 * 0.2 / fastest, rtol=1e-9)
     np.testing.assert_array_equal(found["earlier"], 0.0)
@@ -172,8 +172,8 @@ def test_a_direction_is_followed_for_a_share_of_the_time_of_the_fastest_token() 
 @pytest.mark.parametrize("scale", [1.0, 1e-6])
 def test_of_a_direction_that_is_not_followed_only_its_start_is_seen(scale: float) -> None:
     data, found = turn(1e5, scale)
-    first = normalised._behind_norm(data["x"], data, normalised._layer(data, True))[:, 0]
-    speed = normalised._orthogonal(data["x"][:, 0], first)
+    first = normalised.output_behind_norm(data["x"], data, normalised.layer_arrays(data, True))[:, 0]
+    speed = normalised.orthogonal_speed(data["x"][:, 0], first)
     np.testing.assert_array_equal(found["later"], 0.0)
     np.testing.assert_array_equal(found["turned"], 0.0)
     np.testing.assert_allclose(found["turn_max"][:, 0], speed)
@@ -244,7 +244,7 @@ def test_a_swing_counts_from_a_sixth_of_the_run_on(moment: int, seen: bool, monk
         logs[:, moment, 1] = 0.0
         return logs
 
-    monkeypatch.setattr(normalised, "_on_sphere", path)
+    monkeypatch.setattr(normalised, "sphere_path", path)
     data = {"x": np.array([[[1.0, 2.0, 3.0]]]), "turn": np.ones(1), "pull": np.full(1, 0.4), "floor": np.zeros(1)}
     found = normalised.sphere_cycle(REGISTRY["sphere-cycle"], data, "numpy")
     assert (found["swing_t"] > 0.3).all() == seen

@@ -12,7 +12,7 @@ import pytest
 
 from s6flow.numeric.checks import boxes, judge, measurements, nightly, threshold
 from s6flow.numeric.checks.data import strategies
-from s6flow.numeric.checks.data.adjust import ADJUST, _total
+from s6flow.numeric.checks.data.adjust import ADJUST
 from s6flow.numeric.checks.shared import Data
 from s6flow.numeric.flow import Status
 from s6flow.proofs.checked import checked
@@ -38,7 +38,7 @@ def test_the_moment_is_that_of_the_least_margin(
 ) -> None:
     """Of the claim and of its core, a value for each moment, for each system, or for all of them."""
     parts = iter([np.asarray(whole, dtype=float), np.asarray(core, dtype=float)])
-    monkeypatch.setattr(judge, "_margins", lambda *_: next(parts))
+    monkeypatch.setattr(judge, "moment_margins", lambda *_: next(parts))
     monkeypatch.setattr(judge, "satisfied", lambda *_: np.ones(2, dtype=bool))
     found = judge.judge_data(checked(WITH_CORE), {"x0": np.ones((2, 3)), "one": np.ones((1, 4))}, observed={})
     np.testing.assert_array_equal(found.margins, margins)
@@ -47,9 +47,9 @@ def test_the_moment_is_that_of_the_least_margin(
 
 def test_a_checked_form_brings_its_own_margin_and_no_weakened_one() -> None:
     form = checked(WITH_CORE)
-    assert judge._margin_program(form, False) is form.margin
-    assert judge._margin_program(form, True) is form.core
-    assert judge._margin_program(form, False, 2) is not form.margin
+    assert judge.claim_program(form, False) is form.margin
+    assert judge.claim_program(form, True) is form.core
+    assert judge.claim_program(form, False, 2) is not form.margin
 
 
 def test_an_observed_moment_is_not_compared_where_it_is_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_an_observed_moment_is_not_compared_where_it_is_not_valid(monkeypatch: p
     monkeypatch.setattr(judge, "evaluate", evaluate)
     program = SimpleNamespace(inputs=[SimpleNamespace(name=name) for name in ("tolerance", "x", "mu")])
     observed = {"valid": np.array([[True, False]]), "x": np.array([[7.0, 8.0]])}
-    found = judge._margins(program, None, {"mu": np.array([[1.0, 2.0]])}, observed, 1e-9)
+    found = judge.moment_margins(program, None, {"mu": np.array([[1.0, 2.0]])}, observed, 1e-9)
     np.testing.assert_array_equal(found, [[[0.5, 0.6], [IDLE, IDLE]]])
     assert seen["x"] is observed["x"]
     np.testing.assert_array_equal(seen["mu"], [[[1.0, 2.0]] * 2])
@@ -127,7 +127,7 @@ def test_the_entries_of_a_cube_shrink_to_ends_of_ranges() -> None:
 def test_a_sum_is_raised_to_a_tenth_of_the_largest_entry(mu: list[float], wanted: list[float]) -> None:
     """Above that it stays, but for its sign; below, the largest of its sign grows by one and a half times what is missing."""
     data: Data = {"mu": np.array([mu])}
-    _total(data, 1.0)
+    ADJUST["mu-positive"](data)
     np.testing.assert_allclose(data["mu"], [wanted], rtol=1e-14)
 
 
@@ -154,11 +154,13 @@ def test_a_stack_is_compared_beyond_a_billionth_of_its_largest_token(
     x = np.array([[1e-3, -2.0]])
     ran = SimpleNamespace(x=SimpleNamespace(data=x[:, None]), status=np.array([Status.HORIZON]))
     monkeypatch.setattr(measurements, "integrate", lambda *_, **__: ran)
-    monkeypatch.setattr(measurements, "_stacked", lambda x0, params, layers: x + 2.0 * error * 256 / layers * 2)
+    monkeypatch.setattr(measurements, "behind_stack", lambda x0, params, layers: x + 2.0 * error * 256 / layers * 2)
     one = np.ones((1, 1))
     data = {"x0": x, "mu": one, "a": one, "s": one[0], "b": one[0], "floor": one[0]}
     theorem = REGISTRY["euler-consistency"]
-    found = measurements._stack(replace(theorem, options={**theorem.options, "layers": 256}), data, "numpy")
+    found = measurements.MEASUREMENTS["stack"](
+        replace(theorem, options={**theorem.options, "layers": 256}), data, "numpy"
+    )
     assert found["valid"].tolist() == [[seen]]
     np.testing.assert_allclose(found["error_h"], 2 * found["error_half"], rtol=1e-5)
 

@@ -28,7 +28,7 @@ def layer(name: str, floor: float, count: int = 3, states: int = 2) -> S6Layer:
 def test_letters_of_every_channel_of_every_layer(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [layer(name, 0.1 * place) for place, name in enumerate(names)]
     monkeypatch.setattr(weights, "open_checkpoint", lambda source: SimpleNamespace(layers=lambda: iter(layers)))
-    found = channels._channels.__wrapped__()
+    found = channels.package_channels.__wrapped__()
     assert found is not None
     for place, one in enumerate(layers):
         mine = slice(3 * place, 3 * place + 3)
@@ -48,7 +48,7 @@ def test_without_the_package_there_are_none(monkeypatch: pytest.MonkeyPatch) -> 
         raise SourceError("a source must be an installed package", source, "", "Install it.")
 
     monkeypatch.setattr(weights, "open_checkpoint", gone)
-    assert channels._channels.__wrapped__() is None
+    assert channels.package_channels.__wrapped__() is None
 
 
 def test_tokens_turn_with_the_channel_s_slope_and_that_they_were_built_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_tokens_turn_with_the_channel_s_slope_and_that_they_were_built_for(monke
         count = len(points)
         return {"s": built_s[:count], "x0": np.tile([1.0, -2.0], (count, 1)), "N": 2.0, "L": 2.0, "D": 1.0}
 
-    monkeypatch.setattr(channels, "_channels", lambda: planted)
+    monkeypatch.setattr(channels, "package_channels", lambda: planted)
     monkeypatch.setattr(channels, "construct", construct)
     monkeypatch.setattr(channels, "satisfied", lambda theorem, data: np.ones(len(data["s"]), dtype=bool))
     theorem = REGISTRY["convergence-monotone"]

@@ -41,13 +41,13 @@ def test_shares_follow_their_recursion_and_zero_tokens_gate_alone() -> None:
 
 def test_angles_speeds_and_swings() -> None:
     one, two = np.array([[1.0, 0.0], [1.0, 0.0], [2.0, 0.0]]), np.array([[0.0, 5.0], [-1.0, 0.0], [1.0, 1e-9]])
-    np.testing.assert_allclose(normalised._angle(one, two), [np.pi / 2, np.pi, 1e-9], rtol=1e-12)
+    np.testing.assert_allclose(normalised.angle(one, two), [np.pi / 2, np.pi, 1e-9], rtol=1e-12)
     x, v = RNG.normal(size=(2, 6, 3))
     exact = [np.linalg.norm(b - a * (a @ b) / (a @ a)) for a, b in zip(x, v, strict=True)]
-    np.testing.assert_allclose(normalised._orthogonal(x, v), exact, rtol=1e-12)
+    np.testing.assert_allclose(normalised.orthogonal_speed(x, v), exact, rtol=1e-12)
     now = RNG.normal(size=(3, 7, 2))
     swing = [[max(np.ptp(row[k:], axis=0)) for k in range(7)] for row in now]
-    np.testing.assert_allclose(normalised._swing(now), swing)
+    np.testing.assert_allclose(normalised.swing(now), swing)
     arrays = {
         "S_dt_out": RNG.normal(size=(2, 3, 2)),
         "S_dt_in": RNG.normal(size=(2, 2, 3)),
@@ -58,7 +58,7 @@ def test_angles_speeds_and_swings() -> None:
     for k in range(2):
         drive = tokens[k] @ (arrays["S_dt_out"][k] @ arrays["S_dt_in"][k]).T + arrays["b"][k]
         np.testing.assert_allclose(
-            normalised._steps(tokens, arrays)[k], np.log1p(np.exp(drive)) + arrays["floor"][k], rtol=1e-12
+            normalised.layer_steps(tokens, arrays)[k], np.log1p(np.exp(drive)) + arrays["floor"][k], rtol=1e-12
         )
 
 
@@ -88,7 +88,7 @@ def test_a_layer_behind_a_norm_is_the_written_one(skip: bool) -> None:
     data = layer_data()
     x = RNG.normal(size=(2, 3, 4))
     x[0, 1] = 0.0
-    got = normalised._behind_norm(x, data, normalised._layer(data, skip))
+    got = normalised.output_behind_norm(x, data, normalised.layer_arrays(data, skip))
     for k in range(2):
         state = np.zeros((4, 3))
         for token in range(3):
@@ -114,14 +114,14 @@ def test_the_smallest_margin_of_a_system_and_its_moment() -> None:
             [[idle, 1.2], [idle - 0.55, idle - 0.45]],
         ]
     )
-    smallest, moments = judge._smallest(values, 5)
+    smallest, moments = judge.least_margins(values, 5)
     np.testing.assert_array_equal(smallest, [1.0, np.inf, np.nan, -3.0, 1.2])
     np.testing.assert_array_equal(moments[[0, 2, 3, 4]], [1, 1, 1, 0])
-    np.testing.assert_array_equal(judge._smallest(np.array(0.5), 3)[0], [0.5] * 3)
-    np.testing.assert_array_equal(judge._smallest(np.array([[1.2, 1.0]]), 2)[1], [1, 1])
-    np.testing.assert_array_equal(judge._smallest(np.array([1.2, 1.0]), 2)[0], [1.2, 1.0])
+    np.testing.assert_array_equal(judge.least_margins(np.array(0.5), 3)[0], [0.5] * 3)
+    np.testing.assert_array_equal(judge.least_margins(np.array([[1.2, 1.0]]), 2)[1], [1, 1])
+    np.testing.assert_array_equal(judge.least_margins(np.array([1.2, 1.0]), 2)[0], [1.2, 1.0])
     data = {"x0": np.array([[0.0, 1.0, -2.0], [1.0, 2.0, 0.0]]), "s": np.array([1.0, 0.0])}
-    np.testing.assert_array_equal(judge._outward(data), [1.0, 2.0])
+    np.testing.assert_array_equal(judge.DERIVED["fast_tokens"](data), [1.0, 2.0])
     assert count_of({"N": 2.0}) == 1
 
 

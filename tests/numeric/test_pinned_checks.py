@@ -54,13 +54,13 @@ BY_DIGITS = ["follower-threshold", "coexistence", "carried-order", "carried-root
 @pytest.mark.parametrize("key", BY_DIGITS)
 def test_another_rounding_of_what_is_drawn_moves_no_system(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As another build of NumPy rounds exponentials: 200000.0 became 199999.99999999997, and its digits 1 instead of 0."""
-    kept, exact, generator = pinned.summary(drawn_twice(key)), construct_module._Cube.log, np.random.default_rng(3)
+    kept, exact, generator = pinned.summary(drawn_twice(key)), construct_module.UnitCube.log, np.random.default_rng(3)
 
     def rounded(self: Any, bounds: tuple[float, float], *shape: int) -> np.ndarray[Any, Any]:
         value = exact(self, bounds, *shape)
         return value * (1 + generator.integers(-1, 2, value.shape) * 1.2e-16)
 
-    monkeypatch.setattr(construct_module._Cube, "log", rounded)
+    monkeypatch.setattr(construct_module.UnitCube, "log", rounded)
     pinned.compare(pinned.summary([drawn.__wrapped__(key, number, DRAWN) for number in (0, 1)]), kept, 1e-9, key)
 
 

@@ -231,7 +231,7 @@ def test_trained_channels_keep_their_weights(monkeypatch: pytest.MonkeyPatch) ->
         "mu": rng.normal(size=(count, 3)), "a": np.exp(rng.normal(size=(count, 3))), "s": rng.normal(size=count), "b": rng.normal(size=count),
         "floor": np.zeros(count), **{name: rng.normal(size=(count, 3)) for name in ("S_B", "S_C", "beta_B", "beta_C")},
     }  # fmt: skip
-    monkeypatch.setattr(channels, "_channels", lambda: planted)
+    monkeypatch.setattr(channels, "package_channels", lambda: planted)
     found = channels.trained_channels(get("blow-up-profile"), 12)
     assert found is not None
     assert len(found["s"]) == 12
@@ -241,7 +241,7 @@ def test_trained_channels_keep_their_weights(monkeypatch: pytest.MonkeyPatch) ->
     affine = channels.trained_channels(get("affine-phase-line"), 5)
     assert affine is not None
     assert len(affine["s"]) <= 5
-    monkeypatch.setattr(channels, "_channels", lambda: None)
+    monkeypatch.setattr(channels, "package_channels", lambda: None)
     assert channels.trained_channels(get("blow-up-profile"), 12) is None
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks.shared import quantity
 
-__all__ = ["ADJUST", "Data"]
+__all__ = ["ADJUST", "Data", "axis_sizes", "digit_share", "indefinite_form"]
 
 Array = NDArray[np.float64]
 #: Letter -> array, batch axis first.
@@ -110,8 +110,8 @@ def _step(data: Data, token: Array) -> Array:
     return np.logaddexp(0.0, data["s"] * token + data["b"]) + data["floor"]
 
 
-def _digits(value: Array) -> Array:
-    """A share in [0, 1) from the digits of a drawn number; just below a whole one it is 0.
+def digit_share(value: Array) -> Array:
+    """A share in [0, 1) from the digits of drawn numbers behind the sixth place, in their shape; just below a whole one it is 0.
 
     The ends of ranges are round numbers, which another build of NumPy may draw one rounding lower: their digits would
     jump from 0 to 1.
@@ -121,7 +121,7 @@ def _digits(value: Array) -> Array:
 
 
 def _even(value: Array) -> NDArray[np.bool_]:
-    """A coin that the digits of a drawn number toss, as `_digits` takes them."""
+    """A coin that the digits of a drawn number toss, as `digit_share` takes them."""
     return np.asarray(np.floor(1e6 * value + ROUND) % 2 == 0)
 
 
@@ -154,7 +154,7 @@ def _second_held(data: Data) -> None:
         middle = (low + high) / 2
         held = _held(data, np.exp(middle), side) < 0
         low, high = np.where(held, middle, low), np.where(held, high, middle)
-    share = _digits(data["x0"][:, 1])
+    share = digit_share(data["x0"][:, 1])
     data["x0"][:, 1] = side * np.exp(low) * np.exp(-1e-9 - 20.0 * share**4)
 
 
@@ -166,16 +166,16 @@ def _root_between(data: Data) -> None:
     data["s"] = np.where(data["s"] == 0, 1.0, data["s"])
     a, mu = _ordered_states(data), np.abs(data["mu"])
     N = a.shape[1]
-    slow = (_digits(a[:, 0]) < 0.3) & (N > 2)
+    slow = (digit_share(a[:, 0]) < 0.3) & (N > 2)
     near = np.where(slow, 1 / np.abs(data["s"]), np.inf)  # farther out on the slow side steps vanish, and rates explode
     root = np.minimum(np.abs(data["low"]), near) * np.where(slow, -1.0, 1.0) * np.sign(data["s"])
-    share, other = _digits(data["high"]), _digits(data["low"])
+    share, other = digit_share(data["high"]), digit_share(data["low"])
     data["low"], data["high"] = root * np.exp(-0.05 - 0.4 * share), root * np.exp(0.05 + 0.4 * other)
     z = _step(data, root)
     bare = z - data["floor"]
     a = a * np.maximum(1.0, 0.3 / ((a[:, -1] - a[:, 0]) * bare))[:, None]
     gates = np.exp(-a * z[:, None])
-    negative = np.arange(N) < 1 + np.floor(_digits(mu[:, 0]) * (N - 1))[:, None]
+    negative = np.arange(N) < 1 + np.floor(digit_share(mu[:, 0]) * (N - 1))[:, None]
     balance = (mu * gates * ~negative).sum(axis=1) / (mu * gates * negative).sum(axis=1)
     falling = np.where(negative, -mu * balance[:, None], mu)
     # mu K = q (q - q_1)(q - q_2) in the gate q: roots at half the step of u, beyond it, and at that of the root
@@ -192,7 +192,9 @@ def _root_between(data: Data) -> None:
     need = data["high"] ** 2 * _step(data, data["high"]) / np.abs(carried) / _step(data, np.zeros(len(mu)))
     first = np.maximum(np.abs(data["x0"][:, 0]), 1.01 * np.sqrt(need))
     data["x0"][:, 0] = first * np.sign(data["s"])
-    mix = np.log(np.abs(data["low"])) + (1e-6 + 0.999 * _digits(data["x0"][:, 1])) * np.log(data["high"] / data["low"])
+    mix = np.log(np.abs(data["low"])) + (1e-6 + 0.999 * digit_share(data["x0"][:, 1])) * np.log(
+        data["high"] / data["low"]
+    )
     data["x0"][:, 1] = np.sign(root) * np.exp(mix)
 
 
@@ -241,8 +243,12 @@ def _definite(sign: float) -> Callable[[Data], None]:
     return apply
 
 
-def _indefinite(data: Data) -> None:
-    """Two rows of S_C are the matching rows of S_B, the second with its sign changed, others zero."""
+def indefinite_form(data: Data) -> None:
+    """Two rows of S_C become the matching rows of S_B, the second with its sign changed, others zero.
+
+    Args:
+        data: with S_B, shape (system, state, channel); with one state the form has one square.
+    """
     S_B = data["S_B"]
     S_C = np.zeros_like(S_B)
     S_C[:, 0] = S_B[:, 0]
@@ -263,8 +269,8 @@ def _hyperbolic(data: Data) -> None:
 
 
 def _cone(data: Data) -> None:
-    """Project token 1 onto B_1 x = B_2 x, where the two squares of `_indefinite` cancel."""
-    _indefinite(data)
+    """Project token 1 onto B_1 x = B_2 x, where the two squares of `indefinite_form` cancel."""
+    indefinite_form(data)
     across = data["S_B"][:, 0] - data["S_B"][:, 1]
     size = (across**2).sum(axis=1)[:, None]  # zero where B_1 = B_2: every x is on the cone then
     share = np.einsum("btd,bd->bt", data["x"], across) / np.where(size > 0, size, 1.0)
@@ -286,13 +292,13 @@ def _slowest(data: Data) -> None:
     the slowest channel left M_cc < 0 in seven systems of eight, and its entry the larger one."""
     rows, first = np.arange(len(data["b"])), data["x"][:, 0]
     rank = data["b"].argsort(axis=1).argsort(axis=1)
-    data["b"] = data["b"].min(axis=1, keepdims=True) + 0.7 * rank + 0.1 * _digits(data["b"])
-    zero = (_digits(first) < 0.1) & (rank != rank.max(axis=1, keepdims=True))
+    data["b"] = data["b"].min(axis=1, keepdims=True) + 0.7 * rank + 0.1 * digit_share(data["b"])
+    zero = (digit_share(first) < 0.1) & (rank != rank.max(axis=1, keepdims=True))
     c = np.where(zero, np.inf, data["b"]).argmin(axis=1)
-    share = 0.05 + 0.95 * _digits(3 * first)
+    share = 0.05 + 0.95 * digit_share(3 * first)
     share[rows, c] = 1.0
     data["x"][:, 0] = np.where(zero, 0.0, first * share)
-    own = data["S_B"][rows, :, c] * np.where(_digits(data["b"][rows, c]) < 0.125, 0.5, -1.0)[:, None]
+    own = data["S_B"][rows, :, c] * np.where(digit_share(data["b"][rows, c]) < 0.125, 0.5, -1.0)[:, None]
     data["S_C"][rows, :, c] = own
 
 
@@ -303,7 +309,7 @@ def _axis_channel(data: Data) -> Array:
 def _axis_form(data: Data) -> None:
     """Column c of S_C a positive multiple of that of S_B."""
     rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
-    data["S_C"][rows, :, c] = data["S_B"][rows, :, c] * (0.2 + _digits(data["S_C"][rows, :, c])[:, :1])
+    data["S_C"][rows, :, c] = data["S_B"][rows, :, c] * (0.2 + digit_share(data["S_C"][rows, :, c])[:, :1])
 
 
 def _axis_leads(data: Data) -> None:
@@ -313,7 +319,7 @@ def _axis_leads(data: Data) -> None:
     into = data["S_dt_in"][rows, :, c]
     size = (into**2).sum(axis=1)
     side = np.sign(data["x"][rows, 0, c])
-    slow = _digits(size) < 0.4
+    slow = digit_share(size) < 0.4
     data["floor"] = np.where(slow, 0.0, data["floor"])
     entries = np.einsum("bdr,br->bd", data["S_dt_out"], into) * side[:, None]
     shift = np.where(slow[:, None], -np.abs(entries) - 0.3 - entries, 0.0)
@@ -321,13 +327,21 @@ def _axis_leads(data: Data) -> None:
     best = np.where(np.arange(entries.shape[1]) == c[:, None], -np.inf, entries).max(axis=1)
     best = np.where(np.isfinite(best), best, -0.5)
     wanted = np.where(
-        slow, best + 0.2 * (1 - _digits(entries[rows, c])), np.maximum(best, 0.0) + 0.2 + _digits(entries[rows, c])
+        slow,
+        best + 0.2 * (1 - digit_share(entries[rows, c])),
+        np.maximum(best, 0.0) + 0.2 + digit_share(entries[rows, c]),
     )
     shift[rows, c] += wanted - entries[rows, c]
     data["S_dt_out"] = data["S_dt_out"] + (shift * side[:, None])[:, :, None] * into[:, None, :] / size[:, None, None]
 
 
-def _axis_sizes(data: Data) -> dict[str, Array]:
+def axis_sizes(data: Data) -> dict[str, Array]:
+    """What the quantities `axis_far` and `axis_width` read of layers with an axis; `orbits.axis_letters` measures the same.
+
+    Args:
+        data: of layers, with token 1 and the axis that it is near: S_B, S_C, S_dt_in, S_dt_out, b, floor, x, on_axis.
+    Returns: letter -> array, shape (system).
+    """
     rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
     s_delta = np.einsum("bdr,bre->bde", data["S_dt_out"], data["S_dt_in"])
     column = s_delta[rows, :, c] * np.sign(data["x"][rows, 0, c])[:, None]
@@ -350,8 +364,8 @@ def _axis_far(data: Data) -> None:
     """|x_c| between one and three times what is asked for."""
     rows, c = np.arange(len(data["S_B"])), _axis_channel(data)
     own = data["x"][rows, 0, c]
-    far = quantity("axis_far", **_axis_sizes(data))
-    data["x"][rows, 0, c] = np.sign(own) * far * (1 + 1e-9 + 2 * _digits(own))
+    far = quantity("axis_far", **axis_sizes(data))
+    data["x"][rows, 0, c] = np.sign(own) * far * (1 + 1e-9 + 2 * digit_share(own))
 
 
 def _axis_narrow(data: Data) -> None:
@@ -360,9 +374,9 @@ def _axis_narrow(data: Data) -> None:
     first = data["x"][:, 0]
     own, rest = first[rows, c], first.copy()
     rest[rows, c] = 0.0
-    digits = _digits(rest.sum(axis=1))  # those of x_c were taken before, and digits of digits are rounding
+    digits = digit_share(rest.sum(axis=1))  # those of x_c were taken before, and digits of digits are rounding
     size = np.sqrt((rest**2).sum(axis=1))
-    wanted = np.sqrt(quantity("axis_width", **_axis_sizes(data))) * np.abs(own) * (0.1 + 0.899 * digits)
+    wanted = np.sqrt(quantity("axis_width", **axis_sizes(data))) * np.abs(own) * (0.1 + 0.899 * digits)
     rest = rest * np.where(size > 0, wanted / np.where(size > 0, size, 1.0), 0.0)[:, None]
     rest[rows, c] = own
     data["x"][:, 0] = rest
@@ -413,7 +427,7 @@ def _unit(data: Data) -> None:
 def _sink(data: Data) -> None:
     """mu of channel 1 of a sign that digits choose, its step the largest for mu > 0, else the smallest, at |x| = |x_1|."""
     first = data["S_B"][:, :, 0]
-    side = np.where(_digits(first[:, 0]) < 0.5, 1.0, -1.0)
+    side = np.where(digit_share(first[:, 0]) < 0.5, 1.0, -1.0)
     S_C = data["S_C"].copy()
     S_C[:, :, 0] = side[:, None] * first
     drive = np.einsum("bdr,br->bd", data["S_dt_out"], data["S_dt_in"][:, :, 0]) * data["x"][:, 0, :1]
@@ -431,7 +445,7 @@ def _sink_near(data: Data) -> None:
     x = data["x"].copy()
     first, rest = x[:, 0, 0].copy(), x[:, 0, 1:].copy()
     x[:, 0, 1:] = 0.0
-    share = 0.02 + 0.979 * _digits(rest.sum(axis=1))
+    share = 0.02 + 0.979 * digit_share(rest.sum(axis=1))
     wanted = share * sink_letters({**data, "x": x})["near"]
     rest *= (wanted / np.abs(rest).max(axis=1, initial=1e-300))[:, None]
     x[:, 0, 1:] = rest

@@ -17,7 +17,7 @@ from s6flow.errors import TheoremError
 from s6flow.numeric.checks.data.adjust import ADJUST, Data
 from s6flow.numeric.checks.shared import Checkable
 
-__all__ = ["DEFAULT_RANGES", "Shape", "construct", "dimension"]
+__all__ = ["DEFAULT_RANGES", "Shape", "UnitCube", "construct", "dimension"]
 
 Array = NDArray[np.float64]
 
@@ -59,13 +59,20 @@ class Shape:
     rank: int = 2
 
 
-class _Cube:
-    """Hands out the coordinates of unit-cube points in order; without points it only counts them."""
+class UnitCube:
+    """Hands out the coordinates of unit-cube points in order; without points it only counts them.
+
+    What is asked for by the shape of one system comes back with the system in front.
+
+    Args:
+        points: shape (system, coordinate), or None.
+    """
 
     def __init__(self, points: Array | None) -> None:
         self.points, self.used = points, 0
 
     def take(self, *shape: int) -> Array:
+        """The next coordinates, in [0, 1]; 0.5 of one system without points."""
         size = int(np.prod(shape, dtype=int))
         if self.points is None:
             self.used += size
@@ -75,16 +82,20 @@ class _Cube:
         return part.reshape(len(self.points), *shape)
 
     def log(self, bounds: tuple[float, float], *shape: int) -> Array:
+        """Log-uniform numbers between two positive bounds."""
         low, high = np.log(bounds[0]), np.log(bounds[1])
         return np.exp(low + (high - low) * self.take(*shape))
 
     def sign(self, *shape: int) -> Array:
+        """1.0 below 0.5, else -1.0."""
         return np.where(self.take(*shape) < 0.5, 1.0, -1.0)
 
     def signed(self, bounds: tuple[float, float], *shape: int) -> Array:
+        """As `log`, with either sign; two coordinates a number."""
         return self.log(bounds, *shape) * self.sign(*shape)
 
     def rare(self, share: float, *shape: int) -> NDArray[np.bool_]:
+        """True in this share of the cube; never where it is 0."""
         return self.take(*shape) > 1.0 - share
 
 
@@ -96,7 +107,7 @@ def construct(theorem: Checkable, shape: Shape, points: Array | None) -> Data:
         points: in the unit cube, shape (system, dimension(theorem, shape)).
     Returns: letter -> array, batch axis first.
     """
-    cube = _Cube(points)
+    cube = UnitCube(points)
     data = _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)
     for key, build in ADJUST.items():
         if key in theorem.assumptions:
@@ -109,12 +120,12 @@ def construct(theorem: Checkable, shape: Shape, points: Array | None) -> Data:
 
 def dimension(theorem: Checkable, shape: Shape) -> int:
     """How many unit-cube coordinates one system takes."""
-    cube = _Cube(None)
+    cube = UnitCube(None)
     _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)
     return cube.used
 
 
-def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]], shape: Shape, cube: _Cube) -> Data:
+def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]], shape: Shape, cube: UnitCube) -> Data:
     L, N, D, R = shape.token, shape.state, shape.channel, shape.rank
     rare = ranges["zero"][1]
     layer = "S_dt_in" in variables
