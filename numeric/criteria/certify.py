@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from s6flow.errors import AssumptionError, MissingDependencyError
 
 __all__ = [
+    "MOST_SPLITS",
     "RootCertificate",
     "RootEnclosure",
     "Roots",
@@ -26,7 +27,8 @@ __all__ = [
 
 #: Bits of the balls for roots: doubles are settled with room to spare.
 BITS = 80
-_SPLITS = 4000
+#: Intervals that one search for roots looks at; what is left of it then is not said to be searched.
+MOST_SPLITS = 4000
 
 
 def require_flint() -> Any:
@@ -201,7 +203,7 @@ class Roots:
     def split(self, low: Any, high: Any, brackets: list[tuple[Any, Any]]) -> bool:
         """Collect intervals with exactly one root each; False if some part stays undecided."""
         self.splits += 1
-        if self.splits > _SPLITS:
+        if self.splits > MOST_SPLITS:
             return False
         ball = low.union(high)
         middle = self.arb(((low + high) / 2).mid())

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from s6flow.errors import AssumptionError
 from s6flow.numeric.criteria.certify import BITS, Roots, ball_softplus, require_flint, sign_changes, sign_of
 
-__all__ = ["OrbitCertificate", "certify_orbit"]
+__all__ = ["HalfLine", "OrbitCertificate", "certify_orbit", "orbit_terms"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,22 @@ def certify_orbit(form: ArrayLike, x: ArrayLike, b: ArrayLike, floor: float = 0.
         raise AssumptionError("the form on an orbit needs finite parameters", None, "certify_orbit")
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
-        terms = _terms(flint.arb, M, start, bias, float(floor))
+        terms = orbit_terms(flint.arb, M, start, bias, float(floor))
         return _certificate(flint, terms)
     finally:
         flint.ctx.prec = before
 
 
-def _terms(arb: Any, M: Any, start: Any, bias: Any, floor: float) -> list[tuple[Any, Any]]:
-    """(coefficient, exponent) in ascending order of the exponents; channels of equal bias share one step."""
+def orbit_terms(arb: Any, M: Any, start: Any, bias: Any, floor: float) -> list[tuple[Any, Any]]:
+    """(coefficient, exponent) of the form on an orbit, in ascending order of the exponents.
+
+    Channels of equal bias share one step, and terms that cancel are left out.
+
+    Args:
+        arb: the type of balls.
+        M, start, bias, floor: as `certify_orbit` takes them.
+    Returns: pairs of balls.
+    """
     used = [index for index in range(len(start)) if start[index] != 0]
     steps = {float(bias[index]): ball_softplus(arb(float(bias[index]))) + arb(floor) for index in used}
     sums: dict[tuple[float, float], Any] = {}
@@ -96,15 +104,20 @@ def _certificate(flint: Any, terms: list[tuple[Any, Any]]) -> OrbitCertificate:
     if sign in (0, None):  # a zero at the start itself: the token rests
         return OrbitCertificate((), False, changes, sign)
     top = terms[-1][1] + 1
-    forwards = _Half(arb, [(value, top - exponent) for value, exponent in reversed(terms)])
-    backwards = _Half(arb, terms)
+    forwards = HalfLine(arb, [(value, top - exponent) for value, exponent in reversed(terms)])
+    backwards = HalfLine(arb, terms)
     (right, done), (left, over) = forwards.zeros(), backwards.zeros()
     zeros = [(-high, -low) for low, high in reversed(left)] + right
     return OrbitCertificate(tuple(zeros), done and over, changes, sign)
 
 
-class _Half(Roots):
-    """One side of s = 0: sum of weights exp(-rates z) for z > 0, from (weight, rate) in ascending order of the rates."""
+class HalfLine(Roots):
+    """One side of s = 0: sum of weights exp(-rates z) for z > 0.
+
+    Args:
+        arb: the type of balls.
+        terms: (weight, rate), balls, in ascending order of the rates.
+    """
 
     def __init__(self, arb: Any, terms: list[tuple[Any, Any]]) -> None:
         self.arb = arb

@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from s6flow.symbolic.codegen.module import Generated, generate
 from s6flow.symbolic.programs.quantities import exponential_sum_program
 
-__all__ = ["Column", "Nodes", "Pieces", "Rows", "Single", "Sums", "closed", "exponential_sum"]
+__all__ = ["IN_CACHE", "Column", "Nodes", "Pieces", "Rows", "Single", "Sums", "closed", "exponential_sum"]
 
 _EPS = float(np.finfo(np.float64).eps)
 #: Exponentials that are taken together: with what they are made of they stay in a core's cache.
-_IN_CACHE = 1 << 15
+IN_CACHE = 1 << 15
 #: The same for float32, and the largest size of an argument whose exponential is a float32 number: a rounding of the
 #: argument is worth as many of it.
 _SINGLE_IN_CACHE = 1 << 16
@@ -130,7 +130,7 @@ class Nodes:
     def of(cls, sums: Sums, rows: Int64[np.ndarray, " row"], steps: Float64[np.ndarray, "row node"]) -> Nodes:
         """Nodes of channels, several of each."""
         values = np.empty((len(sums.four), *steps.shape))
-        together = max(1, _IN_CACHE // max(1, steps.shape[1] * sums.rates.shape[1]))
+        together = max(1, IN_CACHE // max(1, steps.shape[1] * sums.rates.shape[1]))
         for first in range(0, len(rows), together):
             part = slice(first, first + together)
             some = rows[part]

@@ -29,7 +29,20 @@ from typing import Any
 from s6flow import __version__
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 
-__all__ = ["ALLOWED", "GPU", "PATIENCE", "Failed", "Lost", "Pool", "Task", "gpus", "pool", "same_version"]
+__all__ = [
+    "ALLOWED",
+    "GPU",
+    "PATIENCE",
+    "Failed",
+    "Lost",
+    "Pool",
+    "Task",
+    "gpus",
+    "pool",
+    "remove_folder",
+    "require_cluster",
+    "same_version",
+]
 
 #: Seconds that a scheduler, or a first worker, is waited for.
 PATIENCE = 60.0
@@ -111,14 +124,15 @@ class Pool:
     def __init__(self, connect: Callable[[], Any], patience: float = PATIENCE, minutes: float | None = None) -> None:
         self._connect, self.patience = connect, patience
         self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        self._client = self._reached()
+        #: Of dask.distributed, to the scheduler; another one after that was lost.
+        self.client = self._reached()
         #: Largest number of batches that were out at a time.
         self.most = 0
 
     @property
     def threads(self) -> int:
         """Threads of all workers at this moment."""
-        return sum(self._client.nthreads().values())
+        return sum(self.client.nthreads().values())
 
     @property
     def over(self) -> bool:
@@ -183,7 +197,7 @@ class Pool:
         gpu: bool,
     ) -> None:
         with suppress(OSError, TimeoutError, ValueError):  # a scheduler that is gone is seen below, by its futures
-            seats = self._gpu_threads() if gpu else 0
+            seats = self.gpu_threads() if gpu else 0
             wanted = {"resources": {GPU: 1}} if seats else {}
             room = max(1, _AHEAD * (seats or self.threads))
             while len(out) < room:
@@ -191,12 +205,12 @@ class Pool:
                 if task is None:
                     break
                 key = f"s6flow-{task.name}-{os.urandom(4).hex()}"  # a second try is another key: results are not kept
-                out[key] = (self._client.submit(function, *task.arguments, key=key, pure=False, **wanted), task)
+                out[key] = (self.client.submit(function, *task.arguments, key=key, pure=False, **wanted), task)
             self.most = max(self.most, len(out))
 
-    def _gpu_threads(self) -> int:
+    def gpu_threads(self) -> int:
         """Threads of the workers that announce a GPU; of one with fewer GPUs than threads, as many as it has GPUs."""
-        told = self._client.run_on_scheduler(_resources)
+        told = self.client.run_on_scheduler(_resources)
         return sum(min(threads, int(having.get(GPU, 0))) for threads, having in told)
 
     def _ended(self, out: dict[str, tuple[Any, Task]]) -> list[str]:
@@ -204,7 +218,7 @@ class Pool:
         from distributed import wait
 
         # without its client wait finds none, and what waits here turns in a circle
-        with suppress(asyncio.CancelledError, Exception), self._client.as_current():
+        with suppress(asyncio.CancelledError, Exception), self.client.as_current():
             wait([future for future, _ in out.values()], timeout=_LOOK, return_when="FIRST_COMPLETED")
         return [key for key, (future, _) in out.items() if future.status != "pending"]
 
@@ -220,16 +234,16 @@ class Pool:
 
     def _deserted(self) -> bool:
         with suppress(Exception):
-            return not self._client.nthreads()
+            return not self.client.nthreads()
         return True
 
     def _again(self, again: deque[Task], out: dict[str, tuple[Any, Task]]) -> None:
         """A new client for a lost one; everything that was out is given out again."""
         with suppress(Exception):
-            self._client.close(timeout=1)
+            self.client.close(timeout=1)
         again.extend(task for _, task in out.values())
         out.clear()
-        self._client = self._reached()
+        self.client = self._reached()
 
     def _reached(self) -> Any:
         """A client whose scheduler answers and has a worker.
@@ -256,7 +270,7 @@ class Pool:
     def close(self) -> None:
         """Leave the scheduler."""
         with suppress(Exception):
-            self._client.close(timeout=5)
+            self.client.close(timeout=5)
 
 
 @contextmanager
@@ -283,7 +297,7 @@ def pool(
     given = [name for name, value in (("--workers", workers), ("--scheduler", scheduler), ("--scheduler-file", scheduler_file)) if value is not None]  # fmt: skip
     if len(given) > 1:
         raise FormatError("workers are found in one way", " and ".join(given), "", "Leave all but one out.")
-    _require(tables)
+    require_cluster(tables)
     import dask
     from distributed import Client
 
@@ -313,8 +327,13 @@ def pool(
             found.close()
 
 
-def _require(tables: bool) -> None:
-    """Raises: MissingDependencyError: one of the libraries of the extra `cluster` is not installed."""
+def require_cluster(tables: bool) -> None:
+    """Without the extra `cluster` there is no fleet.
+
+    Args:
+        tables: whether Parquet is made or read, which needs pyarrow.
+    Raises: MissingDependencyError: one of its libraries is not installed.
+    """
     try:
         import cryptography  # noqa: F401
         import distributed  # noqa: F401
@@ -344,7 +363,7 @@ def _local(workers: int) -> Iterator[Any]:
     with ExitStack() as stack:
         # the library's own folder for spilled data would stay in the temporary folder for good
         scratch = tempfile.mkdtemp(prefix="s6flow-fleet-")
-        stack.callback(_removed, scratch)
+        stack.callback(remove_folder, scratch)
         own = {"distributed.scheduler.allowed-failures": ALLOWED - 1, "temporary-directory": scratch}
         stack.enter_context(dask.config.set(own))
         with _held():  # a cluster that is half begun cannot be closed, and its workers would live on
@@ -369,8 +388,8 @@ def _closed(cluster: Any) -> None:
         cluster.close(timeout=10)
 
 
-def _removed(folder: str, tries: int = 50) -> None:
-    """Remove a folder into which a worker that is being ended may still write."""
+def remove_folder(folder: str, tries: int = 50) -> None:
+    """Remove a folder into which a worker that is being ended may still write; after so many tries it is left there."""
     for _ in range(tries):
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.exists(folder):

@@ -16,7 +16,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
 from s6flow.symbolic.programs.quantities import quantity
 
-__all__ = ["Fates", "classify"]
+__all__ = ["Fates", "classify", "from_blow_up_token", "gates_shut", "system_fates"]
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ def classify(result: FlowResult, blur: ArrayLike = 0.0) -> Fates:
     tokens = np.where(_blown_up(result), beside, _at_horizon(result, zero))
     failed = ~result.ended_well[..., None]
     tokens = np.where(zero, End.STATIONARY, np.where(failed, End.UNDECIDED, tokens))
-    return Fates(tokens, _systems(tokens, zero, result))
+    return Fates(tokens, system_fates(tokens, zero, result))
 
 
 def _blown_up(result: FlowResult) -> NDArray[np.bool_]:
     return np.asarray((result.status == Status.BLOW_UP)[..., None])
 
 
-def _follows(result: FlowResult) -> NDArray[np.bool_]:
-    """Tokens from the blow-up token on."""
+def from_blow_up_token(result: FlowResult) -> NDArray[np.bool_]:
+    """Tokens from the blow-up token on, shape (*batch, token); all where there is none."""
     return np.asarray(np.arange(1, result.x0.shape[-1] + 1) >= result.blow_up_token[..., None])
 
 
@@ -67,13 +67,16 @@ def _beside_blow_up(result: FlowResult, blur: NDArray[np.float64]) -> NDArray[np
     exponent = result.final_share
     diverges = exponent - blur > EXPONENT
     vanishes = (exponent + blur < -EXPONENT) & (result.final_log_abs < GONE)
-    stays = (np.abs(exponent) + blur <= EXPONENT) & ~_shut(result)
+    stays = (np.abs(exponent) + blur <= EXPONENT) & ~gates_shut(result)
     fate = np.select([diverges, vanishes, stays], [End.FAST, End.CONVERGENT, End.LIMIT], End.UNDECIDED)
-    return np.asarray(np.where(_follows(result), fate, End.UNDECIDED))
+    return np.asarray(np.where(from_blow_up_token(result), fate, End.UNDECIDED))
 
 
-def _shut(result: FlowResult) -> NDArray[np.bool_]:
-    """Tokens whose gates let less through than `EXPONENT`: that they rest says nothing of the sign of their exponent."""
+def gates_shut(result: FlowResult) -> NDArray[np.bool_]:
+    """Tokens whose gates let less through than `EXPONENT`: that they rest says nothing of the sign of their exponent.
+
+    Returns: booleans, shape (*batch, token).
+    """
     letters = result.params.arrays()
     step = generate(quantity("delta0"), "numpy", "fast")
     with np.errstate(all="ignore"):
@@ -112,7 +115,15 @@ def _before(flag: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(np.concatenate([np.zeros_like(seen[..., :1]), seen[..., :-1]], axis=-1))
 
 
-def _systems(tokens: NDArray[np.int64], zero: NDArray[np.bool_], result: FlowResult) -> NDArray[np.int64]:
+def system_fates(tokens: NDArray[np.int64], zero: NDArray[np.bool_], result: FlowResult) -> NDArray[np.int64]:
+    """Fates of systems by those of their tokens, as `Fates` says.
+
+    Args:
+        tokens: codes of `End`, shape (*batch, token).
+        zero: whether a token is zero, of that shape.
+        result: the run: its status and blow-up token.
+    Returns: codes of `End`, shape (*batch).
+    """
     fate = np.full(result.status.shape, End.UNDECIDED, dtype=np.int64)
     for token, system in (
         (End.CONVERGENT, End.CONVERGENT),
@@ -122,7 +133,7 @@ def _systems(tokens: NDArray[np.int64], zero: NDArray[np.bool_], result: FlowRes
     ):
         fate = np.where(((tokens == token) | zero).all(axis=-1), system, fate)
     fate = np.where(zero.all(axis=-1), End.STATIONARY, fate)
-    counts = _follows(result) & ~zero
+    counts = from_blow_up_token(result) & ~zero
     some = {end: (counts & (tokens == end)).any(axis=-1) for end in (End.CONVERGENT, End.LIMIT)}
     every = (~counts | (tokens == End.FAST)).all(axis=-1)
     beside = np.select(

@@ -73,11 +73,11 @@ def audit(
     cannot be audited is a row with its reason. Exit status: 0 all were audited, 3 some were not.
     """
     from s6flow.numeric.fleet import audits
-    from s6flow.numeric.fleet.pool import _require, pool
+    from s6flow.numeric.fleet.pool import pool, require_cluster
     from s6flow.numeric.fleet.sources import expand
     from s6flow.numeric.fleet.store import open_run
 
-    _require(tables=True)  # what is done already is read before there are workers
+    require_cluster(tables=True)  # what is done already is read before there are workers
     options = audits.AuditOptions(context, shuffles, seed, channels)
     for word in sources:
         _refuse_pipe(Path(word), "a list of sources")

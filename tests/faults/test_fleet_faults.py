@@ -89,7 +89,7 @@ def test_a_network_that_is_cut_loses_and_doubles_nothing(tmp_path: Path) -> None
         stack.enter_context(_process(["ip", "netns", "exec", "s6flow-far", *worker], environment, tmp_path / "far"))
         stack.enter_context(_process(worker, environment, tmp_path / "near"))
         workers = stack.enter_context(pool(scheduler=address, patience=90))
-        workers._client.wait_for_workers(2, timeout=90)
+        workers.client.wait_for_workers(2, timeout=90)
         found = []
         tasks = (Task(f"t{i}", (i, str(tmp_path / "marks"))) for i in range(120))
         for count, one in enumerate(workers.results(_marked, tasks)):

@@ -13,7 +13,7 @@ import pytest
 from s6flow.errors import AssumptionError
 from s6flow.numeric.criteria import certificate, certify
 from s6flow.numeric.criteria.certify import BITS, RootCertificate, Roots, certify_K, enclose_blow_up_time, sign_changes
-from s6flow.numeric.criteria.exponential_sums import OrbitCertificate, _Half, _terms, certify_orbit
+from s6flow.numeric.criteria.exponential_sums import HalfLine, OrbitCertificate, certify_orbit, orbit_terms
 from s6flow.numeric.weights import S6Layer
 
 flint = pytest.importorskip("flint")
@@ -104,7 +104,7 @@ def test_a_zero_out_of_reach_leaves_the_certificate_open(
     size: float, tried: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """exp(-z) - e^size exp(-(1 + 2^-52) z) is 0 at size 2^52; steps are looked at up to 2^59."""
-    monkeypatch.setattr(certify, "_SPLITS", 20)
+    monkeypatch.setattr(certify, "MOST_SPLITS", 20)
     roots, found = isolated([1.0, -math.exp(size)], [1.0, 1 + 2.0**-52])
     assert (found.roots, found.complete) == ((), False)
     assert (roots.splits > 0) is tried
@@ -215,7 +215,7 @@ def test_one_side_of_an_orbit_begins_with_no_interval_looked_at() -> None:
     before, flint.ctx.prec = flint.ctx.prec, BITS
     try:
         M, x, b = np.array([[1.0, -1.0], [-1.0, -1.0]]), np.array([1.0, 0.5]), np.array([0.0, 1.0])
-        half = _Half(flint.arb, _terms(flint.arb, M, x, b, 0.0))
+        half = HalfLine(flint.arb, orbit_terms(flint.arb, M, x, b, 0.0))
         (zero,), complete = half.zeros()
     finally:
         flint.ctx.prec = before

@@ -31,26 +31,27 @@ OTHER = {"l.weight": np.ones((2, 2), np.float32)}
 
 
 def test_a_package_has_files_of_one_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "_package_folders", lambda name: [tmp_path])
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SourceError, match="0 weight files and no A_log"):
-        locate._open_package("planted")
-    package(tmp_path, other_npz=OTHER)
+        locate.locate("planted")
+    package(folder, other_npz=OTHER)
     with pytest.raises(SourceError, match="files of one kind"):
-        locate._open_package("planted")
-    (tmp_path / "broken.npz").write_bytes(b"nothing")
-    package(tmp_path, one_npz=LAYER)
-    assert sorted(locate._open_package("planted").infos) == ["l.A_log", "l.D"]
-    package(tmp_path, two_npz=LAYER)
-    store = locate._open_package("planted")
+        locate.locate("planted")
+    (folder / "broken.npz").write_bytes(b"nothing")
+    package(folder, one_npz=LAYER)
+    assert sorted(locate.locate("planted").store.infos) == ["l.A_log", "l.D"]
+    package(folder, two_npz=LAYER)
+    store = locate.locate("planted").store
     assert store.format == "npz, 2 models"
     assert sorted(store.infos) == ["one/l.A_log", "one/l.D", "two/l.A_log", "two/l.D"]
     np.testing.assert_array_equal(store.read("two/l.A_log").float64(), np.ones((2, 2)))
-    package(tmp_path, three_st=LAYER)
+    package(folder, three_st=LAYER)
     with pytest.raises(SourceError, match="files of one kind"):
-        locate._open_package("planted")
-    monkeypatch.setattr(locate, "_package_folders", lambda name: [])
+        locate.locate("planted")
     with pytest.raises(SourceError, match="installed package"):
-        locate._open_package("planted")
+        locate.locate("planted_nowhere")
     with pytest.raises(SourceError, match="at least one file"):
         NamedStores({}, "nowhere")
 

@@ -12,7 +12,7 @@ from s6flow.errors import SourceError
 from s6flow.numeric.audit import report
 from s6flow.numeric.criteria import portrait, reach
 from s6flow.numeric.criteria.carried import UNDECIDED
-from s6flow.numeric.criteria.sums import _IN_CACHE, Nodes, Sums
+from s6flow.numeric.criteria.sums import IN_CACHE, Nodes, Sums
 
 EPS = np.finfo(np.float64).eps
 
@@ -42,11 +42,11 @@ def test_without_rivals_every_step_is_settled() -> None:
 
 
 def test_a_channel_with_more_numbers_than_are_taken_together_is_taken_alone() -> None:
-    states, count = 40, _IN_CACHE // 32
+    states, count = 40, IN_CACHE // 32
     rng = np.random.default_rng(4)
     sums = Sums.of(rng.normal(size=(2, states)), rng.uniform(0.1, 3.0, (2, states)))
     steps = np.sort(rng.uniform(0.0, 2.0, (2, count)), axis=1)
-    assert states * count > _IN_CACHE
+    assert states * count > IN_CACHE
     every = sums.weights[:, None] * np.exp(-sums.rates[:, None] * steps[..., None])
     np.testing.assert_allclose(Nodes.of(sums, np.arange(2), steps).sums[0], every.sum(axis=2), rtol=1e-11, atol=1e-13)
 

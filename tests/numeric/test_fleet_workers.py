@@ -93,7 +93,7 @@ def test_work_is_done_once_when_workers_end_and_few_batches_are_out(tmp_path: Pa
         ((_, failure),) = workers.results(_raises, [Task("t", (1,))])
         assert isinstance(failure, Failed)
         assert "ValueError: of 1" in str(failure.as_error())
-        scheduler = workers._client.scheduler.address
+        scheduler = workers.client.scheduler.address
     assert scheduler.startswith("tls://")
 
 
@@ -112,7 +112,7 @@ def test_work_for_a_gpu_goes_to_workers_that_announce_one(monkeypatch: pytest.Mo
     assert gpus() == 0
     with pool(1, tables=False) as workers:  # where none announces one, all take it
         assert [value[0] for _, value in workers.results(_card, [Task("t", (1,))], gpu=True)] == [""]
-        assert workers._gpu_threads() == 0
+        assert workers.gpu_threads() == 0
 
 
 @contextmanager
@@ -285,7 +285,7 @@ def test_two_fleets_of_one_machine_do_not_meet() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pool(1, tables=False) as first, pool(1, tables=False) as second:
-            servers = [one._client.cluster.scheduler.http_server for one in (first, second)]
+            servers = [one.client.cluster.scheduler.http_server for one in (first, second)]
             assert [server.address for server in servers] == ["127.0.0.1"] * 2
             assert len({server.port for server in servers} - {8787}) == 2
 
@@ -308,7 +308,7 @@ def test_a_signal_waits_until_a_cluster_is_there_and_is_not_lost(number: signal.
 
 
 def test_a_folder_that_is_still_written_to_is_removed(tmp_path: Path) -> None:
-    from s6flow.numeric.fleet.pool import _removed
+    from s6flow.numeric.fleet.pool import remove_folder
 
     folder, end = tmp_path / "scratch", time.monotonic() + 0.5
     folder.mkdir()
@@ -322,7 +322,7 @@ def test_a_folder_that_is_still_written_to_is_removed(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    _removed(str(folder), tries=1)
+    remove_folder(str(folder), tries=1)
     writer.join()
-    _removed(str(folder))
+    remove_folder(str(folder))
     assert not folder.exists()

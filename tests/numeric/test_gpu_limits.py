@@ -39,8 +39,8 @@ def test_out_of_memory_halves_the_batch_and_says_so(
         return found
 
     monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
-    monkeypatch.setattr(flow, "_part", part)
-    monkeypatch.setattr(flow, "_run", run)
+    monkeypatch.setattr(flow, "device_run", part)
+    monkeypatch.setattr(flow, "host_run", run)
     assert (integrate(X0, PARAMS, backend=flow.solve).status == Status.HORIZON).all()
     assert [(rows.start, rows.stop) for rows in parts] == [(0, 3), (3, 6), (6, 9), (9, 10)]
     assert capsys.readouterr().err.count("out of device memory, going on with batches of") == 2
@@ -51,7 +51,7 @@ def test_one_system_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatc
         raise torch.cuda.OutOfMemoryError
 
     monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
-    monkeypatch.setattr(flow, "_part", part)
+    monkeypatch.setattr(flow, "device_run", part)
     with pytest.raises(DeviceMemoryError, match="must fit the GPU's memory"):
         integrate(X0, PARAMS, backend=flow.solve)
 
@@ -82,8 +82,8 @@ def test_decaying_systems_go_in_log_time_and_all_return_to_their_places(
         return found
 
     monkeypatch.setattr(flow, "require_device", lambda: torch.device("cpu"))
-    monkeypatch.setattr(flow, "_part", part)
-    monkeypatch.setattr(flow, "_run", run)
+    monkeypatch.setattr(flow, "device_run", part)
+    monkeypatch.setattr(flow, "host_run", run)
     integrate(X0, mixed, rtol=rtol, backend=solve)
     assert clocks == {clock: count for clock, count in (("work", 10 - in_log_time), ("log", in_log_time)) if count}
 

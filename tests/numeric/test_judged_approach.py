@@ -12,7 +12,7 @@ import pytest
 from s6flow.numeric.checks import blowup
 from s6flow.numeric.checks.blowup import APPROACH, NEVER
 from s6flow.numeric.flow import FlowParameters, Status
-from s6flow.numeric.flow.fates import _follows, _shut, _systems
+from s6flow.numeric.flow.fates import from_blow_up_token, gates_shut, system_fates
 from s6flow.symbolic.ends import End
 
 F, C, S, L, U, R = End.FAST, End.CONVERGENT, End.SLOW, End.LIMIT, End.UNDECIDED, End.STATIONARY
@@ -42,17 +42,17 @@ def test_the_word_for_a_system(status: Status, blow_up: int, tokens: list[End], 
     result: Any = SimpleNamespace(
         status=np.array([status]), blow_up_token=np.array([blow_up]), x0=np.where(zeros, 0.0, 1.0)
     )
-    found = _systems(np.array([tokens], dtype=np.int64), zeros, result)
+    found = system_fates(np.array([tokens], dtype=np.int64), zeros, result)
     assert found.tolist() == [int(wanted)]
     if blow_up:
-        np.testing.assert_array_equal(_follows(result), [[place + 1 >= blow_up for place in range(3)]])
+        np.testing.assert_array_equal(from_blow_up_token(result), [[place + 1 >= blow_up for place in range(3)]])
 
 
 def test_gates_are_shut_by_the_slowest_state_that_is_read() -> None:
     """exp(-3 softplus(x + 2)) against 1e-7, whose logarithm is -16.1: a state of mu_n = 0 is slower, one of rate 5 faster."""
     params = FlowParameters([[1.0, 0.0, 2.0]], [[3.0, 0.1, 5.0]], [1.0], [2.0], [0.0])
     x = np.array([[3.0, 3.3, 3.5, 4.0, -4.0]])
-    found = _shut(SimpleNamespace(params=params, final_x=x))  # type: ignore[arg-type]
+    found = gates_shut(SimpleNamespace(params=params, final_x=x))  # type: ignore[arg-type]
     np.testing.assert_array_equal(found, 3 * np.logaddexp(0.0, x + 2) > 7 * math.log(10))
     assert found.any()
     assert not found.all()
@@ -67,7 +67,7 @@ def test_gates_are_shut_by_the_slowest_state_that_is_read() -> None:
 )  # fmt: skip
 def test_a_leader_is_the_fastest_up_to_rounding(shares: list[float], same: bool, leads: bool) -> None:
     result: Any = SimpleNamespace(final_share=np.array([shares]), blow_up_token=np.array([1]))
-    assert blowup._leads(result, np.array([1 if same else 2])).tolist() == [leads]
+    assert blowup.leads(result, np.array([1 if same else 2])).tolist() == [leads]
 
 
 def approach(ways: list[list[float]], leads: list[list[float]], x0: list[float], blown: bool = True) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def approach(ways: list[list[float]], leads: list[list[float]], x0: list[float],
         "b": 0 * one,
         "floor": 0 * one,
     }
-    found = blowup._approach(data, whole, run)  # type: ignore[arg-type]
+    found = blowup.approach(data, whole, run)  # type: ignore[arg-type]
     assert [limit for _, limit in asked] == list(APPROACH)
     return dict(found)
 

@@ -21,7 +21,7 @@ from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.tableau import pair
 from s6flow.symbolic.codegen.triton.runtime import require_device
 
-__all__ = ["complete", "on_device", "solve"]
+__all__ = ["complete", "device_run", "host_run", "on_device", "solve"]
 
 #: How much smaller the tolerance of systems in doubt is. A vanishing error estimate may be what put them there: errors
 #: of 800 tolerances were seen.
@@ -113,7 +113,7 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
         one = _some(problem, rows)
 
         def work(part: slice, one: Problem = one, clock: str = clock) -> Run:
-            return _run(part, _part(one, part, device, precision, method, clock), one, method)
+            return host_run(part, device_run(one, part, device, precision, method, clock), one, method)
 
         def progress(count: int, done: int = done) -> None:
             if problem.progress:
@@ -124,7 +124,17 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
     return run
 
 
-def _part(problem: Problem, part: slice, device: torch.device, precision: str, method: str, clock: str) -> DeviceRun:
+def device_run(
+    problem: Problem, part: slice, device: torch.device, precision: str, method: str, clock: str
+) -> DeviceRun:
+    """Advance some of the systems at once, as the fused kernels do.
+
+    Args:
+        part: systems of the problem.
+        precision, method: as `solve` takes them.
+        clock: the independent variable: work, or log time.
+    Raises: torch.cuda.OutOfMemoryError: they do not fit the device's memory.
+    """
     dtype = getattr(torch, precision)
 
     def send(value: Any) -> torch.Tensor:
@@ -157,8 +167,14 @@ def _chart(problem: Problem) -> str:
     return chart if kind == KIND else ""
 
 
-def _run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
-    """The device's tensors as the CPU driver reports its own."""
+def host_run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Run:
+    """The device's tensors as the CPU driver reports its own.
+
+    Args:
+        part: systems of the problem.
+        found: of these, see `device_run`.
+        method: that they were advanced by, a key of `tableau.PAIRS`.
+    """
     data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
     theta, remaining, log_rate = data["numbers"].T
     status, steps, attempts, settled = data["counts"].astype(np.int64).T
