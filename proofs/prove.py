@@ -24,7 +24,17 @@ from typing import Any
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError
 from s6flow.processes import tied
 
-__all__ = ["COQ", "RECORD", "WHITELIST", "ProofError", "ProofReport", "coq_available", "prove"]
+__all__ = [
+    "COQ",
+    "RECORD",
+    "WHITELIST",
+    "ProofError",
+    "ProofReport",
+    "coq_available",
+    "prove",
+    "refuse_words",
+    "stated_in",
+]
 
 COQ = Path(__file__).parent / "coq"
 RECORD = COQ / "record.json"
@@ -131,7 +141,7 @@ def prove(
                 "a generated file must be what the printer gives", name, str(folder), "Run s6flow prove --write."
             )
     for path in sources:
-        _refuse_words(path)
+        refuse_words(path)
     wanted = sorted(set(names))
     with tempfile.TemporaryDirectory(prefix="s6flow-coq-") as temporary:
         build = Path(temporary)
@@ -158,7 +168,11 @@ def prove(
     return ProofReport(axioms, _versions(), digests, coqchk)
 
 
-def _refuse_words(path: Path) -> None:
+def refuse_words(path: Path) -> None:
+    """Read a Coq source, but for its comments, for words of `FORBIDDEN`.
+
+    Raises: ProofError: it uses one.
+    """
     text = path.read_text()
     while (bare := re.sub(r"\(\*(?:(?!\(\*|\*\)).)*\*\)", " ", text, flags=re.S)) != text:
         text = bare  # comments nest: innermost first
@@ -172,8 +186,8 @@ def _checked_text(modules: list[str], build: Path, names: list[str]) -> str:
     """A file outside all sections that states each theorem's type again and asks Coq for its axioms."""
     lines = [f"From S6Flow Require {' '.join(modules)}."]
     for name in names:
-        home = _home(build, name)
-        statement = _home(build, f"{name}_statement")
+        home = stated_in(build, name)
+        statement = stated_in(build, f"{name}_statement")
         lines += [
             f"Definition checked_{name} : {statement}.{name}_statement := {home}.{name}.",
             f"Print Assumptions checked_{name}.",
@@ -181,7 +195,11 @@ def _checked_text(modules: list[str], build: Path, names: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _home(build: Path, name: str) -> str:
+def stated_in(build: Path, name: str) -> str:
+    """The module, a file of the folder `build` without its suffix, that states a theorem or defines a statement.
+
+    Raises: ProofError: none does, or several do.
+    """
     stated = r"\s*:\s*Prop\b" if name.endswith("_statement") else rf"\s*:\s*{re.escape(name)}_statement\b"
     form = re.compile(rf"^\s*(?:Theorem|Definition)\s+{re.escape(name)}{stated}", re.M)
     found = [

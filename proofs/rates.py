@@ -10,7 +10,7 @@ import sympy as sp
 
 from s6flow.symbolic import criteria as cr
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.observables import _Printer
+from s6flow.symbolic.observables import StatementPrinter
 from s6flow.symbolic.theorem import Theorem
 
 __all__ = ["rate_rows", "short_latex"]
@@ -24,7 +24,7 @@ class Step(sp.Function):  # type: ignore[misc]
 _TOKENS = (cr.y, cr.y0, cr.orientation * cr.r, nt.x0[nt.l], nt.x[nt.l])
 
 
-class _Short(_Printer):
+class _Short(StatementPrinter):
     """Within what matplotlib's mathtext reads."""
 
     def _print_Step(self, e: sp.Expr, exp: str | None = None) -> str:

@@ -13,7 +13,7 @@ from s6flow.proofs.prove import recorded
 if TYPE_CHECKING:
     from s6flow.symbolic.theorem import Theorem
 
-__all__ = ["CERTIFICATES", "STATUSES", "certified", "formal", "status"]
+__all__ = ["CERTIFICATES", "STATUSES", "certificates", "certified", "formal", "status"]
 
 #: Certificates of whole statements; none is recorded as long as the file is not there.
 CERTIFICATES = Path(__file__).parent / "certificates.json"
@@ -48,15 +48,15 @@ def formal(theorem: Theorem) -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _certificates() -> dict[str, str]:
-    """Theorem id -> hash of the statement that was enclosed in ball arithmetic."""
+def certificates() -> dict[str, str]:
+    """Theorem id -> SHA-256 of the LaTeX of the statement that was enclosed in ball arithmetic; read once a process."""
     found: dict[str, str] = json.loads(CERTIFICATES.read_text()) if CERTIFICATES.exists() else {}
     return found
 
 
 def certified(theorem: Theorem) -> bool:
     """Whether a certificate is recorded for the statement as it stands."""
-    return _certificates().get(theorem.id) == hashlib.sha256(theorem.latex().encode()).hexdigest()
+    return certificates().get(theorem.id) == hashlib.sha256(theorem.latex().encode()).hexdigest()
 
 
 def status(theorem: Theorem) -> str:

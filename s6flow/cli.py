@@ -27,7 +27,7 @@ from s6flow import __version__
 from s6flow.errors import S6FlowError
 from s6flow.text import shown
 
-__all__ = ["COMMANDS", "EXIT_STATUSES", "cli", "main"]
+__all__ = ["COMMANDS", "EXIT_STATUSES", "RESEND_AFTER", "cli", "main"]
 
 #: Command -> (module of s6flow.commands, what it does). Modules are imported when their command runs.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -188,7 +188,7 @@ _ENDS: dict[int, str] = {signal.SIGTERM: "Terminated", signal.SIGINT: "Interrupt
 #: enumerations while it is imported.
 _CALLED_FROM_C = enum.__file__
 #: Seconds after which a signal that came to nothing is sent again.
-_AGAIN = 0.01
+RESEND_AFTER = 0.01
 
 
 class _Signals:
@@ -229,7 +229,7 @@ class _Signals:
             _thread.start_new_thread(self._come, (number,))  # takes no lock that what was interrupted may hold
 
     def _come(self, number: int) -> None:
-        time.sleep(_AGAIN)
+        time.sleep(RESEND_AFTER)
         if self.on:
             os.kill(os.getpid(), number)
 

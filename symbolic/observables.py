@@ -25,6 +25,7 @@ __all__ = [
     "LETTERS",
     "OBSERVABLES",
     "SPOKEN",
+    "StatementPrinter",
     "attention",
     "conclusion_latex",
     "decay",
@@ -547,7 +548,9 @@ def decay_constant() -> sp.Expr:
     return cr.decay_constant_single().subs(cr.gap, gap[nt.l])
 
 
-class _Printer(LatexPrinter):  # type: ignore[misc]
+class StatementPrinter(LatexPrinter):  # type: ignore[misc]
+    """LaTeX of statements in the letters of docs/theory, observables by their own LaTeX."""
+
     def _print_Indexed(self, e: sp.Indexed) -> str:
         name = str(e.base.label)
         indices = [self._print(index) for index in e.indices]
@@ -599,4 +602,4 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
 def conclusion_latex(expression: sp.Basic) -> str:
     """LaTeX of a statement in the letters of docs/theory."""
-    return str(_Printer({"mul_symbol": None, "ln_notation": True}).doprint(expression))
+    return str(StatementPrinter({"mul_symbol": None, "ln_notation": True}).doprint(expression))

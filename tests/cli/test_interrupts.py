@@ -136,7 +136,7 @@ def test_a_signal_that_comes_to_nothing_at_the_very_end_is_told(
     try:
         with pytest.raises(SystemExit) as end:
             cli.main(["short"])
-        time.sleep(5 * cli._AGAIN)  # nothing is sent behind the end
+        time.sleep(5 * cli.RESEND_AFTER)  # nothing is sent behind the end
     finally:
         signal.signal(signal.SIGINT, before)
     assert end.value.code == 130
@@ -151,7 +151,7 @@ def test_what_cleans_is_not_cut_short_by_the_first_signal(monkeypatch: pytest.Mo
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:
-            limit = time.monotonic() + 10 * cli._AGAIN
+            limit = time.monotonic() + 10 * cli.RESEND_AFTER
             while time.monotonic() < limit:
                 time.sleep(0.001)
             signal.raise_signal(signal.SIGTERM)

@@ -86,7 +86,7 @@ def test_statuses_above_evidence_need_a_record(tmp_path: Path, monkeypatch: pyte
     try:
         for text, word in (("of another statement", theorem.evidence), (theorem.latex(), "certified")):
             record.write_text(json.dumps({theorem.id: hashlib.sha256(text.encode()).hexdigest()}))
-            status._certificates.cache_clear()
+            status.certificates.cache_clear()
             assert status.status(theorem) == word
     finally:
-        status._certificates.cache_clear()
+        status.certificates.cache_clear()

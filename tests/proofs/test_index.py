@@ -63,12 +63,13 @@ def test_a_changed_statement_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     theorem = registry.get("causality")
     changed = dataclasses.replace(theorem, conclusion=theorem.conclusion.xreplace({token_m: token_m + 1}))
     committed = index.content(theorem.id)
-    load = registry._load
-    monkeypatch.setattr(registry, "_load", lambda key: changed if key == theorem.id else load(key))
+    load = registry.Registry.__getitem__
+    monkeypatch.setattr(
+        registry.Registry, "__getitem__", lambda self, key: changed if key == theorem.id else load(self, key)
+    )
     monkeypatch.setattr(index, "FILE", dataclasses.replace(index.FILE, sources=()))
-    home = registry.group(theorem)
     monkeypatch.setattr(refuted, "REFUTED", {})
-    monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
+    monkeypatch.setattr(registry.Registry, "__iter__", lambda self: iter([theorem.id]))
     now = json.loads(index.text())["theorems"][theorem.id]
     assert now["conclusion"] != committed["conclusion"]
 
@@ -87,9 +88,8 @@ def test_a_changed_rate_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     row = theorem.rates[0]
     changed = dataclasses.replace(theorem, rates=(dataclasses.replace(row, rate=row.rate**2),))
     committed = [found for found in rates.rates() if found["theorem"] == theorem.id]
-    monkeypatch.setattr(registry, "_load", lambda key: changed)
-    home = registry.group(theorem)
-    monkeypatch.setattr(registry, "_groups", lambda: {theorem.id: home})
+    monkeypatch.setattr(registry.Registry, "__getitem__", lambda self, key: changed)
+    monkeypatch.setattr(registry.Registry, "__iter__", lambda self: iter([theorem.id]))
     monkeypatch.setattr(rates, "FILE", dataclasses.replace(rates.FILE, schema="another"))
     assert [found["rate"] for found in committed] == [r"\ln t"]
     assert rates.rates() == [{**committed[0], "rate": r"(\ln t)^{2}"}]

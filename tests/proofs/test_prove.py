@@ -111,7 +111,7 @@ def needed(folder: Path, target: str) -> list[str]:
 def first_error(folder: Path, theorem: str, changed: frozenset[str] = frozenset()) -> str:
     """Compile what `theorem` rests on and is not compiled, or rests on what has changed; "" if all is accepted."""
     stale = set(changed)
-    for stem in needed(folder, f"{gate._home(folder, theorem)}.v"):
+    for stem in needed(folder, f"{gate.stated_in(folder, theorem)}.v"):
         text = (folder / f"{stem}.v").read_text()
         imports = set(re.findall(r"\w+", " ".join(re.findall(r"Require Import ([\w\s]+?)\.", text))))
         if (folder / f"{stem}.vo").exists() and stem not in stale and not imports & stale:
@@ -233,10 +233,10 @@ def test_a_changed_generated_file_is_refused(tmp_path: Path) -> None:
 def test_comments_may_speak_of_axioms(tmp_path: Path) -> None:
     path = tmp_path / "A.v"
     path.write_text("(* no Axiom (* nor Admitted *) here *)\nDefinition a := 1.\n")
-    gate._refuse_words(path)
+    gate.refuse_words(path)
     path.write_text("Definition a := 1. Axiom b : False.\n")
     with pytest.raises(ProofError, match="line 1"):
-        gate._refuse_words(path)
+        gate.refuse_words(path)
 
 
 def test_without_coq_the_way_to_install_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,8 +73,6 @@ MEANT: dict[str, tuple[str, str]] = {
 #: Of ours, in code behind the digest of a committed result: public names would make it stale before anything else has
 #: changed. File -> names; they become public, or the test goes another way, when the results are made anew.
 HELD: dict[str, str] = {
-    "proofs/rates.py": "_Printer",
-    "tests/cli/test_interrupts.py": "_AGAIN",
     "tests/numeric/test_compiled_flow.py": "_hand_over _version",
     "tests/numeric/test_decided_readers.py": "_Bounded _KEPT _LONGEST _keep _kept",
     "tests/numeric/test_experiments_model.py": "_kernel_for",
@@ -96,9 +94,6 @@ HELD: dict[str, str] = {
     "tests/numeric/trace/test_trace_bounds.py": "_call",
     "tests/numeric/trace/test_trace_images.py": "_call",
     "tests/numeric/trace/test_trace_networks.py": "_call",
-    "tests/proofs/test_certificates.py": "_certificates",
-    "tests/proofs/test_index.py": "_groups _load",
-    "tests/proofs/test_prove.py": "_home _refuse_words",
 }
 
 
