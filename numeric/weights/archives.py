@@ -21,7 +21,7 @@ import numpy as np
 from s6flow.errors import FormatError
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo, TensorStore
 
-__all__ = ["DAMAGE", "NpzStore", "behind_header", "bounded_zip", "whole_members"]
+__all__ = ["DAMAGE", "LARGE_MEMBER", "MOST_ARRAYS", "NpzStore", "behind_header", "bounded_zip", "whole_members"]
 
 #: What zipfile, its decompressors and NumPy's header parser raise on damaged or encrypted archives.
 DAMAGE = (
@@ -34,11 +34,11 @@ _LOCAL = struct.Struct("<26xHH")
 #: Sizes and checksum may follow a member's data.
 _DESCRIPTOR = 24
 #: A member above this size [byte] that grows by more than this factor when it is read is no array of weights.
-_LARGE, _GROWTH = 256 << 20, 50
+LARGE_MEMBER, _GROWTH = 256 << 20, 50
 #: Bytes of the directory of an archive: about 100,000 members, whose table takes a second and 100 MB.
 _LARGEST_DIRECTORY = 8 << 20
 #: Arrays of a NumPy archive; each of them is opened to see its shape.
-_MOST_ARRAYS = 8_192
+MOST_ARRAYS = 8_192
 #: Bytes of arrays that are kept, so that heads of one tensor do not each read it all again.
 _KEPT = 256 << 20
 #: Bytes that heads which cannot be kept may make one read in all.
@@ -94,8 +94,8 @@ class NpzStore(TensorStore):
         found: dict[str, TensorInfo] = {}
         try:
             with bounded_zip(path) as archive:
-                if len(archive.infolist()) > _MOST_ARRAYS:
-                    raise ValueError(f"more than {_MOST_ARRAYS} members")
+                if len(archive.infolist()) > MOST_ARRAYS:
+                    raise ValueError(f"more than {MOST_ARRAYS} members")
                 for member in whole_members(path, archive):
                     with archive.open(member) as handle:  # compares the name with that before the data
                         if not member.filename.endswith(".npy"):
@@ -165,7 +165,7 @@ def whole_members(path: Path, archive: zipfile.ZipFile) -> Iterable[zipfile.ZipI
         for member in members:
             if not 0 <= member.header_offset - end <= (_DESCRIPTOR if end else 0):
                 raise ValueError(f"a member is missing before {member.filename}")
-            if member.file_size > max(_LARGE, _GROWTH * member.compress_size):
+            if member.file_size > max(LARGE_MEMBER, _GROWTH * member.compress_size):
                 raise ValueError(f"{member.filename} grows from {member.compress_size} to {member.file_size} bytes")
             handle.seek(member.header_offset)
             end = member.header_offset + _LOCAL.size + sum(_LOCAL.unpack(handle.read(_LOCAL.size)))
