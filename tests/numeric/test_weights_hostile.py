@@ -228,8 +228,8 @@ class TestNpz:
         monkeypatch.setattr(np.lib.format, "read_array", lambda *a, **k: reads.append("") or original(*a, **k))
         assert len(list(open_checkpoint(str(path)).layers())) == 9
         assert len(reads) == 3
-        monkeypatch.setattr(archives, "_KEPT", 64)
-        monkeypatch.setattr(archives, "_LONGEST", 64)
+        monkeypatch.setattr(archives, "KEPT_BYTES", 64)
+        monkeypatch.setattr(archives, "REREAD_BYTES", 64)
         assert "stacked heads" in refusal(path)
 
     @pytest.mark.parametrize("suffix", ["npz", "pt", "bin", ""])

@@ -188,7 +188,7 @@ def test_a_directory_is_read_up_to_its_limit(tmp_path: Path, size: int, fits: bo
     with (tmp_path / "x").open("wb") as handle:
         handle.truncate(size + 5)
     for wanted in (None, -1, size):
-        with archives._Bounded(tmp_path / "x") as handle:
+        with archives.BoundedFile(tmp_path / "x") as handle:
             handle.seek(5)
             if fits:
                 assert len(handle.read(wanted)) == size
@@ -238,17 +238,17 @@ def test_an_array_stays_what_it_was(tmp_path: Path, other: tuple[str, str]) -> N
 def test_heads_that_cannot_be_kept_are_few(heads: int, numbers: int, fits: bool) -> None:
     """Beyond 64 MiB an array is kept while its heads times its bytes are at most 4 GiB; the numbers need not exist."""
     store = NpzStore.__new__(NpzStore)
-    store.path, store._kept = Path("x"), {}
+    store.path, store.kept = Path("x"), {}
     array = np.broadcast_to(np.float32(0), (heads, numbers // heads))
     assert fits == (array.nbytes <= 64 << 20 or heads * array.nbytes <= 4 << 30)
     if not fits:
         with pytest.raises(FormatError, match="may have at most 67108864 bytes"):
-            store._keep("a", array)
+            store.keep("a", array)
         return
     for name in "abcde":
-        store._keep(name, array)
+        store.keep(name, array)
     room = (256 << 20) // array.nbytes
-    assert list(store._kept) == list("abcde")[5 - room :]
+    assert list(store.kept) == list("abcde")[5 - room :]
 
 
 # ---- PyTorch files

@@ -152,7 +152,7 @@ def test_the_first_line_of_a_client_is_told(monkeypatch: pytest.MonkeyPatch, tex
 
 def test_a_bounded_file_is_read_in_parts_of_any_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x").write_bytes(b"0123456789")
-    with archives._Bounded(tmp_path / "x") as handle:
+    with archives.BoundedFile(tmp_path / "x") as handle:
         handle.most = 4
         assert (handle.read(0), handle.read(4)) == (b"", b"0123")
         for size in (5, -1, -2, None):
