@@ -13,15 +13,26 @@ from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import Engine
 from s6flow.numeric.checks.shared import Checkable, Data, count_of
 
-__all__ = ["TRAINED", "WITNESS", "batch_of", "corners", "examples_of", "plan", "together"]
+__all__ = [
+    "FLOW_SHAPES",
+    "MATRIX_SHAPES",
+    "TRAINED",
+    "WITNESS",
+    "batch_of",
+    "corners",
+    "examples_of",
+    "plan",
+    "together",
+]
 
 #: Names of the batches that are not drawn.
 WITNESS, TRAINED = "witness", "trained"
-#: (share of the examples, shape); token counts up to 64, states up to 16.
-_FLOW_SHAPES = (
+#: (share of the examples, shape); token counts up to 64, states up to 16. Shares add up to 1.
+FLOW_SHAPES = (
     (0.2, Shape(1, 1)), (0.2, Shape(2, 2)), (0.2, Shape(3, 2)), (0.2, Shape(6, 4)), (0.1, Shape(16, 8)), (0.1, Shape(64, 16)),
 )  # fmt: skip
-_MATRIX_SHAPES = ((0.4, Shape(3, 2, 4, 2)), (0.3, Shape(5, 3, 8, 2)), (0.3, Shape(2, 4, 16, 3)))
+#: The same of whole layers, whose channels and rank count, too.
+MATRIX_SHAPES = ((0.4, Shape(3, 2, 4, 2)), (0.3, Shape(5, 3, 8, 2)), (0.3, Shape(2, 4, 16, 3)))
 
 
 #: Systems of a batch times tokens squared times states, about.
@@ -37,9 +48,9 @@ def plan(theorem: Checkable, target: Engine, examples: int) -> Iterator[tuple[Sh
     if shapes is not None:
         table = tuple((1 / len(shapes), Shape(*shape)) for shape in shapes)
     elif "S_dt_in" in theorem.variables:
-        table = _MATRIX_SHAPES
+        table = MATRIX_SHAPES
     else:
-        table = _FLOW_SHAPES
+        table = FLOW_SHAPES
     if target.backend == "flint":  # a ball costs a microsecond an operation
         table = tuple((share, Shape(min(s.token, 8), min(s.state, 4), min(s.channel, 6), s.rank)) for share, s in table)
     left = examples

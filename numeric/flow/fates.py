@@ -16,7 +16,7 @@ from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.ends import End
 from s6flow.symbolic.programs.quantities import quantity
 
-__all__ = ["Fates", "classify", "from_blow_up_token", "gates_shut", "system_fates"]
+__all__ = ["Fates", "all_mu_zero", "classify", "flagged_before", "from_blow_up_token", "gates_shut", "system_fates"]
 
 
 @dataclass(frozen=True)
@@ -97,20 +97,21 @@ def _at_horizon(result: FlowResult, zero: NDArray[np.bool_]) -> NDArray[np.int64
     fate = np.where(rests, np.where(result.final_log_abs < GONE, End.CONVERGENT, End.LIMIT), fate)
     with np.errstate(divide="ignore"):
         unmoved = result.final_log_abs == np.log(np.abs(result.x0))
-    frozen = unmoved & (_all_mu_zero(result) | rests)
+    frozen = unmoved & (all_mu_zero(result) | rests)
     fate = np.where(frozen, End.STATIONARY, fate)
     # behind a slow token, decay is a transient (E2); behind an undecided one, nothing is known
-    behind_slow = _before((fate == End.SLOW) & ~zero)
+    behind_slow = flagged_before((fate == End.SLOW) & ~zero)
     fate = np.where(behind_slow & (fate == End.CONVERGENT), End.UNDECIDED, fate)
-    return np.asarray(np.where(_before((fate == End.UNDECIDED) & ~zero), End.UNDECIDED, fate))
+    return np.asarray(np.where(flagged_before((fate == End.UNDECIDED) & ~zero), End.UNDECIDED, fate))
 
 
-def _all_mu_zero(result: FlowResult) -> NDArray[np.bool_]:
+def all_mu_zero(result: FlowResult) -> NDArray[np.bool_]:
+    """Whether every mu_n of a system is 0, so that nothing in it moves; shape (*batch, 1)."""
     return np.asarray((np.asarray(result.params.mu) == 0).all(axis=-1)[..., None])  # type: ignore[union-attr]
 
 
-def _before(flag: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether any earlier token has the flag."""
+def flagged_before(flag: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any earlier token of its own system has the flag; both of shape (*batch, token)."""
     seen = np.logical_or.accumulate(flag, axis=-1)
     return np.asarray(np.concatenate([np.zeros_like(seen[..., :1]), seen[..., :-1]], axis=-1))
 

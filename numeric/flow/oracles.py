@@ -20,19 +20,35 @@ from s6flow.symbolic.programs.flows import log_program
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["blow_up_quadrature", "closed_form_s0", "closed_form_s0_expression", "duration", "token_one"]
+__all__ = [
+    "QUADRATURE_RTOL",
+    "blow_up_quadrature",
+    "closed_form_s0",
+    "closed_form_s0_expression",
+    "duration",
+    "token_one",
+    "token_one_rate",
+]
 
 Float = NDArray[np.float64]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
-_TOLERANCE = 1e-13
+#: A quadrature rests when twice the panels change it by no more than this share.
+QUADRATURE_RTOL = 1e-13
 _MOST_PANELS = 1 << 14
 #: dt/dw falls at least like e^{-2w} towards the blow-up: what lies 20 further is below 1e-17 of the integral.
 _REACH = 20.0
 
 
-def _rate(w: Float, sign: float, mu: float, s: float, b: float, floor: float) -> Float:
-    """F_1 at x = sign e^w; one state suffices, since a_n does not act on token 1."""
+def token_one_rate(w: Float, sign: float, mu: float, s: float, b: float, floor: float) -> Float:
+    """F_1 at x = sign e^w [1/depth-time]; one state suffices, since a_n does not act on token 1.
+
+    Args:
+        w: ln|x_1|, any shape; sign: of x_1.
+        mu: sum of mu_n; s, b, floor: of the step.
+    Returns: F_1, shape of w.
+    Source: symbolic.coordinates.log_program.
+    """
     f = generate(log_program(), "numpy")
     one = np.ones(1)
     return np.asarray(f(w[..., None], sign * one, 0.0, mu * one, one, s, b, floor))[..., 0]
@@ -46,8 +62,8 @@ def duration(low: float, high: float, sign: float, mu: float, s: float, b: float
         half = 0.5 * np.diff(edges)
         w = (0.5 * (edges[1:] + edges[:-1]))[:, None] + half[:, None] * _NODES
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            total = float((half[:, None] * _WEIGHTS / _rate(w, sign, mu, s, b, floor)).sum())
-        if abs(total - previous) <= _TOLERANCE * abs(total) or panels >= _MOST_PANELS or not np.isfinite(total):
+            total = float((half[:, None] * _WEIGHTS / token_one_rate(w, sign, mu, s, b, floor)).sum())
+        if abs(total - previous) <= QUADRATURE_RTOL * abs(total) or panels >= _MOST_PANELS or not np.isfinite(total):
             return total
         panels, previous = 2 * panels, total
 

@@ -41,7 +41,7 @@ from s6flow.numeric.trace.run import trace
 from s6flow.numeric.weights.in_memory import MemoryStore
 from s6flow.numeric.zoo.audits import weights_digest
 
-__all__ = ["entry", "main", "written"]
+__all__ = ["entry", "main", "scan_name", "written"]
 
 #: Significant digits that are kept, so that the file stays the same where arithmetic differs in the last ones.
 _DIGITS = 6
@@ -75,7 +75,7 @@ def _entry(
         "code": evidence_of(TRACES).digest(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "device": torch.cuda.get_device_name() if found.device.startswith("cuda") else f"cpu ({platform.machine()})",
-        "scan": _scan(network, found.device),
+        "scan": scan_name(network, found.device),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         **read_from,
         "weights": weights_digest(MemoryStore(network)),
@@ -83,8 +83,12 @@ def _entry(
     return {"provenance": provenance, "continuous_below": CONTINUOUS.value, **_rounded(found.document())}
 
 
-def _scan(network: torch.nn.Module, device: str) -> str:
-    """What ran the network's own scan; what a trace measures is recomputed from its inputs either way."""
+def scan_name(network: torch.nn.Module, device: str) -> str:
+    """What ran the network's own scan; what a trace measures is recomputed from its inputs either way.
+
+    Args:
+        network: that was traced; device: where, as PyTorch spells it ("cpu", "cuda:0").
+    """
     if any(getattr(module, "selective_scan", None) is plain_scan for module in network.modules()):
         return "plain PyTorch"
     if not device.startswith("cuda"):

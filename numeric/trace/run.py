@@ -22,7 +22,7 @@ from s6flow.numeric.trace.watch import Watch
 from s6flow.numeric.weights.in_memory import MemoryStore, config_of
 from s6flow.text import counted
 
-__all__ = ["LIMITS", "trace"]
+__all__ = ["LIMITS", "forward_pass", "trace"]
 
 Sums = dict[str, np.ndarray]
 #: Numbers of a chunk of states, at most, by kind of device: 2 MiB of float64, which a processor keeps near; 128 MiB, on
@@ -173,7 +173,7 @@ def _in_parts(
         watch = Watch(limit, damage)
         try:
             with watch.on(found):
-                _call(run, part)
+                forward_pass(run, part)
         except (RuntimeError, MemoryError, ValueError, TypeError, AssertionError) as error:
             if not isinstance(error, MemoryError) and not any(word in str(error).lower() for word in _FULL):
                 if _suits(network, part):
@@ -204,7 +204,15 @@ def _told(part: Tensor) -> str:
     return f"vectors of {part.shape[2]}" if part.is_floating_point() else "tokens"
 
 
-def _call(run: nn.Module, part: Tensor) -> None:
+def forward_pass(run: nn.Module, part: Tensor) -> None:
+    """Run a network, or its backbone, once; what it returns is let go, and where it can it keeps no cache.
+
+    Args:
+        run: takes the inputs by the name that its `forward` has for their kind.
+        part: token ids, shape (batch, token); vectors, shape (batch, token, width); images, shape (batch, channel, height,
+            width), which are brought to the network's own format.
+    Raises: whatever the network raises.
+    """
     known = inspect.signature(run.forward).parameters
     options = {"use_cache": False} if "use_cache" in known else {}
     if part.dim() == 4:

@@ -21,7 +21,18 @@ import numpy as np
 from s6flow.errors import FormatError
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo, TensorStore
 
-__all__ = ["DAMAGE", "NpzStore", "behind_header", "bounded_zip", "whole_members"]
+__all__ = [
+    "DAMAGE",
+    "KEPT_BYTES",
+    "LARGE_MEMBER",
+    "MOST_ARRAYS",
+    "REREAD_BYTES",
+    "BoundedFile",
+    "NpzStore",
+    "behind_header",
+    "bounded_zip",
+    "whole_members",
+]
 
 #: What zipfile, its decompressors and NumPy's header parser raise on damaged or encrypted archives.
 DAMAGE = (
@@ -34,19 +45,22 @@ _LOCAL = struct.Struct("<26xHH")
 #: Sizes and checksum may follow a member's data.
 _DESCRIPTOR = 24
 #: A member above this size [byte] that grows by more than this factor when it is read is no array of weights.
-_LARGE, _GROWTH = 256 << 20, 50
+LARGE_MEMBER, _GROWTH = 256 << 20, 50
 #: Bytes of the directory of an archive: about 100,000 members, whose table takes a second and 100 MB.
 _LARGEST_DIRECTORY = 8 << 20
 #: Arrays of a NumPy archive; each of them is opened to see its shape.
-_MOST_ARRAYS = 8_192
+MOST_ARRAYS = 8_192
 #: Bytes of arrays that are kept, so that heads of one tensor do not each read it all again.
-_KEPT = 256 << 20
+KEPT_BYTES = 256 << 20
 #: Bytes that heads which cannot be kept may make one read in all.
-_LONGEST = 4 << 30
+REREAD_BYTES = 4 << 30
 
 
-class _Bounded(io.FileIO):
-    """A file of which not more is read at once than an archive's directory may have, while `most` says so."""
+class BoundedFile(io.FileIO):
+    """A file of which not more is read at once than an archive's directory may have, while `most` says so.
+
+    `most` is that many bytes, or None for any number; beyond it `read` raises ValueError.
+    """
 
     most: int | None = _LARGEST_DIRECTORY
 
@@ -64,7 +78,7 @@ def bounded_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
     Raises: ValueError: it is larger; as `zipfile`, see `DAMAGE`.
     """
-    with _Bounded(path) as handle, zipfile.ZipFile(handle) as archive:
+    with BoundedFile(path) as handle, zipfile.ZipFile(handle) as archive:
         handle.most = None
         yield archive
 
@@ -82,20 +96,25 @@ def behind_header(handle: BinaryIO, offset: int) -> int:
 
 
 class NpzStore(TensorStore):
-    """A NumPy archive; headers are read from each member, arrays on demand, pickles never."""
+    """A NumPy archive; headers are read from each member, arrays on demand, pickles never.
+
+    Args:
+        path: the file. `kept` holds the arrays of which heads were read, name -> array, the oldest first.
+    Raises: FormatError: it is no whole zip archive of arrays.
+    """
 
     format = "npz"
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._members: dict[str, str] = {}
-        self._kept: dict[str, np.ndarray] = {}
+        self.kept: dict[str, np.ndarray] = {}
         self._lock = Lock()
         found: dict[str, TensorInfo] = {}
         try:
             with bounded_zip(path) as archive:
-                if len(archive.infolist()) > _MOST_ARRAYS:
-                    raise ValueError(f"more than {_MOST_ARRAYS} members")
+                if len(archive.infolist()) > MOST_ARRAYS:
+                    raise ValueError(f"more than {MOST_ARRAYS} members")
                 for member in whole_members(path, archive):
                     with archive.open(member) as handle:  # compares the name with that before the data
                         if not member.filename.endswith(".npy"):
@@ -112,8 +131,8 @@ class NpzStore(TensorStore):
 
         Raises: FormatError: if it is damaged, or holds objects.
         """
-        if name in self._kept:
-            return self._kept[name]
+        if name in self.kept:
+            return self.kept[name]
         try:
             with bounded_zip(self.path) as archive, archive.open(self._members[name]) as handle:
                 array = np.lib.format.read_array(handle, allow_pickle=False)
@@ -123,17 +142,19 @@ class NpzStore(TensorStore):
             raise FormatError("an npz member must be a whole array", error, f"{self.path} {name}") from error
         return array
 
-    def _keep(self, name: str, array: np.ndarray) -> None:
-        """Heads of a few tensors are read in turn; what was kept first goes first.
+    def keep(self, name: str, array: np.ndarray) -> None:
+        """Keep an array for its other heads, in at most `KEPT_BYTES`: heads of a few tensors are read in turn.
+
+        What was kept first goes first.
 
         Raises: FormatError: it is too large to be kept, and its heads are so many that reading it anew has no end.
         """
-        if array.nbytes > _KEPT // 4 and len(array) * array.nbytes > _LONGEST:
-            rule = f"stacked heads in an npz file may have at most {_KEPT // 4} bytes"
+        if array.nbytes > KEPT_BYTES // 4 and len(array) * array.nbytes > REREAD_BYTES:
+            rule = f"stacked heads in an npz file may have at most {KEPT_BYTES // 4} bytes"
             raise FormatError(rule, array.nbytes, f"{self.path} {name}", "Convert it to safetensors.")
-        self._kept[name] = array
-        while sum(one.nbytes for one in self._kept.values()) > _KEPT:
-            del self._kept[next(iter(self._kept))]
+        self.kept[name] = array
+        while sum(one.nbytes for one in self.kept.values()) > KEPT_BYTES:
+            del self.kept[next(iter(self.kept))]
 
     def bits(self, name: str, lead: int | None) -> np.ndarray:
         with self._lock:  # heads that are read side by side share what is kept
@@ -144,8 +165,8 @@ class NpzStore(TensorStore):
         info = self.infos[name]
         if array.shape != info.shape or _kind(array.dtype) != info.dtype:
             raise FormatError("an npz member must stay what it was when it was opened", None, f"{self.path} {name}")
-        if lead is not None and name not in self._kept:
-            self._keep(name, array)
+        if lead is not None and name not in self.kept:
+            self.keep(name, array)
         row = FLOATS[info.dtype]
         chosen = array if lead is None else array[lead]
         return np.asarray(chosen, dtype=row.native, order="C").view(row.bits)
@@ -165,7 +186,7 @@ def whole_members(path: Path, archive: zipfile.ZipFile) -> Iterable[zipfile.ZipI
         for member in members:
             if not 0 <= member.header_offset - end <= (_DESCRIPTOR if end else 0):
                 raise ValueError(f"a member is missing before {member.filename}")
-            if member.file_size > max(_LARGE, _GROWTH * member.compress_size):
+            if member.file_size > max(LARGE_MEMBER, _GROWTH * member.compress_size):
                 raise ValueError(f"{member.filename} grows from {member.compress_size} to {member.file_size} bytes")
             handle.seek(member.header_offset)
             end = member.header_offset + _LOCAL.size + sum(_LOCAL.unpack(handle.read(_LOCAL.size)))

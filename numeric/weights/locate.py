@@ -13,7 +13,7 @@ from typing import Any
 from s6flow.errors import FormatError, MissingDependencyError, S6FlowError, SourceError
 from s6flow.numeric.weights.readers import READERS, NamedStores, ShardedStore, TensorStore, open_file
 
-__all__ = ["Located", "input_files", "is_hub_id", "locate"]
+__all__ = ["LARGEST_CONFIG", "LARGEST_INDEX", "Located", "input_files", "is_hub_id", "locate", "read_config"]
 
 #: What to look for in a directory, best first: an index of shards, or files of one kind.
 LAYOUTS: tuple[str, ...] = (
@@ -31,7 +31,7 @@ LAYOUTS: tuple[str, ...] = (
 #: Only these kinds of several files are shards of one model; of the others one has to be named.
 SHARDED = {"*.safetensors", "pytorch_model*.bin"}
 #: Bytes of a config.json and of an index of shards; real ones have some thousands and some millions.
-_LARGEST_CONFIG, _LARGEST_INDEX = 16 << 20, 64 << 20
+LARGEST_CONFIG, LARGEST_INDEX = 16 << 20, 64 << 20
 _CONFIG = "config.json"
 #: Suffixes that a package is searched for only where it ships nothing safer.
 PICKLED = (".pt", ".pth", ".ckpt")
@@ -56,9 +56,9 @@ def locate(source: str) -> Located:
     path = _path(source)
     try:
         if path.is_dir():
-            return Located(_open_directory(path), _config(path))
+            return Located(_open_directory(path), read_config(path))
         if path.exists():
-            return Located(open_file(path), _config(path.parent))
+            return Located(open_file(path), read_config(path.parent))
     except OSError as error:
         raise SourceError("SOURCE must be readable", error.strerror or error, source) from error
     if is_hub_id(source):
@@ -121,11 +121,15 @@ def _json(file: Path, largest: int, rule: str) -> Any:
         raise FormatError(rule, error, str(file)) from error
 
 
-def _config(folder: Path) -> Mapping[str, Any] | None:
+def read_config(folder: Path) -> Mapping[str, Any] | None:
+    """The config.json of a folder; None where there is none, or where it holds no object.
+
+    Raises: FormatError: it is no JSON, or larger than `LARGEST_CONFIG`.
+    """
     file = folder / _CONFIG
     if not file.is_file():
         return None
-    content = _json(file, _LARGEST_CONFIG, "config.json must be a JSON object")
+    content = _json(file, LARGEST_CONFIG, "config.json must be a JSON object")
     return content if isinstance(content, dict) else None
 
 
@@ -152,7 +156,7 @@ def _open_directory(folder: Path) -> TensorStore:
 
 
 def _shards(index: Path) -> list[Path]:
-    content = _json(index, _LARGEST_INDEX, "an index of shards must be JSON")
+    content = _json(index, LARGEST_INDEX, "an index of shards must be JSON")
     try:
         names = sorted(set(content["weight_map"].values()))
         files = [index.parent / name for name in names]
@@ -194,7 +198,7 @@ def _open_hub(repo: str) -> Located:
             "Check the name and the network, or give a path.",
         ) from error
     try:
-        return Located(_open_directory(folder), _config(folder))
+        return Located(_open_directory(folder), read_config(folder))
     except SourceError as error:
         raise SourceError(
             "a hub repository must ship safetensors",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["STORAGES", "Called", "Damaged", "Note", "Storage", "TensorNote", "read_pickle"]
+__all__ = ["STORAGES", "TYPE_SIZES", "Called", "Damaged", "Note", "Storage", "TensorNote", "read_pickle"]
 
 #: Opcodes of one pickle; a tensor takes about 40, and a second does a million.
 MOST_STEPS = 1_000_000
@@ -31,7 +31,7 @@ STORAGES: dict[str, tuple[str, int]] = {
     "QUInt2x4Storage": ("quint2x4", 1), "UntypedStorage": ("untyped", 1),
 }  # fmt: skip
 #: Types that a tensor of an untyped storage may have -> bytes of a number.
-_TYPES = dict(STORAGES.values()) | {
+TYPE_SIZES = dict(STORAGES.values()) | {
     "uint16": 2, "uint32": 4, "uint64": 8, "complex32": 4, "float8_e4m3fn": 1, "float8_e5m2": 1,
     "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1, "float8_e8m0fnu": 1,
 }  # fmt: skip
@@ -124,9 +124,9 @@ def _tensor_of_type(
     storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, dtype: Any, about: Any = None
 ) -> TensorNote:
     name = dtype.text.removeprefix("torch.") if isinstance(dtype, Note) else ""
-    if name not in _TYPES or not isinstance(storage, Storage) or storage.count * storage.size % _TYPES[name]:
+    if name not in TYPE_SIZES or not isinstance(storage, Storage) or storage.count * storage.size % TYPE_SIZES[name]:
         raise Damaged("a tensor of an unknown type")
-    whole = Storage(storage.key, name, _TYPES[name], storage.count * storage.size // _TYPES[name])
+    whole = Storage(storage.key, name, TYPE_SIZES[name], storage.count * storage.size // TYPE_SIZES[name])
     return _typed(name, whole, offset, shape, strides, about)
 
 
@@ -207,7 +207,7 @@ _OLD = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 def _named(module: str, name: str) -> Note:
     whole = f"{_OLD.get(module, module)}.{name}"
-    stands = module == "torch" and (name in STORAGES or name in _TYPES or name in _SCHEMES)
+    stands = module == "torch" and (name in STORAGES or name in TYPE_SIZES or name in _SCHEMES)
     if whole in _CALLS or stands or whole == "torch.storage.UntypedStorage":
         return Note(whole)
     raise Called(whole)

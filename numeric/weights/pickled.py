@@ -14,7 +14,7 @@ from s6flow.numeric.weights.archives import DAMAGE, behind_header, bounded_zip
 from s6flow.numeric.weights.opcodes import Called, Damaged, Storage, TensorNote, read_pickle
 from s6flow.numeric.weights.stored import FLOATS, TensorInfo, TensorStore
 
-__all__ = ["TorchStore"]
+__all__ = ["TorchStore", "innermost_dict", "is_archive", "named_tensors"]
 
 #: Keys under which training programs keep the weights beside optimiser state and counters.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "params", "weights")
@@ -36,17 +36,22 @@ class TorchStore(TensorStore):
     """A .pt/.pth/.ckpt/.bin file: what its pickle says of tensors is read when it is opened, numbers on demand.
 
     Plain reads rather than a memory map: a file that is cut while it is read is then an error, and no signal.
+
+    Args:
+        path: the file. `extents` says where each storage lies: its key -> the byte of its header (of an old file, of its
+            numbers) and its length [byte]; `big_endian` is the order of its bytes.
+    Raises: FormatError: the file is damaged. SourceError: loading it would run code.
     """
 
     format = "torch"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._begin: dict[str, tuple[int, int]] = {}
+        self.extents: dict[str, tuple[int, int]] = {}
         self._counts: dict[str, int] = {}
-        self._big = False
+        self.big_endian = False
         try:
-            content = self._archive() if _is_archive(path) else self._sequence()
+            content = self._archive() if is_archive(path) else self._sequence()
         except Called as error:
             raise SourceError(
                 "a checkpoint must hold tensors only, and this one would execute code when loaded",
@@ -56,8 +61,8 @@ class TorchStore(TensorStore):
             ) from error
         except (Damaged, *DAMAGE) as error:
             raise self._damaged(error) from error
-        self._tensors = _flatten(_unwrap(content), str(path))
-        self.infos = {key: TensorInfo(note.shape, self._kind(note)) for key, note in self._tensors.items()}
+        self._tensors = named_tensors(innermost_dict(content), str(path))
+        self.infos = {key: TensorInfo(note.shape, self.kind_of(note)) for key, note in self._tensors.items()}
 
     def _damaged(self, why: object) -> FormatError:
         rule = "a PyTorch file must be whole and made by torch.save"
@@ -78,10 +83,10 @@ class TorchStore(TensorStore):
             folder = pickles[0].filename.removesuffix("data.pkl")
             for member in members:
                 if member.filename == f"{folder}byteorder":
-                    self._big = archive.read(member)[:3] == b"big"
+                    self.big_endian = archive.read(member)[:3] == b"big"
                 if member.filename.startswith(f"{folder}data/"):
                     key = member.filename.removeprefix(f"{folder}data/")
-                    self._begin[key] = member.header_offset, member.file_size
+                    self.extents[key] = member.header_offset, member.file_size
             content, *_ = read_pickle(archive.read(pickles[0]))
         return content
 
@@ -99,20 +104,20 @@ class TorchStore(TensorStore):
         _, protocol, about, content, keys = parts
         if type(protocol) is not int or protocol != _PROTOCOL or not isinstance(keys, list):
             raise Damaged("an unknown layout")
-        self._big = isinstance(about, dict) and about.get("little_endian") is False
+        self.big_endian = isinstance(about, dict) and about.get("little_endian") is False
         for key in keys:
             if not isinstance(key, str) or key not in sizes:
                 raise Damaged("a storage that no tensor has")
             length = sizes[key].count * sizes[key].size
-            self._begin[key] = place + _COUNT, length
+            self.extents[key] = place + _COUNT, length
             self._counts[key] = sizes[key].count
             place += _COUNT + length
         if place > self.path.stat().st_size:
             raise Damaged(f"{self.path.stat().st_size} of {place} bytes")
         return content
 
-    def _kind(self, note: TensorNote) -> str:
-        """The type of a tensor's numbers, or why they cannot be read."""
+    def kind_of(self, note: TensorNote) -> str:
+        """The type of a tensor's numbers, as safetensors spells it ("F32"), or in words why they cannot be read."""
         if note.reason or note.storage is None:
             return note.reason
         count, last = 1, note.offset
@@ -123,7 +128,7 @@ class TorchStore(TensorStore):
             return "a tensor beyond its storage"
         if count > note.storage.count:
             return "a tensor that repeats its numbers"  # expanded: made dense it could be of any size
-        if count and note.storage.key not in self._begin:
+        if count and note.storage.key not in self.extents:
             return "a tensor whose numbers are missing"
         return NAMES.get(note.dtype, f"torch.{note.dtype}")
 
@@ -150,7 +155,7 @@ class TorchStore(TensorStore):
     def _numbers(self, storage: Storage, first: int, count: int, kind: np.dtype[Any], name: str) -> np.ndarray:
         """Numbers of a storage as they lie there."""
         try:
-            begin, length = self._begin[storage.key]
+            begin, length = self.extents[storage.key]
             if length < storage.count * storage.size:
                 raise Damaged(f"{length} of {storage.count * storage.size} bytes of a storage")
             with self.path.open("rb") as handle:
@@ -159,7 +164,7 @@ class TorchStore(TensorStore):
                 elif _counted(handle, begin) != self._counts[storage.key]:
                     raise Damaged("a storage of another length")
                 handle.seek(begin + first * storage.size)
-                found = np.fromfile(handle, dtype=kind.newbyteorder(">" if self._big else "<"), count=count)
+                found = np.fromfile(handle, dtype=kind.newbyteorder(">" if self.big_endian else "<"), count=count)
         except (Damaged, *DAMAGE) as error:
             raise self._damaged(error) from error
         if found.size != count:
@@ -173,13 +178,20 @@ def _counted(handle: Any, begin: int) -> int:
     return int.from_bytes(handle.read(_COUNT), "little")
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as a zip archive does.
+
+    Raises: OSError: it cannot be read.
+    """
     with path.open("rb") as handle:
         return handle.read(4) == b"PK\x03\x04"
 
 
-def _unwrap(content: Any) -> Any:
-    """The innermost state dict under the usual wrapper keys; a dict may hold itself, so that depth is bounded."""
+def innermost_dict(content: Any) -> Any:
+    """The innermost state dict under the usual wrapper keys (`WRAPPERS`); a dict of tensors beside such a key is no wrapper.
+
+    A dict may hold itself, so that depth is bounded.
+    """
     for _ in range(_DEEPEST):
         if not isinstance(content, Mapping):
             break
@@ -190,9 +202,11 @@ def _unwrap(content: Any) -> Any:
     return content
 
 
-def _flatten(content: Any, where: str) -> dict[str, TensorNote]:
-    """Every tensor of a nested state dict under its dotted name.
+def named_tensors(content: Any, where: str) -> dict[str, TensorNote]:
+    """Every tensor of a nested state dict under its dotted name, in the order of the dict.
 
+    Args:
+        content: dicts, tensors and whatever else, which is passed over; where: what an error names.
     Raises: FormatError: dicts in themselves, one that is held so often that its names have no end, or two tensors of one
         name.
     """

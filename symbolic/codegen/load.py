@@ -23,7 +23,7 @@ from s6flow.files import write_atomic
 from s6flow.symbolic.codegen.cache import cache_folder, guard_triton
 from s6flow.symbolic.codegen.ir import Program
 
-__all__ = ["Generated", "load_module"]
+__all__ = ["Generated", "installed_version", "load_module"]
 
 _IMPORTING = threading.RLock()
 
@@ -48,8 +48,11 @@ class Generated:
 
 
 @cache
-def _version(package: str) -> str:
-    """Of an installed package; reading it takes milliseconds, and an audit loads forty modules."""
+def installed_version(package: str) -> str:
+    """The version of an installed package, kept: reading it takes milliseconds, and an audit loads forty modules.
+
+    Raises: importlib.metadata.PackageNotFoundError: it is not installed.
+    """
     return importlib.metadata.version(package)
 
 
@@ -61,7 +64,7 @@ def load_module(text: str, name: str, packages: tuple[str, ...], extra: str = ""
     versions = [f"python {platform.python_version()}"]
     for package in packages:
         try:
-            versions.append(f"{package} {_version(package)}")
+            versions.append(f"{package} {installed_version(package)}")
         except importlib.metadata.PackageNotFoundError:
             raise MissingDependencyError(
                 "this backend needs an optional package",

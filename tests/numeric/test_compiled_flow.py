@@ -70,8 +70,8 @@ def test_mixed_signs_with_stiff_stretches_agree(systems: int, horizon: float, mo
     mu, rows = params.mu * rng.choice([-1.0, 1.0], (24, 2)), slice(systems)
     mixed = FlowParameters(mu[rows], params.a[rows], params.s[rows], params.b[rows], params.floor[rows])
     handed: list[int] = []
-    hand_over = backend._hand_over
-    monkeypatch.setattr(backend, "_hand_over", lambda run, p, rows: (handed.extend(rows), hand_over(run, p, rows)))
+    solve_stiff = backend.solve_stiff
+    monkeypatch.setattr(backend, "solve_stiff", lambda run, p, rows: (handed.extend(rows), solve_stiff(run, p, rows)))
     times = [log_t for log_t in LOG_TIMES if log_t <= horizon]
     one, two = _both(x0[rows], mixed, log_times=times, log_horizon=horizon)
     _assert_alike(one, two)
@@ -140,7 +140,7 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    monkeypatch.setattr(load, "_version", version)  # a version that was found stays
+    monkeypatch.setattr(load, "installed_version", version)  # a version that was found stays
     backend.load_compiled.cache_clear()
     with pytest.raises(MissingDependencyError, match=r"s6flow\[cpu\]"):
         integrate([0.5], FlowParameters([1.0], [1.0], 1.0), times=[0.1], backend="numba")

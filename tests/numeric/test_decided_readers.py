@@ -78,7 +78,7 @@ def test_a_model_in_memory_is_named_plainly() -> None:
 def test_an_archive_reads_no_more_than_a_directory_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(100))
-    with archives._Bounded(path) as handle:
+    with archives.BoundedFile(path) as handle:
         handle.most = 40
         assert len(handle.read(40)) == 40
         for size in (41, -1, None):
@@ -93,20 +93,20 @@ def test_an_archive_reads_no_more_than_a_directory_has(tmp_path: Path, monkeypat
     arrays = {f"h{k}": np.zeros((4, 10)) for k in range(4)}
     np.savez(tmp_path / "a.npz", **arrays)
     store = archives.NpzStore(tmp_path / "a.npz")
-    monkeypatch.setattr(archives, "_KEPT", 4 * 320)
+    monkeypatch.setattr(archives, "KEPT_BYTES", 4 * 320)
     for name in arrays:
         store.bits(name, 1)
-    assert list(store._kept) == list(arrays)
-    monkeypatch.setattr(archives, "_KEPT", 3 * 320)
+    assert list(store.kept) == list(arrays)
+    monkeypatch.setattr(archives, "KEPT_BYTES", 3 * 320)
     store.bits("h0", 2)
-    assert list(store._kept) == list(arrays), "what is kept is not kept again"
-    store._kept.pop("h3")
+    assert list(store.kept) == list(arrays), "what is kept is not kept again"
+    store.kept.pop("h3")
     store.bits("h3", 0)
-    assert list(store._kept) == ["h1", "h2", "h3"]
-    monkeypatch.setattr(archives, "_LONGEST", 4 * 320)
-    store._keep("h0", arrays["h0"])
-    monkeypatch.setattr(archives, "_LONGEST", 4 * 320 - 1)
+    assert list(store.kept) == ["h1", "h2", "h3"]
+    monkeypatch.setattr(archives, "REREAD_BYTES", 4 * 320)
+    store.keep("h0", arrays["h0"])
+    monkeypatch.setattr(archives, "REREAD_BYTES", 4 * 320 - 1)
     with pytest.raises(FormatError, match="may have at most 240 bytes"):
-        store._keep("h0", arrays["h0"])
-    monkeypatch.setattr(archives, "_KEPT", 4 * 320)
-    store._keep("h0", arrays["h0"])
+        store.keep("h0", arrays["h0"])
+    monkeypatch.setattr(archives, "KEPT_BYTES", 4 * 320)
+    store.keep("h0", arrays["h0"])

@@ -110,13 +110,13 @@ def test_a_rate_of_just_the_limit_is_a_blow_up(limit: float, counts: bool, monke
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Panels of every quadrature, in turn."""
     panels: list[int] = []
-    rate = oracles._rate
+    rate = oracles.token_one_rate
 
     def counting(w: Any, *letters: float) -> Any:
         panels.append(len(w))
         return rate(w, *letters)
 
-    monkeypatch.setattr(oracles, "_rate", counting)
+    monkeypatch.setattr(oracles, "token_one_rate", counting)
     return panels
 
 
@@ -125,11 +125,11 @@ def test_a_quadrature_doubles_its_panels_until_it_rests_or_has_the_most(
 ) -> None:
     took = oracles.duration(0.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0)
     assert counted == [32, 64], "a smooth integrand rests at once"
-    monkeypatch.setattr(oracles, "_TOLERANCE", -1.0)  # nothing rests
+    monkeypatch.setattr(oracles, "QUADRATURE_RTOL", -1.0)  # nothing rests
     counted.clear()
     assert oracles.duration(0.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0) == pytest.approx(took, rel=1e-13)
     assert counted == [1 << power for power in range(5, 15)]
-    monkeypatch.setattr(oracles, "_TOLERANCE", 0.0)
+    monkeypatch.setattr(oracles, "QUADRATURE_RTOL", 0.0)
     counted.clear()
     assert oracles.duration(0.0, 0.0, 1.0, 1.0, 0.5, 0.0, 0.0) == 0.0
     assert counted == [32, 64], "two zeros are equal"
@@ -137,8 +137,8 @@ def test_a_quadrature_doubles_its_panels_until_it_rests_or_has_the_most(
 
 def test_a_quadrature_is_exact_for_what_its_nodes_can(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty nodes are exact to degree 39: less would be seen at degree 39, on one panel."""
-    monkeypatch.setattr(oracles, "_TOLERANCE", np.inf)  # the first sum is the answer
-    monkeypatch.setattr(oracles, "_rate", lambda w, *_: w**-39.0)
+    monkeypatch.setattr(oracles, "QUADRATURE_RTOL", np.inf)  # the first sum is the answer
+    monkeypatch.setattr(oracles, "token_one_rate", lambda w, *_: w**-39.0)
     assert oracles.duration(0.0, 64.0, 1.0, 1.0, 0.0, 0.0, 0.0) == pytest.approx(64.0**40 / 40, rel=1e-13)
 
 

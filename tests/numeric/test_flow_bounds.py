@@ -187,7 +187,7 @@ def problem_of(x0: Any, params: Any, **options: Any) -> Problem:
 def test_the_unit_of_time_is_that_of_the_fastest_change(size: float) -> None:
     """t0 = 1 / (1 + |the rates of ln|x||), whatever they are scaled by."""
     x0, params = np.array([[0.5, 1.5, 0.7]]) * size, FlowParameters([-1.0, 0.25], [0.5, 2.0], 1e-90, 0.2)
-    pool = driver._Pool(problem_of(x0, params))
+    pool = driver.Pool(problem_of(x0, params))
     rates = growth_rate(x0 / size, FlowParameters([-1.0, 0.25], [0.5, 2.0], 1e-90 * size, 0.2))[0]
     largest = [np.linalg.norm(rates, order) for order in (2, np.inf)]
     bounds = [-np.logaddexp(0.0, np.log(one) + 2 * np.log(size)) for one in largest]
@@ -205,7 +205,7 @@ def test_a_pool_holds_no_more_numbers_than_it_has_room_for(monkeypatch: pytest.M
     states = max(one.shape[-1] for one in (layer.S_B, layer.a))
     for room in (1 << 17, 10_000, 1):
         monkeypatch.setattr(driver, "POOL", room)
-        pool = driver._Pool(problem)
+        pool = driver.Pool(problem)
         assert pool.capacity >= 1
         assert pool.capacity == 1 or pool.capacity * 3 * D * states <= room
         assert len(pool.live.row) == min(300, pool.capacity)
@@ -213,12 +213,12 @@ def test_a_pool_holds_no_more_numbers_than_it_has_room_for(monkeypatch: pytest.M
 
 def test_only_a_system_without_any_mu_is_frozen() -> None:
     result: Any = Made(params=Made(mu=[[0.0, 0.0], [0.0, 1.0], [-1.0, 1.0]]))
-    assert fates._all_mu_zero(result).tolist() == [[True], [False], [False]]
+    assert fates.all_mu_zero(result).tolist() == [[True], [False], [False]]
 
 
 def test_what_stands_before_a_token_is_of_its_own_system() -> None:
     flag = np.array([[True, False, False], [False, False, True], [False, True, False]])
-    assert fates._before(flag).tolist() == [[False, True, True], [False, False, False], [False, False, True]]
+    assert fates.flagged_before(flag).tolist() == [[False, True, True], [False, False, False], [False, False, True]]
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_what_a_compiled_loop_tells_is_read(compiled: Any) -> None:
     slope = np.array([[1.0, -2.0], [0.0, 0.0], [0.5, 0.25]])
     numbers = np.array([[1.0, 0.5, 0.3, -np.inf]] * 3)
     counts = np.array([[4, 5, 0], [6, 7, 1], [8, 9, 0]])
-    compiled._read(run, problem, slope, numbers, counts)
+    compiled.fill_run(run, problem, slope, numbers, counts)
     assert run.settled.tolist() == [False, True, False]
     early = 0.5 + np.log(np.expm1(1.0))
     assert run.end_log_time.tolist() == pytest.approx([2.0, 2.0, early])
@@ -262,7 +262,7 @@ def test_stiff_systems_are_handed_over_with_what_is_their_own(compiled: Any, mon
 
     monkeypatch.setattr(compiled.driver, "solve", solved)
     run = Run.empty(5, 1, 2)
-    compiled._hand_over(run, problem, np.array([3, 1]))
+    compiled.solve_stiff(run, problem, np.array([3, 1]))
     assert run.attempts.tolist() == [0, 77, 0, 77, 0]
     for name, value in problem.arrays.items():
         wanted = value[[3, 1]] if name in problem.per_system else value
@@ -285,7 +285,7 @@ def test_a_compiled_loop_gets_every_system_once(compiled: Any, monkeypatch: pyte
             work(first, min(first + 50, systems))
 
     monkeypatch.setattr(runtime, "over_systems", over)
-    monkeypatch.setattr(compiled, "_loop", lambda problem: (advance, []))
+    monkeypatch.setattr(compiled, "compiled_loop", lambda problem: (advance, []))
     problem = problem_of(np.ones((count, 2)), FlowParameters([-1.0], [0.5], 1.0, 0.2))
     compiled.solve(replace(problem, progress=told.append if reports else None))
     assert (seen == 1).all()

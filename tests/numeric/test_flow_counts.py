@@ -10,7 +10,7 @@ import pytest
 from s6flow.numeric.checks import check
 from s6flow.numeric.checks.check import check_together
 from s6flow.numeric.checks.engines import ENGINES
-from s6flow.numeric.checks.examples import _FLOW_SHAPES, _MATRIX_SHAPES, batch_of, plan
+from s6flow.numeric.checks.examples import FLOW_SHAPES, MATRIX_SHAPES, batch_of, plan
 from s6flow.numeric.flow import AxisParameters, FlowParameters, LayerParameters, Status, integrate
 from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.tableau import PAIRS
@@ -35,7 +35,7 @@ def room(monkeypatch: pytest.MonkeyPatch, x0: Any, params: Any) -> int:
         raise Asked(self.capacity)
 
     with monkeypatch.context() as patch:
-        patch.setattr(driver._Pool, "run", run)
+        patch.setattr(driver.Pool, "run", run)
         with pytest.raises(Asked) as found:
             integrate(x0, params, log_times=[0.0], backend="numpy")
     return int(found.value.args[0])
@@ -149,9 +149,9 @@ def test_a_system_at_rest_has_its_state_at_all_later_times() -> None:
 
 
 def test_shares_of_shapes_add_up_and_the_last_shape_takes_the_rest() -> None:
-    for table in (_FLOW_SHAPES, _MATRIX_SHAPES):
+    for table in (FLOW_SHAPES, MATRIX_SHAPES):
         assert sum(share for share, _ in table) == pytest.approx(1.0, abs=1e-12)
-    for key, table in (("convergence-monotone", _FLOW_SHAPES), ("layer-bound", _MATRIX_SHAPES)):
+    for key, table in (("convergence-monotone", FLOW_SHAPES), ("layer-bound", MATRIX_SHAPES)):
         theorem = REGISTRY[key]
         assert "shapes" not in theorem.options
         for count in (1, 7, 1000, 3001):

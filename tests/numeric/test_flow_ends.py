@@ -27,7 +27,7 @@ def test_the_guess_of_a_landing_is_where_a_cubic_has_its_target(share: float) ->
     step, aim = 3.0, 0.7 + 0.2 * 3 * share + 0.05 * (3 * share) ** 3
     end = 0.7 + 0.2 * step + 0.05 * step**3
     rows = (np.array([one]) for one in (0.7, 0.2, step, end, 0.2 + 0.15 * step**2, aim))
-    np.testing.assert_allclose(landing._guess(RULES, *rows), step * share, rtol=1e-6)
+    np.testing.assert_allclose(landing.hermite_length(RULES, *rows), step * share, rtol=1e-6)
 
 
 def test_a_landing_reads_theta_from_the_last_column() -> None:
@@ -67,7 +67,7 @@ def test_what_lies_at_rest() -> None:
     new[1, 1] += 1.0
     new[2, 1] -= 40.0
     this = pool(anchor, 25)
-    rested = driver._Pool.rest(this, np.array([True] * 4 + [False]), new, np.full(new.shape, 1e-4))
+    rested = driver.Pool.rest(this, np.array([True] * 4 + [False]), new, np.full(new.shape, 1e-4))
     assert rested.tolist() == [True, False, True, False, False]
     due = np.array([True, True, True, False, False])
     np.testing.assert_array_equal(this.live.anchor, np.where(due[:, None], new, anchor))
@@ -75,7 +75,7 @@ def test_what_lies_at_rest() -> None:
 
 def test_a_few_steps_at_rest_are_too_few() -> None:
     this = pool([[3.0, 50.0]], 3)
-    assert not driver._Pool.rest(this, np.array([True]), np.array([[3.0, 50.2]]), np.full((1, 2), 1e-4)).any()
+    assert not driver.Pool.rest(this, np.array([True]), np.array([[3.0, 50.2]]), np.full((1, 2), 1e-4)).any()
 
 
 def test_ends_are_told_in_shares_of_the_fastest_token() -> None:
@@ -85,7 +85,7 @@ def test_ends_are_told_in_shares_of_the_fastest_token() -> None:
     state = np.array([[1.0, 2.0, 3.0, 1.0], [4.0, 5.0, 6.0, 1.0]])
     slope = np.array([[1.0, 2.0, -4.0, 0.3], [0.0, 0.0, 0.0, 0.3]])
     with np.errstate(divide="ignore"):
-        driver._Pool.close(this, np.array([0, 1]), state, slope)
+        driver.Pool.close(this, np.array([0, 1]), state, slope)
     np.testing.assert_array_equal(run.end, state[:, :-1])
     np.testing.assert_array_equal(run.end_velocity, [[0.25, 0.5, -1.0], [0.0, 0.0, 0.0]])
     log_t = 0.5 + np.log(np.expm1(1.0))

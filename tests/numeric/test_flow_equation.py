@@ -73,7 +73,7 @@ def test_units_are_the_starts_up_to_one(equation: Any) -> None:
     start = np.array([[0.5, -3.0, 0.0], [-1e-9, 0.0, 1e-5], [0.0, 0.0, 0.0], [-0.25, 1e-120, 0.125], [2.0, 0.0, 4.0]])
     units = np.array([[0.5, 1.0, 1.0], [1e-9, 1e-5, 1e-5], [1.0] * 3, [0.25, 1e-100, 0.125], [1.0] * 3])
     flow = flow_of(equation, None)
-    state, arrays = flow._encode(start)
+    state, arrays = flow.coordinates().encode(start)
     first = int(flow.equation.timed)
     assert state.shape == (5, 3 + first)
     np.testing.assert_array_equal(arrays["unit"][:, first:], units)
@@ -87,24 +87,24 @@ def test_units_are_the_starts_up_to_one(equation: Any) -> None:
 
 
 def test_a_unit_that_is_given_is_taken() -> None:
-    state, arrays = flow_of(Equation(x**2, unit=1e-3), None)._encode(np.array([[1.0, 0.0]]))
+    state, arrays = flow_of(Equation(x**2, unit=1e-3), None).coordinates().encode(np.array([[1.0, 0.0]]))
     np.testing.assert_array_equal(arrays["unit"], [[1e-3, 1e-3]])
     np.testing.assert_array_equal(state, np.arcsinh([[1e3, 0.0]]))
 
 
 def test_the_chart_log_takes_positive_tokens_alone() -> None:
     flow = flow_of(Equation(-x, chart="log"), None)
-    state, arrays = flow._encode(np.array([[0.5, 1.0, 20.0]]))
+    state, arrays = flow.coordinates().encode(np.array([[0.5, 1.0, 20.0]]))
     np.testing.assert_allclose(arrays["unit"] * np.sinh(state), np.log([[0.5, 1.0, 20.0]]), rtol=1e-15)
     timed_flow = flow_of(Equation(p * t - x, chart="log", unit=0.5), {p: FLAT})
-    state, arrays = timed_flow._encode(np.array([[0.5, 1.0, 20.0], [3.0, 2.0, 0.1]]))
-    logs, signs = timed_flow._decode(state, arrays)
+    state, arrays = timed_flow.coordinates().encode(np.array([[0.5, 1.0, 20.0], [3.0, 2.0, 0.1]]))
+    logs, signs = timed_flow.coordinates().decode(state, arrays)
     np.testing.assert_allclose(logs, np.log([[0.5, 1.0, 20.0], [3.0, 2.0, 0.1]]), rtol=1e-14)
     np.testing.assert_array_equal(signs, np.ones((2, 3)))
     for wrong in (0.0, -1e-300):
         with pytest.raises(AssumptionError, match="the chart log needs tokens x0 > 0"):
-            flow._encode(np.array([[0.5, wrong]]))
-    assert flow_of(-x, None)._encode(np.array([[0.0, -1.0]]))[0][0, 0] == 0.0
+            flow.coordinates().encode(np.array([[0.5, wrong]]))
+    assert flow_of(-x, None).coordinates().encode(np.array([[0.0, -1.0]]))[0][0, 0] == 0.0
 
 
 @pytest.mark.parametrize("time", [False, True])
@@ -117,7 +117,7 @@ def test_readings_are_logarithms_to_the_last_digits(time: bool) -> None:
     if time:
         w = np.concatenate([[[3.0]], w], axis=1)
         arrays = {name: np.concatenate([[[5.0]], value], axis=1) for name, value in arrays.items()}
-    found, sign = flow._decode(w, arrays)
+    found, sign = flow.coordinates().decode(w, arrays)
     with mp.workdps(40):
         exact = [float(mp.log(mp.sinh(mp.mpf(one)))) if one else -np.inf for one in sizes]
     expected = np.log(unit) + np.array(exact)
@@ -128,7 +128,7 @@ def test_readings_are_logarithms_to_the_last_digits(time: bool) -> None:
 def test_readings_in_the_chart_log_are_the_coordinate() -> None:
     w = np.array([[-3.0, 0.0, 5.0]])
     arrays = {"unit": np.array([[0.5, 1.0, 0.25]]), "log_unit": np.log([[0.5, 1.0, 0.25]])}
-    found, sign = flow_of(Equation(-x, chart="log"), None)._decode(w, arrays)
+    found, sign = flow_of(Equation(-x, chart="log"), None).coordinates().decode(w, arrays)
     np.testing.assert_allclose(found, arrays["unit"] * np.sinh(w), rtol=1e-15)
     assert (sign == 1).all()
 
@@ -150,7 +150,7 @@ def both_sizes(flow: EquationFlow, state: np.ndarray, arrays: dict[str, np.ndarr
     own = torch_flow(flow, state, arrays)
     w, rows = torch.from_numpy(state[1:]), torch.arange(len(state) - 1)
     with np.errstate(all="ignore"):
-        sizes, velocity = flow._log_size(state, arrays), flow.velocity(state, arrays)[0]
+        sizes, velocity = flow.coordinates().log_size(state, arrays), flow.velocity(state, arrays)[0]
         np.testing.assert_allclose(own.log_size(w, rows), sizes[1:], rtol=1e-14)
         np.testing.assert_allclose(own.velocity(w, rows), velocity[1:], rtol=1e-12, atol=1e-300)
         flipped = own.velocity(w.flip(0), rows.flip(0))
@@ -171,7 +171,7 @@ def test_sizes_are_those_of_the_largest_token() -> None:
 
 def test_the_time_counts_for_no_size() -> None:
     flow = timed()
-    state, arrays = flow._encode(np.array([[0.5, -30.0, 0.1], [0.3, 0.2, 7.0]]))
+    state, arrays = flow.coordinates().encode(np.array([[0.5, -30.0, 0.1], [0.3, 0.2, 7.0]]))
     state[:, 0] = [55.0, 0.4]
     whole = {**arrays, **flow.arrays()}
     np.testing.assert_allclose(both_sizes(flow, state, whole), [np.log(30.0), np.log(7.0)], rtol=3e-3)
@@ -180,7 +180,7 @@ def test_the_time_counts_for_no_size() -> None:
 def test_velocities_are_those_of_the_written_equation() -> None:
     flow = timed()
     start = np.array([[0.5, -0.8, 0.1], [0.3, 0.2, 0.7]])
-    state, arrays = flow._encode(start)
+    state, arrays = flow.coordinates().encode(start)
     state[:, 0] = np.arcsinh([1.5, 0.25])
     times, gate = np.array([1.5, 0.25]), np.exp([-1.5, -0.25])
     left = np.zeros((2, 3))
@@ -196,7 +196,7 @@ def test_velocities_are_those_of_the_written_equation() -> None:
 @pytest.mark.parametrize(("rate", "blown"), [(0.999e150, False), (1.001e150, True), (-1.001e150, True)])
 def test_a_rate_beyond_1e150_is_a_blow_up(rate: float, blown: bool) -> None:
     flow = flow_of(sp.Symbol("p") + 0 * x, {"p": [1.0, 1.0, rate]})
-    state, arrays = flow._encode(np.zeros((3, 1)))
+    state, arrays = flow.coordinates().encode(np.zeros((3, 1)))
     whole = {**arrays, **flow.arrays()}
     assert list(np.isinf(both_sizes(flow, state, whole))) == [False, False, blown]
     if blown:
@@ -210,7 +210,7 @@ def test_a_rate_at_the_limit_itself_is_refused() -> None:
     """Equal to rounding: the first double at which the norm reaches the limit, and the last below it."""
     low, high = 0.9e150, 1.1e150
     flow = flow_of(p + 0 * x, {p: 1.0})
-    state, arrays = flow._encode(np.zeros((1, 1)))
+    state, arrays = flow.coordinates().encode(np.zeros((1, 1)))
 
     def refused(rate: float) -> bool:
         try:
@@ -228,7 +228,7 @@ def test_a_rate_at_the_limit_itself_is_refused() -> None:
 
 def test_a_start_that_is_no_number_names_its_system() -> None:
     flow = flow_of(sp.log(x), None)
-    state, arrays = flow._encode(np.array([[1.0], [2.0], [-1.0]]))
+    state, arrays = flow.coordinates().encode(np.array([[1.0], [2.0], [-1.0]]))
     with pytest.raises(AssumptionError, match=r"a rate of e\^nan at x0 of system 2"):
         flow.require_start(state, arrays)
 

@@ -248,9 +248,9 @@ def test_reports_of_the_compiled_loop_come_in_pieces(monkeypatch: pytest.MonkeyP
 
     runtime = pytest.importorskip("s6flow.symbolic.codegen.numba.runtime")
     pieces: list[tuple[int, int]] = []
-    monkeypatch.setattr(backend, "_loop", lambda _: (lambda first, last, *_: pieces.append((first, last)), []))
+    monkeypatch.setattr(backend, "compiled_loop", lambda _: (lambda first, last, *_: pieces.append((first, last)), []))
     monkeypatch.setattr(runtime, "over_systems", lambda work, count, each: work(0, count))
-    monkeypatch.setattr(backend, "_read", lambda *_: None)
+    monkeypatch.setattr(backend, "fill_run", lambda *_: None)
     for systems, size in ((1, 64), (64, 64), (65, 64), (200, 64), (3200, 64), (3201, 65), (10_000, 200)):
         for progress in (None, []):
             pieces.clear()

@@ -256,7 +256,7 @@ def test_stiff_after_counts_short_steps() -> None:
     assert after(3, 1e-13, 603) == 301
 
 
-def pool(systems: int = 2, relative: bool = True, **changes: Any) -> driver._Pool:
+def pool(systems: int = 2, relative: bool = True, **changes: Any) -> driver.Pool:
     """A pool of systems that decay at the rate of their first letter."""
 
     def velocity(u: np.ndarray, arrays: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -269,7 +269,7 @@ def pool(systems: int = 2, relative: bool = True, **changes: Any) -> driver._Poo
     given = {"rtol": 1e-8, "atol": 1e-10, "log_limit": 100.0, "max_steps": 1000, **changes}
     arrays, targets = {"rate": np.arange(1.0, systems + 1)}, np.array([-2.0, 0.0, 1.0])
     start = np.linspace(0.5, 0.1, 2 * systems).reshape(systems, 2)
-    return driver._Pool(driver.Problem(row, start, arrays, frozenset({"rate"}), targets, **given))
+    return driver.Pool(driver.Problem(row, start, arrays, frozenset({"rate"}), targets, **given))
 
 
 @pytest.mark.parametrize(("landed", "settled", "arrived"), [(1, False, False), (2, False, True), (1, True, True)])
@@ -323,15 +323,15 @@ def test_tolerated_errors_of_both_kinds() -> None:
 def test_the_pool_is_refilled_when_half_of_it_has_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pool(13).run()
     monkeypatch.setattr(driver, "POOL", 8)  # two tokens a system: four at a time
-    seen, admit, reports = [], driver._Pool.admit, []
+    seen, admit, reports = [], driver.Pool.admit, []
 
-    def noted(self: driver._Pool) -> Any:
+    def noted(self: driver.Pool) -> Any:
         seen.append(len(self.live.row) if self.admitted else 0)
         live, clock = admit(self)
         assert seen[-1] + len(live.row) <= self.capacity == 4
         return live, clock
 
-    monkeypatch.setattr(driver._Pool, "admit", noted)
+    monkeypatch.setattr(driver.Pool, "admit", noted)
     run = pool(13, progress=reports.append).run()
     assert seen[0] == 0
     assert max(seen) == 2

@@ -89,11 +89,11 @@ def test_tolerated_errors_of_both_kinds() -> None:
     sizes = np.array([[0.7, 1.0], [0.02, 1e-4]])
     own = flow(lambda w, _: w, relative=False, extinct=1e-100)
     expected = 1e-5 * sizes + 1e-7 * sizes.max(axis=1, keepdims=True)
-    np.testing.assert_allclose(adaptive._tolerance(own, 1e-5, old, new), expected, rtol=1e-14)
-    nothing = adaptive._tolerance(own, 1e-5, 0 * old, 0 * new)
+    np.testing.assert_allclose(adaptive.local_tolerance(own, 1e-5, old, new), expected, rtol=1e-14)
+    nothing = adaptive.local_tolerance(own, 1e-5, 0 * old, 0 * new)
     np.testing.assert_allclose(nothing, np.full((2, 2), 1e-105), rtol=1e-12)
     far = torch.tensor([[2000.0, 1.0]], dtype=torch.float64)
-    np.testing.assert_allclose(adaptive._tolerance(flow(lambda w, _: w), 1e-5, far, far / 2), [[2e-5, 1e-5]])
+    np.testing.assert_allclose(adaptive.local_tolerance(flow(lambda w, _: w), 1e-5, far, far / 2), [[2e-5, 1e-5]])
 
 
 @pytest.mark.parametrize("extinct", [-1e300, -5.0])
@@ -101,7 +101,7 @@ def test_tolerated_errors_of_both_kinds() -> None:
 def test_time_does_not_wait_for_what_is_extinct(relative: bool, extinct: float) -> None:
     state, velocity = torch.tensor([[-6.0, 2.0]]).double(), torch.tensor([[7.0, 3.0]]).double()
     one = flow(lambda w, _: w, relative=relative, extinct=extinct if relative else -extinct)
-    moving = adaptive._moving(one, state, velocity)
+    moving = adaptive.active_velocity(one, state, velocity)
     gone = [state[0, place] < extinct if relative else abs(state[0, place]) < -extinct for place in range(2)]
     np.testing.assert_array_equal(moving[0], np.where(gone, 0.0, [7.0, 3.0]))
 
@@ -123,6 +123,6 @@ def test_finished_systems_leave_when_a_quarter_runs(monkeypatch: pytest.MonkeyPa
 
 def test_log_times_of_all_sizes() -> None:
     theta = torch.tensor([1e-12, 0.5, 29.9, 30.1, 200.0], dtype=torch.float64)
-    found = adaptive._log_time(theta, torch.full((5,), -2.0).double())
+    found = adaptive.log_time_of(theta, torch.full((5,), -2.0).double())
     expected = [np.log(np.expm1(value)) - 2.0 for value in theta.tolist()[:-1]] + [198.0]
     np.testing.assert_allclose(found, expected, rtol=1e-13)

@@ -109,8 +109,8 @@ def test_a_trace_says_which_scan_ran(stacks: list[Path], kernel: Any, monkeypatc
 
     network = load_network(str(stacks[0]))
     monkeypatch.setattr(traces, "kernel_scan", lambda: kernel)
-    assert ("mamba-ssm" in traces._scan(network, "cuda:0")) == (kernel is not None)
-    assert traces._scan(network, "cpu") == "plain PyTorch"
+    assert ("mamba-ssm" in traces.scan_name(network, "cuda:0")) == (kernel is not None)
+    assert traces.scan_name(network, "cpu") == "plain PyTorch"
 
 
 @pytest.mark.usefixtures("alone")

@@ -143,7 +143,7 @@ def test_storages_have_pytorchs_sizes(name: str) -> None:
         assert getattr(torch, dtype).itemsize == size
 
 
-@pytest.mark.parametrize(("name", "size"), [(k, v) for k, v in opcodes._TYPES.items() if k not in ("untyped",)])
+@pytest.mark.parametrize(("name", "size"), [(k, v) for k, v in opcodes.TYPE_SIZES.items() if k not in ("untyped",)])
 def test_types_have_pytorchs_sizes(name: str, size: int) -> None:
     torch = pytest.importorskip("torch")
     assert not hasattr(torch, name) or getattr(torch, name).itemsize == size

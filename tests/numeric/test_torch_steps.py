@@ -33,11 +33,11 @@ def run(one: Flow, start: list[list[float]], targets: list[float], rtol: float =
     return integrate_batched(one, *known, rtol, most)
 
 
-def one_step(one: Flow, aims: list[float], start: float = 0.0) -> adaptive._Live:
+def one_step(one: Flow, aims: list[float], start: float = 0.0) -> adaptive.LiveSystems:
     """A first attempt, with these targets in theta."""
-    live = adaptive._Live.of(one, torch.full((1, 1), start).double(), torch.zeros(len(aims)).double())
+    live = adaptive.LiveSystems.of(one, torch.full((1, 1), start).double(), torch.zeros(len(aims)).double())
     live.aims.copy_(torch.tensor([aims], dtype=torch.float64))
-    adaptive._attempt(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
     return live
 
 
@@ -83,7 +83,7 @@ def test_a_size_that_is_just_not_extinct_still_moves() -> None:
     state = torch.tensor([[0.5, np.nextafter(0.5, 0.0), -0.5]]).double()
     for relative, moving in ((False, [3.0, 0.0, 5.0]), (True, [3.0, 0.0, 0.0])):
         one = flow(lambda w, _: w, relative=relative, extinct=0.5)
-        assert adaptive._moving(one, state, velocity).tolist() == [moving]
+        assert adaptive.active_velocity(one, state, velocity).tolist() == [moving]
 
 
 def test_a_step_too_far_is_made_again_at_once_with_the_length_that_the_clock_suggests() -> None:
@@ -100,15 +100,15 @@ def test_behind_a_target_the_step_is_the_one_that_was_kept() -> None:
     """The step of 1 goes too far, that of 0.4 arrives, and what follows is as long as the first; what is kept is the
     first of several trials."""
     one, start = resting(), torch.zeros(2, 1).double()
-    live = adaptive._Live.of(one, start, torch.zeros(2).double())
+    live = adaptive.LiveSystems.of(one, start, torch.zeros(2).double())
     live.aims.copy_(torch.tensor([[0.4, 600.0], [0.004, 600.0]], dtype=torch.float64))
-    adaptive._attempt(one, live, 1e-8, 100)
-    adaptive._attempt(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
     assert live.reached.tolist() == [[True, False], [False, False]]
     assert live.step.tolist() == pytest.approx([1.0, 0.004])
     assert live.kept.tolist() == [1.0, 1.0]
     assert live.landing.tolist() == [False, True]
-    adaptive._attempt(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
     assert live.step[1].item() == 1.0
     assert live.landing.tolist() == [False, False]
     assert live.theta.tolist() == pytest.approx([1.4, 0.004])
@@ -124,9 +124,9 @@ def test_a_step_is_not_lost_that_a_target_makes_short() -> None:
 @pytest.mark.parametrize("landing", [True, False])
 def test_a_rejected_step_seeks_a_target_if_it_did_before(landing: bool) -> None:
     one = flow(circle, control=replace(TORCH_DRIVER, first_step=10.0))
-    live = adaptive._Live.of(one, torch.tensor([[1.0, 0.0, 5.0]]).double(), torch.tensor([600.0]).double())
+    live = adaptive.LiveSystems.of(one, torch.tensor([[1.0, 0.0, 5.0]]).double(), torch.tensor([600.0]).double())
     live.landing.fill_(landing)
-    adaptive._attempt(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
     assert live.rejected.tolist() == [True]
     assert live.landing.tolist() == [landing]
     assert live.kept.tolist() == [10.0]
@@ -135,13 +135,13 @@ def test_a_rejected_step_seeks_a_target_if_it_did_before(landing: bool) -> None:
 def test_what_has_ended_stays_as_it_was() -> None:
     """Beside a system that runs on, every value of one that has ended is held."""
     one = replace(resting(0.2), log_size=lambda w, index: torch.where(index == 0, 1e9, 0.0).double())
-    live = adaptive._Live.of(one, torch.zeros(2, 1).double(), torch.zeros(1).double())
+    live = adaptive.LiveSystems.of(one, torch.zeros(2, 1).double(), torch.zeros(1).double())
     live.aims.copy_(torch.tensor([[600.0], [0.3]], dtype=torch.float64))
-    adaptive._attempt(one, live, 1e-8, 100)
+    adaptive.attempt_step(one, live, 1e-8, 100)
     ended = {name: value[0].clone() for name, value in vars(live).items()}
     assert ended["status"] == Status.OVERFLOW
     for _ in range(6):
-        adaptive._attempt(one, live, 1e-8, 100)
+        adaptive.attempt_step(one, live, 1e-8, 100)
     assert live.status.tolist() == [Status.OVERFLOW, Status.HORIZON]
     for name, value in ended.items():
         assert torch.equal(getattr(live, name)[0], value), name
@@ -198,8 +198,8 @@ def test_a_token_that_acts_on_nothing_may_shrink(relative: bool, speed: float, e
         lambda w, _: torch.stack([0 * w[:, 0], speed + 0 * w[:, 1]], dim=1),
         relative=relative, extinct=extinct, control=replace(TORCH_DRIVER, first_step=0.2, resting_steps=1),
     )  # fmt: skip
-    live = adaptive._Live.of(one, torch.tensor([[2.0, -50.0]]).double(), torch.tensor([600.0]).double())
-    adaptive._attempt(one, live, 1e-8, 100)
+    live = adaptive.LiveSystems.of(one, torch.tensor([[2.0, -50.0]]).double(), torch.tensor([600.0]).double())
+    adaptive.attempt_step(one, live, 1e-8, 100)
     assert live.settled.tolist() == [rests]
 
 
@@ -256,7 +256,7 @@ def test_a_fifth_that_runs_on_is_alone_and_a_quarter_is_not(monkeypatch: pytest.
 def test_log_times_change_their_formula_where_both_are_right() -> None:
     """ln(e^theta - 1) is theta to a rounding from 37 on, and at 29.5 1.5e-13 less."""
     theta = torch.tensor([29.5, 30.0, 30.5], dtype=torch.float64)
-    found = adaptive._log_time(theta, torch.zeros(3).double())
+    found = adaptive.log_time_of(theta, torch.zeros(3).double())
     exact = theta + torch.log1p(-torch.exp(-theta))
     assert abs(found[0] - exact[0]) < 1e-14
     assert (found - exact).abs().max() < 1e-13

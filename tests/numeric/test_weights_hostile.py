@@ -213,7 +213,7 @@ class TestNpz:
                 np.save(buffer, value)
                 archive.writestr(f"{name}.npy", buffer.getvalue().replace(b"'shape': (6, 4)", b"'shape': (9, 4)"))
         assert "not those of shape" in refusal(path)
-        monkeypatch.setattr(archives, "_LARGE", 1 << 16)
+        monkeypatch.setattr(archives, "LARGE_MEMBER", 1 << 16)
         _archive(path, {**content, "other": np.zeros(1 << 12)}, zipfile.ZIP_DEFLATED)
         assert len(list(open_checkpoint(str(path)).layers())) == 1
         _archive(path, {**content, "other": np.zeros(1 << 15)}, zipfile.ZIP_DEFLATED)
@@ -228,8 +228,8 @@ class TestNpz:
         monkeypatch.setattr(np.lib.format, "read_array", lambda *a, **k: reads.append("") or original(*a, **k))
         assert len(list(open_checkpoint(str(path)).layers())) == 9
         assert len(reads) == 3
-        monkeypatch.setattr(archives, "_KEPT", 64)
-        monkeypatch.setattr(archives, "_LONGEST", 64)
+        monkeypatch.setattr(archives, "KEPT_BYTES", 64)
+        monkeypatch.setattr(archives, "REREAD_BYTES", 64)
         assert "stacked heads" in refusal(path)
 
     @pytest.mark.parametrize("suffix", ["npz", "pt", "bin", ""])
@@ -245,9 +245,9 @@ class TestNpz:
     def test_more_arrays_than_any_model_has(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / "m.npz"
         np.savez(path, **tensors("layers.0."))
-        monkeypatch.setattr(archives, "_MOST_ARRAYS", 5)
+        monkeypatch.setattr(archives, "MOST_ARRAYS", 5)
         assert len(list(open_checkpoint(str(path)).layers())) == 1
-        monkeypatch.setattr(archives, "_MOST_ARRAYS", 4)
+        monkeypatch.setattr(archives, "MOST_ARRAYS", 4)
         assert "more than 4 members" in refusal(path)
 
 

@@ -188,7 +188,7 @@ def test_a_directory_is_read_up_to_its_limit(tmp_path: Path, size: int, fits: bo
     with (tmp_path / "x").open("wb") as handle:
         handle.truncate(size + 5)
     for wanted in (None, -1, size):
-        with archives._Bounded(tmp_path / "x") as handle:
+        with archives.BoundedFile(tmp_path / "x") as handle:
             handle.seek(5)
             if fits:
                 assert len(handle.read(wanted)) == size
@@ -238,17 +238,17 @@ def test_an_array_stays_what_it_was(tmp_path: Path, other: tuple[str, str]) -> N
 def test_heads_that_cannot_be_kept_are_few(heads: int, numbers: int, fits: bool) -> None:
     """Beyond 64 MiB an array is kept while its heads times its bytes are at most 4 GiB; the numbers need not exist."""
     store = NpzStore.__new__(NpzStore)
-    store.path, store._kept = Path("x"), {}
+    store.path, store.kept = Path("x"), {}
     array = np.broadcast_to(np.float32(0), (heads, numbers // heads))
     assert fits == (array.nbytes <= 64 << 20 or heads * array.nbytes <= 4 << 30)
     if not fits:
         with pytest.raises(FormatError, match="may have at most 67108864 bytes"):
-            store._keep("a", array)
+            store.keep("a", array)
         return
     for name in "abcde":
-        store._keep(name, array)
+        store.keep(name, array)
     room = (256 << 20) // array.nbytes
-    assert list(store._kept) == list("abcde")[5 - room :]
+    assert list(store.kept) == list("abcde")[5 - room :]
 
 
 # ---- PyTorch files
@@ -280,31 +280,31 @@ class Wide(Mapping[str, Any]):
 
 
 def test_state_dicts_have_so_many_levels_entries_and_letters() -> None:
-    assert list(pickled._flatten(nested(32), "here")) == [".".join(["a"] * 32 + ["w"])]
-    assert pickled._flatten(Wide(999_999), "here") == {}
+    assert list(pickled.named_tensors(nested(32), "here")) == [".".join(["a"] * 32 + ["w"])]
+    assert pickled.named_tensors(Wide(999_999), "here") == {}
     name = "n" * ((1 << 20) - 1)
     long = {f"{place:02d}{name[2:]}": NOTE for place in range(64)}
-    assert len(pickled._flatten(long, "here")) == 64
+    assert len(pickled.named_tensors(long, "here")) == 64
     two = {"a": Wide(499_997), "b": Wide(499_997)}
-    assert pickled._flatten(two | {"x": 0}, "here") == {}
+    assert pickled.named_tensors(two | {"x": 0}, "here") == {}
     for more in (nested(33), Wide(1_000_000), two | {"x": 0, "y": 0}, {"deep": long}, long | {"": NOTE}):
         with pytest.raises(FormatError, match="at most 1000000 entries and 32 levels"):
-            pickled._flatten(more, "here")
+            pickled.named_tensors(more, "here")
 
 
 def test_names_join_the_keys_in_their_order() -> None:
     given = {"a": {"b": NOTE, 10**100: NOTE}, "c": {"d": {"e": NOTE}}, "none": 3, 7: NOTE}
-    assert list(pickled._flatten(given, "here")) == ["a.b", "a." + "1" + "0" * 79, "c.d.e", "7"]
+    assert list(pickled.named_tensors(given, "here")) == ["a.b", "a." + "1" + "0" * 79, "c.d.e", "7"]
     with pytest.raises(FormatError, match=r"one tensor; got a\.b at here"):
-        pickled._flatten({"a": {"b": NOTE}, "a.b": NOTE}, "here")
+        pickled.named_tensors({"a": {"b": NOTE}, "a.b": NOTE}, "here")
 
 
 def test_wrappers_are_taken_off_unless_a_tensor_stands_beside() -> None:
     inner = {"w": NOTE}
-    assert pickled._unwrap({"step": 3, "state_dict": inner}) is inner
-    assert pickled._unwrap({"model": {"state_dict": inner}, "epoch": 1}) is inner
+    assert pickled.innermost_dict({"step": 3, "state_dict": inner}) is inner
+    assert pickled.innermost_dict({"model": {"state_dict": inner}, "epoch": 1}) is inner
     for kept in ({"model": inner, "bias": NOTE, "step": 3}, inner, [inner], {"weights": 3}):
-        assert pickled._unwrap(kept) is kept
+        assert pickled.innermost_dict(kept) is kept
 
 
 @pytest.mark.parametrize(
@@ -316,13 +316,13 @@ def test_wrappers_are_taken_off_unless_a_tensor_stands_beside() -> None:
 )  # fmt: skip
 def test_tensors_lie_within_their_storage(shape: Any, strides: Any, offset: int, kind: str) -> None:
     store = TorchStore.__new__(TorchStore)
-    store._begin = {"0": (0, 24)}
+    store.extents = {"0": (0, 24)}
     note = TensorNote("float32", shape, strides, offset, Storage("0", "float32", 4, 6))
-    assert store._kind(note) == kind
-    store._begin = {}
+    assert store.kind_of(note) == kind
+    store.extents = {}
     missing = "F32" if 0 in shape else "a tensor whose numbers are missing"
-    assert store._kind(note) == (missing if kind == "F32" else kind)
-    assert store._kind(TensorNote("float32", shape, reason="a sparse tensor")) == "a sparse tensor"
+    assert store.kind_of(note) == (missing if kind == "F32" else kind)
+    assert store.kind_of(TensorNote("float32", shape, reason="a sparse tensor")) == "a sparse tensor"
 
 
 def saved(
@@ -371,14 +371,14 @@ def test_a_storage_has_all_its_bytes(tmp_path: Path, cut: int) -> None:
 
 
 def test_files_beside_the_weights_have_their_limits(tmp_path: Path) -> None:
-    assert (locate._LARGEST_CONFIG, locate._LARGEST_INDEX) == (2**24, 2**26)  # as messages name them, in bytes
+    assert (locate.LARGEST_CONFIG, locate.LARGEST_INDEX) == (2**24, 2**26)  # as messages name them, in bytes
     for size, fits in ((16 << 20, True), ((16 << 20) + 1, False)):
         (tmp_path / "config.json").write_bytes(b'{"model_type": "mamba"}'.ljust(size))
         if fits:
-            assert locate._config(tmp_path) == {"model_type": "mamba"}
+            assert locate.read_config(tmp_path) == {"model_type": "mamba"}
         else:
             with pytest.raises(FormatError):
-                locate._config(tmp_path)
+                locate.read_config(tmp_path)
 
 
 # ---- a layer

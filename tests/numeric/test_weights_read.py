@@ -250,11 +250,11 @@ def test_an_axis_of_one_or_none_is_read_as_any_other(tmp_path: Path, shape: tupl
 
 def test_a_note_begins_with_its_storage_and_a_reason_goes_first() -> None:
     store = TorchStore.__new__(TorchStore)
-    store._begin = {"0": (0, 8)}
+    store.extents = {"0": (0, 8)}
     storage = Storage("0", "float32", 4, 2)
-    assert store._kind(TensorNote("float32", (2,), (1,), storage=storage)) == "F32"
+    assert store.kind_of(TensorNote("float32", (2,), (1,), storage=storage)) == "F32"
     assert (
-        store._kind(TensorNote("float32", (2,), (1,), storage=storage, reason="a conjugate tensor"))
+        store.kind_of(TensorNote("float32", (2,), (1,), storage=storage, reason="a conjugate tensor"))
         == "a conjugate tensor"
     )
 

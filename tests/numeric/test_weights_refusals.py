@@ -152,7 +152,7 @@ def test_the_first_line_of_a_client_is_told(monkeypatch: pytest.MonkeyPatch, tex
 
 def test_a_bounded_file_is_read_in_parts_of_any_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x").write_bytes(b"0123456789")
-    with archives._Bounded(tmp_path / "x") as handle:
+    with archives.BoundedFile(tmp_path / "x") as handle:
         handle.most = 4
         assert (handle.read(0), handle.read(4)) == (b"", b"0123")
         for size in (5, -1, -2, None):
@@ -195,7 +195,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, *members: Any, order: bytes = b"litt
         yield SimpleNamespace(infolist=lambda: list(members), read=read)
 
     monkeypatch.setattr(pickled, "bounded_zip", archive)
-    monkeypatch.setattr(pickled, "_is_archive", lambda _: True)
+    monkeypatch.setattr(pickled, "is_archive", lambda _: True)
     return TorchStore(Path("x.pt"))
 
 
@@ -210,14 +210,14 @@ def test_a_pickle_has_sixty_four_mebibytes(monkeypatch: pytest.MonkeyPatch, size
 
 @pytest.mark.parametrize("change", [{"kind": 8}, {"compressed": 3}, {"kind": 8, "compressed": 3}, {"compressed": 5}])
 def test_a_member_is_compressed_by_its_kind_or_its_size(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
-    assert opened(monkeypatch, member("x/data.pkl"), member("x/data/0"))._begin == {"0": (0, 4)}
+    assert opened(monkeypatch, member("x/data.pkl"), member("x/data/0")).extents == {"0": (0, 4)}
     with pytest.raises(FormatError, match="the compressed member x/data/0"):
         opened(monkeypatch, member("x/data.pkl"), member("x/data/0", **change))
 
 
 @pytest.mark.parametrize(("order", "big"), [(b"big", True), (b"big\n", True), (b"little", False), (b"bi", False)])
 def test_the_order_of_bytes_is_a_word(monkeypatch: pytest.MonkeyPatch, order: bytes, big: bool) -> None:
-    assert opened(monkeypatch, member("x/data.pkl"), member("x/byteorder"), order=order)._big is big
+    assert opened(monkeypatch, member("x/data.pkl"), member("x/byteorder"), order=order).big_endian is big
 
 
 MAGIC = 0x1950A86A20F9469CFC6C

@@ -73,27 +73,7 @@ MEANT: dict[str, tuple[str, str]] = {
 #: Of ours, in code behind the digest of a committed result: public names would make it stale before anything else has
 #: changed. File -> names; they become public, or the test goes another way, when the results are made anew.
 HELD: dict[str, str] = {
-    "tests/numeric/test_compiled_flow.py": "_hand_over _version",
-    "tests/numeric/test_decided_readers.py": "_Bounded _KEPT _LONGEST _keep _kept",
     "tests/numeric/test_experiments_model.py": "_kernel_for",
-    "tests/numeric/test_flow_boundaries.py": "_TOLERANCE _rate",
-    "tests/numeric/test_flow_bounds.py": "_Pool _all_mu_zero _before _hand_over _loop _read",
-    "tests/numeric/test_flow_counts.py": "_FLOW_SHAPES _MATRIX_SHAPES _Pool",
-    "tests/numeric/test_flow_ends.py": "_Pool _guess",
-    "tests/numeric/test_flow_equation.py": "_decode _encode _log_size",
-    "tests/numeric/test_flow_steps.py": "_loop _read",
-    "tests/numeric/test_flow_stiff.py": "_Pool",
-    "tests/numeric/test_flow_torch.py": "_log_time _moving _tolerance",
-    "tests/numeric/test_networks.py": "_scan",
-    "tests/numeric/test_pinned_weights.py": "_TYPES",
-    "tests/numeric/test_torch_steps.py": "_Live _attempt _log_time _moving",
-    "tests/numeric/test_weights_hostile.py": "_KEPT _LARGE _LONGEST _MOST_ARRAYS",
-    "tests/numeric/test_weights_limits.py": "_Bounded _LARGEST_CONFIG _LARGEST_INDEX _begin _config _flatten _keep _kept _kind _unwrap",
-    "tests/numeric/test_weights_read.py": "_begin _kind",
-    "tests/numeric/test_weights_refusals.py": "_Bounded _begin _big _is_archive",
-    "tests/numeric/trace/test_trace_bounds.py": "_call",
-    "tests/numeric/trace/test_trace_images.py": "_call",
-    "tests/numeric/trace/test_trace_networks.py": "_call",
 }
 
 

@@ -55,14 +55,14 @@ def test_bounds_for_inputs_as_seen_are_sharper_and_hold(model: Any, found: Any, 
 def test_a_batch_that_does_not_fit_is_halved_and_gives_the_same(
     model: Any, tokens: Any, found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_call", Full(run._call, 2))
+    monkeypatch.setattr(run, "forward_pass", Full(run.forward_pass, 2))
     again = trace(model, tokens, context=8)
     assert again.notes == ("Out of memory: 4 sequences were run as 2 and 2.",)
     for one, two in zip(found.layers, again.layers, strict=True):
         assert close(one, two, 1e-5, 1e-9)
         for first, second in zip(one.checks, two.checks, strict=True):
             assert (first.name, first.verdict) == (second.name, second.verdict)
-    monkeypatch.setattr(run, "_call", Full(run._call, 0))
+    monkeypatch.setattr(run, "forward_pass", Full(run.forward_pass, 0))
     with pytest.raises(DeviceMemoryError, match="one sequence must fit in memory; got 24 tokens"):
         trace(model, tokens)
 
@@ -73,7 +73,7 @@ def test_another_runtime_error_is_not_taken_for_one_of_memory(
     def broken(network: Any, part: Any) -> None:
         raise RuntimeError("a kernel does not exist")
 
-    monkeypatch.setattr(run, "_call", broken)
+    monkeypatch.setattr(run, "forward_pass", broken)
     with pytest.raises(RuntimeError, match="does not exist"):
         trace(model, tokens)
 

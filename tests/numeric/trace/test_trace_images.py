@@ -219,7 +219,7 @@ def test_pixel_values_go_in_as_they_are_and_give_what_their_tokens_give(images: 
 
 
 def test_a_batch_of_images_that_does_not_fit_is_halved(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, real = drawn(Plain), run._call
+    model, real = drawn(Plain), run.forward_pass
     whole = trace(model, images)
 
     def full(network: Any, part: Any) -> None:
@@ -227,7 +227,7 @@ def test_a_batch_of_images_that_does_not_fit_is_halved(images: Any, monkeypatch:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         real(network, part)
 
-    monkeypatch.setattr(run, "_call", full)
+    monkeypatch.setattr(run, "forward_pass", full)
     again = trace(model, images)
     assert again.notes == ("Out of memory: 3 sequences were run as 1 and 2.",)
     assert (again.batch, again.length) == (whole.batch, whole.length)

@@ -206,7 +206,7 @@ def test_a_fused_kernel_hides_the_input_which_is_then_recomputed(
     assert again.notes == ("The scan's input of 3 layers was recomputed: a fused kernel hides it.",)
     for one, two in zip(found.layers, again.layers, strict=True):
         assert close(one, two, 1e-4, 1e-6)
-    monkeypatch.setattr(run, "_call", Full(run._call, 2))
+    monkeypatch.setattr(run, "forward_pass", Full(run.forward_pass, 2))
     halved = trace(model, tokens, context=8)
     assert len(halved.notes) == 2
     assert close(halved.layers[2], again.layers[2], 1e-5, 1e-9)

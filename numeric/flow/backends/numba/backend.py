@@ -27,7 +27,7 @@ from s6flow.symbolic.codegen.load import load_module
 from s6flow.symbolic.codegen.numba.printer import HEADER, print_numba
 from s6flow.symbolic.codegen.triton.special import kernel_form
 
-__all__ = ["compiled_text", "load_compiled", "solve"]
+__all__ = ["compiled_loop", "compiled_text", "fill_run", "load_compiled", "solve", "solve_stiff"]
 
 #: Multiplications of a system, roughly: few systems a piece keep all threads busy to the end.
 _EACH = 4096
@@ -91,7 +91,7 @@ def solve(problem: Problem) -> Run:
     Raises: FormatError: other coordinates. MissingDependencyError: numba is not installed.
     Numerics: as numeric.flow.driver.
     """
-    solve_systems, given = _loop(problem)
+    solve_systems, given = compiled_loop(problem)
     from s6flow.symbolic.codegen.numba.runtime import over_systems
 
     systems, tokens = problem.start.shape
@@ -113,15 +113,15 @@ def solve(problem: Problem) -> Run:
         over_systems(lambda a, b, first=first: advance(first + a, first + b), count, _EACH)  # type: ignore[misc]
         if problem.progress:
             problem.progress(first + count)
-    _read(run, problem, slope, numbers, counts)
-    _hand_over(run, problem, np.flatnonzero(run.status == STIFF))
+    fill_run(run, problem, slope, numbers, counts)
+    solve_stiff(run, problem, np.flatnonzero(run.status == STIFF))
     return run
 
 
-def _loop(problem: Problem) -> tuple[Any, list[Any]]:
-    """The compiled loop for the problem's coordinates, and its inputs between starts and targets.
+def compiled_loop(problem: Problem) -> tuple[Any, list[Any]]:
+    """The compiled loop for the problem's coordinates, and its inputs between starts and targets, each with a system axis.
 
-    Raises: FormatError: there is none for them.
+    Raises: FormatError: there is none for them. MissingDependencyError: numba is not installed.
     """
     name, systems = problem.coordinates.name, len(problem.start)
     if name.startswith(KIND):
@@ -141,8 +141,16 @@ def _whole(problem: Problem, name: str, systems: int) -> Any:
     return np.require(whole, np.float64, ["C", "W"])  # a read-only array would be another compilation
 
 
-def _read(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[np.int64]) -> None:
-    """Fill in what follows from the numbers of the loop, as `driver` reports it."""
+def fill_run(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[np.int64]) -> None:
+    """Fill in what follows from the numbers of the loop, as `driver` reports it.
+
+    Args:
+        run: of all systems, in which the loop wrote status, end, states and reached; changed in place.
+        problem: what was integrated.
+        slope: of the state in work time (`clock`) at the end, shape (system, component).
+        numbers: theta, ln t0, the slope of theta and ln of the time left, shape (system, 4).
+        counts: accepted steps, attempts, and whether the system rests, shape (system, 3).
+    """
     theta, log_t0, theta_slope, run.log_remaining = np.array(numbers.T)
     run.steps, run.attempts, settled = np.array(counts.T)
     run.settled = settled != 0
@@ -159,8 +167,14 @@ def _read(run: Run, problem: Problem, slope: Any, numbers: Any, counts: NDArray[
     run.reached |= later
 
 
-def _hand_over(run: Run, problem: Problem, rows: NDArray[np.int64]) -> None:
-    """Run stiff systems once more, with the implicit method for their stiff stretches."""
+def solve_stiff(run: Run, problem: Problem, rows: NDArray[np.int64]) -> None:
+    """Run stiff systems once more, with the implicit method for their stiff stretches.
+
+    Args:
+        run: of all systems; these rows are written anew, in place.
+        problem: the whole batch.
+        rows: indices of the stiff systems, shape (row); of none nothing is run.
+    """
     if not len(rows):
         return
     arrays = {name: v[rows] if name in problem.per_system else v for name, v in problem.arrays.items()}

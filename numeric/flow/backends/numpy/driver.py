@@ -18,7 +18,7 @@ from s6flow.numeric.flow.problem import Problem, Run, Status
 from s6flow.numeric.flow.step_control import DRIVER, PATIENCE, RUNNING, STIFF_STEPS, load_rules
 from s6flow.numeric.flow.tableau import PAIRS, combine, stages
 
-__all__ = ["solve", "stiff_after"]
+__all__ = ["Pool", "solve", "stiff_after"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -45,7 +45,7 @@ def solve(problem: Problem) -> Run:
     Numerics: DOP853 in work time (`clock`), error control in the maximum norm, per system.
     """
     with np.errstate(all="ignore"):  # trial stages may overflow; such steps are rejected
-        return _Pool(problem).run()
+        return Pool(problem).run()
 
 
 @dataclass
@@ -76,7 +76,13 @@ class _Live:
             setattr(self, name, np.concatenate([value, getattr(other, name)]))
 
 
-class _Pool:
+class Pool:
+    """A batch in work: the systems that run now, as many as fit into `POOL` numbers, and what the others reported.
+
+    Args:
+        problem: the whole batch; `run` advances it to its end and returns the `Run`.
+    """
+
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.rules = load_rules("numpy", DRIVER, _PAIR)

@@ -11,7 +11,7 @@ from s6flow.numeric.flow.clock import Clock
 from s6flow.numeric.flow.step_control import DRIVER, GUESSES
 from s6flow.numeric.flow.tableau import Tableau, stages
 
-__all__ = ["land"]
+__all__ = ["hermite_length", "land"]
 
 Float = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def land(
     Returns: states and slopes there.
     """
     low, high = np.zeros_like(step), step.copy()
-    length = _guess(rules, state[:, -1], slope[:, -1], step, new[:, -1], new_slope[:, -1], aim)
+    length = hermite_length(rules, state[:, -1], slope[:, -1], step, new[:, -1], new_slope[:, -1], aim)
     landed, there = new.copy(), new_slope.copy()
     rest = np.arange(len(step))  # systems that have not landed yet
     for _ in range(DRIVER.landing_trials):
@@ -63,10 +63,17 @@ def land(
     return landed, there
 
 
-def _guess(
+def hermite_length(
     rules: ModuleType, theta: Float, speed: Float, step: Float, end: Float, end_speed: Float, aim: Float
 ) -> Float:
-    """Length at which the cubic through both ends reaches `aim`, by bisection: theta grows monotonically."""
+    """Length at which the cubic through both ends reaches `aim`, by bisection: theta grows monotonically.
+
+    Args:
+        rules: the step control, of `load_rules`.
+        theta, speed: theta and its slope in work time at the beginning of the step; step: its length.
+        end, end_speed: the same two at its end; aim: theta in between. All of shape (system).
+    Returns: lengths from 0 to `step`, shape (system).
+    """
     low, high = np.zeros_like(step), np.ones_like(step)
     for _ in range(GUESSES):
         share = 0.5 * (low + high)

@@ -19,7 +19,15 @@ from s6flow.numeric.flow.problem import Run
 from s6flow.numeric.flow.step_control import LANDED, RUNNING, TORCH_DRIVER, Control, load_rules
 from s6flow.numeric.flow.tableau import PAIRS, Tableau, combine
 
-__all__ = ["Flow", "integrate_batched"]
+__all__ = [
+    "Flow",
+    "LiveSystems",
+    "active_velocity",
+    "attempt_step",
+    "integrate_batched",
+    "local_tolerance",
+    "log_time_of",
+]
 
 #: Finished systems leave the batch when no more than one in so many still runs: recording anew costs some attempts.
 _THINNED = 4
@@ -57,7 +65,7 @@ class Flow:
 
 
 @dataclass
-class _Live:
+class LiveSystems:
     """The systems of a batch, one row each; a row that has finished keeps its values until the batch is thinned out.
 
     `index` says which system a row is; `aims` are the targets in theta; `status` is RUNNING or how the system ended;
@@ -89,11 +97,11 @@ class _Live:
     reached: Tensor
 
     @classmethod
-    def of(cls, flow: Flow, start: Tensor, targets: Tensor) -> _Live:
+    def of(cls, flow: Flow, start: Tensor, targets: Tensor) -> LiveSystems:
         """All systems at depth-time 0."""
         systems, count = len(start), len(targets)
         index = torch.arange(systems, device=start.device)
-        log_t0 = -torch.log1p(_moving(flow, start, flow.velocity(start, index)).norm(dim=1))
+        log_t0 = -torch.log1p(active_velocity(flow, start, flow.velocity(start, index)).norm(dim=1))
         theta, nought = torch.zeros_like(log_t0), torch.zeros_like(index)
         slope, clock, log_rate = _slopes(flow, start, theta, log_t0, index)
         no = torch.zeros_like(index, dtype=torch.bool)
@@ -114,9 +122,9 @@ class _Live:
         }
         return cls(**{name: value.clone() for name, value in values.items()})  # an attempt writes each in place
 
-    def part(self, rows: Tensor) -> _Live:
+    def part(self, rows: Tensor) -> LiveSystems:
         """Some of the rows, by a mask."""
-        return _Live(**{name: value[rows] for name, value in vars(self).items()})
+        return LiveSystems(**{name: value[rows] for name, value in vars(self).items()})
 
 
 def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, max_steps: int) -> Run:
@@ -132,9 +140,9 @@ def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, m
     run = Run.empty(len(start), len(targets), start.shape[1])
     if not len(start):
         return run
-    live = _Live.of(flow, start, targets)
+    live = LiveSystems.of(flow, start, targets)
     while len(live.index):
-        advance = repeated(partial(_attempt, flow, live, rtol, max_steps), start.device)
+        advance = repeated(partial(attempt_step, flow, live, rtol, max_steps), start.device)
         left = len(live.index)
         while left * _THINNED >= len(live.index):
             advance()
@@ -146,27 +154,37 @@ def integrate_batched(flow: Flow, start: Tensor, targets: Tensor, rtol: float, m
     return run
 
 
-def _moving(flow: Flow, state: Tensor, velocity: Tensor) -> Tensor:
-    """The velocity without extinct components, for which time does not wait."""
+def active_velocity(flow: Flow, state: Tensor, velocity: Tensor) -> Tensor:
+    """The velocity without extinct components, for which time does not wait; all of shape (system, component)."""
     return velocity.masked_fill((state if flow.relative else state.abs()) < flow.extinct, 0.0)
 
 
 def _slopes(flow: Flow, state: Tensor, theta: Tensor, log_t0: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     velocity = flow.velocity(state, index)
     clock = torch.exp(-(theta + log_t0))
-    total = clock + _moving(flow, state, velocity).norm(dim=1)
+    total = clock + active_velocity(flow, state, velocity).norm(dim=1)
     return velocity / total[:, None], clock / total, torch.log(total)
 
 
-def _tolerance(flow: Flow, rtol: float, old: Tensor, new: Tensor) -> Tensor:
+def local_tolerance(flow: Flow, rtol: float, old: Tensor, new: Tensor) -> Tensor:
+    """Tolerated local error of every component of a step from `old` to `new`, all of shape (system, component).
+
+    Args:
+        rtol: relative tolerance; absolute ones follow from it.
+    """
     if flow.relative:
         return flow.rules.relative_tolerance(old, new, rtol)
     size = torch.maximum(old.abs(), new.abs()).clamp(max=1.0)
     return flow.rules.absolute_tolerance(size, size.amax(dim=1, keepdim=True), rtol, 0.01 * rtol, rtol * flow.extinct)
 
 
-def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
-    """One trial step of every running system, in place and without a word to the host."""
+def attempt_step(flow: Flow, live: LiveSystems, rtol: float, max_steps: int) -> None:
+    """One trial step of every running system, in place and without a word to the host.
+
+    Args:
+        live: the systems, changed in place; those that have ended keep their values.
+        rtol: relative tolerance; max_steps: attempts after which a system ends.
+    """
     rules, pair, h, last = flow.rules, flow.pair, live.step, live.aims.shape[1] - 1
     slopes, clocks = [live.slope], [live.clock]
     for row in pair.a:
@@ -177,7 +195,7 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
     new = live.state + h[:, None] * combine(pair.b, slopes)
     theta = live.theta + h * combine(pair.b, clocks)
     slope, clock, log_rate = _slopes(flow, new, theta, live.log_t0, live.index)
-    tolerance = _tolerance(flow, rtol, live.state, new)
+    tolerance = local_tolerance(flow, rtol, live.state, new)
     estimates = [
         torch.maximum(
             (combine(row, [*slopes, slope]).abs() / tolerance).amax(dim=1), combine(row, [*clocks, clock]).abs() / rtol
@@ -234,7 +252,7 @@ def _attempt(flow: Flow, live: _Live, rtol: float, max_steps: int) -> None:
         getattr(live, name).copy_(value)
 
 
-def _remaining(flow: Flow, live: _Live, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
+def _remaining(flow: Flow, live: LiveSystems, exploded: Tensor, new: Tensor, slope: Tensor, log_rate: Tensor) -> Tensor:
     """ln of the time left, by the fastest token; -inf where none explodes."""
     lead = slope.abs().argmax(dim=1, keepdim=True)
     speed, before, move = (values.gather(1, lead).abs()[:, 0] for values in (slope, live.slope, new - live.state))
@@ -242,15 +260,16 @@ def _remaining(flow: Flow, live: _Live, exploded: Tensor, new: Tensor, slope: Te
     return left.masked_fill(~exploded, -torch.inf)
 
 
-def _log_time(theta: Tensor, log_t0: Tensor) -> Tensor:
+def log_time_of(theta: Tensor, log_t0: Tensor) -> Tensor:
+    """ln t from theta and ln t0 (`numeric.flow.clock`), all of shape (system); -inf at theta = 0."""
     return log_t0 + torch.where(theta > 30, theta, torch.log(torch.expm1(theta.clamp(max=30.0))))
 
 
-def _read(flow: Flow, done: _Live, run: Run) -> None:
+def _read(flow: Flow, done: LiveSystems, run: Run) -> None:
     """Report systems that have finished."""
     row = done.index.cpu().numpy()
     largest = done.slope.abs().amax(dim=1)
-    log_time = _log_time(torch.where(done.settled, done.aims[:, -1], done.theta), done.log_t0)
+    log_time = log_time_of(torch.where(done.settled, done.aims[:, -1], done.theta), done.log_t0)
     later = done.settled[:, None] & (
         torch.arange(done.aims.shape[1], device=done.index.device) >= done.pending[:, None]
     )
