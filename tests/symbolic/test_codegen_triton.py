@@ -108,6 +108,11 @@ def test_one_state_goes_by_blocks_of_its_own_with_the_same_result(interpreted: d
     assert interpreted[name] <= 1e-12
 
 
+def test_one_scan_by_lanes_of_any_length_is_the_recurrence(interpreted: dict[str, float]) -> None:
+    assert all(interpreted[f"scan by {tokens}"] <= 1e-13 for tokens in (1, 2, 8, 64))
+    assert interpreted["lanes alone fast"] <= 2e-5
+
+
 def test_smallest_margin_is_found_with_its_place_and_nan_counts_as_smallest(interpreted: dict[str, float]) -> None:
     assert interpreted["margin value"] <= 1e-14
     assert interpreted["margin place"] == 0
@@ -150,8 +155,8 @@ def test_long_systems_get_lanes_for_the_device_and_steps_for_the_run(
 @pytest.mark.parametrize(
     ("tokens", "systems", "plain", "block", "warps"),
     [
-        (128, 9, True, 128, 2), (129, 9, True, 256, 1), (1000, 1, True, 1024, 1), (1025, 4096, True, 512, 1),
-        (65536, 4095, True, 1024, 1), (65536, 4095, False, 1024, 2), (65536, 4096, False, 512, 1),
+        (128, 9, True, 128, 2), (129, 9, True, 256, 1), (1000, 1, True, 1024, 1), (1025, 4096, True, 1024, 1),
+        (65536, 4095, False, 1024, 2), (65536, 4096, False, 512, 1),
     ],
 )  # fmt: skip
 def test_tokens_alone_lie_in_warps_as_measured(tokens: int, systems: int, plain: bool, block: int, warps: int) -> None:
@@ -159,6 +164,19 @@ def test_tokens_alone_lie_in_warps_as_measured(tokens: int, systems: int, plain:
     from s6flow.symbolic.codegen.triton.runtime import TOKENS_ALONE
 
     assert TOKENS_ALONE.of(tokens, systems, plain) == (block, warps)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "block", "warps", "plain", "halvings"),
+    [(1000, 1024, 1, True, 5), (65536, 1024, 1, True, 5), (65536, 1024, 2, True, 0), (65536, 1024, 1, False, 0), (512, 512, 1, True, 0)],
+)  # fmt: skip
+def test_a_scan_goes_by_lanes_in_one_warp_of_long_blocks(
+    tokens: int, block: int, warps: int, plain: bool, halvings: int
+) -> None:
+    pytest.importorskip("triton")
+    from s6flow.symbolic.codegen.triton.runtime import TOKENS_ALONE
+
+    assert TOKENS_ALONE.of_scan(tokens, block, warps, plain)["HALVINGS"] == halvings
 
 
 def test_the_next_chunk_is_loaded_ahead_only_where_registers_allow_it() -> None:

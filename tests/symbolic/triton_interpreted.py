@@ -98,8 +98,11 @@ for pipeline in ("accurate", "fast"):
     kernel = generate(rate, "triton", pipeline)
     whole = generate(rate, "numpy")(*values)
     found[f"alone {pipeline}"] = np.abs(kernel(*values) - whole).max() / scale_of(whole)
-    rt.TOKENS_ALONE, layout = replace(rt.TOKENS_ALONE, longest=16, chunk_of_few=16), rt.TOKENS_ALONE
+    layout = rt.TOKENS_ALONE
+    rt.TOKENS_ALONE = replace(layout, longest=16, chunk=16, chunk_with_errors=16)
     found[f"chunks alone {pipeline}"] = np.abs(kernel(*values) - whole).max() / scale_of(whole)
+    rt.TOKENS_ALONE = replace(layout, longest=16, chunk=64, by_lanes=64)
+    found[f"lanes alone {pipeline}"] = np.abs(kernel(*(v.astype("f4") for v in values)) - whole).max() / scale_of(whole)
     rt.TOKENS_ALONE = layout
 full = [v[:2, :64] if v.ndim == 2 and v.shape[1] == 100 else v[:2] for v in values]  # nothing is masked
 whole = generate(rate, "numpy")(*full)
@@ -113,6 +116,25 @@ found["margin place"] = abs(place - int(expected.argmin()))
 values[0][1, 99] = np.nan
 value, place = smallest(*values)
 found["nan place"] = abs(place - 199) + (value != -np.inf)
+
+
+@triton.jit
+def scanned(x_ptr, out_ptr, HALVINGS: tl.constexpr):
+    """Two rows of 64 tokens from states of their own; the same block is the gate, the increment and where f starts."""
+    i = tl.arange(0, 2)[:, None, None] * 64 + tl.arange(0, 64)[None, :, None]
+    x = tl.load(x_ptr + i)
+    first = tl.load(x_ptr + tl.arange(0, 2)[:, None, None] * 64)
+    tl.store(out_ptr + i, rt.scan(x, x * x, first, tl.full((2, 64, 1), -0.0, tl.float64), 1, False, HALVINGS))
+
+
+sent = rng.uniform(-1.5, 1.5, (2, 64))
+expected = [sent[:, 0]]
+for token in sent.T:
+    expected.append(token * expected[-1] + token * token)
+for halvings in (0, 1, 3, 6):
+    got = torch.empty(2, 64, dtype=torch.float64)
+    scanned[(1,)](torch.tensor(sent), got, halvings)
+    found[f"scan by {2**halvings}"] = np.abs(got.numpy() - np.stack(expected[1:], 1)).max() / scale_of(expected)
 
 
 @triton.jit

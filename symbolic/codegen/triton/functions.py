@@ -1,5 +1,9 @@
 """Device functions that generated Triton code calls: scans along tokens, and functions that Triton lacks or rounds coarsely."""
 
+# Triton knows tuples that are added to tuples, and grows them.
+# ruff: noqa: RUF005
+# mypy: disable-error-code="assignment,misc"
+
 from __future__ import annotations
 
 import math
@@ -10,6 +14,7 @@ import triton.language as tl
 from s6flow.symbolic.codegen.polynomials import ln2_parts
 
 __all__ = [
+    "apart",
     "before",
     "cosh",
     "exp",
@@ -27,6 +32,7 @@ __all__ = [
     "previous",
     "product_error",
     "scan",
+    "scan_lanes",
     "shift",
     "sigmoid",
     "sign",
@@ -47,14 +53,61 @@ def linear(gate, increment, later_gate, later_increment):
 
 
 @triton.jit
-def scan(gate, increment, carry, like, AXIS: tl.constexpr, ALONE: tl.constexpr):
+def scan(gate, increment, carry, like, AXIS: tl.constexpr, ALONE: tl.constexpr, HALVINGS: tl.constexpr):
     """f_l = gate_l f_{l-1} + increment_l along AXIS from f = carry, or where nothing came before (ALONE) from 0.
 
-    `like` gives the shape.
+    `like` gives the shape. Where HALVINGS is not 0 a block of tokens without states is scanned by lanes, see `scan_lanes`.
     """
     gate, increment = gate + like, increment + like
-    product, value = tl.associative_scan((gate, increment), AXIS, linear)
-    return value if ALONE else product * carry + value
+    if HALVINGS > 0:
+        found = scan_lanes(gate, increment, carry, HALVINGS)
+    else:
+        product, value = tl.associative_scan((gate, increment), AXIS, linear)
+        found = value if ALONE else product * carry + value
+    return found
+
+
+@triton.jit
+def scan_lanes(gate, increment, carry, HALVINGS: tl.constexpr):
+    """The scan of (SYSTEMS, TOKENS, ...), in which a lane takes 2^HALVINGS tokens that follow each other.
+
+    Memory is read by four tokens a lane, and a scan as Triton has it would combine the lanes once for each four: here they
+    combine once, for two turns through shared memory.
+    """
+    PER_LANE: tl.constexpr = 2**HALVINGS
+    SYSTEMS: tl.constexpr = gate.shape[0]
+    LANES: tl.constexpr = gate.shape[1] // PER_LANE
+    gates, increments = apart(gate, HALVINGS), apart(increment, HALVINGS)
+    product, value = gates[0], increments[0]
+    for i in tl.static_range(1, PER_LANE):
+        product, value = linear(product, value, gates[i], increments[i])
+    lane = tl.arange(0, LANES)[None, :]
+    held = tl.reshape(carry, (SYSTEMS, 1))
+    value = tl.where(lane == 0, product * held + value, value)
+    f = tl.where(lane == 0, held, before(product, value, lane, LANES))
+    found = ()
+    for i in tl.static_range(PER_LANE):
+        f = gates[i] * f + increments[i]
+        found = found + (f,)
+    for _level in tl.static_range(HALVINGS):
+        pairs = ()
+        for k in tl.static_range(len(found) // 2):
+            pairs = pairs + (tl.join(found[k], found[k + len(found) // 2]),)
+        found = pairs
+    return tl.reshape(found[0], gate.shape)
+
+
+@triton.jit
+def apart(block, HALVINGS: tl.constexpr):
+    """The tokens of a block, 2^HALVINGS a lane, as a tuple: of every lane the first, of every lane the second, ..."""
+    parts = (tl.reshape(block, (block.shape[0], block.shape[1] // 2**HALVINGS) + (2,) * HALVINGS),)
+    for _level in tl.static_range(HALVINGS):
+        even, odd = (), ()
+        for k in tl.static_range(len(parts)):
+            first, second = tl.split(parts[k])
+            even, odd = even + (first,), odd + (second,)
+        parts = even + odd
+    return parts
 
 
 @triton.jit

@@ -158,7 +158,7 @@ class BlockPrinter:
                 product = self.masked(f"{args[0]} * {args[1]}", attr, "0.0")
                 return f"tl.sum({product}, {self.dim(attr)}, keep_dims=True)"
             case "scan":
-                place = f"{self.dim('token')}, {'CHUNKS == 1' if self.chunked else True}"
+                place = f"{self.dim('token')}, {'CHUNKS == 1, HALVINGS' if self.chunked else 'True, 0'}"
                 return f"rt.scan({args[0]}, {args[1]}, carry{self.number}, {self.like(node)}, {place})"
             case "shift":
                 length = f"TOKENS, {self.dim('token')}"
@@ -252,7 +252,11 @@ def _kernel(printer: BlockPrinter, results: str, first: list[str], store: list[s
     program, axes = printer.program, printer.axes
     arguments = "".join(f"{inp.name}_ptr, " for inp in program.inputs) + results
     lengths = ", ".join(length(axis) for axis in printer.lengths)
-    sizes = [*(block(axis) for axis in ("system", *printer.lengths)), "WHOLE", *(["CHUNKS"] if printer.chunked else [])]
+    sizes = [
+        *(block(axis) for axis in ("system", *printer.lengths)),
+        "WHOLE",
+        *(["CHUNKS", "HALVINGS"] if printer.chunked else []),
+    ]
     constants = ", ".join(f"{size}: tl.constexpr" for size in sizes)
     system = f"[{', '.join(':' if i == 0 else 'None' for i in range(printer.rank))}]"
     opening = [

@@ -36,34 +36,43 @@ class Layout:
         elements: of a block of several systems, as many as fit.
         shortest: tokens up to which a block has as many elements a warp in two warps, each with systems of its own.
         longest: tokens up to which a system is one block, in one warp: sums between threads cost most.
-        chunk, warps: of longer systems.
-        few: systems below which the device has too few blocks, and `chunk_of_few`, `warps_of_few` serve it better;
-            `warps_with_errors` where rounding errors are carried along, for their registers.
+        chunk: of longer systems.
+        by_lanes: tokens of a block from which a scan goes by lanes, see `scan_lanes`.
+        few: systems below which the device has too few blocks, and `chunk` and two warps serve it better where rounding
+            errors are carried along; with more, `chunk_with_errors` and one warp, for their registers.
+        registers: most of a thread, of a longer system and of one that is one block: as many warps run at a time as fit.
     """
 
     elements: int
     shortest: int
     longest: int
     chunk: int
-    warps: int
+    by_lanes: int
     few: int
-    chunk_of_few: int
-    warps_of_few: int
-    warps_with_errors: int
+    chunk_with_errors: int
+    registers: tuple[int, int]
 
     def of(self, tokens: int, systems: int, plain: bool = True) -> tuple[int, int]:
-        """Tokens of a block and its warps."""
+        """Tokens of a block and its warps; `plain` where no rounding errors are carried along."""
         if tokens <= self.longest:
             return next_power(tokens), 2 if tokens <= self.shortest else 1
-        if systems >= self.few:
-            return self.chunk, self.warps
-        return self.chunk_of_few, self.warps_of_few if plain else self.warps_with_errors
+        if plain or systems < self.few:
+            return self.chunk, 1 if plain else 2
+        return self.chunk_with_errors, 1
+
+    def of_scan(self, tokens: int, block: int, warps: int, plain: bool) -> dict[str, int]:
+        """How a scan of one system's block goes, as constants of the launch."""
+        if not plain or warps > 1 or block < self.by_lanes:
+            return {"HALVINGS": 0}
+        longer, alone = self.registers
+        limit = longer if tokens > block else alone
+        return {"HALVINGS": (block // 32).bit_length() - 1, "maxnreg": limit}
 
 
 #: The fastest of those that were tried on an H200 with 2^27 tokens at 128, 1,024, 8,192 and 65,536 each (docs/performance.md).
 TOKENS_ALONE = Layout(
-    elements=512, shortest=128, longest=1024, chunk=512, warps=1, few=4096, chunk_of_few=1024, warps_of_few=1,
-    warps_with_errors=2,
+    elements=512, shortest=128, longest=1024, chunk=1024, by_lanes=1024, few=4096, chunk_with_errors=512,
+    registers=(128, 80),
 )  # fmt: skip
 #: Triton refuses larger tensors.
 LARGEST_BLOCK = 1 << 20
@@ -133,6 +142,8 @@ def launch(
         chunked,
         fused,
         tensors[0].element_size(),
+        TOKENS_ALONE,
+        BLOCK_TOKENS,
     )
     flat = [
         tensor if tensor.shape == shape and tensor.is_contiguous() else tensor.broadcast_to(shape).contiguous()
@@ -186,6 +197,8 @@ def _plan(
     chunked: bool,
     fused: bool,
     bytes_each: int,
+    layout: Layout,
+    most_tokens: int,
 ) -> _Plan:
     """Raises: FormatError: as `launch`."""
     size, batch = _sizes(given, inputs)
@@ -195,9 +208,9 @@ def _plan(
     rest = math.prod(n for axis, n in blocks.items() if axis != "token")
     alone = chunked and rest == 1  # no axis but that of tokens is longer than 1
     if "token" in blocks:
-        limit = max(16, min(BLOCK_TOKENS, 2 * BLOCK_ELEMENTS // rest))
+        limit = max(16, min(most_tokens, 2 * BLOCK_ELEMENTS // rest))
         if alone:
-            limit, warps = TOKENS_ALONE.of(size["token"], systems, fused)
+            limit, warps = layout.of(size["token"], systems, fused)
         blocks["token"] = min(blocks["token"], limit) if chunked else blocks["token"]
         if not chunked:
             rest *= blocks["token"]  # the source axis
@@ -205,7 +218,7 @@ def _plan(
     if block > LARGEST_BLOCK:
         shape = ", ".join(f"{axis} {n}" for axis, n in blocks.items())
         raise FormatError("a system must fit one block of 2^20 elements", block, shape, "Use the torch backend.")
-    elements = TOKENS_ALONE.elements * (2 if size["token"] <= TOKENS_ALONE.shortest else 1) if alone else BLOCK_ELEMENTS
+    elements = layout.elements * (2 if size["token"] <= layout.shortest else 1) if alone else BLOCK_ELEMENTS
     together = max(1, min(elements // block, next_power(systems)))
     # twice as long numbers on as many threads would not fit their registers
     warps = warps * bytes_each // 4 if alone else min(8, max(1, together * block // 256))
@@ -213,6 +226,7 @@ def _plan(
     options["WHOLE"] = systems % together == 0 and all(size.get(axis, 1) % n == 0 for axis, n in blocks.items())
     if chunked:
         options["CHUNKS"] = -(-size["token"] // blocks["token"])
+        options |= layout.of_scan(size["token"], block, warps, fused) if alone else {"HALVINGS": 0}
     return _Plan(
         inputs=tuple((*batch, *(size[axis] for axis in own)) for _, own in inputs),
         outputs=tuple((*batch, *(size[axis] for axis in own)) for own in outputs),
