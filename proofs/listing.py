@@ -16,7 +16,7 @@ from s6flow.proofs.formal.differences import differences
 from s6flow.proofs.formal.template import stated
 from s6flow.proofs.registry import REGISTRY, get, group
 from s6flow.proofs.status import formal, status
-from s6flow.proofs.theorems.wording import OWN_LETTERS, meaning_of, words_of
+from s6flow.proofs.theorems.wording import OWN_LETTERS, meaning_of
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.derivation.document import Block
@@ -77,7 +77,8 @@ def as_json(key: str, backend: str = "numpy", prove: bool = True) -> dict[str, A
         },
         "letters": letter_rows(theorem),
         "assumptions": [
-            {"key": name, "words": words_of(name), "latex": assumption(name).latex} for name in theorem.assumptions
+            {"key": name, "words": assumption(name).words, "latex": assumption(name).latex}
+            for name in theorem.assumptions
         ],
         "conclusion": conclusion_latex(theorem.stated),
         "checked": None if theorem.finite is None else conclusion_latex(theorem.finite),
@@ -115,7 +116,7 @@ def letter_rows(theorem: Theorem) -> dict[str, dict[str, str]]:
 
 def _said(theorem: Theorem, meanings: Sequence[str]) -> str:
     """The sentences and formulas of a theorem's page, those of its proof and its legend among them."""
-    asked = [part for key in theorem.assumptions for part in (words_of(key), assumption(key).latex)]
+    asked = [part for key in theorem.assumptions for part in (assumption(key).words, assumption(key).latex)]
     steps = theorem.steps()
     proof = [part for step in steps for part in (step.title, *map(conclusion_latex, step.statement), step.because)]
     formulas = [

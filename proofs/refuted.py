@@ -16,7 +16,6 @@ from s6flow.proofs.listing import letter_rows
 from s6flow.proofs.registry import REGISTRY
 from s6flow.proofs.systems import layer
 from s6flow.proofs.theorem_page import refuted_page
-from s6flow.proofs.theorems.wording import words_of
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.derivation.document import Block
@@ -105,7 +104,8 @@ def refuted_json(row: Refuted) -> dict[str, Any]:
         "instead": row.instead,
         "letters": letter_rows(row.claim),
         "assumptions": [
-            {"key": key, "words": words_of(key), "latex": assumption(key).latex} for key in row.claim.assumptions
+            {"key": key, "words": assumption(key).words, "latex": assumption(key).latex}
+            for key in row.claim.assumptions
         ],
         "conclusion": conclusion_latex(row.claim.conclusion),
         "proof": [],

@@ -1,21 +1,8 @@
-"""What pages say of assumptions and letters where the words that stand beside these fit one page less than another.
+"""What pages say of letters where the meaning that stands in `symbolic.observables` fits one page less than another."""
 
-The words of `symbolic.assumptions` and `symbolic.observables` stand in modules that every result is computed from; those of a
-page do not. The boxes of docs/theory print the former, each beside its formula.
-"""
-
-from s6flow.symbolic.assumptions import assumption
 from s6flow.symbolic.notation import Notation
 
-__all__ = ["OWN_LETTERS", "OWN_MEANINGS", "OWN_WORDS", "meaning_of", "words_of"]
-
-#: Assumption -> its words, in place of those of `symbolic.assumptions`.
-OWN_WORDS: dict[str, str] = {
-    "carried-nonnegative": "mu K >= 0 at every step in reach",
-    "carried-positive": "mu K > 0 at every step in reach",
-    "second-token-held": "token 2 is held: x_2(0) is not zero, and a bound of its growth rate over all steps between Delta(0) and its own is negative",
-    "steps-bounded": "no step exceeds the bound of the steps",
-}
+__all__ = ["OWN_LETTERS", "OWN_MEANINGS", "meaning_of"]
 
 _OF_STEPS = "of the step alone: at a step, or a sum of steps, S it is sum_n mu_n e^(-a_n S) / mu, the share of earlier growth that is inherited across S"
 _REACH = {
@@ -50,11 +37,6 @@ _STATE_AFTER = {
 OWN_LETTERS: dict[str, dict[str, Notation]] = dict.fromkeys(
     ("state-bound", "state-forgetting", "state-saturation"), _STATE_AFTER
 )
-
-
-def words_of(key: str) -> str:
-    """What an assumption says, in words."""
-    return OWN_WORDS.get(key) or assumption(key).words
 
 
 def meaning_of(identifier: str, row: Notation, name: str | None = None) -> str:

@@ -9,8 +9,8 @@ from s6flow.proofs import listing
 from s6flow.proofs.formal.differences import KINDS, differences
 from s6flow.proofs.formal.template import TEMPLATE, stated
 from s6flow.proofs.registry import REGISTRY, get
-from s6flow.proofs.theorems.wording import OWN_LETTERS, OWN_MEANINGS, OWN_WORDS, words_of
-from s6flow.symbolic.assumptions import assumption, letters_of
+from s6flow.proofs.theorems.wording import OWN_LETTERS, OWN_MEANINGS
+from s6flow.symbolic.assumptions import letters_of
 from s6flow.symbolic.observables import LETTERS, OBSERVABLES, SPOKEN, conclusion_latex
 
 TEXT = TEMPLATE.read_text()
@@ -233,13 +233,6 @@ def test_a_letter_that_means_another_thing_on_a_page_says_so_there() -> None:
         rows = listing.letter_rows(get(key))
         assert {name: rows[name]["meaning"] for name in own} == own
         assert all(usual[name].meaning != meaning for name, meaning in own.items())
-    for key, words in OWN_WORDS.items():
-        assert words_of(key) == words != assumption(key).words
-        pages = [name for name, theorem in REGISTRY.items() if key in theorem.assumptions]
-        assert pages
-        assert all(
-            words in [row["words"] for row in listing.as_json(name, prove=False)["assumptions"]] for name in pages
-        )
     for key, letters in OWN_LETTERS.items():
         assert not letters.keys() & usual.keys()
         said = " ".join([get(key).title, *(str(part) for step in get(key).steps() for part in step.statement)])
