@@ -1,6 +1,8 @@
 """Runs generated kernels under TRITON_INTERPRET=1 and prints their differences from NumPy as one line of JSON.
 
 With `long` as an argument it takes every layout of lanes, and goes on to runs of hundreds of steps.
+
+One long file: every question is one more entry of the one line that is printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Device functions that generated Triton code calls: scans along tokens, and functions that Triton lacks or rounds coarsely."""
+"""Device functions that generated Triton code calls: scans along tokens, and functions that Triton lacks or rounds coarsely.
+
+One long file: generated text calls them all by one name, and they call each other.
+"""
 
 # Triton knows tuples that are added to tuples, and grows them.
 # ruff: noqa: RUF005
