@@ -27,7 +27,7 @@ from s6flow import __version__
 from s6flow.errors import S6FlowError
 from s6flow.text import shown
 
-__all__ = ["COMMANDS", "EXIT_STATUSES", "RESEND_AFTER", "cli", "main"]
+__all__ = ["COMMANDS", "EXIT_STATUSES", "RESEND_AFTER", "cli", "ended_by_signal", "main", "run"]
 
 #: Command -> (module of s6flow.commands, what it does). Modules are imported when their command runs.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
     try:
-        with _ended_by_signal():
-            status = _run(arguments)
+        with ended_by_signal():
+            status = run(arguments)
             sys.stdout.flush()
     except S6FlowError as error:
         _fail(f"{type(error).__name__}: {error}", 1)
@@ -154,7 +154,7 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
 
 
-def _run(arguments: Sequence[str] | None) -> Any:
+def run(arguments: Sequence[str] | None) -> Any:
     """Parse and run, as click's own `main`, which would take a closed pipe for a failure and a short file for Ctrl-C."""
     instruction = os.environ.get(_COMPLETE)
     if instruction:
@@ -240,7 +240,8 @@ class _Signals:
 
 
 @contextmanager
-def _ended_by_signal() -> Iterator[None]:
+def ended_by_signal() -> Iterator[None]:
+    """SIGTERM, and SIGINT unless it is ignored, end what is inside; a thread that is not the main one is left alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

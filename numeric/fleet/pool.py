@@ -42,6 +42,7 @@ __all__ = [
     "remove_folder",
     "require_cluster",
     "same_version",
+    "signals_held",
 ]
 
 #: Seconds that a scheduler, or a first worker, is waited for.
@@ -366,7 +367,7 @@ def _local(workers: int) -> Iterator[Any]:
         stack.callback(remove_folder, scratch)
         own = {"distributed.scheduler.allowed-failures": ALLOWED - 1, "temporary-directory": scratch}
         stack.enter_context(dask.config.set(own))
-        with _held():  # a cluster that is half begun cannot be closed, and its workers would live on
+        with signals_held():  # a cluster that is half begun cannot be closed, and its workers would live on
             cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
@@ -398,7 +399,7 @@ def remove_folder(folder: str, tries: int = 50) -> None:
 
 
 @contextmanager
-def _held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """SIGINT and SIGTERM wait until what is inside has ended, and come then.
 
     Threads and processes that are begun inside keep SIGINT blocked: Ctrl-C goes to the workers, too, and each would say so

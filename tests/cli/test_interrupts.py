@@ -226,7 +226,7 @@ def test_what_the_shell_ignores_stays_ignored(ignored: bool) -> None:
     script = f"""
 import signal
 signal.signal(signal.SIGINT, signal.{"SIG_IGN" if ignored else "default_int_handler"})
-from s6flow.cli import _ended_by_signal as during
+from s6flow.cli import ended_by_signal as during
 with during():
     print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
 """

@@ -152,7 +152,7 @@ class TestWhatIsThere:
         code = "import sys, time; from s6flow import cli, files\n"
         code += "def slow(arguments):\n with files.atomic_path(sys.argv[1]) as path:\n"
         code += "  path.write_text('half'); print('here', flush=True); time.sleep(60)\n"
-        code += "cli._run = slow\ncli.main()\n"
+        code += "cli.run = slow\ncli.main()\n"
         with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "x")], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -12,6 +12,12 @@ from s6flow.numeric.experiments.model import S6Stack, parameter_counts
 from s6flow.numeric.refinements import mixer, s6_layers
 
 
+class OnDevice(torch.Tensor):
+    """Tokens that say they lie on a GPU."""
+
+    is_cuda = property(lambda self: True)
+
+
 def stack(seed: int = 0, classes: int | None = None) -> S6Stack:
     torch.manual_seed(seed)
     return S6Stack(ModelConfig(width=16, layers=2, state=4), 256, classes)
@@ -83,10 +89,11 @@ def test_kernel_is_called_as_it_must_be(monkeypatch, dtype):
     tokens = torch.randn(2, 5, 32)
     expected = mixer.s6_output(layer, tokens)
     bare = mixer.s6_output(layer, tokens, skip=False)
-    monkeypatch.setattr(mixer, "_kernel_for", lambda tokens: kernel)
+    monkeypatch.setattr(mixer, "kernel_scan", lambda: kernel)
+    sent = tokens.to(dtype).as_subclass(OnDevice)
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-        found = mixer.s6_output(layer, tokens.to(dtype))
-        found_bare = mixer.s6_output(layer, tokens.to(dtype), skip=False)
+        found = mixer.s6_output(layer, sent)
+        found_bare = mixer.s6_output(layer, sent, skip=False)
     tolerance = 1e-5 if dtype == torch.float32 else 5e-2
     torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=tolerance)
     torch.testing.assert_close(found_bare.float(), bare, atol=tolerance, rtol=tolerance)

@@ -294,10 +294,10 @@ def test_two_fleets_of_one_machine_do_not_meet() -> None:
 def test_a_signal_waits_until_a_cluster_is_there_and_is_not_lost(number: signal.Signals, status: int) -> None:
     code = f"""if True:
         import os, signal, subprocess, sys
-        from s6flow.numeric.fleet.pool import _held
+        from s6flow.numeric.fleet.pool import signals_held
         signal.signal(signal.SIGINT, lambda *_: sys.exit(9))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
-        with _held():
+        with signals_held():
             os.kill(os.getpid(), {int(number)})
             deaf = subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 2); print('deaf')"], capture_output=True)
             print("whole", deaf.stdout.decode().strip(), flush=True)

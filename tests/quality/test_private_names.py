@@ -1,22 +1,22 @@
 """No module reaches for a name that another one keeps to itself; what still does stands in a table, with its reason.
 
 A name with one underscore in front is its module's, or its class's, own. The table is exact: an access that it does not have
-fails, and so does a row that nothing needs any more or whose reason no longer holds.
-
-One long file: three tables with a row for each access.
+fails, and so does a row that nothing needs any more. Programs that stand in texts, for processes of tests, are read, too.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import textwrap
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from s6flow.numeric.evidence import EVIDENCE
 from s6flow.provenance import Sources, package_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,12 +68,7 @@ FOREIGN: dict[str, tuple[str, str]] = {
 #: Of ours, and private on purpose: file -> names, and why a test asks for them.
 MEANT: dict[str, tuple[str, str]] = {
     "tests/api/test_names.py": ("_TABLE", "a public name of the package would be a name of the API"),
-}
-
-#: Of ours, in code behind the digest of a committed result: public names would make it stale before anything else has
-#: changed. File -> names; they become public, or the test goes another way, when the results are made anew.
-HELD: dict[str, str] = {
-    "tests/numeric/test_experiments_model.py": "_kernel_for",
+    "tests/quality/test_private_names.py": ("_b", "examples, in texts, of what is found"),
 }
 
 
@@ -106,11 +101,28 @@ def _called(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def code_in(node: ast.AST) -> Iterator[ast.Module]:
+    """A text that is a program of its own and imports from us, as processes of tests are given one."""
+    match node:
+        case ast.Constant(value=str(text)):
+            pass
+        case ast.JoinedStr(values=parts):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "0" for part in parts)
+        case _:
+            return
+    if "s6flow" in text and "import" in text:
+        with contextlib.suppress(SyntaxError):
+            yield ast.parse(textwrap.dedent(text))
+
+
 def read(tree: ast.Module) -> File:
     """A file's private names. Those of a class may be used of other objects in the file that defines it."""
     found, imported = File(), dict[str, str]()
     used: list[tuple[str, str]] = []
     for node in ast.walk(tree):
+        for inner in code_in(node):
+            for name, modules in read(inner).taken.items():
+                found.taken[name] |= modules
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.own |= {name} if private(name) else set()
@@ -179,31 +191,12 @@ def homes() -> dict[str, set[str]]:
     return found
 
 
-@functools.cache
-def behind_results() -> set[str]:
-    """Files of ours that a committed result rests on."""
-    found = set[str]()
-    for row in EVIDENCE:
-        sources().wanted = row.wanted
-        roots = [ROOT / name if name.endswith(".py") else name for name in row.roots]
-        found |= {path.resolve().relative_to(ROOT).as_posix() for path in sources().files(roots).values()}
-    return found
-
-
-def file_of(module: str) -> str | None:
-    """The file of a module of ours."""
-    path = sources().file(module)
-    return None if path is None else path.resolve().relative_to(ROOT).as_posix()
-
-
 def declared() -> dict[str, set[str]]:
     """File -> names of the three tables."""
     found: dict[str, set[str]] = defaultdict(set)
     for table in (FOREIGN, MEANT):
         for file, (names, _) in table.items():
             found[file] |= set(names.split())
-    for file, names in HELD.items():
-        found[file] |= set(names.split())
     return found
 
 
@@ -216,17 +209,6 @@ def test_a_name_of_another_library_is_none_of_ours() -> None:
     assert {access: files for access, files in ours.items() if files} == {}
 
 
-def test_a_name_is_held_by_a_committed_result() -> None:
-    """It is defined in code behind one, in the module that the import names if there is one."""
-    free = []
-    for file, names in HELD.items():
-        for name in names.split():
-            modules = {found for module in files()[file].taken[name] if (found := file_of(module)) is not None}
-            if not (modules or homes()[name]) & behind_results():
-                free.append((file, name))
-    assert free == [], "these can be public now"
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -236,6 +218,8 @@ def test_a_name_is_held_by_a_committed_result() -> None:
         ("monkeypatch.setattr('s6flow.a._b', 1)", {("_b", "s6flow.a")}),
         ("from s6flow import a\nvars(a)['_b']", {("_b", "s6flow.a")}),
         ("import os._b", {("_b", "")}),
+        ("code = 'from s6flow.a import _b as c'", {("_b", "s6flow.a")}),
+        ("code = f'if {1}:\\n from s6flow.a import _b'", {("_b", "s6flow.a")}),
         ("thing._b = 1", {("_b", "")}),
         ("def _b(): ...\nfrom s6flow import a\na._b", {("_b", "s6flow.a")}),
         ("class A:\n    def __init__(self): self._b = 1\n    def f(self, other): return other._b", set()),
