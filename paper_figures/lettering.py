@@ -15,8 +15,10 @@ from typing import Any
 
 from fontTools import subset
 from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import FigureBase
 from matplotlib.font_manager import FontManager
 from matplotlib.mathtext import MathTextParser
+from matplotlib.transforms import Bbox
 
 __all__ = ["glyphs_alone", "labels_stay", "letters_kept", "placed"]
 
@@ -24,6 +26,8 @@ __all__ = ["glyphs_alone", "labels_stay", "letters_kept", "placed"]
 _RULES = ("GSUB", "GPOS", "GDEF", "kern")
 #: Size [pt] and resolution [dpi] at which formulas are read: Matplotlib's own for outlines of letters.
 _EM, _DPI = 100.0, 72.0
+#: Decimals of a panel's place as a share of the canvas: a millionth of a pixel.
+_DECIMALS = 9
 #: Text, font and resolution -> the formula as it was set. Its values are read, never changed.
 _SET: dict[tuple[Any, ...], Any] = {}
 #: File of a font -> the font without what no PDF needs, and the names of its glyphs.
@@ -162,12 +166,26 @@ def _bare(font: Any) -> tuple[bytes, list[str]]:
 
 
 def placed(canvas: Canvas) -> None:
-    """Panels have their places, as the engine finds them; to save a file with an engine is to draw it twice."""
+    """Panels have their places, as the engine finds them; to save a file with an engine is to draw it twice.
+
+    Numerics: the engine's solver adds up its terms in the order of their addresses in memory, so that the last digits of a place
+        differ from one run to the next, and with them the names of clips in an SVG; a place is rounded to what all runs agree on.
+    """
     engine = canvas.get_layout_engine()
     for ax in canvas.axes:
         ax.apply_aspect()
     if engine is not None and canvas.axes:
         engine.execute(canvas)
+        _rounded(canvas)
+        for ax in canvas.axes:
+            ax.set_position(Bbox(ax.get_position(original=True).get_points().round(_DECIMALS)))
+
+
+def _rounded(canvas: FigureBase) -> None:
+    """Places of a canvas' parts, and of theirs."""
+    for part in canvas.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(_DECIMALS))
+        _rounded(part)
 
 
 def labels_stay(canvas: Canvas) -> None:

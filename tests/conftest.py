@@ -10,6 +10,10 @@ import sys
 # speed, so that a step of a small network takes twenty times as long. It is read once, before either is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# SymPy keeps the last thousand answers of each of its functions; the statements of all theorems ask for more, again and again. It is
+# read once, before SymPy is imported, by the processes that tests start as well
+os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
+
 # SymPy's expressions and the tests themselves are a million objects that stay: to go through them again and again for garbage was
 # a tenth of the time of a run
 gc.set_threshold(100_000, 50, 100)
