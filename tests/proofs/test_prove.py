@@ -191,7 +191,7 @@ def error_of_one_file(scratch: Path, parts: dict[str, str]) -> str:
 @needs_coq
 def test_a_mutant_is_rejected(sources: Path, tmp_path: Path) -> None:
     _, text, new, theorem = SOME
-    home = gate._home(sources, theorem)
+    home = gate.stated_in(sources, theorem)
     parts = {stem: (sources / f"{stem}.v").read_text() for stem in needed(sources, f"{home}.v")}
     assert error_of_one_file(tmp_path, parts) == "", "what a mutant is made of must be accepted"
     assert text in parts["Definitions"]
