@@ -125,19 +125,20 @@ def _beside_wrong(row: dict[str, Any]) -> str:
     return f"no peer is right on every system ({', '.join(told)})"
 
 
+def _beside_peers(row: dict[str, Any]) -> str:
+    """The ratios of a fate, or why there are none."""
+    if "ratios at no larger mean error" not in row:
+        return "not measured: the run was cut off before"
+    ratios = row["ratios at no larger mean error"].items()
+    return ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in ratios) or _beside_wrong(row)
+
+
 def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Whole ensembles by the fate of their systems, where they have been measured."""
     found = {key: row for key, row in gpu.get("fates", {}).items() if key != "provenance"}
     if not found:
         return []
-    text = "; ".join(
-        f"{fate} "
-        + (
-            ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in row["ratios at no larger mean error"].items())
-            or _beside_wrong(row)
-        )
-        for fate, row in found.items()
-    )
+    text = "; ".join(f"{fate} {_beside_peers(row)}" for fate, row in found.items())
     what = "whole adaptive ensembles by fate, 65,536 systems x 128 tokens, float32, to nine tenths of each blow-up time"
     return [(what, text, gpu["fates"]["provenance"]["device"])]
 
