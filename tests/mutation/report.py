@@ -112,7 +112,7 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         "Printed by `make mutation` from `report.json`: do not edit.",
         "",
-        f"{span} {total['mutants']:,} mutants of the code that decides were tried on {report['date']} (commit {report['commit'][:12]}, "
+        f"{span} {total['mutants']:,} mutants of the code that decides were tried (as they stand on {report['date']} in commit {report['commit'][:12]}; "
         f"seed {report['seed']}, in a drawn order that gives every file its share). {percent(rates, 'killed_of_all', whole)} were killed; without those that no test can tell "
         f"from the code, {percent(rates, 'killed_of_judged', whole)}{_by_folder(report['modules'])}."
         + (
