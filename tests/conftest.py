@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
+
+import pytest
 
 # Numba's threads and PyTorch's are of one OpenMP: after a compiled loop PyTorch works on two, which wait for each other at full
 # speed, so that a step of a small network takes twenty times as long. It is read once, before either is imported.
@@ -17,6 +20,18 @@ os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
 # SymPy's expressions and the tests themselves are a million objects that stay: to go through them again and again for garbage was
 # a tenth of the time of a run
 gc.set_threshold(100_000, 50, 100)
+
+# a worker of pytest-xdist takes seconds to give back a million objects, one by one; what is to be done at the end is done before,
+# as this was asked for first
+if "PYTEST_XDIST_WORKER" in os.environ:
+    atexit.register(os._exit, 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """What pytest's collection of garbage at the end has left is none: the one after it need not go through it."""
+    gc.freeze()
+
 
 ASKED = os.environ.get("S6FLOW_ANNOTATIONS", "arrays")
 if ASKED == "1":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sysconfig
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +13,21 @@ import pytest
 from grids import tiny_grid
 
 
+@pytest.fixture(scope="session")
+def small_library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where Python lies, its library being the modules at the top: what is installed beside them takes seconds to go through."""
+    paths, folder = sysconfig.get_paths(), tmp_path_factory.mktemp("library")
+    for module in Path(paths["stdlib"]).glob("*.py"):
+        shutil.copyfile(module, folder / module.name)
+    return {**paths, "stdlib": str(folder)}
+
+
 @pytest.fixture
-def alone(monkeypatch):
-    """One thread, no ranks of a torchrun around the test, and no word on the missing GPU."""
+def alone(monkeypatch, small_library):
+    """One thread, no ranks of a torchrun around the test, a small library, and no word on the missing GPU."""
     import torch
+
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: small_library)
 
     torch.set_num_threads(1)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,17 @@ from s6flow.numeric.health import training  # noqa: E402
 from s6flow.numeric.health.numbers import UNIT_ROUNDOFF  # noqa: E402
 from s6flow.numeric.health.training import DYING, HealthMonitor, trainer_callback  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("alone", "frozen")
 STEPS, EVERY, VOCABULARY = 36, 2, 16
+
+
+@pytest.fixture
+def frozen() -> Iterator[None]:
+    """A Trainer collects garbage between steps: what is there already is passed over, which is all of what tests have made."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Reporter(transformers.TrainerCallback):  # type: ignore[misc]
