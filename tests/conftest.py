@@ -21,10 +21,15 @@ os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
 # a tenth of the time of a run
 gc.set_threshold(100_000, 50, 100)
 
-# a worker of pytest-xdist takes seconds to give back a million objects, one by one; what is to be done at the end is done before,
-# as this was asked for first
-if "PYTEST_XDIST_WORKER" in os.environ:
-    atexit.register(os._exit, 0)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker of pytest-xdist ends at once: to give back a million objects, one by one, takes seconds.
+
+    Its own status is no result. What it forks, and a pytest that a test starts, end with theirs.
+    """
+    if hasattr(config, "workerinput"):
+        worker = os.getpid()
+        atexit.register(lambda: os._exit(0) if os.getpid() == worker else None)
 
 
 @pytest.hookimpl(trylast=True)
