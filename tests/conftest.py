@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -48,3 +49,13 @@ elif ASKED == "arrays":
     from annotations import Arrays
 
     sys.meta_path.insert(0, Arrays())
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """No annotation is checked: what torch.compile makes of a checker is no check."""
+    from jaxtyping import config
+
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

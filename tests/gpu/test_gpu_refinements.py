@@ -104,6 +104,7 @@ def test_autocast_training_resumes_from_raw_keys():
     assert all(group["lr"] == 0.02 for group in optimiser.param_groups)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_compiled_projection_and_prefixes(tmp_path):
     must_train()
     model, plain = make(), make(1)

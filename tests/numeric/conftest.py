@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sysconfig
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,6 @@ def alone(monkeypatch, small_library):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no GPU")
         yield
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """No annotation is checked: what torch.compile makes of a checker is no check."""
-    from jaxtyping import config
-
-    config.update("jaxtyping_disable", True)
-    yield
-    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture
