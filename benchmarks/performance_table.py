@@ -115,10 +115,7 @@ def ranks_rows() -> list[tuple[str, str, str]]:
 
 
 def _beside_wrong(row: dict[str, Any]) -> str:
-    """Times over ours, at no larger mean error, of peers that are wrong somewhere: no ratio of equals.
-
-    Of ours those count that brought every system to its end.
-    """
+    """Times over ours, of those that end every system at no larger mean error, of peers that are wrong somewhere."""
     own = [run for key, run in row.items() if key.startswith("fused") and not run["unfinished"]]
     told = []
     for key, run in row.items():
