@@ -33,9 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
         atexit.register(lambda: os._exit(0) if os.getpid() == worker else None)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_unconfigure() -> None:
-    """What pytest's collection of garbage at the end has left is none: the one after it need not go through it."""
+    """What is there at the end is given back with the process: pytest's collection of garbage need not go through it."""
+    gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays."""
     gc.freeze()
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -43,6 +45,8 @@ _STORAGES = {
     "f8": "DoubleStorage", "f4": "FloatStorage", "f2": "HalfStorage", "i8": "LongStorage", "i4": "IntStorage",
     "i2": "ShortStorage", "i1": "CharStorage", "u1": "ByteStorage", "b1": "BoolStorage",
 }  # fmt: skip
+#: Bytes that the dictionary of a packed member spans; zipfile's spans 8 MiB, which are cleared for every member.
+SPAN = 1 << 16
 #: Made by a pickle that is executed; whoever finds it has run code.
 CANARY = "S6FLOW_FUZZ_CANARY"
 
@@ -142,6 +146,25 @@ def npy_bytes(rng: Random, array: np.ndarray, wrong: float) -> bytes:
     return damaged(rng, data) if rng.random() < 0.2 * wrong else data
 
 
+class _Packer:
+    """A member by LZMA, as `zipfile.LZMACompressor` packs it with a larger span."""
+
+    def __init__(self) -> None:
+        own = [{"id": lzma.FILTER_LZMA1, "dict_size": SPAN, "lc": 3, "lp": 0, "pb": 2}]
+        self.packer, self.head = (
+            lzma.LZMACompressor(lzma.FORMAT_RAW, filters=own),
+            struct.pack("<BBHBI", 9, 4, 5, 93, SPAN),
+        )
+
+    def compress(self, data: bytes) -> bytes:
+        head, self.head = self.head, b""
+        return head + self.packer.compress(data)
+
+    def flush(self) -> bytes:
+        return self.compress(b"") + self.packer.flush()
+
+
+@patch.object(zipfile, "LZMACompressor", _Packer)
 def zip_bytes(rng: Random, members: Mapping[str, bytes], wrong: float, kinds: tuple[int, ...]) -> bytes:
     """An archive; what is wrong lies in its directory or in single bytes."""
     buffer = io.BytesIO()

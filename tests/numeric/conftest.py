@@ -27,7 +27,8 @@ def alone(monkeypatch, small_library):
     """One thread, no ranks of a torchrun around the test, a small library, and no word on the missing GPU."""
     import torch
 
-    monkeypatch.setattr(sysconfig, "get_paths", lambda: small_library)
+    paths = sysconfig.get_paths
+    monkeypatch.setattr(sysconfig, "get_paths", lambda *scheme: paths(*scheme) if scheme else small_library)
 
     torch.set_num_threads(1)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):

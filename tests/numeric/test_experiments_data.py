@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sysconfig
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
@@ -78,9 +81,18 @@ def test_digits():
     assert 0.08 < data.describe()["majority_accuracy"] < 0.2
 
 
-def test_corpus_is_deterministic_with_disjoint_splits():
+def test_corpus_is_deterministic_with_disjoint_splits(monkeypatch, small_library, tmp_path):
+    """Of a library, that is of its modules and none of what is installed or tested beside them."""
+    library = Path(shutil.copytree(small_library["stdlib"], tmp_path / "library"))
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {**small_library, "stdlib": str(library)})
     corpus = load_corpus("stdlib")
+    for folder in ("site-packages/numpy", "test", "json/tests"):
+        (library / folder).mkdir(parents=True)
+        (library / folder / "beside.py").write_text("beside")
     assert corpus.describe() == load_corpus("stdlib").describe()
+    (library / "package").mkdir()
+    (library / "package" / "within.py").write_text("within")
+    assert sum(load_corpus("stdlib").describe()["bytes"].values()) > sum(corpus.describe()["bytes"].values())
     assert len(corpus.train) > 8 * (len(corpus.valid) + len(corpus.test)) > 0
     files = [set(bytes(getattr(corpus, split)).split(b"\0")) for split in ("train", "valid", "test")]
     big = [{text for text in part if len(text) > 1000} for part in files]

@@ -94,7 +94,7 @@ def arrays(function: FunctionType) -> Any:
         return function
     function.__annotations__.update(dict.fromkeys(others, Any))
     try:
-        return jaxtyped(typechecker=_check)(function)
+        return jaxtyped(typechecker=None)(_check(function))
     finally:
         function.__annotations__.update(written)
 
