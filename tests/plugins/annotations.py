@@ -14,7 +14,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, wraps
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
@@ -22,11 +22,11 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from beartype import BeartypeConf, beartype
-from jaxtyping import AbstractArray, AbstractDtype, jaxtyped
+from jaxtyping import AbstractArray, AbstractDtype, TypeCheckError, config, jaxtyped
 
 __all__ = ["Arrays", "arrays", "check", "hooked"]
 
-_check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+_check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
 
 #: Numba and Triton compile the functions of these packages from their source.
 KERNELS = ("s6flow.symbolic.codegen.numba", "s6flow.symbolic.codegen.triton")
@@ -87,16 +87,29 @@ def _member(found: Any) -> Any:
 
 
 def arrays(function: FunctionType) -> Any:
-    """The function with its annotations of arrays checked; itself where it has none."""
+    """The function with its annotations of arrays checked; itself where it has none.
+
+    jaxtyping's own decorator binds the arguments of every call and checks them twice, once to say which was wrong: that takes
+    several times as long.
+    """
     written = dict(function.__annotations__)
     others = [name for name, annotation in written.items() if not _shaped(annotation, function.__globals__)]
     if len(others) == len(written):
         return function
     function.__annotations__.update(dict.fromkeys(others, Any))
     try:
-        return jaxtyped(typechecker=None)(_check(function))
+        checked = _check(function)
     finally:
         function.__annotations__.update(written)
+
+    @wraps(function)
+    def within(*args: Any, **kwargs: Any) -> Any:
+        if config.jaxtyping_disable:
+            return function(*args, **kwargs)
+        with jaxtyped("context"):  # an axis has one length in one call
+            return checked(*args, **kwargs)
+
+    return within
 
 
 def _shaped(annotation: Any, names: dict[str, Any]) -> bool:
