@@ -148,10 +148,18 @@ def main(arguments: Sequence[str] | None = None) -> Any:
 
 
 def _open_streams() -> None:
-    """Streams that the caller closed lead nowhere; their numbers must not become those of the next files that are opened."""
+    """Streams that the caller closed lead nowhere; their numbers must not become those of the next files that are opened.
+
+    With PYTHONUNBUFFERED a stream of Python's loses the rest of a text of which the system takes a part, as it does where
+    a process is stopped in between: what is written here goes on until all is, and leaves with every line.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
+        elif isinstance(getattr(stream, "buffer", None), io.FileIO):
+            whole = open(stream.fileno(), "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
+            setattr(sys, name, whole)
 
 
 def run(arguments: Sequence[str] | None) -> Any:

@@ -250,6 +250,23 @@ class TestTerminals:
             done = shell(f"$S audit {model} {option}", PYTHONIOENCODING="ascii")
             assert (done.returncode, done.stderr) == (0, "")
 
+    @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs stopped processes")
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_command_that_is_stopped_within_a_long_text_goes_on_with_it(self, unbuffered: str) -> None:
+        """More than a pipe holds, so that the command is stopped while it waits with a part of its text written."""
+        command = [sys.executable, "-m", "s6flow", "simulate", "--mu=-1", "--x0", ",".join(["0.5"] * 2000), "--json"]
+        settings = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=settings) as running:
+            assert running.stdout is not None
+            parts = [os.read(running.stdout.fileno(), 4096)]  # it has begun, and soon waits for a reader
+            time.sleep(0.1)
+            running.send_signal(signal.SIGSTOP)
+            running.send_signal(signal.SIGCONT)
+            parts += iter(lambda: os.read(running.stdout.fileno(), 4096), b"")  # type: ignore[union-attr]
+        assert running.returncode == 0
+        assert sum(map(len, parts)) > 2 << 16
+        assert len(json.loads(b"".join(parts))["tokens"]) == 2000
+
     def test_a_table_into_a_closed_pipe(self) -> None:
         gone = shell("$S theorems | head -1; echo ${PIPESTATUS[0]}")
         assert gone.stdout.split()[-1] == "0"

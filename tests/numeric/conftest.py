@@ -23,12 +23,16 @@ def small_library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def alone(monkeypatch, small_library):
-    """One thread, no ranks of a torchrun around the test, a small library, and no word on the missing GPU."""
-    import torch
-
+def library(monkeypatch, small_library):
+    """The small library in the place of Python's."""
     paths = sysconfig.get_paths
     monkeypatch.setattr(sysconfig, "get_paths", lambda *scheme: paths(*scheme) if scheme else small_library)
+
+
+@pytest.fixture
+def alone(monkeypatch, library):
+    """One thread, no ranks of a torchrun around the test, a small library, and no word on the missing GPU."""
+    import torch
 
     torch.set_num_threads(1)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):

@@ -29,8 +29,8 @@ WORDS = b"".join(
 
 
 @pytest.fixture
-def dictionary(tmp_path):
-    """A folder with a small dictionary under the package's name."""
+def dictionary(tmp_path, library):
+    """A folder with a small dictionary under the package's name, and a small library as the other text."""
     (tmp_path / "gcide.dict.dz").write_bytes(gzip.compress(WORDS))
     return tmp_path
 

@@ -62,7 +62,7 @@ def twice(x: Float64[np.ndarray, " token"]) -> Float64[np.ndarray, " token"]:
     return np.append(x, x)
 
 
-def longer(x: Float64[np.ndarray, " token"]) -> Float64[np.ndarray, ...]:
+def longer(x: Float64[np.ndarray, " token"]) -> np.ndarray:
     return kept(np.append(x, x))
 
 
