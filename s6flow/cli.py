@@ -100,6 +100,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
+    streams = sys.stdout, sys.stderr
     _open_streams()
     gc.set_threshold(50_000, 20, 50)  # imports make half a million objects, none of them rubbish: less looking for it
     for stream in (sys.stdout, sys.stderr):
@@ -127,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         _fail(f"Error: {error.format_message()}", 1)
     except (_Ended, KeyboardInterrupt, click.Abort) as error:
         number = error.number if isinstance(error, _Ended) else signal.SIGINT
+        if arguments is None:
+            _silence()  # what is not written yet would be waited for until somebody reads
         _fail(f"{_ENDS[number]}: no file was left half written.", 128 + number)
     except BrokenPipeError:
         _silence()  # the reader has gone, as in s6flow ... | head
@@ -136,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except MemoryError:
         _fail("MemoryError: this needs more memory than there is. Choose fewer systems, layers or examples.", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF):
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF, errno.EAGAIN):
             raise
         _silence()
         _fail(f"FormatError: the output must be written whole; {error.strerror}.", 1)
@@ -144,6 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         if arguments is None:  # what is left is Python's own end, which Ctrl-C would fill with tracebacks
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
             gc.freeze()  # and which would look through all objects again: a fifth of the time of a command
+        else:  # a host's own
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+            sys.stdout, sys.stderr = streams
     raise SystemExit(status if isinstance(status, int) else 0)
 
 

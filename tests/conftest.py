@@ -1,4 +1,4 @@
-"""Every annotation of arrays is checked in every test, and with S6FLOW_ANNOTATIONS=1 every annotation: `plugins/annotations.py`."""
+"""Annotations of arrays are checked in every test, and with S6FLOW_ANNOTATIONS=1 every annotation: `plugins/annotations.py`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
         atexit.register(lambda: os._exit(0) if os.getpid() == worker else None)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """What is there at the end is given back with the process: pytest's collection of garbage need not go through it."""
+    """What pytest's collection of garbage at the end has left is none: the one after it need not go through it."""
     gc.freeze()
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,30 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command line as a user types it; S is the program."""
     given = {**os.environ, **environment, "S": f"{sys.executable} -m s6flow"}
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=given)
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more until somebody reads."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(512))
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+def wait_until_blocked(process: int) -> None:
+    """Until a process that has begun waits within a write."""
+    for _ in range(600):
+        time.sleep(0.05)
+        with suppress(OSError):
+            if Path(f"/proc/{process}/wchan").read_text().endswith("pipe_write"):
+                return
+        with suppress(OSError):
+            if Path(f"/proc/{process}/syscall").read_text().startswith("1 "):
+                return
+    raise AssertionError("the command must come to write")
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -266,6 +291,47 @@ class TestTerminals:
         assert running.returncode == 0
         assert sum(map(len, parts)) > 2 << 16
         assert len(json.loads(b"".join(parts))["tokens"]) == 2000
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc says when a process waits")
+    @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_ends_a_command_whose_reader_does_not_read(self, number: signal.Signals, status: int) -> None:
+        """Also where less is to be written than a stream keeps: the end would wait for the reader."""
+        for unbuffered in ("", "1"):
+            reader, writer = full_pipe()
+            settings = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+            command = [sys.executable, "-m", "s6flow", "theorem", "scaling"]
+            with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, env=settings) as running:
+                os.close(writer)
+                try:
+                    wait_until_blocked(running.pid)
+                    running.send_signal(number)
+                    _, said = running.communicate(timeout=30)
+                finally:
+                    running.kill()
+                    os.close(reader)
+            assert running.returncode == status
+            assert said.decode().endswith("no file was left half written.\n")
+
+    def test_a_pipe_that_does_not_wait_is_one_line(self) -> None:
+        reader, writer = full_pipe()
+        os.set_blocking(writer, False)
+        command = [sys.executable, "-m", "s6flow", "theorem", "scaling"]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(reader)
+        os.close(writer)
+        assert done.returncode == 1
+        assert done.stderr.startswith("FormatError: the output must be written whole; ")
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_a_host_keeps_its_streams(self, tmp_path: Path) -> None:
+        """A program that calls a command has its own stream afterwards, unbuffered as it was."""
+        code = "import os, sys\nfrom s6flow.cli import main\nbefore = sys.stdout\n"
+        code += "try: main(['theorems', '--help'])\nexcept SystemExit: pass\n"
+        code += "assert sys.stdout is before\nsys.stdout.write('last')\nos._exit(0)"
+        settings = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=settings)
+        assert done.stdout.startswith("Usage: ")
+        assert done.stdout.endswith("last")
 
     def test_a_table_into_a_closed_pipe(self) -> None:
         gone = shell("$S theorems | head -1; echo ${PIPESTATUS[0]}")

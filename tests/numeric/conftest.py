@@ -26,7 +26,9 @@ def small_library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def library(monkeypatch, small_library):
     """The small library in the place of Python's."""
     paths = sysconfig.get_paths
-    monkeypatch.setattr(sysconfig, "get_paths", lambda *scheme: paths(*scheme) if scheme else small_library)
+    monkeypatch.setattr(
+        sysconfig, "get_paths", lambda *how, **more: paths(*how, **more) if how or more else small_library
+    )
 
 
 @pytest.fixture

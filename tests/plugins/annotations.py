@@ -1,7 +1,8 @@
 """How annotations are checked while tests run: by beartype, with the shapes of jaxtyping.
 
-Annotations of arrays are always checked: they say most, and few functions have some. Every annotation of the package costs as
-much to check as the tests.
+Annotations of arrays are always checked, where a module or a class has a function under its name: they say most, and few
+functions have some. What only a table holds, what another function defines and what torch has wrapped is left out. Every annotation of
+the package, there as well, costs as much to check as the tests.
 
 An int may stand for a float and a float for a complex number, as type checkers have it. What a compiler of kernels reads
 stays as it is written.
@@ -14,7 +15,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import cache, cached_property, lru_cache, partial, wraps
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ from typing import Any
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray, AbstractDtype, TypeCheckError, config, jaxtyped
 
-__all__ = ["Arrays", "arrays", "check", "hooked"]
+__all__ = ["Arrays", "arrays", "check", "hooked", "member"]
 
 _check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
 
@@ -67,19 +68,25 @@ def _checked(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
         if getattr(found, "__module__", None) != module.__name__:
             continue
         if isinstance(found, type):
-            for key, member in list(vars(found).items()):
-                if (checked := _member(member)) is not member:
+            for key, held in list(vars(found).items()):
+                if (checked := member(held)) is not held:
                     setattr(found, key, checked)
-        elif isinstance(found, FunctionType):
-            setattr(module, name, arrays(found))
+        elif (checked := member(found)) is not found:
+            setattr(module, name, checked)
 
 
-def _member(found: Any) -> Any:
+def member(found: Any) -> Any:
+    """What a module or a class holds, with the annotations of arrays checked of the function behind it."""
     if isinstance(found, FunctionType):
         return arrays(found)
     if isinstance(found, classmethod | staticmethod):
         inner = arrays(found.__func__)
         return found if inner is found.__func__ else type(found)(inner)
+    if isinstance(found, cached_property):
+        found.func = arrays(found.func)  # type: ignore[arg-type]
+    if hasattr(found, "cache_parameters"):
+        inner = arrays(found.__wrapped__)
+        return found if inner is found.__wrapped__ else lru_cache(**found.cache_parameters())(inner)
     if isinstance(found, property) and isinstance(found.fget, FunctionType):
         inner = arrays(found.fget)
         return found if inner is found.fget else property(inner, found.fset, found.fdel)
@@ -90,7 +97,7 @@ def arrays(function: FunctionType) -> Any:
     """The function with its annotations of arrays checked; itself where it has none.
 
     jaxtyping's own decorator binds the arguments of every call and checks them twice, once to say which was wrong: that takes
-    several times as long.
+    several times as long. It alone goes with a generator's body.
     """
     written = dict(function.__annotations__)
     others = [name for name, annotation in written.items() if not _shaped(annotation, function.__globals__)]
@@ -98,6 +105,8 @@ def arrays(function: FunctionType) -> Any:
         return function
     function.__annotations__.update(dict.fromkeys(others, Any))
     try:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            return jaxtyped(typechecker=_check)(function)
         checked = _check(function)
     finally:
         function.__annotations__.update(written)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from annotations import arrays
+from annotations import arrays, member
 from jaxtyping import Float64, TypeCheckError
 from representatives import sweep
 
@@ -70,6 +72,40 @@ def test_an_axis_has_one_length_in_a_call_and_another_in_one_within() -> None:
     with pytest.raises(TypeCheckError, match="twice"):
         arrays(twice)(np.ones(2))  # type: ignore[arg-type]
     assert arrays(longer)(np.ones(2)).shape == (4,)  # type: ignore[arg-type]
+
+
+class Doubled:
+    """What is computed once, of another shape than it says."""
+
+    @cached_property
+    def once(self) -> Float64[np.ndarray, "token token"]:
+        return np.ones((2, 3))
+
+    @staticmethod
+    def both(x: Float64[np.ndarray, " token"]) -> Iterator[Float64[np.ndarray, " token"]]:
+        yield from (x, x)
+
+
+def test_what_is_kept_and_what_yields_is_checked() -> None:
+    assert member(vars(Doubled)["once"]) is vars(Doubled)["once"]
+    with pytest.raises(TypeCheckError, match="once"):
+        _ = Doubled().once
+    kept_once = member(lru_cache(maxsize=3)(twice))
+    assert kept_once.cache_parameters()["maxsize"] == 3
+    with pytest.raises((TypeCheckError, TypeError)):
+        kept_once(Hashable(2))
+    with pytest.raises(TypeCheckError, match="both"):
+        list(arrays(Doubled.both)(np.ones((2, 2))))  # type: ignore[arg-type]
+
+
+class Hashable(np.ndarray):
+    """An array that a cache takes."""
+
+    def __new__(cls, size: int) -> Hashable:
+        return np.ones(size).view(cls)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
 
 
 @arrays  # type: ignore[arg-type]
