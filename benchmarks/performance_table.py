@@ -1,6 +1,8 @@
 """Writes the performance table of docs/performance.md from the committed results, between its two markers.
 
 python benchmarks/performance_table.py [--check]
+
+One long file: a function for the rows of each result.
 """
 
 from __future__ import annotations
@@ -114,23 +116,26 @@ def ranks_rows() -> list[tuple[str, str, str]]:
     return out
 
 
-def _beside_wrong(row: dict[str, Any]) -> str:
-    """Times over ours, of those that end every system at no larger mean error, of peers that are wrong somewhere."""
-    own = [run for key, run in row.items() if key.startswith("fused") and not run["unfinished"]]
-    told = []
-    for key, run in row.items():
-        if not key.startswith("fused") and run.get("error", math.inf) < math.inf:
-            ratio = max(run["median_s"] / one["median_s"] for one in own if one["mean_error"] <= run["mean_error"])
-            told.append(f"{key.partition(' ')[0]} {ratio:,.0f} x, off by {run['error']:.0f} somewhere")
-    return f"no peer is right on every system ({', '.join(told)})"
+def _wrong(peer: str, run: dict[str, Any], own: list[dict[str, Any]]) -> str:
+    """What a peer did that has no ratio; where it is wrong somewhere its time over ours, at no larger mean error."""
+    if "error" not in run:
+        return f"{peer} failed"
+    if math.isnan(run["error"]):
+        return f"{peer} gave what is no number"
+    least = min((one["median_s"] for one in own if one["mean_error"] <= run["mean_error"]), default=math.inf)
+    return f"{peer} is off by {run['error']:.0f} in ln\\|x\\| somewhere, {run['median_s'] / least:,.0f} x"
 
 
 def _beside_peers(row: dict[str, Any]) -> str:
-    """The ratios of a fate, or why there are none."""
+    """The ratios of a fate, and what became of the other peers; of ours those runs count that ended every system."""
     if "ratios at no larger mean error" not in row:
         return "not measured: the run was cut off before"
-    ratios = row["ratios at no larger mean error"].items()
-    return ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in ratios) or _beside_wrong(row)
+    ratios = row["ratios at no larger mean error"]
+    own = [run for key, run in row.items() if key.startswith("fused") and not run["unfinished"]]
+    peers = {key.partition(" ")[0]: run for key, run in row.items() if not key.startswith(("fused", "ratios"))}
+    wrong = "; ".join(_wrong(peer, run, own) for peer, run in peers.items() if peer not in ratios)
+    right = ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in ratios.items()) or "no peer is right on every system"
+    return right + (f" ({wrong})" if wrong else "")
 
 
 def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -138,7 +143,7 @@ def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     found = {key: row for key, row in gpu.get("fates", {}).items() if key != "provenance"}
     if not found:
         return []
-    text = "; ".join(f"{fate} {_beside_peers(row)}" for fate, row in found.items())
+    text = "; ".join(f"{fate}: {_beside_peers(row)}" for fate, row in found.items())
     what = "whole adaptive ensembles by fate, 65,536 systems x 128 tokens, float32, to nine tenths of each blow-up time"
     return [(what, text, gpu["fates"]["provenance"]["device"])]
 
@@ -272,7 +277,7 @@ def command_row() -> tuple[str, str, str]:
         for name, row in found["commands"].items()
     )
     return (
-        "commands as cold processes, processor time, the best of several (in brackets: in imports of SymPy, "
+        "commands as cold processes, processor time, the best of two, of those from nothing one run (in brackets: in imports of SymPy, "
         f"{sympy:.2f} s in the same run)",
         told,
         f"{provenance['cpu']}, {provenance['cores']} cores at load {provenance['load_average']:.1f}",

@@ -24,7 +24,7 @@ CHECKPOINTS, CORES, PRICE = 10**5, 64, 1e-5
 
 
 def rows(found: dict[str, Any]) -> list[str]:
-    """The measured rows, and the plan at the efficiency of the largest number of workers, at 1 where it exceeds that."""
+    """The measured rows, and the plan at what the largest number of workers loses beside one, as long as an audit takes."""
     lines = [
         f"Measured with `benchmarks/fleet.py`: {found['device']}{_physical(found)}, {found['date']}, checkpoints of {found['checkpoint']['bytes']:,} bytes, "
         f"{found['checkpoint']['each']} a worker, from local disk.",
@@ -39,15 +39,12 @@ def rows(found: dict[str, Any]) -> list[str]:
             f"{100 * row['efficiency']:.0f} % | {100 * row['busy']:.0f} % | {first:.0f} and {last:.0f} MB |"
         )
     last_row = max(found["rows"], key=lambda row: row["workers"])
-    share = min(1.0, last_row["efficiency"])
-    planned = (
-        f"the efficiency of {last_row['workers']} workers"
-        if share < 1
-        else f"{last_row['workers']} workers had no less"
-    )
+    alone = min(found["rows"], key=lambda row: row["workers"])
+    share = last_row["busy"] / alone["busy"]
     lines += [
         "",
-        f"At {100 * share:.0f} %, {planned}, 10^5 checkpoints on {CORES} cores would take:",
+        f"{last_row['workers']} workers spent {100 * share:.0f} % of the share of their time in audits that one spends, whatever an audit took. "
+        f"At that, 10^5 checkpoints on {CORES} cores would take, by the seconds of the table above:",
         "",
         "| 10^5 checkpoints of | core-hours | on 64 cores | money for cores |",
         "| --- | --- | --- | --- |",

@@ -25,6 +25,7 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from s6flow import __version__
 from s6flow.errors import S6FlowError
+from s6flow.streams import open_streams, silence
 from s6flow.text import shown
 
 __all__ = ["COMMANDS", "EXIT_STATUSES", "RESEND_AFTER", "cli", "ended_by_signal", "main", "run"]
@@ -101,7 +102,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; returns only by SystemExit."""
     streams = sys.stdout, sys.stderr
-    _open_streams()
+    open_streams()
     gc.set_threshold(50_000, 20, 50)  # imports make half a million objects, none of them rubbish: less looking for it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -129,10 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except (_Ended, KeyboardInterrupt, click.Abort) as error:
         number = error.number if isinstance(error, _Ended) else signal.SIGINT
         if arguments is None:
-            _silence()  # what is not written yet would be waited for until somebody reads
+            silence()  # what is not written yet would be waited for until somebody reads
         _fail(f"{_ENDS[number]}: no file was left half written.", 128 + number)
     except BrokenPipeError:
-        _silence()  # the reader has gone, as in s6flow ... | head
+        silence()  # the reader has gone, as in s6flow ... | head
         raise SystemExit(0) from None
     except EOFError:
         _fail("FormatError: a file must be whole; its end came too early.", 1)
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF, errno.EAGAIN):
             raise
-        _silence()
+        silence()
         _fail(f"FormatError: the output must be written whole; {error.strerror}.", 1)
     finally:
         if arguments is None:  # what is left is Python's own end, which Ctrl-C would fill with tracebacks
@@ -152,21 +153,6 @@ def main(arguments: Sequence[str] | None = None) -> Any:
                 sys.stdout.flush()
             sys.stdout, sys.stderr = streams
     raise SystemExit(status if isinstance(status, int) else 0)
-
-
-def _open_streams() -> None:
-    """Streams that the caller closed lead nowhere; their numbers must not become those of the next files that are opened.
-
-    With PYTHONUNBUFFERED a stream of Python's loses the rest of a text of which the system takes a part, as it does where
-    a process is stopped in between: what is written here goes on until all is, and leaves with every line.
-    """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
-        elif isinstance(getattr(stream, "buffer", None), io.FileIO):
-            whole = open(stream.fileno(), "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
-            setattr(sys, name, whole)
 
 
 def run(arguments: Sequence[str] | None) -> Any:
@@ -283,12 +269,6 @@ def ended_by_signal() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _silence() -> None:
-    """Nothing more reaches the standard output, so that closing it at exit does not fail again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(line: str, status: int) -> None:

@@ -222,14 +222,14 @@ def theorem(identifier: str) -> TheoremPage:
     try:
         index.known(identifier)
     except TheoremError:
-        if not (source := _behind(identifier)):
+        if not (source := rests_on(identifier)):
             raise
         asked = f"{identifier}, a number of the audit"
         raise TheoremError("a theorem id must be in the registry", asked, remedy=f"It rests on {source}.") from None
     return TheoremPage(identifier)
 
 
-def _behind(name: str) -> str:
+def rests_on(name: str) -> str:
     """The theorem, or else the section of the theory, that a number of the audit rests on; "" if there is no such number."""
     from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, LAYER_COLUMNS
     from s6flow.numeric.health import NUMBERS

@@ -6,6 +6,7 @@ import click
 
 from s6flow.commands.completion import complete_theorems
 from s6flow.commands.outputs import say, say_json, say_note, say_page, say_table
+from s6flow.errors import TheoremError
 from s6flow.text import counted
 
 __all__ = ["new_theorem", "theorem", "theorems"]
@@ -47,13 +48,20 @@ def theorems(wanted: str | None, as_json: bool) -> None:
 def theorem(identifier: str, as_json: bool) -> None:
     """Show one theorem: statement, assumptions, proof, witness, counterexamples and generated code.
 
-    Formulas are shown in Unicode; --json has them in LaTeX.
+    Formulas are shown in Unicode; --json has them in LaTeX. Of a number of the audit, as K0, it says what that rests on.
     """
+    from s6flow.api.library import rests_on
     from s6flow.api.library import theorem as page
     from s6flow.formula import readable
     from s6flow.proofs import index
 
-    found = page(identifier)
+    try:
+        found = page(identifier)
+    except TheoremError:
+        if as_json or not (source := rests_on(identifier)):
+            raise
+        say(f"{identifier} is a number of the audit. It rests on {source}.")
+        return
     say_note(index.note())
     if as_json:
         say_json(found.to_json(), indent=1)

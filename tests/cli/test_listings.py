@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 
 import pytest
+from click.testing import CliRunner
 
 from s6flow.commands.listings import folded
+from s6flow.commands.theorems import theorem
+from s6flow.errors import TheoremError
 from s6flow.proofs import index
 
 CODE = {key: code for key in index.ids() if (code := index.content(key)["code"])}
@@ -76,3 +79,11 @@ def test_a_name_too_wide_stays_whole() -> None:
 def test_where_no_bracket_is_open_nothing_is_broken() -> None:
     line = " + ".join(["value"] * 20)
     assert folded(f"x = {line}\n", 60) == f"x = {line}\n"
+
+
+def test_a_number_of_the_audit_is_answered_with_what_it_rests_on() -> None:
+    for name, source in (("K0", "theorem coexistence"), ("subnormal", "section 20 of docs/theory")):
+        done = CliRunner().invoke(theorem, [name])
+        assert (done.exit_code, done.output) == (0, f"{name} is a number of the audit. It rests on {source}.\n")
+        assert isinstance(CliRunner().invoke(theorem, [name, "--json"]).exception, TheoremError)
+    assert isinstance(CliRunner().invoke(theorem, ["K_O"]).exception, TheoremError)

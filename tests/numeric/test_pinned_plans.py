@@ -5,8 +5,10 @@ Beside the committed outcomes shares add up, and tallies are counted by hand.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,15 +81,17 @@ def judged(key: str) -> Any:
 POINTWISE = [
     key for key, theorem in REGISTRY.items() if theorem.measurement == "pointwise" and theorem.sharpness is not None
 ][:4]
+#: Outcomes agree to this share of their size.
+CLOSE = 1e-9
 PINNED = [
-    ("plans", THEOREMS, planned), ("batches", THEOREMS[:3], batches), ("tolerances", list(REGISTRY), tolerances), ("judged", POINTWISE, judged),
+    ("plans", THEOREMS, planned, CLOSE), ("batches", THEOREMS[:3], batches, CLOSE), ("tolerances", list(REGISTRY), tolerances, CLOSE), ("judged", POINTWISE, judged, CLOSE),
 ]  # fmt: skip
-CASES = [(name, key, outcome) for name, keys, outcome in PINNED for key in keys if name != "tolerances"]
+CASES = [(name, key, outcome) for name, keys, outcome, _ in PINNED for key in keys if name != "tolerances"]
 
 
 @pytest.mark.parametrize(("name", "key", "outcome"), CASES, ids=[f"{name}-{key}" for name, key, _ in CASES])
 def test_checks_take_the_systems_that_they_took(name: str, key: str, outcome: Any) -> None:
-    pinned.check(name, key, outcome(key), 1e-9)
+    pinned.check(name, key, outcome(key), CLOSE)
 
 
 def test_tolerances_are_what_they_were() -> None:
@@ -263,3 +267,18 @@ def test_a_box_is_split_until_it_is_certified() -> None:
     assert theorem.measurement == "pointwise" or theorem.core is not None
     with pytest.raises(Exception, match="every letter needs a range"):
         certify_box(theorem, {})
+
+
+def test_what_is_kept_is_written_anew_only_where_a_test_would_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinned, "EXPECTED", tmp_path)
+    first, rounded, other = ({"same": 1.0, "moved": value} for value in (2.0, 2.0 * (1 + 1e-12), 2.1))
+    written = []
+    for outcomes in (first, rounded, other, {**other, "new": 3.0}):
+        pinned.write("made", list(outcomes), outcomes.__getitem__, CLOSE)
+        written.append(json.loads((tmp_path / "made.json").read_text()))
+    assert written[0] == written[1]
+    assert written[1]["same"] == written[2]["same"]
+    assert written[1]["moved"] != written[2]["moved"] == written[3]["moved"]
+    assert list(written[3]) == ["same", "moved", "new"]

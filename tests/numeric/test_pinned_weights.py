@@ -192,7 +192,7 @@ def planned(key: str) -> Any:
     return {"layers": found, "heads": [str(head) for head in heads]}
 
 
-PINNED = [("plans_of_layers", list(PLANNED), planned)]
+PINNED = [("plans_of_layers", list(PLANNED), planned, 1e-9)]
 
 
 @pytest.mark.parametrize("key", list(PLANNED))
