@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import warnings
 from collections.abc import Callable
 from itertools import combinations
@@ -232,12 +231,26 @@ def test_the_monitor_looks_warns_once_and_logs(tiny_mamba: Callable[..., Any]) -
     assert logged[-1][1]["health/dead"] == 1
 
 
-def test_the_monitor_keeps_to_its_budget(tiny_mamba: Callable[..., Any]) -> None:
+@pytest.mark.filterwarnings("ignore:step")
+def test_the_monitor_keeps_to_its_budget(tiny_mamba: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which a step takes 1 ms and a look 4: it looks as soon as it may, and no sooner."""
+    now, step, look, real = [0.0], 1e-3, 4e-3, training.diagnose
+
+    def slow(*asked: Any) -> Any:
+        now[0] += look
+        return real(*asked)
+
+    monkeypatch.setattr(training, "diagnose", slow)
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     monitor = HealthMonitor(tiny_mamba(), every=1)
-    begun = time.perf_counter()
-    while time.perf_counter() - begun < 0.5:
-        monitor.step(1)
-    assert monitor.spent <= BUDGET * (time.perf_counter() - begun)
+    begun, looks = now[0], 0
+    for number in range(2000):
+        now[0] += step
+        looks += monitor.step(number) is not None
+        assert monitor.spent == pytest.approx(looks * look)
+        assert monitor.spent <= BUDGET * (now[0] - begun)
+        assert BUDGET * (now[0] - begun) < monitor.spent + look + BUDGET * (step + look)
+    assert looks == 5
     with pytest.raises(AssumptionError, match="every"):
         HealthMonitor(tiny_mamba(), every=0)
 
