@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 ONE    := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 PYTEST := $(ONE) -n auto --dist loadfile
 # what runs with every annotation checked in `make test`, not those of arrays alone: that costs more than the tests themselves
-ANNOTATED := $(addprefix tests/,numeric/test_audit_verdicts.py numeric/test_thresholds.py proofs/test_differences.py symbolic/test_codegen.py)
+ANNOTATED := $(addprefix tests/,numeric/test_audit_verdicts.py numeric/test_thresholds.py symbolic/test_codegen.py)
 
 # hundreds of processes that tests start read the package's modules: each would compile them for itself
 unexport PYTHONDONTWRITEBYTECODE
