@@ -24,7 +24,7 @@ CHECKPOINTS, CORES, PRICE = 10**5, 64, 1e-5
 
 
 def rows(found: dict[str, Any]) -> list[str]:
-    """The measured rows, and the plan at what the largest number of workers loses beside one, as long as an audit takes."""
+    """The measured rows, and the plan at what the largest number of workers loses beside one, however long an audit takes."""
     lines = [
         f"Measured with `benchmarks/fleet.py`: {found['device']}{_physical(found)}, {found['date']}, checkpoints of {found['checkpoint']['bytes']:,} bytes, "
         f"{found['checkpoint']['each']} a worker, from local disk.",
@@ -43,8 +43,8 @@ def rows(found: dict[str, Any]) -> list[str]:
     share = last_row["busy"] / alone["busy"]
     lines += [
         "",
-        f"{last_row['workers']} workers spent {100 * share:.0f} % of the share of their time in audits that one spends, whatever an audit took. "
-        f"At that, 10^5 checkpoints on {CORES} cores would take, by the seconds of the table above:",
+        f"Each of {last_row['workers']} workers spent {100 * share:.0f} % as much of its time in audits as one alone. "
+        f"At that, and the seconds of the table above, 10^5 checkpoints on {CORES} cores would take:",
         "",
         "| 10^5 checkpoints of | core-hours | on 64 cores | money for cores |",
         "| --- | --- | --- | --- |",

@@ -50,7 +50,7 @@ def test_the_plan_follows_the_efficiency(tmp_path: Path, monkeypatch: pytest.Mon
     assert text.endswith(f"{table.END}\ny\n")
     faster = [{**row, "efficiency": 1.06 * row["efficiency"]} for row in MADE["rows"]]  # by cores with other clocks
     assert table.rows({**MADE, "rows": faster})[8:] == table.rows(MADE)[8:]
-    assert table.rows(MADE)[7].startswith("16 workers spent 50 % of the share")
+    assert table.rows(MADE)[7].startswith("Each of 16 workers spent 50 % as much of its time")
 
 
 def test_processors_of_one_core_are_counted_once_and_the_page_says_so() -> None:
