@@ -49,7 +49,7 @@ CASES: tuple[tuple[str, tuple[str, ...], float, bool], ...] = (
 #: What every command is compared with.
 PEERS = {"python -c pass": "pass", "python -c 'import sympy'": "import sympy"}
 #: Imports all that draws figures.
-DRAWING = """import importlib, s6flow.paper_figures.shared, matplotlib.backends.backend_pdf, matplotlib.backends.backend_svg
+DRAWING = """import importlib, s6flow.paper_figures.preloaded, matplotlib.backends.backend_pdf, matplotlib.backends.backend_svg
 from s6flow.paper_figures.catalogue import FIGURES
 for figure in FIGURES.values(): importlib.import_module(figure.path)"""
 #: figures skips one whose data need a package that is not there.

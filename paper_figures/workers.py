@@ -22,7 +22,7 @@ from s6flow.processes import end_with_parent
 __all__ = ["share", "workers"]
 
 #: What is imported by whom the others are copied from; an import of it alone calls `share`.
-_SHARED = "s6flow.paper_figures.shared"
+_PRELOADED = "s6flow.paper_figures.preloaded"
 #: Copies of a process are safe here; elsewhere the system's own libraries may have begun threads.
 _COPIED = sys.platform == "linux"
 
@@ -72,7 +72,7 @@ def _begin() -> Callable[[], None]:
         server._stop()
         server.set_forkserver_preload(["__main__"])
 
-    server.set_forkserver_preload([_SHARED])
+    server.set_forkserver_preload([_PRELOADED])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the process that asks
     try:
         server.ensure_running()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s6flow.numeric.health.block import Block, Path
-from s6flow.numeric.health.settings import settings
+from s6flow.numeric.health.model_code import settings
 from s6flow.numeric.health.surroundings import Reader, around, row_norms, taps_of, way_out
 from s6flow.numeric.weights.in_memory import MemoryStore
 from s6flow.numeric.weights.plan import Names, apart, heads_of, markers, normed, numbered, part_name, prefix_of, spell

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from s6flow.numeric.health.block import Block, Path
-from s6flow.numeric.health.settings import NONE
+from s6flow.numeric.health.model_code import NONE
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.health import state_quantity
 

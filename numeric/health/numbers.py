@@ -10,7 +10,7 @@ import numpy as np
 
 from s6flow.numeric.health.block import Block
 from s6flow.numeric.health.bounds import Bounds, bounds
-from s6flow.numeric.health.settings import NONE
+from s6flow.numeric.health.model_code import NONE
 from s6flow.numeric.threads import cross_product
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.formats import UNIT_ROUNDOFF

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, linear, silu, softplus
 
 from s6flow.errors import FormatError
-from s6flow.numeric.health.settings import limits_of
+from s6flow.numeric.health.model_code import limits_of
 from s6flow.numeric.refinements.layers import normed, s6_shape, split_rows
 
 __all__ = ["BESIDE", "Inputs", "Tap", "convolved", "decay_rates", "hidden", "s6_inputs", "tap", "unmapped"]

@@ -3,7 +3,7 @@
 import sympy as sp
 
 from s6flow.proofs.systems import layer
-from s6flow.proofs.theorems.runs import ROUNDING
+from s6flow.proofs.theorems.rounding import ROUNDING
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob
 from s6flow.symbolic.derivation.step import Step

@@ -5,7 +5,7 @@ from typing import Any
 import sympy as sp
 
 from s6flow.proofs.systems import Rows, layer
-from s6flow.proofs.theorems.runs import ROUNDING
+from s6flow.proofs.theorems.rounding import ROUNDING
 from s6flow.symbolic import forms as fm
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic import observables as ob

@@ -19,7 +19,7 @@ import s6flow as sf  # noqa: E402
 from s6flow.numeric.health.anatomy import blocks  # noqa: E402
 from s6flow.numeric.health.bounds import bounds  # noqa: E402
 from s6flow.numeric.health.diagnosis import diagnose  # noqa: E402
-from s6flow.numeric.health.settings import NONE, limits_of, settings  # noqa: E402
+from s6flow.numeric.health.model_code import NONE, limits_of, settings  # noqa: E402
 from s6flow.numeric.trace import TraceError  # noqa: E402
 from s6flow.numeric.weights import open_checkpoint  # noqa: E402
 
