@@ -31,7 +31,7 @@ class S6FlowError(Exception):
         parts = [rule]
         if value is not None:
             found = " ".join(str(value).split()) if isinstance(value, Exception) else str(value)
-            parts.append(f"; got {found or repr(found)}")
+            parts.append(f"; got {found if found.strip() else repr(found)}")
         if where:
             parts.append(f" at {where}")
         text = "".join(parts).rstrip(".") + "."

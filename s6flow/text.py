@@ -34,6 +34,9 @@ def formula_free(text: str) -> str:
 
 
 def near(word: str, known: Iterable[str]) -> list[str]:
-    """At most three of the known words that contain `word` or look like it; none if there is no such thing."""
-    words = list(known)
+    """At most three of the known words that contain `word` or look like it; none if there is no such thing.
+
+    Every word contains the empty one, which is like none.
+    """
+    words = list(known) if word else []
     return [name for name in words if word in name][:3] or difflib.get_close_matches(word, words, 3, 0.7)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-#: Characters of a system that a summary prints: three lines of a terminal.
+#: Characters of a system that violates nothing in a summary: three lines of a terminal.
 SHOWN = 300
 
 
@@ -100,7 +100,9 @@ def _compiles(identifiers: Iterable[str], integrator: str | None) -> bool:
 def _summary(
     reports: list[CheckReport], failed: list[CheckReport], named: list[str], not_run: int, backend: str
 ) -> None:
-    """What was not run, how many passed, and of those that did not the worst system."""
+    """What was not run, how many passed, what the lines mean, and of those that did not pass the worst system."""
+    from s6flow.numeric.checks.check import Verdict, legend
+
     why = f"it speaks of trajectories, which {backend} cannot judge; use --backend numpy"
     for identifier in named:
         say(f"{identifier:26} {backend:8} not run: {why}", indent=4)
@@ -108,9 +110,20 @@ def _summary(
     bad = f"{len(failed)} {'does' if len(failed) == 1 else 'do'} not"
     good = len(reports) - len(failed)
     say(f"{good} {'passes' if good == 1 else 'pass'}, {bad}{note}")
+    say(legend(backend), indent=4)
     for report in failed:
-        worst = f", worst at {_shortened(json.dumps(report.as_json()['where']))}" if report.where else ""
-        say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)
+        where = report.as_json()["where"]
+        moment = where.pop("moment", 0)
+        system = json.dumps(where)
+        if report.verdict is Verdict.VIOLATED:  # whole, so that it can be pasted as data of a counterexample
+            say(
+                f"  {report.id}: {report.verdict.value} by this system, at moment {moment} of what is observed:",
+                indent=4,
+            )
+            say(system, indent=4)
+        else:
+            worst = f", worst at {_shortened(system)}" if where else ""
+            say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)
 
 
 def _shortened(system: str) -> str:

@@ -5,9 +5,11 @@ One long file: every command is asked for the same habits.
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ import pytest
 from safetensors.numpy import save_file
 from scipy.integrate import quad
 
+from s6flow.api import library
 from s6flow.cli import COMMANDS, main
+from s6flow.numeric.checks import CheckReport, Verdict
 from s6flow.numeric.flow import BACKENDS
 
 
@@ -76,6 +80,8 @@ def test_help_imports_no_heavy_library() -> None:
         (["theorem", "convergence-rat"], "convergence-rate"),
         (["check", "no-such-theorem"], "no-such-theorem"),
         (["theorem", "xyz"], "got xyz. See s6flow theorems."),
+        (["check", ""], "got ''. See s6flow theorems."),
+        (["check", " "], "got ' '. See s6flow theorems."),
         (["figures", "--json"], "--list. Try s6flow figures --help."),
         (["fleet", "report", "x", "--out"], "Try s6flow fleet report --help."),
         (["check", "convergence-rate", "--backend", "abacus"], "abacus"),
@@ -180,6 +186,27 @@ def test_check_goes_on_after_a_theorem_that_a_backend_cannot_judge(capsys: pytes
     assert code == 3
     assert found["not_run"] == ["iterated-log"]
     assert [report["id"] for report in found["reports"]] == ["scaling"]
+
+
+def test_a_system_that_violates_can_be_pasted_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mu = -np.arange(40) / 3
+    where = {"mu": mu, "x0": np.array([1e-300, -0.1]), "s": np.float64(2.0), "moment": 7}
+    report = CheckReport("scaling", "numpy", Verdict.VIOLATED, -1.0, where, ("0", 1, 7), 20, 0, 0, 0, None, 1.0)
+    open_one = replace(report, verdict=Verdict.INCONCLUSIVE, margin=1.0)
+    printed = []
+    for one in (report, open_one):
+        monkeypatch.setattr(library, "check", lambda *_, one=one, **__: library.Checks("numpy", 20, 0, (one,), ()))
+        code, out, _ = run(capsys, "check", "scaling", "--backend", "numpy")
+        assert code == 1
+        printed.append(out)
+    assert "VIOLATED by this system, at moment 7" in printed[0]
+    found = ast.literal_eval(printed[0][printed[0].index("{") :])
+    assert found == {"mu": mu.tolist(), "x0": [1e-300, -0.1], "s": 2.0}
+    assert "... (whole with --json)" in printed[1]
+    for words in ("margin: ", "of trained weights: ", "undecided: ", "idle: "):
+        assert all(words in " ".join(out.split()) for out in printed)
 
 
 def test_help_needs_no_torch() -> None:
