@@ -1,28 +1,25 @@
-"""Ensembles of every fate against other solvers on a GPU: converging, slow and fast divergence, and all three mixed."""
+"""Systems of every fate on a GPU, converging, slow and fast divergence and all three mixed, and our run of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from gpu_cases import NO_FLOOR, drawn, measure
-from gpu_peers import PEERS, TIME, Arrays, as_exact, ratios
+from gpu_cases import NO_FLOOR, drawn
+from gpu_peers import TIME, Arrays
 
 from s6flow.numeric.flow.backends.triton.fused import flow_tensors
 from s6flow.numeric.flow.problem import Status
 
-__all__ = ["fates"]
+__all__ = ["FATES", "Batch", "fate_systems"]
 
 #: Fates of ensembles, and the share of its blow-up time at which a system is compared.
 FATES, SHARE = ("converging", "slow", "fast", "mixed"), 0.9
 #: Growth in ln|x| that squares of tokens survive in float32, and attempted steps of a system.
 GROWTH, MOST_STEPS = 30.0, 2000
-#: Tolerances of our ensembles; more are tried beside the mean error of each peer.
-OURS = (8e-3, 6e-3, 4e-3, 2e-3, 1e-3, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
 
 
 def fate_systems(fate: str, systems: int, tokens: int) -> tuple[torch.Tensor, Arrays]:
@@ -69,14 +66,22 @@ def blow_up_times(x: torch.Tensor, p: Arrays) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Systems by their independent variable, as the backend sends them: log time where no token grows, else work time."""
+    """Systems by their independent variable, as the backend sends them: log time where no token grows, else work time.
+
+    Args:
+        x, p: tokens and letters.
+        clock: one independent variable for all systems instead.
+    """
 
     x: torch.Tensor
     p: Arrays
+    clock: str | None = None
 
     @cached_property
     def parts(self) -> dict[str, torch.Tensor]:
         """Rows of each clock."""
+        if self.clock:
+            return {self.clock: torch.arange(len(self.x), device="cuda")}
         grows = (self.p["mu"] > 0).any(1)
         found = {"log": torch.nonzero(~grows)[:, 0], "work": torch.nonzero(grows)[:, 0]}
         return {clock: rows for clock, rows in found.items() if len(rows)}
@@ -107,45 +112,3 @@ class Batch:
         end, ends = some.run(1e-10, 100 * MOST_STEPS)
         assert all(bool((status == Status.HORIZON).all()) for status in ends), "the yardstick reaches the horizon"
         return end
-
-
-def fused(batch: Batch, rtol: float, exact: torch.Tensor) -> dict[str, Any]:
-    """Seconds of our ensemble at a tolerance, its errors on the systems whose ends are known, and what did not finish."""
-    timing: dict[str, Any] = measure(lambda i: batch.run(rtol), 1, repeats=5)
-    end, ends = batch.run(rtol)
-    difference = (end[: len(exact)].double() - exact).abs()
-    timing |= {"error": float(difference.max()), "mean_error": float(difference.mean())}
-    timing["unfinished"] = sum(int((status != Status.HORIZON).sum()) for status in ends)
-    print("fused", rtol, timing, flush=True)
-    return timing
-
-
-def fates(save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Ensembles of every fate to TIME, which lies at SHARE of each blow-up time; solvers in x itself do not get past it."""
-    systems, tokens, few = 65536, 128, 4096
-    found: dict[str, Any] = {}
-    for fate in FATES:
-        x, p = fate_systems(fate, systems, tokens)
-        batch = Batch(x, p)
-        exact = batch.exact(few)
-        ours = {rtol: fused(batch, rtol, exact) for rtol in OURS}
-        rows: dict[str, Any] = {}
-        start = x[:few].double().abs().log()
-        for name, rtol in (("diffrax", 1e-4), ("torchode", 1e-4), ("torchdiffeq", 1e-4)):
-            rows[f"{name} {rtol:g}"] = {"failed": "did not finish within the run"}
-            save({**found, fate: rows})
-            try:
-                timing = PEERS[name][0]([(x, p), (x, p)], rtol)
-                difference = (timing.pop("end")[:few].double().abs().log() - start - exact).abs()
-                timing |= {"error": float(difference.max()), "mean_error": float(difference.mean())}
-            except Exception as failure:
-                timing = {"failed": repr(failure)[:300]}
-            if "mean_error" in timing:
-                as_exact(lambda rtol: fused(batch, rtol, exact), ours, timing["mean_error"])  # noqa: B023
-            rows[f"{name} {rtol:g}"] = timing
-            print(fate, name, rtol, timing, flush=True)
-        rows |= {f"fused {rtol:g}": ours[rtol] for rtol in sorted(ours)}
-        rows["ratios at no larger mean error"] = ratios(rows, "fused")
-        found[fate] = rows
-        save(found)
-    return found

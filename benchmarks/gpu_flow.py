@@ -1,7 +1,7 @@
-"""GPU flows against their peers, measured in the same run: right-hand sides, whole ensembles, scaling.
+"""GPU right-hand sides against their peers, measured in the same run: of fixed steps, from memory, by size.
 
 python benchmarks/gpu_flow.py --out benchmarks/results/gpu_flow.json
-python benchmarks/gpu_flow.py --only scaling fates --out FILE.json      measures these parts of FILE.json anew
+python benchmarks/gpu_flow.py --only scaling linear --out FILE.json      measures these parts of FILE.json anew
 python benchmarks/gpu_flow.py --join FILE.json... --out FILE.json      puts the parts of several runs together
 """
 
@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
 import numpy as np
 import torch
 from gpu_cases import BATCH, NO_FLOOR, ceilings, drawn, measure, provenance, write_json
-from gpu_fates import fates
-from gpu_peers import PEERS, TIME, Arrays, H, as_exact, attention_matrix, eager_linear, ratios, runge_kutta
+from gpu_peers import Arrays, H, attention_matrix, eager_linear, runge_kutta
 
 from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
-from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+from s6flow.numeric.flow.backends.triton.fused import Tile
 from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.module import generate
 
@@ -39,11 +35,6 @@ TILES: dict[int, tuple[Tile | None, ...]] = {
 }
 #: Longest systems of which the attention-matrix form is run: more do not fit the memory.
 MATRIX_TOKENS = 1024
-#: Tolerances of our ensembles in each independent variable; the systems decay, so that log time serves them.
-OURS = {
-    "log": (6e-3, 2.5e-3, 1e-3, 7e-4, 3e-4, 1e-4, 3e-5, 1e-5),
-    "work": (4e-3, 2e-3, 1e-3, 2e-4, 1e-4, 1e-5),
-}
 
 
 def error(x: torch.Tensor, exact: torch.Tensor) -> float:
@@ -98,65 +89,6 @@ def right_hand_sides(tokens: int, special: float) -> dict[str, Any]:
     found["ratios"] = {name: ours / speed for name, speed in speeds.items() if speed}
     found["fraction_of_special_function_limit"] = ours / (special / 3)
     return found
-
-
-def ensemble(save: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """65,536 systems x 128 tokens to t = 100, adaptive, every solver at the loosest tolerance that is as exact as ours."""
-    systems, tokens = 65536, 128
-    x, p = drawn(0, systems, tokens)
-    wide = {k: v.double() for k, v in p.items()}
-    horizon = torch.tensor([np.log(TIME)], dtype=torch.float64, device="cuda")
-    aims = {dtype: horizon.to(dtype) for dtype in (torch.float32, torch.float64)}
-
-    def ours(x: torch.Tensor, p: Arrays, rtol: float, clock: str) -> torch.Tensor:
-        """ln|x / x(0)| at the horizon: x itself is sigma, and u starts at 0."""
-        options: dict[str, Any] = {"rtol": rtol, "clock": clock, "max_steps": 2000, "zero": NO_FLOOR, "moving": True}
-        return flow_tensors(None, {**p, "sigma": x}, aims[x.dtype], **options, whole=False).end
-
-    some = slice(0, 4096)
-    exact = ours(x[some].double(), {k: v[some] for k, v in wide.items()}, 1e-10, "work")
-    found: dict[str, Any] = {"systems": systems, "tokens": tokens, "horizon_t": TIME}
-    cases = [drawn(seed, systems, tokens) for seed in range(2)]
-
-    def fused(rtol: float, clock: str) -> dict[str, Any]:
-        timing = measure(lambda i: ours(*cases[i], rtol, clock), 2, repeats=5)
-        difference = (ours(x, p, rtol, clock)[some].double() - exact).abs()
-        timing |= {"error": float(difference.max()), "mean_error": float(difference.mean())}
-        print("fused", clock, rtol, timing, flush=True)
-        return timing
-
-    mine = {clock: {rtol: fused(rtol, clock) for rtol in tolerances} for clock, tolerances in OURS.items()}
-    start = x[some].double().abs().log()
-    for name, (peer, tolerances) in PEERS.items():
-        for rtol in tolerances:
-            found[f"{name} {rtol:g}"] = {"failed": "did not finish within the run"}
-            save({**found, **compared(found)})
-            try:
-                timing = peer(cases, rtol)
-                end = timing.pop("end")
-                difference = (end[some].double().abs().log() - start - exact).abs()
-                timing |= {"error": float(difference.max()), "mean_error": float(difference.mean())}
-            except Exception as failure:
-                timing = {"failed": repr(failure)[:300]}
-            found[f"{name} {rtol:g}"] = timing
-            for clock, rows in mine.items():
-                if "mean_error" in timing:
-                    as_exact(partial(fused, clock=clock), rows, timing["mean_error"])
-                found |= {f"fused RK45 in {clock} time {one:g}": rows[one] for one in sorted(rows)}
-            print(name, rtol, timing, flush=True)
-            save({**found, **compared(found)})
-    return {**found, **compared(found)}
-
-
-def compared(found: dict[str, Any]) -> dict[str, Any]:
-    """The ratios, and why a peer has none: a run that misses some of its ends by far is no yardstick."""
-    best, why = ratios(found, "fused"), {}
-    for key, row in found.items():
-        name = key.rsplit(" ", 1)[0]
-        if name in PEERS and name not in best:
-            why[name] = row.get("failed") or f"ln|x| is off by up to {row['error']:.1f}"
-    in_work_time = ratios(found, "fused RK45 in work time")
-    return {"ratios at no larger mean error": best, "the same in work time": in_work_time, "not compared": why}
 
 
 def scaling() -> dict[str, Any]:
@@ -238,7 +170,7 @@ def _on_device(systems: int, tokens: int, states: int) -> tuple[torch.Tensor, Ar
 
 
 #: What is measured, in this order.
-PARTS = ("right_hand_sides", "scaling", "linear", "fates", "ensemble")
+PARTS = ("right_hand_sides", "scaling", "linear")
 
 
 def main() -> None:
@@ -278,11 +210,8 @@ def main() -> None:
             for tokens in TILES:
                 found[f"L {tokens}"] = right_hand_sides(tokens, limits["special_functions_per_s"])
                 save(part, found)
-        elif part in ("scaling", "linear"):
-            save(part, scaling() if part == "scaling" else linear())
         else:
-            make = fates if part == "fates" else ensemble
-            save(part, make(lambda found, part=part: save(part, found)))  # type: ignore[misc]
+            save(part, scaling() if part == "scaling" else linear())
 
 
 if __name__ == "__main__":

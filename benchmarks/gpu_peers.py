@@ -1,21 +1,40 @@
-"""What the GPU benchmark compares with: other forms of the right-hand side in PyTorch, and other solvers' ensembles."""
+"""What GPU benchmarks compare with: other forms of the right-hand side in PyTorch, and other solvers' ensembles."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from gpu_cases import measure
 
-__all__ = ["PEERS", "TIME", "Arrays", "H", "as_exact", "attention_matrix", "eager_linear", "ratios", "runge_kutta"]
+__all__ = [
+    "COORDINATES",
+    "SOLVERS",
+    "TIME",
+    "Arrays",
+    "Ensemble",
+    "H",
+    "attention_matrix",
+    "eager_linear",
+    "runge_kutta",
+    "timed",
+]
 
 #: Length of a fixed step, and horizon of an adaptive run [depth-time].
 H, TIME = 0.01, 100.0
-#: Largest error of ln|x| that a peer may make anywhere.
-SOUND = 0.1
+#: What a solver may integrate: tokens, as the equation is written, or their logarithms, as our kernels do.
+COORDINATES = ("x", "ln|x|")
+#: Steps of a system (of the batch, where it shares them) and seconds of a run in PyTorch, after which a solver is stopped.
+MOST_STEPS, MOST_SECONDS = 8192, 30.0
+#: A run that takes longer [s] is timed once; a shorter one REPEATS times after it.
+LONG, REPEATS = 5.0, 3
 Arrays = dict[str, torch.Tensor]
+#: Growth rates of tokens from the tokens, shape (system, token), and the letters.
+Rates = Callable[[torch.Tensor, Arrays], torch.Tensor]
 
 
 def attention_matrix(x: torch.Tensor, p: Arrays) -> torch.Tensor:
@@ -27,12 +46,17 @@ def attention_matrix(x: torch.Tensor, p: Arrays) -> torch.Tensor:
     return (torch.tril(matrix) @ x[:, :, None])[..., 0]
 
 
-def eager_linear(x: torch.Tensor, p: Arrays) -> torch.Tensor:
-    """The same in O(L): f_l = e^{-A_l} sum_{j <= l} e^{A_j} mu x_j^2 Delta_j by logcumsumexp (one state)."""
+def growth_rates(x: torch.Tensor, p: Arrays) -> torch.Tensor:
+    """F_l = x_l' / x_l in O(L): e^{-A_l} sum_{j <= l} e^{A_j} mu x_j^2 Delta_j by logcumsumexp (one state)."""
     step = torch.nn.functional.softplus(p["s"][:, None] * x + p["b"][:, None])
     decay = torch.cumsum(p["a"] * step, 1)
     terms = 2 * torch.log(x.abs()) + torch.log(step) + decay
-    return x * p["mu"] * torch.exp(torch.logcumsumexp(terms, 1) - decay)
+    return p["mu"] * torch.exp(torch.logcumsumexp(terms, 1) - decay)
+
+
+def eager_linear(x: torch.Tensor, p: Arrays) -> torch.Tensor:
+    """x_l' in O(L)."""
+    return x * growth_rates(x, p)
 
 
 def runge_kutta(
@@ -47,140 +71,187 @@ def runge_kutta(
     return x
 
 
-def _torchdiffeq(cases: Any, rtol: float, velocity: Callable[[torch.Tensor, Arrays], torch.Tensor]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """What a solver is given.
+
+    Args:
+        x: tokens at depth-time 0, shape (system, token), none of them 0.
+        p: mu, a, s, b of each system.
+        coordinate: one of COORDINATES.
+        rtol: tolerance; the absolute one is a hundredth of it in x, and the same in ln|x|, whose scale is 1.
+        first_step: None for the one that the solver chooses.
+    """
+
+    x: torch.Tensor
+    p: Arrays
+    coordinate: str
+    rtol: float
+    first_step: float | None = None
+
+    @property
+    def logarithmic(self) -> bool:
+        return self.coordinate != "x"
+
+    @property
+    def atol(self) -> float:
+        return self.rtol if self.logarithmic else self.rtol * 1e-2
+
+    @property
+    def start(self) -> torch.Tensor:
+        return self.x.abs().log() if self.logarithmic else self.x
+
+    def field(self, rates: Rates) -> Callable[..., torch.Tensor]:
+        """(t, state) -> its derivative, for MOST_SECONDS from now.
+
+        Raises (when called): TimeoutError.
+        """
+        sign, end = self.x.sign(), time.perf_counter() + MOST_SECONDS
+
+        def velocity(t: Any, y: torch.Tensor) -> torch.Tensor:
+            if time.perf_counter() > end:
+                raise TimeoutError(f"not finished after {MOST_SECONDS:g} s")
+            return rates(sign * y.exp(), self.p) if self.logarithmic else y * rates(y, self.p)
+
+        return velocity
+
+
+#: The end in the ensemble's coordinate, and of each system whether the solver says that it got there.
+End = tuple[Any, Any]
+#: Makes all ready for an ensemble; what it returns solves it, and is what is timed.
+Solver = Callable[[Ensemble], Callable[[], End]]
+
+
+def torchdiffeq_solver(given: Ensemble, rates: Rates = growth_rates) -> Callable[[], End]:
+    """torchdiffeq's dopri5 on the eager linear form; the batch shares one step."""
     from torchdiffeq import odeint
 
-    times = torch.tensor([0.0, TIME], device="cuda")
-    kept: list[torch.Tensor] = []
+    start, times = given.start, torch.tensor([0.0, TIME], device=given.x.device)
+    options: dict[str, Any] = {"max_num_steps": MOST_STEPS}
+    options |= {} if given.first_step is None else {"first_step": given.first_step}
+    tolerances = {"rtol": given.rtol, "atol": given.atol}
 
-    def run(index: int) -> None:
-        x, p = cases[index]
-        kept[:] = [odeint(lambda t, y: velocity(y, p), x, times, rtol=rtol, atol=rtol * 1e-2, method="dopri5")[-1]]
+    def solve() -> End:
+        with torch.no_grad():
+            found = odeint(given.field(rates), start, times, **tolerances, method="dopri5", options=options)
+        return found[-1], torch.ones_like(start[:, 0], dtype=torch.bool)
 
-    with torch.no_grad():
-        timing: dict[str, Any] = measure(run, 1, repeats=2, least=0.0)
-    run(0)
-    return {**timing, "end": kept[0]}
-
-
-def torchdiffeq_run(cases: Any, rtol: float) -> dict[str, Any]:
-    """torchdiffeq's dopri5 on the eager linear form; the batch shares one step."""
-    return _torchdiffeq(cases, rtol, eager_linear)
+    return solve
 
 
-def torchdiffeq_compiled(cases: Any, rtol: float) -> dict[str, Any]:
-    """The same on the compiled linear form."""
-    return _torchdiffeq(cases, rtol, torch.compile(eager_linear))
+def torchdiffeq_compiled(given: Ensemble) -> Callable[[], End]:
+    """The same on the compiled linear form, which is compiled before."""
+    rates = _compiled()
+    rates(given.x, given.p)
+    return torchdiffeq_solver(given, rates)
 
 
-def diffrax_run(cases: Any, rtol: float) -> dict[str, Any]:
-    """diffrax's Dopri5 under vmap and jit, every system with its own step, the scan by lax.associative_scan.
+@cache
+def _compiled() -> Rates:
+    compiled: Rates = torch.compile(growth_rates)
+    return compiled
 
-    It chooses its first steps itself: given 0.05, it never leaves the start of a few fast systems on a GPU.
-    """
-    import time
 
+def torchode_solver(given: Ensemble) -> Callable[[], End]:
+    """torchode's Dopri5 on the eager linear form, every system with its own step."""
+    import torchode
+
+    times = torch.tensor([0.0, TIME], device=given.x.device).expand(len(given.x), 2)
+    problem = torchode.InitialValueProblem(y0=given.start, t_eval=times)
+    first = None if given.first_step is None else torch.full_like(given.x[:, 0], given.first_step)
+
+    def solve() -> End:
+        term = torchode.ODETerm(given.field(growth_rates))
+        control = torchode.IntegralController(atol=given.atol, rtol=given.rtol, term=term)
+        with torch.no_grad():
+            found = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), control, max_steps=MOST_STEPS).solve(
+                problem, dt0=first
+            )
+        return found.ys[:, -1], found.status == 0
+
+    return solve
+
+
+def diffrax_solver(given: Ensemble) -> Callable[[], End]:
+    """diffrax's Dopri5 under vmap and jit, every system with its own step, the scan by lax.associative_scan."""
+    import jax.numpy as jnp
+
+    def sent(value: torch.Tensor) -> Any:
+        return jnp.asarray(value.cpu().numpy())
+
+    letters = tuple(sent(given.p[k].reshape(-1)) for k in ("mu", "a", "s", "b"))
+    tolerances = jnp.float32(given.rtol), jnp.float32(given.atol)
+    arguments = (sent(given.start), sent(given.x.sign()), letters, *tolerances)
+    solve = _diffrax(given.logarithmic, given.first_step, tuple(given.x.shape))
+
+    def run() -> End:
+        end, reached = solve(*arguments)
+        return end.block_until_ready(), reached
+
+    return run
+
+
+@cache
+def _diffrax(logarithmic: bool, first_step: float | None, shape: tuple[int, int]) -> Any:
     import diffrax
     import jax
     import jax.numpy as jnp
 
-    def velocity(t: Any, x: Any, p: Any) -> Any:
-        mu, a, s, b = p
+    def velocity(t: Any, y: Any, args: Any) -> Any:
+        sign, (mu, a, s, b) = args
+        x = sign * jnp.exp(y) if logarithmic else y
         step = jax.nn.softplus(s * x + b)
         gate, increment = jnp.exp(-a * step), mu * x**2 * step
         _, f = jax.lax.associative_scan(lambda l, r: (l[0] * r[0], r[0] * l[1] + r[1]), (gate, increment))
-        return x * f
+        return f if logarithmic else x * f
 
-    def solve(x: Any, p: Any) -> Any:
-        control = diffrax.PIDController(rtol=rtol, atol=rtol * 1e-2)
-        term, method = diffrax.ODETerm(velocity), diffrax.Dopri5()
-        return diffrax.diffeqsolve(
-            term, method, 0.0, TIME, None, x, args=p, stepsize_controller=control, max_steps=4096, throw=False
-        ).ys[-1]
+    term, method = diffrax.ODETerm(velocity), diffrax.Dopri5()
 
-    run = jax.jit(jax.vmap(solve))
-    inputs = []
-    for x, p in cases:
-        inputs.append(
-            (
-                jnp.asarray(x.cpu().numpy()),
-                tuple(jnp.asarray(p[k].reshape(-1).cpu().numpy()) for k in ("mu", "a", "s", "b")),
-            )
-        )
-    end = run(*inputs[0]).block_until_ready()
-    seconds = []
-    for index in (1, 0, 1):
-        begin = time.perf_counter()
-        run(*inputs[index]).block_until_ready()
-        seconds.append(time.perf_counter() - begin)
-    timing = {"median_s": float(np.median(seconds)), "least_s": min(seconds), "most_s": max(seconds), "repeats": 3}
-    return {**timing, "end": torch.as_tensor(np.array(end)).cuda()}
+    def solve(y: Any, sign: Any, letters: Any, rtol: Any, atol: Any) -> Any:
+        found = diffrax.diffeqsolve(
+            term, method, 0.0, TIME, first_step, y, args=(sign, letters), max_steps=MOST_STEPS, throw=False,
+            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
+        )  # fmt: skip
+        return found.ys[-1], found.result == diffrax.RESULTS.successful
+
+    tokens, letter, number = (jax.ShapeDtypeStruct(size, jnp.float32) for size in (shape, shape[:1], ()))
+    batched = jax.jit(jax.vmap(solve, in_axes=(0, 0, 0, None, None)))
+    return batched.lower(tokens, tokens, (letter,) * 4, number, number).compile()
 
 
-def torchode_run(cases: Any, rtol: float) -> dict[str, Any]:
-    """torchode's Dopri5 on the eager linear form, every system with its own step."""
-    import torchode
-
-    kept: list[torch.Tensor] = []
-
-    def run(index: int) -> None:
-        x, p = cases[index]
-        term = torchode.ODETerm(lambda t, y: eager_linear(y, p))
-        control = torchode.IntegralController(atol=rtol * 1e-2, rtol=rtol, term=term)
-        solver = torchode.AutoDiffAdjoint(torchode.Dopri5(term=term), control)
-        times = torch.tensor([0.0, TIME], device="cuda").expand(len(x), 2)
-        kept[:] = [solver.solve(torchode.InitialValueProblem(y0=x, t_eval=times)).ys[:, -1]]
-
-    with torch.no_grad():
-        timing: dict[str, Any] = measure(run, 1, repeats=2, least=0.0)
-    run(0)
-    return {**timing, "end": kept[0]}
-
-
-#: Solvers of whole ensembles with the tolerances that they are run at.
-PEERS: dict[str, tuple[Callable[[Any, float], dict[str, Any]], tuple[float, ...]]] = {
-    "torchdiffeq": (torchdiffeq_run, (1e-4, 1e-5)),
-    "torchdiffeq compiled": (torchdiffeq_compiled, (1e-5,)),
-    "torchode": (torchode_run, (1e-4, 1e-5)),
-    "diffrax": (diffrax_run, (1e-4, 1e-5)),
+#: Other solvers of whole ensembles.
+SOLVERS: dict[str, Solver] = {
+    "diffrax": diffrax_solver,
+    "torchode": torchode_solver,
+    "torchdiffeq": torchdiffeq_solver,
+    "torchdiffeq compiled": torchdiffeq_compiled,
 }
 
 
-#: How often the interval between two of our tolerances is halved, one whose mean error is a peer's or less and one of more.
-HALVINGS = 4
+def timed(solver: Solver, given: Ensemble) -> tuple[torch.Tensor, dict[str, Any]]:
+    """ln|x| at TIME, and seconds of a run with how many systems did not get there, or end as no finite number.
 
+    What a first run does once counts where it takes longer than LONG: it does not matter there.
 
-def as_exact(ours: Callable[[float], dict[str, Any]], found: dict[float, dict[str, Any]], aim: float) -> None:
-    """Bring our mean error nearer below a peer's: a grid of tolerances would have us be more exact than the peer.
-
-    Args:
-        ours: times a run at a tolerance and finds its errors.
-        found: tolerance -> such a row; more are put in.
-        aim: the peer's mean error.
+    Raises: what the solver raises.
     """
-    good = max((rtol for rtol, row in found.items() if row["mean_error"] <= aim), default=None)
-    bad = min((rtol for rtol, row in found.items() if row["mean_error"] > aim), default=None)
-    if good is None or bad is None or bad <= good:
-        return
-    for _ in range(HALVINGS):
-        middle = float(np.sqrt(good * bad))
-        found[middle] = ours(middle)
-        good, bad = (middle, bad) if found[middle]["mean_error"] <= aim else (good, middle)
+    solve = solver(given)
 
+    def seconds() -> float:
+        nonlocal end, reached
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        end, reached = solve()
+        torch.cuda.synchronize()
+        return time.perf_counter() - begin
 
-def ratios(found: dict[str, Any], ours: str) -> dict[str, float]:
-    """Their time over ours, for the fastest of ours that is as exact; of their tolerances the one that favours them."""
-    best: dict[str, float] = {}
-    mine = [row for key, row in found.items() if key.startswith(ours)]
-    for name in PEERS:
-        runs = [row for key, row in found.items() if key.rsplit(" ", 1)[0] == name and row.get("error", np.nan) < SOUND]
-        pairs = [
-            max(
-                (row["median_s"] / own["median_s"] for own in mine if own["mean_error"] <= row["mean_error"]),
-                default=0.0,
-            )
-            for row in runs
-        ]
-        if pairs:
-            best[name] = min(pairs)
-    return best
+    end: Any = None
+    reached: Any = None
+    taken = [seconds()]
+    if taken[0] < LONG:
+        taken = [seconds() for _ in range(REPEATS)]
+    end, reached = (torch.as_tensor(np.array(v) if not isinstance(v, torch.Tensor) else v) for v in (end, reached))
+    ends = (end if given.logarithmic else end.abs().log()).to(given.x.device, torch.float64)
+    right = reached.to(given.x.device) & ends.isfinite().all(1)
+    row = {"median_s": float(np.median(taken)), "least_s": min(taken), "most_s": max(taken), "repeats": len(taken)}
+    return ends, {**row, "unfinished": int((~right).sum())}

@@ -8,7 +8,6 @@ One long file: a function for the rows of each result.
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from pathlib import Path
@@ -116,36 +115,37 @@ def ranks_rows() -> list[tuple[str, str, str]]:
     return out
 
 
-def _wrong(peer: str, run: dict[str, Any], own: list[dict[str, Any]]) -> str:
-    """What a peer did that has no ratio; where it is wrong somewhere its time over ours, at no larger mean error."""
-    if "error" not in run:
-        return f"{peer} failed"
-    if math.isnan(run["error"]):
-        return f"{peer} gave what is no number"
-    least = min((one["median_s"] for one in own if one["mean_error"] <= run["mean_error"]), default=math.inf)
-    return f"{peer} is off by {run['error']:.0f} in ln\\|x\\| somewhere, {run['median_s'] / least:,.0f} x"
+def _left_out(name: str, runs: dict[str, dict[str, Any]]) -> str:
+    """Why another solver has no ratio: the best that its runs did."""
+    left = min((row["unfinished"] for row in runs.values() if "unfinished" in row), default=None)
+    if left is not None:
+        return f"{name} left {left:,} systems behind"
+    if any("TimeoutError" in row["failed"] for row in runs.values()):
+        return f"{name} was not done when it was stopped"
+    return f"{name} failed"
 
 
-def _beside_peers(row: dict[str, Any]) -> str:
-    """The ratios of a fate, and what became of the other peers; of ours those runs count that ended every system."""
-    if "ratios at no larger mean error" not in row:
-        return "not measured: the run was cut off before"
-    ratios = row["ratios at no larger mean error"]
-    own = [run for key, run in row.items() if key.startswith("fused") and not run["unfinished"]]
-    peers = {key.partition(" ")[0]: run for key, run in row.items() if not key.startswith(("fused", "ratios"))}
-    wrong = "; ".join(_wrong(peer, run, own) for peer, run in peers.items() if peer not in ratios)
-    right = ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in ratios.items()) or "no peer is right on every system"
-    return right + (f" ({wrong})" if wrong else "")
-
-
-def fate_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Whole ensembles by the fate of their systems, where they have been measured."""
-    found = {key: row for key, row in gpu.get("fates", {}).items() if key != "provenance"}
-    if not found:
+def ensemble_rows() -> list[tuple[str, str, str]]:
+    """Whole ensembles of each fate, where they have been measured."""
+    if not (RESULTS / "gpu_ensembles.json").exists():
         return []
-    text = "; ".join(f"{fate}: {_beside_peers(row)}" for fate, row in found.items())
-    what = "whole adaptive ensembles by fate, 65,536 systems x 128 tokens, float32, to nine tenths of each blow-up time"
-    return [(what, text, gpu["fates"]["provenance"]["device"])]
+    found = load("gpu_ensembles")
+    out = []
+    for fate in (key for key, row in found.items() if isinstance(row, dict) and "others" in row):
+        row, runs = found[fate], {}
+        for key, run in row["others"].items():
+            runs.setdefault(key.rpartition(", ")[0], {})[key] = run
+        ratios = row["ratios at no larger mean error"]
+        told = [f"{ratio:,.0f} x {name}" for name, ratio in ratios.items()]
+        told += [_left_out(name, tried) for name, tried in runs.items() if name not in ratios]
+        text = ", ".join(told)
+        if other := row.get("ratios at no larger mean error in work time"):
+            text += "; all in work time " + ", ".join(f"{ratio:,.0f}" for ratio in other.values())
+        if beyond := row["more exact than ours"]:
+            text += f"; more exact than ours at any tolerance, and not compared: {', '.join(beyond)}"
+        what = f"whole adaptive ensemble, {fate}, {found['systems']:,} systems x {found['tokens']} tokens, float32, to nine tenths of each blow-up time"
+        out.append((what, text.replace("|", "\\|"), row["provenance"]["device"]))
+    return out
 
 
 def equation_rows(cpu: dict[str, Any], busy: str) -> list[tuple[str, str, str]]:
@@ -201,23 +201,8 @@ def rows() -> list[tuple[str, str, str]]:
                 device,
             )
         )
-    ensemble = gpu["ensemble"]
-    peers = ensemble["ratios at no larger mean error"]
-    out.append(
-        (
-            f"whole adaptive ensemble, {ensemble['systems']:,} systems x {ensemble['tokens']} tokens, float32",
-            ", ".join(f"{ratio:,.0f} x {peer}" for peer, ratio in peers.items())
-            + "; each at no larger mean error of ln\\|x\\|, in log time, as all tokens decay; in work time, which serves every fate, "
-            + ", ".join(f"{ratio:,.0f} x" for ratio in ensemble["the same in work time"].values())
-            + "".join(
-                f"; {peer} not compared: {why.replace('|', chr(92) + '|')}"
-                for peer, why in ensemble["not compared"].items()
-            ),
-            device,
-        )
-    )
     out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
-    out += [*memory_rows(gpu), *linear_rows(gpu), *fate_rows(gpu), *ranks_rows()]
+    out += [*memory_rows(gpu), *linear_rows(gpu), *ensemble_rows(), *ranks_rows()]
     out += trace_rows()
     for name, source in load("gpu_mamba")["sources"].items():
         told = [

@@ -126,6 +126,7 @@ EVIDENCE: tuple[Evidence, ...] = (
         "python benchmarks/fleet.py --folder FOLDER --out benchmarks/results/fleet.json, on 16 cores or more",
     ),
     _benchmark("gpu_flow.json", "gpu_flow.py", "--out", ", on a GPU"),
+    _benchmark("gpu_ensembles.json", "gpu_ensembles.py", "--out", ", on a GPU"),
     _benchmark("gpu_mamba.json", "gpu_mamba.py", "--sources FOLDER --out", ", on a GPU"),
     _benchmark("gpu_parity.json", "gpu_parity.py", "--out", ", on a GPU"),
     _benchmark("gpu_tiles.json", "gpu_tiles.py", "--out", ", on a GPU"),

@@ -104,7 +104,7 @@ _ROWS = (
     Figure(
         "states",
         "States of trained networks over their bounds",
-        "states",
+        "state_bounds",
         ("state-bound", "layer-bound"),
         results=(_TRACES,),
         inputs=(_AWAITING,),

@@ -407,7 +407,7 @@ def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> N
 
     from s6flow.numeric.networks import read
     from s6flow.paper_figures import layout
-    from s6flow.paper_figures.drawings import depth, states
+    from s6flow.paper_figures.drawings import depth, state_bounds
     from s6flow.paper_figures.figure import Canvas
     from s6flow.paper_figures.render import STYLE
 
@@ -417,7 +417,7 @@ def test_depth_draws_networks_of_any_depth(monkeypatch: pytest.MonkeyPatch) -> N
         "half": _deep(template, 24),
         "deep": _deep(template, 48),
     }
-    for drawing in (depth, states):
+    for drawing in (depth, state_bounds):
         monkeypatch.setattr(drawing, "read", lambda: traces)
         data = drawing.data()
         with matplotlib.style.context(STYLE, after_reset=True), mpl.rc_context({"backend": "agg"}):

@@ -147,8 +147,8 @@ def test_captions_say_which_results_await_renewal(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("file", "case", "task"),
     [
-        ("gpu_flow", "ensemble", "flows of an ensemble, GPU"),
-        ("gpu_flow", "fates, fast", "flows by fate, GPU"),
+        ("cpu_flow", "ensemble", "flows of ensembles, CPU"),
+        ("gpu_ensembles", "fast", "flows of ensembles, GPU"),
         ("gpu_flow", "L 128", "right-hand sides, GPU"),
         ("cpu_flow", "equations, x' = 1 + x^2", "own equations, CPU"),
         ("audit_cpu", "layer", "audit of a layer, CPU"),
