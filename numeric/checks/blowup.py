@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, integrate, moments, quantity
-from s6flow.numeric.flow import FlowResult, Status
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
+from s6flow.numeric.flow import FlowResult, Status, integrate
 from s6flow.symbolic import infinity
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs.checked import Checked

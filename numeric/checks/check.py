@@ -14,8 +14,8 @@ import numpy as np
 
 from s6flow.errors import AssumptionError, TheoremError
 from s6flow.numeric.checks.engines import applicable, engine, require
-from s6flow.numeric.checks.examples import TRAINED, WITNESS, batch_of, examples_of, plan, refuse_unmet, together
-from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe_together, satisfied, unmet
+from s6flow.numeric.checks.examples import TRAINED, batch_of, examples_of, plan, together
+from s6flow.numeric.checks.judge import Judgement, judge_data, measures, observe_together, satisfied
 from s6flow.numeric.checks.measurements import MEASUREMENTS
 from s6flow.numeric.checks.shared import Checkable, Data
 from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
@@ -33,7 +33,6 @@ __all__ = [
     "check_together",
     "examples_of",
     "judge_data",
-    "legend",
     "plan",
     "satisfied",
 ]
@@ -67,8 +66,7 @@ class CheckReport:
     """What a check found.
 
     Args:
-        margin: smallest signed margin over the decided systems, its tolerance for rounding included, NaN if there is none;
-            negative violates.
+        margin: smallest signed margin over the decided systems, NaN if there is none; negative violates.
         where: the inputs of the system with the smallest margin.
         place: its batch, its number there and the moment; `examples_of` builds the batch again from the seed.
         examples: systems that met the assumptions and were decided.
@@ -99,7 +97,7 @@ class CheckReport:
         examples = counted(self.examples, "example")
         return (
             f"{self.id:26} {self.backend:8} {self.verdict.value:12} margin {margin}  "
-            f"{examples} ({self.real} of trained weights), {self.undecided} undecided{idle}, {self.seconds:.1f} s"
+            f"{examples} ({self.real} real), {self.undecided} undecided{idle}, {self.seconds:.1f} s"
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -120,22 +118,6 @@ class CheckReport:
         }
 
 
-def legend(backend: str) -> str:
-    """What the words and numbers of `CheckReport.line` mean, for whoever reads one first.
-
-    Args:
-        backend: a key of `ENGINES`, whose tolerances are named.
-    """
-    target = engine(backend)
-    measured = "" if math.isnan(target.measured) else f", {target.measured:g} along trajectories"
-    return (
-        "margin: how far the closest example is from breaking the claim, as a share of what is compared, with the tolerance for "
-        f"rounding added ({target.pointwise:g} on letters alone{measured}, or the theorem's own); below 0 the claim is violated. "
-        "of trained weights: channels of a trained model that is installed. undecided: what was observed settles nothing. "
-        "idle: the claim says nothing of it."
-    )
-
-
 def check(
     key: str | Checkable,
     backend: str = "numpy",
@@ -152,7 +134,7 @@ def check(
         examples: random systems.
         seed: of the generator; the same seed gives the same systems on every backend but flint, whose are smaller.
         integrator: the flow backend that observes trajectories; the compiled one where it is installed by default.
-    Raises: TheoremError: unknown id, a backend that cannot judge it, or a witness that is none. AssumptionError: examples < 0.
+    Raises: TheoremError: unknown id, or a backend that cannot judge it. AssumptionError: examples < 0.
         MissingDependencyError: the library of the backend or of the integrator is not installed.
     """
     return check_together(key, (backend,), examples, seed, real_weights, integrator)[0]
@@ -171,7 +153,6 @@ def check_together(
 
     Args:
         witness: whether the witness is judged, too.
-    Raises: as `check`. TheoremError: the witness is no system of the theorem, or breaks one of its assumptions.
     """
     theorem = checked(key) if isinstance(key, str) else key
     if examples < 0:
@@ -193,8 +174,6 @@ def check_together(
         for batches in together(examples_of(theorem, engine(group[0]), examples, seed, real_weights, witness)):
             measured = observe_together(theorem, [data for _, data in batches], group[0], wanted)
             for (name, data), observed in zip(batches, measured, strict=True):
-                if name == WITNESS:
-                    refuse_unmet(unmet(theorem, data, observed), f"{theorem.id}: witness")
                 for backend in group:
                     tallies[backend].add(name, data, judge_data(theorem, data, backend, observed=observed))
                     tallies[backend].seconds += time.perf_counter() - before

@@ -32,7 +32,6 @@ __all__ = [
     "observe",
     "observe_together",
     "satisfied",
-    "unmet",
 ]
 
 
@@ -41,17 +40,11 @@ def _outward(data: Data) -> NDArray[np.float64]:
     return ((x0 != 0) & (np.asarray(data["s"])[:, None] * x0 >= 0)).sum(axis=1).astype(float)
 
 
-def _second(data: Data) -> NDArray[np.float64]:
-    """Token 2; NaN where there is none, which meets no assumption."""
-    x0 = np.asarray(data["x0"])
-    return np.asarray(x0[:, 1] if x0.shape[1] > 1 else np.full(len(x0), np.nan))
-
-
 #: Observables that need no measurement.
 DERIVED: dict[str, Callable[[Data], NDArray[np.float64]]] = {
     "carried_sign": carried_sign,
     "x_first": lambda data: np.asarray(data["x0"])[:, 0],
-    "x_second": _second,
+    "x_second": lambda data: np.asarray(data["x0"])[:, 1],
     "fast_tokens": _outward,
 }
 
@@ -78,35 +71,22 @@ class Judgement:
 
 def satisfied(theorem: Checkable, data: Data, observed: Mapping[str, Any] | None = None) -> NDArray[np.bool_]:
     """Which systems of a batch meet every assumption, by the generated predicates."""
-    ok = np.ones(count_of(data), dtype=bool)
+    count = count_of(data)
+    ok = np.ones(count, dtype=bool)
     for key in theorem.assumptions:
-        ok &= _met(key, data, observed or {})
+        function = generate(predicate(key))
+        values = [_letter(name, data, observed or {}) for name in function.inputs]
+        held = np.asarray(function(*values))
+        held = np.broadcast_to(held, (count, *held.shape[1:])) if held.ndim else np.full(count, bool(held))
+        ok &= held.reshape(count, -1).all(axis=1)
     return ok
-
-
-def unmet(theorem: Checkable, data: Data, observed: Mapping[str, Any] | None = None) -> list[str]:
-    """The assumptions that some system of a batch breaks; those that wait for an observable are left out."""
-    given = {*data, *DERIVED, *(observed or {})}
-    known = (key for key in theorem.assumptions if {one.name for one in predicate(key).inputs} <= given)
-    with np.errstate(all="ignore"):  # what is no number meets nothing
-        return [key for key in known if not _met(key, data, observed or {}).all()]
-
-
-def _met(key: str, data: Data, observed: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Which systems of a batch meet one assumption."""
-    count, function = count_of(data), generate(predicate(key))
-    held = np.asarray(function(*(_letter(name, data, observed) for name in function.inputs)))
-    held = np.broadcast_to(held, (count, *held.shape[1:])) if held.ndim else np.full(count, bool(held))
-    return np.asarray(held.reshape(count, -1).all(axis=1))
 
 
 def _letter(name: str, data: Data, observed: Mapping[str, Any]) -> Any:
     """A given letter, else what was observed at the first moment, else what follows from the letters alone."""
     if name in data:
         return data[name]
-    if name in observed:
-        return np.asarray(observed[name])[:, 0]
-    return DERIVED[name](data) if name in DERIVED else data[name]  # which says what is missing
+    return np.asarray(observed[name])[:, 0] if name in observed else DERIVED[name](data)
 
 
 def judge_data(

@@ -17,12 +17,12 @@ import numpy as np
 from s6flow.numeric.checks import normalised
 from s6flow.numeric.checks.blowup import blowup
 from s6flow.numeric.checks.orbits import axis_far, dying, orbit
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, integrate, moments, quantity
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, moments, quantity
 from s6flow.numeric.checks.skip import skip
 from s6flow.numeric.checks.state import own_term, rounding
 from s6flow.numeric.checks.threshold import threshold
 from s6flow.numeric.checks.vectors import channel_shares, roots, spectra, vector, vector_tokens
-from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate
+from s6flow.numeric.flow import AxisParameters, FlowParameters, FlowResult, Status, growth_rate, integrate
 from s6flow.numeric.flow.backends.numpy.stiff import TIGHT
 from s6flow.numeric.thresholds import FALLS, GONE, RISES, UNMOVED
 from s6flow.symbolic.codegen.module import generate

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s6flow.numeric.checks.blowup import NEVER
-from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, integrate, moments, quantity
+from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, moments, quantity
 from s6flow.numeric.checks.vectors import forms
-from s6flow.numeric.flow import FlowResult, LayerParameters, Status
+from s6flow.numeric.flow import FlowResult, LayerParameters, Status, integrate
 from s6flow.numeric.flow.step_control import DRIVER
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from s6flow.errors import FormatError
-from s6flow.numeric import flow
-from s6flow.numeric.flow import FlowParameters, FlowResult
+from s6flow.numeric.flow import FlowParameters
 from s6flow.symbolic.codegen.module import generate
 from s6flow.symbolic.programs import quantities
 
@@ -23,7 +21,6 @@ __all__ = [
     "Observed",
     "count_of",
     "flow_parameters",
-    "integrate",
     "moments",
     "quantity",
 ]
@@ -68,24 +65,6 @@ def count_of(data: Data) -> int:
 def flow_parameters(data: Data) -> FlowParameters:
     """The bilinear flow of the data."""
     return FlowParameters(data["mu"], data["a"], data["s"], data["b"], data["floor"])
-
-
-def integrate(x0: Any, params: Any, **options: Any) -> FlowResult:
-    """As `flow.integrate`, of systems along one axis; a run that ended well has its numbers.
-
-    NaN is judged as undecided, which a few systems may be: a backend that lost them would pass.
-
-    Raises: FormatError: a backend says of a run with NaN that it ended well.
-    """
-    result = flow.integrate(x0, params, **options)
-    numbers = (result.log_abs.data, result.final_log_abs, result.log_blow_up_time)
-    lost = np.stack([np.isnan(one).any(axis=tuple(range(1, one.ndim))) for one in numbers]).any(axis=0)
-    wrong = np.flatnonzero(lost & result.ended_well)
-    if len(wrong):
-        rule = "a flow backend must not say that a run ended well whose states or times are NaN"
-        found = f"{len(wrong)} of {len(result.status)} runs, first that of system {wrong[0]}"
-        raise FormatError(rule, found, str(options.get("backend", "numpy")), "Give them a status such as UNDERFLOW.")
-    return result
 
 
 def moments(value: Any, count: int = 1) -> Any:

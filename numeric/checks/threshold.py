@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from s6flow.numeric.checks.blowup import blow_up_time_first
-from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters, integrate
-from s6flow.numeric.flow import FlowParameters, Status
+from s6flow.numeric.checks.shared import Array, Checkable, Data, Observed, flow_parameters
+from s6flow.numeric.flow import FlowParameters, Status, integrate
 
 __all__ = ["threshold"]
 

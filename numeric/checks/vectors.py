@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, integrate, moments, quantity
-from s6flow.numeric.flow import LayerParameters
+from s6flow.numeric.checks.shared import RTOL, STEPS, Array, Checkable, Data, Observed, moments, quantity
+from s6flow.numeric.flow import LayerParameters, integrate
 from s6flow.numeric.flow.coordinates import COORDINATES
 
 __all__ = ["channel_shares", "roots", "spectra", "vector", "vector_tokens"]

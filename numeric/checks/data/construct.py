@@ -17,7 +17,7 @@ from s6flow.errors import TheoremError
 from s6flow.numeric.checks.data.adjust import ADJUST, Data
 from s6flow.numeric.checks.shared import Checkable
 
-__all__ = ["DEFAULT_RANGES", "Letter", "Shape", "UnitCube", "construct", "dimension", "letters"]
+__all__ = ["DEFAULT_RANGES", "Shape", "UnitCube", "construct", "dimension"]
 
 Array = NDArray[np.float64]
 
@@ -57,19 +57,6 @@ class Shape:
     state: int
     channel: int = 4
     rank: int = 2
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What the draws of a letter say of it.
-
-    Args:
-        axes: names of its axes behind that of the systems, as in `Shape`; () for one number a system.
-        least: positive where every value is, 0 where none is negative, else negative.
-    """
-
-    axes: tuple[str, ...]
-    least: float
 
 
 class UnitCube:
@@ -136,23 +123,6 @@ def dimension(theorem: Checkable, shape: Shape) -> int:
     cube = UnitCube(None)
     _draw(theorem.variables, {**DEFAULT_RANGES, **theorem.ranges}, shape, cube)
     return cube.used
-
-
-#: Lengths that tell the axes of a drawn letter apart.
-_APART = Shape(token=2, state=3, channel=5, rank=7)
-#: Coordinates at which signs differ and nothing is rare.
-_APART_AT = (0.0, 0.7)
-
-
-def letters(theorem: Checkable) -> dict[str, Letter]:
-    """The letters of a theorem by name, read off two draws; adjusted to no assumption."""
-    axis = {length: name for name, length in vars(_APART).items()}
-    points = np.repeat(np.array(_APART_AT)[:, None], dimension(theorem, _APART), axis=1)
-    drawn = _draw(theorem.variables, DEFAULT_RANGES, _APART, UnitCube(points))
-    return {
-        name: Letter(tuple(axis[length] for length in drawn[name].shape[1:]), float(drawn[name].min()))
-        for name in theorem.variables
-    }
 
 
 def _draw(variables: tuple[str, ...], ranges: Mapping[str, tuple[float, float]], shape: Shape, cube: UnitCube) -> Data:
