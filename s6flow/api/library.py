@@ -342,7 +342,8 @@ def check(
         integrator: for trajectories; numba by default where it is installed.
         progress: called with (done, total, report) after every theorem.
     Returns: reports; `.passes`, `[0].verdict`, `.to_pandas()`. HOLDS means: on these data, which are at least 20 systems.
-    Raises: TheoremError: an unknown id. CodegenError: an unknown backend. AssumptionError: a negative number.
+    Raises: TheoremError: an unknown id, or a witness that is no system of its theorem. CodegenError: an unknown backend.
+        AssumptionError: a negative number.
         MissingDependencyError: the backend's library is not installed.
 
     >>> import s6flow as sf
@@ -352,6 +353,7 @@ def check(
     """
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
+    from s6flow.numeric.checks.given import refuse_bad_witness
     from s6flow.proofs.checked import checked
     from s6flow.proofs.registry import REGISTRY
 
@@ -360,6 +362,8 @@ def check(
     able = [found for found in chosen if applicable(found, backend)]
     reports = []
     for number, found in enumerate(able):
+        if examples > 0:  # else no witness is judged either
+            refuse_bad_witness(found, backend, integrator)
         reports.append(run(found, backend, examples, seed, integrator=integrator))
         if progress is not None:
             progress(number + 1, len(able), reports[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from s6flow.commands.outputs import STDOUT, OneOf, OutputFile, flow_backends, sa
 if TYPE_CHECKING:
     from s6flow.numeric.checks.check import CheckReport
 
-__all__ = ["check"]
+__all__ = ["check", "legend"]
 
 #: Characters of a system that violates nothing in a summary: three lines of a terminal.
 SHOWN = 300
@@ -101,7 +102,7 @@ def _summary(
     reports: list[CheckReport], failed: list[CheckReport], named: list[str], not_run: int, backend: str
 ) -> None:
     """What was not run, how many passed, what the lines mean, and of those that did not pass the worst system."""
-    from s6flow.numeric.checks.check import Verdict, legend
+    from s6flow.numeric.checks.check import Verdict
 
     why = f"it speaks of trajectories, which {backend} cannot judge; use --backend numpy"
     for identifier in named:
@@ -124,6 +125,24 @@ def _summary(
         else:
             worst = f", worst at {_shortened(system)}" if where else ""
             say(f"  {report.id}: {report.verdict.value}{worst}", indent=4)
+
+
+def legend(backend: str) -> str:
+    """What the words and numbers of `CheckReport.line` mean, for whoever reads one first.
+
+    Args:
+        backend: a key of `ENGINES`, whose tolerances are named.
+    """
+    from s6flow.numeric.checks.engines import engine
+
+    target = engine(backend)
+    measured = "" if math.isnan(target.measured) else f", {target.measured:g} along trajectories"
+    return (
+        "margin: how far the closest example is from breaking the claim, as a share of what is compared, with the tolerance for "
+        f"rounding added ({target.pointwise:g} on letters alone{measured}, or the theorem's own); below 0 the claim is violated. "
+        "real: channels of trained weights that are installed. undecided: what was observed settles nothing. "
+        "idle: the claim says nothing of it."
+    )
 
 
 def _shortened(system: str) -> str:
