@@ -19,6 +19,7 @@ from scipy.integrate import quad
 
 from s6flow.api import library
 from s6flow.cli import COMMANDS, main
+from s6flow.commands.check import legend
 from s6flow.numeric.checks import CheckReport, Verdict
 from s6flow.numeric.flow import BACKENDS
 
@@ -205,8 +206,15 @@ def test_a_system_that_violates_can_be_pasted_whole(
     found = ast.literal_eval(printed[0][printed[0].index("{") :])
     assert found == {"mu": mu.tolist(), "x0": [1e-300, -0.1], "s": 2.0}
     assert "... (whole with --json)" in printed[1]
-    for words in ("margin: ", "of trained weights: ", "undecided: ", "idle: "):
+    for words in ("margin: ", "real: ", "undecided: ", "idle: "):
         assert all(words in " ".join(out.split()) for out in printed)
+
+
+def test_a_stranger_is_told_what_a_line_means() -> None:
+    said = legend("torch32")
+    for words in ("margin: ", "0.005 on letters alone, 0.005 along trajectories", "real: ", "undecided: ", "idle: "):
+        assert words in said
+    assert "1e-30 on letters alone, or" in legend("flint"), "balls judge no trajectories"
 
 
 def test_help_needs_no_torch() -> None:

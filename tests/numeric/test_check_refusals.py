@@ -1,32 +1,40 @@
-"""What a check refuses of others: a witness that is no system of its theorem, a backend that loses runs."""
+"""What is refused of a witness that is no system of its theorem, before a check begins."""
 
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
-from s6flow.errors import FormatError, TheoremError
-from s6flow.numeric.checks import examples
-from s6flow.numeric.checks.check import check
-from s6flow.numeric.checks.data.construct import letters
-from s6flow.numeric.checks.engines import ENGINES
-from s6flow.numeric.checks.shared import integrate
-from s6flow.numeric.flow import BACKENDS, FlowParameters, Problem, Run, Status, load_backend
+import s6flow as sf
+from s6flow.cli import main
+from s6flow.errors import TheoremError
+from s6flow.numeric.checks import given
+from s6flow.numeric.checks.engines import ENGINES, applicable
+from s6flow.numeric.checks.given import refuse_bad_witness
 from s6flow.proofs.checked import checked
 from s6flow.proofs.registry import REGISTRY
 from s6flow.symbolic.observables import LETTERS
+from s6flow.symbolic.programs.checked import Checked
 
 Data = dict[str, Any]
+#: A value of every number of axes.
+DEEP = (2.0, [2.0], [[2.0]], [[[2.0]]])
+
+
+def changed(key: str, letters: Data) -> Checked:
+    """A theorem whose witness has other values for some letters; those that are None are left out."""
+    form = checked(key)
+    whole = {**(form.witness or {}), **letters}
+    return replace(form, witness={name: value for name, value in whole.items() if value is not None})
 
 
 @pytest.mark.parametrize(
-    ("key", "letters_changed", "said"),
+    ("key", "letters", "said"),
     [
         ("linear-recursion", {"mu": [1.0]}, "must agree on the state axis; got 2 in a and 1 in mu at linear-recursion: witness."),
         ("linear-recursion", {"mu": 1.0}, "got shape () at linear-recursion: witness, mu. Give lists with the axes (state)."),
@@ -46,82 +54,134 @@ Data = dict[str, Any]
         ("attention-decay", {"m": 1.5}, "got 1.5"),
         ("attention-decay", {"m": 0.0}, "m is natural; got 0.0"),
         ("attention-decay", {"mu": [1.0]}, "got one that breaks mu-negative at attention-decay: witness."),
+        ("coexistence", {"s": None}, "got no s at coexistence: witness."),
+        ("convergence-rate", {"mu": None, "t": None}, "got no mu"),
+        ("linear-recursion", {"a": None, "mu": None}, "got no a at"),
         ("follower-threshold", {"x0": [1.0]}, "got one that breaks two-tokens, second-token-fast"),
+        ("slowest-channel", {"b": [0.0, 0.0]}, "got one that breaks slowest-unique at slowest-channel: witness."),
         ("definite-converges", {"S_C": [[1.0, 0.0], [0.0, 1.0]]}, "got one that breaks form-negative"),
     ],
 )  # fmt: skip
-def test_a_witness_that_is_none_is_one_line(key: str, letters_changed: Data, said: str) -> None:
-    """Letters that are None are left out."""
-    form = checked(key)
-    given = {name: value for name, value in {**(form.witness or {}), **letters_changed}.items() if value is not None}
+def test_a_witness_that_is_none_is_one_line(key: str, letters: Data, said: str) -> None:
     with pytest.raises(TheoremError) as caught:
-        check(replace(form, witness=given), examples=1, real_weights=False, integrator="numpy")
+        refuse_bad_witness(changed(key, letters))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_witness_is_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    form = replace(checked("linear-recursion"), witness=[1.0])  # type: ignore[arg-type]
-    monkeypatch.setattr(examples, "construct", None)
-    with pytest.raises(TheoremError, match="must map letters to numbers; got list at linear-recursion: witness"):
-        check(form)
-    assert list(examples.examples_of(form, ENGINES["numpy"], 0, 0)) == [], "no example is asked for"
+def test_a_claim_about_a_second_token_asks_for_one() -> None:
+    form = changed("coexistence", {"x0": [1.0]})
+    with pytest.raises(TheoremError, match="must have the second token that its theorem speaks of; got one token at "):
+        refuse_bad_witness(replace(form, assumptions=("mu-positive",)))
 
 
-def test_the_first_and_the_last_token_and_ends_of_domains_are_a_witness() -> None:
-    for key, changed in (
-        ("attention-decay", {"m": 1.0}),
-        ("attention-decay", {"m": 4.0}),
-        ("linear-recursion", {"floor": 0.0}),
-    ):
-        given = {**(checked(key).witness or {}), **changed}
-        assert examples.given_system(checked(key), given, key)["L"] == len(given["x0"])
-
-
-def test_draws_say_the_axes_and_signs_of_letters() -> None:
-    """As the table of letters has them; in a layer a, b and x have a channel axis, too."""
-    layer = letters(checked("definite-converges"))
-    assert {name: layer[name].axes for name in ("S_B", "S_dt_in", "S_dt_out", "beta_C", "a", "b", "x", "floor")} == {
-        "S_B": ("state", "channel"), "S_dt_in": ("rank", "channel"), "S_dt_out": ("channel", "rank"), "beta_C": ("state",),
-        "a": ("channel", "state"), "b": ("channel",), "x": ("token", "channel"), "floor": (),
-    }  # fmt: skip
-    for key in REGISTRY:
-        for name, drawn in letters(checked(key)).items():
-            domain = LETTERS[name].domain
-            assert (drawn.least > 0) == (domain in ("positive", "natural")), name
-            assert domain != "nonnegative" or drawn.least == 0
-            if key == "linear-recursion":
-                assert drawn.axes == LETTERS[name].axes
-
-
-def losing(part: str, status: Status) -> Any:
-    """A backend that loses a part of system 1's run, and says that it ended so."""
-
-    def solve(problem: Problem) -> Run:
-        run = load_backend("numpy")(problem)
-        run.status[1] = status
-        getattr(run, part)[1] = math.nan
-        return run
-
-    return solve
+@pytest.mark.parametrize("witness", [[1.0], "mu", 2.0])
+def test_a_witness_is_letters(witness: Any) -> None:
+    with pytest.raises(TheoremError, match=r"must map letters to numbers; got \w+ at linear-recursion: witness"):
+        refuse_bad_witness(replace(checked("linear-recursion"), witness=witness))
 
 
 @pytest.mark.parametrize(
-    ("part", "status"), [("states", Status.HORIZON), ("end", Status.HORIZON), ("end_log_time", Status.BLOW_UP)]
+    ("key", "letters"),
+    [
+        ("attention-decay", {"m": 1.0}),
+        ("attention-decay", {"m": 4.0}),
+        ("linear-recursion", {"floor": 0.0}),
+        ("attention-decay", {"t": 2.0}),
+    ],
 )
-def test_a_backend_that_loses_a_run_must_say_so(part: str, status: Status) -> None:
-    params = FlowParameters([-1.0], [1.0], 1.0, 0.0, 0.0)
-    options: Data = {"x0": np.ones((3, 2)), "params": params, "log_times": [-1.0, 0.0]}
-    assert integrate(**options, backend=losing(part, Status.UNDERFLOW)).ended_well.tolist() == [True, False, True]
-    with pytest.raises(FormatError, match=r"states or times are NaN; got 1 of 3 runs, first that of system 1 at "):
-        integrate(**options, backend=losing(part, status))
+def test_ends_of_domains_and_letters_that_need_not_be_are_a_witness(key: str, letters: Data) -> None:
+    refuse_bad_witness(changed(key, letters))
 
 
-def test_a_check_refuses_what_a_backend_loses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few systems without a number would pass as undecided."""
-    mine = ModuleType("backend_of_a_test")
-    mine.solve = losing("states", Status.HORIZON)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, mine.__name__, mine)
-    monkeypatch.setitem(BACKENDS, "mine", f"{mine.__name__}:solve")
-    with pytest.raises(FormatError, match=r"NaN; got 1 of \d+ runs, first that of system 1 at mine"):
-        check("convergence-monotone", examples=10, real_weights=False, integrator="mine")
+@pytest.mark.parametrize("backend", ENGINES)
+def test_every_witness_of_the_registry_is_one(backend: str) -> None:
+    forms = [form for form in map(checked, REGISTRY) if applicable(form, backend)]
+    assert sum(form.witness is not None for form in forms) >= 9
+    for form in forms:
+        refuse_bad_witness(form, backend)
+
+
+def test_every_letter_is_asked_for_its_axes_and_its_domain() -> None:
+    """As the table of letters has them; in a layer some have a channel axis, too, so one number of axes is right."""
+    for key in REGISTRY:
+        form = checked(key)
+        for name in form.variables:
+            axes = [f"got shape {(1,) * depth} at" for depth in range(len(DEEP))]
+            said = [refusal(replace(form, witness={name: value})) for value in DEEP]
+            fits = [number for number, words in enumerate(axes) if words not in said[number]]
+            assert len(fits) == 1, (key, name)
+            assert "S_dt_in" in form.variables or fits == [len(LETTERS[name].axes)]
+            domain, value = LETTERS[name].domain, DEEP[fits[0]]
+            for number, bad in ((0.0, ("positive", "natural")), (-1.0, ("positive", "natural", "nonnegative"))):
+                given_one: Any = number
+                for _ in range(fits[0]):
+                    given_one = [given_one]
+                refused = f"{name} is {domain}; got {number}" in refusal(replace(form, witness={name: given_one}))
+                assert refused == (domain in bad), (key, name, value)
+
+
+def refusal(form: Checked) -> str:
+    """What is said of a witness; "" if it is fine."""
+    try:
+        refuse_bad_witness(form)
+    except TheoremError as said:
+        return str(said)
+    return ""
+
+
+def test_a_long_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In full a witness is measured only to say what it breaks."""
+    seen, observe = [], given.observe
+    monkeypatch.setattr(given, "observe", lambda form, *rest: seen.append(form.options) or observe(form, *rest))
+    form = checked("slowest-channel")
+    refuse_bad_witness(form)
+    assert [options["max_steps"] for options in seen] == [1]
+    seen.clear()
+    refuse_bad_witness(checked("linear-recursion"))
+    assert seen == [], "every letter is given, and every assumption is one in letters"
+    with pytest.raises(TheoremError, match="slowest-unique"):
+        refuse_bad_witness(changed("slowest-channel", {"b": [0.0, 0.0]}))
+    assert [options["max_steps"] for options in seen] == [1, form.options["max_steps"]]
+
+
+def test_an_assumption_about_a_run_is_judged_on_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    form, observe = checked("slowest-channel"), given.observe
+
+    def late(one: Checked, *rest: Any) -> Any:
+        found = observe(one, *rest)
+        return {**found, "step_gap": found["step_gap"] * math.nan} if one.options["max_steps"] == 1 else found
+
+    monkeypatch.setattr(given, "observe", late)
+    refuse_bad_witness(form)
+
+
+def test_a_check_with_a_bad_witness_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = changed("linear-recursion", {"mu": [1.0]})
+    monkeypatch.setattr("s6flow.proofs.checked.checked", lambda key: bad)
+    told: list[Any] = []
+    with pytest.raises(TheoremError, match="must agree on the state axis"):
+        sf.check("linear-recursion", progress=lambda *what: told.append(what))
+    assert told == []
+    assert sf.check("linear-recursion", examples=0)[0].examples == 0, "then no witness is judged either"
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "linear-recursion", "--examples", "1"])
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out) == (1, "")
+    assert err.strip().count("\n") == 0
+    assert "must agree on the state axis; got 2 in a and 1 in mu at linear-recursion: witness" in err
+
+
+def test_a_good_witness_needs_no_sympy() -> None:
+    code = """
+import sys
+from s6flow.numeric.checks.given import refuse_bad_witness
+from s6flow.proofs.checked import checked
+for key in ("linear-recursion", "attention-decay", "slowest-channel"):
+    refuse_bad_witness(checked(key), integrator="numpy")
+print("sympy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr

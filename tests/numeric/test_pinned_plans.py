@@ -17,7 +17,7 @@ import pytest
 
 from s6flow.numeric.checks import channels, check, examples
 from s6flow.numeric.checks.boxes import certify_box
-from s6flow.numeric.checks.check import CheckReport, Tally, Verdict, legend
+from s6flow.numeric.checks.check import CheckReport, Tally, Verdict
 from s6flow.numeric.checks.data.construct import Shape
 from s6flow.numeric.checks.engines import engine, tolerance
 from s6flow.numeric.checks.judge import Judgement, judge_data
@@ -186,12 +186,12 @@ def test_a_report_prints_what_it_holds() -> None:
     )
     assert (
         one.line()
-        == "radial                     numpy    HOLDS        margin +5.000e-01  20 examples (5 of trained weights), 3 undecided, 4 idle, 1.2 s"
+        == "radial                     numpy    HOLDS        margin +5.000e-01  20 examples (5 real), 3 undecided, 4 idle, 1.2 s"
     )
     none = replace(one, margin=math.nan, idle=0, examples=1)
     assert (
         none.line()
-        == "radial                     numpy    HOLDS        margin none  1 example (5 of trained weights), 3 undecided, 1.2 s"
+        == "radial                     numpy    HOLDS        margin none  1 example (5 real), 3 undecided, 1.2 s"
     )
     found = one.as_json()
     assert (found["seconds"], found["where"], found["margin"], none.as_json()["margin"]) == (
@@ -200,19 +200,6 @@ def test_a_report_prints_what_it_holds() -> None:
         0.5,
         None,
     )
-
-
-def test_a_stranger_is_told_what_a_line_means() -> None:
-    said = legend("torch32")
-    for words in (
-        "margin: ",
-        "0.005 on letters alone, 0.005 along trajectories",
-        "of trained weights: ",
-        "undecided: ",
-        "idle: ",
-    ):
-        assert words in said
-    assert "1e-30 on letters alone, or" in legend("flint"), "balls judge no trajectories"
 
 
 def test_defaults_are_a_hundred_systems_from_seed_zero() -> None:
