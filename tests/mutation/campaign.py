@@ -129,6 +129,8 @@ class Campaign:
         self.items = {item.nodeid: item for item in session.items if not _left(item.nodeid)}
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         self.functions = self.loaded()
+        blind = sorted(name for name, source in self.sources.items() if "\ndef " in source and not self.functions[name])
+        assert not blind, f"every file with functions must have some in memory: {blind}"
         self.dependents = _dependents(set(map(module_name, self.sources)))
         if not self.measure():
             print("the reach of the tests is not yet measured: the next call goes on")
@@ -163,6 +165,7 @@ class Campaign:
 
     def loaded(self) -> dict[str, list[FunctionType]]:
         """The functions in memory by their file."""
+        gc.unfreeze()  # the tests freeze what they import, and what is frozen is not among the objects
         found: dict[str, list[FunctionType]] = defaultdict(list)
         for one in gc.get_objects():
             if type(one) is FunctionType and one.__code__.co_filename in self.names:
