@@ -8,27 +8,29 @@ One long file: a function for the rows of each result.
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gpu_cases import BATCH
 
 from s6flow.files import write_atomic
+from s6flow.numeric.evidence import awaiting
+from s6flow.text import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 START, END = "<!-- performance: written by benchmarks/performance_table.py -->", "<!-- end of performance -->"
 
 
-def load(name: str) -> dict[str, Any]:
-    """A committed result."""
-    return dict(json.loads((RESULTS / f"{name}.json").read_text()))
+Row = tuple[str, str, str]
 
 
-def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
-    """How far generated kernels are from the float64 reference on the CPU."""
+def parity_row(precision: str, part: dict[str, Any]) -> Row:
+    """How far generated kernels of a precision are from the float64 reference on the CPU."""
     rates, flows = part["rates"], part["flows"]
     target, again, cpu = flows["target"], flows["again_in_float64"], flows["on_the_cpu"]
     ends, times = (
@@ -56,7 +58,7 @@ def parity_row(precision: str, part: dict[str, Any]) -> tuple[str, str, str]:
     return what, "; ".join(filter(None, text)), part["provenance"]["device"]
 
 
-def memory_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
+def memory_rows(gpu: dict[str, Any]) -> list[Row]:
     """One right-hand side of 2^27 tokens, a row for each pipeline of passes that was measured."""
     found: dict[str, dict[int, dict[str, float]]] = {}
     for key, part in gpu["scaling"].items():
@@ -80,11 +82,9 @@ def memory_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     return out
 
 
-def linear_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """How a step's cost grows with the length, the batch and the states, where it has been measured."""
-    found = {key: row for key, row in gpu.get("linear", {}).items() if key not in ("provenance", "missed")}
-    if not found:
-        return []
+def linear_rows(gpu: dict[str, Any]) -> list[Row]:
+    """How a step's cost grows with the length, the batch and the states."""
+    found = {key: row for key, row in gpu["linear"].items() if key not in ("provenance", "missed")}
     text = "; ".join(
         f"{axis} {row['rows'][0]['size']:,} to {row['rows'][-1]['size']:,}: like the power {row['exponent']:.2f}, "
         f"the dearest {row['dearest_over_cheapest']:.2f} x the cheapest"
@@ -97,11 +97,8 @@ def linear_rows(gpu: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(what, text, gpu["linear"]["provenance"]["device"])]
 
 
-def ranks_rows() -> list[tuple[str, str, str]]:
-    """One ensemble on several GPUs of a machine, where it has been measured."""
-    if not (RESULTS / "gpu_scaling.json").exists():
-        return []
-    found = load("gpu_scaling")
+def ranks_rows(found: dict[str, Any]) -> list[Row]:
+    """One ensemble on several GPUs of a machine."""
     device = f"{found['converging']['ranks']} x {found['provenance']['device']}"
     out = []
     for name, row in found.items():
@@ -115,43 +112,56 @@ def ranks_rows() -> list[tuple[str, str, str]]:
     return out
 
 
-def _left_out(name: str, runs: dict[str, dict[str, Any]]) -> str:
-    """Why another solver has no ratio: the best that its runs did."""
-    left = min((row["unfinished"] for row in runs.values() if "unfinished" in row), default=None)
-    if left is not None:
-        return f"{name} left {left:,} systems behind"
-    if any("TimeoutError" in row["failed"] for row in runs.values()):
-        return f"{name} was not done when it was stopped"
-    return f"{name} failed"
+def _outcome(run: dict[str, Any] | None, times: dict[str, Any] | None) -> str:
+    """How many times ours a run took, or why it is not compared."""
+    if run is None:
+        return "not run"
+    if times:
+        return f"{times['times_ours']:,.0f} x"
+    if "failed" in run:
+        return "failed"
+    return f"{counted(run['unfinished'], 'system')} left behind" if run["unfinished"] else "more exact than any of ours"
 
 
-def ensemble_rows() -> list[tuple[str, str, str]]:
-    """Whole ensembles of each fate, where they have been measured."""
-    if not (RESULTS / "gpu_ensembles.json").exists():
-        return []
-    found = load("gpu_ensembles")
+def ensemble_rows(found: dict[str, Any]) -> list[Row]:
+    """Whole ensembles of each fate, by solver and coordinate."""
+    fates = {key: row for key, row in found.items() if isinstance(row, dict) and "others" in row}
+    tried: dict[str, dict[str, list[str]]] = {}  # solver, coordinate, tolerances
+    for key in dict.fromkeys(key for row in fates.values() for key in row["others"]):
+        name, _, rtol = key.rpartition(", ")
+        solver, _, coordinate = name.rpartition(" in ")
+        tried.setdefault(solver, {}).setdefault(coordinate, []).append(rtol)
     out = []
-    for fate in (key for key, row in found.items() if isinstance(row, dict) and "others" in row):
-        row, runs = found[fate], {}
-        for key, run in row["others"].items():
-            runs.setdefault(key.rpartition(", ")[0], {})[key] = run
-        ratios = row["ratios at no larger mean error"]
-        told = [f"{ratio:,.0f} x {name}" for name, ratio in ratios.items()]
-        told += [_left_out(name, tried) for name, tried in runs.items() if name not in ratios]
-        text = ", ".join(told)
-        if other := row.get("ratios at no larger mean error in work time"):
-            text += "; all in work time " + ", ".join(f"{ratio:,.0f}" for ratio in other.values())
-        if beyond := row["more exact than ours"]:
-            text += f"; more exact than ours at any tolerance, and not compared: {', '.join(beyond)}"
-        what = f"whole adaptive ensemble, {fate}, {found['systems']:,} systems x {found['tokens']} tokens, float32, to nine tenths of each blow-up time"
+    for fate, row in fates.items():
+        cells = []
+        for solver, coordinates in tried.items():
+            if not any(key.startswith(f"{solver} in ") for key in row["others"]):
+                continue
+            parts = []
+            for coordinate in sorted(coordinates, reverse=True):
+                rtols = sorted(coordinates[coordinate], key=float, reverse=True)
+                keys = [f"{solver} in {coordinate}, {rtol}" for rtol in rtols]
+                words = [_outcome(row["others"].get(key), row["by run"].get(key)) for key in keys]
+                parts.append(f"in {coordinate} {words[0] if len(set(words)) == 1 else ', '.join(words)}")
+            cells.append(f"{solver} {'; '.join(parts)}")
+        text = "<br>".join(cells)
+        if work := row.get("ratios at no larger mean error in work time"):
+            least: dict[str, float] = {}
+            for name, ratio in work.items():
+                solver = name.rpartition(" in ")[0]
+                least[solver] = min(least.get(solver, math.inf), ratio)
+            text += "<br>in work time, which serves every fate, at least " + ", ".join(
+                f"{ratio:,.0f} x {solver}" for solver, ratio in least.items()
+            )
+        what = f"whole adaptive ensemble, {fate}, {found['systems']:,} systems x {found['tokens']} tokens, float32; others at tolerances of 1e-4 and 1e-5"
         out.append((what, text.replace("|", "\\|"), row["provenance"]["device"]))
     return out
 
 
-def equation_rows(cpu: dict[str, Any], busy: str) -> list[tuple[str, str, str]]:
-    """Equations of a user's own on the CPU, where they have been measured."""
+def equation_rows(cpu: dict[str, Any], busy: str) -> list[Row]:
+    """Equations of a user's own on the CPU."""
     out = []
-    for name, row in cpu.get("equations", {}).items():
+    for name, row in cpu["equations"].items():
         others = {key: ratio for key, ratio in row["times_numba"].items() if key.startswith("solve_ivp")}
         best = min(others, key=lambda key: others[key])
         alone = min(ratio for key, ratio in others.items() if key.endswith("a system at a time"))
@@ -160,15 +170,14 @@ def equation_rows(cpu: dict[str, Any], busy: str) -> list[tuple[str, str, str]]:
     return out
 
 
-def trace_rows() -> list[tuple[str, str, str]]:
-    """A trace beside the plain forward pass of the same network, on a GPU and on two cores."""
+def trace_rows(found: dict[str, Any]) -> list[Row]:
+    """A trace beside the plain forward pass of the same network, on a GPU or on two cores."""
     return [
         (
             f"trace of {found['layers']} layers of the 130m shape, {found['tokens']:,} tokens, {name}",
             f"{run['trace']['median_s']:.3g} s, {run['times_forward']:.1f} x the plain forward pass ({run['forward']['median_s']:.2g} s)",
             found["provenance"].get("device", "CPU, two cores"),
         )
-        for found in map(load, ("trace_cuda", "trace_cpu"))
         for name, run in found["runs"].items()
     ]
 
@@ -181,10 +190,8 @@ FORMS = {
 }
 
 
-def rows() -> list[tuple[str, str, str]]:
-    """(what, measured, where)."""
-    gpu, cpu, audit = load("gpu_flow"), load("cpu_flow"), load("audit_cpu")
-    device = gpu["provenance"]["device"]
+def right_hand_side_rows(gpu: dict[str, Any]) -> list[Row]:
+    """Right-hand sides of fixed steps, by the length of a system."""
     out = []
     lengths = [key for key in gpu["right_hand_sides"] if key.startswith("L ")]
     for key in sorted(lengths, key=lambda key: int(key.split()[1])):
@@ -192,19 +199,19 @@ def rows() -> list[tuple[str, str, str]]:
         ratios = part["ratios"]
         fused = {name: row for name, row in part.items() if name.startswith("fused")}
         ours = max(fused, key=lambda name: fused[name]["token_rates_per_s"]).rsplit(", ", 1)[1].split()[0]
-        out.append(
-            (
-                f"right-hand sides, float32, {key.replace(' ', ' = ')}, {int(ours):,} tokens (PyTorch: the better of {BATCH:,} and a quarter; attention-matrix form: fewer)",
-                f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the "
-                f"limit by special functions; "
-                + ", ".join(f"{ratios[name]:,.0f} x {form}" for name, form in FORMS.items() if name in ratios),
-                device,
-            )
+        what = f"right-hand sides, float32, {key.replace(' ', ' = ')}, {int(ours):,} tokens (PyTorch: the better of {BATCH:,} and a quarter; attention-matrix form: fewer)"
+        text = (
+            f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the limit by special functions; "
+            + ", ".join(f"{ratios[name]:,.0f} x {form}" for name, form in FORMS.items() if name in ratios)
         )
-    out += [parity_row(precision, part) for precision, part in load("gpu_parity").items()]
-    out += [*memory_rows(gpu), *linear_rows(gpu), *ensemble_rows(), *ranks_rows()]
-    out += trace_rows()
-    for name, source in load("gpu_mamba")["sources"].items():
+        out.append((what, text, gpu["right_hand_sides"]["provenance"]["device"]))
+    return out
+
+
+def mamba_rows(found: dict[str, Any]) -> list[Row]:
+    """Fates that were predicted, beside flows driven by mamba-ssm's kernel."""
+    out = []
+    for name, source in found["sources"].items():
         told = [
             row
             for layer in source["layers"]
@@ -221,52 +228,78 @@ def rows() -> list[tuple[str, str, str]]:
                 source["provenance"]["device"],
             )
         )
+    return out
+
+
+def cpu_rows(cpu: dict[str, Any]) -> list[Row]:
+    """Flows on the CPU: an ensemble, then equations of a user's own."""
     whole, times = cpu["ensemble"], cpu["ensemble"]["times_numba"]
     threads = whole["solvers"]["numba"]["threads"]
     busy = f"{cpu['provenance']['cpu']}, {cpu['provenance']['cores']} cores at load {cpu['provenance']['load_average'][0]:.1f}"
-    out.append(
-        (
-            f"whole ensemble, {whole['systems']:,} systems x {whole['tokens']} tokens, numba",
-            f"one thread each: {min(ratio for name, ratio in times.items() if name.startswith('solve_ivp')):.0f} x the best of "
-            + "SciPy's solve_ivp"
-            + (f", {times['heyoka']:.1f} x heyoka" if "heyoka" in times else "")
-            + (
-                f"; our {threads} threads against SciPy's one: {whole['scipy_over_all_threads']:.0f} x"
-                if threads > 1
-                else ""
-            )
-            + f" (peers timed on {whole['solvers']['solve_ivp DOP853, scan']['systems_run']} systems, then scaled)",
-            busy,
-        )
+    best = min(ratio for name, ratio in times.items() if name.startswith("solve_ivp"))
+    text = f"one thread each: {best:.0f} x the best of SciPy's solve_ivp"
+    text += f", {times['heyoka']:.1f} x heyoka" if "heyoka" in times else ""
+    text += (
+        f"; our {threads} threads against SciPy's one: {whole['scipy_over_all_threads']:.0f} x" if threads > 1 else ""
     )
-    out += equation_rows(cpu, busy)
+    text += f" (peers timed on {whole['solvers']['solve_ivp DOP853, scan']['systems_run']} systems, then scaled)"
+    what = f"whole ensemble, {whole['systems']:,} systems x {whole['tokens']} tokens, numba"
+    return [(what, text, busy), *equation_rows(cpu, busy)]
+
+
+def audit_rows(audit: dict[str, Any]) -> list[Row]:
+    """The audit of a large shape on the CPU."""
     shape, time = audit["shape"], audit["audit"]
-    out.append(
+    return [
         (
             f"audit of {shape['layers']} layers x {shape['channels']} channels",
             f"{time['seconds']:.2f} s ({time['cpu_seconds']:.1f} s of processor time), least of {len(time['all_seconds'])}, most "
             f"{max(time['all_seconds']):.2f} s; {time['peak_gib']:.2f} GiB; one layer in memory {1e3 * audit['layer']['in_memory_seconds']:.0f} ms",
             f"{audit['provenance']['cpu']}, {audit['provenance']['cores']} cores at load {audit['provenance']['load_average']:.1f}",
         )
-    )
-    return [*out, command_row()]
+    ]
 
 
-def command_row() -> tuple[str, str, str]:
+def command_rows(found: dict[str, Any]) -> list[Row]:
     """Commands as cold processes: processor time, in imports of SymPy."""
-    found = load("commands")
     provenance, peers = found["provenance"], found["peers"]
     sympy = peers["python -c 'import sympy'"]["cpu_seconds"]
     told = ", ".join(
         f"{name} {row['cpu_seconds']:.2f} s ({row['cpu_seconds'] / sympy:.1f})"
         for name, row in found["commands"].items()
     )
-    return (
-        "commands as cold processes, processor time, the best of two, of those from nothing one run (in brackets: in imports of SymPy, "
-        f"{sympy:.2f} s in the same run)",
-        told,
-        f"{provenance['cpu']}, {provenance['cores']} cores at load {provenance['load_average']:.1f}",
+    what = (
+        "commands as cold processes, processor time, the best of two, of those from nothing one run "
+        f"(in brackets: in imports of SymPy, {sympy:.2f} s in the same run)"
     )
+    return [(what, told, f"{provenance['cpu']}, {provenance['cores']} cores at load {provenance['load_average']:.1f}")]
+
+
+#: Results, each with what makes its rows, in the order of the page.
+TABLE: tuple[tuple[str, Callable[[dict[str, Any]], list[Row]]], ...] = (
+    ("gpu_flow", right_hand_side_rows),
+    ("gpu_parity", lambda found: [parity_row(precision, part) for precision, part in found.items()]),
+    ("gpu_flow", memory_rows),
+    ("gpu_flow", linear_rows),
+    ("gpu_ensembles", ensemble_rows),
+    ("gpu_scaling", ranks_rows),
+    ("trace_cuda", trace_rows),
+    ("trace_cpu", trace_rows),
+    ("gpu_mamba", mamba_rows),
+    ("cpu_flow", cpu_rows),
+    ("audit_cpu", audit_rows),
+    ("commands", command_rows),
+)
+
+
+def rows() -> list[Row]:
+    """(what, measured, where); of a result that awaits renewal it says so."""
+    out = []
+    for name, make in TABLE:
+        path = RESULTS / f"{name}.json"
+        old = "" if awaiting(path) is None else "; of code before the present, awaiting renewal"
+        out += [(what, told, where + old) for what, told, where in make(dict(json.loads(path.read_text())))]
+    return out
 
 
 def text() -> str:

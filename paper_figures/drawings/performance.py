@@ -234,6 +234,7 @@ def caption(data: Data) -> str:
         f"From the committed results {files}: {told}, each measured beside ours in the same run; one dot a case, its range in "
         "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
         "quadratic and attention matrix: as a sum over pairs of tokens. Ensembles of several fates, "
-        "in the coordinate that is named; a solver is left out where it did not bring every system to the horizon."
+        "in the coordinate that is named, at no larger mean error, of two tolerances the one that favours the other; a solver is left "
+        "out where it did not bring every system to the end."
         + awaiting(FIGURES["performance"], set(data["file"].tolist()))
     )
