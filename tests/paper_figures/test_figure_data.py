@@ -352,7 +352,7 @@ def test_the_cycle_has_no_limit_and_slows_down() -> None:
 def test_depth_and_states_show_what_the_traces_say() -> None:
     from s6flow.numeric.networks import read
 
-    depth, states, traces = shown("depth"), shown("states"), read()
+    depth, states, traces = shown("depth"), shown("state_bounds"), read()
     assert states["network"].tolist() == list(traces)
     streams = {name: row for name, row in traces.items() if row["layers"][0]["numbers"]["rms"] is not None}
     layers = [len(row["layers"]) for row in streams.values()]
