@@ -41,7 +41,7 @@ OURS = (8e-3, 6e-3, 4e-3, 2e-3, 1e-3, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 5e-6, 2e-6)
 HALVINGS = 4
 #: Also in one independent variable for all, which the backend would not choose.
 SET_CLOCKS = {"converging": ("work",)}
-#: Only for one fate: it compiles anew for each.
+#: Tried on one fate.
 ONLY_CONVERGING = {"torchdiffeq compiled"}
 #: Where one system fails these stop all: nothing is known of the others.
 STOP_ALL = {"torchode"}
@@ -64,7 +64,8 @@ def fused(batch: Batch, rtol: float, exact: torch.Tensor) -> Row:
 
 
 def other(name: str, given: Ensemble, exact: torch.Tensor) -> Row:
-    """The same of another solver; where it fails or leaves systems behind, once more with a short first step."""
+    """The same of another solver; where it fails, but not for time, or leaves systems behind, the better of that and of a run
+    with a short first step."""
     start = given.x.double().abs().log()
 
     def run(given: Ensemble) -> Row:

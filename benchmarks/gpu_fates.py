@@ -25,8 +25,8 @@ GROWTH, MOST_STEPS = 30.0, 2000
 def fate_systems(fate: str, systems: int, tokens: int) -> tuple[torch.Tensor, Arrays]:
     """Systems of one fate; those that blow up do so after TIME: at TIME / SHARE, by a factor in mu, the unit of depth-time.
 
-    Of those that diverge slowly the ones are kept of which no token grows by more than GROWTH in ln|x| until TIME: late
-    tokens can grow beyond float32, in which every solver here computes.
+    Of those that diverge slowly the ones are kept that our kernel brings to TIME at 1e-4 and of which no token grows by GROWTH
+    in ln|x| until then: late tokens can grow beyond float32, in which every solver here computes.
     """
     many = 2 * systems
     x, p = drawn(3, many, tokens)
@@ -66,7 +66,7 @@ def blow_up_times(x: torch.Tensor, p: Arrays) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Systems by their independent variable, as the backend sends them: log time where no token grows, else work time.
+    """Systems by their independent variable, as the backend sends them at rtol >= 1e-5: log time where no token grows, else work time.
 
     Args:
         x, p: tokens and letters.

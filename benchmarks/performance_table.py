@@ -66,23 +66,19 @@ def memory_rows(gpu: dict[str, Any]) -> list[Row]:
     """One right-hand side of 2^27 tokens, a row for each pipeline of passes that was measured."""
     found: dict[str, dict[int, dict[str, float]]] = {}
     for key, part in gpu["scaling"].items():
-        match = re.fullmatch(r"(?:(\w+): )?batch (\d+), L (\d+), N 1", key)
+        match = re.fullmatch(r"(\w+): batch (\d+), L (\d+), N 1", key)
         if match and int(match[2]) * int(match[3]) == 2**27:
-            found.setdefault(match[1] or "", {})[int(match[3])] = part
-    device = gpu["scaling"].get("provenance", gpu["provenance"])["device"]
+            found.setdefault(match[1], {})[int(match[3])] = part
     out = []
     for pipeline, parts in found.items():
         speeds = [part["tokens_per_s"] for part in parts.values()]
-        text = f"{min(speeds):.1e} to {max(speeds):.1e} tokens a second"
-        if all("fraction_of_copy" in part for part in parts.values()):
-            shares = ", ".join(
-                f"{100 * part['fraction_of_copy']:.0f} % at L = {L:,}" for L, part in sorted(parts.items())
-            )
-            text += f"; of the speed of a copy of the tokens {shares}; largest error {max(p['error'] for p in parts.values()):.1e}"
-        passes = f", {pipeline} passes" if pipeline else ""
-        out.append(
-            (f"one right-hand side{passes}, from memory to memory, 2^27 tokens, L = 128 to 65,536", text, device)
+        shares = ", ".join(f"{100 * part['fraction_of_copy']:.0f} % at L = {L:,}" for L, part in sorted(parts.items()))
+        text = (
+            f"{min(speeds):.1e} to {max(speeds):.1e} tokens a second; of the speed of a copy of the tokens {shares}; "
+            f"largest error {max(part['error'] for part in parts.values()):.1e}"
         )
+        what = f"one right-hand side, {pipeline} passes, from memory to memory, 2^27 tokens, L = 128 to 65,536"
+        out.append((what, text, gpu["scaling"]["provenance"]["device"]))
     return out
 
 
@@ -95,8 +91,8 @@ def linear_rows(gpu: dict[str, Any]) -> list[Row]:
         for axis, row in sorted(found.items(), key=lambda item: item[1]["order"])
     )
     what = (
-        "cost of a fixed step by batch and tokens, of a right-hand side from memory by states, float32, three decades each, "
-        "and of the dearest over the cheapest by size"
+        "cost in batch and tokens (of a fixed step) and in states (of a right-hand side from memory), float32, three decades each: "
+        "the power of the size, and the dearest cost per unit over the cheapest"
     )
     return [(what, text, gpu["linear"]["provenance"]["device"])]
 

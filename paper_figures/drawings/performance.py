@@ -233,8 +233,8 @@ def caption(data: Data) -> str:
     return (
         f"From the committed results {files}: {told}, each measured beside ours in the same run; one dot a case, its range in "
         "numbers; left of the line the other would be faster. Linear: the right-hand side as a recursion over tokens; "
-        "quadratic and attention matrix: as a sum over pairs of tokens. Ensembles of several fates, "
-        "in the coordinate that is named, at no larger mean error, of two tolerances the one that favours the other; a solver is left "
-        "out where it did not bring every system to the end."
+        "quadratic and attention matrix: as a sum over pairs of tokens. Ensembles on a GPU "
+        "are of four fates, in the coordinate that is named, at no larger mean error, of the runs that brought every system to the "
+        "end the one that favours us least; a solver without such a run is left out."
         + awaiting(FIGURES["performance"], set(data["file"].tolist()))
     )
