@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
@@ -10,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s6flow.errors import TheoremError
+from s6flow.errors import AssumptionError, TheoremError
 from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.examples import batch_of
-from s6flow.numeric.checks.judge import DERIVED, measures, observe, satisfied
+from s6flow.numeric.checks.judge import DERIVED, judge_data, measures, observe, satisfied
 from s6flow.numeric.checks.shared import Data, Observed
 from s6flow.numeric.flow.backends import fastest_on_cpu
 from s6flow.symbolic.programs.checked import Checked
 from s6flow.symbolic.programs.quantities import predicate
 from s6flow.text import counted, near
 
-__all__ = ["refuse_bad_witness"]
+__all__ = ["refuse_bad_witness", "witness_named"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +31,10 @@ _SHOWN = 60
 _APART = Shape(token=2, state=3, channel=5, rank=7)
 #: Coordinates at which signs differ and nothing is rare.
 _APART_AT = (0.0, 0.7)
+#: What judging a system may end with if its numbers are too large, too small or too far apart.
+_UNFIT = (AssumptionError, ArithmeticError, ValueError, RecursionError)
+#: Kinds of NumPy's arrays that hold real numbers; "O" holds anything.
+_REAL = "biuf"
 #: Options of a run that ends where it begins.
 _BRIEF = {"max_steps": 1}
 
@@ -71,7 +76,7 @@ def refuse_bad_witness(theorem: Checked, backend: str = "numpy", integrator: str
         backend: a key of `ENGINES`, which can judge the theorem.
         integrator: the flow backend that observes trajectories, as in `check`.
     Raises: TheoremError: an unknown letter, or one too few; wrong axes, or lengths that differ; numbers that are not finite or
-        not of the letter's domain; or an assumption that is broken.
+        not of the letter's domain; an assumption that is broken; or numbers with which it cannot be measured.
     Numerics: what must be measured is measured in one step, in full only to say what is broken.
     """
     if theorem.witness is None:
@@ -86,13 +91,46 @@ def refuse_bad_witness(theorem: Checked, backend: str = "numpy", integrator: str
     wanted = fastest_on_cpu() if integrator is None else integrator
     brief = replace(theorem, options={**theorem.options, **_BRIEF})
     for form in (brief, theorem):
-        with np.errstate(all="ignore"):  # of a run that has hardly begun
+        with np.errstate(all="ignore"), _fit(found.where):  # of a run that has hardly begun
             observed = observe(form, found, backend, wanted)
         _read(found, (claimed | assumed) - {"tolerance", *observed})
         broken = _broken(theorem, found, observed)
         if not broken:
             return
     _refuse(broken, found.where)
+
+
+@contextmanager
+def witness_named(theorem: Checked, backend: str = "numpy", integrator: str | None = None) -> Iterator[None]:
+    """A check of the theorem; where it ends with an error, and its witness alone does, too, that is said of the witness.
+
+    Args:
+        backend, integrator: as in `refuse_bad_witness`, which has let the witness pass.
+    Raises: TheoremError: numbers of a witness with which it cannot be judged, though each is of its letter's domain.
+    """
+    try:
+        yield
+    except _UNFIT:
+        if theorem.witness is not None:
+            with np.errstate(all="ignore"), _fit(f"{theorem.id}: witness"):
+                data = batch_of(theorem, theorem.witness)
+                wanted = fastest_on_cpu() if integrator is None else integrator
+                judge_data(theorem, data, backend, observed=observe(theorem, data, backend, wanted))
+        raise
+
+
+@contextmanager
+def _fit(where: str) -> Iterator[None]:
+    """What numbers of a witness end a measurement with, as one line about the witness."""
+    try:
+        yield
+    except AssumptionError as error:  # with its own remedy
+        raise TheoremError(
+            error.rule, error.value, ", ".join(filter(None, (where, error.where))), error.remedy
+        ) from None
+    except _UNFIT as error:
+        rule, remedy = "a witness must have numbers with which it can be judged", "Choose a system of moderate size."
+        raise TheoremError(rule, f"{type(error).__name__}: {' '.join(str(error).split())}", where, remedy) from None
 
 
 def _system(theorem: Checked, data: Any, where: str) -> _GivenSystem:
@@ -106,7 +144,7 @@ def _system(theorem: Checked, data: Any, where: str) -> _GivenSystem:
         if name not in known:
             hint = near(str(name), known) or known
             rule = "a witness must give letters of its theorem, and no others"
-            raise TheoremError(rule, name, where, f"Near: {', '.join(hint)}.")
+            raise TheoremError(rule, str(name), where, f"Near: {', '.join(hint)}.")
         batch[name] = _numbers(value, name, known[name], where)
         for axis, length in zip(known[name].axes, batch[name].shape, strict=True):
             first, other = lengths.setdefault(axis, (length, name))
@@ -135,10 +173,13 @@ def _numbers(value: Any, name: str, letter: _Letter, where: str) -> Array:
     """The value of a letter as an array."""
     where = f"{where}, {name}"
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)  # as it is: NumPy reads words, dates and None as float64, too
+        array = given.astype(np.float64) if _real(given) else None
     except (TypeError, ValueError, OverflowError):
+        array = None
+    if array is None:
         rule = "a letter must be a number, or lists of numbers of one length"
-        raise TheoremError(rule, repr(value)[:_SHOWN], where) from None
+        raise TheoremError(rule, repr(value)[:_SHOWN], where)
     if array.ndim != len(letter.axes) or 0 in array.shape:
         axes = f"lists with the axes ({', '.join(letter.axes)})" if letter.axes else "one number"
         raise TheoremError(
@@ -154,6 +195,13 @@ def _numbers(value: Any, name: str, letter: _Letter, where: str) -> Array:
         if domain in ("positive", "natural", "nonnegative"):
             raise TheoremError(f"a letter must lie in its domain; {name} is {domain}", least, where)
     return array
+
+
+def _real(array: NDArray[Any]) -> bool:
+    """Whether all entries are real numbers; fractions, say, are objects that know themselves as a float."""
+    if array.dtype.kind != "O":
+        return array.dtype.kind in _REAL
+    return all(hasattr(item, "__float__") and not np.iscomplexobj(item) for item in array.flat)
 
 
 def _broken(theorem: Checked, data: Data, observed: Observed) -> list[str]:

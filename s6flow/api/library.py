@@ -353,7 +353,7 @@ def check(
     """
     from s6flow.numeric.checks.check import check as run
     from s6flow.numeric.checks.engines import applicable, require
-    from s6flow.numeric.checks.given import refuse_bad_witness
+    from s6flow.numeric.checks.given import refuse_bad_witness, witness_named
     from s6flow.proofs.checked import checked
     from s6flow.proofs.registry import REGISTRY
 
@@ -364,7 +364,8 @@ def check(
     for number, found in enumerate(able):
         if examples > 0:  # else no witness is judged either
             refuse_bad_witness(found, backend, integrator)
-        reports.append(run(found, backend, examples, seed, integrator=integrator))
+        with witness_named(found, backend, integrator):
+            reports.append(run(found, backend, examples, seed, integrator=integrator))
         if progress is not None:
             progress(number + 1, len(able), reports[-1])
     left = tuple(found.id for found in chosen if found not in able)

@@ -6,14 +6,18 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
+import sympy as sp
 
 import s6flow as sf
 from s6flow.cli import main
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks import given
+from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import ENGINES, applicable
 from s6flow.numeric.checks.given import refuse_bad_witness
 from s6flow.proofs.checked import checked
@@ -22,11 +26,12 @@ from s6flow.symbolic.observables import LETTERS
 from s6flow.symbolic.programs.checked import Checked
 
 Data = dict[str, Any]
+SMALL = Shape(2, 3, 4, 2)
 #: A value of every number of axes.
 DEEP = (2.0, [2.0], [[2.0]], [[[2.0]]])
 
 
-def changed(key: str, letters: Data) -> Checked:
+def changed(key: str, letters: dict[Any, Any]) -> Checked:
     """A theorem whose witness has other values for some letters; those that are None are left out."""
     form = checked(key)
     whole = {**(form.witness or {}), **letters}
@@ -43,6 +48,16 @@ def changed(key: str, letters: Data) -> Checked:
         ("linear-recursion", {"s": [1.0]}, "Give one number."),
         ("linear-recursion", {"a": [[1.0], [1.0, 2.0]]}, "a letter must be a number, or lists of numbers of one length; got [[1.0]"),
         ("linear-recursion", {"a": ["one", 2.0]}, "got ['one', 2.0] at linear-recursion: witness, a."),
+        ("linear-recursion", {"s": "1.0"}, "got '1.0' at linear-recursion: witness, s."),
+        ("linear-recursion", {"s": b"1"}, "got b'1' at"),
+        ("linear-recursion", {"s": np.datetime64("2020")}, "a letter must be a number"),
+        ("linear-recursion", {"s": 10**400}, "got 1000"),
+        ("linear-recursion", {"mu": [None, 1.0]}, "got [None, 1.0] at linear-recursion: witness, mu."),
+        ("linear-recursion", {"mu": np.array([1j, 1.0])}, "a letter must be a number"),
+        ("linear-recursion", {"mu": [np.complex128(1), Fraction(1)]}, "a letter must be a number"),
+        ("linear-recursion", {"s": sp.Symbol("q")}, "got q at"),
+        ("attention-decay", {"x0": [1e308] * 4}, "got ln|x0| = 709.196 at attention-decay: witness, x0. Give tokens in"),
+        ("linear-recursion", {None: 1.0}, "got None at linear-recursion: witness. Near"),
         ("linear-recursion", {"mu": [math.nan, 1.0]}, "a letter must be finite; got nan at linear-recursion: witness, mu."),
         ("linear-recursion", {"b": math.inf}, "got inf"),
         ("linear-recursion", {"a": [1.0, 0.0]}, "a is positive; got 0.0 at linear-recursion: witness, a."),
@@ -88,8 +103,9 @@ def test_a_witness_is_letters(witness: Any) -> None:
         ("attention-decay", {"m": 4.0}),
         ("linear-recursion", {"floor": 0.0}),
         ("attention-decay", {"t": 2.0}),
+        ("linear-recursion", {"s": Fraction(1, 2), "mu": (2**70, np.float32(1)), "a": np.array([1, 2]), "b": sp.Rational(1, 3)}),
     ],
-)
+)  # fmt: skip
 def test_ends_of_domains_and_letters_that_need_not_be_are_a_witness(key: str, letters: Data) -> None:
     refuse_bad_witness(changed(key, letters))
 
@@ -172,6 +188,41 @@ def test_a_check_with_a_bad_witness_ends_in_one_line(
     assert (stop.value.code, out) == (1, "")
     assert err.strip().count("\n") == 0
     assert "must agree on the state axis; got 2 in a and 1 in mu at linear-recursion: witness" in err
+
+
+def test_a_witness_that_a_run_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every letter is of its domain, and no assumption asks for a run."""
+    form = checked("closed-form-first-token")
+    drawn = construct(form, SMALL, np.full((1, dimension(form, SMALL)), 0.3))
+    witness = {letter: np.asarray(drawn[letter])[0] for letter in form.variables}
+    bad = replace(form, witness={**witness, "x0": [1e308] * SMALL.token})
+    refuse_bad_witness(bad)
+    monkeypatch.setattr("s6flow.proofs.checked.checked", lambda key: bad)
+    with pytest.raises(
+        TheoremError, match=r"got ln\|x0\| = 709.196 at closed-form-first-token: witness, x0. Give tokens"
+    ):
+        sf.check(form.id, examples=1)
+
+
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError("no\neigenvalue"), RecursionError("no\neigenvalue")])
+def test_a_witness_that_ends_a_measurement_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def ends(*what: Any) -> Any:
+        raise error
+
+    form = checked("slowest-channel")
+    monkeypatch.setattr(given, "observe", ends)
+    rule = "a witness must have numbers with which it can be judged"
+    said = f"{rule}; got {type(error).__name__}: no eigenvalue at slowest-channel: witness. Choose a system of moderate size."
+    assert refusal(form) == said
+    with pytest.raises(TheoremError) as caught, given.witness_named(form):
+        raise error
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("witness", [None, checked("linear-recursion").witness])
+def test_an_error_that_is_not_the_witness_s_stays_what_it_is(witness: Data | None) -> None:
+    with pytest.raises(ZeroDivisionError), given.witness_named(replace(checked("linear-recursion"), witness=witness)):
+        raise ZeroDivisionError
 
 
 def test_a_good_witness_needs_no_sympy() -> None:
