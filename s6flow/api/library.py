@@ -137,8 +137,20 @@ class TheoremPage(Result):
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """Everything about it as plain data; the states of its proof are those of the library's index."""
-        return {**index.content(self.id), "figures": self.figures}
+        """Everything about it as plain data; the states of its proof are those of the library's index.
+
+        Raises: TheoremError: a witness that is no system of the theorem, and that plain data cannot hold.
+        """
+        try:
+            found = index.content(self.id)
+        except (AttributeError, TypeError, ValueError):  # a file of one's own may give a witness that is none
+            from s6flow.numeric.checks.given import refuse_bad_witness
+            from s6flow.proofs.checked import checked
+
+            if self.id in index.ids():
+                refuse_bad_witness(checked(self.id))
+            raise
+        return {**found, "figures": self.figures}
 
     def lines(self) -> list[str]:
         """Title, status, assumptions and conclusion."""
@@ -360,10 +372,10 @@ def check(
     require(backend)
     chosen = [checked(identifier) for identifier in identifiers or REGISTRY]
     able = [found for found in chosen if applicable(found, backend)]
+    for found in able if examples > 0 else ():  # else no witness is judged; before any check, which may take minutes
+        refuse_bad_witness(found, backend, integrator)
     reports = []
     for number, found in enumerate(able):
-        if examples > 0:  # else no witness is judged either
-            refuse_bad_witness(found, backend, integrator)
         with witness_named(found, backend, integrator):
             reports.append(run(found, backend, examples, seed, integrator=integrator))
         if progress is not None:

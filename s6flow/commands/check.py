@@ -51,8 +51,9 @@ def check(
     """Test theorems on random systems that meet their assumptions.
 
     HOLDS: nothing violated the claim on these data. CONSISTENT: the same where the claim is a limit, of which only a
-    finite horizon can be seen. INCONCLUSIVE: too many systems were undecided, or fewer than 20 judged. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not
-    run, because this backend cannot judge it.
+    finite horizon can be seen. INCONCLUSIVE: too many systems were undecided, or fewer than 20 judged. VACUOUS: none was
+    judged. Exit status: 0 every verdict passes, 1 one does not, 3 a theorem that was named was not run, because this
+    backend cannot judge it.
     """
     from s6flow.api.library import check as run
     from s6flow.files import write_atomic
@@ -103,6 +104,7 @@ def _summary(
 ) -> None:
     """What was not run, how many passed, what the lines mean, and of those that did not pass the worst system."""
     from s6flow.numeric.checks.check import Verdict
+    from s6flow.proofs.checked import checked
 
     why = f"it speaks of trajectories, which {backend} cannot judge; use --backend numpy"
     for identifier in named:
@@ -117,10 +119,9 @@ def _summary(
         moment = where.pop("moment", 0)
         system = json.dumps(where)
         if report.verdict is Verdict.VIOLATED:  # whole, so that it can be pasted as data of a counterexample
-            say(
-                f"  {report.id}: {report.verdict.value} by this system, at moment {moment} of what is observed:",
-                indent=4,
-            )
+            observes = checked(report.id).measurement != "pointwise"
+            at = f", at moment {moment} of what is observed" if observes else ""
+            say(f"  {report.id}: {report.verdict.value} by this system{at}:", indent=4)
             say(system, indent=4)
         else:
             worst = f", worst at {_shortened(system)}" if where else ""

@@ -154,10 +154,12 @@ def check(
     could not be judged.
     """
     from s6flow.numeric.checks.engines import require
+    from s6flow.numeric.checks.given import refuse_bad_witness
     from s6flow.numeric.fleet import checks
     from s6flow.numeric.fleet.pool import pool
     from s6flow.numeric.fleet.store import open_run
     from s6flow.numeric.flow.backends import fastest_on_cpu, load_backend
+    from s6flow.proofs.checked import checked
     from s6flow.proofs.registry import REGISTRY, get
 
     chosen = backends or ("numpy",)
@@ -170,6 +172,9 @@ def check(
     wanted = [get(name).id for name in dict.fromkeys(identifiers)] or list(REGISTRY)
     options = checks.CheckOptions(examples, checks.shards(examples, shards), seed, chosen, used)
     keys = [key for key in wanted if checks.judging(REGISTRY[key], options)]
+    for key in keys:  # here, since a worker's error would name no witness
+        for backend in checks.judging(REGISTRY[key], options):
+            refuse_bad_witness(checked(key), backend)
     with open_run(out, "check", options.as_json(), (checks.SHARDS,), checks.code_digest, ".json") as store:
         lost: dict[str, str] = {}
         if any(not checks.whole(store, key, options) for key in keys):

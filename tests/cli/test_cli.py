@@ -194,18 +194,21 @@ def test_a_system_that_violates_can_be_pasted_whole(
 ) -> None:
     mu = -np.arange(40) / 3
     where = {"mu": mu, "x0": np.array([1e-300, -0.1]), "s": np.float64(2.0), "moment": 7}
-    report = CheckReport("scaling", "numpy", Verdict.VIOLATED, -1.0, where, ("0", 1, 7), 20, 0, 0, 0, None, 1.0)
+    report = CheckReport(
+        "convergence-rate", "numpy", Verdict.VIOLATED, -1.0, where, ("0", 1, 7), 20, 0, 0, 0, None, 1.0
+    )
     open_one = replace(report, verdict=Verdict.INCONCLUSIVE, margin=1.0)
     printed = []
-    for one in (report, open_one):
+    for one in (report, open_one, replace(report, id="scaling")):
         monkeypatch.setattr(library, "check", lambda *_, one=one, **__: library.Checks("numpy", 20, 0, (one,), ()))
-        code, out, _ = run(capsys, "check", "scaling", "--backend", "numpy")
+        code, out, _ = run(capsys, "check", one.id, "--backend", "numpy")
         assert code == 1
         printed.append(out)
     assert "VIOLATED by this system, at moment 7" in printed[0]
     found = ast.literal_eval(printed[0][printed[0].index("{") :])
     assert found == {"mu": mu.tolist(), "x0": [1e-300, -0.1], "s": 2.0}
     assert "... (whole with --json)" in printed[1]
+    assert "scaling: VIOLATED by this system:" in printed[2], "a claim in letters has no moments"
     for words in ("margin: ", "real: ", "undecided: ", "idle: "):
         assert all(words in " ".join(out.split()) for out in printed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from s6flow.numeric.checks.data.construct import Shape, construct, dimension
 from s6flow.numeric.checks.engines import ENGINES, applicable
 from s6flow.numeric.checks.given import refuse_bad_witness
 from s6flow.proofs.checked import checked
-from s6flow.proofs.registry import REGISTRY
+from s6flow.proofs.listing import as_json
+from s6flow.proofs.registry import REGISTRY, get
 from s6flow.symbolic.observables import LETTERS
 from s6flow.symbolic.programs.checked import Checked
 
@@ -223,6 +225,17 @@ def test_a_witness_that_ends_a_measurement_is_named(monkeypatch: pytest.MonkeyPa
 def test_an_error_that_is_not_the_witness_s_stays_what_it_is(witness: Data | None) -> None:
     with pytest.raises(ZeroDivisionError), given.witness_named(replace(checked("linear-recursion"), witness=witness)):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("witness", [[1.0], {"mu": [math.nan]}])
+def test_the_page_of_a_theorem_says_it_too(monkeypatch: pytest.MonkeyPatch, witness: Any) -> None:
+    key = "linear-recursion"
+    bad, whole = replace(checked(key), witness=witness), replace(get(key), witness=witness)
+    monkeypatch.setattr("s6flow.proofs.checked.checked", lambda key: bad)
+    monkeypatch.setattr("s6flow.proofs.listing.get", lambda key: whole)
+    monkeypatch.setattr("s6flow.proofs.index.content", lambda key: json.dumps(as_json(key), allow_nan=False))
+    with pytest.raises(TheoremError, match="linear-recursion: witness"):
+        _ = sf.theorem(key).content
 
 
 def test_a_good_witness_needs_no_sympy() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from fleet_made import Here
 
 pa = pytest.importorskip("pyarrow", reason="the extra cluster is not installed")
 
+from s6flow.cli import main  # noqa: E402
 from s6flow.numeric.checks.check import check_together  # noqa: E402
 from s6flow.numeric.checks.nightly import short_report  # noqa: E402
 from s6flow.numeric.fleet import checks  # noqa: E402
 from s6flow.numeric.fleet.store import open_run  # noqa: E402
+from s6flow.proofs.checked import checked  # noqa: E402
 from s6flow.proofs.registry import get  # noqa: E402
 
 CHECKED = checks.CheckOptions(examples=101, shards=4, seed=3, backends=("numpy", "flint"), integrator="numpy")
@@ -145,3 +148,16 @@ def test_no_shard_is_empty_and_seeds_differ() -> None:
     assert (checks.shards(10**6), checks.shards(10), checks.shards(3, 8), checks.shards(8, 3)) == (50, 1, 3, 3)
     assert len({checks.shard_seed(1, shard) for shard in range(1000)} | {checks.shard_seed(2, 0)}) == 1001
     assert short_report.__doc__
+
+
+def test_a_bad_witness_is_refused_before_workers_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = replace(checked(KEY), witness={"x0": [0.0, None]})
+    monkeypatch.setattr("s6flow.proofs.checked.checked", lambda key: bad)
+    with pytest.raises(SystemExit) as stop:
+        main(["fleet", "check", KEY, "--examples", "1", "--integrator", "numpy", "--out", str(tmp_path / "out")])
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out, (tmp_path / "out").exists()) == (1, "", False)
+    assert f"at {KEY}: witness" in err
+    assert err.strip().count("\n") == 0
