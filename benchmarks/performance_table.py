@@ -112,7 +112,7 @@ def ranks_rows(found: dict[str, Any]) -> list[Row]:
     return out
 
 
-def _outcome(run: dict[str, Any] | None, times: dict[str, Any] | None) -> str:
+def outcome(run: dict[str, Any] | None, times: dict[str, Any] | None) -> str:
     """How many times ours a run took, or why it is not compared."""
     if run is None:
         return "not run"
@@ -137,7 +137,7 @@ def ensemble_rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
             keys = [f"{name} in {place}, {rtol:g}" for place in COORDINATES for rtol in TOLERANCES]
             if not any(key in row["others"] for key in keys):
                 continue
-            cells = [_outcome(row["others"].get(key), row["by run"].get(key)) for key in keys]
+            cells = [outcome(row["others"].get(key), row["by run"].get(key)) for key in keys]
             least = min((ratio for other, ratio in work.items() if other.partition(" in ")[0] == name), default=None)
             out.append((fate, name, *cells, "" if least is None else f"{least:,.0f}"))
     return out
