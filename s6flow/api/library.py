@@ -370,6 +370,14 @@ def check(
     from s6flow.proofs.registry import REGISTRY
 
     require(backend)
+    for identifier in identifiers:
+        if identifier in index.refuted_ids():
+            raise TheoremError(
+                "a theorem that is checked must be claimed",
+                identifier,
+                "",
+                f"It is refuted: s6flow theorem {identifier}.",
+            )
     chosen = [checked(identifier) for identifier in identifiers or REGISTRY]
     able = [found for found in chosen if applicable(found, backend)]
     for found in able if examples > 0 else ():  # else no witness is judged; before any check, which may take minutes

@@ -88,6 +88,11 @@ def test_checks_report_what_was_run_and_what_was_not() -> None:
         (TheoremError, "It rests on theorem state-forgetting", lambda: sf.theorem("half_life_median")),
         (TheoremError, "It rests on section 20 of docs/theory", lambda: sf.theorem("subnormal")),
         (TheoremError, "must be in the registry", lambda: sf.check("nothing")),
+        (
+            TheoremError,
+            "It is refuted: s6flow theorem definite-later-tokens",
+            lambda: sf.check("definite-later-tokens"),
+        ),
         (CodegenError, "backend must be one of", lambda: sf.check("linear-recursion", backend="abacus")),
         (FormatError, "Did you mean convergence", lambda: sf.figures("convergense", check=True)),
     ],
