@@ -88,11 +88,10 @@ def refuse_bad_witness(theorem: Checked, backend: str = "numpy", integrator: str
     _read(found, claimed & DERIVED.keys())
     if {*theorem.variables, *assumed} <= {*found, *DERIVED}:
         return  # nothing is missing, and no assumption waits for what is observed
-    wanted = fastest_on_cpu() if integrator is None else integrator
     brief = replace(theorem, options={**theorem.options, **_BRIEF})
     for form in (brief, theorem):
         with np.errstate(all="ignore"), _fit(found.where):  # of a run that has hardly begun
-            observed = observe(form, found, backend, wanted)
+            observed = observe(form, found, backend, integrator or fastest_on_cpu())
         _read(found, (claimed | assumed) - {"tolerance", *observed})
         broken = _broken(theorem, found, observed)
         if not broken:
@@ -114,8 +113,8 @@ def witness_named(theorem: Checked, backend: str = "numpy", integrator: str | No
         if theorem.witness is not None:
             with np.errstate(all="ignore"), _fit(f"{theorem.id}: witness"):
                 data = batch_of(theorem, theorem.witness)
-                wanted = fastest_on_cpu() if integrator is None else integrator
-                judge_data(theorem, data, backend, observed=observe(theorem, data, backend, wanted))
+                observed = observe(theorem, data, backend, integrator or fastest_on_cpu())
+                judge_data(theorem, data, backend, observed=observed)
         raise
 
 

@@ -1,6 +1,6 @@
-"""Writes the performance table of docs/performance.md from the committed results, between its two markers.
+"""Writes the tables of docs/performance.md from the committed results, each between its two markers.
 
-python benchmarks/performance_table.py [--check]
+python docs/performance_table.py [--check]
 
 One long file: a function for the rows of each result.
 """
@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from gpu_cases import BATCH
-
 from s6flow.files import write_atomic
 from s6flow.numeric.evidence import awaiting
 
@@ -23,9 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 #: Where the tables stand in the page.
 MARKS = {
-    name: (f"<!-- {name}: written by benchmarks/performance_table.py -->", f"<!-- end of {name} -->")
-    for name in ("performance", "ensembles")
+    name: (f"<!-- {name}: written by docs/performance_table.py -->", f"<!-- end of {name} -->")
+    for name in ("performance", "ensembles", "lengths")
 }
+#: Tokens of right-hand sides from memory to memory.
+FROM_MEMORY = 2**27
 #: What other solvers integrate, and their tolerances, in the order of the columns.
 COORDINATES, TOLERANCES = ("x", "ln|x|"), (1e-4, 1e-5)
 
@@ -67,7 +67,7 @@ def memory_rows(gpu: dict[str, Any]) -> list[Row]:
     found: dict[str, dict[int, dict[str, float]]] = {}
     for key, part in gpu["scaling"].items():
         match = re.fullmatch(r"(\w+): batch (\d+), L (\d+), N 1", key)
-        if match and int(match[2]) * int(match[3]) == 2**27:
+        if match and int(match[2]) * int(match[3]) == FROM_MEMORY:
             found.setdefault(match[1], {})[int(match[3])] = part
     out = []
     for pipeline, parts in found.items():
@@ -175,21 +175,55 @@ FORMS = {
 }
 
 
+def by_length(gpu: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Right-hand sides of fixed steps, shortest systems first."""
+    found = {int(key.split()[1]): part for key, part in gpu["right_hand_sides"].items() if key.startswith("L ")}
+    return dict(sorted(found.items()))
+
+
+def tokens_of(name: str) -> int:
+    """How many tokens a case had, by its name."""
+    return int(name.rsplit(", ", 1)[1].split()[0])
+
+
+def ours_of(part: dict[str, Any]) -> tuple[int, float]:
+    """Tokens and speed of the faster of our runs."""
+    speeds = {name: row["token_rates_per_s"] for name, row in part.items() if name.startswith("fused")}
+    best = max(speeds, key=lambda name: speeds[name])
+    return tokens_of(best), speeds[best]
+
+
 def right_hand_side_rows(gpu: dict[str, Any]) -> list[Row]:
     """Right-hand sides of fixed steps, by the length of a system."""
     out = []
-    lengths = [key for key in gpu["right_hand_sides"] if key.startswith("L ")]
-    for key in sorted(lengths, key=lambda key: int(key.split()[1])):
-        part = gpu["right_hand_sides"][key]
-        ratios = part["ratios"]
-        fused = {name: row for name, row in part.items() if name.startswith("fused")}
-        ours = max(fused, key=lambda name: fused[name]["token_rates_per_s"]).rsplit(", ", 1)[1].split()[0]
-        what = f"right-hand sides, float32, {key.replace(' ', ' = ')}, {int(ours):,} tokens (PyTorch: the better of {BATCH:,} and a quarter; attention-matrix form: fewer)"
+    for length, part in by_length(gpu).items():
+        ratios, (ours, speed) = part["ratios"], ours_of(part)
+        theirs = max(tokens_of(name) for name in part if name.startswith("eager"))
+        what = f"right-hand sides, float32, L = {length}, {ours:,} tokens (PyTorch: the better of {theirs:,} and a quarter; attention-matrix form: fewer)"
         text = (
-            f"{part['token_rates_per_s']:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the limit by special functions; "
+            f"{speed:.2e} a second, {100 * part['fraction_of_special_function_limit']:.0f} % of the limit by special functions; "
             + ", ".join(f"{ratios[name]:,.0f} x {form}" for name, form in FORMS.items() if name in ratios)
         )
         out.append((what, text, gpu["right_hand_sides"]["provenance"]["device"]))
+    return out
+
+
+def length_rows(gpu: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Both kinds of kernels by the length of a system: fixed steps, and one right-hand side from memory to memory."""
+    out = []
+    for length, part in by_length(gpu).items():
+        ours, speed = ours_of(part)
+        batch = FROM_MEMORY // length
+        memory = gpu["scaling"][f"fast: batch {batch}, L {length}, N 1"]
+        share, copy = part["fraction_of_special_function_limit"], memory["fraction_of_copy"]
+        cells = (
+            f"{ours // length:,}; {batch:,}",
+            f"{speed:.2e}",
+            f"{100 * share:.0f} %",
+            f"{memory['tokens_per_s']:.1e}",
+            f"{100 * copy:.0f} %",
+        )
+        out.append((f"{length:,}", *(cell.replace("e+", "e") for cell in cells)))
     return out
 
 
@@ -305,9 +339,17 @@ def tables() -> dict[str, str]:
     keys = [f"in {place}, {rtol:.0e}" for place in COORDINATES for rtol in TOLERANCES]
     places = [key.replace("|", "\\|").replace("e-0", "e-") for key in keys]
     columns = ("fate", "solver", *places, f"least, ours in work time alone{renewal('gpu_ensembles')}")
+    lengths = (
+        "L",
+        "systems",
+        "fixed steps, right-hand sides a second",
+        "share of the limit",
+        "one from memory, tokens a second",
+    )
     return {
         "performance": table(("what", "measured", "where"), rows()),
         "ensembles": table(columns, ensemble_rows(load("gpu_ensembles"))),
+        "lengths": table((*lengths, f"share of the copy{renewal('gpu_flow')}"), length_rows(load("gpu_flow"))),
     }
 
 
