@@ -1,7 +1,8 @@
 """Runs one warp of a compiled kernel on the CPU, from the PTX that Triton's compiler writes: what the interpreter does not see.
 
 The interpreter executes a kernel's text; layouts, exchanges between lanes and fused products are the compiler's. Here each lane is
-a generator over its own registers that stops where lanes exchange values. It knows what float64 kernels of one warp are made of.
+a generator over its own registers that stops where lanes exchange values. It knows what kernels of one warp without shared memory
+are made of; functions that the device approximates are rounded ones here.
 
 One long file: the translation is one table of instructions.
 """
@@ -22,6 +23,7 @@ LANES = 32
 _FULL = {32: (1 << 32) - 1, 64: (1 << 64) - 1}
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 _OPPOSITE = {"lt": ">=", "gt": "<=", "le": ">", "ge": "<", "eq": "!=", "ne": "=="}
+NAN = math.nan
 _BITWISE = {"and": "&", "or": "|", "xor": "^"}
 
 
@@ -74,6 +76,12 @@ def as_bits(value: float) -> int:
 def single(bits: int) -> float:
     """The float32 of a register's bits."""
     return float(struct.unpack("<f", struct.pack("<I", bits & _FULL[32]))[0])
+
+
+def power_of_two(x: float) -> float:
+    """2^x."""
+    with np.errstate(all="ignore"):
+        return float(np.exp2(np.float64(x)))
 
 
 def narrow(value: float) -> int:
@@ -149,7 +157,7 @@ def _compared(kind: str, left: str, right: str) -> str:
 def _statement(name: str, rest: str, blocks: dict[str, int], site: int) -> list[str]:
     """One instruction as Python statements.
 
-    Raises: ValueError: an instruction that float64 kernels have not had.
+    Raises: KeyError: an instruction that these kernels have not had.
     """
     parts, given = name.split("."), _operands(rest)
     op, kind = parts[0], parts[-1]
@@ -216,8 +224,13 @@ def _value(op: str, parts: list[str], kind: str, x: list[str]) -> str:
         f = [f"single({item})" for item in x]
         if op == "setp":
             return _compared(parts[1], f[0], f[1])
-        known = {"abs": "abs({})", "mul": "{} * {}", "add": "{} + {}", "fma": "{} * {} + {}", "ex2": "2.0 ** {}"}
-        return f"narrow({known[op].format(*f)})"
+        known = {
+            "abs": "abs({})", "neg": "-{}", "mul": "{} * {}", "add": "{} + {}", "sub": "{} - {}", "fma": "{} * {} + {}",
+            "max": "extreme(max, {}, {})", "min": "extreme(min, {}, {})", "div": "quotient({}, {})", "sqrt": "root({})",
+            "ex2": "power_of_two({})", "rcp": "quotient(1.0, {})",
+        }  # fmt: skip
+        nan = f" if {f[0]} == {f[0]} and {f[1]} == {f[1]} else NAN" if "NaN" in parts else ""
+        return f"narrow({known[op].format(*f)}{nan})"
     if kind == "pred":
         known = {"and": "{} and {}", "or": "{} or {}", "xor": "bool({}) != bool({})", "not": "not {}"}
         return known[op].format(*x)
