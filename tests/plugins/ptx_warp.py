@@ -23,14 +23,21 @@ LANES = 32
 _FULL = {32: (1 << 32) - 1, 64: (1 << 64) - 1}
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 _OPPOSITE = {"lt": ">=", "gt": "<=", "le": ">", "ge": "<", "eq": "!=", "ne": "=="}
-NAN = math.nan
 _BITWISE = {"and": "&", "or": "|", "xor": "^"}
+NAN = math.nan
+#: Arithmetic of both floating types, and what each has besides.
+_FLOATING = {
+    "mul": "{} * {}", "add": "{} + {}", "sub": "{} - {}", "neg": "-{}", "abs": "abs({})", "max": "extreme(max, {}, {})",
+    "min": "extreme(min, {}, {})", "div": "quotient({}, {})", "sqrt": "root({})",
+}  # fmt: skip
+_DOUBLE = {**_FLOATING, "fma": "fused({}, {}, {})", "rcp": "reciprocal({})"}
+_SINGLE = {**_FLOATING, "fma": "{} * {} + {}", "rcp": "quotient(1.0, {})", "ex2": "power_of_two({})"}
 
 
 class Memory:
     """Global memory: arrays, each at an address of its own.
 
-    Two lanes may write the same place at once if they write the same bits; `clashes` counts the others.
+    Between two exchanges lanes may write the same place if they write the same bits; `clashes` counts the others.
     """
 
     def __init__(self, *arrays: Any) -> None:
@@ -214,23 +221,13 @@ def _value(op: str, parts: list[str], kind: str, x: list[str]) -> str:
         f = [f"as_float({item})" for item in x]
         if op == "setp":
             return _compared(parts[1], f[0], f[1])
-        known = {
-            "fma": "fused({}, {}, {})", "mul": "{} * {}", "add": "{} + {}", "sub": "{} - {}", "neg": "-{}", "abs": "abs({})",
-            "max": "extreme(max, {}, {})", "min": "extreme(min, {}, {})", "div": "quotient({}, {})", "sqrt": "root({})",
-            "rcp": "reciprocal({})",
-        }  # fmt: skip
-        return known[op].format(*f)
+        return _DOUBLE[op].format(*f)
     if "f32" in parts:
         f = [f"single({item})" for item in x]
         if op == "setp":
             return _compared(parts[1], f[0], f[1])
-        known = {
-            "abs": "abs({})", "neg": "-{}", "mul": "{} * {}", "add": "{} + {}", "sub": "{} - {}", "fma": "{} * {} + {}",
-            "max": "extreme(max, {}, {})", "min": "extreme(min, {}, {})", "div": "quotient({}, {})", "sqrt": "root({})",
-            "ex2": "power_of_two({})", "rcp": "quotient(1.0, {})",
-        }  # fmt: skip
         nan = f" if {f[0]} == {f[0]} and {f[1]} == {f[1]} else NAN" if "NaN" in parts else ""
-        return f"narrow({known[op].format(*f)}{nan})"
+        return f"narrow({_SINGLE[op].format(*f)}{nan})"
     if kind == "pred":
         known = {"and": "{} and {}", "or": "{} or {}", "xor": "bool({}) != bool({})", "not": "not {}"}
         return known[op].format(*x)
@@ -320,6 +317,7 @@ def run_warp(ptx: str, memory: Memory, numbers: tuple[int, ...]) -> None:
     lanes: list[Generator[Any, Any, None]] = [space["lane_of"](lane, params, memory) for lane in range(LANES)]
     answers: list[Any] = [None] * LANES
     while True:
+        memory.written.clear()
         asked = [_next(one, answer) for one, answer in zip(lanes, answers, strict=True)]
         if None in asked:
             assert asked == [None] * LANES, "lanes end apart"
