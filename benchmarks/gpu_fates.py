@@ -60,7 +60,7 @@ def blow_up_times(x: torch.Tensor, p: Arrays) -> torch.Tensor:
     aims = torch.tensor([60.0], dtype=x.dtype, device=x.device)
     run = flow_tensors(None, {**p, "sigma": x}, aims, rtol=1e-9, zero=NO_FLOOR, moving=True)
     assert bool((run.counts[:, 0] == Status.BLOW_UP).all()), "all of these systems blow up"
-    theta, log_t0, left = run.numbers[:, 0], run.log_t0, run.numbers[:, 1]
+    theta, left, _, log_t0 = run.numbers.T
     return torch.expm1(theta) * log_t0.exp() + left.exp()
 
 

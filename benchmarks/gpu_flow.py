@@ -1,4 +1,4 @@
-"""GPU right-hand sides against their peers, measured in the same run: of fixed steps, from memory, by size.
+"""GPU right-hand sides against their peers, measured in the same run: of fixed steps, from memory, by size; and first calls.
 
 python benchmarks/gpu_flow.py --out benchmarks/results/gpu_flow.json
 python benchmarks/gpu_flow.py --only scaling linear --out FILE.json      measures these parts of FILE.json anew
@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp(prefix="s6flow-cold-")  # first calls compile
 
 import numpy as np
 import torch
@@ -21,7 +26,8 @@ from gpu_cases import BATCH, NO_FLOOR, ceilings, drawn, measure, provenance, wri
 from gpu_peers import Arrays, H, attention_matrix, eager_linear, runge_kutta
 
 from s6flow.numeric.flow.backends.triton.fixed import fixed_steps
-from s6flow.numeric.flow.backends.triton.fused import Tile
+from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+from s6flow.numeric.flow.backends.triton.kernels import CLOCKS
 from s6flow.symbolic.charts import growth_rate_program
 from s6flow.symbolic.codegen.module import generate
 
@@ -35,6 +41,26 @@ TILES: dict[int, tuple[Tile | None, ...]] = {
 }
 #: Longest systems of which the attention-matrix form is run: more do not fit the memory.
 MATRIX_TOKENS = 1024
+
+
+#: Adaptive kernels of which the first call is timed, as the backend launches them: precision, tolerance, pair.
+FIRST = (("float32", 1e-4, "RK45"), ("float32", 1e-6, "RK45"), ("float64", 1e-9, "RK45"), ("float64", 1e-10, "DOP853"))
+
+
+def first_calls() -> dict[str, Any]:
+    """Seconds of the first call of each adaptive kernel at L = 128 with an empty cache, nearly all of it compilation."""
+    found: dict[str, Any] = {}
+    for (precision, rtol, method), clock in product(FIRST, CLOCKS):
+        kind = getattr(torch, precision)
+        x, p = drawn(1, 64, 128, dtype=kind)
+        start, aims = x.abs().log(), torch.tensor([0.0, 3.0], dtype=kind, device="cuda")
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        arrays = {"sigma": x.sign(), **p}
+        flow_tensors(start, arrays, aims, rtol=rtol, method=method, clock=clock, start_low=torch.zeros_like(x))
+        torch.cuda.synchronize()
+        found[f"{method} in {clock} time, {precision}, rtol {rtol:g}"] = {"first_call_s": time.perf_counter() - begin}
+    return found
 
 
 def error(x: torch.Tensor, exact: torch.Tensor) -> float:
@@ -170,7 +196,10 @@ def _on_device(systems: int, tokens: int, states: int) -> tuple[torch.Tensor, Ar
 
 
 #: What is measured, in this order.
-PARTS = ("right_hand_sides", "scaling", "linear")
+#: What makes each part; right-hand sides go length by length.
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "right_hand_sides": right_hand_sides, "first_calls": first_calls, "scaling": scaling, "linear": linear,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -211,7 +240,7 @@ def main() -> None:
                 found[f"L {tokens}"] = right_hand_sides(tokens, limits["special_functions_per_s"])
                 save(part, found)
         else:
-            save(part, scaling() if part == "scaling" else linear())
+            save(part, PARTS[part]())
 
 
 if __name__ == "__main__":

@@ -97,6 +97,14 @@ def linear_rows(gpu: dict[str, Any]) -> list[Row]:
     return [(what, text, gpu["linear"]["provenance"]["device"])]
 
 
+def first_call_rows(gpu: dict[str, Any]) -> list[Row]:
+    """What the first call of an adaptive kernel costs, nearly all of it compilation."""
+    found = {key: row for key, row in gpu["first_calls"].items() if key != "provenance"}
+    text = "; ".join(f"{key} {row['first_call_s']:.1f} s" for key, row in found.items())
+    what = "first call of an adaptive kernel at L = 128 with an empty cache"
+    return [(what, text, gpu["first_calls"]["provenance"]["device"])]
+
+
 def ranks_rows(found: dict[str, Any]) -> list[Row]:
     """One ensemble on several GPUs of a machine."""
     device = f"{found['converging']['ranks']} x {found['provenance']['device']}"
@@ -298,6 +306,7 @@ def command_rows(found: dict[str, Any]) -> list[Row]:
 TABLE: tuple[tuple[str, Callable[[dict[str, Any]], list[Row]]], ...] = (
     ("gpu_flow", right_hand_side_rows),
     ("gpu_parity", lambda found: [parity_row(precision, part) for precision, part in found.items()]),
+    ("gpu_flow", first_call_rows),
     ("gpu_flow", memory_rows),
     ("gpu_flow", linear_rows),
     ("gpu_scaling", ranks_rows),

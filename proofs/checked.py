@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from s6flow.committed import Committed
+from s6flow.errors import TheoremError
 from s6flow.proofs.registry import REGISTRY, get, unknown
 from s6flow.symbolic.programs.checked import Checked
 
@@ -60,18 +61,32 @@ def checked_form(theorem: Theorem) -> Checked:
 
 
 def text() -> str:
-    """The file as the registry has it now, one theorem a line."""
-    rows = (
-        f"{json.dumps(key)}: {json.dumps(checked_form(theorem).as_data(), separators=(',', ':'), allow_nan=False)}"
-        for key, theorem in REGISTRY.items()
-    )
-    theorems = ",\n".join(rows)
+    """The file as the registry has it now, one theorem a line.
+
+    Raises: TheoremError: a theorem's data that no file can hold.
+    """
+    theorems = ",\n".join(f"{json.dumps(key)}: {_row(theorem)}" for key, theorem in REGISTRY.items())
     return FILE.document(theorems=f"{{\n{theorems}\n}}")
+
+
+def _row(theorem: Theorem) -> str:
+    try:
+        return json.dumps(checked_form(theorem).as_data(), separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        rule, remedy = (
+            "a theorem's numbers must be finite, and lists of them",
+            "Look at its witness, ranges and options.",
+        )
+        raise TheoremError(rule, error, theorem.id, remedy) from None
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the file; 0 if it is current afterwards."""
-    return FILE.main(text, arguments)
+    try:
+        return FILE.main(text, arguments)
+    except TheoremError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

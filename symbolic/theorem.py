@@ -164,6 +164,11 @@ class Theorem:
         return hash(self.id)
 
     def __post_init__(self) -> None:
+        if isinstance(self.witness, Mapping):  # arrays do not compare as values do
+            plain = {
+                name: value.tolist() if hasattr(value, "tolist") else value for name, value in self.witness.items()
+            }
+            object.__setattr__(self, "witness", plain)
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.id):
             raise TheoremError("a theorem id must be a kebab-case slug", repr(self.id))
         if self.kind not in KINDS:

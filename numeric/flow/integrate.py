@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s6flow.errors import AssumptionError, FormatError
+from s6flow.errors import AssumptionError, FormatError, S6FlowError
 from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
 from s6flow.numeric.flow.equation import KIND, EquationFlow
@@ -58,7 +58,8 @@ def integrate(
         backend: a key of `backends.BACKENDS`, or a solver like theirs.
         progress: whether to show a bar when on a terminal.
     Returns: trajectories and ends.
-    Raises: AssumptionError: NaN, Inf, nonpositive times, |x0| beyond the limit. FormatError: shapes and names.
+    Raises: AssumptionError: NaN, Inf, nonpositive times, |x0| beyond the limit. FormatError: shapes and names. S6FlowError:
+        the backend reports NaN.
     Numerics: DOP853 in work time (see `clock`), local error control a system; outputs are landed on, not interpolated.
     Source: symbolic.coordinates; theory 4, 8b, 11, 12.
     """
@@ -202,6 +203,13 @@ def _read(
     params: Parameters | EquationFlow,
 ) -> FlowResult:
     decode, count = problem.coordinates.decode, len(run.status)
+    for what, states in (("states", run.states[run.reached]), ("ends", run.end[run.status <= Status.BLOW_UP])):
+        if np.isnan(states).any():
+            rule, remedy = (
+                f"a backend must report {what} that are numbers",
+                "Take another backend, and report this one.",
+            )
+            raise S6FlowError(rule, f"NaN in {np.isnan(states).any(axis=-1).sum()} of {len(states)}", "", remedy)
     shape = (count, asked, *inner)
     log_abs, sign = np.empty(shape), np.empty(shape)
     for index in range(asked):

@@ -297,7 +297,7 @@ class Checks(Result, Sequence["CheckReport"]):
     def lines(self) -> list[str]:
         """How many pass, and of those that do not how they end."""
         left = f", {len(self.not_run)} not run" if self.not_run else ""
-        said = f"{self.backend}, {self.examples} random systems each: {len(self) - len(self.failed)} pass, {len(self.failed)} do not{left}"
+        said = f"{self.backend}, {self.examples} random systems each: {len(self) - len(self.failed)} of {len(self)} pass{left}"
         return [said, *(f"{report.id}: {report.verdict.value}" for report in self.failed[:4])]
 
     def _table(self, name: str) -> Table:

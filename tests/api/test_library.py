@@ -74,7 +74,7 @@ def test_checks_report_what_was_run_and_what_was_not() -> None:
     assert found.passes
     assert found.to_json()["schema"] == "s6flow-check/1"
     assert found.table().data["verdict"] == [found[0].verdict.value] == ["HOLDS"]
-    assert "1 pass, 0 do not, 1 not run" in repr(found)
+    assert "1 of 1 pass, 1 not run" in repr(found)
     assert not sf.check("convergence-constants", backend="flint").passes
 
 

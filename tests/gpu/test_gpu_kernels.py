@@ -132,6 +132,36 @@ def test_float32_is_near_the_cpu_where_a_rounding_of_the_inputs_shows() -> None:
     assert 0 < again["float64"] < len(gap)  # a rounding moves ln|x| by eps / gap, which the largest gaps do not show
 
 
+def test_errors_of_short_exponentials_hardly_show_from_their_limit_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems that diverge slowly: at the limit the mean error of ln|x| is that of exact exponentials, a sixth of it is not."""
+    from s6flow.numeric.flow.backends.triton import fused
+
+    drawn = systems(11, 4096, 128, 1)
+    rng = np.random.default_rng(12)
+    x = -np.abs(rng.standard_normal((4096, 128))) * np.sign(drawn["s"])[:, None]  # steps shrink as tokens grow
+    parts = {"mu": 10 ** rng.uniform(-1, 0.3, (4096, 1)), "a": 10 ** rng.uniform(-0.5, 0.5, (4096, 1))}
+    parts |= {"s": drawn["s"], "b": rng.standard_normal(4096) - 1.0, "floor": np.zeros(4096)}
+
+    def ends(dtype: torch.dtype, rtol: float) -> tuple[torch.Tensor, torch.Tensor]:
+        sent = {k: torch.as_tensor(v).float().to("cuda", dtype) for k, v in {**parts, "sigma": x}.items()}
+        aims = torch.tensor([np.log(100.0)], dtype=dtype, device="cuda")
+        run = fused.flow_tensors(None, sent, aims, rtol=rtol, moving=True, whole=False, max_steps=20_000)
+        return run.end.double(), run.counts[:, 0] == 0
+
+    exact, known = ends(torch.float64, 1e-10)
+    known &= exact.amax(1) < 30
+    assert known.float().mean() > 0.5
+
+    def mean_error(rtol: float, limit: float) -> float:
+        monkeypatch.setattr(fused, "SHORT_RTOL", limit)
+        end, arrived = ends(torch.float32, rtol)
+        return float((end - exact)[known & arrived].abs().mean())
+
+    limit = fused.SHORT_RTOL
+    assert mean_error(limit, limit) < 1.2 * mean_error(limit, 1.0)
+    assert mean_error(limit / 6, 0.0) > 1.4 * mean_error(limit / 6, 1.0)
+
+
 def test_margin_is_reduced_on_the_device() -> None:
     from s6flow.symbolic.charts import growth_rate_program
     from s6flow.symbolic.codegen.device_margin import generate_margin

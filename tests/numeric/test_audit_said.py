@@ -152,13 +152,20 @@ def test_a_path_with_spaces_stays_on_a_line(monkeypatch: pytest.MonkeyPatch) -> 
     assert path in printed(tables.render_table(reported(source=path, health=None)), 40).splitlines()
 
 
-def test_how_to_read_is_printed_unless_it_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_to_read_is_printed_unless_it_is_not_asked_for_or_nothing_was_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(tables, "health_table", lambda _: [])
+    monkeypatch.setattr(tables, "layer_tables", lambda _: [])
     monkeypatch.setattr(tables, "sentences", lambda *_, **__: ["said"])
-    report = reported(health=None)
+    report, none = reported(layer("x"), health=None), reported(health=None)
     reading = [part.plain for part in tables.render_reading()]  # type: ignore[union-attr]
     assert reading[0].startswith("The raw fraction of mu < 0 misleads")
-    for parts, more in ((tables.render_table(report), reading), (tables.render_table(report, explain=False), [])):
+    for parts, more in (
+        (tables.render_table(report), reading),
+        (tables.render_table(report, explain=False), []),
+        (tables.render_table(none), []),
+    ):
         assert isinstance(parts[0], Group)
         assert [part.plain for part in parts[1:]] == ["said", *more]  # type: ignore[union-attr]
 

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s6flow.errors import AssumptionError, FormatError
+from s6flow.errors import AssumptionError, FormatError, MissingDependencyError, S6FlowError
 from s6flow.numeric.criteria.numbers import channel_numbers
 from s6flow.numeric.flow import FlowParameters, LayerParameters, Status, integrate, pairs
+from s6flow.numeric.flow.backends import BACKENDS, load_backend
 from s6flow.numeric.flow.oracles import blow_up_quadrature, closed_form_s0, token_one
 from s6flow.numeric.flow.pointwise import scaled_variables
+from s6flow.numeric.flow.problem import Problem, Run
 from s6flow.numeric.flow.step_control import GUESSES, RUNNING, STIFF
 from s6flow.numeric.weights import S6Layer
 
@@ -33,6 +35,44 @@ def test_every_argument_of_a_quadrature_is_broadcast() -> None:
     np.testing.assert_allclose(blow_up_quadrature(x0, 1.5, 0.0, 0.0, floor), 1 / (3.0 * x0**2 * (np.log(2) + floor)), rtol=1e-12)  # fmt: skip
     np.testing.assert_array_equal(blow_up_quadrature(1.0, [0.0, -1.0], 1.0, 0.0), [np.inf, np.inf])
     assert blow_up_quadrature([0.0, 1.0], 1.0, 1.0, 0.0)[0] == np.inf
+
+
+@pytest.mark.parametrize("what", ["states", "ends"])
+def test_a_backend_that_reports_nan_is_refused(what: str) -> None:
+    """NaN beside numbers, where the system is said to have arrived; of one that failed nothing is asked."""
+
+    def broken(problem: Problem) -> Run:
+        run = load_backend("numpy")(problem)
+        {"states": run.states, "ends": run.end}[what][1, ..., 0] = np.nan
+        return run
+
+    flow = FlowParameters(mu=[[-1.0]] * 3, a=[[1.0]] * 3, s=[1.0] * 3, b=[0.0] * 3)
+    with pytest.raises(S6FlowError, match=f"report {what} that are numbers; got NaN in 1 of 3"):
+        integrate(np.ones((3, 2)), flow, times=[1.0], backend=broken)
+
+    def failed(problem: Problem) -> Run:
+        run = broken(problem)
+        run.status[1], run.reached[1] = Status.STEP_LIMIT, False
+        return run
+
+    assert integrate(np.ones((3, 2)), flow, times=[1.0], backend=failed).status[1] == Status.STEP_LIMIT
+
+
+@pytest.mark.parametrize(
+    "row", ["s6flow.numeric.flow.nowhere:solve", "s6flow.nowhere.driver:solve", "s6flow.numeric.flow.clock:solved", "s6flow.numeric.flow.clock"]
+)  # fmt: skip
+def test_a_misspelled_row_of_the_backends_is_no_missing_library(monkeypatch: pytest.MonkeyPatch, row: str) -> None:
+    monkeypatch.setitem(BACKENDS, "mine", row)
+    with pytest.raises(FormatError, match="a backend's row must name a module and its function"):
+        load_backend("mine")
+
+
+def test_a_backend_without_its_library_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "needs_more.py").write_text("import a_library_that_is_nowhere\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(BACKENDS, "mine", "needs_more:solve")
+    with pytest.raises(MissingDependencyError, match="a_library_that_is_nowhere"):
+        load_backend("mine")
 
 
 @pytest.mark.parametrize("times", [[1.0], [0.5, 1.0], [0.5, 1.5], [2.0, 0.1]])

@@ -56,6 +56,26 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value if value is None else dict(value)))
 
 
+@pytest.mark.parametrize("value", [float("nan"), {1.0}])
+def test_what_no_file_can_hold_is_one_line_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: Any
+) -> None:
+    before = library.FILE.path.read_bytes()
+    monkeypatch.setattr(library, "REGISTRY", {SOME[0]: dataclasses.replace(get(SOME[0]), witness={"mu": value})})
+    assert library.main([]) == 1
+    assert capsys.readouterr().err.startswith("a theorem's numbers must be finite, and lists of them; got ")
+    assert library.FILE.path.read_bytes() == before
+
+
+def test_a_witness_of_arrays_is_written_as_lists() -> None:
+    theorem = get(SOME[0])
+    given = {name: [1.0, 2.0] for name in theorem.variables}
+    arrays = {name: np.array(value) for name, value in given.items()}
+    of_lists, of_arrays = (dataclasses.replace(theorem, witness=witness) for witness in (given, arrays))
+    assert library.checked_form(of_arrays).as_data() == library.checked_form(of_lists).as_data()
+    json.dumps(library.checked_form(of_arrays).as_data())
+
+
 @pytest.mark.parametrize("key", SOME)
 def test_what_is_read_is_judged_as_the_theorem(key: str) -> None:
     read, built = (check(form, examples=40).as_json() for form in (key, get(key)))

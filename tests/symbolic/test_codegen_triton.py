@@ -200,6 +200,10 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
     assert interpreted["ends alone"] == 0
 
 
+def test_lanes_of_four_and_eight_tokens_agree_with_the_cpu_driver(interpreted: dict[str, float]) -> None:
+    assert interpreted["wide lanes"] <= 1e-6
+
+
 def test_a_landing_that_errors_refuse_is_given_up(interpreted: dict[str, float]) -> None:
     """The system once sought its horizon until it ran out of steps."""
     assert interpreted["refused landing"] == 0

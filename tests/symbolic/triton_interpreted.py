@@ -267,6 +267,23 @@ found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max()
 ends = flow_tensors(None, arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log", whole=False)
 found["ends alone"] = int(not torch.equal(ends.end, run.end)) + ends.states.numel() + ends.velocity.numel()
 
+# four and eight tokens a lane, of which the last lane lacks some; eight go to and from memory in two parts
+drawn = np.random.default_rng(5)
+x0 = drawn.standard_normal((2, 11))
+x0[0, 3] = 0.0
+for mu, clock in (([[-0.9], [-0.4]], "log"), ([[-0.9], [0.3]], "work")):
+    wide = FlowParameters(mu=mu, a=[[0.5], [1.5]], s=[1.0, -0.8], b=[0.1, -0.5])
+    cpu = integrate(x0, wide, times=[0.2, 0.5], rtol=1e-7)
+    arrays = {k: torch.tensor(np.array(getattr(wide, k))) for k in ("mu", "a", "s", "b")}
+    arrays |= {"sigma": torch.as_tensor(np.sign(x0)), "floor": torch.zeros(2, dtype=torch.float64)}
+    start = torch.as_tensor(np.log(np.where(x0 == 0, 1.0, np.abs(x0))))
+    aims = torch.tensor(np.log([0.2, 0.5]))
+    for tile in (Tile(2, 4, 4), Tile(1, 2, 8)):
+        run = flow_tensors(start, arrays, aims, rtol=1e-7, tile=tile, clock=clock, start_low=torch.zeros_like(start))
+        apart = np.abs(np.where(x0[:, None] == 0, 0.0, run.states.numpy() - cpu.log_abs.filled(np.nan)))
+        found["wide lanes"] = max(found.get("wide lanes", 0.0), float(np.where(x0[:, None] == 0, 0.0, apart).max()))
+        found["wide lanes"] += int((run.counts[:, 0].numpy() != cpu.status).sum())
+
 # the step past the horizon is good, shorter ones that seek the horizon are not
 refused = {
     "mu": [[-1.45]],

@@ -52,7 +52,7 @@ def sentences(report: AuditReport, brief: bool = False) -> Iterator[str]:
     for entry in report.withheld:
         if entry.kind not in (*FATAL, "values") or entry.name not in told:
             yield f"Withheld, {entry.name} ({entry.kind}): {entry.reason}"
-    if not brief:
+    if report.layers and not brief:
         yield from how_to_read()
 
 

@@ -36,7 +36,7 @@ def render_table(report: AuditReport, explain: bool = True) -> list[RenderableTy
     if report.simulated:
         parts.append(fates_table(report))
     parts += [Text(line) for line in sentences(report, brief=True)]
-    return parts + (render_reading() if explain else [])
+    return parts + (render_reading() if explain and report.layers else [])
 
 
 def render_reading() -> list[RenderableType]:

@@ -23,18 +23,27 @@ BACKENDS: dict[str, str] = {
 def load_backend(name: str) -> Callable[[Problem], Run]:
     """The solver of a backend.
 
-    Raises: FormatError: no such backend. MissingDependencyError: its library is not installed.
+    Raises: FormatError: no such backend, or its row names no function. MissingDependencyError: its library is not installed.
     """
     if name not in BACKENDS:
         raise FormatError("a flow backend must be one of " + ", ".join(BACKENDS), name, "backend")
-    module, function = BACKENDS[name].split(":")
+    module, _, function = BACKENDS[name].partition(":")
     try:
-        solver: Callable[[Problem], Run] = getattr(importlib.import_module(module), function)
+        found = importlib.import_module(module)
     except ImportError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):  # the module itself, and no library
+            raise _misspelled(name) from None
         raise MissingDependencyError(
             f"the {name} flow backend needs its library", error, "backend", "Use backend='numpy'."
         ) from None
+    solver: Callable[[Problem], Run] | None = getattr(found, function, None)
+    if solver is None:
+        raise _misspelled(name)
     return solver
+
+
+def _misspelled(name: str) -> FormatError:
+    return FormatError("a backend's row must name a module and its function", BACKENDS[name], f"BACKENDS, {name}")
 
 
 def fastest_on_cpu() -> str:

@@ -25,22 +25,29 @@ __all__ = [
     "exp_unit",
     "expm1",
     "hypot",
+    "in_lane",
+    "joined",
     "last",
     "linear",
     "linear_before",
+    "load_tokens",
     "log1p",
-    "over_lanes_max",
-    "over_lanes_sum",
+    "over_tokens_max",
+    "over_tokens_squares",
     "power",
     "previous",
     "product_error",
     "scan",
     "scan_lanes",
+    "scan_tokens",
+    "shaped",
     "shift",
     "sigmoid",
     "sign",
     "sinh",
     "sqrt",
+    "store_four",
+    "store_tokens",
     "sum_error",
 ]
 
@@ -80,7 +87,7 @@ def scan_lanes(gate, increment, carry, HALVINGS: tl.constexpr):
     PER_LANE: tl.constexpr = 2**HALVINGS
     SYSTEMS: tl.constexpr = gate.shape[0]
     LANES: tl.constexpr = gate.shape[1] // PER_LANE
-    gates, increments = apart(gate, HALVINGS), apart(increment, HALVINGS)
+    gates, increments = apart(gate, LANES, HALVINGS), apart(increment, LANES, HALVINGS)
     product, value = gates[0], increments[0]
     for i in tl.static_range(1, PER_LANE):
         product, value = linear(product, value, gates[i], increments[i])
@@ -101,9 +108,68 @@ def scan_lanes(gate, increment, carry, HALVINGS: tl.constexpr):
 
 
 @triton.jit
-def apart(block, HALVINGS: tl.constexpr):
+def scan_tokens(gate, increment, lane, EXCLUSIVE: tl.constexpr):
+    """f_l = gate_l f_{l-1} + increment_l along all tokens from f = 0, or f_{l-1} at each (EXCLUSIVE).
+
+    Args:
+        gate, increment: (SYSTEMS, LANES, tokens of a lane).
+        lane: (SYSTEMS, LANES, 1).
+    Each lane scans its own tokens in sequence, the lanes' totals are scanned associatively, and each lane then adds what came
+    before it.
+    """
+    SYSTEMS: tl.constexpr = gate.shape[0]
+    LANES: tl.constexpr = gate.shape[1]
+    gates, increments = in_lane(gate), in_lane(increment)
+    product, value = gates[0], increments[0]
+    products, values = (tl.full(product.shape, 1.0, product.dtype), product), (tl.zeros_like(value), value)
+    for i in tl.static_range(1, len(gates)):
+        product, value = linear(product, value, gates[i], increments[i])
+        products, values = products + (product,), values + (value,)
+    if LANES > 1:
+        earlier = before(product, value, lane if len(gates) == 1 else tl.reshape(lane, (SYSTEMS, LANES)), LANES)
+    else:
+        earlier = tl.zeros_like(value)
+    found = ()
+    for i in tl.static_range(len(gates)):
+        if EXCLUSIVE:
+            found = found + (products[i] * earlier + values[i],)
+        elif LANES > 1:
+            found = found + (products[i + 1] * earlier + values[i + 1],)
+        else:
+            found = found + (values[i + 1],)
+    return joined(found, gate)
+
+
+@triton.jit
+def in_lane(block):
+    """The tokens of (SYSTEMS, LANES, tokens of a lane), at most 8 of them, as a tuple of (SYSTEMS, LANES); one alone as it is."""
+    LANES: tl.constexpr = block.shape[1]
+    PER_LANE: tl.constexpr = block.shape[2]
+    return (block,) if PER_LANE == 1 else apart(block, LANES, (PER_LANE > 1) + (PER_LANE > 2) + (PER_LANE > 4))
+
+
+@triton.jit
+def joined(parts, like):
+    """A block of the shape of `like` of the tuple that `in_lane` makes."""
+    for _level in tl.static_range(3):
+        if len(parts) > 1:
+            pairs = ()
+            for k in tl.static_range(len(parts) // 2):
+                pairs = pairs + (tl.join(parts[k], parts[k + len(parts) // 2]),)
+            parts = pairs
+    return shaped(parts[0], like)
+
+
+@triton.jit
+def shaped(block, like):
+    """The block in the shape of `like`, which it may have: a turn that turns nothing could still copy."""
+    return block if len(block.shape) == len(like.shape) else tl.reshape(block, like.shape)
+
+
+@triton.jit
+def apart(block, LANES: tl.constexpr, HALVINGS: tl.constexpr):
     """The tokens of a block, 2^HALVINGS a lane, as a tuple: of every lane the first, of every lane the second, ..."""
-    parts = (tl.reshape(block, (block.shape[0], block.shape[1] // 2**HALVINGS) + (2,) * HALVINGS),)
+    parts = (tl.reshape(block, (block.shape[0], LANES) + (2,) * HALVINGS),)
     for _level in tl.static_range(HALVINGS):
         even, odd = (), ()
         for k in tl.static_range(len(parts)):
@@ -153,15 +219,64 @@ def before(gate, increment, lane, LANES: tl.constexpr):
 
 
 @triton.jit
-def over_lanes_sum(x):
-    """The sum of a system's lanes, in every lane."""
-    return tl.sum(x, 1, keep_dims=True) + tl.zeros_like(x)
+def load_tokens(pointer, row, lane, tokens, PER_LANE: tl.constexpr):
+    """A row's tokens from memory, PER_LANE consecutive ones a lane, (SYSTEMS, LANES, PER_LANE); 0 behind the last."""
+    WIDE: tl.constexpr = (
+        PER_LANE if PER_LANE < 4 else 4
+    )  # a thread reads four numbers at once, and Triton gives more to several
+    place = lane * PER_LANE + tl.arange(0, WIDE)[None, None, :]
+    found = tl.load(pointer + row * tokens + place, place < tokens, 0.0)
+    if PER_LANE > WIDE:
+        later = tl.load(pointer + row * tokens + place + WIDE, place + WIDE < tokens, 0.0)
+        both = tl.permute(tl.join(found, later), (0, 1, 3, 2))
+        found = tl.reshape(both, (lane.shape[0], lane.shape[1], PER_LANE))
+    return found
 
 
 @triton.jit
-def over_lanes_max(x):
-    """The maximum of a system's lanes, in every lane."""
-    return tl.max(x, 1, keep_dims=True) + tl.zeros_like(x)
+def store_tokens(pointer, row, lane, tokens, block, keep):
+    """A row's tokens to memory, as `load_tokens` takes them; of systems where `keep`."""
+    PER_LANE: tl.constexpr = block.shape[2]
+    WIDE: tl.constexpr = PER_LANE if PER_LANE < 4 else 4
+    place = lane * PER_LANE + tl.arange(0, WIDE)[None, None, :]
+    if PER_LANE > WIDE:
+        both = tl.reshape(block, (lane.shape[0], lane.shape[1], 2, WIDE))
+        block, later = tl.split(tl.permute(both, (0, 1, 3, 2)))
+        tl.store(pointer + row * tokens + place + WIDE, later, keep & (place + WIDE < tokens))
+    tl.store(pointer + row * tokens + place, block, keep & (place < tokens))
+
+
+@triton.jit
+def store_four(pointer, row, first, second, third, fourth, keep):
+    """Four numbers of every system, each (SYSTEMS, LANES, 1), side by side to memory, of systems where `keep`."""
+    four = tl.join(tl.join(first, third), tl.join(second, fourth))
+    block = tl.reshape(four, (row.shape[0], row.shape[1], 4))
+    tl.store(pointer + row * 4 + tl.arange(0, 4)[None, None, :], block, keep)
+
+
+@triton.jit
+def over_tokens_squares(x, like):
+    """The sum of squares of a system's tokens, (SYSTEMS, LANES, tokens of a lane), in every lane, of the shape of `like`.
+
+    The same in every lane to the last bit, or the steps of a system's lanes would drift apart: a square must be rounded before
+    lanes exchange it, since a product that the compiler fused into the first sum between two lanes is exact in one of them.
+    """
+    tokens = in_lane(x)
+    square = tl.fma(tokens[0], tokens[0], tl.zeros_like(tokens[0]))
+    for i in tl.static_range(1, len(tokens)):
+        square = tl.fma(tokens[i], tokens[i], square)
+    return tl.sum(shaped(square, like), 1, keep_dims=True) + tl.zeros_like(like)
+
+
+@triton.jit
+def over_tokens_max(x, like):
+    """The maximum of a system's tokens, as `over_tokens_squares`; NaN counts as infinite."""
+    tokens = in_lane(x)
+    top = tokens[0]
+    for i in tl.static_range(1, len(tokens)):
+        top = tl.maximum(top, tokens[i], propagate_nan=tl.PropagateNan.ALL)
+    top = tl.where(top == top, top, float("inf"))  # over lanes a maximum skips NaN
+    return tl.max(shaped(top, like), 1, keep_dims=True) + tl.zeros_like(like)
 
 
 @triton.jit

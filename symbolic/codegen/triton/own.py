@@ -65,41 +65,30 @@ def _function(name: str, arguments: str, doc: str, given: dict[Node, str], roots
 
 
 def _rates(form: Program, scanned: bool, tokens: tuple[str, ...], scalars: tuple[str, ...]) -> str:
-    """The velocity of a block: PER_LANE consecutive tokens a lane; lanes scan theirs and then each other's.
+    """The velocity of a block, PER_LANE consecutive tokens a lane, see `rt.scan_tokens`.
 
     A place behind the last token has the unit 0, and does not move.
     """
     listed = "".join(f"{name}, " for name in (*tokens, *scalars))
-    each = {inp.name: f"{inp.name}[i]" if inp.axes else inp.name for inp in form.inputs} | {"unit": "units[i]"}
-    call = ", ".join([*(each[inp.name] for inp in form.inputs), "(lane * PER_LANE + i + 1).to(w[0].dtype)"])
+    names = {"unit": "units"}
+    call = ", ".join([*(names.get(inp.name, inp.name) for inp in form.inputs), "place"])
     lines = [
-        "units = ()",
-        "for i in tl.static_range(PER_LANE):",
-        "    units = units + (tl.where(unit[i] > 0, unit[i], 1.0),)",
+        "units = tl.where(unit > 0, unit, 1.0)",
+        "place = (lane * w.shape[2] + tl.arange(0, w.shape[2])[None, None, :] + 1).to(w.dtype)",
     ]
     if any(inp.name == "time" for inp in form.inputs):
-        lines.append("time = rt.over_lanes_sum(tl.where(lane == 0, units[0] * rt.sinh(w[0]), 0.0))")
+        lines.append("first = rt.in_lane(tl.where(place == 1, units * rt.sinh(w), 0.0))[0]")
+        lines.append("time = tl.sum(rt.shaped(first, lane), 1, keep_dims=True)")
     if scanned:
         lines += [
-            "products, values = (), ()",
-            "product, value = tl.full(w[0].shape, 1.0, w[0].dtype), tl.zeros_like(w[0])",
-            "for i in tl.static_range(PER_LANE):",
-            "    products = products + (product,)",
-            "    values = values + (value,)",
-            f"    gate, increment = leaves({call})",
-            "    product, value = rt.linear(product, value, gate + 0.0 * w[0], increment + 0.0 * w[0])",
-            "earlier = rt.before(product, value, lane, LANES) if LANES > 1 else tl.zeros_like(w[0])",
+            f"gate, increment = leaves({call})",
+            "before = rt.scan_tokens(gate + 0.0 * w, increment + 0.0 * w, lane, True)",
         ]
-        call += ", products[i] * earlier + values[i]"
-    lines += [
-        "out = ()",
-        "for i in tl.static_range(PER_LANE):",
-        f"    out = out + (tl.where(unit[i] > 0, moves({call}), 0.0),)",
-        "return out",
-    ]
+        call += ", before"
+    lines.append(f"return tl.where(unit > 0, moves({call}), 0.0)")
     body = "\n    ".join(lines)
     return f'''@triton.jit
-def rates(w, {listed}row, lane, STATES: tl.constexpr, LANES: tl.constexpr, PER_LANE: tl.constexpr):
-    """The velocity of every token, PER_LANE tokens a lane."""
+def rates(w, {listed}row, lane, STATES: tl.constexpr):
+    """The velocity of every token, (SYSTEMS, LANES, PER_LANE)."""
     {body}
 '''

@@ -14,7 +14,7 @@ from s6flow.errors import FormatError
 from s6flow.numeric.flow.backends.halving import halving
 from s6flow.numeric.flow.backends.numpy import driver
 from s6flow.numeric.flow.backends.triton.doubt import doubted, jolted
-from s6flow.numeric.flow.backends.triton.fused import DeviceRun, equation_tensors, flow_tensors, is_short
+from s6flow.numeric.flow.backends.triton.fused import DeviceRun, equation_tensors, flow_tensors
 from s6flow.numeric.flow.clock import log_time
 from s6flow.numeric.flow.equation import KIND
 from s6flow.numeric.flow.problem import Problem, Run, Status
@@ -23,6 +23,8 @@ from s6flow.symbolic.codegen.triton.runtime import require_device
 
 __all__ = ["complete", "device_run", "host_run", "on_device", "solve"]
 
+#: Tolerance below which roundings show in float32.
+_DOUBTFUL_RTOL = 1e-5
 #: How much smaller the tolerance of systems in doubt is. A vanishing error estimate may be what put them there: errors
 #: of 800 tolerances were seen.
 _FINER = 1000.0
@@ -67,7 +69,7 @@ def complete(
 
 def _near_rounding(problem: Problem, precision: str) -> bool:
     """Whether so little is tolerated that float32's roundings show."""
-    return precision == "float32" and not is_short(precision, problem.rtol)
+    return precision == "float32" and problem.rtol < _DOUBTFUL_RTOL
 
 
 def _unfinished(run: Run) -> NDArray[np.bool_]:
@@ -176,12 +178,12 @@ def host_run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Ru
         method: that they were advanced by, a key of `tableau.PAIRS`.
     """
     data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
-    theta, remaining, log_rate = data["numbers"].T
+    theta, remaining, log_rate, log_t0 = data["numbers"].T
     status, steps, attempts, settled = data["counts"].astype(np.int64).T
     moving = np.asarray(problem.arrays["sigma"])[part] != 0 if "sigma" in problem.arrays else np.True_
     velocity = data["velocity"] * moving
     largest = np.abs(velocity).max(axis=1, initial=0.0)
-    ended = log_time(theta, data["log_t0"])
+    ended = log_time(theta, log_t0)
     with np.errstate(divide="ignore"):
         log_pace = np.log(largest) + log_rate + ended
     reached = data["reached"] != 0

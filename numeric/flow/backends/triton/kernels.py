@@ -60,7 +60,7 @@ def _view(cell: CellText) -> dict[str, Any]:
     """The cell's names as a template wants them."""
     own = [name for name in cell.scalars if name != "log_scale"]
     arrays = [text for name in cell.states for text in (f"{name}_first", f"{name}_ptr")]
-    moves = " & ".join(["inside", *(f"({name}[i] != 0)" for name in cell.tokens if name == "sigma")])
+    moves = " & ".join(["inside", *(f"({name} != 0)" for name in cell.tokens if name == "sigma")])
     return {
         "state": cell.state,
         "tokens": list(cell.tokens),
@@ -110,7 +110,7 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         "first_log_step": FIRST_LOG_STEPS[tableau.name],
         "extinct": EXTINCT_LOG,
     }
-    values |= {"size": "new[i]", "exploded": "rt.over_lanes_max(size) >= log_limit"}
+    values |= {"size": "new", "exploded": "rt.over_tokens_max(size, h) >= log_limit"}
     what = f"{tableau.name} in {clock} time, {precision}"
     return _module(cell, f"{clock}_time.j2", tableau, f"{print_rates(cell)}\n\n{rules}", what, **values)
 
@@ -127,14 +127,14 @@ def equation_text(program: Program, method: str, precision: str, chart: str) -> 
     kind, tableau = PRECISIONS[precision], pair(method)
     cell = print_own(kernel_form(program), kind.degree)
     rules = rules_text("triton", kind, tableau, _RULES["work"])
-    grown = {"asinh": "tl.abs(new[i])", "log": "new[i]"}[chart]
+    grown = {"asinh": "tl.abs(new)", "log": "new"}[chart]
     largest = min(LARGEST_LOG_RATE, kind.log_limit)
     values = {
         "control": kind,
         "running": RUNNING,
         "extinct": float(-kind.huge),
-        "size": f"{grown} + log_unit[i] - {math.log(2.0)!r}",
-        "exploded": f"(rt.over_lanes_max(size) >= log_limit) | (log_rate >= {largest!r})",
+        "size": f"{grown} + log_unit - {math.log(2.0)!r}",
+        "exploded": f"(rt.over_tokens_max(size, h) >= log_limit) | (log_rate >= {largest!r})",
     }
     return _module(cell, "work_time.j2", tableau, rules, f"{tableau.name} in work time, {precision}", **values)
 
