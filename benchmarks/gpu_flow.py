@@ -195,8 +195,7 @@ def _on_device(systems: int, tokens: int, states: int) -> tuple[torch.Tensor, Ar
     return torch.randn(systems, tokens, device="cuda"), {**p, "floor": torch.zeros(systems, device="cuda")}
 
 
-#: What is measured, in this order.
-#: What makes each part; right-hand sides go length by length.
+#: What makes each part, in this order; right-hand sides go length by length.
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "right_hand_sides": right_hand_sides, "first_calls": first_calls, "scaling": scaling, "linear": linear,
 }  # fmt: skip

@@ -26,7 +26,7 @@ ADAPTIVE = [
     ("work", "float32", "RK45", 1e-5, 128, 1, 32, 4),
     ("work", "float32", "RK45", 1e-5, 128, 2, 16, 8),
     ("work", "float32", "DOP853", 1e-5, 128, 1, 32, 4),
-    ("work", "float64", "DOP853", 1e-10, 128, 1, 128, 1),  # four tokens a lane compile for minutes
+    ("work", "float64", "DOP853", 1e-10, 128, 1, 128, 1),
     ("work", "float64", "RK45", 1e-10, 128, 1, 32, 4),
     ("work", "float32", "RK45", 1e-5, 1024, 1, 256, 4),
     ("work", "float32", "RK45", 1e-5, 1024, 1, 128, 8),
