@@ -231,6 +231,8 @@ def theorem(identifier: str) -> TheoremPage:
     >>> page.figures
     ['phase-diagram', 'coexistence']
     """
+    if not isinstance(identifier, str):
+        raise TheoremError("a theorem id must be text", identifier)
     try:
         index.known(identifier)
     except TheoremError:

@@ -79,6 +79,9 @@ def simulate(mu: list[float], a: list[float], x0: list[float], points: int, back
         raise AssumptionError("every |x_l| of --x0 must lie below --x-limit", max(x0, key=abs), "--x0", highest)
     decay = a[0] if len(a) == 1 else a
     letters = {name: rest[name] for name in ("s", "b", "floor", "x_limit")}
+    source = click.get_current_context().get_parameter_source("log_horizon")
+    if rest["horizon"] is not None and source is not click.core.ParameterSource.DEFAULT:
+        raise FormatError("the horizon is given by --horizon or by --log-horizon, not both", None, "--horizon")
     end = _log_end(rest["horizon"], rest["log_horizon"])
     flow = integrate(x0, mu=mu, a=decay, log_horizon=end, points=points, backend=backend, **letters)
     report = flow.to_json()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, say, say_json, say_note, say_numbers, say_table, say_written
-from s6flow.errors import FormatError, SourceError
+from s6flow.errors import FormatError, S6FlowError, SourceError
 from s6flow.files import refuse_clashes, write_atomic
+from s6flow.progress import bar
 
 if TYPE_CHECKING:
     from s6flow.api.traces import Trace
@@ -100,7 +103,8 @@ def trace(
         say_note(line)
     failed = None
     try:
-        found = traced(network, ids, context=context, device=device, certify=certify, source=model)
+        with _layer_by_layer(network):
+            found = traced(network, ids, context=context, device=device, certify=certify, source=model)
     except TraceError as error:
         failed, found = error, error.found
     if path == STDOUT:
@@ -115,6 +119,30 @@ def trace(
     if failed is not None:
         raise failed
     return 0
+
+
+@contextmanager
+def _layer_by_layer(network: Any) -> Iterator[None]:
+    """A bar that moves when a layer has run and been measured; a batch that is taken in parts moves it again for each."""
+    from s6flow.numeric.trace.places import places
+
+    with bar("tracing") as tell:
+        try:
+            found = places(network)
+        except S6FlowError:  # which the trace itself says
+            found = ()
+        handles = []
+        for index, place in enumerate(found):
+
+            def moved(*_: Any, done: int = index + 1, name: str = place.name) -> None:
+                tell(done, len(found), name)
+
+            handles.append(place.mixer.register_forward_hook(moved))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 def _refuse_missing(model: str) -> None:
