@@ -65,8 +65,9 @@ SYMPTOMS = (
         ("response", "dead_channels", "subnormal", "at_start"),
         "`response` is the most that the block can add to the residual stream. Below the rounding of float32 at 1 the network "
         "would compute the same without the layer. It gets there by weight decay, when no gradient answers; weights below "
-        "the smallest normal number are what is left of that. A layer that is *untrained* instead never moved: no gradient "
-        "reached it, or the optimiser does not hold it.",
+        "the smallest normal number are what is left of that. *Untrained* is said of a layer whose A_log, D and step "
+        "bias all stand where an initialisation puts them: no gradient reached them, or the optimiser does not hold them. Its other "
+        "weights may have moved, as the norms of one such network of the [zoo](zoo.md) have: look there before you call the layer untrained.",
         theorems=("layer-bound",),
     ),
     Symptom(
