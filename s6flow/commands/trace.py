@@ -123,7 +123,7 @@ def trace(
 
 @contextmanager
 def _layer_by_layer(network: Any) -> Iterator[None]:
-    """A bar that moves when a layer has run and been measured; a batch that is taken in parts moves it again for each."""
+    """A bar that moves when a layer has run, before it is measured; a batch that is taken in parts moves it again for each."""
     from s6flow.numeric.trace.places import places
 
     with bar("tracing") as tell:

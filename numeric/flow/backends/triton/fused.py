@@ -122,7 +122,7 @@ def flow_tensors(
         moving: every sigma is known not to be 0; otherwise the host looks, and waits for the device.
         clock: the independent variable: "work" time, or "log" time, faster where no token grows (all mu <= 0).
         whole: the states at every target and the velocity at the end, too; the ends alone are less to write.
-    Numerics: float32 at rtol >= 3e-6 has the device's own exponentials (`is_short`); below, and in float64, functions
+    Numerics: float32 from `SHORT_RTOL` on has the device's own exponentials (`is_short`); below, and in float64, functions
         are exact to a rounding.
     """
     sigma = arrays["sigma"]
