@@ -204,13 +204,15 @@ def _read(
     params: Parameters | EquationFlow,
 ) -> FlowResult:
     decode, count = problem.coordinates.decode, len(run.status)
-    for what, states in (("states", run.states[run.reached]), ("ends", run.end[run.status <= Status.BLOW_UP])):
-        if np.isnan(states).any():
+    ended = run.status <= Status.BLOW_UP
+    for what, states, claimed in (("states", run.states, run.reached), ("ends", run.end, ended)):
+        wrong = np.isnan(states).any(axis=-1) & claimed
+        if wrong.any():
             rule, remedy = (
                 f"a backend must report {what} that are numbers",
                 "Take another backend, and report this one.",
             )
-            raise S6FlowError(rule, f"NaN in {np.isnan(states).any(axis=-1).sum()} of {len(states)}", "", remedy)
+            raise S6FlowError(rule, f"NaN in {wrong.sum()} of {claimed.sum()}", "", remedy)
     shape = (count, asked, *inner)
     log_abs, sign = np.empty(shape), np.empty(shape)
     for index in range(asked):
@@ -219,19 +221,23 @@ def _read(
         )
     missing = ~run.reached[:, :asked]
     mask = np.broadcast_to(missing.reshape(count, asked, *(1 for _ in inner)), shape)
+    for values in (log_abs, sign):
+        np.copyto(values, 0.0, where=mask)
     final_log_abs, final_sign = (part.reshape(count, *inner) for part in decode(run.end, problem.arrays))
     blown = run.status == Status.BLOW_UP
     with np.errstate(invalid="ignore"):  # of those that failed
         log_blow_up = np.where(blown, np.logaddexp(run.end_log_time, run.log_remaining), np.inf)
-    speed = np.abs(run.end_velocity).reshape(count, inner[0], int(np.prod(inner[1:]))).max(axis=2, initial=0.0)
-    token = np.where(blown, (speed >= _LEADING).argmax(axis=1) + 1, 0)
+    token = np.zeros(count, dtype=np.int64)
+    speed = np.abs(run.end_velocity[blown]).reshape(-1, inner[0], int(np.prod(inner[1:]))).max(axis=2, initial=0.0)
+    token[blown] = (speed >= _LEADING).argmax(axis=1) + 1
 
     # rates that left float64 at the start: the system never moved, so that its end is its beginning, at ln t = -inf
     log_time = np.where(np.isnan(run.end_log_time) & (run.steps == 0), -np.inf, run.end_log_time)
     pace = (run.end_velocity * np.exp(np.minimum(run.log_pace, 700.0))[:, None]).reshape(count, *inner)
     share = run.end_velocity.reshape(count, *inner)
-    known = ~np.isnan(pace + share).any(axis=tuple(range(1, pace.ndim))) & ~np.isnan(log_time)
-    pace, share = (np.where(known.reshape(count, *(1 for _ in inner)), value, np.nan) for value in (pace, share))
+    known = ~np.isnan(pace).any(axis=tuple(range(1, pace.ndim))) & ~np.isnan(log_time)
+    if not known.all():
+        pace, share = (np.where(known.reshape(count, *(1 for _ in inner)), value, np.nan) for value in (pace, share))
 
     def shaped(value: Any) -> Any:
         return value.reshape(batch + value.shape[1:])
@@ -242,8 +248,8 @@ def _read(
         log_blow_up_time=shaped(log_blow_up),
         blow_up_token=shaped(token),
         log_times=problem.targets[:asked],
-        log_abs=np.ma.MaskedArray(shaped(np.where(mask, 0.0, log_abs)), mask=shaped(mask)),
-        sign=np.ma.MaskedArray(shaped(np.where(mask, 0.0, sign)), mask=shaped(mask)),
+        log_abs=np.ma.MaskedArray(shaped(log_abs), mask=shaped(mask)),
+        sign=np.ma.MaskedArray(shaped(sign), mask=shaped(mask)),
         reached=shaped(~missing),
         final_log_abs=shaped(final_log_abs),
         final_sign=shaped(final_sign),

@@ -66,7 +66,7 @@ class Problem:
 
 @dataclass
 class Run:
-    """What became of every system.
+    """What became of every system; a result keeps these arrays, so that a backend must not use them again.
 
     Args:
         status: `Status` codes, shape (system,).

@@ -17,7 +17,7 @@ def halving(run: Run, work: Callable[[slice], Run], progress: Callable[[int], No
     """Fill a run batch by batch, the first of them whole; one that does not fit the device's memory is halved, aloud.
 
     Args:
-        run: of all systems; changed in place and returned.
+        run: of all systems, nothing known; filled and returned, unless one batch holds all: then that one's run is.
         work: systems -> their run.
         progress: called with the number of finished systems.
     Raises: DeviceMemoryError: one system alone does not fit.
@@ -27,11 +27,15 @@ def halving(run: Run, work: Callable[[slice], Run], progress: Callable[[int], No
     while first < systems:
         part = slice(first, min(first + size, systems))
         try:
-            run.put(part, work(part))
+            found = work(part)
             fits = True
         except torch.cuda.OutOfMemoryError:
             fits = False
         if fits:
+            if size == systems:
+                run = found
+            else:
+                run.put(part, found)
             first = part.stop
             if progress:
                 progress(first)

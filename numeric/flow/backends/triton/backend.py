@@ -78,7 +78,9 @@ def _unfinished(run: Run) -> NDArray[np.bool_]:
 
 
 def _some(problem: Problem, rows: NDArray[np.int64]) -> Problem:
-    """The problem of some of the systems."""
+    """The problem of some of the systems, in ascending order."""
+    if len(rows) == len(problem.start):
+        return problem
     arrays = {k: v[rows] if k in problem.per_system else v for k, v in problem.arrays.items()}
     return replace(problem, start=problem.start[rows], arrays=arrays)
 
@@ -121,7 +123,10 @@ def on_device(problem: Problem, precision: str = "float64", method: str | None =
             if problem.progress:
                 problem.progress(done + count)
 
-        run.put(rows, halving(Run.empty(len(rows), *run.states.shape[1:]), work, progress))
+        found = halving(Run.empty(len(rows), *run.states.shape[1:]), work, progress)
+        if len(rows) == len(problem.start):
+            return found
+        run.put(rows, found)
         done += len(rows)
     return run
 
@@ -140,25 +145,24 @@ def device_run(
     dtype = getattr(torch, precision)
 
     def send(value: Any) -> torch.Tensor:
-        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device=device, dtype=dtype)
+        return torch.tensor(np.asarray(value, dtype=np.float64), device=device)
 
-    start = np.asarray(problem.start[part], dtype=np.float64)
-    rounded = start.astype(precision).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        low = np.where(np.isfinite(start), start - rounded, 0.0)
+    exact = send(problem.start[part])
+    start = exact.to(dtype)
+    low = torch.where(exact.isfinite(), exact - start.double(), 0.0).to(dtype)
 
     count = part.stop - part.start
     arrays = {}
     for name, value in problem.arrays.items():
         own = value[part] if name in problem.per_system else np.broadcast_to(value, (count, *value.shape))
-        arrays[name] = send(own)
+        arrays[name] = send(own).to(dtype)
     chart = _chart(problem)
     launch: Any = (
         partial(equation_tensors, problem.coordinates.program(), chart) if chart else partial(flow_tensors, clock=clock)
     )
     found: DeviceRun = launch(
-        send(start), arrays, send(problem.targets), rtol=problem.rtol, log_limit=problem.log_limit,
-        max_steps=problem.max_steps, method=method, start_low=send(low),
+        start, arrays, send(problem.targets).to(dtype), rtol=problem.rtol, log_limit=problem.log_limit,
+        max_steps=problem.max_steps, method=method, start_low=low,
     )  # fmt: skip
     return found
 
@@ -177,25 +181,29 @@ def host_run(part: slice, found: DeviceRun, problem: Problem, method: str) -> Ru
         found: of these, see `device_run`.
         method: that they were advanced by, a key of `tableau.PAIRS`.
     """
-    data = {item.name: getattr(found, item.name).cpu().numpy().astype(np.float64) for item in fields(found)}
+    data = {item.name: getattr(found, item.name).double().cpu().numpy() for item in fields(found)}
     theta, remaining, log_rate, log_t0 = data["numbers"].T
     status, steps, attempts, settled = data["counts"].astype(np.int64).T
     moving = np.asarray(problem.arrays["sigma"])[part] != 0 if "sigma" in problem.arrays else np.True_
-    velocity = data["velocity"] * moving
-    largest = np.abs(velocity).max(axis=1, initial=0.0)
+    velocity = data["velocity"]  # large arrays are changed in place: what memory costs is most of what a call takes
+    velocity *= moving
+    largest = np.maximum(velocity.max(axis=1, initial=0.0), -velocity.min(axis=1, initial=0.0))
+    velocity /= np.where(largest > 0, largest, 1.0)[:, None]
     ended = log_time(theta, log_t0)
     with np.errstate(divide="ignore"):
         log_pace = np.log(largest) + log_rate + ended
     reached = data["reached"] != 0
     last = reached[:, -1] & (status == Status.HORIZON) | (settled != 0)
     later = (settled != 0)[:, None] & ~reached
+    states = data["states"]
+    np.copyto(states, data["end"][:, None, :], where=later[:, :, None])
     return Run(
         status=status,
-        states=np.where(later[:, :, None], data["end"][:, None, :], data["states"]),
+        states=states,
         reached=reached | later,
         end=data["end"],
         end_log_time=np.where(last, problem.targets[-1], ended),
-        end_velocity=velocity / np.where(largest > 0, largest, 1.0)[:, None],
+        end_velocity=velocity,
         log_pace=log_pace,
         log_remaining=remaining,
         steps=steps,
