@@ -30,6 +30,7 @@ __all__ = [
     "last",
     "linear",
     "linear_before",
+    "load_one",
     "load_tokens",
     "log1p",
     "over_tokens_max",
@@ -47,6 +48,7 @@ __all__ = [
     "sinh",
     "sqrt",
     "store_four",
+    "store_one",
     "store_tokens",
     "sum_error",
 ]
@@ -219,6 +221,29 @@ def before(gate, increment, lane, LANES: tl.constexpr):
 
 
 @triton.jit
+def load_one(pointer, row):
+    """A number of every system, in all of its lanes: (SYSTEMS, LANES, 1) as `row`, which is the same in all lanes.
+
+    That of a system alone is read as a scalar: the compiler goes through a whole kernel once for each block that is read or
+    written.
+    """
+    if row.shape[0] == 1:
+        found = tl.load(pointer + tl.max(row)) + tl.zeros(row.shape, pointer.dtype.element_ty)
+    else:
+        found = tl.load(pointer + row)
+    return found
+
+
+@triton.jit
+def store_one(pointer, row, number, keep):
+    """A number of every system, the same in all of its lanes, to memory as `load_one` takes it; of systems where `keep`."""
+    if row.shape[0] == 1:
+        tl.store(pointer + tl.max(row), tl.max(number), tl.max(keep.to(tl.int32)) > 0)
+    else:
+        tl.store(pointer + row, number, keep)
+
+
+@triton.jit
 def load_tokens(pointer, row, lane, tokens, PER_LANE: tl.constexpr):
     """A row's tokens from memory, PER_LANE consecutive ones a lane, (SYSTEMS, LANES, PER_LANE); 0 behind the last."""
     WIDE: tl.constexpr = (
@@ -249,9 +274,15 @@ def store_tokens(pointer, row, lane, tokens, block, keep):
 @triton.jit
 def store_four(pointer, row, first, second, third, fourth, keep):
     """Four numbers of every system, each (SYSTEMS, LANES, 1), side by side to memory, of systems where `keep`."""
-    four = tl.join(tl.join(first, third), tl.join(second, fourth))
-    block = tl.reshape(four, (row.shape[0], row.shape[1], 4))
-    tl.store(pointer + row * 4 + tl.arange(0, 4)[None, None, :], block, keep)
+    if row.shape[0] == 1:
+        store_one(pointer, row * 4, first, keep)
+        store_one(pointer + 1, row * 4, second, keep)
+        store_one(pointer + 2, row * 4, third, keep)
+        store_one(pointer + 3, row * 4, fourth, keep)
+    else:
+        four = tl.join(tl.join(first, third), tl.join(second, fourth))
+        block = tl.reshape(four, (row.shape[0], row.shape[1], 4))
+        tl.store(pointer + row * 4 + tl.arange(0, 4)[None, None, :], block, keep)
 
 
 @triton.jit

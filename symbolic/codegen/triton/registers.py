@@ -45,7 +45,7 @@ def print_rates(cell: CellText) -> str:
     tokens, scalars = _listed(cell.tokens), _listed(cell.scalars)
     arrays = _listed([text for name in cell.states for text in (f"{name}_first", f"{name}_ptr")])
     loads = "\n        ".join(
-        f"{name} = {name}_first if STATES == 1 else tl.load({name}_ptr + row * STATES + n)" for name in cell.states
+        f"{name} = {name}_first if STATES == 1 else rt.load_one({name}_ptr + n, row * STATES)" for name in cell.states
     )
     weights = "".join(f", {name}" for name in cell.weights)
     return f'''@triton.jit

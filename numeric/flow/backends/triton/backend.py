@@ -149,7 +149,7 @@ def device_run(
 
     exact = send(problem.start[part])
     start = exact.to(dtype)
-    low = torch.where(exact.isfinite(), exact - start.double(), 0.0).to(dtype)
+    low = None if precision == "float64" else torch.where(exact.isfinite(), exact - start.double(), 0.0).to(dtype)
 
     count = part.stop - part.start
     arrays = {}
