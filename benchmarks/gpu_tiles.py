@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import multiprocessing
+import os
 from typing import Any
 
 import numpy as np
@@ -20,25 +21,18 @@ FIXED = [
     (128, 1, 32, 4), (128, 2, 16, 8), (128, 4, 8, 16), (128, 8, 8, 16), (128, 8, 4, 32),
     (1024, 1, 128, 8), (1024, 1, 64, 16), (1024, 1, 32, 32), (1024, 2, 32, 32),
 ]  # fmt: skip
-#: (clock, precision, method, rtol, tokens, systems, lanes, per_lane)
-ADAPTIVE = [
-    ("work", "float32", "RK23", 1e-5, 128, 1, 32, 4),
-    ("work", "float32", "RK45", 1e-5, 128, 1, 32, 4),
-    ("work", "float32", "RK45", 1e-5, 128, 2, 16, 8),
-    ("work", "float32", "DOP853", 1e-5, 128, 1, 32, 4),
-    ("work", "float64", "DOP853", 1e-10, 128, 1, 128, 1),
-    ("work", "float64", "RK45", 1e-10, 128, 1, 32, 4),
-    ("work", "float32", "RK45", 1e-5, 1024, 1, 256, 4),
-    ("work", "float32", "RK45", 1e-5, 1024, 1, 128, 8),
-    ("log", "float32", "RK23", 1e-5, 128, 1, 32, 4),
-    ("log", "float32", "RK45", 1e-5, 128, 1, 32, 4),
-    ("log", "float32", "RK45", 1e-5, 128, 2, 16, 8),
-    ("log", "float32", "DOP853", 1e-5, 128, 1, 32, 4),
-    ("log", "float64", "DOP853", 1e-10, 128, 1, 128, 1),
-    ("log", "float64", "RK45", 1e-10, 128, 1, 32, 4),
-    ("log", "float32", "RK45", 1e-5, 1024, 1, 256, 4),
-    ("log", "float32", "RK45", 1e-5, 1024, 1, 128, 8),
-]
+#: (precision, method, rtol, tokens) -> layouts, each systems x lanes x tokens a lane; in work time and in log time.
+LAYOUTS = {
+    ("float32", "RK23", 1e-5, 128): [(1, 32, 4)],
+    ("float32", "RK45", 1e-5, 128): [(1, 32, 4), (2, 16, 8)],
+    ("float32", "DOP853", 1e-5, 128): [(1, 32, 4)],
+    ("float32", "RK45", 1e-5, 256): [(1, 64, 4), (1, 32, 8)],
+    ("float32", "RK45", 1e-5, 1024): [(1, 256, 4), (1, 128, 8)],
+    ("float64", "RK45", 1e-5, 128): [(1, 128, 1), (1, 64, 2), (1, 32, 4)],
+    ("float64", "DOP853", 1e-10, 128): [(1, 128, 1), (1, 64, 2), (1, 32, 4)],
+    ("float64", "DOP853", 1e-10, 1024): [(1, 512, 2), (1, 256, 4)],
+}  # fmt: skip
+ADAPTIVE = [(clock, *case, *shape) for clock in ("work", "log") for case, shapes in LAYOUTS.items() for shape in shapes]
 BATCH_TOKENS = 65536 * 128
 
 
@@ -73,7 +67,7 @@ def fixed(case: tuple[int, ...], once: bool) -> dict[str, Any]:
 def adaptive(case: tuple[Any, ...], once: bool) -> dict[str, Any]:
     import torch
 
-    from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors
+    from s6flow.numeric.flow.backends.triton.fused import Tile, flow_tensors, tile_of
     from s6flow.numeric.flow.tableau import pair
 
     clock, precision, method, rtol, tokens, *shape = case
@@ -98,6 +92,7 @@ def adaptive(case: tuple[Any, ...], once: bool) -> dict[str, Any]:
     timing["most_attempts"] = attempts.max().item()
     timing["systems_per_s"] = batch / timing["median_s"]
     timing["reached"] = (kept[0].counts[:, 0] == 0).double().mean().item()
+    timing["chosen"] = Tile(*shape) == tile_of(tokens, precision)
     timing["token_rates_per_s"] = tokens * attempts.sum().item() * pair(method).evaluations / timing["median_s"]
     return timing
 
@@ -111,7 +106,7 @@ def compile_one(task: tuple[str, tuple[Any, ...]]) -> str:
 def warm(tasks: list[tuple[str, tuple[Any, ...]]]) -> None:
     """Fill Triton's cache from several processes: one kernel takes seconds to compile."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(8, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
         for future in concurrent.futures.as_completed([pool.submit(compile_one, task) for task in tasks]):
             print("compiled", future.result() if not future.exception() else repr(future.exception())[:300], flush=True)
 

@@ -105,6 +105,26 @@ def first_call_rows(gpu: dict[str, Any]) -> list[Row]:
     return [(what, text, gpu["first_calls"]["provenance"]["device"])]
 
 
+def layouts(cases: dict[str, Any]) -> dict[str, float]:
+    """Of each adaptive kernel that was timed in several layouts: the time of the one that is chosen over the least."""
+    times: dict[str, list[tuple[bool, float]]] = {}
+    for label, row in cases.items():
+        if label.startswith("adaptive") and "chosen" in row:
+            kernel = label.removeprefix("adaptive ").rsplit(" ", 3)[0]
+            times.setdefault(kernel, []).append((row["chosen"], row["median_s"]))
+    several = {kernel: found for kernel, found in times.items() if len(found) > 1}
+    return {kernel: dict(found)[True] / min(time for _, time in found) for kernel, found in several.items()}
+
+
+def layout_rows(found: dict[str, Any]) -> list[Row]:
+    """How good the choice of a layout is."""
+    over = layouts(found["cases"])
+    worst = max(over, key=lambda kernel: over[kernel])
+    text = f"{min(over.values()):.2f} to {over[worst]:.2f} x the time of the best of those tried ({worst})"
+    what = f"the layout that is chosen for an adaptive kernel, of {len(over)} (clock, precision, pair, tolerance, L)"
+    return [(what, text, found["provenance"]["device"])]
+
+
 def ranks_rows(found: dict[str, Any]) -> list[Row]:
     """One ensemble on several GPUs of a machine."""
     device = f"{found['converging']['ranks']} x {found['provenance']['device']}"
@@ -307,6 +327,7 @@ TABLE: tuple[tuple[str, Callable[[dict[str, Any]], list[Row]]], ...] = (
     ("gpu_flow", right_hand_side_rows),
     ("gpu_parity", lambda found: [parity_row(precision, part) for precision, part in found.items()]),
     ("gpu_flow", first_call_rows),
+    ("gpu_tiles", layout_rows),
     ("gpu_flow", memory_rows),
     ("gpu_flow", linear_rows),
     ("gpu_scaling", ranks_rows),
