@@ -113,7 +113,10 @@ def layouts(cases: dict[str, Any]) -> dict[str, float]:
             kernel = label.removeprefix("adaptive ").rsplit(" ", 3)[0]
             times.setdefault(kernel, []).append((row["chosen"], row["median_s"]))
     several = {kernel: found for kernel, found in times.items() if len(found) > 1}
-    return {kernel: dict(found)[True] / min(time for _, time in found) for kernel, found in several.items()}
+    return {
+        kernel: dict(found).get(True, float("inf")) / min(time for _, time in found)
+        for kernel, found in several.items()
+    }
 
 
 def layout_rows(found: dict[str, Any]) -> list[Row]:

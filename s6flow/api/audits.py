@@ -12,11 +12,13 @@ import numpy as np
 from s6flow.api.folders import one_model
 from s6flow.api.pictures import axes, stacked_bars
 from s6flow.api.result import Result, Table
+from s6flow.errors import AssumptionError
 from s6flow.numeric.audit import report as reports
 from s6flow.numeric.audit.columns import CHANNEL_COLUMNS, LAYER_COLUMNS
 from s6flow.numeric.audit.output.names import short_names
 from s6flow.numeric.audit.output.records import channel_values, summary, to_json
 from s6flow.numeric.audit.report import AuditReport
+from s6flow.numeric.flow.parameters import one_number
 from s6flow.numeric.health import NUMBERS
 from s6flow.numeric.health.diagnosis import CONTEXT
 from s6flow.numeric.health.moved import Comparison, compare, comparison_json
@@ -265,9 +267,16 @@ def audit(
             device=device,
             states=states,
             shuffles=shuffles,
-            context=context,
+            context=_tokens(context),
         )
     return Audit(**{field.name: getattr(report, field.name) for field in fields(report)})
+
+
+def _tokens(context: Any) -> int:
+    number = one_number(context, "context")
+    if number < 1 or number != int(number):
+        raise AssumptionError("context must be a whole number of tokens, at least 1", context, "context")
+    return int(number)
 
 
 def diff(first: Any, second: Any, *, context: int = CONTEXT, shuffles: int = 200, seed: int = 0) -> Diff:
@@ -287,5 +296,5 @@ def diff(first: Any, second: Any, *, context: int = CONTEXT, shuffles: int = 200
     """
     # bounds beyond float64 are infinite, which is a verdict
     with np.errstate(over="ignore", invalid="ignore"), one_model(first), one_model(second):
-        found = compare(first, second, context, shuffles, seed)
+        found = compare(first, second, _tokens(context), shuffles, seed)
     return Diff(**{field.name: getattr(found, field.name) for field in fields(found)})

@@ -45,14 +45,14 @@ _NARROWEST = 20
 
 
 def flow_backends() -> Iterable[str]:
-    """Names of the integrators."""
+    """Names of the integrators of the paper's flows: that of PyTorch integrates equations of one's own alone."""
     from s6flow.numeric.flow.backends import BACKENDS
 
-    return BACKENDS
+    return [name for name in BACKENDS if name != "torch"]
 
 
 class OneOf(click.Option):
-    """An option with a name from a table; the table is imported only when help is shown or a shell completes.
+    """An option with a name from a table; the table is imported only when a name is given, help is shown or a shell completes.
 
     Args:
         names: gives the names; in the help text `{names}` stands for them.
@@ -65,6 +65,13 @@ class OneOf(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         self.help = (self.help or "").replace("{names}", ", ".join(self.names()))
         return super().get_help_record(ctx)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        found = super().type_cast_value(ctx, value)
+        for name in found if self.multiple else [found]:
+            if name not in (None, self.default) and name not in (known := tuple(self.names())):
+                raise FormatError(f"{self.opts[0]} must be one of " + ", ".join(known), name, self.opts[0])
+        return found
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]

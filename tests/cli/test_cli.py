@@ -20,6 +20,7 @@ from scipy.integrate import quad
 from s6flow.api import library
 from s6flow.cli import COMMANDS, main
 from s6flow.commands.check import legend
+from s6flow.commands.outputs import flow_backends
 from s6flow.numeric.checks import CheckReport, Verdict
 from s6flow.numeric.flow import BACKENDS
 
@@ -240,8 +241,8 @@ def test_help_names_every_backend(capsys: pytest.CaptureFixture[str]) -> None:
     _, simulate, _ = run(capsys, "simulate", "--help")
     _, check, _ = run(capsys, "check", "--help")
     for name in BACKENDS:
-        assert name in simulate
-        assert name in check
+        assert (name in simulate) is (name in flow_backends())
+        assert name in check  # PyTorch judges, too
 
 
 def test_several_audits_say_once_how_to_read_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,10 @@ import pytest
 
 import s6flow as sf
 from s6flow.cli import main
+from s6flow.commands.outputs import flow_backends
 from s6flow.errors import S6FlowError
+from s6flow.numeric.experiments import shipped_checkpoint
+from s6flow.numeric.flow import BACKENDS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -18,6 +21,15 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as stop:
         main(list(arguments))
     return int(stop.value.code or 0), capsys.readouterr().err
+
+
+@pytest.mark.parametrize("context", [0, -5, 2.5, float("nan"), "a", [1, 2], None])
+def test_a_context_is_a_whole_number_of_tokens(context: Any) -> None:
+    source = shipped_checkpoint("negative")
+    with pytest.raises(S6FlowError, match="context"):
+        sf.audit(source, layers=["0"], context=context)
+    with pytest.raises(S6FlowError, match="context"):
+        sf.diff(source, source, context=context)
 
 
 @pytest.mark.parametrize("identifier", [3, None, ["coexistence"]])
@@ -30,6 +42,9 @@ def test_a_theorem_is_named_by_text(identifier: Any) -> None:
     ("arguments", "said"),
     [
         (["simulate", "--mu=-1", "--horizon", "1", "--log-horizon", "2"], "--horizon or by --log-horizon, not both"),
+        (["simulate", "--mu=-1", "--backend", "torch"], "--backend must be one of numpy, numba, triton; got torch"),
+        (["check", "scaling", "--integrator", "torch"], "--integrator must be one of numpy, numba, triton; got torch"),
+        (["check", "scaling", "--backend", "pytorch"], "--backend must be one of numpy, torch"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(
@@ -39,6 +54,16 @@ def test_options_that_mean_nothing_are_refused(
     assert code != 0
     assert said in told
     assert len(told.strip().splitlines()) == 1
+
+
+def test_an_integrator_that_is_offered_integrates_the_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    """All but that of a GPU, which needs one; the one that is not offered does not."""
+    offered = set(flow_backends())
+    assert set(BACKENDS) - offered == {"torch"}
+    for name in offered - {"triton"}:
+        assert run(capsys, "simulate", "--mu=-1", "--backend", name)[0] == 0
+    with pytest.raises(S6FlowError, match="equations"):
+        sf.integrate([1.0], mu=-1.0, backend="torch")
 
 
 def test_a_trace_tells_of_every_layer_in_turn(

@@ -202,6 +202,8 @@ def test_decaying_systems_run_in_log_time_to_the_same_ends(interpreted: dict[str
 
 def test_lanes_of_four_and_eight_tokens_agree_with_the_cpu_driver(interpreted: dict[str, float]) -> None:
     assert interpreted["wide lanes"] <= 1e-6
+    assert interpreted["alone"] == 0
+    assert interpreted["order of arrays"] <= 1e-3
 
 
 def test_a_landing_that_errors_refuse_is_given_up(interpreted: dict[str, float]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import ModuleType
 
 import numpy as np
@@ -266,6 +266,32 @@ run = flow_tensors(torch.zeros(2, 3, dtype=torch.float64), arrays, aims, rtol=1e
 found["log time from x"] = float(np.abs(run.states[:, 0].numpy() - wanted).max())
 ends = flow_tensors(None, arrays, aims, rtol=1e-7, tile=Tile(2, 2, 2), clock="log", whole=False)
 found["ends alone"] = int(not torch.equal(ends.end, run.end)) + ends.states.numel() + ends.velocity.numel()
+
+# a system alone in its program, whose numbers are read and written as scalars, and beside others: the same to the bit
+alone, beside = (
+    flow_tensors(
+        torch.zeros(2, 3, dtype=torch.float64),
+        {**arrays, "sigma": torch.as_tensor(x0)},
+        aims,
+        rtol=1e-4,
+        tile=tile,
+        clock=clock,
+    )
+    for clock in ("log",)
+    for tile in (Tile(1, 2, 2), Tile(2, 2, 2))
+)
+found["alone"] = sum(int(not torch.equal(getattr(alone, f.name), getattr(beside, f.name))) for f in fields(alone))
+
+# arrays in Fortran's order are sent as they are meant
+flow = FlowParameters(
+    mu=np.asfortranarray([[-1.0, -0.2], [-0.7, -0.1]]), a=[[0.5, 2.0]] * 2, s=[1.0, 0.8], b=[0.1, -0.5]
+)
+for order in ("C", "F"):
+    got = integrate(np.array(x0, order=order), flow, times=[0.3], rtol=1e-4, backend="interpreted")
+    wanted = integrate(np.array(x0, order="C"), flow, times=[0.3], rtol=1e-4)
+    found["order of arrays"] = max(
+        found.get("order of arrays", 0.0), float(np.ma.abs(np.ma.masked_invalid(got.log_abs) - wanted.log_abs).max())
+    )
 
 # four and eight tokens a lane, of which the last lane lacks some; eight go to and from memory in two parts
 drawn = np.random.default_rng(5)

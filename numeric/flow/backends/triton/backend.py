@@ -145,7 +145,7 @@ def device_run(
     dtype = getattr(torch, precision)
 
     def send(value: Any) -> torch.Tensor:
-        return torch.tensor(np.asarray(value, dtype=np.float64), device=device)
+        return torch.tensor(np.ascontiguousarray(value, dtype=np.float64), device=device)  # the kernels' order
 
     exact = send(problem.start[part])
     start = exact.to(dtype)

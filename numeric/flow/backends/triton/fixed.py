@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from s6flow.numeric.flow.backends.triton.fused import Tile, tile_of
+from s6flow.numeric.flow.backends.triton.fused import Tile
 from s6flow.numeric.flow.backends.triton.kernels import load_fixed
 from s6flow.symbolic.codegen.triton.runtime import interpreted
 
@@ -19,6 +19,8 @@ __all__ = ["Sweep", "fixed_steps", "sweep_of"]
 
 #: Tokens of a system that registers hold; measured at 128 and 1,024, where sweeping is a quarter faster.
 _HELD = 256
+#: Tokens a lane of these, by precision.
+_PER_LANE = {"float32": 4, "float64": 1}
 #: Lanes of a system: fewer wait for each other less, more keep the device busy with few systems. Those of one warp hand
 #: their states on without leaving it, so that they may be too few by half before more are worth it.
 _LEAST, _WARP, _MOST = 16, 32, 256
@@ -89,7 +91,10 @@ def fixed_steps(
     free = [arrays[name] for name in ("s", "b", "floor", "mu", "a") if name not in bound]
     if tile is None:
         processors = 1 if interpreted() else torch.cuda.get_device_properties(x.device).multi_processor_count
-        tile = tile_of(tokens, precision) if tokens <= _HELD else sweep_of(systems, tokens, steps, states, processors)
+        held = tokens <= _HELD
+        tile = (
+            Tile.holding(tokens, _PER_LANE[precision]) if held else sweep_of(systems, tokens, steps, states, processors)
+        )
     if isinstance(tile, Sweep):
         return _swept(module, x, [*free, length], states, steps, tile)
     out = torch.empty_like(x)

@@ -34,6 +34,13 @@ class Tile:
     lanes: int
     per_lane: int
 
+    @classmethod
+    def holding(cls, tokens: int, per_lane: int) -> Tile:
+        """That of systems of `tokens` tokens by so many a lane, fewer where a system has no more; as many systems as fill a warp."""
+        per_lane = min(per_lane, next_power(tokens))
+        lanes = next_power(-(-tokens // per_lane))
+        return cls(max(1, 32 // lanes), lanes, per_lane)
+
     @property
     def warps(self) -> int:
         """Warps of a program."""
@@ -46,14 +53,13 @@ def tile_of(tokens: int, precision: str) -> Tile:
     Raises: FormatError: if a system does not fit the registers of one multiprocessor.
     """
     few, many = _PER_LANE[precision]
-    per_lane = min(few if tokens <= 32 * few else many, next_power(tokens))
+    per_lane = few if tokens <= 32 * few else many
     while per_lane < _LARGEST_PER_LANE and next_power(-(-tokens // per_lane)) > _THREADS:
         per_lane *= 2
-    lanes = next_power(-(-tokens // per_lane))
-    if lanes > _THREADS:
+    if tokens > _THREADS * per_lane:
         most = _THREADS * _LARGEST_PER_LANE
         raise FormatError(f"a fused system holds at most {most} tokens", tokens, "token axis", "Use backend='numpy'.")
-    return Tile(max(1, 32 // lanes), lanes, per_lane)
+    return Tile.holding(tokens, per_lane)
 
 
 def is_short(precision: str, rtol: float) -> bool:
