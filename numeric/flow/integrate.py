@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from s6flow.errors import AssumptionError, FormatError, S6FlowError
+from s6flow.errors import AssumptionError, FormatError
 from s6flow.numeric.flow.backends import load_backend
 from s6flow.numeric.flow.coordinates import Coordinates, coordinates_of
 from s6flow.numeric.flow.equation import KIND, EquationFlow
 from s6flow.numeric.flow.parameters import Parameters, finite_array, one_number
-from s6flow.numeric.flow.problem import Problem, Run, Status
+from s6flow.numeric.flow.problem import Problem, Run, Status, require_run
 from s6flow.numeric.flow.result import FlowResult
 
 __all__ = ["DEFAULT_LOG_HORIZON", "LARGEST_LOG_HORIZON", "batched", "integrate"]
@@ -60,7 +60,7 @@ def integrate(
         progress: whether to show a bar when on a terminal.
     Returns: trajectories and ends.
     Raises: AssumptionError: NaN, Inf, nonpositive times, |x0| beyond the limit. FormatError: shapes and names. S6FlowError:
-        the backend reports NaN.
+        what the backend reports is no run (`require_run`).
     Numerics: DOP853 in work time (see `clock`), local error control a system; outputs are landed on, not interpolated.
     Source: symbolic.coordinates; theory 4, 8b, 11, 12.
     """
@@ -105,6 +105,7 @@ def integrate(
             report,
         )
         run = (backend if callable(backend) else load_backend(backend))(problem)
+        require_run(run, problem)
     return _read(run if own is None else own.stripped(run), problem, asked, batch, inner, start, params)
 
 
@@ -204,15 +205,6 @@ def _read(
     params: Parameters | EquationFlow,
 ) -> FlowResult:
     decode, count = problem.coordinates.decode, len(run.status)
-    ended = run.status <= Status.BLOW_UP
-    for what, states, claimed in (("states", run.states, run.reached), ("ends", run.end, ended)):
-        wrong = np.isnan(states).any(axis=-1) & claimed
-        if wrong.any():
-            rule, remedy = (
-                f"a backend must report {what} that are numbers",
-                "Take another backend, and report this one.",
-            )
-            raise S6FlowError(rule, f"NaN in {wrong.sum()} of {claimed.sum()}", "", remedy)
     shape = (count, asked, *inner)
     log_abs, sign = np.empty(shape), np.empty(shape)
     for index in range(asked):

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from s6flow.errors import S6FlowError
 from s6flow.numeric.flow.coordinates import Coordinates
 
-__all__ = ["Problem", "Run", "Status"]
+__all__ = ["Problem", "Run", "Status", "require_run"]
 
 Float = NDArray[np.float64]
 
@@ -116,3 +118,35 @@ class Run:
         """Take over the run of some of the systems."""
         for item in fields(self):
             getattr(self, item.name)[rows] = getattr(part, item.name)
+
+
+def require_run(run: Any, problem: Problem) -> None:
+    """Refuse what cannot be a run of the problem: whoever writes a backend then reads what is wrong with it.
+
+    Raises: S6FlowError: no `Run`, an array of another shape, a status that is none, a count below 0, or NaN in what is said to
+        have been reached.
+    """
+
+    def need(holds: bool, rule: str, value: object) -> None:
+        if not holds:
+            raise S6FlowError(f"a backend must report {rule}", value, "", "Take another backend, and mend this one.")
+
+    need(isinstance(run, Run), "a Run", type(run).__name__)
+    expected = Run.empty(len(problem.start), len(problem.targets), problem.start.shape[1])
+    for item in fields(Run):
+        shape = getattr(expected, item.name).shape
+        found = np.shape(getattr(run, item.name))
+        need(found == shape, f"{item.name} of shape {shape}", f"shape {found}")
+    unknown = run.status[~np.isin(run.status, list(Status))]
+    need(not len(unknown), "a status of `Status`", unknown[:1])
+    for name in ("steps", "attempts", "evaluations"):
+        least = getattr(run, name).min(initial=0)
+        need(least >= 0, f"{name} that are counts", least)
+    blown = run.status == Status.BLOW_UP
+    ended = blown | (run.status == Status.HORIZON)
+    for what, values, claimed in (
+        ("states", run.states, run.reached), ("ends", run.end, ended),
+        ("times of ends", run.end_log_time, ended), ("times to blow-ups", run.log_remaining, blown),
+    ):  # fmt: skip
+        wrong = np.isnan(values).any(axis=tuple(range(claimed.ndim, values.ndim))) & claimed
+        need(not wrong.any(), f"{what} that are numbers", f"NaN in {wrong.sum()} of {claimed.sum()}")

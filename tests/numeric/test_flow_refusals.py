@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,32 @@ def test_a_backend_that_reports_nan_is_refused(what: str) -> None:
         return run
 
     assert integrate(np.ones((3, 2)), flow, times=[1.0], backend=failed).status[1] == Status.STEP_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda run: None, "a Run; got NoneType"),
+        (lambda run: run.states, "a Run; got ndarray"),
+        (lambda run: replace(run, end=run.end[:, :1]), r"end of shape \(3, 2\); got shape \(3, 1\)"),
+        (lambda run: replace(run, status=run.status[None]), r"status of shape \(3,\); got shape \(1, 3\)"),
+        (lambda run: replace(run, status=run.status + 99), "a status of `Status`"),
+        (lambda run: replace(run, status=np.full(3, np.nan)), "a status of `Status`"),
+        (lambda run: replace(run, steps=run.steps - 10**6), "steps that are counts"),
+        (
+            lambda run: replace(run, end_log_time=np.full(3, np.nan)),
+            "times of ends that are numbers; got NaN in 3 of 3",
+        ),
+        (
+            lambda run: replace(run, status=np.full(3, Status.BLOW_UP), log_remaining=np.array([0.0, np.nan, 0.0])),
+            "times to blow-ups that are numbers; got NaN in 1 of 3",
+        ),
+    ],
+)
+def test_what_is_no_run_of_the_problem_is_refused(change: Callable[[Run], Any], said: str) -> None:
+    flow = FlowParameters(mu=[[-1.0]] * 3, a=[[1.0]] * 3, s=[1.0] * 3, b=[0.0] * 3)
+    with pytest.raises(S6FlowError, match=said):
+        integrate(np.ones((3, 2)), flow, times=[1.0], backend=lambda problem: change(load_backend("numpy")(problem)))
 
 
 @pytest.mark.parametrize(
