@@ -18,7 +18,7 @@ from sympy.core.function import AppliedUndef
 
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.symbolic import notation as nt
-from s6flow.symbolic.codegen.ir import Input, Node, Program, make
+from s6flow.symbolic.codegen.ir import Input, Node, Program, make, topological
 from s6flow.symbolic.codegen.lower import lower_expression
 
 __all__ = ["CHARTS", "Equation"]
@@ -31,6 +31,8 @@ _FUNCTIONS = (sp.exp, sp.log, sp.sinh, sp.cosh, sp.tanh, nt.softplus)
 _KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.floor, sp.ceiling, sp.Mod)
 _GATHERING = (sp.Sum, sp.Product, sp.Integral)
 _ALONG = ("token",)
+#: Its square is infinite.
+_HUGE = make("const", attr="1e308")
 #: The tokens and what they read, as arrays in the lowered program.
 _x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (_TOKEN, _STATE))
 #: y of the chart "log": a letter of nobody.
@@ -110,38 +112,80 @@ class Equation:
         return tuple((name, _ALONG if full.endswith("[l]") else ()) for name, full in names.items())
 
     @cached_property
-    def program(self) -> Program:
-        """w' times e^{-log_scale}: inputs w, unit, time where it is read, log_scale, letter0, letter1, ..."""
+    def denominators(self) -> tuple[sp.Expr, ...]:
+        """What F or the scan divides by, in the chart's letters, where it may vanish and F then has no limit.
+
+        A solution ends where one vanishes. An integrator that divides rates by their size does not see that:
+        x = (1 - 3t)^(1/3) meets x' = -x^-2 on both sides of 0.
+        """
+        moving = {_symbol(name) for name in (_TOKEN, _STATE, _TIME)}
+        found = {
+            power.base
+            for part in self._charted().values()
+            for power in part.atoms(sp.Pow)
+            if power.exp.is_integer and power.exp.is_negative and power.base.free_symbols & moving
+            if not power.base.is_nonzero and not _has_limits(part, power.base)
+        }
+        return tuple(sorted(found, key=sp.default_sort_key))
+
+    @cached_property
+    def _inputs(self) -> tuple[Input, ...]:
+        sides = [Input(f"side{place}", _ALONG) for place, _ in enumerate(self.denominators)]
+        time = [Input("time", ())] if self.timed else []
+        letters = [Input(f"letter{place}", axes) for place, (_, axes) in enumerate(self.letters)]
+        return (Input("w", _ALONG), Input("unit", _ALONG), *sides, *time, Input("log_scale", ()), *letters)
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        """The rate and every denominator, and the inputs by name."""
+        nodes = {inp.name: make("input", attr=(inp.name, inp.axes)) for inp in self._inputs}
         wanted = {_symbol(_TOKEN): _x, _symbol(_STATE): _h, _symbol(_TIME): sp.Symbol("time", real=True)}
-        inputs = [
-            Input("w", _ALONG),
-            Input("unit", _ALONG),
-            *([Input("time", ())] if self.timed else []),
-            Input("log_scale", ()),
-        ]
         for place, (name, axes) in enumerate(self.letters):
             label = f"letter{place}"
             wanted[_symbol(f"{name}[l]" if axes else name)] = (
                 sp.IndexedBase(label, real=True)[nt.l] if axes else sp.Symbol(label, real=True)
             )
-            inputs.append(Input(label, axes))
-        lowered = {key: lower_expression(part.xreplace(wanted)) for key, part in self._charted().items()}
-        w, unit, log_scale = (
-            make("input", attr=(inp.name, inp.axes)) for inp in (*inputs[:2], inputs[-1 - len(self.letters)])
-        )
-        lowered["stretch"] = make("mul", unit, make("cosh", w))
-        given = {_TOKEN: make("mul", unit, make("sinh", w))}
+        parts = self._charted() | {f"denominator{place}": part for place, part in enumerate(self.denominators)}
+        lowered = {key: lower_expression(part.xreplace(wanted)) for key, part in parts.items()}
+        given = {_TOKEN: make("mul", nodes["unit"], make("sinh", nodes["w"]))}
         if self.scan is not None:
-            gate, increment = (_with(lowered[key], given) for key in ("gate", "increment"))
+            gate, increment = (_with(lowered.pop(key), given) for key in ("gate", "increment"))
             if self.timed:  # the time leaves nothing
                 gate, increment = (_beside_time(part, make("const", attr=0)) for part in (gate, increment))
             given[_STATE] = make("shift", make("scan", gate, increment))
-        velocity = make("div", _with(lowered["rate"], given), lowered["stretch"])
+        return nodes | {key: _with(node, given) for key, node in lowered.items()}
+
+    @cached_property
+    def sides(self) -> tuple[Program, ...]:
+        """The sign of each of the `denominators`, side0, side1, ..., from those inputs of `program` that it reads."""
+        meaning = "on which side of a pole of one's own equation a token is"
+        found = []
+        for place, _ in enumerate(self.denominators):
+            node = make("sign", self._nodes[f"denominator{place}"])
+            read = {part.array[0] for part in topological([node]) if part.op == "input"}
+            inputs = tuple(inp for inp in self._inputs if inp.name in read)
+            found.append(
+                Program(f"side{place}", inputs, ((f"side{place}", node),), "own-equation", meaning, ("lower",))
+            )
+        return tuple(found)
+
+    @cached_property
+    def program(self) -> Program:
+        """w' times e^{-log_scale}: inputs w, unit, side0, side1, ..., time where it is read, log_scale, letter0, letter1, ...
+
+        Infinite, so that no trial step gets there, where a denominator has another sign than `sides`, those at the start.
+        """
+        nodes = self._nodes
+        rate, stretch = nodes["rate"], make("mul", nodes["unit"], make("cosh", nodes["w"]))
+        for place, _ in enumerate(self.denominators):
+            here = make("mul", nodes[f"denominator{place}"], nodes[f"side{place}"])
+            rate = make("where", make("lt", make("const", attr=0), here), rate, make("mul", _HUGE, _HUGE))
+        velocity = make("div", rate, stretch)
         if self.timed:
-            velocity = _beside_time(velocity, make("div", make("const", attr=1), lowered["stretch"]))
-        scaled = make("mul", velocity, make("exp", make("neg", log_scale)))
+            velocity = _beside_time(velocity, make("div", make("const", attr=1), stretch))
+        scaled = make("mul", velocity, make("exp", make("neg", nodes["log_scale"])))
         meaning = "e^{-log_scale} w_l' of an equation of the user's own"
-        return Program("own_velocity", tuple(inputs), (("own_velocity", scaled),), "own-equation", meaning, ("lower",))
+        return Program("own_velocity", self._inputs, (("own_velocity", scaled),), "own-equation", meaning, ("lower",))
 
     def _charted(self) -> dict[str, sp.Expr]:
         """The parts in the chart's y, spelled x; the rate is that of y."""
@@ -154,6 +198,16 @@ class Equation:
 
 def _symbol(name: str) -> sp.Symbol:
     return sp.Symbol(name, real=True)
+
+
+def _has_limits(part: sp.Expr, denominator: sp.Expr) -> bool:
+    """Whether a part stays finite wherever the token lets its denominator vanish, as (e^x - 1) / x does; False if SymPy cannot tell."""
+    token = _symbol(_TOKEN)
+    try:
+        roots = sp.solve(denominator, token)
+        return bool(roots) and all(sp.limit(part, token, root).is_finite for root in roots)
+    except (NotImplementedError, TypeError, ValueError):
+        return False
 
 
 def _checked(given: Any, where: str) -> sp.Expr:

@@ -17,6 +17,7 @@ from s6flow.numeric.flow.problem import Run
 from s6flow.symbolic.codegen.module import generate
 
 if TYPE_CHECKING:
+    from s6flow.symbolic.codegen.ir import Program
     from s6flow.symbolic.equation import Equation
 
 __all__ = ["KIND", "LARGEST_LOG_RATE", "NO_LIMIT", "EquationFlow", "flow_of"]
@@ -163,11 +164,20 @@ class EquationFlow:
     def velocity(self, w: Float, arrays: Arrays) -> tuple[Float, Float]:
         """w' of every component, and that it is not scaled."""
         # as in `coordinates`: the fast pipeline keeps digits far below any tolerance
-        rate = generate(self.equation.program, "numpy", "fast")
+        return self._value(self.equation.program, w, arrays), np.zeros(len(w))
+
+    def sides(self, w: Float, arrays: Arrays) -> dict[str, Float]:
+        """On which side of every pole the tokens are, shape (system, component), by name: see `Equation.denominators`."""
+        with np.errstate(all="ignore"):  # where a denominator is no number, the rate is none, and refused
+            return {program.name: self._value(program, w, arrays) for program in self.equation.sides}
+
+    def _value(self, program: Program, w: Float, arrays: Arrays) -> Float:
+        function = generate(program, "numpy", "fast")
         values = {**arrays, "w": w}
         if self.equation.timed:
             values["time"] = arrays["unit"][:, 0] * np.sinh(w[:, 0])
-        return rate(*(values[name] for name in rate.inputs)), np.zeros(len(w))
+        value: Float = function(*(values[name] for name in function.inputs))
+        return np.broadcast_to(value if value.ndim == 2 else value[:, None], w.shape)  # the latter of no token's own
 
     def _log_size(self, w: Float, arrays: Arrays) -> Float:
         """ln of the largest |x|, in the chart "log" of ln x; infinite where the rate counts as a blow-up."""

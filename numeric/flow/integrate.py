@@ -81,9 +81,10 @@ def integrate(
         raise AssumptionError("atol must not be negative", atol, "atol")
     batch, inner, start, arrays, per_system = batched(start, params, coordinates)
     state, extra = coordinates.encode(start)
-    arrays |= extra
     if own is not None:
-        own.require_start(state, arrays)
+        extra |= own.sides(state, arrays | extra)
+        own.require_start(state, arrays | extra)
+    arrays |= extra
     sizes = coordinates.log_size(state, arrays)
     if len(sizes) and sizes.max() >= log_limit:
         raisable = log_limit < coordinates.log_limit - 1e-9

@@ -240,3 +240,47 @@ def test_what_does_not_fit_is_refused_with_its_rule(
             equation() if callable(equation) and not isinstance(equation, sp.Basic) else equation,
             **options,
         )
+
+
+#: Right-hand side, start -> where x runs into a pole, and when; the first two keep their sign behind it.
+POLES = {
+    (-(x**-2), 1.0): (0.0, 1 / 3),
+    (x / (1 - x) ** 2, 0.5): (1.0, np.log(2) - 0.625),
+    (x / (1 - x), 0.5): (1.0, np.log(2) - 0.5),
+    (-1 / x, 1.0): (0.0, 0.5),
+    (x / (2 - x), 1.0): (2.0, 2 * np.log(2) - 1),
+}
+
+
+@pytest.mark.parametrize(("case", "end"), POLES.items())
+def test_a_run_ends_at_a_pole_whatever_sign_the_rate_has_behind_it(
+    case: tuple[sp.Expr, float], end: tuple[float, float], backend: str
+) -> None:
+    rate, start = case
+    run = integrate([start], flow_of(rate, {}), times=[0.01, 3.0], backend=backend)
+    assert run.status == Status.UNDERFLOW
+    found = float(run.final_sign[0] * np.exp(run.final_log_abs[0]))
+    assert (found, float(np.exp(run.final_log_time))) == pytest.approx(end, abs=1e-5)
+    assert run.reached.tolist() == [True, False]
+
+
+def test_a_denominator_that_keeps_its_sign_or_has_a_limit_ends_nothing(backend: str) -> None:
+    """(e^x - 1) / x passes 0: it has a limit there."""
+    for rate, start in (((sp.exp(x) - 1) / x, -1.0), (x / (1 + x**2), 1.0), (1 / x, 1.0), (-1 / x**3, -1.0)):
+        falling = start < 0 and rate == -1 / x**3
+        run = integrate([start], flow_of(rate, {}), times=[0.1, 0.2 if falling else 2.5], backend=backend)
+        assert run.status == Status.HORIZON, rate
+    assert Equation((sp.exp(x) - 1) / x).denominators == ()
+    assert Equation(x / (1 + x**2) + sp.tanh(x)).denominators == ()
+    named = Equation(x / (p - x) + x ** sp.Rational(-1, 2) + p / (1 + p)).denominators
+    assert [str(one) for one in named] == ["p - x"]
+
+
+def test_a_pole_in_the_scanned_state_or_in_the_time_ends_a_run(backend: str) -> None:
+    """Token 1 is e^t / 2, and token 2 meets a pole where that is 1; the other rate has one at t = 1."""
+    scanned = Equation(x + 1 / (1 - h) - 1, scan=h + x)
+    for equation, start, end in ((scanned, [0.5, 0.1], np.log(2)), (Equation(x + x / (t - 1)), [1.0], 1.0)):
+        run = integrate(start, flow_of(equation, {}), times=[0.01, 3.0], backend=backend)
+        assert run.status in (Status.UNDERFLOW, Status.STEP_LIMIT)  # the latter where x has no limit there
+        assert float(np.exp(run.final_log_time)) == pytest.approx(end, abs=1e-5)
+        assert run.reached.tolist() == [True, False]

@@ -23,7 +23,7 @@ from s6flow.symbolic.codegen.triton.special import kernel_form
 __all__ = ["equation_text", "own_loop_text", "prepared"]
 
 _TYPES = "from numba import types\n"
-#: y, unit, letters of the system, letters along its tokens, the slope, room.
+#: y, unit, letters of the system, letters and sides along its tokens, the slope, room.
 _VELOCITY = "types.void(FLAT, FLAT, FLAT, TABLE, FLAT, TABLE)"
 _SHAPES = "FLAT, TABLE, BOX = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]\n"
 #: What a coordinate never falls below: no component acts on nothing.
@@ -54,7 +54,7 @@ def equation_text(program: Program) -> str:
     form = kernel_form(program)
     rooms = max(1, len(plan_loops(form).scratch))
     flat = [inp.name for inp in form.inputs if inp.name.startswith("letter") and not inp.axes]
-    along = [inp.name for inp in form.inputs if inp.name.startswith("letter") and inp.axes]
+    along = [inp.name for inp in form.inputs if inp.axes and inp.name not in ("w", "unit")]
     known = {"w": "y", "log_scale": "0.0", "time": "unit[0] * math.sinh(y[0])"}
     known |= {name: f"letters[{place}]" for place, name in enumerate(flat)}
     known |= {name: f"along[{place}]" for place, name in enumerate(along)}
