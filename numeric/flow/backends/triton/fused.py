@@ -17,8 +17,9 @@ __all__ = ["SHORT_RTOL", "DeviceRun", "Tile", "equation_tensors", "flow_tensors"
 #: Threads of one program; more leave too few registers for a system's tokens and slopes.
 _THREADS = 512
 #: Tokens a lane by precision, where one warp then holds a system, and where it does not: warps of one system wait for each
-#: other some twenty times a step. float64 has no registers for eight.
-_PER_LANE = {"float32": (4, 8), "float64": (4, 4)}
+#: other some twenty times a step. float64 has no registers for eight; four a lane are faster by a quarter at L = 128 with
+#: DOP853 in work time, and slower by two thirds at 1,024, but take more than twice as long to compile.
+_PER_LANE = {"float32": (4, 8), "float64": (1, 2)}
 _LARGEST_PER_LANE = 8
 #: Tolerance from which the errors of short exponentials hardly show. In 65,536 systems of 128 tokens that diverge slowly the mean
 #: error of ln|x| was larger by 7 % at 3.2e-6, by a fifth at 2e-6, and by 70 % at 5e-7 (a trial). At 5e-6 it is larger by 8 %

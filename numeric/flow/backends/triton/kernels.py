@@ -40,8 +40,8 @@ CLOCKS = ("work", "log")
 #: The rules of step control that each of them calls.
 _RULES = {
     "work": (
-        "error_norm", "is_finite", "is_good", "step_factor", "grown", "is_lost", "log_remaining", "closing", "is_exact",
-        "is_close", "next_length", "is_gone", "is_still", "is_due", "rest", "ending", "theta_of",
+        "error_norm", "is_finite", "is_good", "step_factor", "grown", "is_lost", "log_remaining", "is_gone", "is_still",
+        "is_due", "rest", "ending", "theta_of",
     ),
     "log": ("error_norm", "is_finite", "is_good", "step_factor", "grown", "is_lost", "ending", "theta_of"),
 }  # fmt: skip
@@ -110,7 +110,7 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         "first_log_step": FIRST_LOG_STEPS[tableau.name],
         "extinct": EXTINCT_LOG,
     }
-    values |= {"size": "new", "exploded": "rt.over_tokens_max(size, h) >= log_limit"}
+    values |= {"size": "new", "outgrown": "size >= log_limit"}
     what = f"{tableau.name} in {clock} time, {precision}"
     return _module(cell, f"{clock}_time.j2", tableau, f"{print_rates(cell)}\n\n{rules}", what, **values)
 
@@ -134,7 +134,7 @@ def equation_text(program: Program, method: str, precision: str, chart: str) -> 
         "running": RUNNING,
         "extinct": float(-kind.huge),
         "size": f"{grown} + log_unit - {math.log(2.0)!r}",
-        "exploded": f"(rt.over_tokens_max(size, h) >= log_limit) | (log_rate >= {largest!r})",
+        "outgrown": f"(size >= log_limit) | (log_rate >= {largest!r})",
     }
     return _module(cell, "work_time.j2", tableau, rules, f"{tableau.name} in work time, {precision}", **values)
 
