@@ -29,6 +29,7 @@ NAN = math.nan
 _FLOATING = {
     "mul": "{} * {}", "add": "{} + {}", "sub": "{} - {}", "neg": "-{}", "abs": "abs({})", "max": "extreme(max, {}, {})",
     "min": "extreme(min, {}, {})", "div": "quotient({}, {})", "sqrt": "root({})",
+    "rsqrt": "inverse_root({})",
 }  # fmt: skip
 _DOUBLE = {**_FLOATING, "fma": "fused({}, {}, {})", "rcp": "reciprocal({})"}
 _SINGLE = {**_FLOATING, "fma": "{} * {} + {}", "rcp": "quotient(1.0, {})", "ex2": "power_of_two({})"}
@@ -132,6 +133,11 @@ def reciprocal(a: float) -> float:
 def root(a: float) -> float:
     """The square root, NaN below 0."""
     return math.sqrt(as_float(a)) if as_float(a) >= 0 else math.nan
+
+
+def inverse_root(a: float) -> float:
+    """1 over the square root: infinite at 0, NaN below."""
+    return quotient(1.0, root(a))
 
 
 def _register(text: str) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "load_one",
     "load_tokens",
     "log1p",
+    "over_lane_max",
     "over_tokens_max",
     "over_tokens_squares",
     "power",
@@ -300,14 +301,19 @@ def over_tokens_squares(x, like):
 
 
 @triton.jit
-def over_tokens_max(x, like):
-    """The maximum of a system's tokens, as `over_tokens_squares`; NaN counts as infinite."""
+def over_lane_max(x, like):
+    """The maximum of a lane's own tokens, (SYSTEMS, LANES, tokens of a lane), of the shape of `like`; NaN counts as infinite."""
     tokens = in_lane(x)
     top = tokens[0]
     for i in tl.static_range(1, len(tokens)):
         top = tl.maximum(top, tokens[i], propagate_nan=tl.PropagateNan.ALL)
-    top = tl.where(top == top, top, float("inf"))  # over lanes a maximum skips NaN
-    return tl.max(shaped(top, like), 1, keep_dims=True) + tl.zeros_like(like)
+    return shaped(tl.where(top == top, top, float("inf")), like)  # over lanes a maximum skips NaN
+
+
+@triton.jit
+def over_tokens_max(x, like):
+    """The maximum of a system's tokens, as `over_tokens_squares`; NaN counts as infinite."""
+    return tl.max(over_lane_max(x, like), 1, keep_dims=True) + tl.zeros_like(like)
 
 
 @triton.jit

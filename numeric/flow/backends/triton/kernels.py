@@ -110,7 +110,7 @@ def flow_text(program: Program, method: str, precision: str, short: bool = False
         "first_log_step": FIRST_LOG_STEPS[tableau.name],
         "extinct": EXTINCT_LOG,
     }
-    values |= {"size": "new", "outgrown": "size >= log_limit"}
+    values |= {"size": "new", "outgrown": "largest >= log_limit"}
     what = f"{tableau.name} in {clock} time, {precision}"
     return _module(cell, f"{clock}_time.j2", tableau, f"{print_rates(cell)}\n\n{rules}", what, **values)
 
@@ -134,7 +134,7 @@ def equation_text(program: Program, method: str, precision: str, chart: str) -> 
         "running": RUNNING,
         "extinct": float(-kind.huge),
         "size": f"{grown} + log_unit - {math.log(2.0)!r}",
-        "outgrown": f"(size >= log_limit) | (log_rate >= {largest!r})",
+        "outgrown": f"(largest >= log_limit) | (log_rate >= {largest!r})",
     }
     return _module(cell, "work_time.j2", tableau, rules, f"{tableau.name} in work time, {precision}", **values)
 
