@@ -39,8 +39,9 @@ def solve(problem: Problem, *, precision: str = "float64", method: str | None = 
         method: a key of `tableau.PAIRS`; by tolerance and precision if absent.
     Raises: FormatError: other coordinates, or too many tokens. MissingDependencyError: no CUDA device.
     Numerics: as numeric.flow.driver, with the 2-norm of all rates, that of ln(t + t0) among them, in the clock. But
-        ln(1 + t/t0) is the independent variable where no token grows, and of each step that reaches an output. float32 below rtol 1e-5 runs twice, and systems of which the runs disagree (`doubt`) run in
-        float64. What the device leaves unfinished goes to the CPU.
+        ln(1 + t/t0) is the independent variable where no token grows, and of each step that reaches an output.
+        float32 below rtol 1e-5 runs twice, and systems of which the runs disagree (`doubt`) run in float64. What the
+        device leaves unfinished goes to the CPU.
     """
     return complete(problem, on_device(problem, precision, method), precision, method)[0]
 
