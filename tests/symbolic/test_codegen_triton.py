@@ -212,6 +212,12 @@ def test_a_landing_that_errors_refuse_is_given_up(interpreted: dict[str, float])
     assert interpreted["refused landing attempts"] <= 12
 
 
+def test_an_output_costs_a_step_at_most(interpreted: dict[str, float]) -> None:
+    """Where a step was cut to reach one by searching its length, it cost three."""
+    assert interpreted["outputs missed"] == 0
+    assert interpreted["attempts an output"] <= 1.0
+
+
 @pytest.mark.slow
 def test_growth_in_log_time_is_reported(interpreted_for_long: dict[str, float]) -> None:
     assert interpreted_for_long["log time growth"] == 0

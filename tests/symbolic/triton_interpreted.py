@@ -324,6 +324,15 @@ late = torch.tensor([np.log(100.0)], dtype=torch.float32)
 run = flow_tensors(torch.zeros(1, 4), arrays, late, rtol=0.03, max_steps=40, tile=Tile(1, 4, 1))
 found["refused landing"] = int(run.counts[0, 0] != Status.HORIZON)
 found["refused landing attempts"] = int(run.counts[0, 2])
+# an output costs one step at most, whatever the clock
+for clock, sign in (("log", -1.0), ("work", -1.0), ("work", 1.0)):
+    arrays = {k: torch.tensor(v, dtype=torch.float32) for k, v in {**refused, "mu": [[0.1 * sign]]}.items()}
+    counts = [
+        flow_tensors(torch.zeros(1, 4), arrays, aims, rtol=1e-4, tile=Tile(1, 4, 1), clock=clock, log_limit=40.0).counts[0]
+        for aims in (torch.linspace(-2.0, 0.5, many) for many in (2, 12))
+    ]
+    found["outputs missed"] = found.get("outputs missed", 0) + sum(int(one[0] != Status.HORIZON) for one in counts)
+    found["attempts an output"] = max(found.get("attempts an output", 0.0), int(counts[1][2] - counts[0][2]) / 10)
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
 if not LONG:
