@@ -328,7 +328,9 @@ found["refused landing attempts"] = int(run.counts[0, 2])
 for clock, sign in (("log", -1.0), ("work", -1.0), ("work", 1.0)):
     arrays = {k: torch.tensor(v, dtype=torch.float32) for k, v in {**refused, "mu": [[0.1 * sign]]}.items()}
     counts = [
-        flow_tensors(torch.zeros(1, 4), arrays, aims, rtol=1e-4, tile=Tile(1, 4, 1), clock=clock, log_limit=40.0).counts[0]
+        flow_tensors(
+            torch.zeros(1, 4), arrays, aims, rtol=1e-4, tile=Tile(1, 4, 1), clock=clock, log_limit=40.0
+        ).counts[0]
         for aims in (torch.linspace(-2.0, 0.5, many) for many in (2, 12))
     ]
     found["outputs missed"] = found.get("outputs missed", 0) + sum(int(one[0] != Status.HORIZON) for one in counts)
