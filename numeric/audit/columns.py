@@ -362,7 +362,8 @@ READING: tuple[str, ...] = (
     "Each channel of each layer carries one system of tokens x_1..x_L on its axis that evolves in depth-time; "
     "it is an exact "
     "part of the pure S6 flow, and its fate is what the scenarios name.",
-    "mu < 0: tokens tend to 0. mu > 0: they diverge, slowly (logarithmically) or in finite time, by the sign of s x.",
+    "mu < 0: tokens tend to 0. mu > 0: they diverge, slowly (logarithmically) or in finite time, by the sign of s x; where the "
+    "dichotomy can fail, a token behind another may tend to 0 instead. With biases in B and C mu speaks of the bilinear part alone.",
     "The raw fraction of mu < 0 misleads: unrelated columns of S_B and S_C give either sign about equally "
     "often, a direction "
     "that the columns share tilts it whichever columns are paired, and channels are not independent tosses of a "
