@@ -31,7 +31,6 @@ LAYOUTS = {
     ("float64", "RK45", 1e-5, 32): [(1, 32, 1), (2, 16, 2)],
     ("float64", "RK45", 1e-5, 128): [(1, 128, 1), (1, 64, 2), (1, 32, 4)],
     ("float64", "DOP853", 1e-10, 128): [(1, 128, 1), (1, 64, 2), (1, 32, 4)],
-    ("float64", "DOP853", 1e-10, 1024): [(1, 512, 2), (1, 256, 4)],
 }  # fmt: skip
 ADAPTIVE = [(clock, *case, *shape) for clock in ("work", "log") for case, shapes in LAYOUTS.items() for shape in shapes]
 BATCH_TOKENS = 65536 * 128
