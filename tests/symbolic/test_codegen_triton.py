@@ -218,6 +218,11 @@ def test_an_output_costs_a_step_at_most(interpreted: dict[str, float]) -> None:
     assert interpreted["attempts an output"] <= 1.0
 
 
+def test_dense_outputs_change_no_fate(interpreted: dict[str, float]) -> None:
+    """A system that grows slowly was called at rest, and one that grows past its limit was followed on."""
+    assert interpreted["dense outputs"] == 0
+
+
 @pytest.mark.slow
 def test_growth_in_log_time_is_reported(interpreted_for_long: dict[str, float]) -> None:
     assert interpreted_for_long["log time growth"] == 0

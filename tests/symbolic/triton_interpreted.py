@@ -335,6 +335,16 @@ for clock, sign in (("log", -1.0), ("work", -1.0), ("work", 1.0)):
     ]
     found["outputs missed"] = found.get("outputs missed", 0) + sum(int(one[0] != Status.HORIZON) for one in counts)
     found["attempts an output"] = max(found.get("attempts an output", 0.0), int(counts[1][2] - counts[0][2]) / 10)
+# outputs so dense that every step ends at one: steps that they make short are no rest, and growth is seen
+slow = {"mu": [[1.0]], "a": [[1.0]], "s": [1.0], "b": [0.0], "floor": [0.0], "sigma": [[1e-3, 2e-3]]}
+arrays = {k: torch.tensor(v, dtype=torch.float64) for k, v in slow.items()}
+dense = torch.tensor(np.log([*np.linspace(0.005, 0.3, 60), 1e9]))
+run = flow_tensors(None, arrays, dense, rtol=1e-4, tile=Tile(1, 2, 1))
+found["dense outputs"] = int(run.counts[0, 0] != Status.BLOW_UP) + int(run.reached.sum() != 60)
+run = flow_tensors(
+    None, {**arrays, "sigma": torch.full((1, 2), 0.3).double()}, dense, rtol=1e-4, tile=Tile(1, 2, 1), log_limit=0.01
+)
+found["dense outputs"] += int(run.counts[0, 0] == Status.HORIZON) + int(not 0 < run.reached.sum() < 60)
 nothing = generate(rate, "triton")(np.zeros((0, 4)), np.zeros((0, 1)), np.ones((0, 1)), 1.0, 0.0, 0.0)
 found["no systems"] = nothing.size
 if not LONG:

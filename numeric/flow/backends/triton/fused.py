@@ -17,8 +17,8 @@ __all__ = ["SHORT_RTOL", "DeviceRun", "Tile", "equation_tensors", "flow_tensors"
 #: Threads of one program; more leave too few registers for a system's tokens and slopes.
 _THREADS = 512
 #: Tokens a lane by precision, where one warp then holds a system, and where it does not: warps of one system wait for each
-#: other some twenty times a step. float64 has no registers for eight; four a lane are faster by a quarter at L = 128 with
-#: DOP853 in work time, and slower by two thirds at 1,024, but take more than twice as long to compile.
+#: other some twenty times a step. In float64 four a lane are faster by a quarter at L = 128 with DOP853 in work time, slower by
+#: two thirds at 1,024, and take more than twice as long to compile; longer systems have as many as a block's threads ask for.
 _PER_LANE = {"float32": (4, 8), "float64": (1, 2)}
 _LARGEST_PER_LANE = 8
 #: Most registers of a thread by precision, pair and clock, with four tokens a lane: the fewer, the more warps run at a time. An
