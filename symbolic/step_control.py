@@ -1,9 +1,10 @@
 """The adaptive step control as expressions: what every integrator decides in the same way, whatever its layout.
 
 A step of length h in the independent variable is accepted or not by the norm of its estimated error; the factor of the
-next step follows from it. Targets are landed on by safeguarded Newton. A system rests that moves nothing over a stretch
-of theta = ln(1 + t/t0); it is stiff when steps stay short although nothing changes. Letters that are no argument of a
-rule are constants, with their values and reasons in `numeric.flow.step_control`. `codegen.scalars` prints the rules.
+next step follows from it. On a CPU targets are landed on by safeguarded Newton. A system rests that moves nothing over
+a stretch of theta = ln(1 + t/t0); it is stiff when steps stay short although nothing changes. Letters that are no
+argument of a rule are constants, with their values and reasons in `numeric.flow.step_control`. `codegen.scalars` prints
+the rules.
 """
 
 from __future__ import annotations

@@ -48,8 +48,7 @@ def integrate(
     Args:
         x0: tokens at depth-time 0, shape (*batch, token), for layers (*batch, token, channel).
         params: the flow, or an equation with its numbers; its batch axes broadcast with those of x0.
-        times, log_times: outputs, t > 0 or ln t, strictly ascending (one of the two), shape (time). On `triton` 20 or more
-            within 0.1 of ln(1 + t/t0) can have a slow system called settled (docs/equations.md, Backends).
+        times, log_times: outputs, t > 0 or ln t, strictly ascending (one of the two), shape (time).
         horizon, log_horizon: where to stop, t or ln t; by default the last output, else ln t = 600.
         rtol: tolerated local error of ln|x| and of ln t, or of asinh x relative to min(1, |asinh x|).
             Stiff stretches are integrated to 1e-8, but to rtol where that is 1e-12 or below and max_steps allows it.

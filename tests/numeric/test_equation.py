@@ -182,6 +182,16 @@ def test_what_is_held_to_a_moving_place_does_not_rest(backend: str) -> None:
     np.testing.assert_allclose(run.x.data, np.stack([known, fast / (fast - slow) * known], axis=2), rtol=1e-4)
 
 
+def test_dense_outputs_do_not_make_a_system_rest(backend: str) -> None:
+    """Slow at first, so that each of sixty steps that end at outputs moves it by nothing: it blows up at 1000."""
+    run = integrate(
+        [1e-3], flow_of(x**2, None), times=[*np.expm1(np.linspace(0.005, 0.3, 60)), 1e9], rtol=1e-6, backend=backend
+    )
+    assert run.status == Status.BLOW_UP
+    assert run.reached[:60].all()
+    np.testing.assert_allclose(run.blow_up_time, 1e3, rtol=1e-4)
+
+
 def test_a_system_of_a_batch_is_an_equation_again() -> None:
     flow = sf.integrate(
         [[0.0, 1.0], [1.0, 2.0]], t + letter[index] * x**2, parameters={"c": [[1.0, 0.5], [0.1, 0.2]]}, points=4

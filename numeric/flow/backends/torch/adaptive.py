@@ -219,7 +219,8 @@ def attempt_step(flow: Flow, live: LiveSystems, rtol: float, max_steps: int) -> 
     size, was = (new, live.anchor) if flow.relative else (new.abs(), live.anchor.abs())
     still = (still | rules.is_gone(size, was, flow.extinct)).all(dim=1)
     due = rules.is_due(good, theta, live.anchor_theta)
-    rested, resting = rules.rest(good, due, still, live.resting)
+    # steps that outputs shorten say nothing of whether the system rests
+    rested, resting = rules.rest(good & ~live.landing, due, still, live.resting)
     here = arrived[:, None] & (torch.arange(last + 1, device=new.device) == live.pending[:, None])
     shorter = h * ((aim - live.theta) / (theta - live.theta)).clamp(0.01, 0.999)
     step = torch.where(over, shorter, torch.where(arrived & live.landing, torch.maximum(live.kept, h), grown))
