@@ -36,13 +36,16 @@ def test_every_table_says_what_awaits_renewal(monkeypatch: pytest.MonkeyPatch) -
 
 #: A layout may be chosen that takes this much longer than the best of those tried: runs differ by a few percent.
 NEAR_THE_BEST = 1.15
+#: One that is chosen although another is faster, for that compiles for more than ten seconds: the page says so.
+CHOSEN_TO_COMPILE = {"work float64 DOP853 1e-10 128": 1.4}
 
 
 def test_the_layout_that_is_chosen_is_near_the_best_of_those_tried() -> None:
     cases = json.loads((ROOT / "benchmarks/results/gpu_tiles.json").read_text())["cases"]
     over = written.layouts(cases)
     assert len(over) > 5
-    assert {kernel: ratio for kernel, ratio in over.items() if ratio > NEAR_THE_BEST} == {}
+    assert {kernel for kernel, ratio in over.items() if ratio > NEAR_THE_BEST} == CHOSEN_TO_COMPILE.keys()
+    assert all(over[kernel] < most for kernel, most in CHOSEN_TO_COMPILE.items())
     for planted, chosen in (
         ({"chosen": False}, "inf"),
         ({"median_s": 1.0}, "1.0 s"),
