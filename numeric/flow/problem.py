@@ -127,7 +127,7 @@ def require_run(run: Any, problem: Problem) -> None:
         have been reached.
     """
 
-    def need(holds: bool, rule: str, value: object) -> None:
+    def need(holds: bool | np.bool_, rule: str, value: object) -> None:
         if not holds:
             raise S6FlowError(f"a backend must report {rule}", value, "", "Take another backend, and mend this one.")
 
