@@ -80,7 +80,7 @@ class Run:
         log_pace: ln of the largest |d state / d ln t| there; -inf where nothing moves, shape (system,).
         log_remaining: ln of the time from the end to the blow-up; -inf where there is none, shape (system,).
         steps: accepted steps; attempts: accepted and rejected; evaluations: of the velocity, shape (system,).
-        settled: whether the system was stopped at an equilibrium, shape (system,).
+        settled: whether the system was stopped as one at rest (`FlowResult.settled`), shape (system,).
     """
 
     status: NDArray[np.int64]

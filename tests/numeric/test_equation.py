@@ -192,6 +192,17 @@ def test_dense_outputs_do_not_make_a_system_rest(backend: str) -> None:
     np.testing.assert_allclose(run.blow_up_time, 1e3, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("rtol", "rests"), [(1e-7, True), (1e-8, False)])
+def test_what_is_slower_than_the_tolerance_times_the_fastest_rate_rests(rtol: float, rests: bool) -> None:
+    """Token 1 relaxes at the rate 1e4, token 2 moves at 1e-3 and blows up at 1000: the page on equations says from where on it is followed."""
+    index = sp.Symbol("l", integer=True)
+    c, d = (sp.IndexedBase(name)[index] for name in "cd")
+    letters = {"c": [1e4, 0.0], "d": [0.0, 1e-3]}
+    run = integrate([2.0, 1.0], flow_of(c * (1 - x) + d * x**2, letters), rtol=rtol, log_horizon=60.0)
+    assert run.settled == rests
+    assert run.status == (Status.HORIZON if rests else Status.STEP_LIMIT)
+
+
 def test_a_system_of_a_batch_is_an_equation_again() -> None:
     flow = sf.integrate(
         [[0.0, 1.0], [1.0, 2.0]], t + letter[index] * x**2, parameters={"c": [[1.0, 0.5], [0.1, 0.2]]}, points=4
