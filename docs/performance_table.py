@@ -124,7 +124,8 @@ def layout_rows(found: dict[str, Any]) -> list[Row]:
     over = layouts(found["cases"])
     worst = max(over, key=lambda kernel: over[kernel])
     text = f"{min(over.values()):.2f} to {over[worst]:.2f} x the time of the best of those tried ({worst})"
-    what = f"the layout that is chosen for an adaptive kernel, of {len(over)} (clock, precision, pair, tolerance, L)"
+    clocks = " and ".join(sorted({kernel.split()[0] for kernel in over}))
+    what = f"the layout that is chosen for an adaptive kernel, of {len(over)} (precision, pair, tolerance, L) in {clocks} time"
     return [(what, text, found["provenance"]["device"])]
 
 

@@ -43,8 +43,8 @@ class FlowResult:
         final_share: the same over the largest of the system, in [-1, 1].
         rates_known: whether there is a pace at the end: not where the run failed because rates left the range of float64;
             `final_pace` and `final_share` are NaN there and only there, shape (*batch).
-        settled: whether the run was cut short since nothing moved by more than 100 tolerated errors over a tenth of 1 + t/t0,
-            in 20 steps or more; what moves slower may go on (docs/equations.md, Rest). Shape (*batch).
+        settled: whether the run was cut short as one at rest: nothing moved by more than 100 tolerated errors over a stretch
+            of ln(1 + t/t0). What moves slower may go on (docs/equations.md, Rest). Shape (*batch).
         steps: accepted steps, shape (*batch).
         evaluations: of the right-hand side, without those for outputs, shape (*batch).
         x0: as given, broadcast, shape (*batch, token).

@@ -1,6 +1,6 @@
 """The PyTorch backend: equations of the user's own, whole batches at once, on the GPU where there is one.
 
-An output is landed on to 1e-7 of its time; everything else is in float64 with the pair and the step control of the CPU.
+An output is landed on to 1e-7 (1 + theta) in theta = ln(1 + t/t0); everything else is in float64 with the pair and the step control of the CPU.
 """
 
 from __future__ import annotations
