@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from s6flow.commands.outputs import STDOUT, OutputFile, console, say_written
 from s6flow.files import write_atomic
+
+if TYPE_CHECKING:
+    from s6flow.numeric.health.diagnosis import Diagnosis
 
 __all__ = ["diff"]
 
@@ -19,7 +23,7 @@ _LEGEND = (
     "z: how many sd the flips lie from there: far below 0 the second remembers the first, as two moments of one training do, near 0 "
     "it does not, as two seeds; -: every shuffle gives one count, as where all mu of one side have one sign; same: nothing moved. "
     "|ln a'/a|: decay rates, and ln memory: ratio of half-lives, natural logarithms, medians over channels and states. "
-    "S_B, S_C: |S' - S| / |S|."
+    "S_B, S_C: |S' - S| / |S|. A layer that is dead or damaged on either side has no numbers here; the JSON keeps what was computed."
 )
 _LISTED = "Listed is what moved by {share:g} % or more: medians over layers of two seeds of one training differ by less in 95 of 100 pairs."
 
@@ -50,14 +54,19 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
     from rich.text import Text
 
     screen = console(soft_wrap=False)
-    for word, side in (("first ", found.first), ("second", found.second)):
-        screen.print(Text(f"{word}: {side.line()}"))
+    sides = {"first": found.first, "second": found.second}
+    for word, side in sides.items():
+        screen.print(Text(f"{word:6}: {side.line()}"))
+    fatal = {
+        name: " and ".join(f"the {word}" for word, side in sides.items() if name in _fatal(side))
+        for name in _fatal(found.first) | _fatal(found.second)
+    }
     pattern, names = short_names([layer.name for layer in found.layers])
     screen.print(Text(f"layers {pattern}"))
     table = FittingTable("layer", ("mu flips", "shuffled", "z", "|ln a'/a|", "ln memory", "S_B", "S_C"))
     for name, layer in zip(names, found.layers, strict=True):
         w = layer.weights
-        if w is None:
+        if w is None or layer.name in fatal:
             table.add_row(name, ["-"] * 7)
             continue
         far = "same" if layer.still else "-" if w.z is None or not math.isfinite(w.z) else f"{w.z:+.1f}"
@@ -75,6 +84,8 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
     for name, layer in zip(names, found.layers, strict=True):
         parts = [f"+ {verdict}" for verdict in layer.gained] + [f"- {verdict}" for verdict in layer.lost]
         pairs = [f"{key} {_shown(a)} -> {_shown(b)}" for key, (a, b) in layer.numbers.items()]
+        if layer.name in fatal:
+            pairs = [f"its numbers say nothing: it is dead or damaged in {fatal[layer.name]}"]
         if parts or pairs:
             screen.print(Text(f"{name}: {', '.join(parts + pairs)}"))
     for word, only in (("first", found.only_first), ("second", found.only_second)):
@@ -83,6 +94,10 @@ def diff(first: str, second: str, context: int, shuffles: int, seed: int, path: 
     if path is not None:
         say_written([write_atomic(path, text + "\n")])
     return 0
+
+
+def _fatal(side: Diagnosis) -> set[str]:
+    return {layer.name for layer in side.layers if layer.fatal}
 
 
 def _shown(value: float | None) -> str:

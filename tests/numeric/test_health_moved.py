@@ -93,6 +93,25 @@ def test_diff_says_what_its_columns_are_and_that_nothing_moved(
     assert "Over all layers, medians: half_life_min" in said
 
 
+def test_diff_has_no_numbers_of_a_dead_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def kill(content: dict[str, np.ndarray]) -> None:
+        content[f"{LAYER}.out_proj.weight"] *= 0
+        content[f"{LAYER}.A_log"] -= np.float32(np.log(2))
+
+    first, second = str(shipped_checkpoint("unconstrained")), edited(tmp_path, kill)
+    for pair, where in (
+        ((first, second), "the second"),
+        ((second, first), "the first"),
+        ((second, second), "the first and the second"),
+    ):
+        code, out, _ = command(capsys, "diff", *pair, "--shuffles", "5")
+        assert code == 0
+        assert next(line.split() for line in out.splitlines() if line.startswith(" 1 ")) == ["1", *"-------"]
+        told = " ".join(out.split()).partition(" 1: ")[2]
+        assert f"its numbers say nothing: it is dead or damaged in {where}" in told
+        assert "half_life" not in told
+
+
 def test_what_is_listed_is_beyond_two_seeds_of_one_training() -> None:
     """The threshold's reason, computed anew from the committed runs; 1.2 times less would be exceeded by seeds."""
     apart: dict[str, list[float]] = {}
