@@ -1,4 +1,7 @@
-"""A user's own right-hand side: known blow-up times on every backend, tokens against closed forms, and refusals."""
+"""A user's own right-hand side: known blow-up times on every backend, tokens against closed forms, and refusals.
+
+One long file: each case meets every backend that runs here, by one fixture.
+"""
 
 from __future__ import annotations
 
