@@ -23,7 +23,7 @@ _LEGEND = (
     "z: how many sd the flips lie from there: far below 0 the second remembers the first, as two moments of one training do, near 0 "
     "it does not, as two seeds; -: every shuffle gives one count, as where all mu of one side have one sign; same: nothing moved. "
     "|ln a'/a|: decay rates, and ln memory: ratio of half-lives, natural logarithms, medians over channels and states. "
-    "S_B, S_C: |S' - S| / |S|. A layer that is dead or damaged on either side has no numbers here; the JSON keeps what was computed."
+    "S_B, S_C: |S' - S| / |S|. A layer that is dead or damaged on either side has no numbers of its own here; medians over all layers count it, and the JSON keeps what was computed."
 )
 _LISTED = "Listed is what moved by {share:g} % or more: medians over layers of two seeds of one training differ by less in 95 of 100 pairs."
 
