@@ -11,11 +11,9 @@ from s6flow.symbolic.codegen.arrays.numpy import sum_error
 __all__ = ["math", "maximum", "minimum", "product_error", "scan", "shift", "sum_error", "where"]
 
 
-def scan(gate: torch.Tensor, increment: torch.Tensor, axis: int) -> torch.Tensor:
+def scan(gate: torch.Tensor | float, increment: torch.Tensor | float, axis: int) -> torch.Tensor:
     """f_l = gate_l f_{l-1} + increment_l along `axis`; out of place, so that autograd can go through it."""
-    like = increment if torch.is_tensor(increment) else gate
-    gate = torch.as_tensor(gate, dtype=like.dtype, device=like.device)
-    increment = torch.as_tensor(increment, dtype=like.dtype, device=like.device)
+    gate, increment = _pair(gate, increment)
     gate, increment = torch.broadcast_tensors(gate, increment)
     return _scan(gate.movedim(axis, 0), increment.movedim(axis, 0)).movedim(0, axis)
 
