@@ -37,9 +37,7 @@ def test_a_batch_ends_as_on_the_cpu(backend: str) -> None:
     np.testing.assert_allclose(found.blow_up_time[blown], known.blow_up_time[blown], rtol=1e-6)
     np.testing.assert_array_equal(found.reached, known.reached)
     inside = np.abs(np.ma.filled(known.x, 0)) < 1e3
-    np.testing.assert_allclose(
-        np.ma.filled(found.x, 0)[inside], np.ma.filled(known.x, 0)[inside], rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(np.ma.filled(found.x, 0)[inside], np.ma.filled(known.x, 0)[inside], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -13,9 +13,8 @@ __all__ = ["math", "maximum", "minimum", "product_error", "scan", "shift", "sum_
 
 def scan(gate: torch.Tensor | float, increment: torch.Tensor | float, axis: int) -> torch.Tensor:
     """f_l = gate_l f_{l-1} + increment_l along `axis`; out of place, so that autograd can go through it."""
-    gate, increment = _pair(gate, increment)
-    gate, increment = torch.broadcast_tensors(gate, increment)
-    return _scan(gate.movedim(axis, 0), increment.movedim(axis, 0)).movedim(0, axis)
+    gates, increments = torch.broadcast_tensors(*_pair(gate, increment))
+    return _scan(gates.movedim(axis, 0), increments.movedim(axis, 0)).movedim(0, axis)
 
 
 def _scan(gate: torch.Tensor, increment: torch.Tensor) -> torch.Tensor:
