@@ -37,13 +37,18 @@ def test_only_results_are_declared_to_await_renewal() -> None:
 
 #: Generated code imports these by `from ... import NAME` in a text, which no digest follows. Who changes what one does looks
 #: whether results still hold (all do since these: a number is written by the device itself), and writes the new digest here.
-NOT_FOLLOWED = {"torch_runtime": "6fcdab4e94d03bccdcad24fb01decbbea7fe0a8d63051b7e160f6d97a4e41784", "flint_runtime": "46d74f2d7165f9780c9f3442148852723b7e9e6aa7be70b68c7f948b2f59f841"}
+NOT_FOLLOWED = {
+    "torch_runtime": "6fcdab4e94d03bccdcad24fb01decbbea7fe0a8d63051b7e160f6d97a4e41784",
+    "flint_runtime": "46d74f2d7165f9780c9f3442148852723b7e9e6aa7be70b68c7f948b2f59f841",
+}
 
 
 @pytest.mark.parametrize("name", NOT_FOLLOWED)
 def test_what_no_digest_follows_is_as_it_was(name: str) -> None:
     module = f"s6flow.symbolic.codegen.arrays.{name}"
-    assert all(module not in source_files(row.roots[0]) for row in evidence.EVIDENCE if row.roots[0].startswith("s6flow"))
+    assert all(
+        module not in source_files(row.roots[0]) for row in evidence.EVIDENCE if row.roots[0].startswith("s6flow")
+    )
     assert meaning_digest(ROOT / "s6flow" / "symbolic" / "codegen" / "arrays" / f"{name}.py") == NOT_FOLLOWED[name]
 
 

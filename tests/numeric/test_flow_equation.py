@@ -268,3 +268,57 @@ def test_batch_axes_of_letters_and_starts_meet() -> None:
     assert (batch, inner, start.shape) == ((2,), (3,), (2, 3))
     assert {name: value.shape for name, value in arrays.items()} == {"letter0": (2, 4), "letter1": (2,)}
     assert per_system == {"letter0", "letter1"}
+
+
+#: Scans whose gates and increments are numbers, letters or functions of token and time; the rate as it is, too.
+SCANNED = {
+    "sums": Equation(x * (x + 2 * h), scan=h + x),
+    "numbers": Equation(x * h, scan=h / 2 + 1),
+    "a number gates": Equation(x * h, scan=-h + sp.exp(x)),
+    "a number enters": Equation(x * h, scan=sp.exp(-x) * h + 3),
+    "both move": TIMED,
+    "none": Equation(sp.log(1 + sp.exp(x)) * sp.tanh(x) + sp.cosh(x) ** -2 + p * t),
+}
+
+
+@pytest.mark.parametrize("name", SCANNED)
+def test_a_step_sends_nothing_to_the_device(name: str) -> None:
+    """As a CUDA graph cannot record it. Nor does it wait for one: a tensor of the meta device has no truth and no number."""
+    torch = pytest.importorskip("torch")
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._pytree import tree_leaves
+
+    from s6flow.numeric.flow.backends import load_backend
+    from s6flow.numeric.flow.backends.torch.backend import systems_flow
+
+    done: list[Any] = []
+    sent: list[Any] = []
+
+    class Watched(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = function(*args, **(kwargs or {}))
+            read, written = ([one for one in tree_leaves(v) if torch.is_tensor(one)] for v in ((args, kwargs), out))
+            done.append(function)
+            number = function in (torch.as_tensor, torch.tensor) and not read
+            if any(one.is_meta for one in written) and (number or not all(one.is_meta for one in read)):
+                sent.append(function)
+            return out
+
+    def watched(problem: Any) -> Any:
+        meta = torch.device("meta")
+        own = systems_flow(problem, slice(0, 2), meta)
+        w = torch.zeros(problem.start.shape, device=meta, dtype=torch.float64)
+        rows = torch.zeros(2, device=meta).long()
+        with Watched():
+            own.velocity(w, rows)
+            own.log_size(w, rows)
+            assert done
+            assert not sent
+            torch.as_tensor(1.0, device=meta)
+            torch.zeros(1).to(meta)
+            assert len(sent) == 2, "what is sent is seen"
+        return load_backend("numpy")(problem)
+
+    flow = flow_of(SCANNED[name], {"both move": {"c": ALONG, p: FLAT}, "none": {p: 0.1}}.get(name))
+    integrate(0.1 * np.ones((2, 3)), flow, times=[0.1], backend=watched)
+    assert done
