@@ -8,7 +8,6 @@ the system is autonomous. What does not fit this form is refused with the rule t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +32,7 @@ _GATHERING = (sp.Sum, sp.Product, sp.Integral)
 _ALONG = ("token",)
 #: Its square is infinite.
 _HUGE = make("const", attr="1e308")
+_NONE = make("const", attr=0)
 #: The tokens and what they read, as arrays in the lowered program.
 _x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (_TOKEN, _STATE))
 #: y of the chart "log": a letter of nobody.
@@ -91,7 +91,9 @@ class Equation:
         state = _symbol(_STATE)
         if state not in rate.free_symbols:
             raise FormatError("a scan must be read: the rate needs the letter h", rate, "rate", "Leave the scan out.")
-        gate = sp.simplify(sp.diff(scan, state))
+        gate = sp.diff(scan, state)
+        if state in gate.free_symbols:  # it may cancel
+            gate = _printable(sp.simplify(gate))
         if state in gate.free_symbols:
             raise AssumptionError("the scan must be affine in h, h_l = gate h + increment", scan, "scan")
         return {"rate": rate, "gate": gate, "increment": sp.expand(scan).subs(state, 0)}
@@ -100,6 +102,12 @@ class Equation:
     def timed(self) -> bool:
         """Whether the equation reads depth-time."""
         return any(_symbol(_TIME) in part.free_symbols for part in self._parts.values())
+
+    @property
+    def _scans_tokens(self) -> bool:
+        """Whether what a token leaves hangs on the token or on a letter along the tokens; else it is one number a system."""
+        left = self._charted()["gate"].free_symbols | self._charted()["increment"].free_symbols
+        return any(letter.name == _TOKEN or letter.name.endswith("[l]") for letter in left)
 
     @cached_property
     def letters(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -151,7 +159,9 @@ class Equation:
         if self.scan is not None:
             gate, increment = (_with(lowered.pop(key), given) for key in ("gate", "increment"))
             if self.timed:  # the time leaves nothing
-                gate, increment = (_beside_time(part, make("const", attr=0)) for part in (gate, increment))
+                gate, increment = (_beside_time(part, _NONE) for part in (gate, increment))
+            elif not self._scans_tokens:  # a scan has as many steps as what it scans is long
+                increment = make("where", make("lt", _NONE, make("position", attr=_ALONG[0])), increment, _NONE)
             given[_STATE] = make("shift", make("scan", gate, increment))
         return nodes | {key: _with(node, given) for key, node in lowered.items()}
 
@@ -179,7 +189,7 @@ class Equation:
         rate, stretch = nodes["rate"], make("mul", nodes["unit"], make("cosh", nodes["w"]))
         for place, _ in enumerate(self.denominators):
             here = make("mul", nodes[f"denominator{place}"], nodes[f"side{place}"])
-            rate = make("where", make("lt", make("const", attr=0), here), rate, make("mul", _HUGE, _HUGE))
+            rate = make("where", make("lt", _NONE, here), rate, make("mul", _HUGE, _HUGE))
         velocity = make("div", rate, stretch)
         if self.timed:
             velocity = _beside_time(velocity, make("div", make("const", attr=1), stretch))
@@ -221,14 +231,17 @@ def _checked(given: Any, where: str) -> sp.Expr:
         raise FormatError("a right-hand side must be a SymPy expression", type(given).__name__, where)
     plain = given.xreplace({term: _of_token(term, where) for term in given.atoms(sp.Indexed)})
     plain = plain.xreplace({letter: _symbol(letter.name) for letter in plain.free_symbols})
-    for node in _nodes(plain):
+    for node in sp.preorder_traversal(plain):
         _refuse(node, where)
+    return _printable(plain)
+
+
+def _printable(expression: sp.Expr) -> sp.Expr:
+    """By functions that every backend prints."""
     z = sp.Wild("z")
-    return plain.replace(sp.log(1 + sp.exp(z)), nt.softplus(z)).replace(sp.tanh, lambda v: 1 - 2 / (sp.exp(2 * v) + 1))
-
-
-def _nodes(expression: sp.Expr) -> Iterator[Any]:
-    return iter(sp.preorder_traversal(expression))
+    return expression.replace(sp.log(1 + sp.exp(z)), nt.softplus(z)).replace(
+        sp.tanh, lambda v: 1 - 2 / (sp.exp(2 * v) + 1)
+    )
 
 
 def _refuse(node: Any, where: str) -> None:

@@ -27,7 +27,7 @@ from s6flow.symbolic.equation import Equation
 from tests.numeric.equation_cases import CASCADE, CASES, h, p, t, x
 
 CPU = ("numpy", "numba", "torch")
-letter, index = sp.IndexedBase("c"), sp.Symbol("l")
+letter, index, q = sp.IndexedBase("c"), sp.Symbol("l"), sp.Symbol("q")
 
 
 @pytest.fixture(params=CPU)
@@ -71,6 +71,7 @@ def test_interpreted_kernels_find_the_same_times() -> None:
     assert abs(found["time"]) <= 1e-3
     assert found["token"] == 3
     assert found["tokens"] <= 1e-3
+    assert found["counted"] <= 1e-5
 
 
 def test_partial_sums_of_the_cascade_blow_up_alone() -> None:
@@ -88,6 +89,33 @@ def test_tokens_of_the_cascade_follow_the_closed_form(backend: str) -> None:
     exact = np.diff(sums / (1 - times[:, None] * sums), prepend=0.0, axis=2)
     # PyTorch lands on an output to 1e-7 of its time
     np.testing.assert_allclose(np.ma.filled(run.x, np.nan), exact, rtol=3e-6 if backend == "torch" else 1e-8, atol=1e-9)
+
+
+#: Scans that leave one number a system, whatever the token, and the state h before each of three tokens.
+COUNTED = {
+    "count": (h + 1, {}, [0.0, 1.0, 2.0]),
+    "numbers": (h / 2 + 1, {}, [0.0, 1.0, 1.5]),
+    "letters": (p * h + q, {p: [0.5, -1.0], q: [1.0, 0.3]}, [[0.0, 1.0, 1.5], [0.0, 0.3, 0.0]]),
+    "no gate": (q, {q: 0.4}, [0.0, 0.4, 0.4]),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_scan_of_numbers_has_a_step_for_every_token(name: str, backend: str) -> None:
+    scan, values, states = COUNTED[name]
+    run = integrate(np.ones((2, 3)), flow_of(Equation(x * h, scan=scan), values), times=[0.5], backend=backend)
+    exact = np.broadcast_to(np.exp(0.5 * np.array(states)), (2, 3))
+    np.testing.assert_allclose(run.x.data[:, 0], exact, rtol=1e-7 if backend == "torch" else 1e-9)
+
+
+@pytest.mark.parametrize("gate", [h * sp.tanh(x), (h**2 - 1) / (h - 1) * sp.tanh(x) - sp.tanh(x)])
+def test_a_gate_may_be_any_function_that_a_rate_may_be(gate: sp.Expr, backend: str) -> None:
+    """x_1 rests, x_2 = x_2(0) + x_1 t, and x_3' = tanh(x_2) x_1 + x_2."""
+    first, second, third = start = np.array([0.7, -0.4, 0.2])
+    run = integrate(start, flow_of(Equation(h, scan=gate + x), None), times=[2.0], backend=backend)
+    moved = second + 2 * first
+    last = third + np.log(np.cosh(moved) / np.cosh(second)) + 2 * second + 2 * first
+    np.testing.assert_allclose(run.x.data[0], [first, moved, last], rtol=1e-6 if backend == "torch" else 1e-8)
 
 
 def test_the_logistic_equation_does_not_blow_up(backend: str) -> None:
