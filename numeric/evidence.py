@@ -9,6 +9,7 @@ That is no pardon: whoever shows the result says so, and a declared result that 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,9 +20,11 @@ from typing import Any
 from s6flow.errors import FormatError, S6FlowError
 from s6flow.provenance import code_digest, package_root
 
-__all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "result_name", "stale_reasons"]
+__all__ = ["EVIDENCE", "Evidence", "awaiting", "committed", "evidence_of", "result_name", "stale_reasons", "unchecked"]
 
 _AWAITING = "numeric/awaiting.json"
+#: Where an installed package has the results of the benchmarks.
+_MEASURED = "paper_figures/measured/"
 _EXPERIMENTS = ("s6flow.numeric.experiments", "s6flow.numeric.refinements")
 #: What the package offers to importers, and what only records: no part of a run.
 _ASIDE = {"s6flow.numeric.experiments", "s6flow.numeric.experiments.provenance"}
@@ -161,9 +164,15 @@ def evidence_of(path: Path) -> Evidence:
 
 
 def result_name(path: Path) -> str:
-    """A result's path from the root of the repository, by which the table knows it; whole where it lies elsewhere."""
-    full, base = path.resolve(), _repository()
-    return full.relative_to(base).as_posix() if full.is_relative_to(base) else full.as_posix()
+    """A result's path from the root of the repository, by which the table knows it; whole where it lies elsewhere.
+
+    An installed package has them in its own folder, those of the benchmarks in that of its figures.
+    """
+    full = path.resolve()
+    base = next((base for base in (package_root().resolve(), _repository()) if full.is_relative_to(base)), None)
+    if base is None:
+        return full.as_posix()
+    return re.sub(f"^{_MEASURED}", "benchmarks/results/", full.relative_to(base).as_posix())
 
 
 @cache
@@ -172,12 +181,14 @@ def _now(row: Evidence) -> str:
 
 
 def stale_reasons(path: Path, content: Any = None) -> list[str]:
-    """Why a result no longer belongs to this tree, with the command that renews it; empty if it does.
+    """Why a result no longer belongs to this tree, with the command that renews it; empty if it does, or is `unchecked`.
 
     Args:
         path: of the file.
         content: what stands in it, if it has been read.
     """
+    if unchecked(path):
+        return []
     try:
         row, now = evidence_of(path), _now(evidence_of(path))
         recorded = set(_recorded(json.loads(path.read_bytes()) if content is None else content))
@@ -188,9 +199,15 @@ def stale_reasons(path: Path, content: Any = None) -> list[str]:
     return [f"the code is {now}, the result's was {code}; renew it: {row.renew}" for code in sorted(recorded - {now})]
 
 
+def unchecked(path: Path) -> bool:
+    """Whether the scripts that made a result are not here: an installed package has none of the benchmarks."""
+    name = result_name(path)
+    return name.startswith("benchmarks/") and not (_repository() / "benchmarks").is_dir()
+
+
 def awaiting(path: Path) -> str | None:
     """Why a stale result has not been renewed yet; None if it is not declared."""
-    table = _repository() / _AWAITING
+    table = package_root() / _AWAITING
     declared: dict[str, str] = json.loads(table.read_text()) if table.exists() else {}
     return declared.get(result_name(path))
 

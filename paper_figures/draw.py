@@ -20,7 +20,7 @@ from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.paper_figures.contents import index_page
 from s6flow.paper_figures.digest import figure_digest, versions
 from s6flow.paper_figures.figure import Figure, FigureUnavailable
-from s6flow.paper_figures.freshness import stale_results
+from s6flow.paper_figures.freshness import stale_results, unchecked_results
 from s6flow.paper_figures.record import read_record
 from s6flow.paper_figures.workers import workers
 
@@ -43,7 +43,7 @@ class Outcome:
 
     Args:
         state: drawn, unchanged, skipped; with `check` fresh or stale in place of the first two.
-        reason: why it was skipped or is stale.
+        reason: why it was skipped or is stale, or what of it cannot be checked here.
         seconds: wall time.
     """
 
@@ -133,8 +133,11 @@ def _skips(outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 
 def _check(figure: Figure) -> Outcome:
-    reasons = stale_results(figure)
-    return Outcome(figure, "stale" if reasons else "fresh", "; ".join(reasons))
+    try:
+        reasons = stale_results(figure)
+    except FigureUnavailable as error:
+        return Outcome(figure, "skipped", str(error))
+    return Outcome(figure, "stale" if reasons else "fresh", "; ".join(reasons) or unchecked_results(figure))
 
 
 def _made(figures: list[Figure], out: Path, reuse: list[Path], processes: int) -> Iterator[Outcome]:

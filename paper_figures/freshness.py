@@ -9,9 +9,9 @@ from typing import Any
 
 from s6flow.errors import S6FlowError
 from s6flow.numeric import evidence
-from s6flow.paper_figures.figure import Figure, result_files
+from s6flow.paper_figures.figure import Figure, FigureUnavailable, result_files
 
-__all__ = ["awaiting", "stale_reasons", "stale_results"]
+__all__ = ["awaiting", "stale_reasons", "stale_results", "unchecked_results"]
 
 
 def awaiting(figure: Figure, shown: Container[str] | None = None) -> str:
@@ -27,13 +27,24 @@ def awaiting(figure: Figure, shown: Container[str] | None = None) -> str:
 
 
 def stale_results(figure: Figure) -> list[str]:
-    """One line for every reason why a committed result of a figure is stale."""
+    """One line for every reason why a committed result of a figure is stale.
+
+    Raises: FigureUnavailable: a package is missing without which that is not known.
+    """
     return [f"{path.name}: {reason}" for path in result_files(figure) for reason in stale_reasons(path)]
+
+
+def unchecked_results(figure: Figure) -> str:
+    """What of a figure an installed package cannot check, as a sentence; empty if there is nothing."""
+    names = [path.name for path in result_files(figure) if evidence.unchecked(path)]
+    return f"in the repository alone are checked {', '.join(names)}" if names else ""
 
 
 def stale_reasons(path: Path) -> list[str]:
     """Why a result file no longer belongs to this tree, by its code (see `numeric.evidence`) and, of an experiment, by its
     configuration; empty if it does.
+
+    Raises: FigureUnavailable: a package that reads configurations is missing.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -47,7 +58,12 @@ def _configuration(content: dict[str, Any]) -> list[str]:
     try:
         from s6flow.numeric.experiments.settings import load_config
     except ImportError as error:
-        return [f"it cannot be checked without {error.name}"]
+        raise FigureUnavailable(
+            "results of an experiment are checked with its configuration",
+            f"no {error.name}",
+            "figures",
+            "Run pip install s6flow[experiments].",
+        ) from None
     try:
         digest = load_config(content["config"]["name"]).digest()
     except (S6FlowError, KeyError, TypeError) as error:

@@ -10,31 +10,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
 from s6flow.errors import AssumptionError, FormatError
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.codegen.ir import Input, Node, Program, make, topological
 from s6flow.symbolic.codegen.lower import lower_expression
+from s6flow.symbolic.equation_letters import (
+    STATE,
+    TIME,
+    TOKEN,
+    checked,
+    is_number,
+    of_moderate_size,
+    plain_letter,
+    printable,
+)
 
 __all__ = ["CHARTS", "Equation"]
 
 #: Chart -> what y = unit sinh w is.
 CHARTS = {"asinh": "the token x, of any sign", "log": "ln x of a token x > 0"}
-#: Names of the token, of the scanned state and of depth-time, of which x is always there.
-_TOKEN, _STATE, _TIME = "x", "h", "t"
-_FUNCTIONS = (sp.exp, sp.log, sp.sinh, sp.cosh, sp.tanh, nt.softplus)
-_KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.floor, sp.ceiling, sp.Mod)
-_GATHERING = (sp.Sum, sp.Product, sp.Integral)
 _ALONG = ("token",)
 #: Its square is infinite.
 _HUGE = make("const", attr="1e308")
 _NONE = make("const", attr=0)
 #: The tokens and what they read, as arrays in the lowered program.
-_x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (_TOKEN, _STATE))
+_x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (TOKEN, STATE))
 #: y of the chart "log": a letter of nobody.
 _y = sp.Dummy("y", real=True)
 
@@ -71,29 +74,29 @@ class Equation:
     unit: float | None = None
 
     def __post_init__(self) -> None:
-        if self.chart not in CHARTS:
+        if not isinstance(self.chart, str) or self.chart not in CHARTS:
             raise FormatError("a chart must be one of " + ", ".join(CHARTS), self.chart, "chart")
-        if self.unit is not None and not 1e-100 <= float(self.unit) <= 1e100:
-            raise AssumptionError("the unit must lie in 1e-100..1e100", self.unit, "unit")
+        if self.unit is not None and not (is_number(self.unit) and 1e-100 <= float(self.unit) <= 1e100):
+            raise AssumptionError("the unit must be a number in 1e-100..1e100", self.unit, "unit")
         _ = self._parts
 
     @cached_property
     def _parts(self) -> dict[str, sp.Expr]:
         """Rate, and gate and increment of the scan, in plain real symbols."""
-        rate = _checked(self.rate, "rate")
+        rate = checked(self.rate, "rate")
         if self.scan is None:
-            if _symbol(_STATE) in rate.free_symbols:
+            if plain_letter(STATE) in rate.free_symbols:
                 raise FormatError(
                     "the letter h is the scanned state; the equation has no scan", rate, "rate", "Give scan=..."
                 )
             return {"rate": rate}
-        scan = _checked(self.scan, "scan")
-        state = _symbol(_STATE)
+        scan = checked(self.scan, "scan")
+        state = plain_letter(STATE)
         if state not in rate.free_symbols:
             raise FormatError("a scan must be read: the rate needs the letter h", rate, "rate", "Leave the scan out.")
         gate = sp.diff(scan, state)
         if state in gate.free_symbols:  # it may cancel
-            gate = _printable(sp.simplify(gate))
+            gate = printable(sp.simplify(gate))
         if state in gate.free_symbols:
             raise AssumptionError("the scan must be affine in h, h_l = gate h + increment", scan, "scan")
         return {"rate": rate, "gate": gate, "increment": sp.expand(scan).subs(state, 0)}
@@ -101,18 +104,18 @@ class Equation:
     @property
     def timed(self) -> bool:
         """Whether the equation reads depth-time."""
-        return any(_symbol(_TIME) in part.free_symbols for part in self._parts.values())
+        return any(plain_letter(TIME) in part.free_symbols for part in self._parts.values())
 
     @property
     def _scans_tokens(self) -> bool:
         """Whether what a token leaves hangs on the token or on a letter along the tokens; else it is one number a system."""
         left = self._charted()["gate"].free_symbols | self._charted()["increment"].free_symbols
-        return any(letter.name == _TOKEN or letter.name.endswith("[l]") for letter in left)
+        return any(letter.name == TOKEN or letter.name.endswith("[l]") for letter in left)
 
     @cached_property
     def letters(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Parameters in alphabetical order, each with its axes."""
-        own = {_symbol(name) for name in (_TOKEN, _STATE, _TIME)}
+        own = {plain_letter(name) for name in (TOKEN, STATE, TIME)}
         found = {letter.name for part in self._parts.values() for letter in part.free_symbols - own}
         names = {name.removesuffix("[l]"): name for name in sorted(found)}
         if len(names) != len(found):
@@ -126,7 +129,7 @@ class Equation:
         A solution ends where one vanishes. An integrator that divides rates by their size does not see that:
         x = (1 - 3t)^(1/3) meets x' = -x^-2 on both sides of 0.
         """
-        moving = {_symbol(name) for name in (_TOKEN, _STATE, _TIME)}
+        moving = {plain_letter(name) for name in (TOKEN, STATE, TIME)}
         found = {
             power.base
             for part in self._charted().values()
@@ -147,22 +150,22 @@ class Equation:
     def _nodes(self) -> dict[str, Node]:
         """The rate and every denominator, and the inputs by name."""
         nodes = {inp.name: make("input", attr=(inp.name, inp.axes)) for inp in self._inputs}
-        wanted = {_symbol(_TOKEN): _x, _symbol(_STATE): _h, _symbol(_TIME): sp.Symbol("time", real=True)}
+        wanted = {plain_letter(TOKEN): _x, plain_letter(STATE): _h, plain_letter(TIME): sp.Symbol("time", real=True)}
         for place, (name, axes) in enumerate(self.letters):
             label = f"letter{place}"
-            wanted[_symbol(f"{name}[l]" if axes else name)] = (
+            wanted[plain_letter(f"{name}[l]" if axes else name)] = (
                 sp.IndexedBase(label, real=True)[nt.l] if axes else sp.Symbol(label, real=True)
             )
         parts = self._charted() | {f"denominator{place}": part for place, part in enumerate(self.denominators)}
         lowered = {key: lower_expression(part.xreplace(wanted)) for key, part in parts.items()}
-        given = {_TOKEN: make("mul", nodes["unit"], make("sinh", nodes["w"]))}
+        given = {TOKEN: make("mul", nodes["unit"], make("sinh", nodes["w"]))}
         if self.scan is not None:
             gate, increment = (_with(lowered.pop(key), given) for key in ("gate", "increment"))
             if self.timed:  # the time leaves nothing
                 gate, increment = (_beside_time(part, _NONE) for part in (gate, increment))
             elif not self._scans_tokens:  # a scan has as many steps as what it scans is long
                 increment = make("where", make("lt", _NONE, make("position", attr=_ALONG[0])), increment, _NONE)
-            given[_STATE] = make("shift", make("scan", gate, increment))
+            given[STATE] = make("shift", make("scan", gate, increment))
         return nodes | {key: _with(node, given) for key, node in lowered.items()}
 
     @cached_property
@@ -201,86 +204,19 @@ class Equation:
         """The parts in the chart's y, spelled x; the rate is that of y."""
         if self.chart == "asinh":
             return self._parts
-        positive = {key: part.subs(_symbol(_TOKEN), sp.exp(_y)) for key, part in self._parts.items()}
-        positive["rate"] = sp.expand(sp.powsimp(sp.expand(positive["rate"] * sp.exp(-_y))))
-        return {key: part.xreplace({_y: _symbol(_TOKEN)}) for key, part in positive.items()}
-
-
-def _symbol(name: str) -> sp.Symbol:
-    return sp.Symbol(name, real=True)
+        positive = {key: part.subs(plain_letter(TOKEN), sp.exp(_y)) for key, part in self._parts.items()}
+        positive["rate"] *= sp.exp(-_y)
+        return {key: of_moderate_size(part).xreplace({_y: plain_letter(TOKEN)}) for key, part in positive.items()}
 
 
 def _has_limits(part: sp.Expr, denominator: sp.Expr) -> bool:
     """Whether a part stays finite wherever the token lets its denominator vanish, as (e^x - 1) / x does; False if SymPy cannot tell."""
-    token = _symbol(_TOKEN)
+    token = plain_letter(TOKEN)
     try:
         roots = sp.solve(denominator, token)
         return bool(roots) and all(sp.limit(part, token, root).is_finite for root in roots)
     except (NotImplementedError, TypeError, ValueError):
         return False
-
-
-def _checked(given: Any, where: str) -> sp.Expr:
-    """An expression in plain real symbols, built of what every backend prints.
-
-    Raises: FormatError: naming the rule that it breaks.
-    """
-    if isinstance(given, int | float):
-        given = sp.sympify(given)
-    if not isinstance(given, sp.Expr):
-        raise FormatError("a right-hand side must be a SymPy expression", type(given).__name__, where)
-    plain = given.xreplace({term: _of_token(term, where) for term in given.atoms(sp.Indexed)})
-    plain = plain.xreplace({letter: _symbol(letter.name) for letter in plain.free_symbols})
-    for node in sp.preorder_traversal(plain):
-        _refuse(node, where)
-    return _printable(plain)
-
-
-def _printable(expression: sp.Expr) -> sp.Expr:
-    """By functions that every backend prints."""
-    z = sp.Wild("z")
-    return expression.replace(sp.log(1 + sp.exp(z)), nt.softplus(z)).replace(
-        sp.tanh, lambda v: 1 - 2 / (sp.exp(2 * v) + 1)
-    )
-
-
-def _refuse(node: Any, where: str) -> None:
-    if node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or isinstance(node, _FUNCTIONS):
-        return
-    if node.is_number and node.is_Atom:
-        if node.is_extended_real and node.is_finite:
-            return
-        raise FormatError("a right-hand side must be real and finite", node, where)
-    if isinstance(node, _GATHERING):
-        raise FormatError(
-            "a token reads other tokens through the scan alone", node, where, "Write sums as scan=h + ..."
-        )
-    if isinstance(node, AppliedUndef):
-        raise FormatError("every function must be defined", node, where)
-    if isinstance(node, sp.Derivative):
-        raise FormatError("a right-hand side has no derivatives: the equation is of first order", node, where)
-    if isinstance(node, _KINKED) or node.is_Boolean:
-        raise FormatError("a right-hand side must be analytic: steps are of eighth order", node, where)
-    known = ", ".join(function.__name__ for function in _FUNCTIONS)
-    raise FormatError(f"functions must be powers or one of {known}", node, where)
-
-
-def _of_token(term: sp.Indexed, where: str) -> sp.Symbol:
-    """x[l], h[l - 1] and p[l] as plain letters.
-
-    Raises: FormatError: another token is read.
-    """
-    name, index = term.base.name, term.indices
-    here = len(index) == 1 and index[0].is_Symbol
-    if name == _TOKEN and here:
-        return _symbol(_TOKEN)
-    if name == _STATE and len(index) == 1 and (index[0] + 1).is_Symbol:
-        return _symbol(_STATE)
-    if name in (_TOKEN, _STATE) or not here:
-        raise FormatError(
-            "a token reads other tokens through the scan alone", term, where, "Letters are x[l], h[l-1], p[l]."
-        )
-    return _symbol(f"{name}[l]")
 
 
 def _with(node: Node, given: dict[str, Node]) -> Node:

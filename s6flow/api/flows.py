@@ -111,8 +111,10 @@ def _parameters(
     if (params is None) == (mu is None):
         given = "neither" if params is None else "both"
         raise FormatError("a flow is given by params or by mu", given, "integrate", "Write mu=[-1, 1.5], a=[0.2, 4].")
+    if params is not None:
+        _require_alone(a=(a, 1.0), s=(s, 1.0), b=(b, 0.0), floor=(floor, 0.0))
     if params is not None and not isinstance(params, Parameters | EquationFlow):
-        return flow_of(params, parameters)
+        return flow_of(params, _named(parameters))
     if parameters is not None:
         raise FormatError("parameters are of an equation of your own", type(params).__name__, "parameters")
     if params is not None:
@@ -120,6 +122,32 @@ def _parameters(
     weights = np.atleast_1d(finite_array(mu, "mu"))
     rates = finite_array(a, "a")
     return FlowParameters(weights, np.full(weights.shape, rates) if rates.ndim == 0 else rates, s, b, floor)
+
+
+def _require_alone(**letters: tuple[Any, float]) -> None:
+    """Refuse letters of the paper's flow beside a flow that has its own: they would count for nothing."""
+    given = [name for name, (value, default) in letters.items() if not (np.ndim(value) == 0 and value == default)]
+    if given:
+        raise FormatError(
+            "a, s, b and floor are letters of a flow given by mu", ", ".join(given), "integrate",
+            "Of an equation write parameters={...}.",
+        )  # fmt: skip
+
+
+def _named(parameters: Any) -> Mapping[Any, ArrayLike] | None:
+    """Letters of an equation by name."""
+    if parameters is None:
+        return None
+    if not isinstance(parameters, Mapping):
+        raise FormatError(
+            "parameters must be a mapping of letters to numbers", type(parameters).__name__, "parameters",
+            "Write parameters={p: 3}.",
+        )  # fmt: skip
+    names = [str(getattr(letter, "name", letter)) for letter in parameters]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise FormatError("a parameter is given once", ", ".join(twice), "parameters")
+    return dict(zip(names, parameters.values(), strict=True))
 
 
 def _end(horizon: float | None, log_horizon: float | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -28,6 +29,8 @@ __all__ = ["Flow"]
 
 #: More lines than this get no legend.
 _MOST_LABELS = 8
+#: A blow-up time has no digit where its error is a larger share of it.
+_VAGUE = 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +52,11 @@ class Flow(Result, FlowResult):
     def batch_shape(self) -> tuple[int, ...]:
         """Empty for a single system."""
         return self.status.shape
+
+    @property
+    def _sizes(self) -> tuple[tuple[int, ...], int]:
+        """Axes of a system's tokens, and how many systems there are."""
+        return self.x0.shape[len(self.batch_shape) :], math.prod(self.batch_shape)
 
     @property
     def bilinear(self) -> bool:
@@ -93,8 +101,12 @@ class Flow(Result, FlowResult):
     @cached_property
     def predicted(self) -> tuple[str, str]:
         """What theory predicts of a single bilinear system: a word of `symbolic.ends`, and the theorem or `none`."""
-        assert isinstance(self._single.params, FlowParameters), "theory predicts ends of the bilinear flow"
-        return axis_verdict(self.params, np.asarray(self.x0))  # type: ignore[arg-type]
+        params = self._single.params
+        if not isinstance(params, FlowParameters):
+            raise FormatError(
+                "theory predicts ends of the bilinear flow", type(params).__name__, "predicted", "See ending()."
+            )
+        return axis_verdict(params, np.asarray(self.x0))
 
     @cached_property
     def observed(self) -> str:
@@ -107,7 +119,7 @@ class Flow(Result, FlowResult):
             codes = classify(self).systems if self.bilinear else self.status
             words = [word(int(code)) if self.bilinear else Status(int(code)).name.lower() for code in codes.flat]
             told = ", ".join(f"{words.count(name)} {name}" for name in dict.fromkeys(words))
-            return [f"{len(words)} flows of shape {self.batch_shape}: {told}."]
+            return [f"{len(words)} flows of shape {self.batch_shape}" + (f": {told}." if told else ".")]
         if not self.bilinear:
             return [f"ended: {self.ending()}"]
         scenario, theorem = self.predicted
@@ -139,7 +151,8 @@ class Flow(Result, FlowResult):
             return self.ended
         time, error = float(self.blow_up_time), float(self.blow_up_time_error)
         digits = 3 if np.isnan(error) else int(np.clip(np.floor(-np.log10(error / time)), 1, 12))
-        return f"{self.ended} at T = {time:.{digits}g}, first by token {int(self.blow_up_token)}"
+        apart = f" give or take {error:.0e}" if error > _VAGUE * time else ""
+        return f"{self.ended} at T = {time:.{digits}g}{apart}, first by token {int(self.blow_up_token)}"
 
     def token_ends(self) -> list[dict[str, Any]]:
         """How every token of a single bilinear system ended; beside a blow-up its limit, or the rate at which it vanishes
@@ -171,23 +184,23 @@ class Flow(Result, FlowResult):
 
     def _trajectory(self) -> Table:
         """Outputs that were reached: ln t, t, T - t of a system that blew up, and its tokens; a batch in long form."""
-        inner = self.x0.shape[len(self.batch_shape) :]
-        reached = self.reached.reshape(-1, len(self.log_times))
+        inner, count = self._sizes
+        reached = self.reached.reshape(count, len(self.log_times))
         system, place = np.nonzero(reached)
         log_t = self.log_times[place]
         data: dict[str, Any] = {"system": system} if self.batch_shape else {}
         data |= {"ln_t": log_t, "t": np.exp(log_t)}
         if np.isfinite(self.blow_up_time).any():
             data["T_minus_t"] = self.blow_up_time.reshape(-1)[system] - data["t"]
-        values = np.ma.getdata(self.x).reshape(len(reached), len(self.log_times), -1)[system, place]
+        values = np.ma.getdata(self.x).reshape(*reached.shape, math.prod(inner))[system, place]
         for column, index in enumerate(np.ndindex(*inner)):
             data["x_" + "_".join(str(part + 1) for part in index)] = values[:, column]
         return Table(data, tuple(key for key in data if key != "ln_t"), spread=True)
 
     def _ends(self) -> Table:
         """One row a token; ends in words."""
-        inner = self.x0.shape[len(self.batch_shape) :]
-        flat, final = self.x0.reshape(-1, int(np.prod(inner))), self.final_x.reshape(-1, int(np.prod(inner)))
+        inner, count = self._sizes
+        flat, final = (value.reshape(count, math.prod(inner)) for value in (self.x0, self.final_x))
         names = ["_".join(str(part + 1) for part in index) for index in np.ndindex(*inner)]
         data: dict[str, Any] = {"system": np.repeat(np.arange(len(flat)), len(names))} if self.batch_shape else {}
         data |= {"token": names * len(flat), "start": flat.reshape(-1), "final": final.reshape(-1)}
@@ -248,9 +261,9 @@ class Flow(Result, FlowResult):
         ax = axes(ax)
         single = not self.batch_shape
         blown = single and self.status == Status.BLOW_UP
-        inner = self.x0.shape[len(self.batch_shape) :]
-        sizes = np.exp(np.ma.getdata(self.log_abs)).reshape(-1, len(self.log_times), int(np.prod(inner)))
-        reached = self.reached.reshape(-1, len(self.log_times))
+        inner, count = self._sizes
+        sizes = np.exp(np.ma.getdata(self.log_abs)).reshape(count, len(self.log_times), math.prod(inner))
+        reached = self.reached.reshape(count, len(self.log_times))
         time = self.blow_up_time - self.times if blown else self.times
         for system, (size, there) in enumerate(zip(sizes, reached, strict=True)):
             for column, index in enumerate(np.ndindex(*inner)):
@@ -262,7 +275,7 @@ class Flow(Result, FlowResult):
             ax.invert_xaxis()
         if single and self.bilinear:
             ax.set_title(f"predicted {self.predicted[0]}, ended {self.ended}", fontsize=10)
-        if int(np.prod(inner)) <= _MOST_LABELS:
+        if count and math.prod(inner) <= _MOST_LABELS:
             ax.legend(fontsize=8)
         return ax
 

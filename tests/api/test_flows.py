@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import s6flow as sf
 from s6flow.api.trajectory import Flow
@@ -111,12 +113,38 @@ def test_documents_are_plain(coexistence: Flow, batch: Flow) -> None:
 
 
 def test_other_flows_have_tables_but_no_predictions() -> None:
+    with pytest.raises(FormatError, match="theory predicts ends of the bilinear flow; got EquationFlow"):
+        _ = sf.integrate([1.0], sp.Symbol("x") ** 2).predicted
     biased = AxisParameters([1.0], [-1.0], [0.5], [0.0], [1.0], 1.0)
     flow = sf.integrate([0.5, 1.0], biased, points=12)
     assert flow.table().columns == ("ln_t", "t", "x_1", "x_2")
     assert repr(flow).startswith("ended: horizon")
     with pytest.raises(FormatError, match="bilinear flow"):
         flow.to_json()
+
+
+@pytest.mark.parametrize(
+    ("start", "options", "rows"),
+    [(np.zeros((0, 3)), {}, 0), ([1.0], {"times": []}, 0), ([[1.0], [2.0]], {"times": [0.1]}, 2)],
+)
+@pytest.mark.parametrize("letters", [{"mu": -1.0}, {"params": sp.Symbol("x") ** 2}])
+def test_runs_without_systems_or_outputs_have_tables(
+    letters: dict[str, Any], start: Any, options: dict[str, Any], rows: int
+) -> None:
+    flow = sf.integrate(start, **letters, **options)
+    assert len(flow.table().data["ln_t"]) == rows
+    assert len(flow.table("ends").data["token"]) == np.size(start)
+    assert repr(flow)
+    flow.plot()
+
+
+def test_a_blow_up_time_without_a_digit_says_so() -> None:
+    """x = -1 / (1 + t^2 / 2): below a rest point that the absolute error carries it over, long after."""
+    x, t = sp.symbols("x t")
+    assert " give or take " in sf.integrate([-1.0], x**2 * t).ending()
+    assert "give or take" not in sf.integrate([1.0], x**2 * t).ending()
+    unit = sf.Equation(x**2 * t, unit=1e-30)
+    assert sf.integrate([-1.0], unit).ended == "horizon"
 
 
 def test_bad_input_is_one_line() -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -136,6 +137,21 @@ def test_osgood_condition_decides_in_the_chart_log(power: int, end: Status, back
 
 def test_what_the_asinh_chart_cannot_follow_is_no_blow_up() -> None:
     assert integrate([2.0], flow_of(x * sp.log(x) ** 2, None)).status == Status.OVERFLOW
+
+
+#: Right-hand sides whose exponentials of ln x cancel, and x0 = 2; T by quadrature.
+CANCELLING = [x**p, x * sp.log(1 + x) ** 2, sp.sqrt(x**3 + 1), x * (1 + x) ** sp.Rational(1, 5), x ** (p + 1) / (1 + x)]
+
+
+@pytest.mark.parametrize("rate", CANCELLING)
+def test_the_chart_log_follows_what_cancels(rate: sp.Expr) -> None:
+    rate, values = (rate, {p: 1.5}) if rate.has(p) else (rate, {})
+    with mpmath.workdps(25):
+        slope = sp.lambdify(x, rate.subs(values), "mpmath")
+        known = mpmath.quad(lambda y: mpmath.exp(y) / slope(mpmath.exp(y)), [mpmath.log(2), 5, 50, 500, mpmath.inf])
+    run = integrate([2.0], flow_of(Equation(rate, chart="log"), values))
+    assert run.status == Status.BLOW_UP
+    assert abs(run.blow_up_time / float(known) - 1.0) <= 1e-8
 
 
 def test_decay_has_no_end_in_the_chart_log(backend: str) -> None:
@@ -263,8 +279,12 @@ Refused = type[S6FlowError]
         (sp.Function("f")(x), {}, FormatError, "every function must be defined"),
         (sp.sin(x), {}, FormatError, "functions must be powers or one of exp, log"),
         (sp.I * x, {}, FormatError, "must be real and finite"),
+        ((-2) ** p * x, {"parameters": {p: 2.0}}, FormatError, "must be real and finite"),
+        ((-2) ** x, {}, FormatError, "must be real and finite"),
+        (sp.cbrt(-1) * x, {}, FormatError, "must be real and finite"),
         (x * sp.zoo, {}, FormatError, "must be real and finite"),
         (sp.IndexedBase("x")[index - 1], {}, FormatError, "reads other tokens through the scan alone"),
+        (letter[index] * letter[sp.Symbol("k")] * x, {}, FormatError, "through the scan alone; got the indices k, l"),
         (sp.Sum(sp.IndexedBase("x")[index], (index, 1, 3)), {}, FormatError, "reads other tokens through the scan alone"),
         (sp.Function("f")(x).diff(x), {}, FormatError, "no derivatives"),
         (x + h, {}, FormatError, "the equation has no scan"),
@@ -272,7 +292,12 @@ Refused = type[S6FlowError]
         (lambda: Equation(x + h, scan=h**2 + x), {}, AssumptionError, "the scan must be affine in h"),
         (lambda: Equation(x + h, scan=sp.exp(h) + x), {}, AssumptionError, "the scan must be affine in h"),
         (lambda: Equation(x, chart="square"), {}, FormatError, "a chart must be one of asinh, log"),
-        (lambda: Equation(x, unit=0.0), {}, AssumptionError, "the unit must lie in"),
+        (lambda: Equation(x, chart=["log"]), {}, FormatError, "a chart must be one of asinh, log"),  # type: ignore[arg-type]
+        (lambda: Equation(x, unit=0.0), {}, AssumptionError, "the unit must be a number in"),
+        (lambda: Equation(x, unit=[1.0, 2.0]), {}, AssumptionError, "the unit must be a number in"),  # type: ignore[arg-type]
+        (p * x, {"parameters": [1.0]}, FormatError, "parameters must be a mapping of letters to numbers; got list"),
+        (p * x, {"parameters": {p: 1.0, "p": 2.0}}, FormatError, "a parameter is given once; got p"),
+        (p * x, {"parameters": {p: 1.0}, "a": 2.0}, FormatError, "letters of a flow given by mu; got a"),
         (x > 1, {}, FormatError, "must be a SymPy expression"),
         ("x**2", {}, FormatError, "by its parameters or by a SymPy expression"),
         (sp.log(x), {"x0": [-1.0]}, AssumptionError, "must be a number at the start"),

@@ -73,6 +73,21 @@ def test_a_result_is_of_the_code_that_it_names(tmp_path: Path, monkeypatch: pyte
     assert "does not say which code" in evidence.stale_reasons(path)[0]
 
 
+def test_an_installed_package_knows_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "s6flow"
+    assert not any(map(evidence.unchecked, evidence.committed()))
+    monkeypatch.setattr(evidence, "package_root", lambda: package)
+    measured, traces = package / "paper_figures/measured/gpu_flow.json", package / "numeric/networks/traces.json"
+    assert evidence.result_name(measured) == "benchmarks/results/gpu_flow.json"
+    assert evidence.evidence_of(traces).pattern == "numeric/networks/traces.json"
+    assert evidence.unchecked(measured)
+    assert not evidence.unchecked(traces)
+    assert evidence.stale_reasons(measured) == []
+    (package / "numeric").mkdir(parents=True)
+    (package / "numeric/awaiting.json").write_text(json.dumps({"benchmarks/results/gpu_flow.json": "hours"}))
+    assert (evidence.awaiting(measured), evidence.awaiting(traces)) == ("hours", None)
+
+
 FILES = {
     "__init__.py": "",
     "run.py": "from s6flow.cells import area, side\nfrom s6flow.table import ROWS\n\n\ndef run():\n    return area(side)\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,22 @@ def test_check_says_stale_by_exit_code(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(freshness, "result_files", lambda figure: [])
     assert draw.draw_figures(["training"], tmp_path / "out", check=True).exit_code == 0
+
+
+def test_check_skips_what_a_missing_package_would_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s6flow.numeric.experiments.settings", None)
+    report = draw.draw_figures(["training", "convergence"], tmp_path / "out", check=True)
+    assert report.exit_code == 3
+    assert [outcome.state for outcome in report.outcomes] == ["fresh", "skipped"]
+    assert "checked with its configuration" in report.outcomes[1].reason
+
+
+def test_check_says_what_an_installed_package_cannot_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw, "stale_results", lambda figure: [])
+    assert draw.draw_figures(["performance"], tmp_path, check=True).outcomes[0].reason == ""
+    monkeypatch.setattr(evidence, "unchecked", lambda path: path.name == "gpu_flow.json")
+    (outcome,) = draw.draw_figures(["performance"], tmp_path, check=True).outcomes
+    assert (outcome.state, outcome.reason) == ("fresh", "in the repository alone are checked gpu_flow.json")
 
 
 def test_a_missing_package_skips_the_figure_and_removes_what_it_left(
