@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from s6flow.paper_figures.catalogue import FIGURES
+from s6flow.paper_figures.catalogue import FIGURES, chosen
 from s6flow.quiet import without_notice_of_folder
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     help="Folder for the files, made if need be.",
 )
 @click.option("--check", is_flag=True, help="Draw nothing; exit 4 if a committed result that a figure shows is stale.")
-@click.option("--list", "listed", is_flag=True, help="List the figures.")
+@click.option("--list", "listed", is_flag=True, help="List the figures, or those that are named.")
 @click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
 def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_json: bool) -> int:
     """Draw the paper's figures as PDF, SVG, PNG and CSV with an index page; NAMES picks some of them.
@@ -47,13 +47,14 @@ def figures(names: tuple[str, ...], out: Path, check: bool, listed: bool, as_jso
     """
     if as_json and not listed:
         raise click.UsageError("--json goes with --list")
+    rows = chosen(names or None)
     if as_json:
-        click.echo(json.dumps([{"name": name, "title": figure.title} for name, figure in FIGURES.items()], indent=1))
+        click.echo(json.dumps([{"name": figure.name, "title": figure.title} for figure in rows], indent=1))
         return 0
     if listed:
-        for name, figure in FIGURES.items():
+        for figure in rows:
             columns = shutil.get_terminal_size((80, 24)).columns
-            click.echo(textwrap.fill(f"{name:17} {figure.title}", columns, subsequent_indent=" " * 18))
+            click.echo(textwrap.fill(f"{figure.name:17} {figure.title}", columns, subsequent_indent=" " * 18))
         return 0
 
     without_notice_of_folder()

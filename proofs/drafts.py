@@ -17,6 +17,8 @@ from s6flow.symbolic.theorem import KINDS
 __all__ = ["PLACEHOLDER", "at_hand", "changelog_line", "draft", "write_draft"]
 
 FOLDER = Path(__file__).parent / "theorems"
+#: Of a checkout; an installed package has none beside it.
+PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 #: The note of the draft's counterexample; a theorem that still has it is refused by tests/quality.
 PLACEHOLDER = "Why the conclusion fails here."
 
@@ -76,12 +78,19 @@ def draft(identifier: str) -> str:
 def write_draft(identifier: str, group: str, folder: Path = FOLDER) -> Path:
     """Write the file of a new theorem and return its path; nothing that exists is touched.
 
-    Raises: TheoremError: an unknown group, or an id that is taken or no slug.
+    Raises: TheoremError: an unknown group, or an id that is taken or no slug; no checkout, where the theorem would be lost.
     """
     if group not in GROUPS:
         raise TheoremError("a theorem's group must be one of " + ", ".join(GROUPS), group)
     path = folder / group / (identifier.replace("-", "_") + ".py")
     text = draft(identifier)
+    if folder == FOLDER and not PROJECT.exists():
+        raise TheoremError(
+            "a theorem is written in a checkout of the repository",
+            "an installed package",
+            str(folder),
+            "Clone it, and run pip install -e .",
+        )
     if path.exists():
         raise TheoremError("a new theorem must not overwrite a file", path.name, group)
     return write_atomic(path, text)

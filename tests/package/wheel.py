@@ -38,6 +38,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("trace",), 1),
     (("fleet", "audit", "positive.safetensors", "--out", "fleet"), 1),
     (("new-theorem", "convergence-rate", "--group", "flow"), 1),
+    (("new-theorem", "some-new-theorem", "--group", "flow"), 1),
     (("experiment", "--help"), 0),
     (("prove", "--help"), 0),
 )

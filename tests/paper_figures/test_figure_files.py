@@ -189,6 +189,11 @@ def test_command_says_what_became_of_each(drawn: Path) -> None:
     assert "unchanged" in done.output
     listed = CliRunner().invoke(figures, ["--list"], standalone_mode=False)
     assert all(name in listed.output for name in FIGURES)
+    one = CliRunner().invoke(figures, ["--list", NAME], standalone_mode=False)
+    assert one.output.split()[0] == NAME
+    assert len(one.output) < len(listed.output)
+    wrong = CliRunner().invoke(figures, ["--list", "no-such"], standalone_mode=False)
+    assert isinstance(wrong.exception, FormatError)
 
 
 class _Links(html.parser.HTMLParser):

@@ -9,6 +9,7 @@ import pytest
 from s6flow.errors import TheoremError
 from s6flow.numeric.checks import MEASUREMENTS, Verdict, check, judge_data
 from s6flow.numeric.checks.check import batch_of
+from s6flow.proofs import drafts
 from s6flow.proofs.drafts import at_hand, changelog_line, draft, write_draft
 from s6flow.proofs.registry import GROUPS
 from s6flow.symbolic.assumptions import ASSUMPTIONS
@@ -43,6 +44,16 @@ def test_the_draft_is_a_theorem_that_its_check_refutes(tmp_path: Path) -> None:
 def test_a_bad_id_or_group_is_refused(identifier: str, group: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(TheoremError, match=message):
         write_draft(identifier, group, tmp_path)
+
+
+def test_an_installed_package_writes_no_theorem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "FOLDER", tmp_path)
+    monkeypatch.setattr(drafts, "PROJECT", tmp_path / "pyproject.toml")
+    with pytest.raises(TheoremError, match="in a checkout of the repository"):
+        write_draft("tokens-never-shrink", "mixed", tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "pyproject.toml").touch()
+    assert write_draft("tokens-never-shrink", "mixed", tmp_path).exists()
 
 
 def test_what_is_at_hand_is_all_of_it() -> None:
