@@ -36,6 +36,10 @@ _ALONG = ("token",)
 #: Its square is infinite.
 _HUGE = make("const", attr="1e308")
 _NONE = make("const", attr=0)
+#: Operations of a part of which limits are not looked for.
+_LONG = 60
+#: In the chart "log" a token dies where ln x or its rate falls below these: short of what counts as a blow-up.
+_LOWEST_LOG, _FASTEST_FALL = make("const", attr="-1e59"), make("const", attr="-1e140")
 #: The tokens and what they read, as arrays in the lowered program.
 _x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (TOKEN, STATE))
 #: y of the chart "log": a letter of nobody.
@@ -76,8 +80,8 @@ class Equation:
     def __post_init__(self) -> None:
         if not isinstance(self.chart, str) or self.chart not in CHARTS:
             raise FormatError("a chart must be one of " + ", ".join(CHARTS), self.chart, "chart")
-        if self.unit is not None and not (is_number(self.unit) and 1e-100 <= float(self.unit) <= 1e100):
-            raise AssumptionError("the unit must be a number in 1e-100..1e100", self.unit, "unit")
+        if self.unit is not None and not (is_number(self.unit) and 1e-100 <= float(self.unit) <= 1e50):
+            raise AssumptionError("the unit must be a number in 1e-100..1e50", self.unit, "unit")
         _ = self._parts
 
     @cached_property
@@ -135,7 +139,7 @@ class Equation:
             for part in self._charted().values()
             for power in part.atoms(sp.Pow)
             if power.exp.is_integer and power.exp.is_negative and power.base.free_symbols & moving
-            if not power.base.is_nonzero and not _has_limits(part, power.base)
+            if not _is_nonzero(power.base) and not _has_limits(part, power.base)
         }
         return tuple(sorted(found, key=sp.default_sort_key))
 
@@ -186,7 +190,8 @@ class Equation:
     def program(self) -> Program:
         """w' times e^{-log_scale}: inputs w, unit, side0, side1, ..., time where it is read, log_scale, letter0, letter1, ...
 
-        Infinite, so that no trial step gets there, where a denominator has another sign than `sides`, those at the start.
+        Infinite, so that no trial step gets there, where a denominator has another sign than `sides`, those at the start, and,
+        in the chart "log", where a token dies.
         """
         nodes = self._nodes
         rate, stretch = nodes["rate"], make("mul", nodes["unit"], make("cosh", nodes["w"]))
@@ -194,6 +199,10 @@ class Equation:
             here = make("mul", nodes[f"denominator{place}"], nodes[f"side{place}"])
             rate = make("where", make("lt", _NONE, here), rate, make("mul", _HUGE, _HUGE))
         velocity = make("div", rate, stretch)
+        if self.chart == "log":
+            y = make("mul", nodes["unit"], make("sinh", nodes["w"]))
+            dies = make("or", make("lt", velocity, _FASTEST_FALL), make("lt", y, _LOWEST_LOG))
+            velocity = make("where", dies, make("mul", _HUGE, _HUGE), velocity)
         if self.timed:
             velocity = _beside_time(velocity, make("div", make("const", attr=1), stretch))
         scaled = make("mul", velocity, make("exp", make("neg", nodes["log_scale"])))
@@ -209,9 +218,17 @@ class Equation:
         return {key: of_moderate_size(part).xreplace({_y: plain_letter(TOKEN)}) for key, part in positive.items()}
 
 
+def _is_nonzero(denominator: sp.Expr) -> bool:
+    """Whether it cannot vanish, as e^{2 x ln x} + 1; False if SymPy cannot tell."""
+    return bool(denominator.replace(sp.log, lambda _: sp.Dummy(real=True)).is_nonzero)
+
+
 def _has_limits(part: sp.Expr, denominator: sp.Expr) -> bool:
-    """Whether a part stays finite wherever the token lets its denominator vanish, as (e^x - 1) / x does; False if SymPy cannot tell."""
-    token = plain_letter(TOKEN)
+    """Whether a part stays finite wherever the token lets its denominator vanish, as (e^x - 1) / x does; False if SymPy cannot
+    tell, or would look for minutes: it is asked of polynomials in x and e^x alone, in a part of moderate length."""
+    token, power = plain_letter(TOKEN), sp.Dummy("power", positive=True)
+    if part.count_ops() > _LONG or not denominator.subs(sp.exp(token), power).is_polynomial(token, power):
+        return False
     try:
         roots = sp.solve(denominator, token)
         return bool(roots) and all(sp.limit(part, token, root).is_finite for root in roots)

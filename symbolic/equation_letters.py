@@ -45,6 +45,8 @@ def checked(given: Any, where: str) -> sp.Expr:
         )
     plain = given.xreplace({term: _of_token(term, where) for term in read})
     plain = plain.xreplace({letter: plain_letter(letter.name) for letter in plain.free_symbols})
+    whole = {power.exp for power in plain.atoms(sp.Pow) if power.exp.is_Float and float(power.exp).is_integer()}
+    plain = plain.xreplace({number: sp.Integer(int(number)) for number in whole})
     for node in sp.preorder_traversal(plain):
         _refuse(node, where)
     return printable(plain)

@@ -154,6 +154,22 @@ def test_the_chart_log_follows_what_cancels(rate: sp.Expr) -> None:
     assert abs(run.blow_up_time / float(known) - 1.0) <= 1e-8
 
 
+@pytest.mark.parametrize("rate", [sp.Integer(-1), -1 / x, -sp.sqrt(x), -x * sp.log(x) ** 2])
+def test_a_token_that_reaches_zero_is_no_blow_up_in_the_chart_log(rate: sp.Expr, backend: str) -> None:
+    run = integrate([0.5], flow_of(Equation(rate, chart="log"), None), backend=backend)
+    known = {sp.Integer(-1): 0.5, -1 / x: 0.125, -sp.sqrt(x): 2**0.5, -x * sp.log(x) ** 2: 1 / np.log(2)}[rate]
+    assert run.status == Status.UNDERFLOW
+    assert abs(run.final_log_time - np.log(known)) <= 1e-6
+    assert run.final_log_abs[0] < -100
+
+
+def test_poles_are_those_that_are_written_and_may_be_met() -> None:
+    assert Equation(-(x**-2.0)).denominators == Equation(-(x**-2)).denominators != ()
+    assert Equation(sp.tanh(x * sp.log(x))).denominators == ()
+    assert Equation((sp.exp(x) - 1) / x).denominators == ()
+    assert len(Equation(1 / (x * sp.log(x) ** 2 + 2)).denominators) == 1
+
+
 def test_decay_has_no_end_in_the_chart_log(backend: str) -> None:
     run = integrate([0.1], flow_of(Equation(-x, chart="log"), None), times=[3.0, 500.0, 1e5], backend=backend)
     np.testing.assert_allclose(run.log_abs[:, 0], np.log(0.1) - np.array([3.0, 500.0, 1e5]), rtol=1e-6)
