@@ -38,7 +38,9 @@ _HUGE = make("const", attr="1e308")
 _NONE = make("const", attr=0)
 #: Operations of a part of which limits are not looked for.
 _LONG = 60
-#: In the chart "log" a token dies where ln x or its rate falls below these: short of what counts as a blow-up.
+#: Units at which the squares of sinh w are in range, and |x| = 1e60 is above the unit.
+_UNITS = 1e-100, 1e50
+#: In the chart "log" a token dies where ln x or the rate of w falls below these: short of what counts as a blow-up.
 _LOWEST_LOG, _FASTEST_FALL = make("const", attr="-1e59"), make("const", attr="-1e140")
 #: The tokens and what they read, as arrays in the lowered program.
 _x, _h = (sp.IndexedBase(name, real=True)[nt.l] for name in (TOKEN, STATE))
@@ -80,8 +82,8 @@ class Equation:
     def __post_init__(self) -> None:
         if not isinstance(self.chart, str) or self.chart not in CHARTS:
             raise FormatError("a chart must be one of " + ", ".join(CHARTS), self.chart, "chart")
-        if self.unit is not None and not (is_number(self.unit) and 1e-100 <= float(self.unit) <= 1e50):
-            raise AssumptionError("the unit must be a number in 1e-100..1e50", self.unit, "unit")
+        if self.unit is not None and not (is_number(self.unit) and _UNITS[0] <= float(self.unit) <= _UNITS[1]):
+            raise AssumptionError(f"the unit must be a number in {_UNITS[0]:g}..{_UNITS[1]:g}", self.unit, "unit")
         _ = self._parts
 
     @cached_property

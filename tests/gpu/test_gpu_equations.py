@@ -7,7 +7,7 @@ import pytest
 
 from s6flow.numeric.flow import EquationFlow, Status, integrate
 from s6flow.numeric.flow.equation import flow_of
-from tests.numeric.equation_cases import CASCADE, CASES, x
+from tests.numeric.equation_cases import CASCADE, CASES, meet, x
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
@@ -18,11 +18,7 @@ BACKENDS = ("triton", "torch")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", CASES)
 def test_blow_up_times_of_the_literature(name: str, backend: str) -> None:
-    case = CASES[name]
-    run = integrate(case.start, flow_of(case.equation, case.parameters), backend=backend)
-    assert run.status == Status.BLOW_UP
-    assert abs(run.blow_up_time / case.time - 1.0) <= 1e-10
-    assert run.blow_up_token == case.token
+    meet(CASES[name], backend)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

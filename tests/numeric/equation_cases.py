@@ -33,6 +33,17 @@ class Case:
     token: int = 1
 
 
+def meet(case: Case, backend: str) -> None:
+    """Assert that a run by a backend blows up when the literature says, by that token."""
+    from s6flow.numeric.flow import Status, integrate
+    from s6flow.numeric.flow.equation import flow_of
+
+    run = integrate(case.start, flow_of(case.equation, case.parameters), backend=backend)
+    assert run.status == Status.BLOW_UP
+    assert abs(run.blow_up_time / case.time - 1.0) <= 1e-10
+    assert run.blow_up_token == case.token
+
+
 def airy_zero() -> float:
     """Of x' = t + x^2, x(0) = 0: x = -y'/y with y'' = -t y and y'(0) = 0, so y = sqrt(3) Ai(-t) + Bi(-t)."""
     return float(mpmath.findroot(lambda s: mpmath.sqrt(3) * mpmath.airyai(-s) + mpmath.airybi(-s), 2.0))

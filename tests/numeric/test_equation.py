@@ -25,7 +25,7 @@ from s6flow.numeric.flow import EquationFlow, FlowParameters, Status, integrate
 from s6flow.numeric.flow.equation import flow_of
 from s6flow.symbolic import notation as nt
 from s6flow.symbolic.equation import Equation
-from tests.numeric.equation_cases import CASCADE, CASES, h, p, t, x
+from tests.numeric.equation_cases import CASCADE, CASES, h, meet, p, t, x
 
 CPU = ("numpy", "numba", "torch")
 letter, index, q = sp.IndexedBase("c"), sp.Symbol("l"), sp.Symbol("q")
@@ -44,11 +44,7 @@ KEPT = ["power", "Airy", "Osgood", "cascade"]
 
 @pytest.mark.parametrize("name", sweep(CASES, KEPT, mark=pytest.mark.nightly))
 def test_blow_up_times_of_the_literature(name: str, backend: str) -> None:
-    case = CASES[name]
-    run = integrate(case.start, flow_of(case.equation, case.parameters), backend=backend)
-    assert run.status == Status.BLOW_UP
-    assert abs(run.blow_up_time / case.time - 1.0) <= 1e-10
-    assert run.blow_up_token == case.token
+    meet(CASES[name], backend)
 
 
 @pytest.mark.parametrize("name", sweep(CASES, KEPT, mark=pytest.mark.nightly))
@@ -168,6 +164,14 @@ def test_poles_are_those_that_are_written_and_may_be_met() -> None:
     assert Equation(sp.tanh(x * sp.log(x))).denominators == ()
     assert Equation((sp.exp(x) - 1) / x).denominators == ()
     assert len(Equation(1 / (x * sp.log(x) ** 2 + 2)).denominators) == 1
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e50])
+def test_units_at_the_ends_of_their_range_integrate(unit: float) -> None:
+    """Below a unit errors are absolute, so that the larger one says little of T; the error says so."""
+    flow = sf.integrate([1.0], Equation(x**2, unit=unit))
+    assert flow.ended == "blow-up"
+    assert abs(float(flow.blow_up_time) - 1.0) <= max(2 * float(flow.blow_up_time_error), 1e-9)
 
 
 def test_decay_has_no_end_in_the_chart_log(backend: str) -> None:
@@ -309,6 +313,8 @@ Refused = type[S6FlowError]
         (lambda: Equation(x + h, scan=sp.exp(h) + x), {}, AssumptionError, "the scan must be affine in h"),
         (lambda: Equation(x, chart="square"), {}, FormatError, "a chart must be one of asinh, log"),
         (lambda: Equation(x, chart=["log"]), {}, FormatError, "a chart must be one of asinh, log"),  # type: ignore[arg-type]
+        (lambda: Equation(x, unit=1.01e50), {}, AssumptionError, "the unit must be a number in 1e-100..1e\\+50"),
+        (lambda: Equation(x, unit=0.99e-100), {}, AssumptionError, "the unit must be a number in"),
         (lambda: Equation(x, unit=0.0), {}, AssumptionError, "the unit must be a number in"),
         (lambda: Equation(x, unit=[1.0, 2.0]), {}, AssumptionError, "the unit must be a number in"),  # type: ignore[arg-type]
         (p * x, {"parameters": [1.0]}, FormatError, "parameters must be a mapping of letters to numbers; got list"),
